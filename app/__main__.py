@@ -1,0 +1,246 @@
+"""The command line. Verbs import what they need when they run, so that `--help` answers at once."""
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeAlias
+
+import typer
+
+from app import __version__
+from app.errors import PricematchError, SettingsError, TrainingInterrupted
+from app.settings import MIB, load_settings
+
+USAGE_ERROR, FAILED, INTERRUPTED = 2, 1, 130
+
+cli = typer.Typer(
+    name="pricematch",
+    help="Which marketplace postings show the same product?\n\n"
+    "First steps: `pricematch sample` draws a catalogue, `pricematch train encoder` trains on it, "
+    "`pricematch serve` answers over HTTP.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+train_cli = typer.Typer(name="train", help="Train models and export them.", no_args_is_help=True)
+show_cli = typer.Typer(name="show", help="Draw pictures that show what happens.", no_args_is_help=True)
+cli.add_typer(train_cli)
+cli.add_typer(show_cli)
+
+Catalogue: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with posting_id, image and perhaps image_phash, title, label_group. (env: PRICEMATCH_CATALOGUE)"
+    ),
+]
+Images: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of the pictures. (env: PRICEMATCH_IMAGES)")]
+Models: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of exported models. (env: PRICEMATCH_MODELS)")]
+SkipBadImages: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
+]
+Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; its ending chooses the format.")]
+
+
+def main() -> None:
+    """Run the command line; a known error is one message on stderr and an exit code, never a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # a descriptor of our own, so that `quiet_tensorflow` can silence native code alone
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of a picture is nobody's concern here
+    try:
+        cli()
+    except TrainingInterrupted as interruption:
+        _fail(f"{interruption}; run the same command again to go on from there", INTERRUPTED)
+    except PricematchError as error:
+        _fail(str(error), USAGE_ERROR if isinstance(error, SettingsError) else FAILED)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"pricematch: {message}", err=True)
+    raise SystemExit(code)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pricematch {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@cli.command()
+def sample(
+    output: Annotated[Path, typer.Option(help="Folder to write catalogue.csv and images/ into.")],
+    postings: Annotated[int, typer.Option(min=1, max=100_000, help="Rows of the catalogue.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same catalogue.")] = 0,
+) -> None:
+    """Draw a sample catalogue: product-like pictures and sellers' titles, with the true label groups."""
+    from app import terminal
+    from app.sample.catalogue import write_sample
+
+    with terminal.progress_bars() as bars:
+        try:
+            summary = write_sample(output, postings, seed, lambda done, total: bars("Drawing pictures", done, total))
+        except OSError as error:
+            raise SettingsError(str(error)) from error
+    terminal.print_table(
+        str(output / "catalogue.csv"),
+        ["postings", "groups", "pictures", "MiB", "F1 of equal hash", "F1 of equal title"],
+        [
+            [
+                str(summary.postings),
+                str(summary.groups),
+                str(summary.images),
+                f"{summary.bytes / MIB:.1f}",
+                f"{summary.f1_equal_hash:.3f}",
+                f"{summary.f1_equal_title:.3f}",
+            ]
+        ],
+    )
+
+
+@train_cli.command("encoder")
+def train_encoder(
+    recipe: Annotated[
+        str, typer.Option(help="notebook: exactly the notebook's. default: trains until it stops learning.")
+    ] = "default",
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    version: Annotated[str | None, typer.Option(help="Whole number to export as; the next free one if absent.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31, help="Of everything drawn; the same seed trains the same weights.")
+    ] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the CAE, at most.")] = None,
+    autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-9, max=1.0, help="Of Adam, at the start.")] = None,
+    validation_share: Annotated[
+        float | None, typer.Option(min=0.0, max=0.9, help="Share of the pictures held out.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Epochs without improvement before stopping; 0 never stops.")
+    ] = None,
+    augment: Annotated[
+        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE on augmented pictures.")
+    ] = None,
+    memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded pictures.")] = 4096,
+    disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Train the convolutional autoencoder and the autoencoder on its latents, and export both.
+
+    Ctrl-C stops after the running step; the same command goes on from there.
+    """
+    from app import offline, terminal
+    from app.training.recipes import RECIPES, override
+
+    if recipe not in RECIPES:
+        raise SettingsError(f"expected a recipe among {', '.join(RECIPES)}, got {recipe!r}")
+    settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
+    chosen = override(
+        RECIPES[recipe],
+        epochs=epochs,
+        autoencoder_epochs=autoencoder_epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        validation_share=validation_share,
+        patience=patience,
+        augment=augment,
+    )
+    options = offline.TrainOptions(seed, version, memory * MIB, disk * MIB)
+    with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
+        trained = offline.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
+    terminal.print_trained(trained)
+
+
+@cli.command()
+def serve(
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder the service may write to; keeps embeddings. (env: PRICEMATCH_DATA)")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. (env: PRICEMATCH_HOST)")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port, 0 for a free one. (env: PRICEMATCH_PORT)")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="autoencoder (64 values) or cae (2,048). (env: PRICEMATCH_ENCODER)")
+    ] = None,
+    encoder_version: Annotated[
+        str | None, typer.Option(help="The newest if absent. (env: PRICEMATCH_ENCODER_VERSION)")
+    ] = None,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
+
+    Every setting, limits included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
+    """
+    from app import server, terminal
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        host=host,
+        port=port,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    with terminal.progress_bars() as bars:
+        server.serve(settings, bars)
+
+
+@show_cli.command("augmentations")
+def show_augmentations(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    output: Output,
+    seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
+) -> None:
+    """Draw a picture beside what the augmentations make of it."""
+    from app import offline
+
+    offline.show_augmentations(load_settings(), image, output, seed)
+    typer.echo(f"wrote {output}")
+
+
+@show_cli.command("reconstructions")
+def show_reconstructions(
+    output: Output,
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=32, help="Pictures to show.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Which pictures are drawn from the catalogue.")] = 0,
+) -> None:
+    """Draw pictures of the catalogue above what a trained CAE rebuilds of them."""
+    from app import offline
+
+    settings = load_settings(catalogue=catalogue, images=images, models=models)
+    offline.show_reconstructions(settings, version, count, output, seed)
+    typer.echo(f"wrote {output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Exported models on disk: `models/<name>/<version>/` with a SavedModel and a manifest that describes it.
+
+Versions are whole numbers, as TensorFlow Serving wants them. Nothing here imports TensorFlow.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.errors import ArtefactError
+
+MANIFEST = "manifest.json"
+GOLDEN = "golden.npz"
+
+
+class _Described(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorDescription(_Described):
+    """Name, shape (None where free) and dtype of a signature's input or output."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Origin(_Described):
+    """The encoder whose outputs a model was trained on."""
+
+    name: str
+    version: str
+    weights_digest: str
+
+
+class Manifest(_Described):
+    """What an exported encoder is and where it comes from.
+
+    Attributes:
+        recipe: every hyper-parameter it was trained with.
+        losses: per epoch, by name (`loss`, `validation_loss`).
+        counts: images, training, validation, epochs; and seconds.
+        catalogue_digest: SHA-256 over the names and bytes of the training pictures, in order.
+        weights_digest: SHA-256 over the weights, in order; the same for the same training.
+        input_encoder: the encoder whose outputs it takes; None where it takes pixels.
+        files: SHA-256 of every file beside the manifest, by path.
+    """
+
+    name: str
+    version: str
+    created: str
+    recipe: dict[str, Any]
+    seed: int
+    input: TensorDescription
+    output: TensorDescription
+    losses: dict[str, list[float]]
+    counts: dict[str, float]
+    catalogue_digest: str
+    weights_digest: str
+    input_encoder: Origin | None
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A verified version on disk."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def label(self) -> str:
+        """Name and version, `cae/1`."""
+        return f"{self.manifest.name}/{self.manifest.version}"
+
+
+def versions(models: Path, name: str) -> list[str]:
+    """The versions of `name` under `models`, oldest first."""
+    folder = models / name
+    if not folder.is_dir():
+        return []
+    numbers = (entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal())
+    return sorted(numbers, key=int)
+
+
+def find(models: Path, name: str, version: str | None = None) -> Artefact:
+    """The named version of an encoder, or its newest.
+
+    Raises:
+        ArtefactError: there is none, a file is missing or differs from the manifest, or the manifest is damaged.
+    """
+    present = versions(models, name)
+    if not present:
+        raise ArtefactError(f"{models / name} holds no version of {name}; `pricematch train encoder` writes one")
+    if version is not None and version not in present:
+        raise ArtefactError(f"expected a version of {name} among {', '.join(present)}, got {version}")
+    return verify(models / name / (version or present[-1]))
+
+
+def find_chain(models: Path, name: str, version: str | None = None) -> list[Artefact]:
+    """The encoder, preceded by the one whose outputs it was trained on, if any; the first takes pixels.
+
+    Raises:
+        ArtefactError: as `find`, or the two do not fit.
+    """
+    last = find(models, name, version)
+    origin = last.manifest.input_encoder
+    if origin is None:
+        return [last]
+    first = find(models, origin.name, origin.version)
+    if first.manifest.weights_digest != origin.weights_digest:
+        raise ArtefactError(
+            f"{last.path} does not fit {first.path}: it was trained on weights {origin.weights_digest[:12]}…, "
+            f"got {first.manifest.weights_digest[:12]}…"
+        )
+    if (given := first.manifest.output) != (wanted := last.manifest.input):
+        raise ArtefactError(f"{last.path} does not fit {first.path}: expected {wanted}, got {given}")
+    return [first, last]
+
+
+def side_of_pixels(artefact: Artefact) -> int:
+    """Height and width of the pixels an encoder takes; raises ArtefactError if it takes something else."""
+    described = artefact.manifest.input
+    if described.dtype != "uint8" or len(described.shape) != 4:
+        raise ArtefactError(f"{artefact.path}: expected an encoder of pixels uint8 [n, side, side, 3], got {described}")
+    free, height, width, channels = described.shape
+    if free is not None or height is None or height != width or channels != 3:
+        raise ArtefactError(f"{artefact.path}: expected pixels [n, side, side, 3], got {list(described.shape)}")
+    return height
+
+
+def verify(path: Path) -> Artefact:
+    """Read the manifest of a version and compare every file with it; raises ArtefactError."""
+    manifest = _read(path / MANIFEST)
+    if (manifest.name, manifest.version) != (path.parent.name, path.name):
+        raise ArtefactError(
+            f"{path / MANIFEST}: expected {path.parent.name}/{path.name}, got {manifest.name}/{manifest.version}"
+        )
+    for relative, digest in manifest.files.items():
+        file = path / relative
+        if ".." in Path(relative).parts or Path(relative).is_absolute():
+            raise ArtefactError(f"{path / MANIFEST}: expected paths inside the version, got {relative!r}")
+        if not file.is_file():
+            raise ArtefactError(f"{file} is missing")
+        if digest_of_file(file) != digest:
+            raise ArtefactError(f"{file} is damaged: its SHA-256 is not the one in {MANIFEST}")
+    for required in ("saved_model.pb", GOLDEN):
+        if required not in manifest.files:
+            raise ArtefactError(f"{path / MANIFEST}: expected {required} among its files, got none")
+    return Artefact(path, manifest)
+
+
+def write(path: Path, manifest: Manifest) -> None:
+    """Write the manifest into a version's folder."""
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def digests(path: Path) -> Mapping[str, str]:
+    """SHA-256 of every file below `path` but the manifest, by relative path."""
+    return {file.relative_to(path).as_posix(): digest_of_file(file) for file in _files(path) if file.name != MANIFEST}
+
+
+def digest_of_file(file: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (file for file in sorted(path.rglob("*")) if file.is_file())
+
+
+def _read(file: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ArtefactError(f"{file} cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"])) or "the file"
+        raise ArtefactError(f"{file} is damaged: {place}: {fault['msg']}") from error

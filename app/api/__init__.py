@@ -1,0 +1,1 @@
+"""The HTTP rim: endpoints translate between HTTP and `app.matching`."""

@@ -1,0 +1,79 @@
+"""Puts the endpoints together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypedDict
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from app import __version__
+from app.api import clusters, health, match, postings, problems
+from app.api.bodies import AnnouncedSize
+from app.api.state import Service, State
+from app.errors import NotReady
+
+_DESCRIPTION = """Which postings show the same product?
+
+Errors are `application/problem+json` (RFC 9457)."""
+
+
+class _Lifespan(TypedDict):
+    app: State
+
+
+def create_app(service: Service) -> FastAPI:
+    """The HTTP application over a service that may still be starting."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
+        yield {"app": State(service, CapacityLimiter(service.settings.workers))}
+
+    app = FastAPIOffline(
+        title="pricematch",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_parameters={"tryItOutEnabled": True},
+    )
+    problems.install(app)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=service.settings.max_body_bytes)
+    app.add_middleware(AnnouncedSize, limit=service.settings.max_body_bytes)
+    for module in (match, postings, clusters, health):
+        app.include_router(module.router)
+    app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
+    """The API's description, its examples taken from the catalogue that is served, so that they work when tried."""
+    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schema["components"]["schemas"] |= _definitions()
+    example_ids = _example_ids(service)
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "posting_id" and example_ids:
+                    parameter["example"] = example_ids[0]
+            if path == "/cluster":
+                body = operation["requestBody"]["content"]
+                body["application/json"]["example"] = {"posting_ids": example_ids, "method": "dbscan", "eps": 0.005}
+    return schema
+
+
+def _definitions() -> dict[str, Any]:
+    """Schemas that only answers of errors refer to."""
+    definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**definitions.pop("$defs"), "Problem": definitions}
+
+
+def _example_ids(service: Service) -> list[str]:
+    try:
+        catalogue = service.ready().matcher.catalogue
+    except NotReady:
+        return []
+    return [catalogue[row].posting_id for row in range(min(5, len(catalogue)))]

@@ -1,0 +1,24 @@
+"""GET /healthz and /readyz, for whoever watches the process."""
+
+from fastapi import APIRouter
+
+from app.api.dependencies import ServiceDep
+from app.api.problems import responses
+from app.api.schemas import HealthOut
+from app.errors import NotReady
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> HealthOut:
+    """The process answers."""
+    return HealthOut(status="ok")
+
+
+@router.get("/readyz", responses=responses(503))
+async def readyz(service: ServiceDep) -> HealthOut:
+    """Models are loaded and exercised, and the index is built; 503 with the reason before and while stopping."""
+    if (reason := service.why_not_ready()) is not None:
+        raise NotReady(reason)
+    return HealthOut(status="ready")

@@ -1,0 +1,46 @@
+"""GET /postings/…: stored postings, their pictures and their matches."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from app.api.dependencies import PostingId, ReadyDep, WorkerDep
+from app.api.problems import responses
+from app.api.schemas import MatchesOut, MatchQuery, PostingOut, matches_out, posting_out
+from app.errors import ImageUnavailable
+
+router = APIRouter(prefix="/postings/{posting_id}", tags=["postings"])
+
+# a stored picture is somebody's upload: whatever else its bytes may be, a browser must take it as a picture only
+_PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+
+
+@router.get("", responses=responses(404, 422, 503))
+async def posting(posting_id: PostingId, ready: ReadyDep) -> PostingOut:
+    """A stored posting."""
+    return posting_out(ready.matcher.catalogue.posting(posting_id))
+
+
+@router.get(
+    "/image",
+    response_class=Response,
+    responses=responses(404, 422, 503)
+    | {200: {"content": {"image/*": {}}, "description": "The picture as it is stored."}},
+)
+async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Response:
+    """A stored posting's picture."""
+    name = ready.matcher.catalogue.posting(posting_id).image
+    if name is None:
+        raise ImageUnavailable(f"posting {posting_id!r} has no picture")
+    content = await worker.run(lambda: ready.images.read(name))
+    return Response(content, media_type=ready.matcher.decoder.media_type(content), headers=_PICTURE_HEADERS)
+
+
+@router.get("/matches", responses=responses(404, 422, 500, 503))
+async def matches(
+    posting_id: PostingId, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
+) -> MatchesOut:
+    """Postings that resemble a stored one, the most similar first, itself excluded."""
+    found = await worker.run(lambda: ready.matcher.match_posting(posting_id, query.limit, query.min_similarity))
+    return matches_out(found, ready.matcher.catalogue, dict(ready.matcher.versions), worker.took_ms())

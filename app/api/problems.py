@@ -1,0 +1,131 @@
+"""Every non-2xx answer, as RFC 9457 problem details. The only place where errors meet HTTP numbers."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app import errors
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:pricematch:problem:"
+_log = logging.getLogger("pricematch")
+
+_OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
+    errors.ImageEmpty: (422, "image-empty"),
+    errors.ImageCorrupt: (422, "image-corrupt"),
+    errors.ImageTooSmall: (422, "image-too-small"),
+    errors.ImageTooLarge: (413, "image-too-large"),
+    errors.ImageTypeUnsupported: (415, "image-type"),
+    errors.ImageUnavailable: (404, "image-unavailable"),
+    errors.PostingNotFound: (404, "posting-not-found"),
+    errors.LimitExceeded: (413, "too-many-items"),
+    errors.ModelOutputError: (500, "model-output"),
+    errors.NotReady: (503, "not-ready"),
+}
+_OF_STATUS: Mapping[int, str] = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "media-type",
+}
+_INVALID = "invalid-request"
+_RETRY_AFTER_SECONDS = "5"
+
+
+class Fault(BaseModel):
+    """One thing wrong with a request."""
+
+    location: str = Field(examples=["query.limit"])
+    message: str = Field(examples=["Input should be less than or equal to 50"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=[TYPE_PREFIX + "image-empty"], description="Stable name of the kind of problem.")
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["expected a picture, got no bytes"])
+    errors: list[Fault] | None = Field(default=None, description="What is wrong where; with `invalid-request` only.")
+
+
+def problem_of(error: errors.PricematchError) -> Problem:
+    """The problem that stands for a domain error."""
+    status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
+    return _problem(status, slug, str(error))
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: these statuses answer with a problem."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error with a problem."""
+    app.add_exception_handler(errors.PricematchError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response that carries a problem."""
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def too_large(limit: int) -> Problem:
+    """The problem of a body with more bytes than the limit."""
+    return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
+
+
+def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
+    return Problem(
+        type=TYPE_PREFIX + slug,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=None if faults is None else list(faults),
+    )
+
+
+async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
+    problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: %s", problem.type, error)
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return answer(problem, headers)
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    raw = error.errors() if isinstance(error, RequestValidationError) else ()
+    faults = [Fault(location=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in raw]
+    detail = "; ".join(f"{fault.location}: {fault.message}" for fault in faults[:5])
+    return answer(_problem(422, _INVALID, detail, faults[: errors.SHOWN_PROBLEMS]))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return answer(_bug())
+    slug = _OF_STATUS.get(error.status_code, "http-error")
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"nothing is served at {request.scope['path'][:200]!r}"
+    return answer(_problem(error.status_code, slug, detail), error.headers)
+
+
+async def _on_bug(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 — the server logs it with its traceback
+    return answer(_bug())
+
+
+def _bug() -> Problem:
+    return _problem(500, "internal-error", "the service failed; its log says why")

@@ -1,0 +1,64 @@
+"""What the endpoints work with: the matcher once it is there, and how far the service is."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+from anyio import CapacityLimiter
+
+from app.errors import NotReady
+from app.matching.matcher import Matcher
+from app.matching.ports import ImageSource
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A service that can answer: the matcher, and where the postings' pictures come from."""
+
+    matcher: Matcher
+    images: ImageSource
+
+
+class Service:
+    """The service's one mutable fact: whether it can answer. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = Lock()
+        self._ready: Ready | None = None
+        self._reason = "the service is starting"
+
+    def report(self, reason: str) -> None:
+        """Say what the start is at."""
+        with self._lock:
+            self._reason = reason
+
+    def open(self, ready: Ready) -> None:
+        """Answer from now on."""
+        with self._lock:
+            self._ready, self._reason = ready, ""
+
+    def drain(self) -> None:
+        """Report not ready from now on; requests are still answered."""
+        with self._lock:
+            self._reason = "the service is stopping"
+
+    def why_not_ready(self) -> str | None:
+        """None if the service is ready and not stopping."""
+        with self._lock:
+            return self._reason or None
+
+    def ready(self) -> Ready:
+        """What to answer with; raises NotReady."""
+        with self._lock:
+            if self._ready is None:
+                raise NotReady(self._reason)
+            return self._ready
+
+
+@dataclass(frozen=True)
+class State:
+    """What the application's lifespan hands to its requests."""
+
+    service: Service
+    limiter: CapacityLimiter

@@ -1,0 +1,104 @@
+"""Composition root: from Settings to a running service. The only module that sees every folder."""
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
+from app.adapters.embedding_file import EmbeddingFile
+from app.adapters.exact_index import ExactIndex
+from app.adapters.image_folder import ImageFolder
+from app.adapters.manifest import Artefact, find_chain, side_of_pixels
+from app.adapters.pillow_images import DECODING, PillowDecoder
+from app.adapters.quiet_tensorflow import import_tensorflow
+from app.api.state import Ready
+from app.errors import ImageError, SettingsError
+from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
+from app.matching.matcher import Matcher
+from app.matching.postings import Catalogue
+from app.settings import Settings
+
+_log = logging.getLogger("pricematch")
+
+
+def read_catalogue(settings: Settings) -> CsvCatalogue:
+    """The catalogue file; bad rows are in its `problems`. Raises CatalogueError."""
+    return read_csv(settings.catalogue, CsvLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes))
+
+
+def image_folder(settings: Settings) -> ImageFolder:
+    """The pictures the catalogue names; raises SettingsError if there is no such folder."""
+    if not settings.images.is_dir():
+        raise SettingsError(f"expected a folder of images, got {settings.images}, which is none")
+    return ImageFolder(settings.images, settings.max_image_bytes)
+
+
+def decoder(settings: Settings, side: int) -> PillowDecoder:
+    """The one decoder, for pixels of this side."""
+    return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
+
+
+def load(settings: Settings, progress: Progress) -> Ready:
+    """All that is needed to answer: catalogue, encoder, embeddings, index.
+
+    Raises:
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: the service cannot start; says why.
+    """
+    content, artefacts = read_catalogue(settings), find_artefacts(settings)
+    images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))
+    if content.problems:
+        errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
+        content.refuse([*content.problems, *content.image_problems(errors)])
+
+    # the only imports of TensorFlow on this route; everything that can fail without it has been tried
+    progress("Loading models", 0, 1)
+    import_tensorflow()
+    from app.adapters.saved_model import SavedModelEncoder, resolve_precision
+
+    precision = resolve_precision(settings.precision)
+    encoder = SavedModelEncoder(artefacts, precision)
+    progress("Loading models", 1, 1)
+    embedded = embed_images(
+        content.names(),
+        images,
+        decode,
+        encoder,
+        EmbeddingFile(settings.data / "embeddings", _key(artefacts, precision), encoder.dimension),
+        workers=settings.workers,
+        progress=progress,
+    )
+    catalogue, rows = _served(content, embedded, skip=settings.skip_bad_images)
+    embeddings = np.ascontiguousarray(embedded.embeddings[rows])
+    _log.info("%d postings, %d pictures, %d encoded now", len(catalogue), len(embedded.embeddings), embedded.encoded)
+    return Ready(Matcher(catalogue, embeddings, decode, encoder, ExactIndex(embeddings)), images)
+
+
+def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
+    """Refuse bad rows and pictures; bad pictures are only told of where they are to be skipped and some are good."""
+    problems = content.image_problems(errors)
+    if content.problems or not skip or len(problems) == len(content.postings):
+        content.refuse([*content.problems, *problems])
+    for problem in problems:
+        _log.warning("skipped %s", problem)
+    if problems:
+        _log.warning("skipped %d of %d postings whose picture is bad", len(problems), len(content.postings))
+
+
+def find_artefacts(settings: Settings) -> list[Artefact]:
+    """The encoder's artefacts, verified, without loading them; raises ArtefactError."""
+    return find_chain(settings.models, settings.encoder, settings.encoder_version)
+
+
+def _served(content: CsvCatalogue, embedded: EmbeddedImages, *, skip: bool) -> tuple[Catalogue, list[int]]:
+    """The postings whose picture is good, and the row of each one's embedding; refuses bad ones unless told to skip."""
+    skip_or_refuse(content, embedded.errors, skip=skip)
+    rows = [embedded.rows.get(posting.image or "") for posting in content.postings]
+    good = [(posting, row) for posting, row in zip(content.postings, rows, strict=True) if row is not None]
+    return Catalogue([posting for posting, _ in good]), [row for _, row in good]
+
+
+def _key(artefacts: list[Artefact], precision: str) -> str:
+    """Names everything an embedding depends on beside its picture."""
+    weights = "-".join(artefact.manifest.weights_digest[:16] for artefact in artefacts)
+    return f"{artefacts[-1].manifest.name}-{weights}-{precision}-decoding{DECODING}"

@@ -1,0 +1,127 @@
+"""What can go wrong, as the domain sees it. HTTP numbers live in `app.api.problems`, exit codes in `app.__main__`.
+
+PricematchError
+├── SettingsError             an option or environment variable does not make sense
+├── CatalogueError            a catalogue cannot be used; carries its row problems
+├── PostingNotFound           no posting has this id
+├── ImageError                one picture cannot be used
+│   ├── ImageEmpty            no bytes
+│   ├── ImageTypeUnsupported  not one of the picture formats we read
+│   ├── ImageCorrupt          the right format, but it does not decode
+│   ├── ImageTooLarge         more pixels than the limit
+│   ├── ImageTooSmall         fewer pixels a side than the limit
+│   └── ImageUnavailable      a posting's picture is missing or must not be opened
+├── LimitExceeded             more items than a request may hold
+├── ArtefactError             an exported model cannot be used
+├── ArtefactExists            a version or an output would be overwritten
+├── ModelOutputError          a model answered with something that is no embedding
+├── NotReady                  the service is still starting, or stopping
+└── TrainingInterrupted       Ctrl-C; the same command resumes
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN_PROBLEMS = 20
+
+
+class PricematchError(Exception):
+    """Root of every error a caller may want to catch; its text is one sentence for a person."""
+
+
+class SettingsError(PricematchError):
+    """An option or environment variable does not make sense."""
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """What is wrong with one row of a catalogue file.
+
+    Attributes:
+        row: record number in the file, the header being row 1 (as a spreadsheet counts).
+        column: name of the column, or None where the whole row is meant.
+        message: what was expected and what came.
+    """
+
+    row: int
+    column: str | None
+    message: str
+
+    def __str__(self) -> str:
+        place = f"row {self.row}" if self.column is None else f"row {self.row}, column {self.column}"
+        return f"{place}: {self.message}"
+
+
+class CatalogueError(PricematchError):
+    """A catalogue cannot be used.
+
+    Attributes:
+        problems: every bad row; empty where the file as a whole is at fault. The text shows the first 20 and a count.
+    """
+
+    def __init__(self, message: str, problems: Sequence[RowProblem] = ()) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.row))
+        lines = [message, *(f"  {problem}" for problem in self.problems[:SHOWN_PROBLEMS])]
+        hidden = len(self.problems) - SHOWN_PROBLEMS
+        if hidden > 0:
+            lines.append(f"  … and {hidden} more")
+        super().__init__("\n".join(lines))
+
+
+class PostingNotFound(PricematchError):
+    """No posting has this id."""
+
+    def __init__(self, posting_id: str) -> None:
+        super().__init__(f"no posting has the id {posting_id!r}")
+
+
+class ImageError(PricematchError):
+    """One picture cannot be used."""
+
+
+class ImageEmpty(ImageError):
+    """The picture has no bytes."""
+
+
+class ImageTypeUnsupported(ImageError):
+    """The bytes are not one of the picture formats we read."""
+
+
+class ImageCorrupt(ImageError):
+    """The bytes begin like a picture but do not decode."""
+
+
+class ImageTooLarge(ImageError):
+    """The picture has more pixels than the limit; known from its header, before decoding."""
+
+
+class ImageTooSmall(ImageError):
+    """The picture has fewer pixels a side than the limit."""
+
+
+class ImageUnavailable(ImageError):
+    """A posting's picture is missing, is no regular file, or lies outside the image folder."""
+
+
+class LimitExceeded(PricematchError):
+    """A request holds more items than the limit."""
+
+
+class ArtefactError(PricematchError):
+    """An exported model is missing, damaged, or does not fit the others."""
+
+
+class ArtefactExists(PricematchError):
+    """Writing would overwrite a version or an output that exists."""
+
+
+class ModelOutputError(PricematchError):
+    """A model answered with something that is no embedding (wrong shape, NaN, infinite, zero)."""
+
+
+class NotReady(PricematchError):
+    """The service cannot answer yet, or no longer."""
+
+
+class TrainingInterrupted(PricematchError):
+    """The user interrupted a training; the same command resumes it."""

@@ -1,0 +1,78 @@
+"""What the core asks of the rims. Implementations live in `app.adapters`; tests bring tiny real ones of their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.matching.embeddings import Embeddings
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""uint8 [height, width, 3], RGB; a batch is [n, height, width, 3]."""
+
+
+class Decoder(Protocol):
+    """Turns the bytes of a picture into pixels. Safe to call from several threads."""
+
+    def decode(self, image: bytes) -> Pixels:
+        """Pixels of the size the encoder takes; raises ImageError."""
+        ...
+
+    def media_type(self, image: bytes) -> str:
+        """`image/jpeg` and so on, by content; raises ImageError."""
+        ...
+
+
+class Encoder(Protocol):
+    """Embeds pixels. Safe to call from several threads."""
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each model involved, for the answer: {"cae": "1", "autoencoder": "1"}."""
+        ...
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        """Embeddings [n, d] of a batch [n, height, width, 3]; raises ModelOutputError."""
+        ...
+
+
+class Index(Protocol):
+    """Answers nearest-neighbour search over the rows of a catalogue."""
+
+    def search(self, query: Embeddings, limit: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """The `limit` most similar rows of each query.
+
+        Args:
+            query: [m, d].
+            limit: at least 1; cut to the number of rows.
+
+        Returns:
+            rows [m, k] and their similarities [m, k] in −1…1, each line descending, equal ones by ascending row.
+        """
+        ...
+
+
+class ImageSource(Protocol):
+    """Gives the bytes of the pictures a catalogue names."""
+
+    def read(self, name: str) -> bytes:
+        """The picture's bytes; raises ImageUnavailable."""
+        ...
+
+
+class EmbeddingStore(Protocol):
+    """Keeps embeddings between starts, by the digest of the picture they came from."""
+
+    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
+        """All that is kept; empty where nothing is, or what is there is damaged."""
+        ...
+
+    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        """Replace what is kept, whole or not at all."""
+        ...

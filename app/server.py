@@ -1,0 +1,82 @@
+"""Runs the service: listens at once, answers health from the first moment, and stops gracefully."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+
+import uvicorn
+
+from app.api.app import create_app
+from app.api.state import Service
+from app.bootstrap import load
+from app.errors import SettingsError
+from app.matching.ingest import Progress
+from app.settings import Settings
+
+_log = logging.getLogger("pricematch")
+
+
+class _Server(uvicorn.Server):
+    """Reports not ready for a while before it stops listening, so that a load balancer looks elsewhere first."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._told = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM drains, anything else stops at once."""
+        if sig == signal.SIGTERM and not self._told:
+            self._told = True
+            self._service.drain()
+            timer = threading.Timer(self._service.settings.drain_seconds, super().handle_exit, (sig, frame))
+            timer.daemon = True
+            timer.start()
+        else:
+            super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings, progress: Progress) -> None:
+    """Answer HTTP until told to stop; health answers from the first moment, the rest once `load` is through.
+
+    Raises:
+        PricematchError: the service could not start.
+    """
+    service = Service(settings)
+    listener = _listen(settings)
+    config = uvicorn.Config(
+        create_app(service), server_header=False, timeout_graceful_shutdown=settings.grace_seconds, log_level="info"
+    )
+    server = _Server(config, service)
+    failure: list[BaseException] = []
+
+    def report(what: str, done: int, total: int) -> None:
+        service.report(f"the service is starting: {what.lower()}, {done} of {total}")
+        progress(what, done, total)
+
+    def start() -> None:
+        try:
+            service.open(load(settings, report))
+            host, port = listener.getsockname()[:2]
+            _log.info("ready at http://%s:%d (try it at /docs)", f"[{host}]" if ":" in host else host, port)
+        except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
+            failure.append(error)
+            server.should_exit = True
+
+    threading.Thread(target=start, daemon=True, name="start").start()
+    with listener:
+        server.run(sockets=[listener])
+    if failure:
+        raise failure[0]
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({reason})") from error

@@ -1,0 +1,83 @@
+"""Every setting of the service, in one place.
+
+Each can be given as an environment variable: `PRICEMATCH_` and the field's name in capitals
+(`PRICEMATCH_MAX_PIXELS=9000000`). The command line's options win over the environment.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+KIB, MIB = 1024, 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Paths, addresses and limits. Immutable; the unit stands under each field."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PRICEMATCH_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    catalogue: Path = Path("catalogue/catalogue.csv")
+    """CSV file of the postings to serve."""
+    images: Path = Path("catalogue/images")
+    """Folder that holds the pictures the catalogue names."""
+    models: Path = Path("models")
+    """Folder of exported encoders, `<encoder>/<version>/`."""
+    data: Path = Path("data")
+    """Folder the service may write to; holds the stored embeddings. Safe to delete: they are computed again."""
+    encoder: Literal["autoencoder", "cae"] = "autoencoder"
+    """Which encoder embeds the pictures: the CAE's 2,048 latents, or the autoencoder's 64 on top of them."""
+    encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
+    """Version of that encoder, a whole number; the newest if absent."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the networks; auto takes bfloat16 where the processor has it, float32 elsewhere."""
+    skip_bad_images: bool = False
+    """Start without the postings whose picture is missing or does not decode, instead of refusing to start."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port to listen on; 0 takes a free one."""
+    workers: int = Field(default=2, ge=1, le=64)
+    """Requests decoded and encoded at the same time, in threads; bounds the memory that pictures take."""
+    drain_seconds: float = Field(default=1.0, ge=0, le=600)
+    """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
+    grace_seconds: int = Field(default=20, ge=0, le=600)
+    """Seconds that requests in flight may take to finish after the port has closed."""
+
+    max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
+    """Bytes of one request body; enforced while reading."""
+    max_image_bytes: int = Field(default=20 * MIB, ge=KIB)
+    """Bytes of one picture file of the catalogue."""
+    max_pixels: int = Field(default=25_000_000, ge=1)
+    """Pixels (width × height) of one picture, read from its header."""
+    min_image_side: int = Field(default=8, ge=1)
+    """Pixels of a picture's shorter side, at least."""
+    max_cluster_postings: int = Field(default=20_000, ge=1)
+    """Postings in one /cluster request."""
+    max_cluster_images: int = Field(default=64, ge=1)
+    """Uploaded pictures in one /cluster request."""
+    max_catalogue_rows: int = Field(default=1_000_000, ge=1)
+    """Rows of a catalogue."""
+    max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)
+    """Bytes of one row of a catalogue."""
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings from the environment, overridden by those of `given` that are not None.
+
+    Raises:
+        SettingsError: a value is of the wrong type or out of range; names every such setting.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()
+        )
+        raise SettingsError("; ".join(faults)) from error

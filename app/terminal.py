@@ -1,0 +1,118 @@
+"""What a person at a terminal sees: progress bars, tables, and Ctrl-C that waits for the running step."""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from app.training.fit import Step, Watch
+    from app.training.train import Trained
+
+
+class Bars:
+    """One progress bar, on stderr, per thing that is being done. Call it with what, how many are done, of how many."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Show that `done` of `total` are done."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total, note=note)
+        self._progress.update(self._tasks[what], completed=done, total=total, note=note)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Bars]:
+    """Bars that stay on the screen, finished, after the block."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield Bars(progress)
+
+
+@contextmanager
+def ctrl_c() -> Iterator[Callable[[], bool]]:
+    """A question that is answered True once Ctrl-C was pressed; a second press interrupts at once."""
+    pressed = False
+
+    def on_press(_: int, __: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+        Console(stderr=True).print("stopping after this step; press Ctrl-C again to stop at once")
+
+    before = signal.signal(signal.SIGINT, on_press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def training_bar(bars: Bars) -> "Watch":
+    """A bar per network that shows epoch and loss."""
+
+    def watch(step: "Step") -> None:
+        done = (step.epoch - 1) * step.steps + step.step
+        note = f"epoch {step.epoch} of {step.epochs}, loss {step.loss:.5f}"
+        bars(f"Training {step.network}", done, step.epochs * step.steps, note)
+
+    return watch
+
+
+def print_trained(trained: "Sequence[Trained]") -> None:
+    """What was trained: images, epochs, seconds, losses."""
+    rows = []
+    for network in trained:
+        fitted, losses = network.fitted, network.fitted.losses
+        kept = fitted.kept_epoch - 1
+        validation = losses.get("validation_loss")
+        rows.append(
+            [
+                str(network.path),
+                str(fitted.training_rows),
+                str(fitted.validation_rows),
+                f"{len(losses['loss'])} (kept {fitted.kept_epoch})",
+                f"{fitted.seconds:.0f}",
+                f"{losses['loss'][0]:.5f}",
+                f"{losses['loss'][kept]:.5f}",
+                "–" if validation is None else f"{validation[kept]:.5f}",
+            ]
+        )
+    columns = ["written", "images", "held out", "epochs", "seconds", "first loss", "loss", "held-out loss"]
+    print_table("Trained", columns, rows)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; wider than the terminal only where it is no terminal."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)

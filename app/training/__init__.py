@@ -1,0 +1,1 @@
+"""The TensorFlow rim: networks, input pipeline, fitting, export."""
