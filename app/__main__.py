@@ -47,7 +47,6 @@ Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; it
 
 def main() -> None:
     """Run the command line; a known error is one message on stderr and an exit code, never a traceback."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # a descriptor of our own, so that `quiet_tensorflow` can silence native code alone
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

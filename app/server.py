@@ -48,7 +48,11 @@ def serve(settings: Settings, progress: Progress) -> None:
     service = Service(settings)
     listener = _listen(settings)
     config = uvicorn.Config(
-        create_app(service), server_header=False, timeout_graceful_shutdown=settings.grace_seconds, log_level="info"
+        create_app(service),
+        server_header=False,
+        timeout_graceful_shutdown=settings.grace_seconds,
+        log_level="info",
+        access_log=settings.access_log,
     )
     server = _Server(config, service)
     failure: list[BaseException] = []

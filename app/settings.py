@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
+    access_log: bool = True
+    """Log a line for every request."""
     workers: int = Field(default=2, ge=1, le=64)
     """Requests decoded and encoded at the same time, in threads; bounds the memory that pictures take."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)

@@ -49,7 +49,7 @@ def progress_bars() -> Iterator[Bars]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=_console(stderr=True)) as progress:
         yield Bars(progress)
 
 
@@ -112,7 +112,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column)
     for row in rows:
         table.add_row(*row)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(table)
+    _console(stderr=False).print(table)
+
+
+def _console(*, stderr: bool) -> Console:
+    """A console as wide as the terminal, or wide enough where it is none."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=160)

@@ -1,20 +1,24 @@
-"""Imports TensorFlow without its start-up chatter."""
+"""Imports TensorFlow without its chatter."""
 
 import importlib
+import logging
 import os
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow with file descriptor 2 silenced meanwhile.
+    """Import TensorFlow with file descriptor 2 silenced meanwhile, and let it log errors only.
 
     Its native code writes half a dozen lines there before any of its logging settings is read. Python's own messages
     are not lost, provided that `sys.stderr` writes elsewhere; the command line sees to that.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     try:
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(silence)
+    for logger in (tensorflow.get_logger(), logging.getLogger("absl")):
+        logger.setLevel(logging.ERROR)

@@ -1,0 +1,48 @@
+# The verbs of this project. `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types check-deployment bench lock clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make a virtual environment with the pinned dependencies
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v >= (3, 11) else f"expected Python 3.11 or newer, got {v[0]}.{v[1]}; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED) ## Draw a catalogue, train, serve, ask it (ONCE=1 stops then; CATALOGUE=… IMAGES=… takes yours)
+	$(BIN)/python examples/demo.py $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ONCE),--once)
+
+test: $(INSTALLED) lint types check-deployment ## Everything that must pass: ruff, mypy, Dockerfile, compose file, pytest
+	$(BIN)/pytest
+
+lint: $(INSTALLED) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## mypy --strict
+	$(BIN)/mypy
+
+check-deployment: $(INSTALLED) ## hadolint and docker compose's own check; no engine needed
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/docker-compose config -q
+
+bench: $(INSTALLED) ## Encoding and serving, each beside its peer (CATALOGUE=… IMAGES=… takes your pictures)
+	$(BIN)/python benchmarks/encode.py $(if $(IMAGES),--images "$(IMAGES)")
+	$(BIN)/python benchmarks/serve.py $(if $(IMAGES),--images "$(IMAGES)")
+
+lock: ## Pin the dependencies anew, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev --output-file requirements.lock --upgrade pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --constraint requirements.lock --output-file requirements-service.lock pyproject.toml
+
+clean: ## Remove the virtual environment and what the demo made
+	rm -rf .venv demo
