@@ -51,8 +51,10 @@ def train(
         skip_or_refuse(content, errors, skip=settings.skip_bad_images)
 
     import_tensorflow()
+    from app.training.determinism import make_deterministic
     from app.training.train import Trainer
 
+    make_deterministic()
     trainer = Trainer(
         recipe,
         options.seed,

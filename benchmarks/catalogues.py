@@ -13,7 +13,7 @@ DRAWN = 400
 
 @dataclass(frozen=True)
 class Subject:
-    """A catalogue, its pictures and the models trained on it."""
+    """A catalogue of JPEG pictures, numbered in the order of `jpegs`, and the models trained on it."""
 
     catalogue: Path
     images: Path
@@ -26,18 +26,21 @@ def subject(images: Path | None, models: Path | None) -> Iterator[Subject]:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if images is None:
-            run("sample", "--postings", str(DRAWN), "--output", str(folder))
-            catalogue, images = folder / "catalogue.csv", folder / "images"
-        else:
-            catalogue = folder / "catalogue.csv"
-            names = sorted(path.name for path in images.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
-            rows = (f'{number},"{name}"\n' for number, name in enumerate(names))
-            catalogue.write_text("posting_id,image\n" + "".join(rows), encoding="utf-8")
+            run("sample", "--postings", str(DRAWN), "--output", str(folder / "sample"))
+            images = folder / "sample" / "images"
+        catalogue = folder / "catalogue.csv"
+        rows = (f'{number},"{path.name}"\n' for number, path in enumerate(jpegs(images)))
+        catalogue.write_text("posting_id,image\n" + "".join(rows), encoding="utf-8")
         if models is None:
             models = folder / "models"
             options = ["--recipe", "notebook", "--autoencoder-epochs", "5", "--models", str(models)]
             run("train", "encoder", *options, "--catalogue", str(catalogue), "--images", str(images))
         yield Subject(catalogue, images, models)
+
+
+def jpegs(folder: Path) -> list[Path]:
+    """The JPEG files of a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
 
 
 def run(*arguments: str) -> None:

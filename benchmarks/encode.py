@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from catalogues import subject
+from catalogues import jpegs, subject
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -64,8 +64,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     with subject(options.images, options.models) as measured:
-        names = sorted(path for path in measured.images.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
-        images = [path.read_bytes() for path in names]
+        images = [path.read_bytes() for path in jpegs(measured.images)]
         ours, notebook = Worker(our_way, images, measured.models), Worker(notebook_way, images, measured.models)
         pairs = [(len(images) / ours.seconds(), len(images) / notebook.seconds()) for _ in range(options.rounds)]
         print_ratio(pairs)

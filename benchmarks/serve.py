@@ -7,29 +7,19 @@ same pictures are then matched by as many threads in this process. Latencies are
 """
 
 import argparse
-import http.client
 import itertools
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from catalogues import Subject, subject
+from catalogues import Subject, jpegs, subject
+from live import Ask, client, service
 from rich.console import Console
 from rich.table import Table
 
 CLIENTS = (1, 16)
-Ask: TypeAlias = Callable[[bytes], None]
 
 
 def main() -> None:
@@ -40,8 +30,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=600, help="for each number of clients")
     options = parser.parse_args()
     with subject(options.images, options.models) as measured:
-        names = sorted(path for path in measured.images.iterdir() if path.suffix.lower() in {".jpg", ".jpeg"})
-        images = [path.read_bytes() for path in names]
+        images = [path.read_bytes() for path in jpegs(measured.images)]
         table = Table(title=f"/match, {options.requests} requests, {len(images)} pictures")
         for column in ("clients", "where", "p50 ms", "p99 ms", "requests a second"):
             table.add_column(column, justify="right")
@@ -54,58 +43,6 @@ def main() -> None:
         for clients in CLIENTS:
             add_row(table, clients, "in-process", measure(images, options.requests, clients, lambda: ask))
         Console().print(table)
-
-
-@contextmanager
-def service(measured: Subject) -> Iterator[int]:
-    """A ready service; gives its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
-    options = [
-        f"--{name}={value}"
-        for name, value in (
-            ("catalogue", measured.catalogue),
-            ("images", measured.images),
-            ("models", measured.models),
-            ("data", measured.catalogue.parent / "data"),
-            ("port", port),
-        )
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", *options], env=os.environ | {"PRICEMATCH_ACCESS_LOG": "false"}
-    )
-    try:
-        while not is_ready(port):
-            if process.poll() is not None:
-                sys.exit(process.returncode)
-            time.sleep(0.2)
-        yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def is_ready(port: int) -> bool:
-    """Whether the service can answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-            return True
-    except (urllib.error.URLError, ConnectionError):
-        return False
-
-
-def client(port: int) -> Ask:
-    """Posts pictures on one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(image: bytes) -> None:
-        connection.request("POST", "/match", image, {"Content-Type": "image/jpeg"})
-        response = connection.getresponse()
-        response.read()
-        if response.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"expected 200, got {response.status}")
-
-    return ask
 
 
 def in_process(measured: Subject) -> Ask:

@@ -30,7 +30,8 @@ from rich.table import Table
 PRICEMATCH = [sys.executable, "-m", "app"]
 FOLDER = Path("demo")
 POSTINGS = "300"
-EPOCHS = "6"
+SMALL = 2000
+SMALL_TRAINING = ("--epochs", "8", "--batch", "8", "--autoencoder-epochs", "20")
 PORT = 8000
 
 console = Console()
@@ -46,11 +47,21 @@ def main() -> None:
         say(f"Using the models of before in {models}; `make clean` starts anew")
     else:
         say("Training the convolutional autoencoder and the autoencoder on its latents")
-        pricematch(
-            "train", "encoder", "--epochs", EPOCHS, "--catalogue", catalogue, "--images", images, "--models", models
-        )
+        small = len(read_rows(catalogue)) <= SMALL
+        options_of_training = SMALL_TRAINING if small else ("--epochs", "1")
+        paths = ("--catalogue", catalogue, "--images", images, "--models", models)
+        pricematch("train", "encoder", *options_of_training, *paths)
     say("Starting the service")
-    arguments: list[str | Path] = ["--catalogue", catalogue, "--images", images, "--models", models, "--data", home / "data"]
+    arguments: list[str | Path] = [
+        "--catalogue",
+        catalogue,
+        "--images",
+        images,
+        "--models",
+        models,
+        "--data",
+        home / "data",
+    ]
     with service(arguments) as (url, process):
         query = pick_query(catalogue)
         answer = post_picture(f"{url}/match?limit=8", images / query["image"])

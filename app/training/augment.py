@@ -66,7 +66,7 @@ def variants(pixels: Pixels, rng: np.random.Generator, mixed: int = 4) -> Mappin
     alone = {
         "original": pixels,
         f"CLAHE, clip {CLIP_LIMIT:g}": clahe(pixels),
-        f"hue −{HUE_LIMIT}": shift_hue_and_saturation(pixels, -HUE_LIMIT, 0),
+        f"hue -{HUE_LIMIT}": shift_hue_and_saturation(pixels, -HUE_LIMIT, 0),
         f"hue +{HUE_LIMIT // 2}": shift_hue_and_saturation(pixels, HUE_LIMIT // 2, 0),
         f"saturation +{SATURATION_LIMIT}": shift_hue_and_saturation(pixels, 0, SATURATION_LIMIT),
         "flip": flip(pixels),

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.adapters.manifest import Origin, TensorDescription
@@ -45,6 +44,8 @@ class Trained:
 @dataclass(frozen=True)
 class Trainer:
     """One run of a recipe. Seeded: the same pictures, recipe and seed give the same weights on one machine.
+
+    That takes `app.training.determinism.make_deterministic` beforehand.
 
     Attributes:
         recipe: every hyper-parameter.
@@ -114,7 +115,6 @@ class _Networks:
 
     def train(self) -> list[Trained]:
         recipe, seed = self.trainer.recipe, self.trainer.seed
-        tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(seed)
         pixels = PixelBatches(self.cache, self.cache.good_rows(), recipe.cae.side, seed, recipe.cae.augment)
         cae, cae_encoder = build_cae(recipe.cae)

@@ -1,0 +1,126 @@
+"""The commands that the README shows do what it says."""
+
+import argparse
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+SECONDS = 120
+
+
+def commands(mentioning: str) -> list[str]:
+    """The lines of the README's shell blocks that begin with a word."""
+    return [line for block in BLOCKS for line in block.splitlines() if line.startswith(mentioning)]
+
+
+def test_make_verbs_the_readme_names_exist() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    named = [command.split()[1] for command in commands("make ")]
+    assert named == ["demo", "test"]
+    assert all(re.search(rf"^  make {verb} ", listed, re.MULTILINE) for verb in named)
+
+
+def test_every_document_the_readme_links_to_exists() -> None:
+    linked = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert linked
+    assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.tensorflow
+def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
+    *setup, serve = commands("pricematch ")
+    assert serve.startswith("pricematch serve")
+    for command in setup:
+        run(command, tmp_path)
+    assert (tmp_path / "reconstructions.png").stat().st_size > 0
+    port = free_port()
+    with served(serve, tmp_path, port):
+        answers = [curl(command.replace(":8000", f":{port}"), tmp_path) for command in commands("curl ")]
+    assert [answer[:20] for answer in answers] == ['{"models":{"cae":"1"'] * len(answers)
+    assert '"posting_id":"sample_000000"' in answers[0]
+    assert '"posting_id":"sample_000000"' not in answers[1]
+
+
+@pytest.mark.tensorflow
+def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Path) -> None:
+    run("pricematch sample --output own --postings 12", tmp_path)
+    options = ["--catalogue", "own/catalogue.csv", "--images", "own/images", "--once"]
+    demo = [sys.executable, str(ROOT / "examples" / "demo.py"), *options]
+    shown = subprocess.run(demo, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
+    first_match = next(line for line in shown.splitlines() if "sample_" in line and "1.00000" in line)
+    assert "yes" in first_match
+    assert "curl -F image=@own/images/" in shown
+
+
+def run(command: str, folder: Path) -> str:
+    """What a command of the README prints; it must end well."""
+    done = subprocess.run(words(command), cwd=folder, check=False, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+    return done.stdout
+
+
+def words(command: str) -> list[str]:
+    """The command's words, `pricematch` being that of this environment."""
+    return [sys.executable, "-m", "app", *shlex.split(command)[1:]]
+
+
+def curl(command: str, folder: Path) -> str:
+    """What a curl line gets, asked without curl, which not every machine has."""
+    parser = argparse.ArgumentParser()
+    for option in ("-F", "-H", "-d"):
+        parser.add_argument(option)
+    parser.add_argument("url")
+    asked = parser.parse_args(shlex.split(command)[1:])
+    if asked.F:
+        field, path = asked.F.split("=@")
+        answer = httpx2.post(asked.url, files={field: (folder / path).read_bytes()})
+    elif asked.d:
+        answer = httpx2.post(asked.url, content=asked.d, headers=[tuple(asked.H.split(": "))])
+    else:
+        answer = httpx2.get(asked.url)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@contextmanager
+def served(command: str, folder: Path, port: int) -> Iterator[None]:
+    """The README's service, ready, on another port."""
+    process = subprocess.Popen([*words(command), "--port", str(port)], cwd=folder, env=os.environ)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not ready(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=SECONDS)
+
+
+def ready(port: int) -> bool:
+    """Whether the service can answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
