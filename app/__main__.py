@@ -1,11 +1,12 @@
 """The command line. Verbs import what they need when they run, so that `--help` answers at once."""
 
+import json
 import logging
 import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeAlias
+from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
@@ -131,15 +132,17 @@ def train_encoder(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the CAE, at most.")] = None,
     autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=1e-9, max=1.0, help="Of Adam, at the start.")] = None,
-    validation_share: Annotated[
-        float | None, typer.Option(min=0.0, max=0.9, help="Share of the pictures held out.")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=0, help="Epochs without improvement before stopping; 0 never stops.")
-    ] = None,
     augment: Annotated[
         bool | None, typer.Option("--augment/--no-augment", help="Train the CAE on augmented pictures.")
+    ] = None,
+    hyper_parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other hyper-parameter, such as cae.patience=5 or autoencoder.encoder_units=[1024,64]; "
+            "may be given several times.",
+        ),
     ] = None,
     memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded pictures.")] = 4096,
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
@@ -155,20 +158,24 @@ def train_encoder(
     if recipe not in RECIPES:
         raise SettingsError(f"expected a recipe among {', '.join(RECIPES)}, got {recipe!r}")
     settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
-    chosen = override(
-        RECIPES[recipe],
-        epochs=epochs,
-        autoencoder_epochs=autoencoder_epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        validation_share=validation_share,
-        patience=patience,
-        augment=augment,
-    )
+    given = {"cae.epochs": epochs, "cae.augment": augment, "autoencoder.epochs": autoencoder_epochs}
+    given |= {"cae.batch": batch, "autoencoder.batch": batch}
+    values = {name: value for name, value in given.items() if value is not None}
+    chosen = override(RECIPES[recipe], values | dict(map(_assignment, hyper_parameters or [])))
     options = offline.TrainOptions(seed, version, memory * MIB, disk * MIB)
     with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
         trained = offline.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
     terminal.print_trained(trained)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """`NAME=VALUE`, the value being JSON."""
+    name, equals, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError as error:
+        what = "a number, true, false or [a list of numbers] behind =" if equals else "NAME=VALUE"
+        raise SettingsError(f"--set: expected {what}, got {text!r}") from error
 
 
 @cli.command()

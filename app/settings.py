@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Postings in one /cluster request."""
     max_cluster_images: int = Field(default=64, ge=1)
     """Uploaded pictures in one /cluster request."""
+    max_cluster_pairs: int = Field(default=20_000_000, ge=1)
+    """Pairs of items within eps in one /cluster request; each takes about 40 bytes while it is clustered."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)

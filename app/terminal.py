@@ -33,6 +33,7 @@ class Bars:
     def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
         """Show that `done` of `total` are done."""
         if what not in self._tasks:
+            self._progress.start()
             self._tasks[what] = self._progress.add_task(what, total=total, note=note)
         self._progress.update(self._tasks[what], completed=done, total=total, note=note)
 
@@ -49,8 +50,12 @@ def progress_bars() -> Iterator[Bars]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=_console(stderr=True)) as progress:
+    progress = Progress(*columns, console=_console(stderr=True))
+    try:
         yield Bars(progress)
+    finally:
+        if progress.tasks:  # without a bar there is nothing to end, not even a line
+            progress.stop()
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def _read(file: BinaryIO, content: CsvCatalogue, limits: CsvLimits) -> None:
     records = csv.reader(lines, strict=True)
     columns: list[str] | None = None
     first_row: dict[str, int] = {}
-    number = 0
+    number = postings = 0
     while True:
         number += 1
         try:
@@ -91,12 +91,16 @@ def _read(file: BinaryIO, content: CsvCatalogue, limits: CsvLimits) -> None:
             break
         except csv.Error as error:
             raise CatalogueError(f"{content.path}: row {number} (line {records.line_num}): {error}") from error
+        damaged = lines.take_damaged()
         if columns is None:
+            if damaged is not None:
+                raise CatalogueError(f"{content.path}: row 1: {damaged}")
             columns = _columns(cells, content.path)
-        elif number - 1 > limits.rows:
-            raise CatalogueError(f"{content.path}: expected at most {limits.rows} postings, got more")
         elif cells:
-            _add(content, columns, cells, number, first_row, damaged=lines.take_damaged())
+            postings += 1
+            if postings > limits.rows:
+                raise CatalogueError(f"{content.path}: expected at most {limits.rows} postings, got more")
+            _add(content, columns, cells, number, first_row, damaged=damaged)
     if columns is None:
         raise CatalogueError(f"{content.path}: expected a header row, got an empty file")
 

@@ -3,12 +3,14 @@
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import SettingsError
 from app.matching.embeddings import Embeddings
 
 DIGEST_BYTES = 32
@@ -30,22 +32,33 @@ class EmbeddingFile:
     def load(self) -> Mapping[bytes, NDArray[np.float32]]:
         """Embeddings by the 32-byte digest of their picture; empty where the file is absent or damaged."""
         try:
-            with np.load(self._path, allow_pickle=False) as kept:
+            # opened here, because NumPy leaves a file open that turns out to be no archive
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 digests, embeddings = kept["digests"], kept["embeddings"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
             return {}
         if not self._whole(digests, embeddings):
             return {}
         return dict(zip((row.tobytes() for row in digests), embeddings, strict=True))
 
     def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
-        """Replace the file, whole or not at all; digests are 32 bytes each, embeddings [n, d] belong to them."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Replace the file, whole or not at all; digests are 32 bytes each, embeddings [n, d] belong to them.
+
+        Raises:
+            SettingsError: the folder cannot be written to, or is full.
+        """
         table = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
+        try:
+            self._replace(table, embeddings)
+        except OSError as error:
+            raise SettingsError(f"{self._path.parent} cannot be written to ({error.strerror})") from error
+
+    def _replace(self, digests: NDArray[np.uint8], embeddings: Embeddings) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".embeddings-")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, digests=table, embeddings=embeddings)
+                np.savez(file, digests=digests, embeddings=embeddings)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(self._path)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from app.adapters.simplejpeg_images import decode_undamaged
 from app.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from app.matching.ports import Pixels
 
@@ -49,10 +50,12 @@ class PillowDecoder:
         picture = open_picture(image)
         self._check_size(picture)
         try:
-            # at least twice the wanted side, so that scaling inside the JPEG decoder leaves the rest to the resizer
-            picture.draft("RGB", (2 * self._side, 2 * self._side))
-            orientation = _orientation(picture)
-            return _oriented(self._resized(_on_white(picture, 2 * self._side)), orientation)
+            picture.draft("RGB", (self._side, self._side))  # JPEG halves while it decodes, down to no less than this
+            pixels = _undamaged_jpeg(picture, image)
+            if pixels is None:
+                picture.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
+                pixels = _on_white(picture, 2 * self._side)
+            return _oriented(self._resized(pixels), _orientation(picture))
         except ImageError:
             raise
         except Exception as error:
@@ -110,6 +113,13 @@ def _magic(image: bytes) -> str | None:
     return next((name for name, starts in signatures.items() if image.startswith(starts)), None)
 
 
+def _undamaged_jpeg(picture: Image.Image, image: bytes) -> Pixels | None:
+    """The pixels of a plain colour JPEG in the size that was drafted; None for anything else."""
+    if (picture.format, picture.mode) != ("JPEG", "RGB"):
+        return None
+    return decode_undamaged(image, *picture.size)
+
+
 def _on_white(picture: Image.Image, side: int) -> Pixels:
     """8-bit RGB; a transparent picture is shrunk towards `side` first, so that compositing takes little memory."""
     if picture.mode in _SIXTEEN_BIT:
@@ -118,7 +128,7 @@ def _on_white(picture: Image.Image, side: int) -> Pixels:
     if picture.mode in _DEEPER:
         raise ImageTypeUnsupported(f"expected at most 16 bits a channel, got 32 (mode {picture.mode})")
     if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
     factor = min(picture.size) // side
     clear = picture.convert("RGBA")
     if factor > 1:
@@ -138,17 +148,13 @@ def _orientation(picture: Image.Image) -> int:
 
 def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:
     """Undo an EXIF orientation (CIPA DC-008, tag 0x0112) on square pixels."""
-    upright = {
-        1: pixels,
-        2: pixels[:, ::-1],
-        3: pixels[::-1, ::-1],
-        4: pixels[::-1],
-        5: pixels.transpose(1, 0, 2),
-        6: np.rot90(pixels, k=-1),
-        7: np.rot90(pixels, k=2).transpose(1, 0, 2),
-        8: np.rot90(pixels, k=1),
-    }
-    return np.ascontiguousarray(upright[orientation])
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _first_line(error: Exception) -> str:

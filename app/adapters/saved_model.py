@@ -1,5 +1,6 @@
 """Serves exported encoders from TensorFlow SavedModels."""
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,7 @@ class SavedModel:
         return np.asarray(outputs[self._manifest.output.name])
 
     def _check_golden(self, artefact: Artefact, tolerance: float) -> None:
-        with np.load(artefact.path / GOLDEN, allow_pickle=False) as golden:
-            inputs, expected = golden["inputs"], golden["outputs"]
+        inputs, expected = _read_golden(artefact.path / GOLDEN)
         try:
             outputs = self(inputs)
         except (ValueError, tf.errors.OpError) as error:
@@ -125,6 +125,15 @@ def _load(artefact: Artefact, signature: str = "serving_default") -> Callable[..
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ArtefactError(f"{artefact.path} does not load ({type(error).__name__}: {reason})") from error
+
+
+def _read_golden(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        # opened here, because NumPy leaves a file open that turns out to be no archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as golden:
+            return golden["inputs"], golden["outputs"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtefactError(f"{path} holds no golden vectors ({type(error).__name__})") from error
 
 
 def _check_signature(artefact: Artefact, function: Any) -> None:

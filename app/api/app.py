@@ -38,6 +38,7 @@ def create_app(service: Service) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to whatever host the client names
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)

@@ -36,7 +36,15 @@ async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker
         if len(posting_ids) > (limit := service.settings.max_cluster_postings):
             raise LimitExceeded(f"expected at most {limit} postings, the catalogue holds {len(posting_ids)}")
     batch = await worker.run(
-        lambda: cluster_batch(ready.matcher, posting_ids, images, asked.method, asked.eps, asked.min_samples)
+        lambda: cluster_batch(
+            ready.matcher,
+            posting_ids,
+            images,
+            asked.method,
+            asked.eps,
+            asked.min_samples,
+            service.settings.max_cluster_pairs,
+        )
     )
     return ClustersOut(
         models=dict(ready.matcher.versions),

@@ -1,5 +1,6 @@
 """GET /postings/…: stored postings, their pictures and their matches."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +9,10 @@ from fastapi.responses import Response
 from app.api.dependencies import PostingId, ReadyDep, WorkerDep
 from app.api.problems import responses
 from app.api.schemas import MatchesOut, MatchQuery, PostingOut, matches_out, posting_out
-from app.errors import ImageUnavailable
+from app.api.state import Ready
+from app.errors import ImageError, ImageUnavailable
+
+_log = logging.getLogger("pricematch")
 
 router = APIRouter(prefix="/postings/{posting_id}", tags=["postings"])
 
@@ -33,8 +37,19 @@ async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Re
     name = ready.matcher.catalogue.posting(posting_id).image
     if name is None:
         raise ImageUnavailable(f"posting {posting_id!r} has no picture")
-    content = await worker.run(lambda: ready.images.read(name))
-    return Response(content, media_type=ready.matcher.decoder.media_type(content), headers=_PICTURE_HEADERS)
+    try:
+        content, media_type = await worker.run(lambda: _stored(ready, name))
+    except ImageError as error:
+        # what became of the file is the operator's to know, and its path nobody else's
+        _log.warning("the picture of posting %s: %s", posting_id, error)
+        raise ImageUnavailable(f"the picture of posting {posting_id!r} cannot be read") from error
+    return Response(content, media_type=media_type, headers=_PICTURE_HEADERS)
+
+
+def _stored(ready: Ready, name: str) -> tuple[bytes, str]:
+    """A stored picture and its media type; raises ImageError."""
+    content = ready.images.read(name)
+    return content, ready.matcher.decoder.media_type(content)
 
 
 @router.get("/matches", responses=responses(404, 422, 500, 503))

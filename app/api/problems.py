@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from app import errors
 
@@ -38,6 +40,8 @@ _OF_STATUS: Mapping[int, str] = {
 }
 _INVALID = "invalid-request"
 _RETRY_AFTER_SECONDS = "5"
+_LOCATION_CHARACTERS = 100
+_CLIENT_GONE = 499
 
 
 class Fault(BaseModel):
@@ -74,6 +78,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.PricematchError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -86,6 +91,11 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONRe
 def too_large(limit: int) -> Problem:
     """The problem of a body with more bytes than the limit."""
     return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
+
+
+def ambiguous_size() -> Problem:
+    """The problem of a body that says in two ways where it ends."""
+    return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
 
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
@@ -108,9 +118,15 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
     raw = error.errors() if isinstance(error, RequestValidationError) else ()
-    faults = [Fault(location=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in raw]
+    faults = [Fault(location=_location(fault["loc"]), message=fault["msg"]) for fault in raw]
     detail = "; ".join(f"{fault.location}: {fault.message}" for fault in faults[:5])
     return answer(_problem(422, _INVALID, detail, faults[: errors.SHOWN_PROBLEMS]))
+
+
+def _location(parts: Sequence[object]) -> str:
+    """Where a fault is; shortened, since the names of unknown fields are the client's."""
+    location = ".".join(map(str, parts))
+    return location if len(location) <= _LOCATION_CHARACTERS else location[: _LOCATION_CHARACTERS - 1] + "…"
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -121,6 +137,11 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"nothing is served at {request.scope['path'][:200]!r}"
     return answer(_problem(error.status_code, slug, detail), error.headers)
+
+
+async def _on_client_gone(_: Request, __: Exception) -> Response:
+    """Nobody reads this answer; without it every aborted upload would be logged as a bug."""
+    return Response(status_code=_CLIENT_GONE)
 
 
 async def _on_bug(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 — the server logs it with its traceback

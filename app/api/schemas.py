@@ -57,7 +57,9 @@ class ClusterRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    posting_ids: Literal["all"] | list[str] = Field(default=[], description="Ids of stored postings, or `all` of them.")
+    posting_ids: Literal["all"] | Annotated[list[str], Field(fail_fast=True)] = Field(
+        default=[], description="Ids of stored postings, or `all` of them."
+    )
     method: Method = Field(
         default="dbscan",
         description="`dbscan`: density clusters. `nearest`: each item's cluster is its own list of the at most 50 "

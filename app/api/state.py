@@ -27,6 +27,7 @@ class Service:
         self._lock = Lock()
         self._ready: Ready | None = None
         self._reason = "the service is starting"
+        self._stopping = False
 
     def report(self, reason: str) -> None:
         """Say what the start is at."""
@@ -39,14 +40,20 @@ class Service:
             self._ready, self._reason = ready, ""
 
     def drain(self) -> None:
-        """Report not ready from now on; requests are still answered."""
+        """Report not ready from now on, whatever happens; requests are still answered."""
         with self._lock:
-            self._reason = "the service is stopping"
+            self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is on its way out."""
+        with self._lock:
+            return self._stopping
 
     def why_not_ready(self) -> str | None:
         """None if the service is ready and not stopping."""
         with self._lock:
-            return self._reason or None
+            return "the service is stopping" if self._stopping else self._reason or None
 
     def ready(self) -> Ready:
         """What to answer with; raises NotReady."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -57,7 +58,7 @@ def embed_images(
     """
     errors: dict[str, ImageError] = {}
     names = list(dict.fromkeys(names))
-    with ThreadPoolExecutor(workers) as pool:
+    with thread_pool(workers) as pool:
         digests = _digest(names, images, pool, errors, progress)
         kept = store.load()
         known = {digest: kept[digest] for digest in digests.values() if digest in kept}
@@ -85,11 +86,21 @@ def check_images(
         except ImageError as error:
             errors[name] = error
 
-    with ThreadPoolExecutor(workers) as pool:
+    with thread_pool(workers) as pool:
         for done, _ in enumerate(pool.map(check, names), start=1):
             if done % BATCH == 0 or done == len(names):
                 progress("Checking pictures", done, len(names))
     return errors
+
+
+@contextmanager
+def thread_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that, if the block fails or is interrupted, finish what they are at and drop what is queued."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def chunks(items: Sequence[_T], size: int = BATCH) -> list[Sequence[_T]]:

@@ -3,14 +3,13 @@
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageError
-from app.matching.ingest import Progress, chunks
+from app.matching.ingest import Progress, chunks, thread_pool
 from app.matching.ports import Decoder, ImageSource, Pixels
 
 
@@ -62,7 +61,7 @@ class PixelCache:
                 errors[self._names[row]] = error
 
         done = 0
-        with ThreadPoolExecutor(workers) as pool:
+        with thread_pool(workers) as pool:
             for batch in chunks(range(len(self))):
                 list(pool.map(decode, batch))
                 done += len(batch)

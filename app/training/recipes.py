@@ -1,7 +1,21 @@
 """Recipes: every hyper-parameter of a training, frozen, in one place."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from app.errors import SettingsError
+
+NETWORKS = ("cae", "autoencoder")
+
+Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Widths: TypeAlias = Annotated[tuple[Count, ...], Field(min_length=1, max_length=16)]
+Rate: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
+NotNegative: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+Slope: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -20,14 +34,14 @@ class CaeRecipe:
         augment: train on CLAHE, hue and saturation, flip and gamma variants of the pictures.
     """
 
-    side: int = 256
-    filters: tuple[int, ...] = (32, 16, 16, 8)
-    kernel: int = 3
-    learning_rate: float = 1e-3
-    batch: int = 32
-    epochs: int = 1
-    validation_share: float = 0.0
-    patience: int = 0
+    side: Count = 256
+    filters: Widths = (32, 16, 16, 8)
+    kernel: Count = 3
+    learning_rate: Rate = 1e-3
+    batch: Count = 32
+    epochs: Count = 1
+    validation_share: Share = 0.0
+    patience: NotNegative = 0
     augment: bool = False
 
 
@@ -43,16 +57,16 @@ class AutoencoderRecipe:
         batch, epochs, validation_share, patience: as for the CAE.
     """
 
-    encoder_units: tuple[int, ...] = (2048, 64)
-    decoder_units: tuple[int, ...] = (512,)
-    negative_slope: float = 0.3
-    learning_rate: float = 1e-3
-    constant_epochs: int = 10
-    decay: float = 0.1
-    batch: int = 32
-    epochs: int = 30
-    validation_share: float = 0.0
-    patience: int = 0
+    encoder_units: Widths = (2048, 64)
+    decoder_units: Widths = (512,)
+    negative_slope: Slope = 0.3
+    learning_rate: Rate = 1e-3
+    constant_epochs: NotNegative = 10
+    decay: Slope = 0.1
+    batch: Count = 32
+    epochs: Count = 30
+    validation_share: Share = 0.0
+    patience: NotNegative = 0
 
 
 @dataclass(frozen=True)
@@ -79,28 +93,28 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
 
 
-def override(
-    recipe: Recipe,
-    *,
-    epochs: int | None = None,
-    autoencoder_epochs: int | None = None,
-    batch: int | None = None,
-    learning_rate: float | None = None,
-    validation_share: float | None = None,
-    patience: int | None = None,
-    augment: bool | None = None,
-) -> Recipe:
-    """The recipe with those values that are not None; batch, rate, share and patience hold for both networks."""
-    both = {
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "validation_share": validation_share,
-        "patience": patience,
-    }
-    cae = _given(both | {"epochs": epochs, "augment": augment})
-    autoencoder = _given(both | {"epochs": autoencoder_epochs})
-    return replace(recipe, cae=replace(recipe.cae, **cae), autoencoder=replace(recipe.autoencoder, **autoencoder))
+def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other hyper-parameters.
 
+    Args:
+        recipe: what to start from.
+        values: by dotted name, such as `cae.epochs` or `autoencoder.decay`.
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+    Raises:
+        SettingsError: no hyper-parameter has this name, or its value is of the wrong type or out of range.
+    """
+    described = recipe.describe()
+    for name, value in values.items():
+        network, _, parameter = name.partition(".")
+        if network not in NETWORKS or parameter not in described[network]:
+            known = [f"{each}.{parameter}" for each in NETWORKS for parameter in described[each]]
+            raise SettingsError(f"expected a hyper-parameter among {', '.join(known)}, got {name!r}")
+        described[network][parameter] = value
+    try:
+        changed = TypeAdapter(Recipe).validate_python(described)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc'][:2]))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError("; ".join(faults)) from error
+    if changed.cae.side % (step := 2 ** len(changed.cae.filters)):
+        raise SettingsError(f"expected cae.side to be a multiple of {step}, 2 to the number of filters")
+    return changed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.matching.clustering.dbscan import dbscan
 from app.matching.clustering.nearest import nearest
 from app.matching.embeddings import Embeddings
-from app.matching.neighbours import radius_graph
+from app.matching.neighbours import MAX_PAIRS, radius_graph
 
 Method: TypeAlias = Literal["dbscan", "nearest"]
 
@@ -26,10 +26,12 @@ class Assignment:
     """
 
     labels: NDArray[np.intp]
-    members: Sequence[NDArray[np.intp]]
+    members: Sequence[NDArray[np.integer]]
 
 
-def cluster(embeddings: Embeddings, method: Method, eps: float, min_samples: int) -> Assignment:
+def cluster(
+    embeddings: Embeddings, method: Method, eps: float, min_samples: int, max_pairs: int = MAX_PAIRS
+) -> Assignment:
     """Cluster embeddings [n, d] over cosine distance.
 
     Args:
@@ -37,8 +39,9 @@ def cluster(embeddings: Embeddings, method: Method, eps: float, min_samples: int
         method: `dbscan`, or `nearest` (which takes no min_samples).
         eps: distance within which (`dbscan`) or below which (`nearest`) two items are neighbours, 0…2.
         min_samples: neighbours, itself included, that make an item core.
+        max_pairs: see `radius_graph`, which raises LimitExceeded.
     """
-    graph = radius_graph(embeddings, eps)
+    graph = radius_graph(embeddings, eps, max_pairs)
     if method == "nearest":
         return Assignment(*nearest(graph, eps))
     labels = dbscan(graph, min_samples)

@@ -8,6 +8,7 @@ import numpy as np
 from app.errors import PostingNotFound, PricematchError
 from app.matching.clustering.assignment import Method, cluster
 from app.matching.matcher import Matcher
+from app.matching.neighbours import MAX_PAIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,24 @@ class ClusteredBatch:
 
 
 def cluster_batch(
-    matcher: Matcher, posting_ids: Sequence[str], images: Sequence[bytes], method: Method, eps: float, min_samples: int
+    matcher: Matcher,
+    posting_ids: Sequence[str],
+    images: Sequence[bytes],
+    method: Method,
+    eps: float,
+    min_samples: int,
+    max_pairs: int = MAX_PAIRS,
 ) -> ClusteredBatch:
     """Cluster stored postings and pictures by the similarity of their embeddings.
 
     Unknown ids and bad pictures become items with a problem; the rest is clustered. An id given twice counts once.
-    See `cluster` for the method, eps and min_samples.
+    See `cluster` for the method, eps, min_samples and max_pairs.
     """
     items, rows = _stored(matcher, list(dict.fromkeys(posting_ids)))
     embeddings, errors = matcher.embed(images)
     items += [Item(None, position, None, error) for position, error in enumerate(errors)]
-    assignment = cluster(np.concatenate([matcher.embeddings[rows], embeddings]), method, eps, min_samples)
+    together = np.concatenate([matcher.embeddings[rows], embeddings])
+    assignment = cluster(together, method, eps, min_samples, max_pairs)
     good = [position for position, item in enumerate(items) if item.problem is None]
     for position, label in zip(good, assignment.labels, strict=True):
         if label >= 0:

@@ -28,7 +28,7 @@ def dbscan(graph: NeighbourGraph, min_samples: int) -> NDArray[np.intp]:
         intp [n]: clusters from 0, numbered by their first core row; −1 is noise.
     """
     core = np.diff(graph.starts) >= min_samples
-    line = np.repeat(np.arange(len(graph)), np.diff(graph.starts))
+    line = np.repeat(np.arange(len(graph), dtype=np.int32), np.diff(graph.starts))
     labels = np.full(len(graph), NOISE, np.intp)
     labels[core] = _core_labels(core, line, graph.rows)
     border = ~core[line] & core[graph.rows]
@@ -39,9 +39,9 @@ def dbscan(graph: NeighbourGraph, min_samples: int) -> NDArray[np.intp]:
     return labels
 
 
-def _core_labels(core: NDArray[np.bool_], line: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _core_labels(core: NDArray[np.bool_], line: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.intp]:
     """Labels of the core rows in order: connected components, numbered by their first row."""
-    position = np.cumsum(core) - 1
+    position = np.cumsum(core, dtype=np.int32) - 1
     edges = core[line] & core[rows]
     size = int(core.sum())
     adjacency = csr_array(

@@ -9,7 +9,7 @@ from app.matching.neighbours import NeighbourGraph
 MAX_MEMBERS = 50
 
 
-def nearest_lists(graph: NeighbourGraph, eps: float) -> list[NDArray[np.intp]]:
+def nearest_lists(graph: NeighbourGraph, eps: float) -> list[NDArray[np.int32]]:
     """Per row the rows closer than `eps`, ascending by row: at most the 50 nearest, itself always included.
 
     Equal distances at the cut of 50 are settled by ascending row.
@@ -17,7 +17,7 @@ def nearest_lists(graph: NeighbourGraph, eps: float) -> list[NDArray[np.intp]]:
     return [_nearest(graph, row, eps) for row in range(len(graph))]
 
 
-def _nearest(graph: NeighbourGraph, row: int, eps: float) -> NDArray[np.intp]:
+def _nearest(graph: NeighbourGraph, row: int, eps: float) -> NDArray[np.int32]:
     rows, distances = graph.neighbours(row)
     close = (distances < np.float32(eps)) | (rows == row)
     rows, distances = rows[close], distances[close]
@@ -26,7 +26,7 @@ def _nearest(graph: NeighbourGraph, row: int, eps: float) -> NDArray[np.intp]:
     return np.sort(rows)
 
 
-def nearest(graph: NeighbourGraph, eps: float) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+def nearest(graph: NeighbourGraph, eps: float) -> tuple[NDArray[np.intp], list[NDArray[np.int32]]]:
     """Assign each row to the cluster of exactly those rows that its own list holds.
 
     Unlike a partition, clusters may overlap: A may be near B and B near C without A being near C. Rows with equal
@@ -38,7 +38,7 @@ def nearest(graph: NeighbourGraph, eps: float) -> tuple[NDArray[np.intp], list[N
     """
     labels = np.full(len(graph), NOISE, np.intp)
     numbers: dict[bytes, int] = {}
-    members: list[NDArray[np.intp]] = []
+    members: list[NDArray[np.int32]] = []
     for row, rows in enumerate(nearest_lists(graph, eps)):
         if len(rows) == 1:
             continue

@@ -1,0 +1,52 @@
+"""The application over the tiny matcher; every answer is checked against the contract."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, TypeAlias
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.api.state import Ready, Service
+from app.matching.matcher import Matcher
+from app.matching.ports import ImageSource
+from app.settings import Settings
+from tests.api.contract import client_of
+from tests.fakes import FolderlessImages, tiny_images, tiny_matcher
+
+Serve: TypeAlias = Callable[..., TestClient]
+
+
+def make_app(matcher: Matcher | None = None, images: ImageSource | None = None, **settings: Any) -> FastAPI:
+    """An application that is ready."""
+    service = Service(Settings(**settings))
+    service.open(Ready(matcher or tiny_matcher(), images or tiny_images()))
+    return create_app(service)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Makes clients of applications with a matcher, pictures and settings of the test's choice."""
+    with ExitStack() as stack:
+        yield lambda **given: stack.enter_context(client_of(make_app(**given)))
+
+
+@pytest.fixture(scope="package")
+def _shared_images() -> FolderlessImages:
+    return tiny_images()
+
+
+@pytest.fixture(scope="package")
+def client(_shared_images: FolderlessImages) -> Iterator[TestClient]:
+    """A client of an application over the tiny matcher, which nothing but `images` can change."""
+    with client_of(make_app(images=_shared_images)) as client:
+        yield client
+
+
+@pytest.fixture
+def images(_shared_images: FolderlessImages) -> Iterator[FolderlessImages]:
+    """The pictures that `client` serves; a test may change them."""
+    yield _shared_images
+    _shared_images.contents = tiny_images().contents

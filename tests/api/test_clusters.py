@@ -1,0 +1,254 @@
+"""POST /cluster."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem, assert_still_answers
+from tests.api.wire import FORM, field, file, form
+from tests.fakes import COLOURS, picture
+
+JSON = {"Content-Type": "application/json"}
+PAIRS = [["p0", "p1"], ["p2", "p3"]]
+
+
+def clusters(response: Any) -> list[list[str]]:
+    """The posting ids of each cluster."""
+    assert response.status_code == 200, response.text
+    return [cluster["posting_ids"] for cluster in response.json()["clusters"]]
+
+
+@pytest.mark.parametrize("method", ["dbscan", "nearest"])
+def test_postings_of_near_colours_share_a_cluster_and_the_rest_is_noise(client: TestClient, method: str) -> None:
+    response = client.post("/cluster", json={"posting_ids": [f"p{row}" for row in range(7)], "method": method})
+    assert clusters(response) == PAIRS
+    assert [item["cluster"] for item in response.json()["items"]] == [0, 0, 1, 1, None, None, None]
+    assert [item["status"] for item in response.json()["items"]] == ["clustered"] * 4 + ["noise"] * 3
+
+
+def test_all_stands_for_every_posting_of_the_catalogue(client: TestClient) -> None:
+    response = client.post("/cluster", json={"posting_ids": "all"})
+    assert clusters(response) == PAIRS
+    assert len(response.json()["items"]) == len(COLOURS)
+
+
+def test_the_answer_says_what_was_asked_and_of_which_models(client: TestClient) -> None:
+    asked = {"posting_ids": ["p0"], "method": "nearest", "eps": 0.25}
+    body = client.post("/cluster", json=asked).json()
+    assert (body["method"], body["eps"], body["models"]) == ("nearest", 0.25, {"mean-colour": "1"})
+    assert body["took_ms"] >= 0
+
+
+def test_a_larger_eps_joins_more(client: TestClient) -> None:
+    assert clusters(client.post("/cluster", json={"posting_ids": "all", "eps": 2})) == [[f"p{row}" for row in range(7)]]
+
+
+def test_more_min_samples_make_noise(client: TestClient) -> None:
+    assert clusters(client.post("/cluster", json={"posting_ids": "all", "min_samples": 3})) == []
+
+
+def test_pictures_and_postings_are_clustered_together(client: TestClient) -> None:
+    images = [("images", picture("#0000ff")), ("images", picture("#ff0000"))]
+    body = client.post("/cluster", data={"posting_ids": ["p0", "p4"]}, files=images).json()
+    assert [(cluster["posting_ids"], cluster["images"]) for cluster in body["clusters"]] == [
+        (["p0"], [1]),
+        (["p4"], [0]),
+    ]
+    assert [(item["posting_id"], item["image"]) for item in body["items"]] == [
+        ("p0", None),
+        ("p4", None),
+        (None, 0),
+        (None, 1),
+    ]
+
+
+def test_a_form_takes_the_same_fields_as_json(client: TestClient) -> None:
+    fields = [field("posting_ids", b"all"), field("method", b"nearest"), field("eps", b"2"), field("min_samples", b"3")]
+    by_form = client.post("/cluster", content=form(fields), headers={"Content-Type": FORM}).json()
+    asked = {"posting_ids": "all", "method": "nearest", "eps": 2, "min_samples": 3}
+    by_json = client.post("/cluster", json=asked).json()
+    assert by_form | {"took_ms": 0} == by_json | {"took_ms": 0}
+
+
+def test_pictures_alone_are_clustered(client: TestClient) -> None:
+    images = [("images", picture(colour)) for colour in ("#ff0000", "#f80404", "#00ff00")]
+    body = client.post("/cluster", files=images).json()
+    assert [item["cluster"] for item in body["items"]] == [0, 0, None]
+
+
+def test_a_batch_of_nothing_has_no_clusters(client: TestClient) -> None:
+    for response in (
+        client.post("/cluster", json={"posting_ids": []}),
+        client.post("/cluster", content=form([field("eps", b"1")]), headers={"Content-Type": FORM}),
+    ):
+        assert response.status_code == 200
+        assert response.json()["items"] == response.json()["clusters"] == []
+
+
+def test_a_posting_named_twice_counts_once(client: TestClient) -> None:
+    body = client.post("/cluster", json={"posting_ids": ["p0", "p0", "p0"]}).json()
+    assert [(item["posting_id"], item["status"]) for item in body["items"]] == [("p0", "noise")]
+
+
+def test_the_same_picture_sent_twice_is_two_items_of_one_cluster(client: TestClient) -> None:
+    body = client.post("/cluster", files=[("images", picture("#0000ff"))] * 2).json()
+    assert [cluster["images"] for cluster in body["clusters"]] == [[0, 1]]
+
+
+def test_unknown_postings_are_listed_and_the_rest_is_clustered(client: TestClient) -> None:
+    ids = ["p0", "no-such", "p1", "' OR 1=1", "🦆", "\0", ""]
+    body = client.post("/cluster", json={"posting_ids": ids}).json()
+    assert [item["posting_id"] for item in body["items"]] == ids
+    assert [item["status"] for item in body["items"]] == ["clustered", "problem", "clustered"] + ["problem"] * 4
+    problem = body["items"][1]["problem"]
+    assert (problem["type"], problem["status"]) == ("urn:pricematch:problem:posting-not-found", 404)
+    assert body["clusters"] == [{"cluster": 0, "posting_ids": ["p0", "p1"], "images": []}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"all"',
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        '{"posting_ids": "all"}'.encode("utf-16"),
+        b"[" * 100_000,
+        b'{"posting_ids":' * 10_000,
+        rb'{"posting_ids": ["\ud800"]}',
+        rb'{"posting_ids": ["\udc00\ud800"]}',
+        b'{"posting_ids": ["\xed\xa0\x80"]}',
+        b'{"posting_ids": ["p0"]} x',
+        b"{'posting_ids': 'all'}",
+        b'{"posting_ids": ["p0"',
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+def test_malformed_json_is_refused(client: TestClient, content: bytes) -> None:
+    assert_problem(client.post("/cluster", content=content, headers=JSON), 422, "invalid-request")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        '{"eps": 0.1}',
+        '{"posting_ids": "some"}',
+        '{"posting_ids": null}',
+        '{"posting_ids": {}}',
+        '{"posting_ids": [["p0"]]}',
+        '{"posting_ids": [1, null, true]}',
+        '{"posting_ids": "all", "method": "optics"}',
+        '{"posting_ids": "all", "method": ["dbscan"]}',
+        '{"posting_ids": "all", "eps": NaN}',
+        '{"posting_ids": "all", "eps": Infinity}',
+        '{"posting_ids": "all", "eps": -Infinity}',
+        '{"posting_ids": "all", "eps": 1e999}',
+        '{"posting_ids": "all", "eps": -0.1}',
+        '{"posting_ids": "all", "eps": 2.1}',
+        '{"posting_ids": "all", "eps": "near"}',
+        '{"posting_ids": "all", "min_samples": 0}',
+        '{"posting_ids": "all", "min_samples": 1001}',
+        '{"posting_ids": "all", "min_samples": 1.5}',
+        '{"posting_ids": "all", "min_samples": 99999999999999999999999999}',
+        '{"posting_ids": "all", "images": ["a"]}',
+        '{"posting_ids": "all", "__class__": 1}',
+    ],
+)
+def test_fields_that_are_missing_unknown_of_another_type_or_out_of_range_are_refused(
+    client: TestClient, asked: str
+) -> None:
+    assert_problem(client.post("/cluster", content=asked, headers=JSON), 422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [field("eps", b"nan")],
+        [field("eps", b"inf")],
+        [field("eps", b"")],
+        [field("method", b"\xff")],
+        [field("limit", b"3")],
+        [field("images", b"text")],
+        [file("images", picture("#ff0000")), field("images", b"text")],
+        [file("posting_ids", b"p0")],
+        [file("eps", b"0.1")],
+        [file("picture", picture("#ff0000"))],
+    ],
+    ids=[
+        "eps nan",
+        "eps inf",
+        "eps empty",
+        "method no UTF-8",
+        "unknown field",
+        "images as text",
+        "one image as text",
+        "ids as a file",
+        "eps as a file",
+        "unknown file",
+    ],
+)
+def test_a_form_with_a_wrong_field_is_refused(client: TestClient, parts: list[bytes]) -> None:
+    response = client.post("/cluster", content=form(parts), headers={"Content-Type": FORM})
+    assert_problem(response, 422, "invalid-request")
+    assert_still_answers(client)
+
+
+def test_hundreds_of_thousands_of_faults_are_answered_in_a_few_words(client: TestClient) -> None:
+    wrong_ids = b'{"posting_ids": [' + b"1," * 500_000 + b"1]}"
+    unknown_fields = b"{" + b",".join(b'"u%d": 1' % number for number in range(200_000)) + b"}"
+    for content in (wrong_ids, unknown_fields):
+        response = client.post("/cluster", content=content, headers=JSON)
+        assert_problem(response, 422, "invalid-request")
+        assert len(response.content) < 2000
+
+
+def test_json_longer_than_the_postings_allowed_can_be_is_refused(serve: Serve) -> None:
+    client = serve(max_cluster_postings=10)
+    longest = {"posting_ids": ["p" * 128] * 10}
+    assert client.post("/cluster", json=longest).status_code == 200
+    response = client.post("/cluster", json={"posting_ids": ["p" * 10_000]})
+    assert_problem(response, 413, "body-too-large")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", "text/json"])
+def test_another_content_type_is_refused(client: TestClient, content_type: str) -> None:
+    response = client.post("/cluster", content=b'{"posting_ids": "all"}', headers={"Content-Type": content_type})
+    assert_problem(response, 415, "media-type")
+
+
+def test_json_may_name_its_charset(client: TestClient) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert client.post("/cluster", content=b'{"posting_ids": "all"}', headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7"])
+def test_text_that_is_no_unicode_cannot_be_smuggled_in_by_a_charset(client: TestClient, charset: str) -> None:
+    content = form([field("posting_ids", b"\\ud800 +2AA- \xff-\xff ..")])
+    response = client.post("/cluster", content=content, headers={"Content-Type": f"{FORM}; charset={charset}"})
+    assert_problem(response, 415, "media-type")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["p0", "all"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    asked=JSON_VALUES
+    | st.fixed_dictionaries({"posting_ids": JSON_VALUES}, optional={"eps": JSON_VALUES, "min_samples": JSON_VALUES})
+)
+def test_any_json_is_answered_without_a_server_error(client: TestClient, asked: Any) -> None:
+    import json
+
+    assert client.post("/cluster", content=json.dumps(asked), headers=JSON).status_code in {200, 422}

@@ -1,0 +1,698 @@
+"""Faults and bad inputs, each by its number in the project's table of faults, and the answer it gets."""
+
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from starlette.testclient import TestClient
+
+from app.adapters.exact_index import ExactIndex
+from app.adapters.image_folder import ImageFolder
+from app.adapters.pillow_images import PillowDecoder
+from app.matching.embeddings import Embeddings, unit_rows
+from app.matching.matcher import Matcher
+from app.matching.ports import Pixels
+from app.matching.postings import Catalogue, Posting
+from app.settings import KIB, MIB, Settings
+from tests.api.conftest import Serve, make_app
+from tests.api.contract import assert_problem, assert_still_answers
+from tests.api.odd_pictures import (
+    MAGIC_NUMBERS,
+    NOT_PICTURES,
+    animated,
+    gif_header,
+    png_chunk,
+    png_header,
+    png_of_zeros,
+    png_with,
+    truncated,
+    webp_header,
+    zip_file,
+)
+from tests.api.wire import FORM, field, file, form, send_pieces
+from tests.fakes import (
+    SIDE,
+    FolderlessImages,
+    MeanColourEncoder,
+    encoded,
+    picture,
+    scene,
+    tiny_catalogue,
+    tiny_matcher,
+)
+
+RED = picture("#ff0000")
+DEFAULT = Settings()
+
+
+def default_decoder() -> PillowDecoder:
+    """A decoder with the limits of the default settings."""
+    return PillowDecoder(SIDE, DEFAULT.max_pixels, DEFAULT.min_image_side)
+
+
+@pytest.fixture
+def default_client(serve: Serve) -> TestClient:
+    """A client of an application whose pictures have the default limits."""
+    return serve(matcher=replace(tiny_matcher(), decoder=default_decoder()))
+
+
+def match(client: TestClient, content: bytes) -> Any:
+    """POST a picture in a form."""
+    return client.post("/match", files={"image": content})
+
+
+def assert_matches(response: Any, posting_id: str) -> None:
+    """The first match is this posting, and the picture is as good as the same."""
+    assert response.status_code == 200, response.text
+    best = response.json()["matches"][0]
+    assert best["posting_id"] == posting_id
+    assert best["similarity"] > 0.999
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "image/png"}, {"Content-Type": FORM}], ids=["raw", "form"])
+def test_fault_01_a_picture_of_no_bytes_is_named_so(client: TestClient, headers: dict[str, str]) -> None:
+    content = b"" if headers["Content-Type"] == "image/png" else form([file("image", b"")])
+    assert_problem(client.post("/match", content=content, headers=headers), 422, "image-empty")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_fault_02_a_truncated_picture_is_corrupt(client: TestClient, kind: str) -> None:
+    assert_problem(match(client, truncated(kind)), 422, "image-corrupt")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("kind", sorted(MAGIC_NUMBERS))
+@pytest.mark.parametrize("garbage", [b"", b"\0" * 500, bytes(range(256)) * 4], ids=["nothing", "zeros", "all bytes"])
+def test_fault_03_garbage_behind_a_right_beginning_is_corrupt(client: TestClient, kind: str, garbage: bytes) -> None:
+    assert_problem(match(client, MAGIC_NUMBERS[kind] + garbage), 422, "image-corrupt")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("kind", sorted(NOT_PICTURES))
+def test_fault_04_what_is_no_picture_is_refused_by_content_whatever_its_name(client: TestClient, kind: str) -> None:
+    part = {"image": ("photo.jpg", NOT_PICTURES[kind], "image/jpeg")}
+    assert_problem(client.post("/match", files=part), 415, "image-type")
+    raw = client.post("/match", content=NOT_PICTURES[kind], headers={"Content-Type": "image/svg+xml"})
+    assert_problem(raw, 415, "image-type")
+    assert_still_answers(client)
+
+
+def test_fault_04_the_parser_of_a_format_that_is_not_read_is_never_called(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[object] = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", called.append)
+    assert_problem(match(client, NOT_PICTURES["eps"]), 415, "image-type")
+    assert not called
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "text/html", "application/octet-stream", "no type", ""])
+def test_fault_05_name_and_type_of_the_part_do_not_matter(client: TestClient, media_type: str) -> None:
+    assert_matches(client.post("/match", files={"image": ("photo.jpg", RED, media_type)}), "p0")
+
+
+@pytest.mark.parametrize(
+    "tail", [zip_file(), b"<script>hidden</script>", b"\0" * 10_000], ids=["zip", "script", "zeros"]
+)
+def test_fault_06_what_stands_behind_a_picture_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
+    response = match(client, picture("#ff0000", format="JPEG", quality=95) + tail)
+    assert_matches(response, "p0")
+    assert "hidden" not in response.text
+
+
+HUGE = {"png": png_header(50_000, 50_000), "gif": gif_header(65_535, 65_535), "webp": webp_header(16_383, 16_383)}
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # the service logs no warnings of Pillow
+@pytest.mark.parametrize("kind", sorted(HUGE))
+def test_fault_07_a_header_that_says_too_many_pixels_is_enough(default_client: TestClient, kind: str) -> None:
+    assert len(HUGE[kind]) < 100
+    assert_problem(match(default_client, HUGE[kind]), 413, "image-too-large")
+    assert_still_answers(default_client)
+
+
+_MEMORY = """
+import sys
+from pathlib import Path
+from app.errors import ImageTooLarge
+from tests.api.test_faults import HUGE, default_decoder
+from tests.fakes import picture
+
+def peak():
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1])
+
+decoder = default_decoder()
+decoder.decode(picture("#ff0000"))
+before = peak()
+for content in HUGE.values():
+    try:
+        decoder.decode(content)
+    except ImageTooLarge:
+        continue
+    raise SystemExit("a huge picture was decoded")
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of resident memory from /proc")
+def test_fault_07_a_header_that_says_too_many_pixels_takes_less_than_10_mib() -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", _MEMORY], cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) < 10 * KIB
+
+
+@pytest.mark.parametrize(
+    "content",
+    [webp_header(7000, 7000), png_of_zeros(7000, 7000), png_header(5000, 5001)],
+    ids=["webp of 34 bytes", "png of 49 megapixels", "png just above"],
+)
+def test_fault_08_small_files_of_many_pixels_are_refused_by_default(default_client: TestClient, content: bytes) -> None:
+    assert len(content) < 200_000
+    assert_problem(match(default_client, content), 413, "image-too-large")
+
+
+def test_fault_08_a_picture_of_as_many_pixels_as_allowed_is_taken(default_client: TestClient) -> None:
+    assert_matches(match(default_client, png_of_zeros(8, DEFAULT.max_pixels // 8)), "p5")
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [(b"zTXt", b"Comment\0\0"), (b"iTXt", b"Comment\0\x01\0\0\0"), (b"iCCP", b"profile\0\0")],
+    ids=["zTXt", "iTXt", "iCCP"],
+)
+def test_fault_09_metadata_that_grow_are_not_unpacked(client: TestClient, kind: bytes, start: bytes) -> None:
+    content = png_with([png_chunk(kind, start + zlib.compress(bytes(100 * MIB), 9))])
+    tracemalloc.start()
+    response = match(client, content)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status_code in {200, 422}
+    assert peak < 50 * MIB
+    assert_still_answers(client)
+
+
+def test_fault_09_a_hundred_thousand_chunks_do_no_harm(client: TestClient) -> None:
+    response = match(client, png_with([png_chunk(b"tEXt", b"Comment\0x")] * 100_000))
+    assert response.status_code in {200, 422}
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_fault_10_of_an_animation_the_first_frame_counts(client: TestClient, kind: str) -> None:
+    assert_matches(match(client, animated(kind)), "p0")
+
+
+def test_fault_10_later_frames_are_never_decoded(client: TestClient) -> None:
+    whole = animated("GIF")
+    second_frame = whole.index(b"\x21\xf9", whole.index(b",", 13))
+    assert_matches(match(client, whole[:second_frame] + b"\x21\xf9 garbage"), "p0")
+
+
+def white(mode: str) -> Image.Image:
+    """A picture of this mode that shows white, be it by transparency."""
+    clear: dict[str, float | tuple[float, ...]] = {
+        "RGBA": (255, 0, 0, 0),
+        "LA": (0, 0),
+        "1": 1,
+        "L": 255,
+        "I;16": 65_535,
+    }
+    return Image.new(mode, (64, 64), clear[mode])
+
+
+def red_palette(*, transparent: bool) -> bytes:
+    """A picture of one palette colour, red, which may be declared transparent."""
+    image = Image.new("P", (64, 64), 0)
+    image.putpalette([255, 0, 0])
+    return encoded(image, "PNG", **({"transparency": 0} if transparent else {}))
+
+
+RED_IMAGE = Image.new("RGB", (64, 64), "#ff0000")
+KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "CMYK JPEG": (lambda: encoded(RED_IMAGE.convert("CMYK"), "JPEG", quality=95), "p0"),
+    "CMYK TIFF": (lambda: encoded(RED_IMAGE.convert("CMYK"), "TIFF"), "p0"),
+    "YCbCr TIFF": (lambda: encoded(RED_IMAGE.convert("YCbCr"), "TIFF"), "p0"),
+    "progressive JPEG": (lambda: encoded(RED_IMAGE, "JPEG", progressive=True), "p0"),
+    "16-bit PNG": (lambda: encoded(white("I;16"), "PNG"), "p6"),
+    "16-bit TIFF": (lambda: encoded(white("I;16"), "TIFF"), "p6"),
+    "1-bit PNG": (lambda: encoded(white("1"), "PNG"), "p6"),
+    "1-bit TIFF": (lambda: encoded(white("1"), "TIFF"), "p6"),
+    "grey JPEG": (lambda: encoded(white("L"), "JPEG"), "p6"),
+    "grey PNG": (lambda: encoded(white("L"), "PNG"), "p6"),
+    "palette PNG": (lambda: red_palette(transparent=False), "p0"),
+    "clear palette PNG": (lambda: red_palette(transparent=True), "p6"),
+    "clear PNG": (lambda: encoded(white("RGBA"), "PNG"), "p6"),
+    "clear WebP": (lambda: encoded(white("RGBA"), "WEBP", lossless=True, exact=True), "p6"),
+    "clear grey PNG": (lambda: encoded(white("LA"), "PNG"), "p6"),
+    "opaque PNG": (lambda: encoded(RED_IMAGE.convert("RGBA"), "PNG"), "p0"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_fault_11_every_colour_model_is_rgb_on_white(client: TestClient, kind: str) -> None:
+    make, posting_id = KINDS[kind]
+    assert_matches(match(client, make()), posting_id)
+
+
+def test_fault_11_a_ycck_jpeg_is_read_like_the_plain_picture(client: TestClient) -> None:
+    cmyk = encoded(RED_IMAGE.convert("CMYK"), "JPEG", quality=95, subsampling=0)
+    assert b"Adobe" in cmyk
+    assert_matches(match(client, cmyk), "p0")
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_fault_11_more_than_16_bits_a_channel_are_refused(client: TestClient, mode: str) -> None:
+    assert_problem(match(client, encoded(Image.new(mode, (64, 64)), "TIFF")), 415, "image-type")
+
+
+class CornerEncoder(MeanColourEncoder):
+    """Embeds the mean colours of the four quarters, so that it sees which way up a picture is."""
+
+    dimension = 12
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        half = SIDE // 2
+        quarters = pixels.reshape(len(pixels), 2, half, 2, half, 3).mean(axis=(2, 4))
+        return unit_rows(quarters.reshape(len(pixels), -1), self.dimension)
+
+
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera stores a scene whose EXIF orientation is the key (the inverse of what a viewer must do)."""
+
+
+def turned(orientation: int) -> Image.Image:
+    """The scene as it is stored with this orientation."""
+    method = STORED_AS[orientation]
+    return scene() if method is None else scene().transpose(method)
+
+
+def scenes_matcher() -> Matcher:
+    """The scene turned in all eight ways: posting `p1` is the upright one."""
+    decoder, encoder = default_decoder(), CornerEncoder()
+    embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
+    catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
+    return Matcher(catalogue, embeddings, decoder, encoder, ExactIndex(embeddings))
+
+
+@pytest.mark.parametrize("orientation", sorted(STORED_AS))
+def test_fault_12_the_eight_orientations_of_a_scene_match_the_upright_one(serve: Serve, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(turned(orientation), "JPEG", quality=95, exif=exif.tobytes())
+    client = serve(matcher=scenes_matcher())
+    assert_matches(match(client, content), "p1")
+    if orientation > 1:
+        assert_matches(match(client, encoded(turned(orientation), "JPEG", quality=95)), f"p{orientation}")
+
+
+BROKEN_EXIF = {
+    "garbage": b"Exif\0\0garbage",
+    "no end": b"Exif\0\0II*\0\x08\0\0\0\xff\xff",
+    "orientation 9": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0\0\0\0\0",
+    "orientation as text": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\0x\0\0\0\0\0\0\0",
+    "offset beyond": b"Exif\0\0II*\0" + struct.pack("<I", 0xFFFFFFFF),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about the metadata; the service logs none of them
+@pytest.mark.parametrize("kind", sorted(BROKEN_EXIF))
+def test_fault_12_broken_exif_is_ignored(client: TestClient, kind: str) -> None:
+    assert_matches(match(client, picture("#ff0000", format="JPEG", quality=95, exif=BROKEN_EXIF[kind])), "p0")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("profile", ["sRGB", "corrupt"])
+def test_fault_13_a_colour_profile_whole_or_corrupt_does_not_matter(
+    client: TestClient, kind: str, profile: str
+) -> None:
+    whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = picture("#ff0000", format=kind, icc_profile=whole if profile == "sRGB" else b"no profile")
+    assert_matches(match(client, content), "p0")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 19_999), (19_999, 1), (7, 64)], ids=str)
+def test_fault_14_a_picture_of_too_few_pixels_a_side_is_refused(
+    default_client: TestClient, size: tuple[int, int]
+) -> None:
+    assert_problem(match(default_client, picture("#ff0000", size)), 422, "image-too-small")
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 19_999), (19_999, 8)], ids=str)
+@pytest.mark.parametrize(("colour", "posting_id"), [("#ff0000", "p0"), ("#000000", "p5"), ("#ffffff", "p6")])
+def test_fault_14_a_thin_picture_or_one_colour_has_a_finite_embedding(
+    default_client: TestClient, size: tuple[int, int], colour: str, posting_id: str
+) -> None:
+    assert_matches(match(default_client, picture(colour, size)), posting_id)
+
+
+PATHS = [("/match", "image"), ("/cluster", "images")]
+
+
+@pytest.mark.parametrize(("path", "name"), PATHS)
+@pytest.mark.parametrize("content_type", ["image/png", FORM, "application/json", "text/plain"])
+def test_fault_15_a_body_announced_over_the_limit_is_refused_unread(path: str, name: str, content_type: str) -> None:
+    headers = {"Content-Type": content_type, "Content-Length": str(2 * MIB + 1)}
+    answer = send_pieces(make_app(max_body_bytes=2 * MIB), path, headers, [file(name, bytes(2 * MIB))])
+    assert (answer.status, answer.problem["type"]) == (413, "urn:pricematch:problem:body-too-large")
+    assert answer.pieces_read == 0
+
+
+def test_fault_15_a_body_just_within_the_limit_is_read(serve: Serve) -> None:
+    client = serve(max_body_bytes=2 * MIB)
+    raw = {"Content-Type": "image/png"}
+    assert_matches(client.post("/match", content=RED.ljust(2 * MIB, b"\0"), headers=raw), "p0")
+    assert_problem(client.post("/match", content=RED.ljust(2 * MIB + 1, b"\0"), headers=raw), 413, "body-too-large")
+    assert_still_answers(client)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that temporary files are made in."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Files in a folder, and files opened in it that have no name any more."""
+    links = Path("/proc/self/fd")
+    targets = [str(link.readlink()) for link in links.iterdir() if link.is_symlink()] if links.exists() else []
+    return [*map(str, folder.iterdir()), *(target for target in targets if target.startswith(str(folder)))]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "content_type"),
+    [("/match", "image", "image/png"), ("/match", "image", FORM), ("/cluster", "images", FORM)],
+)
+def test_fault_16_a_chunked_body_is_refused_at_the_limit_and_no_temporary_file_stays(
+    temporary: Path, path: str, name: str, content_type: str
+) -> None:
+    pieces = [file(name, b"")[:-2], *[bytes(64 * KIB)] * 80]
+    headers = {"Content-Type": content_type, "Transfer-Encoding": "chunked"}
+    answer = send_pieces(make_app(max_body_bytes=2 * MIB), path, headers, pieces)
+    assert (answer.status, answer.problem["type"]) == (413, "urn:pricematch:problem:body-too-large")
+    assert answer.pieces_read == 1 + 2 * MIB // (64 * KIB)
+    assert left_behind(temporary) == []
+
+
+@pytest.mark.parametrize("aborts", [True, False], ids=["aborted", "unfinished"])
+def test_fault_16_an_upload_that_does_not_end_leaves_no_temporary_file(temporary: Path, aborts: bool) -> None:
+    pieces = [file("image", b"")[:-2], *[bytes(64 * KIB)] * 40]
+    answer = send_pieces(make_app(), "/match", {"Content-Type": FORM}, pieces, aborts=aborts)
+    assert answer.status == (499 if aborts else 400)
+    assert left_behind(temporary) == []
+
+
+def test_fault_16_a_large_upload_that_succeeds_leaves_no_temporary_file(temporary: Path) -> None:
+    body = form([file("image", RED.ljust(3 * MIB, b"\0"))])
+    pieces = [body[start : start + 64 * KIB] for start in range(0, len(body), 64 * KIB)]
+    assert send_pieces(make_app(), "/match", {"Content-Type": FORM}, pieces).status == 200
+    assert left_behind(temporary) == []
+
+
+@pytest.mark.parametrize("path", ["/match", "/cluster"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [file("images", b"x")] * 5000,
+        [field("f", b"x")] * 25_000,
+        [field("eps", b"1" * 100_000)],
+        [file("images", b"x"), field("x" * 100_000, b"1")],
+    ],
+    ids=["5,000 files", "25,000 fields", "huge field", "huge name"],
+)
+def test_fault_17_a_flood_of_parts_or_a_huge_field_is_refused(
+    client: TestClient, path: str, parts: list[bytes]
+) -> None:
+    response = client.post(path, content=form(parts), headers={"Content-Type": FORM})
+    assert response.status_code in {400, 413}, response.text
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("path", ["/match", "/cluster"])
+def test_fault_17_an_urlencoded_flood_is_refused(client: TestClient, path: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert_problem(client.post(path, content=b"a=1&" * 500_000, headers=headers), 415, "media-type")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "status", "slug"),
+    [
+        (FORM, form([field("other", b"x")]), 422, "invalid-request"),
+        (FORM, b"", 400, "malformed-request"),
+        (FORM, form([file("image", RED)])[:-4], 400, "malformed-request"),
+        (FORM, form([file("image", RED)])[:-30], 400, "malformed-request"),
+        ("application/json", b'{"image": "x"}', 415, "media-type"),
+        ("multipart/form-data", form([file("image", RED)]), 400, "malformed-request"),
+        ("multipart/form-data; boundary=", form([file("image", RED)]), 400, "malformed-request"),
+        ("multipart/form-data; boundary=other", form([file("image", RED)]), 400, "malformed-request"),
+        (f"multipart/form-data; boundary={'b' * 300}", form([file("image", RED)]), 400, "malformed-request"),
+        (FORM, RED, 400, "malformed-request"),
+        (FORM, form([file("image", RED)]).replace(b"\r\n", b"\n"), 400, "malformed-request"),
+        (FORM, form([b"--boundary\r\n\r\n" + RED + b"\r\n"]), 400, "malformed-request"),
+        (FORM, form([b"--boundary\r\nContent-Disposition: form-data\r\n\r\nx\r\n"]), 400, "malformed-request"),
+        (FORM, form([b"--boundary\r\nContent-Disposition\r\n\r\nx\r\n"]), 400, "malformed-request"),
+    ],
+    ids=[
+        "missing part",
+        "no body",
+        "last boundary cut",
+        "part cut",
+        "JSON",
+        "no boundary",
+        "empty boundary",
+        "another boundary",
+        "long boundary",
+        "no form",
+        "bare line feeds",
+        "no headers",
+        "no name",
+        "no colon",
+    ],
+)
+def test_fault_18_a_form_that_is_none_or_lacks_the_picture_is_refused(
+    client: TestClient, content_type: str, content: bytes, status: int, slug: str
+) -> None:
+    response = client.post("/match", content=content, headers={"Content-Type": content_type})
+    assert_problem(response, status, slug)
+    assert_still_answers(client)
+
+
+BAD_IDS = [
+    "%2e%2e",
+    ".",
+    "%00",
+    "p0%00",
+    "x" * 3000,
+    "x" * 129,
+    "🦆",
+    "' OR 1=1",
+    "p0%0a",
+    "%ff",
+    "-p0",
+    "a%20b",
+    "a;b",
+]
+
+
+@pytest.mark.parametrize("path", ["", "/image", "/matches"])
+@pytest.mark.parametrize("posting_id", BAD_IDS, ids=lambda text: text[:9])
+def test_fault_22_an_id_that_cannot_be_one_is_refused(client: TestClient, posting_id: str, path: str) -> None:
+    response = client.get(f"/postings/{posting_id}{path}".replace("/./", "/%2e/"))
+    if posting_id == "." and not path:  # a client drops it, and asks for the folder
+        assert response.status_code in {404, 422}
+    else:
+        assert_problem(response, 422, "invalid-request")
+    assert len(response.content) < 1000
+
+
+@pytest.mark.parametrize("path", ["", "/image", "/matches"])
+@pytest.mark.parametrize("posting_id", ["p99", "P0", "x" * 128, "a@b.c", "p0..p0"])
+def test_fault_22_an_id_that_nobody_has_is_not_found(client: TestClient, posting_id: str, path: str) -> None:
+    assert_problem(client.get(f"/postings/{posting_id}{path}"), 404, "posting-not-found")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=-1",
+        "limit=51",
+        "limit=1000",
+        "limit=1000000000",
+        f"limit={'9' * 5000}",
+        "limit=1.5",
+        "limit=",
+        "limit=ten",
+        "limit=NaN",
+        "limit=1&limit=0",
+        "min_similarity=NaN",
+        "min_similarity=nan",
+        "min_similarity=Infinity",
+        "min_similarity=-inf",
+        "min_similarity=1e999",
+        "min_similarity=1.0001",
+        "min_similarity=-1.0001",
+        "min_similarity=",
+        "unknown=1",
+        "Limit=1",
+        "limit%00=1",
+        "limit=1%00",
+        "limit=3;min_similarity=0",
+        "%ff=%ff",
+    ],
+    ids=lambda query: query[:24],
+)
+def test_fault_23_a_query_out_of_range_or_unknown_is_refused(client: TestClient, query: str) -> None:
+    assert_problem(client.post(f"/match?{query}", files={"image": RED}), 422, "invalid-request")
+    assert_problem(client.get(f"/postings/p0/matches?{query}"), 422, "invalid-request")
+
+
+def test_fault_24_one_item_is_noise_and_none_is_no_fault(client: TestClient) -> None:
+    assert client.post("/cluster", json={"posting_ids": []}).json()["items"] == []
+    [item] = client.post("/cluster", json={"posting_ids": ["p0"]}).json()["items"]
+    assert item["status"] == "noise"
+
+
+def test_fault_24_more_postings_than_the_limit_are_refused(serve: Serve) -> None:
+    client = serve(max_cluster_postings=3)
+    ids = ["p0", "p1", "p2"]
+    assert client.post("/cluster", json={"posting_ids": ids}).status_code == 200
+    assert_problem(client.post("/cluster", json={"posting_ids": [*ids, "p0"]}), 413, "too-many-items")
+    assert_problem(client.post("/cluster", json={"posting_ids": "all"}), 413, "too-many-items")
+    assert_problem(
+        client.post("/cluster", data={"posting_ids": [*ids, "p3"]}, files=[("images", RED)]), 413, "too-many-items"
+    )
+
+
+def test_fault_24_a_hundred_thousand_ids_are_refused_by_default(client: TestClient) -> None:
+    assert_problem(client.post("/cluster", json={"posting_ids": ["p0"] * 100_000}), 413, "too-many-items")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("number", [4, 5, 300])
+def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve, number: int) -> None:
+    client = serve(max_cluster_images=3)
+    assert client.post("/cluster", files=[("images", RED)] * 3).status_code == 200
+    response = client.post("/cluster", files=[("images", RED)] * number)
+    assert_problem(response, 413, "too-many-items")
+    assert_still_answers(client)
+
+
+def test_fault_24_a_bad_picture_among_many_is_listed_and_the_rest_is_clustered(client: TestClient) -> None:
+    pictures = [RED, b"", b"text", truncated("JPEG"), png_header(50_000, 50_000), picture("#ff0000", (1, 1)), RED]
+    body = client.post("/cluster", files=[("images", content) for content in pictures]).json()
+    slugs = [item["problem"] and item["problem"]["type"].rpartition(":")[2] for item in body["items"]]
+    assert slugs == [None, "image-empty", "image-type", "image-corrupt", "image-too-large", "image-too-small", None]
+    assert [item["cluster"] for item in body["items"]] == [0, None, None, None, None, None, 0]
+    assert body["clusters"] == [{"cluster": 0, "posting_ids": [], "images": [0, 6]}]
+
+
+def test_fault_24_a_batch_of_bad_pictures_only_has_no_clusters(client: TestClient) -> None:
+    body = client.post("/cluster", files=[("images", b"text")] * 3).json()
+    assert [item["status"] for item in body["items"]] == ["problem"] * 3
+    assert body["clusters"] == []
+
+
+def test_fault_27_a_picture_that_vanished_after_the_start_is_not_found(
+    client: TestClient, images: FolderlessImages
+) -> None:
+    assert client.get("/postings/p0/image").content == images.contents["p0.png"]
+    del images.contents["p0.png"]
+    assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
+    assert client.get("/postings/p1/image").status_code == 200
+    assert_still_answers(client)
+
+
+def vanish(path: Path) -> None:
+    """Remove a file."""
+    path.unlink()
+
+
+def turn_into_a_folder(path: Path) -> None:
+    """Put a folder in a file's place."""
+    path.unlink()
+    path.mkdir()
+
+
+def turn_into_a_fifo(path: Path) -> None:
+    """Put a named pipe, which has no writer, in a file's place."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def lead_out(path: Path) -> None:
+    """Put a link that leads out of the folder in a file's place."""
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def grow(path: Path) -> None:
+    """Make a file larger than pictures may be."""
+    path.write_bytes(RED.ljust(5000, b"\0"))
+
+
+@pytest.mark.parametrize("happens", [vanish, turn_into_a_folder, turn_into_a_fifo, lead_out, grow])
+def test_fault_27_whatever_becomes_of_a_file_its_path_is_not_told(
+    serve: Serve, tmp_path: Path, happens: Callable[[Path], None]
+) -> None:
+    _, folder = tiny_catalogue(tmp_path)
+    client = serve(images=ImageFolder(folder, max_bytes=4000))
+    assert client.get("/postings/p0/image").status_code == 200
+    happens(folder / "p0.png")
+    response = client.get("/postings/p0/image")
+    assert_problem(response, 404, "image-unavailable")
+    assert str(tmp_path) not in response.text
+    assert "p0.png" not in response.text
+    assert client.get("/postings/p1/image").status_code == 200
+
+
+class BrokenOnceEncoder(MeanColourEncoder):
+    """Gives these values the first time, and embeddings from then on."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        super().__init__()
+        self.values: Sequence[float] | None = values
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        values, self.values = self.values, None
+        return super().encode(pixels) if values is None else unit_rows([values] * len(pixels), self.dimension)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[np.nan, 0, 0, 1], [np.inf, 0, 0, 1], [0, 0, 0, 0], [1, 0]],
+    ids=["NaN", "infinite", "zero", "another dimension"],
+)
+@pytest.mark.parametrize(("path", "name"), PATHS)
+def test_fault_28_what_is_no_embedding_is_never_sent_and_the_next_request_succeeds(
+    serve: Serve, path: str, name: str, values: list[float]
+) -> None:
+    client = serve(matcher=replace(tiny_matcher(), encoder=BrokenOnceEncoder(values)))
+    response = client.post(path, files=[(name, RED)])
+    assert_problem(response, 500, "model-output")
+    assert "matches" not in response.json()
+    assert_still_answers(client)

@@ -1,0 +1,77 @@
+"""GET /healthz and /readyz, and what the others answer before the service is ready."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.api.state import Ready, Service
+from app.settings import Settings
+from tests.api.contract import assert_problem, client_of
+from tests.fakes import picture, tiny_images, tiny_matcher
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service(Settings())
+
+
+@pytest.fixture
+def starting(service: Service) -> Iterator[TestClient]:
+    """A client of a service that is still starting."""
+    with client_of(create_app(service)) as client:
+        yield client
+
+
+def test_a_starting_service_is_alive_but_not_ready_and_says_what_it_is_at(
+    starting: TestClient, service: Service
+) -> None:
+    assert starting.get("/healthz").json() == {"status": "ok"}
+    assert_problem(starting.get("/readyz"), 503, "not-ready")
+    service.report("the service is starting: loading models, 0 of 1")
+    response = starting.get("/readyz")
+    assert response.json()["detail"] == "the service is starting: loading models, 0 of 1"
+    assert int(response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/match"),
+        ("POST", "/cluster"),
+        ("GET", "/postings/p0"),
+        ("GET", "/postings/p0/image"),
+        ("GET", "/postings/p0/matches"),
+    ],
+)
+def test_what_needs_the_catalogue_waits_until_ready(
+    starting: TestClient, service: Service, method: str, path: str
+) -> None:
+    asked = {
+        "/match": {"files": {"image": picture("#ff0000")}},
+        "/cluster": {"json": {"posting_ids": ["p0"]}},
+    }.get(path, {})
+    response = starting.request(method, path, **asked)  # type: ignore[arg-type]
+    assert_problem(response, 503, "not-ready")
+    assert int(response.headers["retry-after"]) > 0
+    service.open(Ready(tiny_matcher(), tiny_images()))
+    assert starting.request(method, path, **asked).status_code == 200  # type: ignore[arg-type]
+
+
+def test_a_ready_service_says_so(client: TestClient) -> None:
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_a_stopping_service_is_not_ready_but_still_alive_and_answers(starting: TestClient, service: Service) -> None:
+    service.open(Ready(tiny_matcher(), tiny_images()))
+    service.drain()
+    assert_problem(starting.get("/readyz"), 503, "not-ready")
+    assert starting.get("/readyz").json()["detail"] == "the service is stopping"
+    assert starting.get("/healthz").status_code == 200
+    assert starting.get("/postings/p0").status_code == 200
+
+
+def test_the_docs_are_there_before_the_service_is_ready(starting: TestClient) -> None:
+    assert starting.get("/docs").status_code == 200
+    assert starting.get("/openapi.json").status_code == 200

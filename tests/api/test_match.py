@@ -1,0 +1,192 @@
+"""POST /match."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from app.matching.embeddings import Embeddings
+from app.matching.ports import Pixels
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem, assert_still_answers
+from tests.api.odd_pictures import MAGIC_NUMBERS
+from tests.api.wire import FORM, field, file, form
+from tests.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+
+RED = picture("#ff0000")
+SAFETY_SECONDS = 30
+
+
+class GatedEncoder(MeanColourEncoder):
+    """Encodes when the gate opens; counts who waits there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self.inside = self.most_inside = 0
+        self._lock = threading.Lock()
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        with self._lock:
+            self.inside += 1
+            self.most_inside = max(self.inside, self.most_inside)
+        self.entered.release()
+        if not self.gate.wait(SAFETY_SECONDS):
+            raise TimeoutError("the gate was not opened")
+        with self._lock:
+            self.inside -= 1
+        return super().encode(pixels)
+
+
+def test_a_form_with_a_picture_finds_its_postings_most_similar_first(client: TestClient) -> None:
+    body = client.post("/match", files={"image": RED}).json()
+    similarities = [match["similarity"] for match in body["matches"]]
+    assert [match["posting_id"] for match in body["matches"][:2]] == ["p0", "p1"]
+    assert similarities == sorted(similarities, reverse=True)
+    assert similarities[0] == pytest.approx(1)
+    assert body["matches"][0]["title"] == "Product #ff0000"
+    assert body["matches"][0]["image_url"] == "/postings/p0/image"
+    assert body["models"] == {"mean-colour": "1"}
+    assert body["took_ms"] >= 0
+
+
+def test_a_raw_body_gives_the_same_matches_as_a_form(client: TestClient) -> None:
+    raw = client.post("/match", content=RED, headers={"Content-Type": "image/png"})
+    assert raw.json()["matches"] == client.post("/match", files={"image": RED}).json()["matches"]
+
+
+def test_the_type_of_a_raw_body_may_be_any_picture_since_content_decides(client: TestClient) -> None:
+    response = client.post("/match", content=RED, headers={"Content-Type": "IMAGE/JPEG; q=1"})
+    assert response.json()["matches"][0]["posting_id"] == "p0"
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_limit_is_the_most_matches_given(client: TestClient, limit: int) -> None:
+    response = client.post("/match", params={"limit": limit}, files={"image": RED})
+    assert len(response.json()["matches"]) == min(limit, len(COLOURS))
+
+
+def test_ten_matches_are_given_if_not_told_otherwise(serve: Serve) -> None:
+    client = serve(matcher=tiny_matcher([f"#{red:02x}0000" for red in range(100, 115)]))
+    assert len(client.post("/match", files={"image": RED}).json()["matches"]) == 10
+
+
+def test_matches_below_min_similarity_are_left_out(client: TestClient) -> None:
+    response = client.post("/match", params={"min_similarity": 0.9}, files={"image": RED})
+    assert [match["posting_id"] for match in response.json()["matches"]] == ["p0", "p1"]
+
+
+@pytest.mark.parametrize("min_similarity", [-1, 1, "1e-3", "-0.0"])
+def test_min_similarity_takes_the_whole_range_of_the_cosine(client: TestClient, min_similarity: str) -> None:
+    assert client.post("/match", params={"min_similarity": min_similarity}, files={"image": RED}).status_code == 200
+
+
+def test_an_empty_catalogue_gives_no_matches(serve: Serve) -> None:
+    assert serve(matcher=tiny_matcher([])).post("/match", files={"image": RED}).json()["matches"] == []
+
+
+def test_the_file_may_have_no_name_of_note(client: TestClient) -> None:
+    for filename in ("", "../../etc/passwd", "a\\b", "é🦆.png", "x" * 3000, "%00.png"):
+        content = form([file("image", RED, filename)])
+        assert client.post("/match", content=content, headers={"Content-Type": FORM}).status_code == 200, filename
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [file("picture", RED)],
+        [file("Image", RED)],
+        [field("image", b"text")],
+        [field("image", RED)],
+        [file("image", RED), field("limit", b"3")],
+        [file("", RED)],
+    ],
+    ids=["no part", "wrong name", "wrong case", "text field", "picture as a field", "another part", "no name"],
+)
+def test_a_form_that_is_not_exactly_one_file_named_image_is_refused(client: TestClient, parts: list[bytes]) -> None:
+    response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
+    assert_problem(response, 422, "invalid-request")
+    assert_still_answers(client)
+
+
+def test_two_pictures_in_one_form_are_refused(client: TestClient) -> None:
+    response = client.post("/match", files=[("image", RED), ("image", RED)])
+    assert_problem(response, 413, "too-many-items")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "text/plain", "application/x-www-form-urlencoded", "imagepng", "", ";", "multipart/mixed"],
+)
+def test_another_content_type_is_refused(client: TestClient, content_type: str) -> None:
+    assert_problem(client.post("/match", content=RED, headers={"Content-Type": content_type}), 415, "media-type")
+
+
+def test_a_body_without_a_content_type_is_refused(client: TestClient) -> None:
+    assert_problem(client.post("/match", content=RED), 415, "media-type")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "utf-16", "no-such", '"'])
+def test_a_form_in_another_charset_than_utf8_is_refused(client: TestClient, charset: str) -> None:
+    headers = {"Content-Type": f"{FORM}; charset={charset}"}
+    content = form([file("im\\ud800age\xff", RED)])
+    assert_problem(client.post("/match", content=content, headers=headers), 415, "media-type")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"', "us-ascii"])
+def test_a_form_may_say_that_it_is_in_utf8(client: TestClient, charset: str) -> None:
+    headers = {"Content-Type": f"{FORM}; charset={charset}"}
+    assert client.post("/match", content=form([file("image", RED)]), headers=headers).status_code == 200
+
+
+def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_workers(serve: Serve) -> None:
+    encoder = GatedEncoder()
+    client = serve(matcher=replace(tiny_matcher(), encoder=encoder), workers=2)
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(client.post, "/match", files={"image": picture(colour)}) for colour in COLOURS[:6]]
+        assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
+        assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
+        encoder.gate.set()
+        best = [answer.result().json()["matches"][0]["posting_id"] for answer in answers]
+    assert best == [f"p{row}" for row in range(6)]
+    assert encoder.most_inside == 2
+
+
+def test_health_is_answered_while_a_slow_match_runs(serve: Serve) -> None:
+    encoder = GatedEncoder()
+    client = serve(matcher=replace(tiny_matcher(), encoder=encoder), workers=1)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(client.post, "/match", files={"image": RED})
+        assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
+        health = [client.get(path).status_code for path in ("/healthz", "/readyz", "/postings/p0")]
+        finished_before_the_gate_opened = slow.done()
+        encoder.gate.set()
+        assert slow.result().status_code == 200
+    assert health == [200, 200, 200]
+    assert not finished_before_the_gate_opened
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.sampled_from([b"", *MAGIC_NUMBERS.values()]), rest=st.binary(max_size=200))
+def test_any_bytes_as_a_picture_are_answered_without_a_server_error(
+    client: TestClient, start: bytes, rest: bytes
+) -> None:
+    response = client.post("/match", content=start + rest, headers={"Content-Type": "image/png"})
+    assert response.status_code in {200, 413, 415, 422}
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200), parameters=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
+def test_any_bytes_as_a_form_are_answered_without_a_server_error(
+    client: TestClient, body: bytes, parameters: str
+) -> None:
+    headers = {"Content-Type": f"{FORM}; {parameters}".encode("latin-1")}
+    assert client.post("/match", content=body, headers=headers).status_code in {400, 415, 422}  # type: ignore[arg-type]

@@ -1,0 +1,133 @@
+"""The description of the API: it is complete, its examples work, and the page that shows it needs no other host."""
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.api.state import Service
+from app.settings import Settings
+from tests.api.contract import check
+from tests.fakes import picture
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    answer: dict[str, Any] = client.get("/openapi.json").json()
+    return answer
+
+
+def test_the_documented_example_of_a_batch_works_when_sent(client: TestClient, document: dict[str, Any]) -> None:
+    example = document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    response = client.post("/cluster", json=example)
+    assert response.status_code == 200
+    assert [item["posting_id"] for item in response.json()["items"]] == example["posting_ids"]
+    assert "problem" not in {item["status"] for item in response.json()["items"]}
+
+
+def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient, document: dict[str, Any]) -> None:
+    paths = [path for path in document["paths"] if "{posting_id}" in path]
+    assert len(paths) == 3
+    for path in paths:
+        [parameter] = [p for p in document["paths"][path]["get"]["parameters"] if p["name"] == "posting_id"]
+        assert client.get(path.replace("{posting_id}", parameter["example"])).status_code == 200
+
+
+def test_every_documented_way_to_send_a_picture_works(client: TestClient, document: dict[str, Any]) -> None:
+    content = document["paths"]["/match"]["post"]["requestBody"]["content"]
+    assert set(content) == {"multipart/form-data", "image/*"}
+    [field] = content["multipart/form-data"]["schema"]["properties"]
+    assert client.post("/match", files={field: picture("#ff0000")}).status_code == 200
+    raw = client.post("/match", content=picture("#ff0000"), headers={"Content-Type": "image/png"})
+    assert raw.status_code == 200
+
+
+def test_every_answer_that_is_no_success_is_documented_as_a_problem(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                expected = {"application/problem+json"}
+                assert status == "200" or set(response["content"]) == expected, (path, status)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    references = re.findall(r"'\$ref': '([^']*)'", str(document))
+    assert references
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, Any]) -> None:
+    assert {(method, path) for path, operations in document["paths"].items() for method in operations} == {
+        ("post", "/match"),
+        ("post", "/cluster"),
+        ("get", "/postings/{posting_id}"),
+        ("get", "/postings/{posting_id}/image"),
+        ("get", "/postings/{posting_id}/matches"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+    }
+
+
+def test_the_documented_limits_are_those_enforced(client: TestClient, document: dict[str, Any]) -> None:
+    parameters = {p["name"]: p["schema"] for p in document["paths"]["/match"]["post"]["parameters"]}
+    assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"], parameters["limit"]["default"]) == (
+        1,
+        50,
+        10,
+    )
+    for limit, status in ((0, 422), (1, 200), (50, 200), (51, 422)):
+        response = client.post("/match", params={"limit": limit}, files={"image": picture("#ff0000")})
+        assert response.status_code == status
+
+
+def test_the_page_of_the_docs_and_all_it_loads_come_from_this_host(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.findall(r"""(?:https?:)?//[\w.-]+""", page.text)
+    loaded = re.findall(r"""(?:src|href)="([^"]+)"|url: '([^']+)'""", page.text)
+    paths = [one or other for one, other in loaded]
+    assert "/openapi.json" in paths
+    assert len(paths) >= 4
+    for path in paths:
+        assert client.get(path).status_code == 200, path
+
+
+def test_a_starting_service_describes_itself_without_examples() -> None:
+    document = create_app(Service(Settings())).openapi()
+    assert document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"] == {
+        "posting_ids": [],
+        "method": "dbscan",
+        "eps": 0.005,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "problem"),
+    [
+        (
+            418,
+            "application/problem+json",
+            {"type": "urn:pricematch:problem:x", "title": "x", "status": 418, "detail": "x"},
+        ),
+        (422, "application/json", {"type": "urn:pricematch:problem:x", "title": "x", "status": 422, "detail": "x"}),
+        (422, "application/problem+json", {"type": "about:blank", "title": "x", "status": 422, "detail": "x"}),
+        (
+            422,
+            "application/problem+json",
+            {"type": "urn:pricematch:problem:x", "title": "x", "status": 422, "detail": 'File "/app/match.py"'},
+        ),
+    ],
+    ids=["undocumented status", "another media type", "another type", "a path of the inside"],
+)
+def test_the_contract_check_of_these_tests_finds_a_breach(
+    document: dict[str, Any], status: int, content_type: str, problem: dict[str, Any]
+) -> None:
+    request = httpx2.Request("POST", "http://testserver/match")
+    response = httpx2.Response(status, json=problem, headers={"Content-Type": content_type}, request=request)
+    with pytest.raises(AssertionError):
+        check(response, document)

@@ -1,0 +1,101 @@
+"""GET /postings/{posting_id}, its picture and its matches."""
+
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.matching.postings import Catalogue, Posting
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem
+from tests.fakes import COLOURS, FolderlessImages, picture, tiny_matcher
+
+
+def test_a_posting_is_answered_with_all_that_is_known_of_it(serve: Serve) -> None:
+    posting = Posting("p0", "p0.png", "Rosé “Öl”", image_phash="0123456789abcdef", label_group="g1")
+    matcher = replace(tiny_matcher(["#ff0000"]), catalogue=Catalogue([posting]))
+    assert serve(matcher=matcher).get("/postings/p0").json() == {
+        "posting_id": "p0",
+        "title": "Rosé “Öl”",
+        "image_phash": "0123456789abcdef",
+        "label_group": "g1",
+        "image_url": "/postings/p0/image",
+    }
+
+
+def test_the_matches_of_a_posting_exclude_itself(client: TestClient) -> None:
+    matches = client.get("/postings/p0/matches").json()["matches"]
+    assert matches[0]["posting_id"] == "p1"
+    assert sorted(match["posting_id"] for match in matches) == [f"p{row}" for row in range(1, len(COLOURS))]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_the_limit_counts_other_postings_only(client: TestClient, limit: int) -> None:
+    matches = client.get("/postings/p0/matches", params={"limit": limit}).json()["matches"]
+    assert len(matches) == min(limit, len(COLOURS) - 1)
+
+
+def test_a_posting_and_its_picture_have_the_same_other_matches(client: TestClient) -> None:
+    by_picture = client.post("/match", files={"image": picture(COLOURS[2])}).json()["matches"]
+    by_posting = client.get("/postings/p2/matches").json()["matches"]
+    assert [match["posting_id"] for match in by_picture if match["posting_id"] != "p2"] == [
+        match["posting_id"] for match in by_posting
+    ]
+
+
+def test_the_matches_of_a_posting_need_neither_picture_nor_model(client: TestClient, images: FolderlessImages) -> None:
+    images.contents.clear()
+    assert client.get("/postings/p0/matches").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_a_picture_is_answered_as_stored_with_the_type_of_its_content(
+    client: TestClient, images: FolderlessImages, kind: str
+) -> None:
+    images.contents["p0.png"] = picture("#ff0000", format=kind)
+    response = client.get("/postings/p0/image")
+    assert response.content == images.contents["p0.png"]
+    assert response.headers["content-type"] == f"image/{kind.lower()}"
+
+
+def test_a_browser_may_take_a_picture_as_nothing_else(client: TestClient) -> None:
+    headers = client.get("/postings/p0/image").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<script>alert(1)</script>", b"\xff\xd8\xff"], ids=["empty", "script", "header only"]
+)
+def test_a_stored_file_that_is_no_picture_any_more_is_unavailable(
+    client: TestClient, images: FolderlessImages, content: bytes
+) -> None:
+    images.contents["p0.png"] = content
+    assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
+    assert client.get("/postings/p1/image").status_code == 200
+
+
+def test_a_posting_without_a_picture_says_so(serve: Serve) -> None:
+    matcher = replace(tiny_matcher(["#ff0000"]), catalogue=Catalogue([Posting("p0", None)]))
+    client = serve(matcher=matcher)
+    assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
+    assert client.get("/postings/p0").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "/image", "/matches"])
+def test_an_unknown_posting_is_not_found_and_the_answer_names_it(client: TestClient, path: str) -> None:
+    response = client.get(f"/postings/no-such{path}")
+    assert_problem(response, 404, "posting-not-found")
+    assert "'no-such'" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/postings/a%2Fb", "/postings/..%2F..%2Fetc%2Fpasswd", "/postings/", "/postings"])
+def test_a_slash_in_an_id_leads_to_no_posting(client: TestClient, path: str) -> None:
+    assert_problem(client.get(path), 404, "not-found")
+
+
+def test_queries_of_a_posting_and_its_picture_are_ignored_but_those_of_its_matches_are_checked(
+    client: TestClient,
+) -> None:
+    assert client.get("/postings/p0?unknown=1").status_code == 200
+    assert_problem(client.get("/postings/p0/matches?unknown=1"), 422, "invalid-request")

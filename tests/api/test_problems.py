@@ -1,0 +1,145 @@
+"""Every answer that is no success is a problem, and tells nothing of the inside."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from app import errors
+from app.api.problems import problem_of
+from app.matching.embeddings import Embeddings
+from app.matching.ports import Pixels
+from tests.api.conftest import Serve, make_app
+from tests.api.contract import assert_problem, assert_still_answers
+from tests.api.wire import FORM, file, send_pieces
+from tests.fakes import MeanColourEncoder, picture, tiny_matcher
+
+INSIDE = "File /home/inside.py"
+
+
+class FailingEncoder(MeanColourEncoder):
+    """A model with a bug."""
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        raise RuntimeError(INSIDE)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/match", "POST"),
+        ("PUT", "/cluster", "POST"),
+        ("POST", "/readyz", "GET"),
+        ("BREW", "/postings/p0", "GET"),
+    ],
+)
+def test_a_wrong_method_is_a_problem_that_names_the_right_one(
+    client: TestClient, method: str, path: str, allowed: str
+) -> None:
+    response = client.request(method, path)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/no/such", "/match/x", "/postings/p0/other", "/%00", "/redoc", "/" + "a" * 9000]
+)
+def test_an_unknown_path_is_a_problem_that_names_it_shortly(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert_problem(response, 404, "not-found")
+    assert len(response.text) < 1000
+
+
+@pytest.mark.parametrize("path", ["/match/", "/healthz/", "/docs/", "/static-offline-docs"])
+def test_a_path_with_another_slash_is_not_redirected_to_a_host_the_client_names(client: TestClient, path: str) -> None:
+    response = client.get(path, headers={"Host": "evil.example"})
+    assert_problem(response, 404, "not-found")
+    assert "evil.example" not in str(response.headers)
+
+
+@pytest.mark.parametrize("path", ["%2e%2e/core.py", "%00", "..%2f..%2fcore.py", "a" * 5000])
+def test_the_files_behind_the_docs_are_all_that_is_served_of_them(client: TestClient, path: str) -> None:
+    assert_problem(client.get(f"/static-offline-docs/{path}"), 404, "not-found")
+
+
+def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(serve: Serve) -> None:
+    matcher = replace(tiny_matcher(), encoder=FailingEncoder())
+    client = serve(matcher=matcher)
+    response = client.post("/match", files={"image": picture("#ff0000")})
+    assert_problem(response, 500, "internal-error")
+    assert "inside" not in response.text
+    assert client.get("/postings/p0/matches").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (errors.ImageEmpty("x"), 422, "image-empty"),
+        (errors.ImageCorrupt("x"), 422, "image-corrupt"),
+        (errors.ImageTooSmall("x"), 422, "image-too-small"),
+        (errors.ImageTooLarge("x"), 413, "image-too-large"),
+        (errors.ImageTypeUnsupported("x"), 415, "image-type"),
+        (errors.ImageUnavailable("x"), 404, "image-unavailable"),
+        (errors.PostingNotFound("x"), 404, "posting-not-found"),
+        (errors.LimitExceeded("x"), 413, "too-many-items"),
+        (errors.ModelOutputError("x"), 500, "model-output"),
+        (errors.NotReady("x"), 503, "not-ready"),
+        (errors.ArtefactError("x"), 500, "internal-error"),
+    ],
+)
+def test_an_error_has_its_status_and_name(error: errors.PricematchError, status: int, slug: str) -> None:
+    problem = problem_of(error)
+    assert (problem.status, problem.type) == (status, f"urn:pricematch:problem:{slug}")
+    assert problem.detail == str(error)
+
+
+def test_what_is_wrong_with_a_request_is_listed_by_place(client: TestClient) -> None:
+    response = client.get("/postings/p0/matches?limit=0&min_similarity=2")
+    assert [fault["location"] for fault in response.json()["errors"]] == ["query.limit", "query.min_similarity"]
+    assert "query.limit" in response.json()["detail"]
+
+
+def test_an_answer_does_not_grow_with_what_is_wrong(client: TestClient) -> None:
+    many = "&".join(f"unknown{number}=1" for number in range(500))
+    assert len(client.get(f"/postings/p0/matches?{many}").content) < 10_000
+    assert len(client.post("/cluster", json={"k" * 1_000_000: 1}).content) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "piece"),
+    [
+        ({"Content-Type": "image/png", "Content-Length": "99"}, b"\x89PNG"),
+        ({"Content-Type": FORM, "Content-Length": "99"}, file("image", b"abc")[:-9]),
+    ],
+    ids=["raw", "form"],
+)
+def test_an_upload_that_the_client_aborts_is_not_logged_as_a_bug(
+    caplog: pytest.LogCaptureFixture, headers: dict[str, str], piece: bytes
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        answer = send_pieces(make_app(), "/match", headers, [piece], aborts=True)
+    assert answer.status == 499
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_body_that_says_in_two_ways_where_it_ends_is_refused_unread() -> None:
+    headers = {"Content-Type": "image/png", "Content-Length": "4", "Transfer-Encoding": "chunked"}
+    answer = send_pieces(make_app(), "/match", headers, [picture("#ff0000")])
+    assert (answer.status, answer.problem["type"]) == (400, "urn:pricematch:problem:malformed-request")
+    assert answer.pieces_read == 0
+
+
+@pytest.mark.parametrize("size", ["9" * 18, "9" * 5000, "33554433"])
+def test_a_content_length_of_any_number_of_digits_is_compared_with_the_limit(size: str) -> None:
+    answer = send_pieces(make_app(), "/match", {"Content-Type": "image/png", "Content-Length": size}, [b"x"])
+    assert (answer.status, answer.problem["type"]) == (413, "urn:pricematch:problem:body-too-large")
+
+
+def test_every_kind_of_fault_in_a_row_leaves_the_service_well(client: TestClient) -> None:
+    client.post("/match", content=b"\x89PNG", headers={"Content-Type": "image/png"})
+    client.post("/cluster", content=b"{", headers={"Content-Type": "application/json"})
+    client.get("/postings/%00")
+    client.get("/match")
+    client.get("/no-such")
+    assert_still_answers(client)

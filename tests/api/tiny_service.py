@@ -1,0 +1,61 @@
+"""The real server over the tiny matcher, as a process: `python -m tests.api.tiny_service FOLDER`.
+
+The folder is how a test talks to it: while there is a file `hold-start` it does not get ready; while there is a file
+`hold` a picture is not encoded, and `held` appears; `settings.json` holds its settings. It prints its port.
+"""
+
+import json
+import logging
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+from app import server
+from app.api.state import Ready
+from app.matching.embeddings import Embeddings
+from app.matching.ingest import Progress
+from app.matching.ports import Pixels
+from app.settings import Settings
+from tests.fakes import MeanColourEncoder, tiny_images, tiny_matcher
+
+
+class HeldEncoder(MeanColourEncoder):
+    """Waits while there is a file `hold`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        while (self._folder / "hold").exists():
+            (self._folder / "held").touch()
+            time.sleep(0.01)
+        return super().encode(pixels)
+
+
+def main(folder: Path) -> None:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    listen = server._listen
+
+    def listen_and_tell(settings: Settings) -> socket.socket:
+        listener = listen(settings)
+        print(listener.getsockname()[1], flush=True)
+        return listener
+
+    def load(_: Settings, progress: Progress) -> Ready:
+        progress("Loading models", 0, 1)
+        while (folder / "hold-start").exists():
+            time.sleep(0.01)
+        return Ready(replace(tiny_matcher(), encoder=HeldEncoder(folder)), tiny_images())
+
+    settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
+    with patch.multiple(server, _listen=listen_and_tell, load=load):
+        server.serve(settings, lambda *_: None)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

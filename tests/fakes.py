@@ -1,0 +1,165 @@
+"""Tiny real collaborators: an encoder, an index, pictures and stores that need no TensorFlow and no folder."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.adapters.exact_index import ExactIndex
+from app.adapters.pillow_images import PillowDecoder
+from app.errors import ImageUnavailable
+from app.matching.embeddings import Embeddings, unit_rows
+from app.matching.matcher import Matcher
+from app.matching.ports import Pixels
+from app.matching.postings import Catalogue, Posting
+
+SIDE = 16
+"""Height and width of the pixels that the tiny matcher's decoder gives."""
+MAX_PIXELS = 1_000_000
+"""Pixels beyond which the tiny matcher's decoder refuses a picture."""
+MIN_SIDE = 8
+"""Pixels a side below which it refuses one."""
+
+COLOURS = ("#ff0000", "#f40808", "#00ff00", "#08f408", "#0000ff", "#000000", "#ffffff")
+"""Two reds, two greens, a blue, black and white."""
+
+
+class MeanColourEncoder:
+    """Implements `ports.Encoder`: the mean colour, and a constant that gives black a direction.
+
+    Attributes:
+        batches: how many pictures each call encoded.
+    """
+
+    dimension = 4
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"mean-colour": "1"}
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        self.batches.append(len(pixels))
+        colours = pixels.mean(axis=(1, 2)) / 255
+        return unit_rows(np.column_stack([colours, np.full(len(pixels), 0.25)]), self.dimension)
+
+
+class BruteForceIndex:
+    """Implements `ports.Index` by sorting all rows, the oracle of faster ones."""
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self._embeddings = embeddings
+
+    def search(self, query: Embeddings, limit: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        limit = min(limit, len(self._embeddings))
+        rows = np.empty((len(query), limit), np.intp)
+        similarities = np.empty((len(query), limit), np.float32)
+        for line, vector in enumerate(query):
+            scores = np.clip(self._embeddings @ vector, -1, 1)
+            rows[line] = np.argsort(-scores, kind="stable")[:limit]
+            similarities[line] = scores[rows[line]]
+        return rows, similarities
+
+
+class FolderlessImages:
+    """Implements `ports.ImageSource` over a dict of name and bytes, which a test may change."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self.contents = dict(contents)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.contents[name]
+        except KeyError:
+            raise ImageUnavailable(f"{name!r} is not there") from None
+
+
+class MemoryStore:
+    """Implements `ports.EmbeddingStore` in memory.
+
+    Attributes:
+        saves: how often something was kept.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, NDArray[np.float32]] = {}
+        self.saves = 0
+
+    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
+        return dict(self.kept)
+
+    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        self.kept = dict(zip(digests, embeddings, strict=True))
+        self.saves += 1
+
+
+def picture(
+    colour: str,
+    size: tuple[int, int] = (64, 64),
+    format: str = "PNG",  # noqa: A002 — Pillow's word
+    **save_options: Any,
+) -> bytes:
+    """The bytes of a picture of one colour, of `size` (width, height)."""
+    return encoded(Image.new("RGB", size, colour), format, **save_options)
+
+
+def encoded(image: Image.Image, format: str = "PNG", **save_options: Any) -> bytes:  # noqa: A002 — Pillow's word
+    """The bytes of a picture in a format."""
+    file = io.BytesIO()
+    image.save(file, format, **save_options)
+    return file.getvalue()
+
+
+def scene(size: tuple[int, int] = (64, 64)) -> Image.Image:
+    """A picture without symmetry: ramps to the right (red) and down (green), a blue corner at the top left."""
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    blue = np.where((x < width // 4) & (y < height // 4), 255, 0)
+    pixels = np.stack([255 * x / (width - 1), 255 * y / (height - 1), blue], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def tiny_images(colours: Sequence[str] = COLOURS) -> FolderlessImages:
+    """The pictures of `tiny_matcher`: `p0.png`, `p1.png` … of these colours."""
+    return FolderlessImages({f"p{row}.png": picture(colour) for row, colour in enumerate(colours)})
+
+
+def tiny_postings(colours: Sequence[str] = COLOURS) -> list[Posting]:
+    """Postings `p0`, `p1` … titled by their colours."""
+    return [Posting(f"p{row}", f"p{row}.png", f"Product {colour}") for row, colour in enumerate(colours)]
+
+
+def tiny_catalogue(folder: Path, colours: Sequence[str] = COLOURS) -> tuple[Path, Path]:
+    """Write the postings and pictures of `tiny_matcher` as a CSV file and a folder; returns both paths."""
+    images_folder = folder / "images"
+    images_folder.mkdir(parents=True)
+    for name, content in tiny_images(colours).contents.items():
+        (images_folder / name).write_bytes(content)
+    csv_path = folder / "catalogue.csv"
+    with csv_path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["posting_id", "image", "title"])
+        writer.writerows([posting.posting_id, posting.image, posting.title] for posting in tiny_postings(colours))
+    return csv_path, images_folder
+
+
+def tiny_decoder() -> PillowDecoder:
+    """The decoder of `tiny_matcher`."""
+    return PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
+
+
+def tiny_matcher(colours: Sequence[str] = COLOURS) -> Matcher:
+    """A matcher over postings `p0`, `p1` … whose pictures are these colours."""
+    decoder, encoder = tiny_decoder(), MeanColourEncoder()
+    contents = tiny_images(colours).contents.values()
+    pixels = [decoder.decode(content) for content in contents]
+    embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
+    encoder.batches.clear()
+    return Matcher(Catalogue(tiny_postings(colours)), embeddings, decoder, encoder, ExactIndex(embeddings))

@@ -1,0 +1,62 @@
+"""Contact sheets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.errors import SettingsError
+from app.reports.sheets import Captioned, draw_sheet, save_sheet
+
+
+def plain(
+    colour: tuple[int, int, int], size: tuple[int, int] = (32, 32)
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((size[1], size[0], 3), colour, np.uint8)
+
+
+def places(sheet: Image.Image, colour: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which pixels of the sheet have exactly this colour."""
+    found: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] = (np.asarray(sheet) == colour).all(axis=2)
+    return found
+
+
+def test_every_picture_is_drawn_whole_in_its_row_and_column() -> None:
+    red, blue, lime = (255, 0, 0), (0, 0, 255), (0, 255, 0)
+    sheet = draw_sheet([[Captioned(plain(red), "a"), Captioned(plain(blue), "b")], [Captioned(plain(lime), "c")]], 32)
+    for colour in (red, blue, lime):
+        assert places(sheet, colour).sum() == 32 * 32
+    (red_y, red_x), (blue_y, blue_x), (lime_y, lime_x) = (
+        np.argwhere(places(sheet, colour)).mean(axis=0) for colour in (red, blue, lime)
+    )
+    assert red_y == blue_y < lime_y
+    assert red_x == lime_x < blue_x
+
+
+def test_a_large_picture_is_shrunk_with_its_proportions() -> None:
+    sheet = draw_sheet([[Captioned(plain((255, 0, 0), (400, 200)), "wide")]], cell=64)
+    height, width = np.ptp(np.argwhere(places(sheet, (255, 0, 0))), axis=0) + 1
+    assert (width, height) == (64, 32)
+
+
+def test_a_caption_is_written_below_its_picture() -> None:
+    captions = [draw_sheet([[Captioned(plain((255, 255, 255)), text)]], 32) for text in ("", "caption")]
+    written = np.argwhere(np.asarray(captions[0]).min(axis=2) != np.asarray(captions[1]).min(axis=2))
+    assert len(written) > 0
+    assert written[:, 0].min() > 32
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg", "sheet.webp"])
+def test_the_ending_chooses_the_format(tmp_path: Path, name: str) -> None:
+    sheet = draw_sheet([[Captioned(plain((255, 0, 0)), "a")]], 32)
+    save_sheet(sheet, tmp_path / name)
+    with Image.open(tmp_path / name) as saved:
+        assert saved.format == {"sheet.png": "PNG", "sheet.jpg": "JPEG", "sheet.webp": "WEBP"}[name]
+        assert saved.size == sheet.size
+
+
+@pytest.mark.parametrize("name", ["sheet.xyz", "sheet", "nowhere/sheet.png"])
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot write .*{name}"):
+        save_sheet(Image.new("RGB", (4, 4)), tmp_path / name)

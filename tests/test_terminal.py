@@ -1,0 +1,83 @@
+"""What a person at a terminal sees."""
+
+import io
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from app.terminal import Bars, ctrl_c, print_table, progress_bars
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_is_told_once_asked_and_interrupts_at_the_second_press() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with ctrl_c() as interrupted:
+        assert not interrupted()
+        press()
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_the_block_ctrl_c_is_as_before() -> None:
+    with ctrl_c():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_bars_are_one_per_thing_that_is_done() -> None:
+    progress = Progress(TextColumn("{task.fields[note]}"), console=Console(file=io.StringIO()), auto_refresh=False)
+    bars = Bars(progress)
+    bars("Reading", 1, 3)
+    bars("Encoding", 0, 5, "slow")
+    bars("Reading", 3, 3)
+    progress.stop()
+    assert [(task.description, task.completed, task.total) for task in progress.tasks] == [
+        ("Reading", 3, 3),
+        ("Encoding", 0, 5),
+    ]
+    assert progress.tasks[1].fields == {"note": "slow"}
+
+
+def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    long = str(Path("models") / ("x" * 100))
+    print_table("Trained", ["written", "images"], [[long, "7"]])
+    assert long in capsys.readouterr().out
+
+
+def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as bars:
+        bars("Reading pictures", 1, 3)
+        bars("Reading pictures", 3, 3)
+    drawn = capsys.readouterr()
+    assert drawn.out == ""
+    assert "Reading pictures" in drawn.err
+    assert "3/3" in drawn.err
+
+
+def test_without_a_bar_nothing_is_written_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars():
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bars_are_drawn_to_their_end_also_when_the_block_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        with progress_bars() as bars:
+            bars("Reading pictures", 1, 3)
+            raise RuntimeError("failed")
+
+    with pytest.raises(RuntimeError, match="failed"):
+        fail()
+    drawn = capsys.readouterr().err
+    assert "1/3" in drawn
+    assert drawn.endswith("\n")

@@ -1,0 +1,215 @@
+"""Exported SavedModels, and how a version gets its name."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.adapters.manifest import Manifest, TensorDescription, verify
+from app.errors import ArtefactExists
+from tests.training.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
+
+pytestmark = pytest.mark.tensorflow
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+
+
+def plain(path: Path) -> Any:
+    """What TensorFlow alone makes of it."""
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(path))
+
+
+def test_the_cae_is_served_as_uint8_pixels_to_latents_for_any_batch(tiny_artefacts: TinyArtefacts) -> None:
+    loaded = plain(tiny_artefacts.models / "cae" / "1")
+    assert sorted(loaded.signatures) == ["reconstruct", "serving_default"]
+    function = loaded.signatures["serving_default"]
+    [(name, specification)] = function.structured_input_signature[1].items()
+    assert (name, specification.shape.as_list(), specification.dtype.name) == ("pixels", [None, 16, 16, 3], "uint8")
+    assert {name: output.dtype.name for name, output in function.structured_outputs.items()} == {"latents": "float32"}
+    together = function(pixels=PIXELS)["latents"].numpy()
+    assert together.shape == (5, LATENTS)
+    alone = [function(pixels=PIXELS[row : row + 1])["latents"].numpy()[0] for row in range(5)]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_autoencoder_is_served_as_latents_to_embeddings_for_any_batch(tiny_artefacts: TinyArtefacts) -> None:
+    loaded = plain(tiny_artefacts.models / "autoencoder" / "1")
+    assert list(loaded.signatures) == ["serving_default"]
+    function = loaded.signatures["serving_default"]
+    for count in (1, 3):
+        latents = np.ones((count, LATENTS), np.float32)
+        assert function(latents=latents)["embedding"].shape == (count, EMBEDDING)
+
+
+def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
+    from app.training.export import export_autoencoder, export_cae
+    from app.training.networks.autoencoder import build_autoencoder
+    from app.training.networks.cae import build_cae
+
+    cae, encoder = build_cae(RECIPE.cae)
+    export_cae(tmp_path / "cae", cae, encoder)
+    loaded = plain(tmp_path / "cae")
+    latents = encoder.predict_on_batch(PIXELS / np.float32(255))
+    np.testing.assert_allclose(loaded.signatures["serving_default"](pixels=PIXELS)["latents"], latents, atol=1e-5)
+    rebuilt = loaded.signatures["reconstruct"](pixels=PIXELS)["reconstruction"].numpy()
+    np.testing.assert_allclose(rebuilt, cae.predict_on_batch(PIXELS / np.float32(255)), atol=1e-5)
+    assert rebuilt.shape == PIXELS.shape
+    assert rebuilt.min() >= 0
+    assert rebuilt.max() <= 1
+
+    _, dense = build_autoencoder(RECIPE.autoencoder, LATENTS)
+    export_autoencoder(tmp_path / "dense", dense)
+    embedded = plain(tmp_path / "dense").signatures["serving_default"](latents=latents)["embedding"]
+    np.testing.assert_allclose(embedded, dense.predict_on_batch(latents), atol=1e-5)
+
+
+def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> None:
+    from app.training.export import export_autoencoder
+    from app.training.networks.autoencoder import build_autoencoder
+
+    (tmp_path / "staged" / "variables").mkdir(parents=True)
+    (tmp_path / "staged" / "leftover").write_bytes(b"half")
+    export_autoencoder(tmp_path / "staged", build_autoencoder(RECIPE.autoencoder, LATENTS)[1])
+    assert not (tmp_path / "staged" / "leftover").exists()
+    plain(tmp_path / "staged")
+
+
+def test_golden_pixels_are_distinct_pictures_that_use_the_whole_range() -> None:
+    from app.training.export import golden_pixels
+
+    pixels = golden_pixels(64)
+    assert pixels.shape == (4, 64, 64, 3)
+    assert pixels.dtype == np.uint8
+    assert len({picture.tobytes() for picture in pixels}) == 4
+    for picture in pixels:
+        assert picture.min() < 40
+        assert picture.max() > 215
+    np.testing.assert_array_equal(pixels, golden_pixels(64))
+
+
+def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
+    import keras
+
+    from app.training.export import weights_digest
+
+    def digest(shape: tuple[int, int], value: float) -> str:
+        dense = keras.Sequential([keras.Input((shape[0],)), keras.layers.Dense(shape[1], use_bias=False)])
+        dense.set_weights([np.full(shape, value, np.float32)])
+        return weights_digest(dense)
+
+    assert digest((2, 3), 0.5) == digest((2, 3), 0.5)
+    assert len({digest((2, 3), 0.5), digest((3, 2), 0.5), digest((6, 1), 0.5), digest((2, 3), 0.5000001)}) == 4
+
+
+# --- publishing --------------------------------------------------------------------------------------------------
+
+
+def staged(folder: Path) -> Path:
+    """A version that waits for its name."""
+    path = folder / "staged"
+    (path / "variables").mkdir(parents=True)
+    for relative in ("saved_model.pb", "golden.npz", "variables/variables.index"):
+        (path / relative).write_bytes(relative.encode("ascii"))
+    return path
+
+
+def manifest(artefacts: TinyArtefacts, version: str) -> Manifest:
+    [cae, _] = artefacts.chain()
+    return cae.manifest.model_copy(update={"version": version, "files": {}})
+
+
+def test_a_published_version_is_moved_whole_with_a_manifest_that_fits(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    from app.training.export import publish
+
+    path = publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
+    assert path == tmp_path / "models" / "cae" / "7"
+    assert not (tmp_path / "staged").exists()
+    assert sorted(verify(path).manifest.files) == ["golden.npz", "saved_model.pb", "variables/variables.index"]
+
+
+def test_an_existing_version_is_left_as_it_is(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    from app.training.export import publish
+
+    existing = tmp_path / "models" / "cae" / "7"
+    existing.mkdir(parents=True)
+    (existing / "saved_model.pb").write_bytes(b"old")
+    with pytest.raises(ArtefactExists, match="cae/7 exists; versions are never overwritten"):
+        publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
+    assert [path.name for path in existing.iterdir()] == ["saved_model.pb"]
+    assert (existing / "saved_model.pb").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("moment", ["app.training.export.write", "os.fsync", "pathlib.Path.rename"])
+def test_a_publication_that_breaks_off_leaves_no_version(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.training.export import publish
+
+    def stop(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(moment, stop)
+    with pytest.raises(KeyboardInterrupt):
+        publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
+    assert list((tmp_path / "models").glob("*/*")) == []
+
+
+def test_everything_is_on_the_disk_before_the_version_has_its_name(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.training.export import publish
+
+    synced: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        synced.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
+    before, after = synced[: synced.index("rename")], synced[synced.index("rename") + 1 :]
+    assert sorted(before) == sorted(
+        ["saved_model.pb", "golden.npz", "manifest.json", "variables.index", "variables", "staged"]
+    )
+    assert after == ["cae"]
+
+
+def test_a_description_names_the_libraries_and_the_time() -> None:
+    from app.training.export import describe
+
+    tensor = TensorDescription(name="x", shape=(None, 1), dtype="float32")
+    described = describe(
+        tensor,
+        replace_name(tensor, "y"),
+        name="cae",
+        version="1",
+        recipe=replace(RECIPE, name="r").describe(),
+        seed=0,
+        losses={},
+        counts={},
+        catalogue_digest="",
+        weights_digest="",
+        input_encoder=None,
+        files={},
+    )
+    assert sorted(described.libraries) == ["keras", "numpy", "python", "tensorflow"]
+    assert described.libraries["numpy"] == np.__version__
+    assert described.created.endswith("+00:00")
+    assert (described.input.name, described.output.name) == ("x", "y")
+
+
+def replace_name(tensor: TensorDescription, name: str) -> TensorDescription:
+    return tensor.model_copy(update={"name": name})

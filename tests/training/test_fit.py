@@ -1,0 +1,173 @@
+"""The training loop: schedule, early stop, and going on after an interruption."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import TrainingInterrupted
+
+if TYPE_CHECKING:
+    from app.training.fit import Fit, Fitted, Step
+
+pytestmark = pytest.mark.tensorflow
+
+ROWS, WIDTH, BATCH = 10, 4, 3
+STEPS = math.ceil(ROWS / BATCH)
+LATENTS = np.random.default_rng(0).random((ROWS, WIDTH), np.float32)
+
+
+def fit(
+    folder: Path,
+    *,
+    epochs: int = 3,
+    patience: int = 0,
+    share: float = 0.0,
+    seed: int = 0,
+    learning_rate: Callable[[int], float] = lambda _: 0.01,
+    watch: "Callable[[Step], None]" = lambda _: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> "Fit":
+    """A training of one dense layer to rebuild its input."""
+    import keras
+
+    from app.training.batches import LatentBatches
+    from app.training.checkpoint import Checkpoint
+    from app.training.fit import Fit, Schedule
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((WIDTH,)), keras.layers.Dense(WIDTH)], name="tiny")
+    model.compile(keras.optimizers.Adam(0.5), "mean_squared_error")
+    schedule = Schedule(epochs, patience, BATCH, share, learning_rate)
+    checkpoint = Checkpoint(folder / "tiny.npz")
+    return Fit(model, LatentBatches(LATENTS), schedule, seed, checkpoint, watch, interrupted)
+
+
+def after(count: int) -> Callable[[], bool]:
+    """Says so once it was asked this often."""
+    asked = 0
+
+    def interrupted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == count
+
+    return interrupted
+
+
+def weights_after(fit: "Fit") -> tuple["Fitted", list[NDArray[Any]]]:
+    fitted = fit.run()
+    return fitted, fit.model.get_weights()
+
+
+def test_the_learning_rate_is_constant_for_ten_epochs_and_falls_by_a_tenth_of_its_logarithm_then() -> None:
+    from app.training.fit import decayed
+
+    rate = decayed(0.001, 10, 0.1)
+    assert [rate(epoch) for epoch in range(10)] == [0.001] * 10
+    expected = 0.001
+    for epoch in range(10, 30):
+        expected *= math.exp(-0.1)
+        assert rate(epoch) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_rate_without_decay_is_constant() -> None:
+    from app.training.fit import decayed
+
+    assert {decayed(0.5, 2, 0)(epoch) for epoch in range(9)} == {0.5}
+
+
+def test_each_epoch_learns_at_its_rate(tmp_path: Path) -> None:
+    seen: list[float] = []
+    running = fit(tmp_path, learning_rate=lambda epoch: [0.25, 0.125, 0.0625][epoch])
+    running.watch = lambda _: seen.append(float(running.model.optimizer.learning_rate))
+    running.run()
+    assert seen == [0.25] * STEPS + [0.125] * STEPS + [0.0625] * STEPS
+
+
+def test_every_row_is_seen_once_an_epoch_and_every_step_is_shown(tmp_path: Path) -> None:
+    shown: list[Step] = []
+    fitted = fit(tmp_path, watch=shown.append).run()
+    assert [(step.epoch, step.step) for step in shown] == [
+        (epoch, step) for epoch in (1, 2, 3) for step in range(1, STEPS + 1)
+    ]
+    assert {(step.network, step.epochs, step.steps) for step in shown} == {("tiny", 3, STEPS)}
+    assert fitted.losses["loss"] == [step.loss for step in shown if step.step == STEPS]
+    assert (fitted.training_rows, fitted.validation_rows, fitted.kept_epoch) == (ROWS, 0, 3)
+
+
+def test_the_loss_is_the_mean_over_the_rows_of_the_mean_squared_error(tmp_path: Path) -> None:
+    running = fit(tmp_path, epochs=1, learning_rate=lambda _: 0.0)
+    expected = float(((running.model.predict_on_batch(LATENTS) - LATENTS) ** 2).mean())
+    assert running.run().losses["loss"] == [pytest.approx(expected, rel=1e-5)]
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    losses = fit(tmp_path, epochs=30).run().losses["loss"]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_without_held_out_rows_there_is_no_validation_and_no_early_stop(tmp_path: Path) -> None:
+    fitted = fit(tmp_path, epochs=6, patience=0, learning_rate=lambda _: 0.0).run()
+    assert list(fitted.losses) == ["loss"]
+    assert len(fitted.losses["loss"]) == 6
+
+
+def test_it_stops_when_the_held_out_loss_has_not_fallen_for_the_patience_and_keeps_the_best_epoch(
+    tmp_path: Path,
+) -> None:
+    # learns in the first two epochs, then rushes away
+    running = fit(tmp_path, epochs=50, patience=3, share=0.3, learning_rate=lambda epoch: 0.01 if epoch < 2 else 5.0)
+    fitted, weights = weights_after(running)
+    losses = fitted.losses["validation_loss"]
+    assert (fitted.training_rows, fitted.validation_rows) == (7, 3)
+    assert fitted.kept_epoch == int(np.argmin(losses)) + 1 == 2
+    assert len(losses) == fitted.kept_epoch + 3
+    (tmp_path / "shorter").mkdir()
+    shorter = fit(tmp_path / "shorter", epochs=2, share=0.3, learning_rate=lambda _: 0.01)
+    for kept, expected in zip(weights, weights_after(shorter)[1], strict=True):
+        np.testing.assert_array_equal(kept, expected)
+
+
+@pytest.mark.parametrize(("steps", "share"), [([1], 0.3), ([STEPS], 0.0), ([STEPS + 1], 0.0), ([2, 1, 3], 0.3)])
+def test_interrupted_and_resumed_it_gives_the_same_as_without(tmp_path: Path, steps: list[int], share: float) -> None:
+    (tmp_path / "whole").mkdir()
+    whole, expected = weights_after(fit(tmp_path / "whole", share=share))
+    for count in steps:
+        with pytest.raises(TrainingInterrupted, match=r"tiny: stopped in epoch . of 3, step . of ."):
+            fit(tmp_path, share=share, interrupted=after(count)).run()
+    resumed, weights = weights_after(fit(tmp_path, share=share))
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.losses == whole.losses
+    assert resumed.kept_epoch == whole.kept_epoch
+
+
+def test_it_is_interrupted_after_the_running_step(tmp_path: Path) -> None:
+    shown: list[Step] = []
+    with pytest.raises(TrainingInterrupted, match=f"stopped in epoch 2 of 3, step 1 of {STEPS}"):
+        fit(tmp_path, watch=shown.append, interrupted=after(STEPS + 1)).run()
+    assert len(shown) == STEPS + 1
+
+
+def test_a_finished_training_does_nothing_when_run_again(tmp_path: Path) -> None:
+    first, expected = weights_after(fit(tmp_path))
+    shown: list[Step] = []
+    second, weights = weights_after(fit(tmp_path, watch=shown.append))
+    assert shown == []
+    assert second == first
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_checkpoint_is_written_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.training import fit as module
+
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    seen: list[bool] = []
+    fit(tmp_path, epochs=1, watch=lambda _: seen.append((tmp_path / "tiny.npz").exists())).run()
+    assert seen == [False, *[True] * (STEPS - 1)]

@@ -1,0 +1,228 @@
+"""Trainings from pictures to exported versions: reproducible, resumable, whole or not at all."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.adapters.manifest import digests, find, find_chain, versions
+from app.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
+from app.matching.ports import Pixels
+from app.training.workplace import FOLDER, locked
+from tests.fakes import COLOURS, FolderlessImages, tiny_images
+from tests.training.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+
+if TYPE_CHECKING:
+    from app.training.fit import Step
+
+pytestmark = pytest.mark.tensorflow
+
+ROOT = Path(__file__).parents[2]
+STEPS_OF_EACH = 2 * 2
+"""Epochs times steps an epoch, of the CAE and of the autoencoder."""
+
+
+def after(count: int) -> Callable[[], bool]:
+    """Says so once it was asked this often."""
+    asked = 0
+
+    def interrupted() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == count
+
+    return interrupted
+
+
+def weights(models: Path, version: str = "1") -> list[str]:
+    """Digests of both networks' weights."""
+    return [find(models, name, version).manifest.weights_digest for name in ("cae", "autoencoder")]
+
+
+def leftovers(models: Path) -> list[str]:
+    return [name for name in os.listdir(models / FOLDER) if name != "lock"]  # noqa: PTH208 — hidden names too
+
+
+def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    models = Path(shutil.copytree(tiny_artefacts.models, tmp_path / "models"))
+    assert [trained.path for trained in train(models, seed=1, version="5")] == [
+        models / "cae" / "5",
+        models / "autoencoder" / "5",
+    ]
+    assert weights(models, "1") == weights(tiny_artefacts.models)
+    assert not set(weights(models, "5")) & set(weights(tiny_artefacts.models))
+    assert [artefact.label for artefact in find_chain(models, "autoencoder", "1")] == ["cae/1", "autoencoder/1"]
+    assert [artefact.label for artefact in find_chain(models, "autoencoder")] == ["cae/5", "autoencoder/5"]
+    assert leftovers(models) == []
+
+
+def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_pictures_are_kept(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    for count in (1, STEPS_OF_EACH + 1):
+        with pytest.raises(TrainingInterrupted):
+            train(tmp_path, memory_bytes=0, interrupted=after(count))
+        assert versions(tmp_path, "cae") == []
+    shown: list[Step] = []
+    train(tmp_path, watch=shown.append)
+    assert [step.network for step in shown] == ["autoencoder"] * (STEPS_OF_EACH - 2)
+    assert weights(tmp_path) == weights(tiny_artefacts.models)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from app.training import fit
+from tests.training.tiny import train
+
+fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
+
+def watch(step):
+    if (step.network, step.epoch, step.step) == ("autoencoder", 2, 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(Path(sys.argv[1]), watch=watch)
+"""
+
+
+def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, capture_output=True, check=False, timeout=300
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert versions(tmp_path, "cae") == versions(tmp_path, "autoencoder") == []
+    shown: list[Step] = []
+    train(tmp_path, watch=shown.append)
+    assert [(step.network, step.epoch, step.step) for step in shown] == [("autoencoder", 2, 1), ("autoencoder", 2, 2)]
+    assert weights(tmp_path) == weights(tiny_artefacts.models)
+    assert leftovers(tmp_path) == []
+
+
+def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trains_again(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def stop_at(name: str) -> None:
+        def stop(staged: Path, target: Path) -> Path:
+            if target.parent.name == name:
+                raise KeyboardInterrupt
+            return rename(staged, target)
+
+        monkeypatch.setattr(Path, "rename", stop)
+
+    stop_at("cae")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path)
+    assert versions(tmp_path, "cae") == versions(tmp_path, "autoencoder") == []
+
+    shown: list[Step] = []
+    stop_at("autoencoder")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, watch=shown.append)
+    assert find(tmp_path, "cae").label == "cae/1"
+    assert versions(tmp_path, "autoencoder") == []
+
+    monkeypatch.undo()
+    train(tmp_path, watch=shown.append)
+    assert [artefact.label for artefact in find_chain(tmp_path, "autoencoder")] == ["cae/2", "autoencoder/2"]
+    assert weights(tmp_path, "2") == weights(tiny_artefacts.models)
+    assert shown == []
+
+
+def test_an_existing_version_is_refused_before_any_work_and_stays_as_it_is(tiny_artefacts: TinyArtefacts) -> None:
+    before = dict(digests(tiny_artefacts.models))
+
+    def judge(_: Mapping[str, ImageError]) -> None:
+        raise AssertionError("pictures were looked at")
+
+    with pytest.raises(ArtefactExists, match="cae/1 exists"):
+        train(tiny_artefacts.models, version="1", judge=judge)
+    assert dict(digests(tiny_artefacts.models)) == before
+
+
+def test_a_second_training_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(ArtefactError, match="another training is at work"):
+        train(tmp_path)
+
+
+def test_bad_pictures_are_judged_before_training(tmp_path: Path) -> None:
+    images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
+    judged: list[Mapping[str, ImageError]] = []
+
+    def refuse(errors: Mapping[str, ImageError]) -> None:
+        judged.append(errors)
+        raise CatalogueError("bad")
+
+    def never(_: object) -> None:
+        raise AssertionError("trained")
+
+    with pytest.raises(CatalogueError, match="bad"):
+        train(tmp_path, images=images, judge=refuse, watch=never)
+    assert {name: type(error) for name, error in judged[0].items()} == {"p3.png": ImageEmpty}
+    assert versions(tmp_path, "cae") == []
+
+
+def test_a_recipe_that_augments_and_holds_out_does_so_on_the_pictures_that_are_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.training import batches
+    from app.training.augment import augment_batch
+
+    augmented: list[tuple[int, int]] = []
+
+    def noted(pixels: Pixels, rows: NDArray[np.int64], seed: int, epoch: int) -> Pixels:
+        augmented.extend((int(row), epoch) for row in rows)
+        return augment_batch(pixels, rows, seed, epoch)
+
+    monkeypatch.setattr(batches, "augment_batch", noted)
+    images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
+    recipe = replace(RECIPE, cae=replace(RECIPE.cae, validation_share=0.3, patience=1, augment=True))
+    [cae, autoencoder] = train(tmp_path, images=images, recipe=recipe)
+    assert (cae.fitted.training_rows, cae.fitted.validation_rows) == (4, 2)
+    assert autoencoder.fitted.training_rows == len(COLOURS) - 1
+    assert set(cae.fitted.losses) == {"loss", "validation_loss"}
+    assert set(autoencoder.fitted.losses) == {"loss"}
+    assert {epoch for _, epoch in augmented} == {0, 1}
+    assert {row for row, _ in augmented} == set(range(len(COLOURS) - 1))
+
+
+def test_a_manifest_says_everything_about_its_training(tiny_artefacts: TinyArtefacts) -> None:
+    [cae, autoencoder] = (artefact.manifest for artefact in tiny_artefacts.chain())
+    for manifest in (cae, autoencoder):
+        assert manifest.version == "1"
+        assert manifest.recipe["name"] == "tiny"
+        assert manifest.recipe["cae"]["filters"] == [4, 3]
+        assert manifest.seed == 0
+        assert len(manifest.losses["loss"]) == 2
+        assert {name: manifest.counts[name] for name in ("images", "training", "validation", "epochs")} == {
+            "images": len(COLOURS),
+            "training": len(COLOURS),
+            "validation": 0,
+            "epochs": 2,
+        }
+        assert manifest.counts["kept_epoch"] == 2
+        assert manifest.counts["seconds"] > 0
+        assert len(manifest.catalogue_digest) == len(manifest.weights_digest) == 64
+        assert {"saved_model.pb", "golden.npz", "variables/variables.index"} < set(manifest.files)
+    assert (cae.input.name, cae.input.shape, cae.input.dtype) == ("pixels", (None, 16, 16, 3), "uint8")
+    assert (cae.output.name, cae.output.shape, cae.output.dtype) == ("latents", (None, LATENTS), "float32")
+    assert autoencoder.input == cae.output
+    assert (autoencoder.output.name, autoencoder.output.shape) == ("embedding", (None, EMBEDDING))
+    assert cae.input_encoder is None
+    assert autoencoder.input_encoder is not None
+    assert autoencoder.input_encoder.weights_digest == cae.weights_digest
+    assert cae.catalogue_digest == autoencoder.catalogue_digest
