@@ -12,7 +12,7 @@ import typer
 
 from app import __version__
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
-from app.settings import MIB, load_settings
+from app.settings import MIB, Settings, load_settings
 
 USAGE_ERROR, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -24,21 +24,27 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train_cli = typer.Typer(name="train", help="Train models and export them.", no_args_is_help=True)
-show_cli = typer.Typer(name="show", help="Draw pictures that show what happens.", no_args_is_help=True)
-cli.add_typer(train_cli)
-cli.add_typer(show_cli)
+train_cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
+show_cli = typer.Typer(help="Draw pictures that show what happens.", no_args_is_help=True, rich_markup_mode=None)
+cli.add_typer(train_cli, name="train")
+cli.add_typer(show_cli, name="show")
+
+
+def _setting(name: str, text: str) -> Any:
+    """An option that is a setting as well; says its environment variable and default."""
+    default = Settings.model_fields[name].default
+    otherwise = "" if default is None else f", default: {default}"
+    return typer.Option(help=f"{text} (env: PRICEMATCH_{name.upper()}{otherwise})")
+
 
 Catalogue: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        help="CSV with posting_id, image and perhaps image_phash, title, label_group. (env: PRICEMATCH_CATALOGUE)"
-    ),
+    Path | None, _setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
 ]
-Images: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of the pictures. (env: PRICEMATCH_IMAGES)")]
-Models: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of exported models. (env: PRICEMATCH_MODELS)")]
+Images: TypeAlias = Annotated[Path | None, _setting("images", "Folder of the pictures.")]
+Models: TypeAlias = Annotated[Path | None, _setting("models", "Folder of exported models.")]
 SkipBadImages: TypeAlias = Annotated[
     bool | None,
     typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
@@ -67,23 +73,11 @@ def _fail(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _version(*, wanted: bool) -> None:
-    if wanted:
+@cli.callback(invoke_without_command=True)
+def _root(*, version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False) -> None:
+    if version:
         typer.echo(f"pricematch {__version__}")
         raise typer.Exit
-
-
-@cli.callback()
-def _root(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Say which version this is."
-        ),
-    ] = False,
-) -> None:
-    pass
 
 
 @cli.command()
@@ -183,17 +177,11 @@ def serve(
     catalogue: Catalogue = None,
     images: Images = None,
     models: Models = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder the service may write to; keeps embeddings. (env: PRICEMATCH_DATA)")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on. (env: PRICEMATCH_HOST)")] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port, 0 for a free one. (env: PRICEMATCH_PORT)")] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="autoencoder (64 values) or cae (2,048). (env: PRICEMATCH_ENCODER)")
-    ] = None,
-    encoder_version: Annotated[
-        str | None, typer.Option(help="The newest if absent. (env: PRICEMATCH_ENCODER_VERSION)")
-    ] = None,
+    data: Annotated[Path | None, _setting("data", "Folder the service may write to; keeps embeddings.")] = None,
+    host: Annotated[str | None, _setting("host", "Address to listen on.")] = None,
+    port: Annotated[int | None, _setting("port", "TCP port, 0 for a free one.")] = None,
+    encoder: Annotated[str | None, _setting("encoder", "autoencoder (64 values) or cae (2,048).")] = None,
+    encoder_version: Annotated[str | None, _setting("encoder_version", "The newest if absent.")] = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.

@@ -12,7 +12,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app import __version__
 from app.api import clusters, health, match, postings, problems
-from app.api.bodies import AnnouncedSize
+from app.api.body_size import AnnouncedSize
 from app.api.state import Service, State
 from app.errors import NotReady
 

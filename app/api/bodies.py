@@ -1,58 +1,22 @@
 """Reads request bodies: a picture as such or in a form, and a batch as JSON or as a form."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.problems import Problem, ambiguous_size, answer, too_large
+from app.api.forms import FIELD_BYTES, open_form
 from app.api.schemas import ClusterRequest
 from app.errors import LimitExceeded
-from app.settings import KIB, Settings
+from app.settings import Settings
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
-_FIELD_BYTES = 4 * KIB
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
-_MAX_DIGITS = 18
-_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
-
-
-class AnnouncedSize:
-    """ASGI middleware: a body whose Content-Length is over the limit is answered before a byte of it is read.
-
-    Starlette's `RequestBodyLimitMiddleware`, inside this one, counts the others while they are read; its own answer to
-    an announced size is plain text. A body that is chunked and has a Content-Length as well is refused: a proxy in
-    front may have seen it end elsewhere (RFC 9112, section 6.3).
-    """
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or pass the request on."""
-        problem = self._problem(Headers(scope=scope)) if scope["type"] == "http" else None
-        if problem is None:
-            await self._app(scope, receive, send)
-        else:
-            await answer(problem, {"Connection": "close"})(scope, receive, send)
-
-    def _problem(self, headers: Headers) -> Problem | None:
-        size = headers.get("content-length", "")
-        if size and "transfer-encoding" in headers:
-            return ambiguous_size()
-        # digits are counted first, since Python refuses to read thousands of them
-        if size.isdecimal() and (len(size) > _MAX_DIGITS or int(size) > self._limit):
-            return too_large(self._limit)
-        return None
 
 
 async def read_image(request: Request) -> bytes:
@@ -68,7 +32,7 @@ async def read_image(request: Request) -> bytes:
         return await request.body()
     if content_type != MULTIPART:
         raise HTTPException(415, f"expected {MULTIPART} or image/*, got {content_type or 'no content type'!r}")
-    async with _form(request, max_files=1, max_fields=1) as form:
+    async with open_form(request, max_files=1, max_fields=1) as form:
         _only(form, {"image"})
         parts = form.getlist("image")
         if not parts or not isinstance(parts[0], UploadFile):
@@ -101,7 +65,7 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
 
 
 async def _read_json(request: Request, settings: Settings) -> bytes:
-    body, limit = await request.body(), settings.max_cluster_postings * _JSON_BYTES_PER_POSTING + _FIELD_BYTES
+    body, limit = await request.body(), settings.max_cluster_postings * _JSON_BYTES_PER_POSTING + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
         raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
     return body
@@ -109,53 +73,12 @@ async def _read_json(request: Request, settings: Settings) -> bytes:
 
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
-    async with _form(request, settings.max_cluster_images, max_fields) as form:
+    async with open_form(request, settings.max_cluster_images, max_fields) as form:
         parts = form.getlist("images")
         files = [part for part in parts if isinstance(part, UploadFile)]
         if len(files) < len(parts):
             raise _invalid("images", "expected file parts, got a text field")
         return _validated(_fields(form)), [await part.read() for part in files]
-
-
-class _Parser(MultiPartParser):
-    """Starlette's parser, which knows whether the form's last boundary has come."""
-
-    ended = False
-
-    def on_end(self) -> None:
-        """Called by the parser at the last boundary."""
-        self.ended = True
-
-
-@asynccontextmanager
-async def _form(request: Request, max_files: int, max_fields: int) -> AsyncIterator[FormData]:
-    """The form of a request; its temporary files are closed behind it, and if it cannot be parsed.
-
-    Unlike `request.form()` it refuses a form without its last boundary, whose open part would stay behind as a file.
-
-    Raises:
-        HTTPException: 415 for another charset than UTF-8, 400 for a form that cannot be parsed.
-        LimitExceeded: more files or fields.
-    """
-    _check_charset(request)
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        async for piece in request.stream():
-            yield piece
-        if not parser.ended:
-            raise MultiPartException("expected a form that ends with its boundary, got one that breaks off")
-
-    parser = _Parser(request.headers, stream(), max_files=max_files, max_fields=max_fields, max_part_size=_FIELD_BYTES)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many"):  # Starlette's only way to say which of its limits it was
-            raise LimitExceeded(f"expected a form of at most {max_files} files and {max_fields} fields") from error
-        raise HTTPException(400, error.message) from error
-    try:
-        yield form
-    finally:
-        await form.close()
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -182,14 +105,6 @@ def _only(form: FormData, names: set[str]) -> None:
     unknown = sorted(set(form) - names)
     if unknown:
         raise _invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")
-
-
-def _check_charset(request: Request) -> None:
-    """Refuse forms that are not in UTF-8: some of Python's codecs raise unlike others, or give lone surrogates."""
-    _, options = parse_options_header(request.headers["content-type"])
-    charset = options.get(b"charset", b"utf-8")
-    if charset.lower() not in _CHARSETS:
-        raise HTTPException(415, f"expected a form in utf-8, got one in {charset[:40].decode('latin-1')!r}")
 
 
 def _invalid(location: str, message: str) -> RequestValidationError:

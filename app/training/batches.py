@@ -18,8 +18,8 @@ class Batches(Protocol):
         """How many rows there are."""
         ...
 
-    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int) -> tf.data.Dataset:
-        """Float32 batches of these rows in this order."""
+    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int | None) -> tf.data.Dataset:
+        """Float32 batches of these rows in this order, as they are in an epoch; None gives them never augmented."""
         ...
 
 
@@ -56,12 +56,14 @@ class PixelBatches:
     def __len__(self) -> int:
         return len(self.good)
 
-    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int) -> tf.data.Dataset:
+    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int | None) -> tf.data.Dataset:
         """See `Batches.dataset`; pictures are gathered in parallel."""
 
         def gather(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
             pixels = self.cache.rows(self.good[chosen])
-            return augment_batch(pixels, chosen, self.seed, epoch) if self.augment else pixels
+            if epoch is None or not self.augment:
+                return pixels
+            return augment_batch(pixels, chosen, self.seed, epoch)
 
         def load(chosen: Any) -> Any:
             pixels = tf.numpy_function(gather, [chosen], tf.uint8)
@@ -85,6 +87,6 @@ class LatentBatches:
     def __len__(self) -> int:
         return len(self.latents)
 
-    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int) -> tf.data.Dataset:  # noqa: ARG002 — the port's
+    def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int | None) -> tf.data.Dataset:  # noqa: ARG002 — the port's
         """See `Batches.dataset`."""
         return tf.data.Dataset.from_tensor_slices(self.latents[rows]).batch(batch).prefetch(tf.data.AUTOTUNE)

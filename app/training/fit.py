@@ -139,7 +139,7 @@ class Fit:
     def _evaluate(self, rows: NDArray[np.int64]) -> float:
         """Mean loss over the rows."""
         total = 0.0
-        for inputs in self.batches.dataset(rows, self.schedule.batch, 0):
+        for inputs in self.batches.dataset(rows, self.schedule.batch, None):
             self.model.reset_metrics()
             total += float(self.model.test_on_batch(inputs, inputs)) * len(inputs)
         return total / len(rows)

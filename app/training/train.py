@@ -150,13 +150,12 @@ class _Networks:
 
     def _latents(self, encoder: keras.Model, pixels: PixelBatches) -> NDArray[np.float32]:
         """Latents [m, 2048] of all good pictures, never augmented."""
-        plain = PixelBatches(self.cache, pixels.good, pixels.side, pixels.seed, augment=False)
         batch, done = self.trainer.recipe.cae.batch, 0
         latents: list[NDArray[np.float32]] = []
-        for inputs in plain.dataset(np.arange(len(plain)), batch, 0):
+        for inputs in pixels.dataset(np.arange(len(pixels)), batch, None):
             latents.append(encoder.predict_on_batch(inputs))
             done += len(inputs)
-            self.trainer.progress("Encoding latents", done, len(plain))
+            self.trainer.progress("Encoding latents", done, len(pixels))
         return np.concatenate(latents)
 
     def _export_cae(self, cae: keras.Model, encoder: keras.Model, fitted: Fitted) -> Path:

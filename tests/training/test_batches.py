@@ -67,6 +67,16 @@ def test_pixels_are_augmented_by_row_and_epoch_where_asked(tmp_path: Path) -> No
     np.testing.assert_allclose(loaded, augment_batch(cache.rows(rows), rows, 5, 4) / 255, atol=1e-7)
 
 
+def test_pixels_outside_of_an_epoch_are_never_augmented(tmp_path: Path) -> None:
+    from app.training.batches import PixelBatches
+
+    cache = filled_cache(tmp_path)
+    batches = PixelBatches(cache, np.arange(7), SIDE, seed=5, augment=True)
+    rows = np.array([2, 6, 1])
+    [loaded] = [batch.numpy() for batch in batches.dataset(rows, 3, epoch=None)]
+    np.testing.assert_allclose(loaded, cache.rows(rows) / 255, atol=1e-7)
+
+
 def test_the_rest_of_an_epoch_is_the_same_as_if_it_had_not_been_interrupted(tmp_path: Path) -> None:
     from app.training.batches import PixelBatches, shuffled
 

@@ -1,0 +1,66 @@
+"""Reads multipart forms, in a way that leaves nothing behind."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Request
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from app.errors import LimitExceeded
+from app.settings import KIB
+
+FIELD_BYTES = 4 * KIB
+"""Of one text field, at most."""
+_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+
+
+class _Parser(MultiPartParser):
+    """Starlette's parser, which knows whether the form's last boundary has come."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        """Called by the parser at the last boundary."""
+        self.ended = True
+
+
+@asynccontextmanager
+async def open_form(request: Request, max_files: int, max_fields: int) -> AsyncIterator[FormData]:
+    """The form of a request; its temporary files are closed behind it, and if it cannot be parsed.
+
+    Unlike `request.form()` it refuses a form without its last boundary, whose open part would stay behind as a file.
+
+    Raises:
+        HTTPException: 415 for another charset than UTF-8, 400 for a form that cannot be parsed.
+        LimitExceeded: more files or fields.
+    """
+    _check_charset(request)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        async for piece in request.stream():
+            yield piece
+        if not parser.ended:
+            raise MultiPartException("expected a form that ends with its boundary, got one that breaks off")
+
+    parser = _Parser(request.headers, stream(), max_files=max_files, max_fields=max_fields, max_part_size=FIELD_BYTES)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many"):  # Starlette's only way to say which of its limits it was
+            raise LimitExceeded(f"expected a form of at most {max_files} files and {max_fields} fields") from error
+        raise HTTPException(400, error.message) from error
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def _check_charset(request: Request) -> None:
+    """Refuse forms that are not in UTF-8: some of Python's codecs raise unlike others, or give lone surrogates."""
+    _, options = parse_options_header(request.headers["content-type"])
+    charset = options.get(b"charset", b"utf-8")
+    if charset.lower() not in _CHARSETS:
+        raise HTTPException(415, f"expected a form in utf-8, got one in {charset[:40].decode('latin-1')!r}")
