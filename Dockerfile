@@ -31,6 +31,6 @@ USER 10001
 EXPOSE 8000
 # ready, not merely alive: the start may embed a whole catalogue first
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10m --retries=3 \
-    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+    CMD ["python3", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('PRICEMATCH_PORT', 8000)}/readyz\", timeout=2)"]
 ENTRYPOINT ["pricematch"]
 CMD ["serve"]

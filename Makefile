@@ -36,7 +36,7 @@ check-deployment: $(INSTALLED) ## hadolint and docker compose's own check; no en
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/docker-compose config -q
 
-bench: $(INSTALLED) ## Encoding and serving, each beside its peer (CATALOGUE=… IMAGES=… takes your pictures)
+bench: $(INSTALLED) ## Encoding and serving, each beside its peer (IMAGES=… takes your JPEGs)
 	$(BIN)/python benchmarks/encode.py $(if $(IMAGES),--images "$(IMAGES)")
 	$(BIN)/python benchmarks/serve.py $(if $(IMAGES),--images "$(IMAGES)")
 

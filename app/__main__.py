@@ -10,11 +10,11 @@ from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
-from app import __version__
+from app import __version__, terminal
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
 from app.settings import MIB, Settings, load_settings
 
-USAGE_ERROR, FAILED, INTERRUPTED = 2, 1, 130
+USAGE_ERROR, FAILED = 2, 1
 
 cli = typer.Typer(
     name="pricematch",
@@ -61,11 +61,11 @@ def main() -> None:
     try:
         cli()
     except TrainingInterrupted as interruption:
-        _fail(f"{interruption}; run the same command again to go on from there", INTERRUPTED)
+        _fail(f"{interruption}; run the same command again to go on from there", terminal.INTERRUPTED)
     except PricematchError as error:
         _fail(str(error), USAGE_ERROR if isinstance(error, SettingsError) else FAILED)
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        _fail("interrupted", terminal.INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -87,7 +87,6 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same catalogue.")] = 0,
 ) -> None:
     """Draw a sample catalogue: product-like pictures and sellers' titles, with the true label groups."""
-    from app import terminal
     from app.sample.catalogue import write_sample
 
     with terminal.progress_bars() as bars:
@@ -135,7 +134,7 @@ def train_encoder(
             "--set",
             metavar="NAME=VALUE",
             help="Any other hyper-parameter, such as cae.patience=5 or autoencoder.encoder_units=[1024,64]; "
-            "may be given several times.",
+            "may be given several times, and wins over the options above.",
         ),
     ] = None,
     memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded pictures.")] = 4096,
@@ -146,7 +145,7 @@ def train_encoder(
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
-    from app import offline, terminal
+    from app import offline
     from app.training.recipes import RECIPES, override
 
     if recipe not in RECIPES:
@@ -188,7 +187,7 @@ def serve(
 
     Every setting, limits included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
-    from app import server, terminal
+    from app import server
 
     settings = load_settings(
         catalogue=catalogue,

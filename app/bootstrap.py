@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
-from app.adapters.embedding_file import EmbeddingFile
+from app.adapters.embedding_file import EmbeddingFile, check_writable
 from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
 from app.adapters.manifest import Artefact, find_chain, side_of_pixels
@@ -30,7 +30,7 @@ def read_catalogue(settings: Settings) -> CsvCatalogue:
 def image_folder(settings: Settings) -> ImageFolder:
     """The pictures the catalogue names; raises SettingsError if there is no such folder."""
     if not settings.images.is_dir():
-        raise SettingsError(f"expected a folder of images, got {settings.images}, which is none")
+        raise SettingsError(f"expected a folder of pictures, got {settings.images}, which is not a folder")
     return ImageFolder(settings.images, settings.max_image_bytes)
 
 
@@ -50,6 +50,8 @@ def load(settings: Settings, progress: Progress) -> Ready:
     if content.problems:
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
         content.refuse([*content.problems, *content.image_problems(errors)])
+
+    check_writable(settings.data / "embeddings")
 
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)

@@ -11,7 +11,7 @@ from app.adapters.manifest import find_chain, side_of_pixels
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
 from app.errors import ImageError, SettingsError
-from app.matching.ingest import Progress, chunks
+from app.matching.ingest import Progress, check_images, chunks
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
@@ -89,10 +89,11 @@ def show_reconstructions(settings: Settings, version: str | None, count: int, ou
     content, images = read_catalogue(settings), image_folder(settings)
     content.refuse(content.problems)
     [cae] = find_chain(settings.models, "cae", version)
-    decode = decoder(settings, side_of_pixels(cae))
-    names = content.names()
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(names))[:count])
-    pixels = np.stack([decode.decode(images.read(names[row])) for row in chosen])
+    decode, names = decoder(settings, side_of_pixels(cae)), content.names()
+    chosen = [names[row] for row in np.sort(np.random.default_rng(seed).permutation(len(names))[:count])]
+    errors = check_images(chosen, images, decode, workers=settings.workers, progress=lambda *_: None)
+    content.refuse(content.image_problems(errors))
+    pixels = np.stack([decode.decode(images.read(name)) for name in chosen])
 
     import_tensorflow()
     from app.adapters.saved_model import reconstruct
@@ -100,8 +101,8 @@ def show_reconstructions(settings: Settings, version: str | None, count: int, ou
 
     rebuilt = reconstruct(cae, pixels)
     pairs = [
-        (Captioned(before, names[row][:32]), Captioned(after, f"by {cae.label}"))
-        for row, before, after in zip(chosen, pixels, rebuilt, strict=True)
+        (Captioned(before, name[:32]), Captioned(after, f"by {cae.label}"))
+        for name, before, after in zip(chosen, pixels, rebuilt, strict=True)
     ]
     rows = [[pair[line] for pair in group] for group in chunks(pairs, 8) for line in (0, 1)]
     save_sheet(draw_sheet(rows), output)

@@ -14,7 +14,7 @@ from app.api.state import Service
 from app.bootstrap import load
 from app.errors import NotReady, SettingsError
 from app.matching.ingest import Progress
-from app.settings import Settings
+from app.settings import Settings, unknown_variables
 
 BACKLOG = 2048
 _log = logging.getLogger("pricematch")
@@ -46,8 +46,13 @@ def serve(settings: Settings, progress: Progress) -> None:
     Raises:
         PricematchError: the service could not start.
     """
+    for name in unknown_variables():
+        _log.warning("%s is set, but is no setting", name)
     service = Service(settings)
     listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _log.info("starting at %s, process %d", url, os.getpid())
     config = uvicorn.Config(
         create_app(service),
         server_header=False,
@@ -55,6 +60,8 @@ def serve(settings: Settings, progress: Progress) -> None:
         log_level="info",
         access_log=settings.access_log,
     )
+    # its "startup complete" means the port, not the service; `ready` and `stopping` below are what counts
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(config, service)
     failure: list[BaseException] = []
 
@@ -67,8 +74,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     def start() -> None:
         try:
             service.open(load(settings, report))
-            host, port = listener.getsockname()[:2]
-            _log.info("ready at http://%s:%d (try it at /docs)", f"[{host}]" if ":" in host else host, port)
+            _log.info("ready at %s (try it at %s/docs)", url, url)
         except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
             failure.append(error)
             server.should_exit = True
@@ -79,6 +85,7 @@ def serve(settings: Settings, progress: Progress) -> None:
             server.run(sockets=[listener])
     finally:
         service.drain()
+        _log.info("stopped")
     if failure:
         raise failure[0]
 
@@ -91,7 +98,7 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = error.strerror or str(error)
         listener.close()
         raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({reason})") from error
     listener.listen(BACKLOG)

@@ -4,6 +4,7 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 (`PRICEMATCH_MAX_PIXELS=9000000`). The command line's options win over the environment.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,3 +86,13 @@ def load_settings(**given: Any) -> Settings:
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()
         )
         raise SettingsError("; ".join(faults)) from error
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables that look like settings and are none, such as misspelt ones."""
+    prefix = str(Settings.model_config["env_prefix"])
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(prefix) and name.removeprefix(prefix).lower() not in Settings.model_fields
+    )

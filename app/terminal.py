@@ -1,5 +1,6 @@
 """What a person at a terminal sees: progress bars, tables, and Ctrl-C that waits for the running step."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from app.training.fit import Step, Watch
     from app.training.train import Trained
+
+INTERRUPTED = 130
 
 
 class Bars:
@@ -60,14 +63,21 @@ def progress_bars() -> Iterator[Bars]:
 
 @contextmanager
 def ctrl_c() -> Iterator[Callable[[], bool]]:
-    """A question that is answered True once Ctrl-C was pressed; a second press interrupts at once."""
+    """A question that is answered True once Ctrl-C was pressed; a second press ends the process at once.
+
+    The second does not raise KeyboardInterrupt, which native code between it and us may swallow. Nothing is lost by it:
+    what is on disk is whole at any moment.
+    """
     pressed = False
 
     def on_press(_: int, __: FrameType | None) -> None:
         nonlocal pressed
+        console = Console(stderr=True)
+        if pressed:
+            console.show_cursor()
+            os._exit(INTERRUPTED)
         pressed = True
-        signal.signal(signal.SIGINT, before)
-        Console(stderr=True).print("stopping after this step; press Ctrl-C again to stop at once")
+        console.print("stopping after this step; press Ctrl-C again to stop at once")
 
     before = signal.signal(signal.SIGINT, on_press)
     try:

@@ -8,6 +8,7 @@ Everything is kept in demo/ and used again by the next run.
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -43,12 +44,12 @@ def main() -> None:
     started = time.monotonic()
     catalogue, images, home = find_catalogue(options)
     models = home / "models"
-    if (models / "autoencoder").is_dir():
+    trains = not (models / "autoencoder").is_dir()
+    if not trains:
         say(f"Using the models of before in {models}; `make clean` starts anew")
     else:
         say("Training the convolutional autoencoder and the autoencoder on its latents")
-        small = len(read_rows(catalogue)) <= SMALL
-        options_of_training = SMALL_TRAINING if small else ("--epochs", "1")
+        options_of_training = SMALL_TRAINING if is_small(catalogue) else ("--epochs", "1")
         paths = ("--catalogue", catalogue, "--images", images, "--models", models)
         pricematch("train", "encoder", *options_of_training, *paths)
     say("Starting the service")
@@ -66,7 +67,8 @@ def main() -> None:
         query = pick_query(catalogue)
         answer = post_picture(f"{url}/match?limit=8", images / query["image"])
         print_answer(query, answer, catalogue)
-        print(f"\nFrom nothing to this answer: {time.monotonic() - started:.0f} seconds")
+        if trains:
+            print(f"\nFrom nothing to this answer: {time.monotonic() - started:.0f} seconds")
         print_curl(url, images / query["image"], query["posting_id"])
         if not options.once:
             print(f"\nThe service stays up at {url} (try it at {url}/docs). Ctrl-C stops it.", flush=True)
@@ -88,7 +90,8 @@ def parse_options() -> argparse.Namespace:
 def find_catalogue(options: argparse.Namespace) -> tuple[Path, Path, Path]:
     """The user's catalogue or a drawn one, its pictures, and where the demo keeps what belongs to it."""
     if options.catalogue is not None:
-        identity = hashlib.sha256(str(options.catalogue.resolve()).encode("utf-8")).hexdigest()[:8]
+        content = options.catalogue.read_bytes() if options.catalogue.is_file() else b""
+        identity = hashlib.sha256(content).hexdigest()[:8]
         return options.catalogue, options.images, FOLDER / f"own-{identity}"
     home = FOLDER / "sample"
     if not (home / "catalogue.csv").is_file():
@@ -96,6 +99,14 @@ def find_catalogue(options: argparse.Namespace) -> tuple[Path, Path, Path]:
         say("Drawing a sample catalogue")
         pricematch("sample", "--postings", POSTINGS, "--output", home)
     return home / "catalogue.csv", home / "images", home
+
+
+def is_small(catalogue: Path) -> bool:
+    """Whether the file has few lines; what is wrong with it, the training will say."""
+    if not catalogue.is_file():
+        return True
+    with catalogue.open("rb") as file:
+        return sum(1 for _ in itertools.islice(file, SMALL + 1)) <= SMALL
 
 
 def say(what: str) -> None:

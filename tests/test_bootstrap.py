@@ -62,7 +62,9 @@ def described_models(tmp_path: Path) -> Path:
 
 def test_a_missing_folder_of_images_is_named(tmp_path: Path, described_models: Path) -> None:
     settings = settings_of(tmp_path, models=described_models, images=tmp_path / "none")
-    assert refuse(settings, SettingsError) == f"expected a folder of images, got {tmp_path}/none, which is none"
+    assert (
+        refuse(settings, SettingsError) == f"expected a folder of pictures, got {tmp_path}/none, which is not a folder"
+    )
 
 
 def test_bad_rows_and_bad_pictures_are_told_together_before_any_model_is_loaded(

@@ -201,7 +201,8 @@ def test_a_wrong_environment_variable_is_told_like_a_wrong_option(run: Run, monk
 def test_a_missing_catalogue_is_one_line_and_exit_code_1(run: Run, tmp_path: Path, verb: list[str]) -> None:
     ran = run(*verb, "--catalogue", str(tmp_path / "none.csv"))
     assert ran.code == 1
-    assert ran.one_line() == f"pricematch: {tmp_path}/none.csv: cannot be read (No such file or directory)"
+    reason = "cannot be read (No such file or directory); `pricematch sample` draws a catalogue to try"
+    assert ran.one_line() == f"pricematch: {tmp_path}/none.csv: {reason}"
 
 
 def test_a_bad_catalogue_is_told_row_by_row(run: Run, tmp_path: Path) -> None:

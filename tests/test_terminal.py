@@ -3,28 +3,45 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from app.terminal import Bars, ctrl_c, print_table, progress_bars
+from app.terminal import INTERRUPTED, Bars, ctrl_c, print_table, progress_bars
 
 
 def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_is_told_once_asked_and_interrupts_at_the_second_press() -> None:
+def test_ctrl_c_is_told_once_asked() -> None:
     before = signal.getsignal(signal.SIGINT)
     with ctrl_c() as interrupted:
         assert not interrupted()
         press()
         assert interrupted()
-        with pytest.raises(KeyboardInterrupt):
-            press()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_the_process_even_where_the_interrupt_would_be_swallowed() -> None:
+    program = """
+import os, signal
+from app.terminal import ctrl_c
+with ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+    print("went on")
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (INTERRUPTED, "")
+    assert "press Ctrl-C again" in done.stderr
 
 
 def test_after_the_block_ctrl_c_is_as_before() -> None:

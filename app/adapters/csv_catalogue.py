@@ -40,7 +40,8 @@ class CsvCatalogue:
             if posting.image is None:
                 problems.append(RowProblem(row, "image", "expected a file name, got nothing"))
             elif posting.image in errors:
-                problems.append(RowProblem(row, "image", f"{posting.image!r}: {errors[posting.image]}"))
+                reason, name = str(errors[posting.image]), repr(posting.image)
+                problems.append(RowProblem(row, "image", reason if name in reason else f"{name}: {reason}"))
         return problems
 
     def refuse(self, problems: Sequence[RowProblem]) -> None:
@@ -69,7 +70,8 @@ def read_csv(path: Path, limits: CsvLimits) -> CsvCatalogue:
         with path.open("rb") as file:
             _read(file, content, limits)
     except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror})") from error
+        hint = "; `pricematch sample` draws a catalogue to try" if isinstance(error, FileNotFoundError) else ""
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror}){hint}") from error
     if not content.postings and not content.problems:
         raise CatalogueError(f"{path}: expected at least one posting, got none")
     return content
@@ -78,7 +80,7 @@ def read_csv(path: Path, limits: CsvLimits) -> CsvCatalogue:
 def _read(file: BinaryIO, content: CsvCatalogue, limits: CsvLimits) -> None:
     # a field is never longer than the physical lines it spans, so this bounds an unclosed quote as well
     csv.field_size_limit(limits.row_bytes)
-    lines = _Lines(file, content.path, limits.row_bytes)
+    lines = _Lines(file, limits.row_bytes)
     records = csv.reader(lines, strict=True)
     columns: list[str] | None = None
     first_row: dict[str, int] = {}
@@ -90,7 +92,11 @@ def _read(file: BinaryIO, content: CsvCatalogue, limits: CsvLimits) -> None:
         except StopIteration:
             break
         except csv.Error as error:
-            raise CatalogueError(f"{content.path}: row {number} (line {records.line_num}): {error}") from error
+            if columns is None:
+                raise CatalogueError(f"{content.path}: row 1: {_meaning(error)}") from error
+            message = f"{_meaning(error)} (line {lines.number}); what follows was not read"
+            content.problems.append(RowProblem(number, None, message))
+            break
         damaged = lines.take_damaged()
         if columns is None:
             if damaged is not None:
@@ -108,19 +114,17 @@ def _read(file: BinaryIO, content: CsvCatalogue, limits: CsvLimits) -> None:
 class _Lines:
     """The file's lines as text, none longer than the limit; remembers whether one was not clean UTF-8."""
 
-    def __init__(self, file: BinaryIO, path: Path, limit: int) -> None:
-        self._file, self._path, self._limit = file, path, limit
-        self._number = 0
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self._file, self._limit = file, limit
+        self.number = 0
         self._damaged: str | None = None
 
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(self._limit + 1):
-            self._number += 1
+            self.number += 1
             if len(line) > self._limit:
-                raise CatalogueError(
-                    f"{self._path}: line {self._number}: expected at most {self._limit} bytes, got more"
-                )
-            yield self._decode(line.removeprefix(b"\xef\xbb\xbf") if self._number == 1 else line)
+                raise csv.Error(f"expected at most {self._limit} bytes, got more")
+            yield self._decode(line.removeprefix(b"\xef\xbb\xbf") if self.number == 1 else line)
 
     def take_damaged(self) -> str | None:
         """Why the lines since the last call are damaged, or None."""
@@ -139,13 +143,18 @@ class _Lines:
         return text
 
 
+def _meaning(error: csv.Error) -> str:
+    """What the CSV parser's message means to whoever has to mend the file."""
+    return "a quotation mark is not closed" if "unexpected end of data" in str(error) else str(error)
+
+
 def _columns(cells: list[str], path: Path) -> list[str]:
     columns = [cell.strip() for cell in cells]
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise CatalogueError(
             f"{path}: row 1: expected the columns {', '.join(REQUIRED)} (and perhaps {', '.join(OPTIONAL)}), "
-            f"missing {', '.join(missing)}"
+            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
         )
     repeated = sorted({name for name in columns if name in REQUIRED + OPTIONAL and columns.count(name) > 1})
     if repeated:
@@ -172,7 +181,7 @@ def _add(
     posting_id, phash = values["posting_id"], values.get("image_phash", "")
     found = len(content.problems)
     if not is_posting_id(posting_id):
-        expected = "expected 1–128 letters, digits or _ . : @ + ~ -"
+        expected = "expected 1–128 letters, digits or _ . : @ + ~ -, the first a letter, digit or _"
         content.problems.append(RowProblem(row, "posting_id", f"{expected}, got {posting_id[:80]!r}"))
     elif (earlier := first_row.setdefault(posting_id, row)) != row:
         content.problems.append(RowProblem(row, "posting_id", f"{posting_id!r} already stands in row {earlier}"))

@@ -16,6 +16,18 @@ from app.matching.embeddings import Embeddings
 DIGEST_BYTES = 32
 
 
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is absent, and try to write to it; raises SettingsError.
+
+    To be asked before the embeddings are computed that are to be kept there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written to ({error.strerror})") from error
+
+
 class EmbeddingFile:
     """Implements `ports.EmbeddingStore` as `<folder>/<key>.npz`.
 

@@ -59,7 +59,7 @@ class Manifest(_Described):
     input: TensorDescription
     output: TensorDescription
     losses: dict[str, list[float]]
-    counts: dict[str, float]
+    counts: dict[str, int | float]
     catalogue_digest: str
     weights_digest: str
     input_encoder: Origin | None

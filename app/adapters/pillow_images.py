@@ -47,7 +47,7 @@ class PillowDecoder:
         Raises:
             ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
         """
-        picture = open_picture(image)
+        picture = self._open(image)
         self._check_size(picture)
         try:
             picture.draft("RGB", (self._side, self._side))  # JPEG halves while it decodes, down to no less than this
@@ -63,7 +63,13 @@ class PillowDecoder:
 
     def media_type(self, image: bytes) -> str:
         """The media type of a picture by its content; raises ImageError."""
-        return MEDIA_TYPES[str(open_picture(image).format)]
+        return MEDIA_TYPES[str(self._open(image).format)]
+
+    def _open(self, image: bytes) -> Image.Image:
+        try:
+            return open_picture(image)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got many more") from error
 
     def _check_size(self, picture: Image.Image) -> None:
         width, height = picture.size
@@ -84,6 +90,7 @@ def open_picture(image: bytes) -> Image.Image:
 
     Raises:
         ImageEmpty, ImageTypeUnsupported (not one of `FORMATS`), ImageCorrupt (the header is damaged).
+        Image.DecompressionBombError, Image.DecompressionBombWarning: more pixels than Pillow's own limit.
     """
     if not image:
         raise ImageEmpty("expected a picture, got no bytes")
@@ -93,8 +100,8 @@ def open_picture(image: bytes) -> Image.Image:
         if _magic(image) is not None:
             raise ImageCorrupt(f"the {_magic(image)} picture has a damaged header") from error
         raise ImageTypeUnsupported(f"expected {', '.join(FORMATS)}, got bytes that begin with {image[:8]!r}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(f"the picture is too large ({_first_line(error)})") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise
     except Exception as error:
         raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
 

@@ -31,7 +31,7 @@ async def read_image(request: Request) -> bytes:
     if content_type.startswith("image/"):
         return await request.body()
     if content_type != MULTIPART:
-        raise HTTPException(415, f"expected {MULTIPART} or image/*, got {content_type or 'no content type'!r}")
+        raise HTTPException(415, f"expected {MULTIPART} or image/*, got {content_type or 'none'!r}")
     async with open_form(request, max_files=1, max_fields=1) as form:
         _only(form, {"image"})
         parts = form.getlist("image")
@@ -58,7 +58,7 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
     elif content_type == MULTIPART:
         asked, images = await _read_form(request, settings)
     else:
-        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {content_type or 'no content type'!r}")
+        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {content_type or 'none'!r}")
     if len(asked.posting_ids) > settings.max_cluster_postings:
         raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
     return asked, images
@@ -84,8 +84,10 @@ async def _read_form(request: Request, settings: Settings) -> tuple[ClusterReque
 def _fields(form: FormData) -> dict[str, Any]:
     fields: dict[str, Any] = {name: value for name, value in form.multi_items() if name != "images"}
     posting_ids: Sequence[Any] = form.getlist("posting_ids")
+    if "all" in posting_ids and len(posting_ids) > 1:
+        raise _invalid("posting_ids", 'expected either "all" or ids, got both')
     if posting_ids:
-        fields["posting_ids"] = "all" if list(posting_ids) == ["all"] else posting_ids
+        fields["posting_ids"] = "all" if "all" in posting_ids else posting_ids
     return fields
 
 

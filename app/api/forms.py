@@ -50,7 +50,8 @@ async def open_form(request: Request, max_files: int, max_fields: int) -> AsyncI
         form = await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many"):  # Starlette's only way to say which of its limits it was
-            raise LimitExceeded(f"expected a form of at most {max_files} files and {max_fields} fields") from error
+            message = f"expected a form of at most {max_files} file part(s) and {max_fields} text field(s), got more"
+            raise LimitExceeded(message) from error
         raise HTTPException(400, error.message) from error
     try:
         yield form

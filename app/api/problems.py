@@ -58,7 +58,11 @@ class Problem(BaseModel):
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["expected a picture, got no bytes"])
-    errors: list[Fault] | None = Field(default=None, description="What is wrong where; with `invalid-request` only.")
+    errors: list[Fault] | None = Field(
+        default=None,
+        exclude_if=lambda errors: errors is None,
+        description="What is wrong where; with `invalid-request` only.",
+    )
 
 
 def problem_of(error: errors.PricematchError) -> Problem:
@@ -84,7 +88,7 @@ def install(app: FastAPI) -> None:
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response that carries a problem."""
-    content = problem.model_dump(exclude_none=True)
+    content = problem.model_dump()
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -135,7 +139,7 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     slug = _OF_STATUS.get(error.status_code, "http-error")
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"nothing is served at {request.scope['path'][:200]!r}"
+        detail = f"nothing is served at {request.scope['path'][:200]!r}; /docs shows what is"
     return answer(_problem(error.status_code, slug, detail), error.headers)
 
 

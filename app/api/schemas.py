@@ -1,8 +1,8 @@
 """What goes over the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.api.problems import Problem
 from app.matching.clustering.assignment import Method
@@ -12,6 +12,13 @@ from app.matching.postings import POSTING_ID_PATTERN, Catalogue, Posting
 MAX_MATCHES = 50
 
 Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]
+
+
+def _all_or_ids(value: Any) -> Any:
+    """One message for one mistake, found before the union of both is tried on each of many items."""
+    if value == "all" or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return value
+    raise ValueError('expected "all" or a list of ids')
 
 
 class MatchQuery(BaseModel):
@@ -57,7 +64,7 @@ class ClusterRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    posting_ids: Literal["all"] | Annotated[list[str], Field(fail_fast=True)] = Field(
+    posting_ids: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_ids)] = Field(
         default=[], description="Ids of stored postings, or `all` of them."
     )
     method: Method = Field(

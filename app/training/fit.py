@@ -99,6 +99,7 @@ class Fit:
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
                 self._best = self.model.get_weights()
         self._save()
+        self._show_end()
         kept = self._state.epoch
         if self._best:
             self.model.set_weights(self._best)
@@ -135,6 +136,11 @@ class Fit:
                 f"{self.model.name}: stopped in epoch {state.epoch + 1} of {self.schedule.epochs}, "
                 f"step {state.step} of {steps}"
             )
+
+    def _show_end(self) -> None:
+        """A last step of a last epoch, wherever the training ended."""
+        epochs, loss = self._state.epoch, self._state.losses["loss"][-1]
+        self.watch(Step(self.model.name, epochs, epochs, 1, 1, loss))
 
     def _evaluate(self, rows: NDArray[np.int64]) -> float:
         """Mean loss over the rows."""

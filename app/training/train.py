@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.manifest import Origin, TensorDescription
-from app.errors import ImageError
+from app.errors import ImageError, TrainingInterrupted
 from app.matching.ingest import Progress
 from app.matching.ports import Decoder, ImageSource
 from app.training.batches import Batches, LatentBatches, PixelBatches
@@ -69,6 +69,12 @@ class Trainer:
     watch: Watch
     interrupted: Interrupted
 
+    def report(self, what: str, done: int, total: int) -> None:
+        """Tell how far it is; raises TrainingInterrupted if asked to stop."""
+        self.progress(what, done, total)
+        if self.interrupted():
+            raise TrainingInterrupted(f"stopped while {what.lower()}, {done} of {total}")
+
     def run(
         self,
         names: Sequence[str],
@@ -99,7 +105,7 @@ class Trainer:
                 disk_bytes=self.disk_bytes,
                 folder=root,
             )
-            judge(cache.fill(self.workers, self.progress))
+            judge(cache.fill(self.workers, self.report))
             with unfinished(root, self.recipe, self.seed, cache.digest()) as folder:
                 return _Networks(self, cache, version, folder).train()
 
@@ -155,7 +161,7 @@ class _Networks:
         for inputs in pixels.dataset(np.arange(len(pixels)), batch, None):
             latents.append(encoder.predict_on_batch(inputs))
             done += len(inputs)
-            self.trainer.progress("Encoding latents", done, len(pixels))
+            self.trainer.report("Encoding latents", done, len(pixels))
         return np.concatenate(latents)
 
     def _export_cae(self, cae: keras.Model, encoder: keras.Model, fitted: Fitted) -> Path:

@@ -179,15 +179,19 @@ def test_refusing_no_problems_does_nothing_and_one_is_not_many(tmp_path: Path) -
 
 
 def refusal(folder: Path, content: str | bytes, limits: CsvLimits = LIMITS) -> str:
+    def read_and_refuse() -> None:
+        catalogue = read(folder, content, limits)
+        catalogue.refuse(catalogue.problems)
+
     with pytest.raises(CatalogueError) as caught:
-        read(folder, content, limits)
+        read_and_refuse()
     assert str(folder / "catalogue.csv") in str(caught.value)
     return str(caught.value)
 
 
 @pytest.mark.parametrize(("header", "missing"), [("image", "posting_id"), ("id,picture", "posting_id, image")])
 def test_a_missing_column_is_named(tmp_path: Path, header: str, missing: str) -> None:
-    assert refusal(tmp_path, f"{header}\nx,y\n").endswith(f"missing {missing}")
+    assert refusal(tmp_path, f"{header}\nx,y\n").endswith(f"missing {missing}; got {header.replace(',', ', ')!r}")
 
 
 def test_a_column_given_twice_is_named_unless_it_is_ignored_anyway(tmp_path: Path) -> None:
@@ -204,9 +208,11 @@ def test_a_column_given_twice_is_named_unless_it_is_ignored_anyway(tmp_path: Pat
         pytest.param("\ufeff", "missing posting_id, image", id="only a byte order mark"),
         pytest.param(HEADER, "expected at least one posting, got none", id="only a header"),
         pytest.param(HEADER + "\n\n", "expected at least one posting, got none", id="only blank rows"),
-        pytest.param('posting_id,image\na,"1.png\n', "row 2 (line 2): unexpected end of data", id="unclosed quote"),
-        pytest.param('posting_id,image\na,"1"x\n', "row 2 (line 2): ',' expected after '\"'", id="text after a quote"),
-        pytest.param("posting_id,image\na,1\rb,2\n", "row 2 (line 2): new-line character", id="bare carriage return"),
+        pytest.param(
+            'posting_id,image\na,"1.png\n', "row 2: a quotation mark is not closed (line 2)", id="unclosed quote"
+        ),
+        pytest.param('posting_id,image\na,"1"x\n', "row 2: ',' expected after '\"' (line 2)", id="text after a quote"),
+        pytest.param("posting_id,image\na,1\rb,2\n", "row 2: new-line character", id="bare carriage return"),
     ],
 )
 def test_what_is_no_catalogue_is_refused_with_a_reason(tmp_path: Path, content: str, reason: str) -> None:
@@ -218,21 +224,30 @@ def test_a_line_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(b"posting_id,image\na,1.png\nb,")
         file.truncate(1 << 30)  # a line of a gibibyte of which nothing is stored
-    with pytest.raises(CatalogueError, match="line 3: expected at most 4096 bytes, got more"):
-        read_csv(path, LIMITS)
+    [problem] = read_csv(path, LIMITS).problems
+    assert str(problem) == "row 3: expected at most 4096 bytes, got more (line 3); what follows was not read"
 
 
 def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     row = "a,1.png," + "x" * 247 + "\n"
     limits = CsvLimits(rows=10, row_bytes=len(row))
     assert len(read(tmp_path, "posting_id,image,title\n" + row, limits).postings) == 1
-    assert "line 2" in refusal(tmp_path, "posting_id,image,title\n" + row.replace("x", "xx", 1), limits)
+    assert "(line 2)" in refusal(tmp_path, "posting_id,image,title\n" + row.replace("x", "xx", 1), limits)
 
 
 def test_an_unclosed_quote_in_a_large_file_is_refused_within_the_limit_of_a_row(tmp_path: Path) -> None:
     text = 'posting_id,image\na,"1.png\n' + "b,2.png\n" * 10_000
     assert "row 2" in refusal(tmp_path, text)
     assert "field larger than field limit (4096)" in refusal(tmp_path, text)
+
+
+def test_rows_before_one_that_breaks_the_file_off_are_judged_as_well(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'posting_id,image\n..,1.png\na,2.png\nb,"3.png\nc,4.png\n')
+    assert [problem.partition(":")[0] for problem in found] == ["row 2, column posting_id", "row 4"]
+
+
+def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
+    assert "row 1: a quotation mark is not closed" in refusal(tmp_path, 'posting_id,"image\n')
 
 
 def test_more_rows_than_the_limit_are_refused_and_as_many_are_not(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def test_an_unknown_path_is_a_problem_that_names_it_shortly(client: TestClient, 
     response = client.get(path)
     assert_problem(response, 404, "not-found")
     assert len(response.text) < 1000
+    assert "/docs" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/match/", "/healthz/", "/docs/", "/static-offline-docs"])
