@@ -60,7 +60,7 @@ def serve(settings: Settings, progress: Progress) -> None:
         log_level="info",
         access_log=settings.access_log,
     )
-    # its "startup complete" means the port, not the service; `ready` and `stopping` below are what counts
+    # its "startup complete" means the port, not the service; `ready` below is what counts
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(config, service)
     failure: list[BaseException] = []
@@ -97,9 +97,9 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
         listener.close()
         raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({reason})") from error
-    listener.listen(BACKLOG)
     return listener

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from app.adapters.manifest import find_chain, versions
-from app.errors import CatalogueError, ImageUnavailable
+from app.errors import CatalogueError
 from app.offline import TrainOptions, show_reconstructions, train
 from app.settings import Settings, load_settings
 from tests.fakes import tiny_catalogue
@@ -63,5 +63,5 @@ def test_reconstructions_are_drawn_below_their_pictures(tmp_path: Path, tiny_art
 def test_a_missing_picture_is_named_instead_of_drawn(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, tiny_artefacts.models)
     (settings.images / "p1.png").unlink()
-    with pytest.raises(ImageUnavailable, match=r"p1\.png"):
+    with pytest.raises(CatalogueError, match=r"row 3, column image: 'p1\.png' is not in"):
         show_reconstructions(settings, "1", 7, tmp_path / "sheet.png", seed=0)

@@ -66,10 +66,20 @@ class PillowDecoder:
         return MEDIA_TYPES[str(self._open(image).format)]
 
     def _open(self, image: bytes) -> Image.Image:
+        """The picture, its header read."""
+        if not image:
+            raise ImageEmpty("expected a picture, got no bytes")
         try:
-            return open_picture(image)
+            return Image.open(io.BytesIO(image), formats=FORMATS)
+        except UnidentifiedImageError as error:
+            if (name := _magic(image)) is not None:
+                raise ImageCorrupt(f"the {name} picture has a damaged header") from error
+            expected = f"expected {', '.join(FORMATS)}"
+            raise ImageTypeUnsupported(f"{expected}, got bytes that begin with {image[:8]!r}") from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got many more") from error
+        except Exception as error:  # Pillow's plugins raise whatever their parsers raise
+            raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
 
     def _check_size(self, picture: Image.Image) -> None:
         width, height = picture.size
@@ -83,27 +93,6 @@ class PillowDecoder:
         shrinks = max(height, width) > 2 * self._side
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(pixels, (self._side, self._side), interpolation=interpolation), np.uint8)
-
-
-def open_picture(image: bytes) -> Image.Image:
-    """Read a picture's header.
-
-    Raises:
-        ImageEmpty, ImageTypeUnsupported (not one of `FORMATS`), ImageCorrupt (the header is damaged).
-        Image.DecompressionBombError, Image.DecompressionBombWarning: more pixels than Pillow's own limit.
-    """
-    if not image:
-        raise ImageEmpty("expected a picture, got no bytes")
-    try:
-        return Image.open(io.BytesIO(image), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        if _magic(image) is not None:
-            raise ImageCorrupt(f"the {_magic(image)} picture has a damaged header") from error
-        raise ImageTypeUnsupported(f"expected {', '.join(FORMATS)}, got bytes that begin with {image[:8]!r}") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise
-    except Exception as error:
-        raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
 
 
 def _magic(image: bytes) -> str | None:

@@ -99,7 +99,8 @@ class Fit:
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
                 self._best = self.model.get_weights()
         self._save()
-        self._show_end()
+        if self._state.epoch < self.schedule.epochs:
+            self._show_early_end()
         kept = self._state.epoch
         if self._best:
             self.model.set_weights(self._best)
@@ -137,8 +138,8 @@ class Fit:
                 f"step {state.step} of {steps}"
             )
 
-    def _show_end(self) -> None:
-        """A last step of a last epoch, wherever the training ended."""
+    def _show_early_end(self) -> None:
+        """The last step of the last epoch there will be."""
         epochs, loss = self._state.epoch, self._state.losses["loss"][-1]
         self.watch(Step(self.model.name, epochs, epochs, 1, 1, loss))
 

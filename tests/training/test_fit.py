@@ -120,9 +120,18 @@ def test_without_held_out_rows_there_is_no_validation_and_no_early_stop(tmp_path
 def test_it_stops_when_the_held_out_loss_has_not_fallen_for_the_patience_and_keeps_the_best_epoch(
     tmp_path: Path,
 ) -> None:
-    # learns in the first two epochs, then rushes away
-    running = fit(tmp_path, epochs=50, patience=3, share=0.3, learning_rate=lambda epoch: 0.01 if epoch < 2 else 5.0)
+    shown: list[Step] = []
+    running = fit(
+        tmp_path,
+        epochs=50,
+        patience=3,
+        share=0.3,
+        # learns in the first two epochs, then rushes away
+        learning_rate=lambda epoch: 0.01 if epoch < 2 else 5.0,
+        watch=shown.append,
+    )
     fitted, weights = weights_after(running)
+    assert (shown[-1].epoch, shown[-1].epochs, shown[-1].step) == (5, 5, shown[-1].steps)
     losses = fitted.losses["validation_loss"]
     assert (fitted.training_rows, fitted.validation_rows) == (7, 3)
     assert fitted.kept_epoch == int(np.argmin(losses)) + 1 == 2

@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,16 +32,9 @@ STEPS_OF_EACH = 2 * 2
 """Epochs times steps an epoch, of the CAE and of the autoencoder."""
 
 
-def after(count: int) -> Callable[[], bool]:
-    """Says so once it was asked this often."""
-    asked = 0
-
-    def interrupted() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked == count
-
-    return interrupted
+def reached(shown: "Sequence[Step]", count: int) -> bool:
+    """Whether so many steps have been shown."""
+    return len(shown) >= count
 
 
 def weights(models: Path, version: str = "1") -> list[str]:
@@ -70,14 +64,24 @@ def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
 def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_pictures_are_kept(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
-    for count in (1, STEPS_OF_EACH + 1):
-        with pytest.raises(TrainingInterrupted):
-            train(tmp_path, memory_bytes=0, interrupted=after(count))
-        assert versions(tmp_path, "cae") == []
     shown: list[Step] = []
+    for count in (1, STEPS_OF_EACH + 1):
+        shown.clear()
+        enough = partial(reached, shown, count)
+        with pytest.raises(TrainingInterrupted):
+            train(tmp_path, memory_bytes=0, watch=shown.append, interrupted=enough)
+        assert versions(tmp_path, "cae") == []
+    shown.clear()
     train(tmp_path, watch=shown.append)
     assert [step.network for step in shown] == ["autoencoder"] * (STEPS_OF_EACH - 2)
     assert weights(tmp_path) == weights(tiny_artefacts.models)
+
+
+def test_asked_to_stop_while_it_decodes_it_trains_nothing(tmp_path: Path) -> None:
+    shown: list[Step] = []
+    with pytest.raises(TrainingInterrupted, match="stopped while decoding pictures"):
+        train(tmp_path, watch=shown.append, interrupted=lambda: True)
+    assert shown == []
 
 
 KILLED = """
