@@ -163,3 +163,16 @@ def tiny_matcher(colours: Sequence[str] = COLOURS) -> Matcher:
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
     encoder.batches.clear()
     return Matcher(Catalogue(tiny_postings(colours)), embeddings, decoder, encoder, ExactIndex(embeddings))
+
+
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera stores a scene whose EXIF orientation is the key (the inverse of what a viewer must do)."""

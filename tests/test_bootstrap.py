@@ -182,11 +182,13 @@ def test_postings_that_share_a_picture_share_an_embedding(tmp_path: Path, tiny_a
     np.testing.assert_array_equal(embeddings[3], embeddings[2])
 
 
-@pytest.mark.tensorflow
-def test_a_data_folder_that_cannot_be_written_to_is_named(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_a_data_folder_that_cannot_be_written_to_is_named_before_anything_is_encoded(
+    tmp_path: Path, described_models: Path
+) -> None:
     (tmp_path / "file").write_bytes(b"")
-    settings = settings_of(tmp_path, models=tiny_artefacts.models, data=tmp_path / "file")
-    assert f"{tmp_path}/file/embeddings cannot be written to" in refuse(settings, SettingsError)
+    settings, told = settings_of(tmp_path, models=described_models, data=tmp_path / "file"), Told()
+    assert f"{tmp_path}/file/embeddings cannot be written to" in refuse(settings, SettingsError, told)
+    assert told.what == []
 
 
 @pytest.mark.tensorflow

@@ -1,5 +1,6 @@
 """The server as a process: when it answers, what it makes of broken HTTP, and how it stops."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -333,3 +334,22 @@ def test_serving_leaves_no_thread_behind_when_the_start_fails(monkeypatch: pytes
     with pytest.raises(CatalogueError):
         server.serve(Settings(port=0), lambda *_: None)
     assert threading.active_count() <= before
+
+
+def test_connections_do_not_wait_for_nagles_algorithm() -> None:
+    async def undelayed() -> bool:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def on_connection(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = server._listen(Settings(port=0))
+        host, port = listener.getsockname()
+        async with await asyncio.start_server(on_connection, sock=listener):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return bool(await asyncio.wait_for(found, SAFETY_SECONDS))
+
+    assert asyncio.run(undelayed())

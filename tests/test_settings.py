@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import SettingsError
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_settings, unknown_variables
 
 
 def test_the_environment_sets_what_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,3 +74,10 @@ def test_settings_cannot_be_changed() -> None:
 def test_every_setting_is_described() -> None:
     undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undescribed == []
+
+
+def test_variables_that_look_like_settings_and_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRICEMATCH_MAX_PIXELS", "9")
+    monkeypatch.setenv("PRICEMATCH_MAX_PIXELZ", "9")
+    monkeypatch.setenv("OTHER_MAX_PIXELZ", "9")
+    assert unknown_variables() == ["PRICEMATCH_MAX_PIXELZ"]

@@ -4,9 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.errors import CatalogueError, PostingNotFound
 
 POSTING_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,127}$"
@@ -73,10 +70,6 @@ class Catalogue:
     def posting(self, posting_id: str) -> Posting:
         """The posting with this id; raises PostingNotFound."""
         return self._postings[self.row(posting_id)]
-
-    def select(self, keep: NDArray[np.bool_]) -> "Catalogue":
-        """The postings whose entry in `keep` (bool [n]) is True, in order."""
-        return Catalogue([posting for posting, kept in zip(self._postings, keep, strict=True) if kept])
 
     def one_per_image(self) -> "Catalogue":
         """The first posting of each image name, as the notebook cleans its data; those without one left out."""

@@ -32,7 +32,7 @@ def pattern(name: str, base: Rgb, accent: Rgb, pitch: float = 70.0) -> Paint:
     """A printed pattern of two colours that repeats every `pitch` units.
 
     Args:
-        name: one of `PATTERNS`.
+        name: `plain`, or one of `_SHARES`.
         base: the ground.
         accent: the print.
         pitch: the repeat, in canvas units.
@@ -98,5 +98,3 @@ _SHARES: dict[str, Callable[[Floats, Floats], Floats]] = {
     "camouflage": _camouflage,
     "flowers": _flowers,
 }
-
-PATTERNS = ("plain", *_SHARES)

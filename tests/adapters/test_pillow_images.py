@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from app.adapters.pillow_images import MEDIA_TYPES, PillowDecoder
 from app.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from app.matching.ports import Pixels
-from tests.fakes import encoded, picture, scene
+from tests.fakes import STORED_AS, encoded, picture, scene
 
 # the command line ignores them too: damaged metadata of a picture is nobody's concern
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -208,23 +208,13 @@ def test_thirty_two_bits_a_channel_are_refused() -> None:
 
 # --- metadata ----------------------------------------------------------------------------------------------------
 
-TURNED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""How a camera that is held in one of the eight ways stores the upright scene."""
-
 
 def held(orientation: int) -> tuple[Image.Image, Image.Exif]:
     """The scene as such a camera stores it, and the EXIF data that says so."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return (SCENE.transpose(TURNED[orientation]) if orientation in TURNED else SCENE), exif
+    method = STORED_AS.get(orientation)
+    return (SCENE if method is None else SCENE.transpose(method)), exif
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])

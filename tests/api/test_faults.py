@@ -43,6 +43,7 @@ from tests.api.odd_pictures import (
 from tests.api.wire import FORM, field, file, form, send_pieces
 from tests.fakes import (
     SIDE,
+    STORED_AS,
     FolderlessImages,
     MeanColourEncoder,
     encoded,
@@ -288,19 +289,6 @@ class CornerEncoder(MeanColourEncoder):
         half = SIDE // 2
         quarters = pixels.reshape(len(pixels), 2, half, 2, half, 3).mean(axis=(2, 4))
         return unit_rows(quarters.reshape(len(pixels), -1), self.dimension)
-
-
-STORED_AS = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""How a camera stores a scene whose EXIF orientation is the key (the inverse of what a viewer must do)."""
 
 
 def turned(orientation: int) -> Image.Image:

@@ -1,6 +1,5 @@
 """Postings and the catalogue that holds them."""
 
-import numpy as np
 import pytest
 
 from app.errors import CatalogueError, PostingNotFound
@@ -41,15 +40,6 @@ def test_an_unknown_id_is_named() -> None:
         Catalogue(POSTINGS).row("z")
     with pytest.raises(PostingNotFound, match="'z'"):
         Catalogue(POSTINGS).posting("z")
-
-
-def test_select_keeps_the_chosen_postings_in_order() -> None:
-    assert list(Catalogue(POSTINGS).select(np.array([True, False, True, False]))) == [POSTINGS[0], POSTINGS[2]]
-
-
-def test_select_wants_an_answer_for_every_posting() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        Catalogue(POSTINGS).select(np.array([True]))
 
 
 def test_one_per_image_keeps_the_first_posting_of_each_picture() -> None:
