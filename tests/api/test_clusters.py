@@ -252,3 +252,18 @@ def test_any_json_is_answered_without_a_server_error(client: TestClient, asked: 
     import json
 
     assert client.post("/cluster", content=json.dumps(asked), headers=JSON).status_code in {200, 422}
+
+
+@pytest.mark.parametrize("posting_ids", ["everything", ["p0", 3], [["p0"]], 7, None, {}])
+def test_what_is_no_list_of_ids_is_one_fault_that_says_what_was_expected(client: TestClient, posting_ids: Any) -> None:
+    problem = client.post("/cluster", json={"posting_ids": posting_ids}).json()
+    assert problem["status"] == 422
+    [fault] = problem["errors"]
+    assert fault["location"] == "body.posting_ids"
+    assert fault["message"].endswith('expected "all" or a list of ids')
+
+
+def test_a_form_names_either_all_postings_or_some(client: TestClient) -> None:
+    response = client.post("/cluster", files=[("posting_ids", (None, "all")), ("posting_ids", (None, "p0"))])
+    assert response.status_code == 422
+    assert 'expected either "all" or ids, got both' in response.json()["detail"]
