@@ -10,9 +10,10 @@ from typing import NoReturn, TypeAlias
 import pytest
 from PIL import Image
 
-from app import __version__, offline
+from app import __version__
 from app.__main__ import main
 from app.errors import TrainingInterrupted
+from app.offline import train as offline_train
 from app.training.recipes import NOTEBOOK, Recipe
 from tests.fakes import encoded, scene, tiny_catalogue
 
@@ -159,7 +160,7 @@ def test_hyper_parameters_reach_the_training_and_win_over_the_recipe(run: Run, m
         trained.append(recipe)
         raise TrainingInterrupted("seen")
 
-    monkeypatch.setattr(offline, "train", stop)
+    monkeypatch.setattr(offline_train, "train", stop)
     options = ["--epochs", "2", "--batch", "7", "--augment", "--set", "cae.patience=5", "--set", "autoencoder.batch=9"]
     run("train", "encoder", "--recipe", "notebook", *options)
     assert trained == [
@@ -275,7 +276,7 @@ def test_an_interrupted_training_ends_with_130(
     def interrupt(*arguments: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(offline, "train", interrupt)
+    monkeypatch.setattr(offline_train, "train", interrupt)
     ran = run("train", "encoder")
     assert ran.code == 130
     assert "Traceback" not in ran.err

@@ -1,16 +1,15 @@
-"""Training and drawing, put together from settings."""
+"""Training, put together from settings."""
 
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from app.adapters.manifest import find_chain, versions
 from app.errors import CatalogueError
-from app.offline import TrainOptions, show_reconstructions, train
+from app.offline.train import TrainOptions, train
 from app.settings import Settings, load_settings
 from tests.fakes import tiny_catalogue
-from tests.training.tiny import RECIPE, TinyArtefacts
+from tests.training.tiny import RECIPE
 
 pytestmark = pytest.mark.tensorflow
 
@@ -46,22 +45,3 @@ def test_bad_rows_and_pictures_are_refused_before_anything_is_trained(tmp_path: 
         run(settings)
     assert [problem.row for problem in caught.value.problems] == [3, 9]
     assert versions(settings.models, "cae") == []
-
-
-def test_reconstructions_are_drawn_below_their_pictures(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    settings = settings_of(tmp_path, tiny_artefacts.models)
-    sizes = []
-    for count in (1, 3, 32):
-        show_reconstructions(settings, None, count, tmp_path / "sheet.png", seed=0)
-        with Image.open(tmp_path / "sheet.png") as sheet:
-            sizes.append(sheet.size)
-    one, three, all_seven = sizes
-    assert one[1] == three[1] == all_seven[1] > 2 * 256
-    assert all_seven[0] - three[0] == 2 * (three[0] - one[0])
-
-
-def test_a_missing_picture_is_named_instead_of_drawn(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    settings = settings_of(tmp_path, tiny_artefacts.models)
-    (settings.images / "p1.png").unlink()
-    with pytest.raises(CatalogueError, match=r"row 3, column image: 'p1\.png' is not in"):
-        show_reconstructions(settings, "1", 7, tmp_path / "sheet.png", seed=0)

@@ -1,0 +1,27 @@
+"""Options that several verbs take."""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from app.settings import Settings
+
+
+def setting(name: str, text: str) -> Any:
+    """An option that is a setting as well; says its environment variable and default."""
+    default = Settings.model_fields[name].default
+    otherwise = "" if default is None else f", default: {default}"
+    return typer.Option(help=f"{text} (env: PRICEMATCH_{name.upper()}{otherwise})")
+
+
+Catalogue: TypeAlias = Annotated[
+    Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
+]
+Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the pictures.")]
+Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
+SkipBadImages: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
+]
+Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; its ending chooses the format.")]

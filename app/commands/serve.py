@@ -1,0 +1,40 @@
+"""`pricematch serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from app import terminal
+from app.commands.options import Catalogue, Images, Models, SkipBadImages, setting
+from app.settings import load_settings
+
+
+def serve(
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    data: Annotated[Path | None, setting("data", "Folder the service may write to; keeps embeddings.")] = None,
+    host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
+    port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
+    encoder: Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")] = None,
+    encoder_version: Annotated[str | None, setting("encoder_version", "The newest if absent.")] = None,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
+
+    Every setting, limits included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
+    """
+    from app import server
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        host=host,
+        port=port,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    with terminal.progress_bars() as bars:
+        server.serve(settings, bars)

@@ -1,0 +1,1 @@
+"""Composition of what runs without the service, one module a verb."""

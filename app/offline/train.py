@@ -1,0 +1,67 @@
+"""Training on a catalogue."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.adapters.quiet_tensorflow import import_tensorflow
+from app.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
+from app.errors import ImageError
+from app.matching.ingest import Progress
+from app.matching.postings import Catalogue
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.training.fit import Watch
+    from app.training.recipes import Recipe
+    from app.training.train import Trained
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a training takes beside its recipe: seed, version to write (None: the next), room for decoded pictures."""
+
+    seed: int
+    version: str | None
+    memory_bytes: int
+    disk_bytes: int
+
+
+def train(
+    settings: Settings,
+    recipe: "Recipe",
+    options: TrainOptions,
+    progress: Progress,
+    watch: "Watch",
+    interrupted: Callable[[], bool],
+) -> "list[Trained]":
+    """Train a recipe on the catalogue and export it; needs TensorFlow.
+
+    Raises:
+        CatalogueError: bad rows, or bad pictures that are not to be skipped; nothing was trained.
+        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `app.training.train.Trainer`.
+    """
+    content, images = read_catalogue(settings), image_folder(settings)
+
+    def judge(errors: Mapping[str, ImageError]) -> None:
+        skip_or_refuse(content, errors, skip=settings.skip_bad_images)
+
+    import_tensorflow()
+    from app.training.determinism import make_deterministic
+    from app.training.train import Trainer
+
+    make_deterministic()
+    trainer = Trainer(
+        recipe,
+        options.seed,
+        settings.models,
+        options.version,
+        options.memory_bytes,
+        options.disk_bytes,
+        settings.workers,
+        progress,
+        watch,
+        interrupted,
+    )
+    names = [str(posting.image) for posting in Catalogue(content.postings).one_per_image()]
+    return trainer.run(names, images, decoder(settings, recipe.cae.side), judge)

@@ -1,0 +1,58 @@
+"""HTML pages that need nothing beside themselves: plots, pictures and styles are inside."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from app.errors import SettingsError
+from app.matching.ports import Pixels
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("app.reports"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from one of the templates; whatever text is put into it is escaped."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
+def plot(figure: Figure, alt: str) -> Markup:
+    """A figure as an inline image, the same bytes for the same figure; `alt` says what it shows."""
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "pricematch"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return _image("image/svg+xml", file.getvalue(), alt)
+
+
+def picture(pixels: Pixels, alt: str, side: int = 160) -> Markup:
+    """A picture, uint8 [h, w, 3], shrunk into a square of `side` pixels, as an inline JPEG."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80)
+    return _image("image/jpeg", file.getvalue(), alt)
+
+
+def write_page(html: str, output: Path) -> None:
+    """Write a page; raises SettingsError if that cannot be."""
+    try:
+        output.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot write {output} ({error.strerror})") from error
+
+
+def _image(media_type: str, data: bytes, alt: str) -> Markup:
+    encoded = base64.b64encode(data).decode("ascii")
+    return Markup('<img src="data:{};base64,{}" alt="{}">').format(media_type, encoded, alt)
