@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from app import __version__, terminal
-from app.commands import sample, serve, show, train
+from app.commands import evaluate, explore, sample, serve, show, sweep, train
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
@@ -26,8 +26,11 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(sample.sample)
+cli.command()(explore.explore)
+cli.command()(evaluate.evaluate)
 cli.add_typer(train.cli, name="train")
 cli.command()(serve.serve)
+cli.command()(sweep.sweep)
 cli.add_typer(show.cli, name="show")
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from app.adapters.pillow_images import DECODING, PillowDecoder
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.api.state import Ready
 from app.errors import ImageError, SettingsError
+from app.matching.embeddings import Embeddings
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
 from app.matching.matcher import Matcher
+from app.matching.ports import Encoder
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
@@ -39,11 +42,37 @@ def decoder(settings: Settings, side: int) -> PillowDecoder:
     return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
 
 
+@dataclass(frozen=True, eq=False)
+class EmbeddedCatalogue:
+    """A catalogue whose pictures are embedded.
+
+    Attributes:
+        catalogue: the n postings whose picture is good.
+        embeddings: [n, d], row i belongs to posting i.
+        images: where the pictures come from.
+        decoder, encoder: what embedded them.
+    """
+
+    catalogue: Catalogue
+    embeddings: Embeddings
+    images: ImageFolder
+    decoder: PillowDecoder
+    encoder: Encoder
+
+
 def load(settings: Settings, progress: Progress) -> Ready:
-    """All that is needed to answer: catalogue, encoder, embeddings, index.
+    """All that is needed to answer: catalogue, encoder, embeddings, index; raises as `embed_catalogue`."""
+    embedded = embed_catalogue(settings, progress)
+    index = ExactIndex(embedded.embeddings)
+    matcher = Matcher(embedded.catalogue, embedded.embeddings, embedded.decoder, embedded.encoder, index)
+    return Ready(matcher, embedded.images)
+
+
+def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue:
+    """Read the catalogue, load the encoder, embed the pictures that are not kept from before.
 
     Raises:
-        CatalogueError, ArtefactError, ModelOutputError, SettingsError: the service cannot start; says why.
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
     """
     content, artefacts = read_catalogue(settings), find_artefacts(settings)
     images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))
@@ -73,7 +102,7 @@ def load(settings: Settings, progress: Progress) -> Ready:
     catalogue, rows = _served(content, embedded, skip=settings.skip_bad_images)
     embeddings = np.ascontiguousarray(embedded.embeddings[rows])
     _log.info("%d postings, %d pictures, %d encoded now", len(catalogue), len(embedded.embeddings), embedded.encoded)
-    return Ready(Matcher(catalogue, embeddings, decode, encoder, ExactIndex(embeddings)), images)
+    return EmbeddedCatalogue(catalogue, embeddings, images, decode, encoder)
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:

@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.cli import Run, runner
 from tests.training.tiny import TinyArtefacts, make_artefacts
 
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
@@ -40,3 +41,9 @@ def _tensorflow_where_needed(request: pytest.FixtureRequest) -> None:
 def tiny_artefacts(_repeatable_tensorflow: None, tmp_path_factory: pytest.TempPathFactory) -> TinyArtefacts:
     """Both networks, trained on the tiny catalogue within a few seconds; needs TensorFlow. Not to be written to."""
     return make_artefacts(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs `pricematch …` in this process."""
+    return runner(monkeypatch, capfd)

@@ -2,60 +2,21 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 import pytest
 from PIL import Image
 
 from app import __version__
-from app.__main__ import main
 from app.errors import TrainingInterrupted
 from app.offline import train as offline_train
 from app.training.recipes import NOTEBOOK, Recipe
+from tests.cli import Run
 from tests.fakes import encoded, scene, tiny_catalogue
 
 ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def one_line(self) -> str:
-        """The only line on stderr."""
-        [line] = self.err.splitlines()
-        return line
-
-
-Run: TypeAlias = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs `pricematch …` in this process."""
-
-    def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["pricematch", *arguments])
-        monkeypatch.setattr(sys, "stderr", sys.stderr)  # `main` puts another in its place
-        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 0
-        sys.stderr.close()
-        monkeypatch.undo()
-        out, err = capfd.readouterr()
-        return Ran(code, out, err)
-
-    return run
 
 
 @pytest.fixture

@@ -44,6 +44,14 @@ class CsvCatalogue:
                 problems.append(RowProblem(row, "image", reason if name in reason else f"{name}: {reason}"))
         return problems
 
+    def label_problems(self) -> list[RowProblem]:
+        """Which of the good postings lack a label group."""
+        return [
+            RowProblem(row, "label_group", "expected the posting's product, got nothing")
+            for row, posting in zip(self.rows, self.postings, strict=True)
+            if posting.label_group is None
+        ]
+
     def refuse(self, problems: Sequence[RowProblem]) -> None:
         """Raise CatalogueError naming the problems, if there are any."""
         if problems:

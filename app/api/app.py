@@ -30,7 +30,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        yield {"app": State(service, CapacityLimiter(service.settings.workers))}
+        yield {"app": State(service, CapacityLimiter(service.settings.workers), CapacityLimiter(1))}
 
     app = FastAPIOffline(
         title="pricematch",

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from app.api.bodies import JSON, MULTIPART, read_batch
-from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
+from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
-from app.errors import LimitExceeded
-from app.matching.clustering.batch import ClusteredBatch, Item, cluster_batch
+from app.api.state import Ready
+from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue
 
 router = APIRouter(tags=["cluster"])
 
@@ -26,33 +26,39 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/cluster", responses=responses(400, 413, 415, 422, 500, 503), openapi_extra=_BODY)
-async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> ClustersOut:
+@router.post(
+    "/cluster", response_model=ClustersOut, responses=responses(400, 413, 415, 422, 500, 503), openapi_extra=_BODY
+)
+async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> Response:
     """Cluster stored postings and pictures; a bad item gets its own problem and does not fail the rest."""
     asked, images = await read_batch(request, service.settings)
-    posting_ids = asked.posting_ids
-    if posting_ids == "all":
-        posting_ids = [posting.posting_id for posting in ready.matcher.catalogue]
-        if len(posting_ids) > (limit := service.settings.max_cluster_postings):
-            raise LimitExceeded(f"expected at most {limit} postings, the catalogue holds {len(posting_ids)}")
-    batch = await worker.run(
-        lambda: cluster_batch(
-            ready.matcher,
-            posting_ids,
-            images,
-            asked.method,
-            asked.eps,
-            asked.min_samples,
-            service.settings.max_cluster_pairs,
-        )
-    )
+    how = Clustering(asked.method, asked.eps, asked.min_samples, service.settings.max_cluster_pairs)
+    matcher = ready.matcher
+    if asked.posting_ids == "all" and not images:
+        batch = await worker.run_alone(lambda: cluster_catalogue(matcher, how))
+    else:
+        posting_ids = matcher.catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
+        embeddings, errors = await worker.run(lambda: matcher.embed(images))
+        batch = await worker.run_alone(lambda: cluster_batch(matcher, posting_ids, embeddings, errors, how))
+    limit = min(asked.limit, service.settings.max_cluster_postings)
+    # thousands of items take a while to be written down
+    body = await worker.run(lambda: _page(batch, asked, limit, ready, worker).model_dump_json())
+    return Response(body, media_type=JSON)
+
+
+def _page(batch: ClusteredBatch, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker) -> ClustersOut:
+    end = asked.offset + limit
     return ClustersOut(
         models=dict(ready.matcher.versions),
         took_ms=worker.took_ms(),
         method=asked.method,
         eps=asked.eps,
-        items=[_item(item) for item in batch.items],
-        clusters=[_cluster(number, batch) for number in range(len(batch.clusters))],
+        min_samples=asked.min_samples,
+        total_items=len(batch),
+        total_clusters=len(batch.members),
+        next_offset=end if end < len(batch) else None,
+        items=[_item(item) for item in batch.items(asked.offset, limit)],
+        clusters=[_cluster(number, batch) for number in batch.clusters(asked.offset, limit)],
     )
 
 
@@ -63,7 +69,7 @@ def _item(item: Item) -> ItemOut:
 
 
 def _cluster(number: int, batch: ClusteredBatch) -> ClusterOut:
-    members = [batch.items[position] for position in batch.clusters[number]]
+    members = [batch[int(position)] for position in batch.members[number]]
     return ClusterOut(
         cluster=number,
         posting_ids=[item.posting_id for item in members if item.posting_id is not None],

@@ -30,12 +30,16 @@ class Worker:
     """Runs blocking work in a thread, a bounded number at a time, and measures how long a request takes."""
 
     def __init__(self, request: Request) -> None:
-        self._limiter = _state(request).limiter
+        self._state = _state(request)
         self._started = time.perf_counter()
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, run in a thread."""
-        return await to_thread.run_sync(work, limiter=self._limiter)
+        return await to_thread.run_sync(work, limiter=self._state.limiter)
+
+    async def run_alone(self, work: Callable[[], T]) -> T:
+        """The result of `work` that may take seconds: one at a time, and matches are answered meanwhile."""
+        return await to_thread.run_sync(work, limiter=self._state.alone)
 
     def took_ms(self) -> float:
         """Milliseconds since the request arrived here."""

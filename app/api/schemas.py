@@ -69,11 +69,15 @@ class ClusterRequest(BaseModel):
     )
     method: Method = Field(
         default="dbscan",
-        description="`dbscan`: density clusters. `nearest`: each item's cluster is its own list of the at most 50 "
-        "items closer than eps, so clusters may overlap.",
+        description="`dbscan`, `optics`: density clusters. `nearest`: each item's cluster is its own list of the at "
+        "most 50 items closer than eps. `ensemble`: the longest of the three. Clusters of the last two may overlap.",
     )
     eps: Eps = 0.005
-    min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; dbscan only.")
+    min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; not nearest.")
+    offset: int = Field(default=0, ge=0, le=2**31, description="Leave out that many items: a page's `next_offset`.")
+    limit: int = Field(
+        default=100_000, ge=1, le=100_000, description="Items a page; no more than the service's own limit."
+    )
 
 
 class ItemOut(BaseModel):
@@ -95,12 +99,16 @@ class ClusterOut(BaseModel):
 
 
 class ClustersOut(BaseModel):
-    """An assignment per item, and the clusters' members."""
+    """An assignment per item of the page, and the members of every cluster whose first item is on it."""
 
     models: dict[str, str]
     took_ms: float = Field(ge=0)
     method: Method
     eps: Eps
+    min_samples: int
+    total_items: int = Field(description="Items of all pages.")
+    total_clusters: int = Field(description="Clusters of all pages.")
+    next_offset: int | None = Field(description="Where the next page begins; null on the last.")
     items: list[ItemOut]
     clusters: list[ClusterOut]
 

@@ -65,7 +65,14 @@ class Service:
 
 @dataclass(frozen=True)
 class State:
-    """What the application's lifespan hands to its requests."""
+    """What the application's lifespan hands to its requests.
+
+    Attributes:
+        service: the service.
+        limiter: how many threads decode and encode at the same time.
+        alone: lets one thread at a time do what takes long.
+    """
 
     service: Service
     limiter: CapacityLimiter
+    alone: CapacityLimiter

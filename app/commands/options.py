@@ -20,8 +20,18 @@ Catalogue: TypeAlias = Annotated[
 ]
 Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the pictures.")]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
+Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
+Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")]
+EmbeddingArray: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--embeddings", help="NumPy file, float32 [n, d], row i for row i of the CSV; instead of pictures."),
+]
+Signals: TypeAlias = Annotated[
+    str, typer.Option(metavar="SIGNALS", help="hash, title, image: one or more, with commas between them.")
+]
 SkipBadImages: TypeAlias = Annotated[
     bool | None,
     typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
 ]
 Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; its ending chooses the format.")]
+OutputFolder: TypeAlias = Annotated[Path, typer.Option("--output", help="Folder to write into; made if absent.")]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from app import terminal
-from app.commands.options import Catalogue, Images, Models, SkipBadImages, setting
+from app.commands.options import Catalogue, Encoder, Images, Models, SkipBadImages, setting
 from app.settings import load_settings
 
 
@@ -15,7 +15,7 @@ def serve(
     data: Annotated[Path | None, setting("data", "Folder the service may write to; keeps embeddings.")] = None,
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
-    encoder: Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")] = None,
+    encoder: Encoder = None,
     encoder_version: Annotated[str | None, setting("encoder_version", "The newest if absent.")] = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:

@@ -61,3 +61,8 @@ def stacked(parts: Sequence[Candidates], count: int) -> Candidates:
     return Candidates(
         np.concatenate([part.rows for part in parts]), np.concatenate([part.similarities for part in parts])
     )
+
+
+def places(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Lines and rows where a mask [n, m] is true: what np.nonzero gives, in a fraction of its time."""
+    return np.divmod(np.flatnonzero(mask), mask.shape[1])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.candidates import Candidates, ranked, stacked
+from app.matching.candidates import Candidates, places, ranked, stacked
 
 BITS = 64
 _BLOCK_PAIRS = 4 * 1024 * 1024
@@ -55,7 +55,7 @@ def nearest_hashes(hashes: Hashes, count: int, max_distance: int) -> Candidates:
     """
     parts = []
     for first, distance in _blocks(hashes, max_distance):
-        line, row = np.nonzero(distance <= max_distance)
+        line, row = places(distance <= max_distance)
         other = line + first != row
         line, row = line[other], row[other]
         parts.append(ranked(line, row, similarity_of(distance[line, row]), len(distance), count))
@@ -70,7 +70,7 @@ def close_hashes(hashes: Hashes, max_distance: int) -> tuple[NDArray[np.int32], 
     """
     firsts, seconds, distances = [], [], []
     for first, distance in _blocks(hashes, max_distance):
-        line, row = np.nonzero(distance <= max_distance)
+        line, row = places(distance <= max_distance)
         later = line + first < row
         firsts.append((line[later] + first).astype(np.int32))
         seconds.append(row[later].astype(np.int32))

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageError
+from app.matching.catalogue_graph import CatalogueGraph
 from app.matching.embeddings import Embeddings
 from app.matching.matches import Match, Matches
 from app.matching.ports import Decoder, Encoder, Index
@@ -29,6 +31,11 @@ class Matcher:
     decoder: Decoder
     encoder: Encoder
     index: Index
+
+    @cached_property
+    def graph(self) -> CatalogueGraph:
+        """The neighbours of the whole catalogue."""
+        return CatalogueGraph(self.embeddings)
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -2,6 +2,10 @@
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def mean_f1_of_partition(label_groups: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
@@ -35,3 +39,142 @@ def mean_f1_of_partition(label_groups: Sequence[Hashable], predicted: Sequence[H
     overlaps = Counter(zip(label_groups, predicted, strict=True))
     total = sum(n * 2 * n / (truth_sizes[group] + part_sizes[part]) for (group, part), n in overlaps.items())
     return total / len(label_groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How well each posting's list answers its label group; every value is in [0, 1].
+
+    Attributes:
+        f1: float64 [n], tp / (tp + ½ (fp + fn)).
+        precision: float64 [n], tp / (tp + fp).
+        recall: float64 [n], tp / (tp + fn).
+    """
+
+    f1: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+    @property
+    def mean_f1(self) -> float:
+        """The competition's figure; 1.0 for no postings, since no answer is wrong."""
+        return _mean(self.f1)
+
+    @property
+    def mean_precision(self) -> float:
+        """1.0 for no postings."""
+        return _mean(self.precision)
+
+    @property
+    def mean_recall(self) -> float:
+        """1.0 for no postings."""
+        return _mean(self.recall)
+
+    def of(self, postings: NDArray[np.integer] | NDArray[np.bool_]) -> "Scores":
+        """Those of some postings: their rows, or a mask."""
+        return Scores(self.f1[postings], self.precision[postings], self.recall[postings])
+
+
+def number_groups(label_groups: Sequence[str]) -> NDArray[np.intp]:
+    """Label groups as numbers from 0, in the order they first occur, intp [n]."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in label_groups], np.intp)
+
+
+def scores(starts: NDArray[np.integer], rows: NDArray[np.integer], groups: NDArray[np.integer]) -> Scores:
+    """F1, precision and recall of each posting's list, as in Kaggle's Shopee price-match competition.
+
+    The posting itself is in its list and in its group, so no list and no group is empty and every posting scores above
+    0. Unlike the textbook's precision and recall of pairs, which large groups dominate, each posting weighs the same.
+    The competition takes lists of 50 at most; members of a larger group that do not fit count as missed.
+
+    Args:
+        starts: [n + 1]; the list of posting i stands at positions starts[i] to starts[i + 1] of `rows`.
+        rows: [m], each row once in a list, the posting itself included.
+        groups: [n], the number of each posting's label group, from 0.
+
+    >>> one = scores(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2]), np.array([0, 0, 1]))
+    >>> one.f1.tolist(), one.precision.tolist(), one.recall.tolist()
+    ([0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [0.5, 1.0, 1.0])
+    """
+    answered = np.diff(starts)
+    line = np.repeat(np.arange(len(answered)), answered)
+    hits = np.bincount(line[groups[rows] == groups[line]], minlength=len(answered))
+    return scores_of_counts(hits, answered, group_sizes(groups))
+
+
+def scores_of_counts(hits: NDArray[np.integer], answered: NDArray[np.integer], expected: NDArray[np.integer]) -> Scores:
+    """Scores from each list's right answers (tp), its length (tp + fp) and the size of its group (tp + fn)."""
+    # tp + ½ (fp + fn) = ½ ((tp + fp) + (tp + fn))
+    return Scores(2 * hits / (answered + expected), hits / answered, hits / expected)
+
+
+def group_sizes(groups: NDArray[np.integer]) -> NDArray[np.intp]:
+    """How many postings each posting's group has, itself included, [n].
+
+    >>> group_sizes(np.array([0, 1, 0])).tolist()
+    [2, 1, 2]
+    """
+    sizes: NDArray[np.intp] = np.bincount(groups)[groups]
+    return sizes
+
+
+def recall_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int) -> float:
+    """The mean share of a posting's group that is among its first k candidates: recall@k = tp@k / (size − 1).
+
+    The posting itself counts neither as candidate nor as member. Unlike recall@k in metric learning, where one right
+    candidate among k is enough, all of the group have to be found; so where a group has more than k others, 1 is out of
+    reach. Postings alone in their group have nothing to find and are left out.
+
+    Args:
+        candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
+        groups: [n].
+        k: at least 1; more than c is as good as c.
+
+    Returns:
+        A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
+
+    >>> candidates, groups = np.array([[2, 1], [0, -1], [0, 1]]), np.array([0, 0, 1])
+    >>> recall_at_k(candidates, groups, 1), recall_at_k(candidates, groups, 2)
+    (0.5, 1.0)
+    """
+    right = _right(candidates, groups)[:, :k]
+    others = group_sizes(groups) - 1
+    asked = others > 0
+    return _mean(right.sum(axis=1)[asked] / others[asked])
+
+
+def map_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int) -> float:
+    """Mean average precision of the first k candidates: AP@k = Σ over right places i ≤ k of precision@i, / min(k, R).
+
+    R is the number of the posting's group without itself. Unlike the textbook's, which divides by R, the best k
+    candidates there can be score 1 for larger groups too. Postings alone in their group are left out.
+
+    Args:
+        candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
+        groups: [n].
+        k: at least 1.
+
+    Returns:
+        A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
+
+    >>> candidates, groups = np.array([[2, 1], [0, -1], [0, 1]]), np.array([0, 0, 1])
+    >>> map_at_k(candidates, groups, 1), map_at_k(candidates, groups, 2)
+    (0.5, 0.75)
+    """
+    right = _right(candidates, groups)[:, :k]
+    precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
+    others = group_sizes(groups) - 1
+    asked = others > 0
+    return _mean((precision * right).sum(axis=1)[asked] / np.minimum(others[asked], k))
+
+
+def _right(candidates: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which candidates are of their posting's group; the padding is not."""
+    right: NDArray[np.bool_] = (groups[candidates] == groups[:, np.newaxis]) & (candidates >= 0)
+    return right
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """The mean, or 1.0 of nothing."""
+    return float(values.mean()) if len(values) else 1.0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from app.errors import LimitExceeded
-from app.matching.candidates import Candidates, ranked, stacked
+from app.matching.candidates import Candidates, places, ranked, stacked
 from app.matching.embeddings import Embeddings
 
 MAX_PAIRS = 20_000_000
@@ -30,7 +30,7 @@ class NeighbourGraph:
     Attributes:
         radius: cosine distance 0…2 up to which pairs are in it.
         starts: intp [n + 1]; the neighbours of row i stand at positions starts[i] to starts[i + 1].
-        rows: int32 [m], ascending within each row; row i is its own neighbour.
+        rows: int32 [m], itself first, then by ascending distance, equal ones by ascending row.
         distances: float64 [m], cosine distance 0…2, rounded to 15 decimals; exactly 0 to itself; symmetric.
     """
 
@@ -47,7 +47,11 @@ class NeighbourGraph:
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.starts))
 
     def within(self, radius: float) -> "NeighbourGraph":
-        """The graph of a smaller radius."""
+        """The graph of a smaller radius; raises ValueError for a larger one."""
+        if radius > self.radius:
+            raise ValueError(f"expected a radius of at most {self.radius:g}, got {radius:g}")
+        if radius == self.radius:
+            return self
         kept = self.distances <= radius
         before = np.concatenate([[0], np.cumsum(kept)])
         return NeighbourGraph(radius, before[self.starts], self.rows[kept], self.distances[kept])
@@ -117,7 +121,7 @@ def nearest_neighbours(embeddings: Embeddings, count: int) -> Candidates:
         lines = np.arange(len(similarity))
         similarity[lines, first + lines] = -np.inf
         last = np.partition(similarity, n - reach, axis=1)[:, n - reach, np.newaxis]
-        line, row = np.nonzero(similarity >= last - 2 * _rounding(embeddings))
+        line, row = places(similarity >= last - 2 * _rounding(embeddings))
         distance = _distances(exact, line + first, row)
         parts.append(ranked(line, row, 1 - distance, len(similarity), count))
     return stacked(parts, count)
@@ -135,7 +139,7 @@ def _pairs(
     block = max(1, _BLOCK_VALUES // max(1, n))
     for start in range(first, n, block):
         stop = min(start + block, n)
-        line, row = np.nonzero(coarse[start:stop] @ coarse[:stop].T >= bound)
+        line, row = places(coarse[start:stop] @ coarse[:stop].T >= bound)
         line += start
         line, row = line[row < line], row[row < line]
         distance = _distances(exact, line, row)
@@ -158,9 +162,10 @@ def _graph(
     distances = np.concatenate([distance, distance, np.zeros(n)])
     # keeps entries that are zero: equal rows are neighbours
     matrix = coo_array((distances, (lines, rows)), shape=(n, n)).tocsr()
-    return NeighbourGraph(
-        radius, matrix.indptr.astype(np.intp), matrix.indices.astype(np.int32, copy=False), matrix.data
-    )
+    starts, rows, distances = matrix.indptr.astype(np.intp), matrix.indices.astype(np.int32, copy=False), matrix.data
+    lines = np.repeat(itself, np.diff(starts))
+    order = np.lexsort((rows != lines, distances, lines))
+    return NeighbourGraph(radius, starts, rows[order], distances[order])
 
 
 def _copies(embeddings: Embeddings) -> tuple[NDArray[np.float64], Embeddings]:

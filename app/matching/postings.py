@@ -56,6 +56,11 @@ class Catalogue:
     def __getitem__(self, row: int) -> Posting:
         return self._postings[row]
 
+    @property
+    def posting_ids(self) -> Sequence[str]:
+        """The ids in order."""
+        return tuple(self._rows)
+
     def row(self, posting_id: str) -> int:
         """Position of a posting.
 

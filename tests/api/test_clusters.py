@@ -22,7 +22,7 @@ def clusters(response: Any) -> list[list[str]]:
     return [cluster["posting_ids"] for cluster in response.json()["clusters"]]
 
 
-@pytest.mark.parametrize("method", ["dbscan", "nearest"])
+@pytest.mark.parametrize("method", ["dbscan", "optics", "nearest", "ensemble"])
 def test_postings_of_near_colours_share_a_cluster_and_the_rest_is_noise(client: TestClient, method: str) -> None:
     response = client.post("/cluster", json={"posting_ids": [f"p{row}" for row in range(7)], "method": method})
     assert clusters(response) == PAIRS
@@ -41,6 +41,38 @@ def test_the_answer_says_what_was_asked_and_of_which_models(client: TestClient) 
     body = client.post("/cluster", json=asked).json()
     assert (body["method"], body["eps"], body["models"]) == ("nearest", 0.25, {"mean-colour": "1"})
     assert body["took_ms"] >= 0
+
+
+def test_larger_catalogues_come_in_pages_that_together_are_the_whole(serve: Serve) -> None:
+    whole = serve().post("/cluster", json={"posting_ids": "all"}).json()
+    assert (whole["total_items"], whole["total_clusters"], whole["next_offset"]) == (7, 2, None)
+    client, items, found, pages, offset = serve(max_cluster_postings=3), [], [], 0, 0
+    while offset is not None:
+        body = client.post("/cluster", json={"posting_ids": "all", "offset": offset}).json()
+        assert (body["total_items"], body["total_clusters"]) == (7, 2)
+        items += body["items"]
+        found += body["clusters"]
+        pages, offset = pages + 1, body["next_offset"]
+    assert (items, found, pages) == (whole["items"], whole["clusters"], 3)
+
+
+def test_a_page_may_be_asked_to_be_smaller_but_never_larger_than_the_service_gives(serve: Serve) -> None:
+    client = serve(max_cluster_postings=3)
+    for limit, got in ((2, 2), (3, 3), (100, 3)):
+        body = client.post("/cluster", json={"posting_ids": "all", "limit": limit}).json()
+        assert (len(body["items"]), body["next_offset"]) == (got, got)
+
+
+def test_a_page_behind_the_last_is_empty(client: TestClient) -> None:
+    body = client.post("/cluster", json={"posting_ids": "all", "offset": 7}).json()
+    assert (body["items"], body["clusters"], body["next_offset"], body["total_items"]) == ([], [], None, 7)
+
+
+def test_pictures_come_behind_a_whole_catalogue_and_join_its_clusters(client: TestClient) -> None:
+    body = client.post("/cluster", data={"posting_ids": "all"}, files=[("images", picture("#0000ff"))]).json()
+    assert body["total_items"] == 8
+    assert [cluster["posting_ids"] for cluster in body["clusters"]] == [*PAIRS, ["p4"]]
+    assert body["clusters"][-1]["images"] == [0]
 
 
 def test_a_larger_eps_joins_more(client: TestClient) -> None:
@@ -145,7 +177,7 @@ def test_malformed_json_is_refused(client: TestClient, content: bytes) -> None:
         '{"posting_ids": {}}',
         '{"posting_ids": [["p0"]]}',
         '{"posting_ids": [1, null, true]}',
-        '{"posting_ids": "all", "method": "optics"}',
+        '{"posting_ids": "all", "method": "kmeans"}',
         '{"posting_ids": "all", "method": ["dbscan"]}',
         '{"posting_ids": "all", "eps": NaN}',
         '{"posting_ids": "all", "eps": Infinity}',
@@ -175,7 +207,7 @@ def test_fields_that_are_missing_unknown_of_another_type_or_out_of_range_are_ref
         [field("eps", b"inf")],
         [field("eps", b"")],
         [field("method", b"\xff")],
-        [field("limit", b"3")],
+        [field("top", b"3")],
         [field("images", b"text")],
         [file("images", picture("#ff0000")), field("images", b"text")],
         [file("posting_ids", b"p0")],

@@ -1,8 +1,10 @@
 """Embeddings to compare algorithms on."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.matching.embeddings import Embeddings, unit_rows
+from app.matching.neighbours import NeighbourGraph
 
 
 def scattered(count: int, dimension: int = 8, seed: int = 0) -> Embeddings:
@@ -24,6 +26,44 @@ def duplicated(count: int, dimension: int = 8, seed: int = 0) -> Embeddings:
     rng = np.random.default_rng(seed)
     pool = scattered(max(1, count // 3), dimension, seed)
     return np.ascontiguousarray(pool[rng.integers(len(pool), size=count)])
+
+
+def collinear(count: int, dimension: int = 8, seed: int = 0) -> Embeddings:
+    """Rows along an arc, most of them at equal steps."""
+    rng = np.random.default_rng(seed)
+    angle = 0.04 * np.arange(count) + np.where(rng.random(count) < 0.2, rng.uniform(0, 0.02, count), 0)
+    rows = np.zeros((count, dimension))
+    rows[:, 0], rows[:, 1] = np.cos(angle), np.sin(angle)
+    return unit_rows(rng.permutation(rows), dimension)
+
+
+def lattice(count: int, dimension: int = 4096, seed: int = 0) -> Embeddings:
+    """Rows of ±1/64 around a few directions, whose products are exact in any order of summation.
+
+    Distances are multiples of 2/4096, so that ties are everywhere and rounding decides none of them.
+    """
+    rng = np.random.default_rng(seed)
+    centres = rng.choice([-1, 1], (max(1, count // 12), dimension))
+    signs = centres[rng.integers(len(centres), size=count)]
+    for row, flips in enumerate(rng.integers(0, 7, count)):
+        signs[row, rng.choice(dimension, flips, replace=False)] *= -1
+    return unit_rows(signs, dimension)
+
+
+def exact_distances(embeddings: Embeddings) -> NDArray[np.float64]:
+    """All cosine distances [n, n], pair by pair in float64, rounded to 15 decimals."""
+    rows = embeddings.astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    distances = np.array([[1 - sum(map(float, one * other)) for other in rows] for one in rows]).reshape(len(rows), -1)
+    np.fill_diagonal(distances, 0)
+    return distances.clip(0, 2).round(15)
+
+
+def matrix_of(graph: NeighbourGraph) -> NDArray[np.float64]:
+    """The distances [n, n] a graph holds; 2 where it holds none."""
+    matrix = np.full((len(graph), len(graph)), 2.0)
+    matrix[graph.lines(), graph.rows] = graph.distances
+    return matrix
 
 
 def radius_in_a_gap(embeddings: Embeddings, share: float) -> float:

@@ -1,4 +1,4 @@
-"""Clusters of a batch of embeddings by a named method."""
+"""Clusters and lists of one neighbour graph by a named method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.clustering.dbscan import dbscan
-from app.matching.clustering.nearest import nearest
-from app.matching.embeddings import Embeddings
-from app.matching.neighbours import MAX_PAIRS, radius_graph
+from app.matching.clustering.lists import NOISE, Lists, lists_of_labels, longest
+from app.matching.clustering.nearest import nearest_lists
+from app.matching.clustering.optics import optics
+from app.matching.clustering.xi import xi_labels
+from app.matching.neighbours import NeighbourGraph
 
-Method: TypeAlias = Literal["dbscan", "nearest"]
+Method: TypeAlias = Literal["dbscan", "optics", "nearest", "ensemble"]
+METHODS: tuple[Method, ...] = ("dbscan", "optics", "nearest", "ensemble")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,24 +31,71 @@ class Assignment:
     labels: NDArray[np.intp]
     members: Sequence[NDArray[np.integer]]
 
+    @property
+    def noise(self) -> int:
+        """How many items belong to no cluster."""
+        return int((self.labels == NOISE).sum())
 
-def cluster(
-    embeddings: Embeddings, method: Method, eps: float, min_samples: int, max_pairs: int = MAX_PAIRS
-) -> Assignment:
-    """Cluster embeddings [n, d] over cosine distance.
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method says of a graph: as clusters, and as the list of each row."""
+
+    assignment: Assignment
+    lists: Lists
+
+
+def answer(graph: NeighbourGraph, method: Method, eps: float, min_samples: int) -> Answer:
+    """The answer of one method; see `answers`."""
+    if method == "ensemble":
+        return answers(graph, eps, min_samples)["ensemble"]
+    return _answer(graph.within(eps), method, min_samples)
+
+
+def answers(graph: NeighbourGraph, eps: float, min_samples: int) -> dict[Method, Answer]:
+    """The answers of all methods.
+
+    `dbscan` and `optics` (ξ extraction, max_eps = eps) divide the rows into clusters, and a row's list is its cluster.
+    `nearest` gives each row its own list, and `ensemble` the longest of its three lists: that of dbscan on a tie, then
+    that of nearest. Then a cluster is what one list holds; lists overlap, so clusters may, and rows whose lists hold
+    the same share one.
 
     Args:
-        embeddings: [n, d].
-        method: `dbscan`, or `nearest` (which takes no min_samples).
-        eps: distance within which (`dbscan`) or below which (`nearest`) two items are neighbours, 0…2.
-        min_samples: neighbours, itself included, that make an item core.
-        max_pairs: see `radius_graph`, which raises LimitExceeded.
+        graph: of radius `eps` or larger.
+        eps: cosine distance within which (`nearest`: below which) two rows are neighbours, 0…2.
+        min_samples: neighbours, itself included, that make a row core, at least 1; `nearest` takes none.
     """
-    graph = radius_graph(embeddings, eps, max_pairs)
+    near = graph.within(eps)
+    found: dict[Method, Answer] = {
+        method: _answer(near, method, min_samples) for method in METHODS if method != "ensemble"
+    }
+    ensemble = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
+    found["ensemble"] = Answer(_overlapping(ensemble), ensemble)
+    return found
+
+
+def _answer(graph: NeighbourGraph, method: Method, min_samples: int) -> Answer:
     if method == "nearest":
-        return Assignment(*nearest(graph, eps))
-    labels = dbscan(graph, min_samples)
+        lists = nearest_lists(graph, graph.radius)
+        return Answer(_overlapping(lists), lists)
+    labels = dbscan(graph, min_samples) if method == "dbscan" else xi_labels(optics(graph, min_samples), min_samples)
+    return Answer(_divided(labels), lists_of_labels(labels))
+
+
+def _divided(labels: NDArray[np.intp]) -> Assignment:
     order = np.argsort(labels, kind="stable")
-    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-    members = [order[first:last] for first, last in pairwise(bounds)]
+    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=NOISE) + 2))
+    return Assignment(labels, [order[first:last] for first, last in pairwise(bounds)])
+
+
+def _overlapping(lists: Lists) -> Assignment:
+    """Clusters numbered by the first row assigned to them; a list of its own row alone is noise."""
+    labels = np.full(len(lists), NOISE, np.intp)
+    numbers: dict[bytes, int] = {}
+    members: list[NDArray[np.int32]] = []
+    for row in np.flatnonzero(lists.sizes() > 1).tolist():
+        rows = np.sort(lists[row])
+        labels[row] = numbers.setdefault(rows.tobytes(), len(members))
+        if labels[row] == len(members):
+            members.append(rows)
     return Assignment(labels, members)

@@ -1,14 +1,20 @@
-"""Clusters a batch of stored postings and new pictures together."""
+"""Clusters a batch of stored postings and new pictures together, or a whole catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.errors import PostingNotFound, PricematchError
-from app.matching.clustering.assignment import Method, cluster
+from app.matching.clustering.assignment import Assignment, Method, answer
+from app.matching.clustering.lists import NOISE
+from app.matching.embeddings import Embeddings
 from app.matching.matcher import Matcher
-from app.matching.neighbours import MAX_PAIRS
+from app.matching.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
+
+_FEW = 2000
+"""Rows whose graph is sooner computed than cut out of the catalogue's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +33,107 @@ class Item:
     problem: PricematchError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClusteredBatch:
-    """Every item with its cluster, and every cluster with its items (positions in `items`, ascending)."""
+    """Items in order, postings before pictures, and their clusters.
 
-    items: Sequence[Item]
-    clusters: Sequence[Sequence[int]]
+    Attributes:
+        posting_ids: of the stored postings, known or not.
+        images: how many pictures follow them.
+        labels: intp [n], the cluster of each item, −1 where it is noise or has a problem.
+        members: per cluster the positions of its items, ascending.
+        problems: by position, why an item could not be clustered.
+    """
+
+    posting_ids: Sequence[str]
+    images: int
+    labels: NDArray[np.intp]
+    members: Sequence[NDArray[np.integer]]
+    problems: Mapping[int, PricematchError]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def items(self, first: int, count: int) -> list[Item]:
+        """The items from position `first` on, `count` at most."""
+        return [self[position] for position in range(first, min(first + count, len(self)))]
+
+    def clusters(self, first: int, count: int) -> list[int]:
+        """The clusters whose first item is among `items(first, count)`; so pages of them never repeat one."""
+        begins = [members[0] for members in self.members]
+        return [number for number, begin in enumerate(begins) if first <= begin < first + count]
+
+    def __getitem__(self, position: int) -> Item:
+        cluster = None if self.labels[position] == NOISE else int(self.labels[position])
+        problem = self.problems.get(position)
+        image = position - len(self.posting_ids)
+        if image >= 0:
+            return Item(None, image, cluster, problem)
+        return Item(self.posting_ids[position], None, cluster, problem)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """How to cluster: see `answers` for method, eps and min_samples, `radius_graph` for max_pairs."""
+
+    method: Method
+    eps: float
+    min_samples: int
+    max_pairs: int = MAX_PAIRS
+
+    def of(self, graph: NeighbourGraph) -> Assignment:
+        """The clusters of a graph."""
+        return answer(graph, self.method, self.eps, self.min_samples).assignment
+
+
+def cluster_catalogue(matcher: Matcher, how: Clustering) -> ClusteredBatch:
+    """Cluster every posting; raises LimitExceeded."""
+    found = matcher.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
+    return ClusteredBatch(matcher.catalogue.posting_ids, 0, found.labels, found.members, {})
 
 
 def cluster_batch(
     matcher: Matcher,
     posting_ids: Sequence[str],
-    images: Sequence[bytes],
-    method: Method,
-    eps: float,
-    min_samples: int,
-    max_pairs: int = MAX_PAIRS,
+    embeddings: Embeddings,
+    errors: Sequence[PricematchError | None],
+    how: Clustering,
 ) -> ClusteredBatch:
     """Cluster stored postings and pictures by the similarity of their embeddings.
 
     Unknown ids and bad pictures become items with a problem; the rest is clustered. An id given twice counts once.
-    See `cluster` for the method, eps, min_samples and max_pairs.
+
+    Args:
+        matcher: what holds the postings.
+        posting_ids: of stored postings.
+        embeddings: [m, d] of the m good pictures, as `Matcher.embed` gives them.
+        errors: per picture its error, None where it is good.
+        how: method and parameters.
+
+    Raises:
+        LimitExceeded: more pairs than `how.max_pairs` are within eps.
     """
-    items, rows = _stored(matcher, list(dict.fromkeys(posting_ids)))
-    embeddings, errors = matcher.embed(images)
-    items += [Item(None, position, None, error) for position, error in enumerate(errors)]
-    together = np.concatenate([matcher.embeddings[rows], embeddings])
-    assignment = cluster(together, method, eps, min_samples, max_pairs)
-    good = [position for position, item in enumerate(items) if item.problem is None]
-    for position, label in zip(good, assignment.labels, strict=True):
-        if label >= 0:
-            items[position] = Item(items[position].posting_id, items[position].image, int(label))
-    return ClusteredBatch(items, [[good[row] for row in members] for members in assignment.members])
-
-
-def _stored(matcher: Matcher, posting_ids: Sequence[str]) -> tuple[list[Item], list[int]]:
-    items: list[Item] = []
-    rows: list[int] = []
-    for posting_id in posting_ids:
+    posting_ids = list(dict.fromkeys(posting_ids))
+    problems: dict[int, PricematchError] = {}
+    rows = []
+    for position, posting_id in enumerate(posting_ids):
         try:
             rows.append(matcher.catalogue.row(posting_id))
-            items.append(Item(posting_id, None, None))
         except PostingNotFound as error:
-            items.append(Item(posting_id, None, None, error))
-    return items, rows
+            problems[position] = error
+    bad = {position: error for position, error in enumerate(errors, start=len(posting_ids)) if error is not None}
+    problems |= bad
+    count = len(posting_ids) + len(errors)
+    good = np.array([position for position in range(count) if position not in problems], np.intp)
+    found = how.of(_graph(matcher, np.array(rows, np.intp), embeddings, how))
+    labels = np.full(count, NOISE, np.intp)
+    labels[good] = found.labels
+    return ClusteredBatch(posting_ids, len(errors), labels, [good[members] for members in found.members], problems)
+
+
+def _graph(matcher: Matcher, rows: NDArray[np.intp], embeddings: Embeddings, how: Clustering) -> NeighbourGraph:
+    """The neighbours among some rows of the catalogue and new embeddings behind them."""
+    together = np.concatenate([matcher.embeddings[rows], embeddings])
+    if len(rows) <= _FEW:
+        return radius_graph(together, how.eps, how.max_pairs)
+    return matcher.graph.within(how.eps, how.max_pairs).select(rows).extended(together, how.max_pairs)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from app.matching.clustering.lists import NOISE
 from app.matching.neighbours import NeighbourGraph
-
-NOISE = -1
 
 
 def dbscan(graph: NeighbourGraph, min_samples: int) -> NDArray[np.intp]:
@@ -28,7 +27,7 @@ def dbscan(graph: NeighbourGraph, min_samples: int) -> NDArray[np.intp]:
         intp [n]: clusters from 0, numbered by their first core row; −1 is noise.
     """
     core = np.diff(graph.starts) >= min_samples
-    line = np.repeat(np.arange(len(graph), dtype=np.int32), np.diff(graph.starts))
+    line = graph.lines()
     labels = np.full(len(graph), NOISE, np.intp)
     labels[core] = _core_labels(core, line, graph.rows)
     border = ~core[line] & core[graph.rows]

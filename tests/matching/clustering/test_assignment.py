@@ -1,44 +1,111 @@
-"""Clusters by the name of a method."""
+"""Clusters and lists by the name of a method."""
 
 import numpy as np
 import pytest
 
-from app.matching.clustering.assignment import Method, cluster
+from app.matching.clustering.assignment import METHODS, Answer, Method, answer, answers
 from app.matching.clustering.dbscan import dbscan
-from app.matching.clustering.nearest import nearest
-from app.matching.neighbours import radius_graph
-from tests.matching.vectors import clustered, radius_in_a_gap
+from app.matching.clustering.lists import lists_of_labels, longest
+from app.matching.clustering.nearest import nearest_lists
+from app.matching.clustering.optics import optics
+from app.matching.clustering.xi import xi_labels
+from app.matching.neighbours import NeighbourGraph, radius_graph
+from tests.matching.vectors import clustered
 
-EMBEDDINGS = clustered(60)
-EPS = radius_in_a_gap(EMBEDDINGS, 0.05)
+EPS = 0.02
+GRAPH = radius_graph(clustered(90), 0.1)
+
+
+def members(found: Answer) -> list[list[int]]:
+    """The members of each cluster."""
+    return [rows.tolist() for rows in found.assignment.members]
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 4])
-def test_dbscan_gives_its_labels_and_their_members_ascending(min_samples: int) -> None:
-    assignment = cluster(EMBEDDINGS, "dbscan", EPS, min_samples)
-    labels = dbscan(radius_graph(EMBEDDINGS, EPS), min_samples)
-    np.testing.assert_array_equal(assignment.labels, labels)
-    assert [rows.tolist() for rows in assignment.members] == [
-        np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)
-    ]
+@pytest.mark.parametrize("method", ["dbscan", "optics"])
+def test_density_clusters_divide_the_rows_and_a_list_is_its_cluster(method: Method, min_samples: int) -> None:
+    near = GRAPH.within(EPS)
+    labels = dbscan(near, min_samples) if method == "dbscan" else xi_labels(optics(near, min_samples), min_samples)
+    found = answer(GRAPH, method, EPS, min_samples)
+    np.testing.assert_array_equal(found.assignment.labels, labels)
+    assert labels.max() > 1
+    assert members(found) == [np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)]
+    assert found.assignment.noise == (labels == -1).sum()
+    np.testing.assert_array_equal(found.lists.rows, lists_of_labels(labels).rows)
 
 
-def test_nearest_gives_its_own_and_ignores_min_samples() -> None:
-    labels, members = nearest(radius_graph(EMBEDDINGS, EPS), EPS)
+def test_nearest_ignores_min_samples_and_rows_with_equal_lists_share_a_cluster() -> None:
+    lists = nearest_lists(GRAPH, EPS)
     for min_samples in (1, 50):
-        assignment = cluster(EMBEDDINGS, "nearest", EPS, min_samples)
-        np.testing.assert_array_equal(assignment.labels, labels)
-        assert [rows.tolist() for rows in assignment.members] == [rows.tolist() for rows in members]
+        found = answer(GRAPH, "nearest", EPS, min_samples)
+        np.testing.assert_array_equal(found.lists.rows, lists.rows)
+        for row, label in enumerate(found.assignment.labels):
+            if len(lists[row]) == 1:
+                assert label == -1
+            else:
+                assert members(found)[label] == sorted(lists[row].tolist())
+        assert len({tuple(rows) for rows in members(found)}) == len(members(found))
 
 
-@pytest.mark.parametrize("method", ["dbscan", "nearest"])
+def test_clusters_that_overlap_are_numbered_by_the_first_row_assigned_to_them() -> None:
+    labels = answer(GRAPH, "nearest", EPS, 2).assignment.labels
+    clustered_rows = labels[labels >= 0]
+    assert clustered_rows[np.sort(np.unique(clustered_rows, return_index=True)[1])].tolist() == list(
+        range(max(labels) + 1)
+    )
+
+
+@pytest.mark.parametrize("min_samples", [1, 2, 4])
+def test_ensemble_takes_the_longest_list_of_dbscan_nearest_and_optics_in_this_order(min_samples: int) -> None:
+    found = {method: answer(GRAPH, method, EPS, min_samples) for method in METHODS}
+    expected = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
+    np.testing.assert_array_equal(found["ensemble"].lists.starts, expected.starts)
+    np.testing.assert_array_equal(found["ensemble"].lists.rows, expected.rows)
+
+
+def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics() -> None:
+    # at distances of 0.01: 0-1-2-3 in a row, so that the list of row 0 is 0, 1 to nearest, but dbscan's cluster is all
+    chain = chain_of(4)
+    [longest_of_zero] = [answers(chain, 0.02, 2)["ensemble"].lists[0].tolist()]
+    assert longest_of_zero == [0, 1, 2, 3]
+    # with min_samples 4 nobody is core: dbscan and optics say noise, lists of one; nearest has more
+    assert answers(chain, 0.02, 4)["ensemble"].lists[1].tolist() == [1, 0, 2]
+    # with two rows all three lists hold the same two
+    assert answers(chain_of(2), 0.02, 2)["ensemble"].lists[1].tolist() == [1, 0]
+
+
+def chain_of(count: int) -> NeighbourGraph:
+    """Rows of which each is near the next."""
+    line, row = (
+        np.concatenate([np.arange(count - 1), np.arange(1, count)]),
+        np.concatenate([np.arange(1, count), np.arange(count - 1)]),
+    )
+    pairs = sorted(
+        [*zip(line.tolist(), [0.01] * len(line), row.tolist(), strict=True), *((i, 0.0, i) for i in range(count))]
+    )
+    starts = np.searchsorted([pair[0] for pair in pairs], np.arange(count + 1))
+    return NeighbourGraph(
+        0.02, starts, np.array([pair[2] for pair in pairs], np.int32), np.array([pair[1] for pair in pairs])
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_answers_at_once_are_those_asked_for_one_by_one(method: Method) -> None:
+    at_once, alone = answers(GRAPH, EPS, 2)[method], answer(GRAPH, method, EPS, 2)
+    np.testing.assert_array_equal(at_once.assignment.labels, alone.assignment.labels)
+    np.testing.assert_array_equal(at_once.lists.rows, alone.lists.rows)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_all_noise_has_no_members(method: Method) -> None:
-    assignment = cluster(np.eye(5, dtype=np.float32), method, 0.5, 2)
-    assert assignment.labels.tolist() == [-1] * 5
-    assert list(assignment.members) == []
+    found = answer(radius_graph(np.eye(5, dtype=np.float32), 0.5), method, 0.5, 2)
+    assert found.assignment.labels.tolist() == [-1] * 5
+    assert members(found) == []
+    assert found.assignment.noise == 5
+    assert found.lists.rows.tolist() == list(range(5))
 
 
-@pytest.mark.parametrize("method", ["dbscan", "nearest"])
+@pytest.mark.parametrize("method", METHODS)
 def test_nothing_has_no_clusters(method: Method) -> None:
-    assignment = cluster(np.empty((0, 4), np.float32), method, 0.5, 2)
-    assert len(assignment.labels) == len(assignment.members) == 0
+    found = answer(radius_graph(np.empty((0, 4), np.float32), 0.5), method, 0.5, 2)
+    assert len(found.assignment.labels) == len(found.assignment.members) == len(found.lists) == 0

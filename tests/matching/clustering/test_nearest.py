@@ -1,69 +1,72 @@
-"""The notebook's nearest neighbours, against sorting."""
+"""The notebook's nearest neighbours, against sorting and against scikit-learn."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.clustering.nearest import MAX_MEMBERS, nearest, nearest_lists
+from app.matching.clustering.lists import MAX_MEMBERS
+from app.matching.clustering.nearest import nearest_lists
+from app.matching.embeddings import Embeddings
 from app.matching.neighbours import radius_graph
+from tests.matching.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
 
-DIRECTIONS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1], [-1, 0]], np.float32)
-"""Whose products are the same in every order of summation, so that equal distances are exactly equal."""
-
-
-def naive_list(distances: np.ndarray[tuple[int, ...], np.dtype[np.float32]], row: int, eps: float) -> list[int]:
-    """Itself, then the others below eps by distance and row, fifty together."""
-    others = [other for other in range(len(distances)) if other != row and distances[other] < np.float32(eps)]
-    return sorted([row, *sorted(others, key=lambda other: (distances[other], other))][:50])
+DIRECTIONS = np.full((5, 4), 0.5, np.float32)
+for _place in range(1, 5):
+    DIRECTIONS[_place, 4 - _place :] *= -1
+"""At distances of 0.5 from one to the next, exactly."""
+EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
 
 
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=140), st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5, 2.0]))
-def test_a_list_is_the_fifty_nearest_below_eps_itself_included(chosen: list[int], eps: float) -> None:
-    embeddings = DIRECTIONS[chosen]
-    lists = nearest_lists(radius_graph(embeddings, eps), eps)
-    distances = np.clip(1 - embeddings @ embeddings.T, 0, 2)
-    np.fill_diagonal(distances, 0)
-    assert [rows.tolist() for rows in lists] == [naive_list(distances[row], row, eps) for row in range(len(chosen))]
-    assert max(map(len, lists)) <= 50
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=140), st.sampled_from([0.0, 0.4, 0.5, 0.6, 1.0, 1.2, 2.0]))
+def test_a_list_is_itself_and_the_nearest_below_eps_fifty_together(chosen: list[int], eps: float) -> None:
+    graph = radius_graph(DIRECTIONS[chosen], eps)
+    lists, matrix = nearest_lists(graph, eps), abs(np.subtract.outer(chosen, chosen)) / 2
+    for row in range(len(chosen)):
+        below = [other for other in range(len(chosen)) if other != row and matrix[row, other] < eps]
+        below.sort(key=lambda other: (matrix[row, other], other))
+        assert lists[row].tolist() == [row, *below[: MAX_MEMBERS - 1]]
 
 
 def test_a_row_at_exactly_eps_is_no_neighbour() -> None:
-    distance = float(np.float32(1) - np.float32(0.8))
-    embeddings = DIRECTIONS[:2]
-    assert [rows.tolist() for rows in nearest_lists(radius_graph(embeddings, distance), distance)] == [[0], [1]]
+    graph = radius_graph(DIRECTIONS[:2], 0.5)
+    assert len(graph.rows) == 4
+    assert nearest_lists(graph, 0.5).sizes().tolist() == [1, 1]
 
 
-def test_ties_at_the_cut_go_to_the_lower_rows_and_the_row_itself_stays() -> None:
-    lists = nearest_lists(radius_graph(DIRECTIONS[[0] * 60], 0.1), 0.1)
-    assert lists[0].tolist() == list(range(MAX_MEMBERS))
-    assert lists[59].tolist() == [*range(MAX_MEMBERS - 1), 59]
+def test_a_graph_of_a_larger_radius_gives_the_same_lists() -> None:
+    embeddings = clustered(80)
+    for eps in (0.0, 0.05, 0.2):
+        from_larger, own = (
+            nearest_lists(radius_graph(embeddings, 0.6), eps),
+            nearest_lists(radius_graph(embeddings, eps), eps),
+        )
+        np.testing.assert_array_equal(from_larger.starts, own.starts)
+        np.testing.assert_array_equal(from_larger.rows, own.rows)
 
 
-def test_clusters_are_the_distinct_lists_and_a_lone_row_is_noise() -> None:
-    # 0 is near 1, 1 is near 2, 0 is not near 2, and 3 is opposite to 0
-    labels, members = nearest(radius_graph(DIRECTIONS[[0, 1, 2, 4]], 0.3), 0.3)
-    assert labels.tolist() == [0, 1, 2, -1]
-    assert [rows.tolist() for rows in members] == [[0, 1], [0, 1, 2], [1, 2]]
+def test_no_rows_have_no_lists() -> None:
+    assert len(nearest_lists(radius_graph(np.empty((0, 4), np.float32), 0.5), 0.5)) == 0
 
 
-def test_rows_with_equal_lists_share_a_cluster() -> None:
-    labels, members = nearest(radius_graph(DIRECTIONS[[0, 4, 0, 4]], 0.3), 0.3)
-    assert labels.tolist() == [0, 1, 0, 1]
-    assert [rows.tolist() for rows in members] == [[0, 2], [1, 3]]
+@pytest.mark.parametrize("count", [1, 2, 3, 120])
+@pytest.mark.parametrize("make", [scattered, clustered, duplicated, collinear, lattice])
+def test_they_are_those_of_scikit_learn_but_for_the_choice_among_equals_at_the_cut(
+    make: Callable[..., Embeddings], count: int
+) -> None:
+    from sklearn.neighbors import NearestNeighbors
 
-
-def test_no_rows_make_no_clusters() -> None:
-    labels, members = nearest(radius_graph(np.empty((0, 2), np.float32), 0.3), 0.3)
-    assert labels.tolist() == []
-    assert members == []
-
-
-@pytest.mark.parametrize("eps", [0.1, 0.3, 1.5])
-def test_every_row_is_in_its_own_cluster(eps: float) -> None:
-    chosen = np.random.default_rng(0).integers(0, 5, 80)
-    labels, members = nearest(radius_graph(DIRECTIONS[chosen], eps), eps)
-    for row, label in enumerate(labels):
-        assert label >= 0
-        assert row in members[label]
-    assert labels[np.sort(np.unique(labels, return_index=True)[1])].tolist() == list(range(len(members)))
+    embeddings = make(count).astype(np.float64)
+    neighbours = NearestNeighbors(n_neighbors=min(50, count), metric="cosine").fit(embeddings)
+    distances, rows = neighbours.kneighbors(embeddings)
+    graph = radius_graph(make(count), 0.3)
+    matrix = matrix_of(graph)
+    for eps in [*EVERY_EPS, 0.0301, 0.2999]:
+        lists = nearest_lists(graph, eps)
+        for row in range(count):
+            theirs, ours = set(rows[row, distances[row] < eps].tolist()) | {row}, set(lists[row].tolist())
+            assert len(ours) == min(len(theirs), MAX_MEMBERS)
+            edge = max((matrix[row, other] for other in ours), default=0)
+            assert all(abs(matrix[row, other] - edge) <= 1e-15 for other in ours ^ theirs)

@@ -1,0 +1,39 @@
+"""Catalogues whose label groups are known, and their embeddings."""
+
+from pathlib import Path
+
+from app.adapters.csv_catalogue import CsvCatalogue
+from app.adapters.embedding_array import read_embeddings
+from app.bootstrap import embed_catalogue, read_catalogue
+from app.matching.embeddings import Embeddings
+from app.matching.ingest import Progress
+from app.matching.postings import Catalogue
+from app.settings import Settings
+
+
+def read_labelled(settings: Settings) -> CsvCatalogue:
+    """The catalogue file, every row of which is good and has a label group; raises CatalogueError."""
+    content = read_catalogue(settings)
+    content.refuse([*content.problems, *content.label_problems()])
+    return content
+
+
+def embedded(settings: Settings, embeddings: Path | None, progress: Progress) -> tuple[Catalogue, Embeddings]:
+    """The postings of a catalogue, and their embeddings [n, d].
+
+    Args:
+        settings: where catalogue, pictures and encoder are.
+        embeddings: a NumPy file to take instead of encoding pictures.
+        progress: told what is being done.
+
+    Raises:
+        CatalogueError: a bad row.
+        SettingsError: the file is of no use.
+        PricematchError: as `embed_catalogue`, where pictures are encoded.
+    """
+    if embeddings is None:
+        found = embed_catalogue(settings, progress)
+        return found.catalogue, found.embeddings
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    return Catalogue(content.postings), read_embeddings(embeddings, len(content.postings))
