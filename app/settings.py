@@ -62,11 +62,11 @@ class Settings(BaseSettings):
     min_image_side: int = Field(default=8, ge=1)
     """Pixels of a picture's shorter side, at least."""
     max_cluster_postings: int = Field(default=20_000, ge=1)
-    """Postings in one /cluster request."""
+    """Postings in one /cluster request, and items in one page of its answer."""
     max_cluster_images: int = Field(default=64, ge=1)
     """Uploaded pictures in one /cluster request."""
     max_cluster_pairs: int = Field(default=20_000_000, ge=1)
-    """Pairs of items within eps in one /cluster request; each takes about 40 bytes while it is clustered."""
+    """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)

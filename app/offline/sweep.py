@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.adapters.whole_file import make_folder, write_whole
+from app.errors import LimitExceeded
 from app.matching.clustering.sweep import SweepRecord, best, sweep
 from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
@@ -45,9 +46,12 @@ def run(
     read_labelled(settings)
     catalogue, rows = embedded(settings, embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])
-    records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
+    try:
+        records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
+    except LimitExceeded as error:
+        raise LimitExceeded(f"{error}, or allow more with PRICEMATCH_MAX_CLUSTER_PAIRS") from error
     found = best(records)
     told = [{**asdict(record), "best": record is found} for record in records]
     write_whole(output / "sweep.json", json.dumps(told, indent=1).encode())
-    write_whole(output / "sweep.png", draw_sweep(records))
+    write_whole(output / "sweep.png", draw_sweep(records, len(catalogue)))
     return Swept(records, found, len(catalogue), len(set(groups.tolist())))

@@ -61,6 +61,8 @@ def test_a_page_may_be_asked_to_be_smaller_but_never_larger_than_the_service_giv
     for limit, got in ((2, 2), (3, 3), (100, 3)):
         body = client.post("/cluster", json={"posting_ids": "all", "limit": limit}).json()
         assert (len(body["items"]), body["next_offset"]) == (got, got)
+    last = serve().post("/cluster", json={"posting_ids": "all", "limit": 7}).json()
+    assert (len(last["items"]), last["next_offset"]) == (7, None)
 
 
 def test_a_page_behind_the_last_is_empty(client: TestClient) -> None:

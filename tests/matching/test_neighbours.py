@@ -9,7 +9,16 @@ from app.errors import LimitExceeded
 from app.matching import neighbours
 from app.matching.embeddings import Embeddings
 from app.matching.neighbours import NeighbourGraph, nearest_neighbours, radius_graph
-from tests.matching.vectors import clustered, collinear, duplicated, exact_distances, lattice, matrix_of, scattered
+from tests.matching.vectors import (
+    STEP,
+    clustered,
+    collinear,
+    duplicated,
+    exact_distances,
+    lattice,
+    matrix_of,
+    scattered,
+)
 
 Make = Callable[..., Embeddings]
 MAKES = [scattered, clustered, duplicated, collinear]
@@ -84,9 +93,9 @@ def test_a_graph_does_not_depend_on_its_blocks(block_values: int, monkeypatch: p
 
 
 def test_a_pair_at_exactly_the_radius_is_within_it() -> None:
-    graph = radius_graph(lattice(40), 4 / 4096)
-    assert (graph.distances == 4 / 4096).any()
-    assert (radius_graph(lattice(40), np.nextafter(4 / 4096, 0)).distances < 4 / 4096).all()
+    graph = radius_graph(lattice(40), 2 * STEP)
+    assert (graph.distances == 2 * STEP).any()
+    assert (radius_graph(lattice(40), np.nextafter(2 * STEP, 0)).distances < 2 * STEP).all()
 
 
 def test_opposite_rows_are_neighbours_at_the_largest_radius_only() -> None:

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.neighbours import NeighbourGraph
 
+STEP = 2 / 1024
+"""Distances in a lattice are multiples of it."""
+
 
 def scattered(count: int, dimension: int = 8, seed: int = 0) -> Embeddings:
     """Rows in random directions."""
@@ -37,15 +40,15 @@ def collinear(count: int, dimension: int = 8, seed: int = 0) -> Embeddings:
     return unit_rows(rng.permutation(rows), dimension)
 
 
-def lattice(count: int, dimension: int = 4096, seed: int = 0) -> Embeddings:
-    """Rows of ±1/64 around a few directions, whose products are exact in any order of summation.
+def lattice(count: int, dimension: int = 1024, seed: int = 0) -> Embeddings:
+    """Rows of ±1/32 around a few directions, whose products are exact in any order of summation.
 
-    Distances are multiples of 2/4096, so that ties are everywhere and rounding decides none of them.
+    Distances are multiples of `STEP`, so that ties are everywhere and rounding decides none of them.
     """
     rng = np.random.default_rng(seed)
     centres = rng.choice([-1, 1], (max(1, count // 12), dimension))
     signs = centres[rng.integers(len(centres), size=count)]
-    for row, flips in enumerate(rng.integers(0, 7, count)):
+    for row, flips in enumerate(rng.integers(0, 4, count)):
         signs[row, rng.choice(dimension, flips, replace=False)] *= -1
     return unit_rows(signs, dimension)
 

@@ -23,14 +23,16 @@ def pixels(png: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_each_method_has_a_line_of_its_own_colour() -> None:
-    colours = {tuple(colour) for colour in pixels(draw_sweep(RECORDS)).reshape(-1, 3).tolist()}
-    alone = {tuple(colour) for colour in pixels(draw_sweep(RECORDS[:3])).reshape(-1, 3).tolist()}
+    colours = {tuple(colour) for colour in pixels(draw_sweep(RECORDS, 9)).reshape(-1, 3).tolist()}
+    alone = {tuple(colour) for colour in pixels(draw_sweep(RECORDS[:3], 9)).reshape(-1, 3).tolist()}
     assert len(colours) > len(alone)
 
 
 def test_the_same_records_give_the_same_bytes_and_others_do_not() -> None:
-    assert draw_sweep(RECORDS) == draw_sweep(RECORDS) != draw_sweep(RECORDS[::2])
+    assert (
+        draw_sweep(RECORDS, 9) == draw_sweep(RECORDS, 9) != draw_sweep(RECORDS[::2], 9) != draw_sweep(RECORDS[::2], 8)
+    )
 
 
 def test_one_eps_and_one_method_is_a_picture_too() -> None:
-    assert pixels(draw_sweep(RECORDS[:1])).min() == 0
+    assert pixels(draw_sweep(RECORDS[:1], 9)).min() == 0

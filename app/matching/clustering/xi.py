@@ -27,7 +27,7 @@ def xi_labels(ordering: Ordering, min_samples: int, xi: float = XI) -> NDArray[n
     Args:
         ordering: of n rows.
         min_samples: as given to `optics`; also the smallest size of a cluster.
-        xi: by which share the plot must fall or rise at least for a slope to be steep, 0…1.
+        xi: by which share the plot must fall or rise at least for a slope to be steep, above 0 and below 1.
 
     Returns:
         intp [n]: clusters from 0, −1 is noise.
@@ -45,10 +45,9 @@ def xi_labels(ordering: Ordering, min_samples: int, xi: float = XI) -> NDArray[n
 
 @dataclass(slots=True)
 class _Descent:
-    """A steep way down, from position `first` to `last`; the plot has since risen to `highest` in between."""
+    """A steep way down from position `first`; behind it the plot has risen to `highest`."""
 
     first: int
-    last: int
     highest: float = 0.0
 
 
@@ -90,10 +89,10 @@ class _Plot:
             descents = self._still_open(descents, highest)
             if self._falls[steep]:
                 last = self._extent(steep, self._falls, self._up)
-                descents.append(_Descent(steep, last))
+                descents.append(_Descent(steep))
             else:
                 last = self._extent(steep, self._rises, self._down)
-                yield from chain(*(self._between(descent, steep, last) for descent in reversed(descents)))
+                yield from chain(*(self._between(descent, last) for descent in reversed(descents)))
             at = last + 1
             highest = self._heights[at]
 
@@ -120,20 +119,24 @@ class _Plot:
                     break
         return last
 
-    def _between(self, descent: _Descent, rise: int, end: int) -> Iterator[tuple[int, int]]:
-        """The cluster between a descent and the rise from `rise` to `end`, if there is one."""
+    def _between(self, descent: _Descent, end: int) -> Iterator[tuple[int, int]]:
+        """The cluster between a descent and the rise that ends at `end`, if there is one.
+
+        All that lies between is lower, by the share ξ, than the top of the descent and than what comes after the end; so
+        neither loop below leaves its slope, nor does `_last_led_to`.
+        """
         heights, after = self._heights, self._heights[end + 1]
         if after * self._flatter < descent.highest:
             return
         first, last, top = descent.first, end, heights[descent.first]
         if top * self._flatter >= after:  # begin where the descent is down to the level of the end
-            while heights[first + 1] > after and first < descent.last:
+            while heights[first + 1] > after:
                 first += 1
         elif after * self._flatter >= top:  # end where the rise is up to the level of the beginning
-            while heights[last - 1] > top and last > rise:
+            while heights[last - 1] > top:
                 last -= 1
         last = self._last_led_to(first, last)
-        if last - first + 1 >= max(self._min_samples, 2) and first <= descent.last and last >= rise:
+        if last - first + 1 >= self._min_samples:
             yield first, last
 
     def _last_led_to(self, first: int, last: int) -> int:

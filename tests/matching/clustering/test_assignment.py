@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.matching.clustering.assignment import METHODS, Answer, Method, answer, answers
+from app.matching.clustering import assignment
+from app.matching.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers
 from app.matching.clustering.dbscan import dbscan
 from app.matching.clustering.lists import lists_of_labels, longest
 from app.matching.clustering.nearest import nearest_lists
@@ -63,30 +64,20 @@ def test_ensemble_takes_the_longest_list_of_dbscan_nearest_and_optics_in_this_or
     np.testing.assert_array_equal(found["ensemble"].lists.rows, expected.rows)
 
 
-def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics() -> None:
-    # at distances of 0.01: 0-1-2-3 in a row, so that the list of row 0 is 0, 1 to nearest, but dbscan's cluster is all
-    chain = chain_of(4)
-    [longest_of_zero] = [answers(chain, 0.02, 2)["ensemble"].lists[0].tolist()]
-    assert longest_of_zero == [0, 1, 2, 3]
-    # with min_samples 4 nobody is core: dbscan and optics say noise, lists of one; nearest has more
-    assert answers(chain, 0.02, 4)["ensemble"].lists[1].tolist() == [1, 0, 2]
-    # with two rows all three lists hold the same two
-    assert answers(chain_of(2), 0.02, 2)["ensemble"].lists[1].tolist() == [1, 0]
+def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics(monkeypatch: pytest.MonkeyPatch) -> None:
+    # by method the label of each of five rows: row 0 ties in all, row 2 in nearest and optics
+    labels = {"dbscan": [0, 0, -1, -1, -1], "nearest": [0, -1, 1, 1, 0], "optics": [0, -1, 1, 0, 1]}
+    lists = {method: lists_of_labels(np.array(given)) for method, given in labels.items()}
 
+    def fixed(_: NeighbourGraph, method: Method, __: int) -> Answer:
+        return Answer(Assignment(np.array(labels[method]), []), lists[method])
 
-def chain_of(count: int) -> NeighbourGraph:
-    """Rows of which each is near the next."""
-    line, row = (
-        np.concatenate([np.arange(count - 1), np.arange(1, count)]),
-        np.concatenate([np.arange(1, count), np.arange(count - 1)]),
-    )
-    pairs = sorted(
-        [*zip(line.tolist(), [0.01] * len(line), row.tolist(), strict=True), *((i, 0.0, i) for i in range(count))]
-    )
-    starts = np.searchsorted([pair[0] for pair in pairs], np.arange(count + 1))
-    return NeighbourGraph(
-        0.02, starts, np.array([pair[2] for pair in pairs], np.int32), np.array([pair[1] for pair in pairs])
-    )
+    monkeypatch.setattr(assignment, "_answer", fixed)
+    ensemble = answers(GRAPH, EPS, 2)["ensemble"].lists
+    assert ensemble[0].tolist() == lists["dbscan"][0].tolist() == [0, 1]
+    assert ensemble[2].tolist() == lists["nearest"][2].tolist() == [2, 3]
+    assert ensemble[3].tolist() == lists["nearest"][3].tolist() == [3, 2]
+    assert ensemble[1].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("method", METHODS)

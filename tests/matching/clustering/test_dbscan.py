@@ -8,7 +8,7 @@ import pytest
 from app.matching.clustering.dbscan import dbscan
 from app.matching.embeddings import Embeddings
 from app.matching.neighbours import NeighbourGraph, radius_graph
-from tests.matching.vectors import clustered, collinear, duplicated, lattice, radius_in_a_gap, scattered
+from tests.matching.vectors import STEP, clustered, collinear, duplicated, lattice, radius_in_a_gap, scattered
 
 EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
 EDGE: dict[type, float] = {np.float32: 4e-7, np.float64: 2e-15}
@@ -41,7 +41,7 @@ def test_at_each_eps_of_the_notebook_labels_differ_at_most_where_a_distance_is_a
     embeddings = make(count)
     graph = radius_graph(embeddings, 0.0085)
     for eps in EVERY_EPS:
-        # scikit-learn computes in the type it is given: with d = 4096 in float32 sums of lattices are exact
+        # scikit-learn computes in the type it is given: in float32 too, sums of lattices are exact
         at_the_edge = (abs(graph.distances - eps) <= EDGE[dtype]).any()
         reference = DBSCAN(eps=eps, min_samples=min_samples, metric="cosine").fit_predict(embeddings.astype(dtype))
         if not at_the_edge:
@@ -59,7 +59,7 @@ def test_a_row_at_exactly_eps_is_a_neighbour_as_it_is_to_scikit_learn() -> None:
     from sklearn.cluster import DBSCAN
 
     embeddings = lattice(60)
-    for eps in (2 / 4096, 8 / 4096, 16 / 4096):
+    for eps in (STEP, 2 * STEP, 4 * STEP):
         graph = radius_graph(embeddings, eps)
         assert (graph.distances == eps).any()
         for dtype in (np.float32, np.float64):

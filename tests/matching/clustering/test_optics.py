@@ -16,7 +16,7 @@ from app.matching.clustering.optics import Ordering, optics, optics_dbscan_label
 from app.matching.clustering.xi import xi_labels
 from app.matching.embeddings import Embeddings
 from app.matching.neighbours import NeighbourGraph, radius_graph
-from tests.matching.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
+from tests.matching.vectors import STEP, clustered, collinear, duplicated, lattice, matrix_of, scattered
 
 Make = Callable[..., Embeddings]
 EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
@@ -101,6 +101,19 @@ def test_given_embeddings_it_takes_our_walk_or_one_that_differs_in_ties_alone(
         ties = walk_along(graph, ours.core_distances, reference.ordering_)
         if ties == 0 or (ours.order == reference.ordering_).all():
             assert_same(ours, min_samples, eps, reference, theirs(embeddings, eps, min_samples, "cosine", "dbscan"))
+
+
+@pytest.mark.parametrize("eps", [STEP, 2 * STEP, 3 * STEP])
+def test_dbscan_clusters_at_an_eps_below_the_radius_take_what_is_at_exactly_eps(eps: float) -> None:
+    from sklearn.cluster import cluster_optics_dbscan
+
+    ours = optics(radius_graph(lattice(90), 0.008), 3)
+    assert (ours.reachability == eps).any()
+    assert (ours.core_distances == eps).any()
+    expected = cluster_optics_dbscan(
+        reachability=ours.reachability, core_distances=ours.core_distances, ordering=ours.order, eps=eps
+    )
+    np.testing.assert_array_equal(optics_dbscan_labels(ours, eps), expected)
 
 
 def walk_along(graph: NeighbourGraph, core: NDArray[np.float64], order: NDArray[np.intp]) -> int:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.matching.clustering.optics import Ordering
@@ -26,6 +26,7 @@ def orderings(draw: st.DrawFn) -> Ordering:
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")  # scikit-learn's
+@settings(max_examples=1500)
 @given(orderings(), st.sampled_from([1, 2, 3, 5]), st.sampled_from([0.05, 0.2, 0.5]))
 def test_labels_are_those_of_scikit_learn(ordering: Ordering, min_samples: int, xi: float) -> None:
     from sklearn.cluster import _optics  # the public function takes no min_samples of 1
