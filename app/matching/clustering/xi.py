@@ -122,8 +122,8 @@ class _Plot:
     def _between(self, descent: _Descent, end: int) -> Iterator[tuple[int, int]]:
         """The cluster between a descent and the rise that ends at `end`, if there is one.
 
-        All that lies between is lower, by the share ξ, than the top of the descent and than what comes after the end; so
-        neither loop below leaves its slope, nor does `_last_led_to`.
+        All that lies between is lower, by the share ξ, than the top of the descent and than what comes after the end;
+        so neither loop below leaves its slope, nor does `_last_led_to`.
         """
         heights, after = self._heights, self._heights[end + 1]
         if after * self._flatter < descent.highest:
