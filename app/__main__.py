@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from app import __version__, terminal
-from app.commands import evaluate, explore, sample, serve, show, sweep, train
+from app.commands import evaluate, explore, sample, serve, show, submit, sweep, train
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
@@ -28,6 +28,7 @@ cli = typer.Typer(
 cli.command()(sample.sample)
 cli.command()(explore.explore)
 cli.command()(evaluate.evaluate)
+cli.command()(submit.submit)
 cli.add_typer(train.cli, name="train")
 cli.command()(serve.serve)
 cli.command()(sweep.sweep)

@@ -59,6 +59,8 @@ def test_help_needs_no_tensorflow_and_nothing_else_that_is_heavy() -> None:
         ["train"],
         ["train", "encoder"],
         ["serve"],
+        ["evaluate"],
+        ["submit"],
         ["show", "augmentations"],
         ["show", "reconstructions"],
     ],

@@ -7,6 +7,8 @@ one (the notebook's way would skip some).
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -15,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from app.adapters.simplejpeg_images import decode_undamaged
 from app.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
-from app.matching.ports import Pixels
+from app.matching.ports import Header, Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MEDIA_TYPES = {name: f"image/{name.lower()}" for name in FORMATS} | {"MPO": "image/jpeg"}
@@ -23,6 +25,8 @@ MEDIA_TYPES = {name: f"image/{name.lower()}" for name in FORMATS} | {"MPO": "ima
 _EXIF_ORIENTATION = 0x0112
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _DEEPER = ("I", "F")
+_LYING = (5, 6, 7, 8)
+_CLEAR_SIDE = 1024
 
 
 DECODING = "1"
@@ -47,23 +51,46 @@ class PillowDecoder:
         Raises:
             ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
         """
-        picture = self._open(image)
-        self._check_size(picture)
-        try:
+        with self._guarded(image) as picture:
             picture.draft("RGB", (self._side, self._side))  # JPEG halves while it decodes, down to no less than this
-            pixels = _undamaged_jpeg(picture, image)
-            if pixels is None:
-                picture.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
-                pixels = _on_white(picture, 2 * self._side)
-            return _oriented(self._resized(pixels), _orientation(picture))
-        except ImageError:
-            raise
-        except Exception as error:
-            raise ImageCorrupt(f"the {picture.format} picture does not decode ({_first_line(error)})") from error
+            return _oriented(self._resized(_pixels(picture, image, 2 * self._side)), _orientation(picture))
+
+    def upright(self, image: bytes) -> Pixels:
+        """Pixels uint8 [height, width, 3] in RGB of the whole picture in its own size and proportions.
+
+        Only a transparent one of more than 2,048 pixels a side is shrunk, by a whole factor, which bounds its memory.
+
+        Raises:
+            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        """
+        with self._guarded(image) as picture:
+            return _oriented(_pixels(picture, image, _CLEAR_SIDE), _orientation(picture))
+
+    def header(self, image: bytes) -> Header:
+        """What the header of a picture says; the rest of it may be damaged.
+
+        Raises:
+            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        """
+        with self._guarded(image) as picture:
+            width, height = reversed(picture.size) if _lies(picture) else picture.size
+            return Header(MEDIA_TYPES[str(picture.format)], width, height)
 
     def media_type(self, image: bytes) -> str:
         """The media type of a picture by its content; raises ImageError."""
         return MEDIA_TYPES[str(self._open(image).format)]
+
+    @contextmanager
+    def _guarded(self, image: bytes) -> Iterator[Image.Image]:
+        """The picture, neither too large nor too small; whatever else fails in the block is ImageCorrupt."""
+        picture = self._open(image)
+        self._check_size(picture)
+        try:
+            yield picture
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageCorrupt(f"the {picture.format} picture does not decode ({_first_line(error)})") from error
 
     def _open(self, image: bytes) -> Image.Image:
         """The picture, its header read."""
@@ -109,6 +136,15 @@ def _magic(image: bytes) -> str | None:
     return next((name for name, starts in signatures.items() if image.startswith(starts)), None)
 
 
+def _pixels(picture: Image.Image, image: bytes, clear_side: int) -> Pixels:
+    """RGB on white, as it lies in the file (a TIFF upright); a transparent one shrunk towards `clear_side`."""
+    pixels = _undamaged_jpeg(picture, image)
+    if pixels is None:
+        picture.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
+        pixels = _on_white(picture, clear_side)
+    return pixels
+
+
 def _undamaged_jpeg(picture: Image.Image, image: bytes) -> Pixels | None:
     """The pixels of a plain colour JPEG in the size that was drafted; None for anything else."""
     if (picture.format, picture.mode) != ("JPEG", "RGB"):
@@ -142,9 +178,18 @@ def _orientation(picture: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
+def _lies(picture: Image.Image) -> bool:
+    """Whether its header says that width and height change places; a TIFF's size is the upright one already.
+
+    A PNG is not asked unless its EXIF data stands before the pixels: Pillow would decode them to look behind.
+    """
+    asked = picture.format != "TIFF" and (picture.format != "PNG" or "exif" in picture.info)
+    return asked and _orientation(picture) in _LYING
+
+
 def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:
-    """Undo an EXIF orientation (CIPA DC-008, tag 0x0112) on square pixels."""
-    if orientation in (5, 6, 7, 8):
+    """Undo an EXIF orientation (CIPA DC-008, tag 0x0112)."""
+    if orientation in _LYING:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]

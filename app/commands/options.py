@@ -19,6 +19,9 @@ Catalogue: TypeAlias = Annotated[
     Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
 ]
 Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the pictures.")]
+ImagesIfAny: TypeAlias = Annotated[
+    Path | None, setting("images", "Folder of the pictures; left out if it is not named and holds none of them.")
+]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
 Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")]

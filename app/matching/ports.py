@@ -1,6 +1,7 @@
 """What the core asks of the rims. Implementations live in `app.adapters`; tests bring tiny real ones of their own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -10,6 +11,20 @@ from app.matching.embeddings import Embeddings
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 [height, width, 3], RGB; a batch is [n, height, width, 3]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture says of itself before it is decoded.
+
+    Attributes:
+        media_type: `image/jpeg` and so on, by content.
+        width, height: pixels of the upright picture.
+    """
+
+    media_type: str
+    width: int
+    height: int
 
 
 class Decoder(Protocol):

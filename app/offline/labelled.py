@@ -1,10 +1,13 @@
 """Catalogues whose label groups are known, and their embeddings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.embedding_array import read_embeddings
 from app.bootstrap import embed_catalogue, read_catalogue
+from app.errors import LimitExceeded
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
 from app.matching.postings import Catalogue
@@ -37,3 +40,12 @@ def embedded(settings: Settings, embeddings: Path | None, progress: Progress) ->
     content = read_catalogue(settings)
     content.refuse(content.problems)
     return Catalogue(content.postings), read_embeddings(embeddings, len(content.postings))
+
+
+@contextmanager
+def setting_told() -> Iterator[None]:
+    """Where more pairs are found than allowed, the error says which setting allows them."""
+    try:
+        yield
+    except LimitExceeded as error:
+        raise LimitExceeded(f"{error}, or allow more with PRICEMATCH_MAX_CLUSTER_PAIRS") from error

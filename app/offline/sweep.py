@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.adapters.whole_file import make_folder, write_whole
-from app.errors import LimitExceeded
 from app.matching.clustering.sweep import SweepRecord, best, sweep
 from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
-from app.offline.labelled import embedded, read_labelled
+from app.offline.labelled import embedded, read_labelled, setting_told
 from app.settings import Settings
 
 
@@ -46,10 +45,8 @@ def run(
     read_labelled(settings)
     catalogue, rows = embedded(settings, embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])
-    try:
+    with setting_told():
         records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
-    except LimitExceeded as error:
-        raise LimitExceeded(f"{error}, or allow more with PRICEMATCH_MAX_CLUSTER_PAIRS") from error
     found = best(records)
     told = [{**asdict(record), "best": record is found} for record in records]
     write_whole(output / "sweep.json", json.dumps(told, indent=1).encode())

@@ -21,6 +21,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["thousands"] = "{:,}".format
 
 
 def render(template: str, **values: Any) -> str:

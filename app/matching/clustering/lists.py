@@ -33,6 +33,13 @@ class Lists:
         return np.diff(self.starts)
 
 
+def among(lists: Lists, rows: NDArray[np.intp], count: int) -> Lists:
+    """Lists of some rows [n] of a catalogue as lists of all `count` of its rows; each of the others is alone."""
+    begins, sizes = len(lists.rows) + np.arange(count), np.ones(count, np.intp)
+    begins[rows], sizes[rows] = lists.starts[:-1], lists.sizes()
+    return prefixes(begins, sizes, np.concatenate([rows[lists.rows], np.arange(count)]).astype(np.int32))
+
+
 def prefixes(begins: NDArray[np.intp], sizes: NDArray[np.intp], rows: NDArray[np.int32]) -> Lists:
     """Lists that stand in `rows`, each from its begin [n] on, as many as its size [n] says."""
     starts = np.concatenate([[0], np.cumsum(sizes)])

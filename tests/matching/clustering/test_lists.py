@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.clustering.lists import MAX_MEMBERS, Lists, lists_of_labels, longest
+from app.matching.clustering.lists import MAX_MEMBERS, Lists, among, lists_of_labels, longest
 
 
 def lists_of(rows: list[list[int]]) -> Lists:
@@ -51,3 +51,8 @@ def test_the_longest_list_wins_and_on_a_tie_the_first(sizes: list[list[int]]) ->
     for row in range(len(sizes[0])):
         winner = max(range(3), key=lambda which: (sizes[which][row], -which))
         assert chosen[row].tolist() == choices[winner][row].tolist()
+
+
+def test_lists_of_some_rows_become_lists_of_all_and_the_others_are_alone() -> None:
+    lists = among(lists_of([[0, 2], [1], [2, 1, 0]]), np.array([5, 0, 3]), 6)
+    assert [lists[row].tolist() for row in range(6)] == [[0], [1], [2], [3, 0, 5], [4], [5, 3]]

@@ -1,0 +1,70 @@
+"""`pricematch submit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import terminal
+from app.commands.options import Catalogue, Data, EmbeddingArray, Encoder, ImagesIfAny, Models, SkipBadImages
+from app.errors import SettingsError
+from app.settings import load_settings
+
+
+def submit(
+    output: Annotated[Path, typer.Option(help="CSV file to write: posting_id,matches.")],
+    catalogue: Catalogue = None,
+    signals: Annotated[
+        str | None,
+        typer.Option(help="hash, title, image: one or more, with commas between them; those of the report if absent."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="report.json of `pricematch evaluate`, whose thresholds are taken.")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SIGNAL=VALUE",
+            help="hash=8 (bits, at most), title=0.5, image=0.9 (cosine, at least); may be given several times.",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="dbscan, optics, nearest or ensemble: the notebook's clusterings of pictures, not signals."),
+    ] = None,
+    eps: Annotated[float | None, typer.Option(min=0, max=2, help="Cosine distance; needed with --method.")] = None,
+    min_samples: Annotated[
+        int, typer.Option(min=1, max=1000, help="Neighbours, itself included, that make a posting core.")
+    ] = 2,
+    images: ImagesIfAny = None,
+    models: Models = None,
+    embeddings: EmbeddingArray = None,
+    data: Data = None,
+    encoder: Encoder = None,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
+
+    A posting is a match if one signal at least says so, or, with --method, if a clustering does. The posting itself
+    comes first, then its matches, the surest first, 50 at most.
+    """
+    settings = load_settings(
+        catalogue=catalogue, images=images, models=models, data=data, encoder=encoder, skip_bad_images=skip_bad_images
+    )
+    from app.offline import submit
+    from app.offline.signals import check_embeddings, parse_signals
+
+    if method is not None and any(option is not None for option in (signals, report, threshold)):
+        raise SettingsError("expected either --method, or --signals, --report and --threshold, got both")
+    if method is not None:
+        how = submit.choose_clustering(method, eps, min_samples, settings.max_cluster_pairs)
+        with terminal.progress_bars() as bars:
+            written = submit.submit_clusters(settings, how, embeddings, output, bars)
+    else:
+        thresholds = submit.choose_thresholds(parse_signals(signals) if signals else (), report, threshold or [])
+        check_embeddings(list(thresholds), embeddings)
+        with terminal.progress_bars() as bars:
+            written = submit.submit(settings, thresholds, embeddings, output, bars)
+    counts = [written.postings, written.matched, written.matches]
+    columns = ["postings", "with a match", "matches"]
+    terminal.print_table(str(output), columns, [[str(count) for count in counts]])

@@ -1,0 +1,1 @@
+"""How well signals find the label groups of a catalogue."""

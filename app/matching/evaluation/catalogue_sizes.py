@@ -1,0 +1,74 @@
+"""How F1 falls as a catalogue grows: more postings, more that look alike and are not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.matching.evaluation.curves import Curves
+from app.matching.evaluation.held_out import scores_at
+from app.matching.evaluation.splits import whole_groups
+from app.matching.evaluation.thresholds import pick_thresholds
+from app.matching.ingest import Progress
+from app.matching.pairs import pairs_of
+from app.matching.signals import Signal
+
+_LARGE = 2_000
+
+
+@dataclass(frozen=True)
+class SizePoint:
+    """F1 on a random sub-catalogue of whole groups.
+
+    Attributes:
+        postings, groups: how large it is.
+        thresholds: the best ones there, a similarity per signal.
+        f1: at those; picked and judged on the same postings.
+        f1_at_thresholds: at the thresholds of the whole catalogue.
+    """
+
+    postings: int
+    groups: int
+    thresholds: Mapping[str, float]
+    f1: float
+    f1_at_thresholds: float
+
+
+def sizes_below(postings: int) -> list[int]:
+    """1, 2 and 5 times the powers of ten below the size of a catalogue, from 1,000, or from 100 for a small one.
+
+    >>> sizes_below(16_874), sizes_below(717)
+    ([1000, 2000, 5000, 10000], [100, 200, 500])
+    """
+    least = 1_000 if postings > _LARGE else 100
+    steps = (step * 10**power for power in range(2, len(str(postings))) for step in (1, 2, 5))
+    return [size for size in steps if least <= size < postings]
+
+
+def by_catalogue_size(
+    signals: Sequence[Signal], curves: Curves, thresholds: Mapping[str, float], seed: int, progress: Progress
+) -> list[SizePoint]:
+    """F1 of signals together on random sub-catalogues, each part of the next, and last on the whole catalogue.
+
+    Args:
+        signals: of n postings; their candidates are found anew in each sub-catalogue.
+        curves: of the whole catalogue.
+        thresholds: of the whole catalogue, a similarity per signal.
+        seed: of the sub-catalogues.
+        progress: is told how many are done.
+    """
+    points, sizes = [], sizes_below(len(curves.groups))
+    for done, size in enumerate(sizes, start=1):
+        rows = whole_groups(curves.groups, size, seed)
+        groups = np.unique(curves.groups[rows], return_inverse=True)[1].astype(np.intp)
+        pairs = pairs_of({signal.name: signal.select(rows).candidates() for signal in signals}, len(rows))
+        points.append(_point(Curves(pairs, groups), thresholds))
+        progress("Smaller catalogues", done, len(sizes))
+    return [*points, _point(curves, thresholds)]
+
+
+def _point(curves: Curves, thresholds: Mapping[str, float]) -> SizePoint:
+    everyone = np.ones(len(curves.groups), bool)
+    best = pick_thresholds(curves, list(thresholds), everyone)
+    f1, f1_at_thresholds = (scores_at(curves.pairs, chosen, curves.groups).mean_f1 for chosen in (best, thresholds))
+    return SizePoint(len(everyone), len(np.unique(curves.groups)), best, f1, f1_at_thresholds)

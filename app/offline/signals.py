@@ -1,0 +1,141 @@
+"""From settings to the signals of a catalogue."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from app.adapters.csv_catalogue import CsvCatalogue
+from app.adapters.image_folder import ImageFolder
+from app.adapters.perceptual_hash import phash
+from app.bootstrap import decoder, image_folder
+from app.errors import CatalogueError, ImageError, SettingsError
+from app.matching.hashes import parse_hashes
+from app.matching.ingest import BATCH, Progress, thread_pool
+from app.matching.postings import Catalogue, Posting
+from app.matching.signals import MEASURES, HashSignal, ImageSignal, Signal, TitleSignal
+from app.offline.labelled import embedded
+from app.settings import Settings
+
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+
+
+def parse_signals(text: str) -> tuple[str, ...]:
+    """Names of signals with commas between them, each once; raises SettingsError."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if not set(names) <= set(MEASURES):
+        raise SettingsError(
+            f"--signals: expected some of {', '.join(MEASURES)}, with commas between them, got {text!r}"
+        )
+    return names
+
+
+def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
+    """Raise SettingsError where a file of embeddings is given that no signal needs."""
+    if embeddings is not None and "image" not in names:
+        raise SettingsError(f"--embeddings: expected image among the signals, got {','.join(names)}")
+
+
+def pictures(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
+    """The folder of pictures; None where nobody named one and the default one holds none of these names.
+
+    Raises:
+        SettingsError: the one that was named is no folder.
+    """
+    if "images" in settings.model_fields_set:
+        return image_folder(settings)
+    if not settings.images.is_dir():
+        return None
+    images = image_folder(settings)
+    return images if any(_readable(images, name) for name in names) else None
+
+
+def _readable(images: ImageFolder, name: str) -> bool:
+    try:
+        images.read(name)
+    except ImageError:
+        return False
+    return True
+
+
+def load_signals(
+    settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, list[Signal]]:
+    """The postings of a catalogue, and signals over them, in the order of their names.
+
+    Hashes are those of the column `image_phash`; where it has none, they are computed from the pictures. A posting that
+    lacks what a signal is computed from stays, and this signal has nothing to say of it.
+
+    Args:
+        settings: where pictures and encoder are.
+        content: the catalogue file, all rows good.
+        names: see `parse_signals`.
+        embeddings: a NumPy file to take instead of encoding pictures.
+        progress: is told what is being done.
+
+    Raises:
+        SettingsError: something that a signal is computed from is missing; says what.
+        CatalogueError: no picture can be hashed.
+        PricematchError: as `embedded`.
+    """
+    if "title" in names and not any(posting.title for posting in content.postings):
+        raise SettingsError(f"signal title: {content.path} has no titles")
+    hashes = _hashes(settings, content, progress) if "hash" in names else {}
+    catalogue = Catalogue(content.postings)
+    signals: dict[str, Signal] = {
+        "hash": HashSignal(parse_hashes([hashes.get(posting.posting_id) for posting in catalogue])),
+        "title": TitleSignal([posting.title for posting in catalogue]),
+    }
+    if "image" in names:
+        part, vectors = embedded(settings, embeddings, progress)
+        rows = np.array([catalogue.row(posting.posting_id) for posting in part], np.intp)
+        signals["image"] = ImageSignal(vectors, rows, len(catalogue))
+    return catalogue, [signals[name] for name in names]
+
+
+def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
+    """Hashes by posting_id, of the column or of the pictures."""
+    known = {posting.posting_id: posting.image_phash for posting in content.postings if posting.image_phash is not None}
+    lacking = [posting for posting in content.postings if posting.image_phash is None]
+    if not lacking:
+        return known
+    images = pictures(settings, content.names())
+    if images is None:
+        row = content.rows[content.postings.index(lacking[0])]
+        raise SettingsError(
+            f"signal hash: {len(lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, "
+            f"the first in row {row}; give --images to compute it from the pictures"
+        )
+    computed, errors = _hash_pictures(settings, lacking, images, progress)
+    known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
+    bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
+    problems = [problem for problem in content.image_problems(errors) if problem.row in set(bad)]
+    if not known:
+        content.refuse(problems)
+    if problems:
+        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings without a hash", problems))
+    return known
+
+
+def _hash_pictures(
+    settings: Settings, postings: list[Posting], images: ImageFolder, progress: Progress
+) -> tuple[dict[str, str], dict[str, ImageError]]:
+    """Hashes of pictures by name, and why the others have none."""
+    names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
+    decode = decoder(settings, _ANY_SIDE)
+    hashes: dict[str, str] = {}
+    errors: dict[str, ImageError] = {}
+
+    def compute(name: str) -> None:
+        try:
+            hashes[name] = phash(images.read(name), decode)
+        except ImageError as error:
+            errors[name] = error
+
+    with thread_pool(settings.workers) as pool:
+        for done, _ in enumerate(pool.map(compute, names), start=1):
+            if done % BATCH == 0 or done == len(names):
+                progress("Hashing pictures", done, len(names))
+    return hashes, errors

@@ -1,0 +1,34 @@
+"""Bootstrap intervals."""
+
+import numpy as np
+import pytest
+
+from app.matching.evaluation.intervals import bootstrap_interval
+
+
+def test_it_is_about_two_standard_errors_wide_where_groups_are_independent_postings() -> None:
+    values = np.random.default_rng(0).random(2000)
+    low, high = bootstrap_interval(values, np.arange(2000), 0)
+    error = values.std() / np.sqrt(2000)
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=error / 4)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=error / 4)
+
+
+def test_postings_of_one_group_count_as_one_observation() -> None:
+    values, groups = np.random.default_rng(0).random(400), np.arange(400)
+    alone = np.diff(bootstrap_interval(values, groups, 0))
+    repeated = np.diff(bootstrap_interval(np.repeat(values, 9), np.repeat(groups, 9), 0))
+    assert repeated == pytest.approx(alone)  # not a third of it, as of 3,600 independent ones
+
+
+def test_large_groups_weigh_as_many_postings_as_they_have() -> None:
+    values, groups = np.array([1.0] * 90 + [0.0] * 10), np.array([0] * 90 + [1] * 10)
+    low, high = bootstrap_interval(values, groups, 0)
+    assert (low, high) == (0, 1)  # either group twice, each a quarter of the time
+
+
+def test_the_same_seed_gives_the_same_interval_and_equal_values_none() -> None:
+    values, groups = np.random.default_rng(1).random(50), np.arange(50) // 2
+    assert bootstrap_interval(values, groups, 3) == bootstrap_interval(values, groups, 3)
+    assert bootstrap_interval(values, groups, 3) != bootstrap_interval(values, groups, 4)
+    assert bootstrap_interval(np.full(50, 0.5), groups, 0) == (0.5, 0.5)

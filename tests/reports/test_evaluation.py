@@ -1,0 +1,140 @@
+"""The page of an evaluation, read as a browser reads it."""
+
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from app.errors import ImageUnavailable
+from app.matching.evaluation.evaluate import Evaluation, evaluate
+from app.matching.metrics import number_groups
+from app.matching.postings import Posting
+from app.reports.evaluation import Pictures, evaluation_page, said, shown_names, threshold_texts
+from app.reports.page import picture
+from tests.matching.labelled import groups_of, labelled_postings, signals_of
+
+POSTINGS = labelled_postings(120)
+
+
+class Page(HTMLParser):
+    """Text and attributes of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def alts(self) -> list[str]:
+        """What the pictures show."""
+        return [str(attributes["alt"]) for tag, attributes in self.tags if tag == "img"]
+
+    def headings(self) -> list[str | None]:
+        return [attributes.get("id") for tag, attributes in self.tags if tag == "h2"]
+
+
+def evaluated(postings: Sequence[Posting], *names: str) -> Evaluation:
+    signals = [signal for signal in signals_of(postings) if signal.name in names]
+    return evaluate(signals, number_groups(groups_of(postings)), 2, 0, lambda *_: None)
+
+
+def page_of(postings: Sequence[Posting], *names: str, pictures: Pictures | None = None) -> Page:
+    return Page(evaluation_page(evaluated(postings, *names), postings, "catalogue.csv", pictures, 0))
+
+
+@pytest.fixture(scope="module")
+def both() -> Evaluation:
+    return evaluated(POSTINGS, "hash", "title")
+
+
+@pytest.fixture(scope="module")
+def html(both: Evaluation) -> str:
+    """The page of both signals, without pictures."""
+    return evaluation_page(both, POSTINGS, "catalogue.csv", None, 0)
+
+
+def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(both: Evaluation, html: str) -> None:
+    page = Page(html)
+    assert page.headings() == ["signals", "recall", "sizes", "catalogues", "mistakes", "worst", "best"]
+    assert page.alts() == [
+        "hash: F1, precision and recall over the threshold",
+        "hash: similarity of pairs of the same and of different groups",
+        "title: F1, precision and recall over the threshold",
+        "title: similarity of pairs of the same and of different groups",
+        "recall at k",
+        "F1 by group size",
+        "F1 by catalogue size",
+    ]
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "form"}
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    assert "url(" not in re.sub(r'src="data:[^"]*"', "", html)
+    for figure in (both.together.scores.mean_f1, both.alone["hash"].scores.mean_f1, *both.together.interval):
+        assert f"{figure:.4f}" in page.text
+    assert f"{both.curves['hash'].at(np.array([1 - 8 / 64])).f1[0]:.10f}" in page.text
+    assert "Name their folder with --images" in page.text
+
+
+def test_what_stands_in_the_catalogue_is_escaped() -> None:
+    evil = '<script>alert("1")</script>'
+    postings = [
+        Posting(f"p{row}", evil, f"{evil} tas", "0" * 16, evil if row < 3 else f"{evil}{row}") for row in range(8)
+    ]
+    for pictures in (None, Pictures({}, {evil: ImageUnavailable(f"no {evil}")})):
+        page = page_of(postings, "hash", "title", pictures=pictures)
+        assert page.text.count(evil) >= 8
+        assert "script" not in {tag for tag, _ in page.tags}
+
+
+def test_groups_and_mistakes_are_shown_with_their_pictures_and_what_is_missing_is_named(both: Evaluation) -> None:
+    names = shown_names(both, POSTINGS)
+    drawn = {name: picture(np.zeros((8, 8, 3), np.uint8), f"picture {name}") for name in names[1:]}
+    pictures = Pictures(drawn, {names[0]: ImageUnavailable("it is gone")})
+    page = Page(evaluation_page(both, POSTINGS, "catalogue.csv", pictures, 0))
+    assert set(page.alts()[7:]) == {f"picture {name}" for name in names[1:]}
+    assert f"{names[0]}: it is gone" in page.text
+    assert "1 picture could not be shown" in page.text
+    assert "no usable picture" in page.text
+    first, second = (POSTINGS[row] for row in (both.mistakes[0].first, both.mistakes[0].second))
+    assert {first.image, second.image} <= set(names)
+    for group in [*both.worst, *both.best]:
+        assert {POSTINGS[row].image for row in group.rows[:8]} <= set(names)
+
+
+def test_without_pictures_titles_are_listed_instead(both: Evaluation, html: str) -> None:
+    page = Page(html)
+    for mistake in both.mistakes:
+        for row in (mistake.first, mistake.second):
+            assert POSTINGS[row].title in page.text
+            assert POSTINGS[row].posting_id in page.text
+
+
+def test_one_signal_needs_no_line_for_all_together(html: str) -> None:
+    assert "together" in Page(html).text.split("Thresholds are those")[0]
+    assert "together" not in page_of(POSTINGS, "title").text.split("Thresholds are those")[0]
+
+
+@pytest.mark.parametrize("title", ["tas", ""])
+def test_a_catalogue_in_which_nothing_can_be_found_has_a_page_as_well(title: str) -> None:
+    postings = [Posting(f"p{row}", None, title, None, f"group {row}") for row in range(4)]
+    page = page_of(postings, "hash", "title")
+    assert "None: every group is found whole." in page.text
+    assert "None: no match is wrong." in page.text
+    assert "None: no group has two postings." in page.text
+    assert "hash nevertitle never" in page.text
+
+
+def test_thresholds_are_told_in_words() -> None:
+    assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
+    several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
+    assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]
+    assert said("hash", 1.0) == "0 bits"
