@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
-from app.adapters.embedding_file import EmbeddingFile, check_writable
+from app.adapters.embedding_file import EmbeddingFile
 from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
 from app.adapters.manifest import Artefact, find_chain, side_of_pixels
 from app.adapters.pillow_images import DECODING, PillowDecoder
 from app.adapters.quiet_tensorflow import import_tensorflow
+from app.adapters.whole_file import make_folder
 from app.api.state import Ready
 from app.errors import ImageError, SettingsError
 from app.matching.embeddings import Embeddings
@@ -80,7 +81,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
         content.refuse([*content.problems, *content.image_problems(errors)])
 
-    check_writable(settings.data / "embeddings")
+    make_folder(settings.data / "embeddings")
 
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)

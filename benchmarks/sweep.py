@@ -3,10 +3,9 @@
     python benchmarks/sweep.py [--n 4000 8000 16000] [--growth 32000 64000 100000] [--embeddings X.npy] [--dimension D]
 
 Both sweep the same embeddings in the same run: DBSCAN, OPTICS and the 50 nearest neighbours for eps 0.001 to 0.008, and
-the ensemble of the three; and it counts the postings that the two label differently. scikit-learn's OPTICS takes about
-ten seconds an eps at 4,000 postings, two minutes at 16,000: the default run takes half an hour. `--growth` shows how
-ours alone grows. Without --embeddings, postings are drawn around the directions of their groups, sizes and distances
-spread as a marketplace's are.
+the ensemble of the three; and it counts the postings that the two label differently. scikit-learn takes most of the
+time: half a minute at 4,000 postings, five at 16,000. `--growth` shows how ours alone grows. Without --embeddings,
+postings are drawn around the directions of their groups, sizes and distances spread as a marketplace's are.
 """
 
 import argparse

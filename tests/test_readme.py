@@ -41,9 +41,10 @@ def test_every_document_the_readme_links_to_exists() -> None:
 
 @pytest.mark.tensorflow
 def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
-    *setup, serve = commands("pricematch ")
-    assert serve.startswith("pricematch serve")
-    for command in setup:
+    given = commands("pricematch ")
+    [place] = [place for place, command in enumerate(given) if command.startswith("pricematch serve")]
+    serve = given[place]
+    for command in given[:place]:
         run(command, tmp_path)
     assert (tmp_path / "reconstructions.png").stat().st_size > 0
     port = free_port()
@@ -52,6 +53,10 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     assert [answer[:20] for answer in answers] == ['{"models":{"cae":"1"'] * len(answers)
     assert '"posting_id":"sample_000000"' in answers[0]
     assert '"posting_id":"sample_000000"' not in answers[1]
+    for command in given[place + 1 :]:
+        run(command, tmp_path)
+    written = ["explored/explore.html", "evaluated/report.html", "swept/sweep.png", "matches.png", "submission.csv"]
+    assert all((tmp_path / name).stat().st_size > 0 for name in written)
 
 
 @pytest.mark.tensorflow

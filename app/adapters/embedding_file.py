@@ -1,7 +1,5 @@
 """Embeddings kept on disk between starts: one NumPy file per encoder and arithmetic."""
 
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -10,22 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import SettingsError
+from app.adapters.whole_file import make_folder, whole_file
 from app.matching.embeddings import Embeddings
 
 DIGEST_BYTES = 32
-
-
-def check_writable(folder: Path) -> None:
-    """Make the folder if it is absent, and try to write to it; raises SettingsError.
-
-    To be asked before the embeddings are computed that are to be kept there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise SettingsError(f"{folder} cannot be written to ({error.strerror})") from error
 
 
 class EmbeddingFile:
@@ -60,23 +46,9 @@ class EmbeddingFile:
             SettingsError: the folder cannot be written to, or is full.
         """
         table = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
-        try:
-            self._replace(table, embeddings)
-        except OSError as error:
-            raise SettingsError(f"{self._path.parent} cannot be written to ({error.strerror})") from error
-
-    def _replace(self, digests: NDArray[np.uint8], embeddings: Embeddings) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".embeddings-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, digests=digests, embeddings=embeddings)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        make_folder(self._path.parent)
+        with whole_file(self._path) as file:
+            np.savez(file, digests=table, embeddings=embeddings)
 
     def _whole(self, digests: NDArray[np.uint8], embeddings: NDArray[np.float32]) -> bool:
         return (

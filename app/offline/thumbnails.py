@@ -6,8 +6,7 @@ from app.adapters.image_folder import ImageFolder
 from app.bootstrap import decoder
 from app.errors import ImageError
 from app.matching.ingest import BATCH, Progress, thread_pool
-from app.reports.evaluation import Pictures
-from app.reports.page import picture
+from app.reports.page import Pictures, picture
 from app.settings import Settings
 
 _ANY_SIDE = 32

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 from markupsafe import Markup
 
-from app.errors import SHOWN_PROBLEMS, ImageError
+from app.errors import SHOWN_PROBLEMS
 from app.matching.clustering.lists import Lists
 from app.matching.evaluation.breakdown import Mistake, ScoredGroup
 from app.matching.evaluation.curves import shown_curve
@@ -22,19 +22,11 @@ from app.reports.evaluation_plots import (
     similarity_plot,
     size_name,
 )
-from app.reports.page import plot, render
+from app.reports.page import Pictures, plot, render
 
 STRIP = 8
 """Postings of a group that are shown, at most."""
 TOGETHER = "together"
-
-
-@dataclass(frozen=True, eq=False)
-class Pictures:
-    """The small pictures that could be drawn, by name, and why the others could not."""
-
-    drawn: dict[str, Markup]
-    errors: dict[str, ImageError]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.errors import SettingsError
+from app.errors import ImageError
 from app.matching.ports import Pixels
 
 _TEMPLATES = Environment(
@@ -22,6 +22,14 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters["thousands"] = "{:,}".format
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The small pictures that could be drawn, by name, and why the others could not."""
+
+    drawn: dict[str, Markup]
+    errors: dict[str, ImageError]
 
 
 def render(template: str, **values: Any) -> str:
@@ -44,14 +52,6 @@ def picture(pixels: Pixels, alt: str, side: int = 160) -> Markup:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)
     return _image("image/jpeg", file.getvalue(), alt)
-
-
-def write_page(html: str, output: Path) -> None:
-    """Write a page; raises SettingsError if that cannot be."""
-    try:
-        output.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"cannot write {output} ({error.strerror})") from error
 
 
 def _image(media_type: str, data: bytes, alt: str) -> Markup:

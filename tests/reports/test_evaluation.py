@@ -11,7 +11,8 @@ from app.errors import ImageUnavailable
 from app.matching.evaluation.evaluate import Evaluation, evaluate
 from app.matching.metrics import number_groups
 from app.matching.postings import Posting
-from app.reports.evaluation import Pictures, evaluation_page, said, shown_names, threshold_texts
+from app.reports.evaluation import evaluation_page, said, shown_names, threshold_texts
+from app.reports.page import Pictures
 from app.reports.page import picture
 from tests.matching.labelled import groups_of, labelled_postings, signals_of
 
