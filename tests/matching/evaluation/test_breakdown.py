@@ -98,6 +98,16 @@ def test_where_signals_are_equally_sure_it_counts_that_all_of_them_are() -> None
     assert dict(mistakes[0].similarities) == {"hash": 1.0, "title": 1.0}
 
 
+def test_the_surest_signal_decides_before_what_all_of_them_say() -> None:
+    # of pairs at 0.9 two of three are right by title; at 0.8 half by hash and half by image, together more than that
+    title = {(0, 1): 0.9, (1, 0): 0.9, (2, 4): 0.9}
+    both = {(2, 3): 0.8, (3, 6): 0.8}
+    pairs = pairs_with(title=title, hash=both, image=both)
+    mistakes = surest_mistakes(pairs, {"title": 0.5, "hash": 0.5, "image": 0.5}, GROUPS, 10)
+    assert [(mistake.first, mistake.second) for mistake in mistakes] == [(2, 4), (3, 6)]
+    assert [mistake.right_share for mistake in mistakes] == pytest.approx([2 / 3, 1 / 2])
+
+
 def test_only_matches_are_mistakes_and_no_more_than_asked() -> None:
     title = {(0, 1): 1.0, (0, 2): 0.5, (0, 4): 0.5, (0, 6): 0.4}
     pairs = pairs_with(title=title)

@@ -22,9 +22,11 @@ def test_postings_of_one_group_count_as_one_observation() -> None:
 
 
 def test_large_groups_weigh_as_many_postings_as_they_have() -> None:
-    values, groups = np.array([1.0] * 90 + [0.0] * 10), np.array([0] * 90 + [1] * 10)
-    low, high = bootstrap_interval(values, groups, 0)
-    assert (low, high) == (0, 1)  # either group twice, each a quarter of the time
+    # ten groups of 9 postings that score 1, and ninety of one that score 0: half of the postings, a tenth of the groups
+    groups = np.concatenate([np.repeat(np.arange(10), 9), np.arange(10, 100)])
+    low, high = bootstrap_interval((groups < 10).astype(np.float64), groups, 0)
+    assert low < 0.5 < high
+    assert low > 0.2
 
 
 def test_the_same_seed_gives_the_same_interval_and_equal_values_none() -> None:
