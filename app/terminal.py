@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from app.training.fit import Step, Watch
@@ -121,13 +122,20 @@ def print_trained(trained: "Sequence[Trained]") -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; wider than the terminal only where it is no terminal."""
-    table = Table(title=title, title_justify="left")
+    """A table on stdout; wider than the terminal only where it is no terminal.
+
+    Title and cells are shown as they are: nothing in them is markup, and what would steer the terminal is replaced.
+    """
+    table = Table(title=Text(_printable(title)), title_justify="left")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(_printable(cell)) for cell in row))
     _console(stderr=False).print(table)
+
+
+def _printable(text: str) -> str:
+    return "".join(mark if mark.isprintable() or mark == "\n" else "�" for mark in text)
 
 
 def _console(*, stderr: bool) -> Console:

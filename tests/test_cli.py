@@ -63,6 +63,8 @@ def test_help_needs_no_tensorflow_and_nothing_else_that_is_heavy() -> None:
         ["submit"],
         ["show", "augmentations"],
         ["show", "reconstructions"],
+        ["show", "matches"],
+        ["explore"],
     ],
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -71,6 +71,17 @@ def test_a_table_that_is_piped_is_not_cut(capsys: pytest.CaptureFixture[str]) ->
     assert long in capsys.readouterr().out
 
 
+def test_nothing_in_a_table_is_markup_and_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(
+        "[red]Matches[/red] [/x]", ["title"], [["[bold]tas[/bold] [/x]"], ["\x1b[31mred\a\u202egnp"], ["two\nlines"]]
+    )
+    out = capsys.readouterr().out
+    assert "[red]Matches[/red] [/x]" in out
+    assert "[bold]tas[/bold] [/x]" in out
+    assert "�[31mred��gnp" in out
+    assert [line.strip("│ ") for line in out.splitlines()][-3:-1] == ["two", "lines"]
+
+
 def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bars() as bars:
         bars("Reading pictures", 1, 3)

@@ -1,12 +1,11 @@
 """`pricematch explore`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import terminal
-from app.commands.options import Catalogue, setting
+from app.commands.options import Catalogue, ImagesIfAny, OutputFolder
 from app.settings import load_settings
 
 if TYPE_CHECKING:
@@ -14,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def explore(
-    output: Annotated[Path, typer.Option(help="Folder to write explore.html into.")],
+    output: OutputFolder,
     catalogue: Catalogue = None,
-    images: Annotated[
-        Path | None, setting("images", "Folder of the pictures; left out if it is not named and holds none of them.")
-    ] = None,
+    images: ImagesIfAny = None,
     seed: Annotated[int, typer.Option(min=0, help="Which groups and pairs are shown.")] = 0,
 ) -> None:
     """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, pictures.
 
-    Nothing is needed but the catalogue. Bad rows and pictures are counted and listed, and the others are explored.
+    Nothing is needed but the CSV. Bad rows and bad pictures are counted and listed, and the others are explored.
+    Where there are pictures, hashes that the CSV lacks are computed from them.
     """
-    from app.offline import explore
+    from app.offline.explore import PAGE
+    from app.offline.explore import explore as run
 
     settings = load_settings(catalogue=catalogue, images=images)
     with terminal.progress_bars() as bars:
-        explored = explore.explore(settings, output, seed, bars)
+        explored = run(settings, output, seed, bars)
     _print(explored)
-    typer.echo(f"wrote {explored.page}")
+    typer.echo(f"wrote {output / PAGE}")
 
 
 def _print(explored: "Explored") -> None:
@@ -41,16 +40,14 @@ def _print(explored: "Explored") -> None:
 
     found = explored.exploration
     groups, near = len(group_sizes(found.groups)), found.near.pairs[1:].sum(axis=0)
+    counts = {"postings": len(found.postings), "bad rows": explored.bad_rows, "groups": groups or None}
+    counts["postings without a usable picture"] = explored.bad_pictures
     kinds = {"file names": found.names, "file contents": found.contents, "hashes": found.hashes, "titles": found.titles}
-    rows = [("postings", len(found.postings)), ("bad rows", explored.bad_rows)]
-    if explored.bad_pictures is not None:
-        rows.append(("postings without a usable picture", explored.bad_pictures))
-    rows += [("groups", groups)] if groups else []
     for kind, repeats in kinds.items():
-        if repeats.distinct:
-            rows.append((f"different {kind}", repeats.distinct))
-            rows += [(f"{kind} in more than one group", len(repeats.across))] if groups else []
+        counts[f"different {kind}"] = repeats.distinct or None
+        counts[f"{kind} in more than one group"] = len(repeats.across) if groups and repeats.distinct else None
     if found.hashes.distinct:
-        rows.append((f"near-duplicates (1 to {NEAR} bits of the hash)", int(near.sum())))
-        rows += [("near-duplicates of different groups", int(near[Relation.ACROSS]))] if groups else []
-    terminal.print_table("Explored", ["", "count"], [[what, f"{count:,}"] for what, count in rows])
+        counts[f"near-duplicates, 1 to {NEAR} bits apart"] = int(near.sum())
+        counts["near-duplicates of different groups"] = int(near[Relation.ACROSS]) if groups else None
+    rows = [[what, f"{count:,}"] for what, count in counts.items() if count is not None]
+    terminal.print_table("Explored", ["", "count"], rows)

@@ -25,6 +25,7 @@ ImagesIfAny: TypeAlias = Annotated[
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
 Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")]
+EncoderVersion: TypeAlias = Annotated[str | None, setting("encoder_version", "The newest if absent.")]
 EmbeddingArray: TypeAlias = Annotated[
     Path | None,
     typer.Option("--embeddings", help="NumPy file, float32 [n, d], row i for row i of the CSV; instead of pictures."),

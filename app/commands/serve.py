@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from app import terminal
-from app.commands.options import Catalogue, Encoder, Images, Models, SkipBadImages, setting
+from app.commands.options import Catalogue, Encoder, EncoderVersion, Images, Models, SkipBadImages, setting
 from app.settings import load_settings
 
 
@@ -16,7 +16,7 @@ def serve(
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
     encoder: Encoder = None,
-    encoder_version: Annotated[str | None, setting("encoder_version", "The newest if absent.")] = None,
+    encoder_version: EncoderVersion = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.

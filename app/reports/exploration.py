@@ -1,21 +1,21 @@
 """The page that shows what a catalogue holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from app.errors import SHOWN_PROBLEMS, RowProblem
 from app.matching.exploration.explore import NEAR, Exploration
-from app.matching.exploration.groups import Relation, group_sizes
+from app.matching.exploration.groups import UNKNOWN, Relation, group_sizes
 from app.matching.exploration.pictures import PictureFacts
 from app.matching.exploration.repeats import Repeats
-from app.matching.ports import Pixels
 from app.matching.postings import Posting
 from app.reports.histograms import histogram, log_histogram
-from app.reports.page import picture, plot, render
+from app.reports.page import Pictures, plot, render
 
 STRIP = 8
 """Postings of an example group that are shown, at most."""
@@ -49,20 +49,21 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Repeated:
-    """What repeats, how often, and the postings of the first `LISTED` that do so across groups."""
+    """What repeats (one of it, and many), how often, and the postings of the first `LISTED` across groups."""
 
     what: str
+    many: str
     repeats: Repeats
     listed: Sequence[Sequence[Posting]]
 
 
-def exploration_page(exploration: Exploration, source: Source, thumbnails: Mapping[str, Markup]) -> str:
+def exploration_page(exploration: Exploration, source: Source, pictures: Pictures | None) -> str:
     """The page as HTML.
 
     Args:
         exploration: what is shown.
         source: is named, and its problems are listed.
-        thumbnails: of pictures by name; see `shown_names`.
+        pictures: of the names in `shown_names`; None where pictures are left out.
     """
     sizes = group_sizes(exploration.groups)
     return render(
@@ -70,13 +71,13 @@ def exploration_page(exploration: Exploration, source: Source, thumbnails: Mappi
         title="Exploration",
         facts=exploration,
         source=source,
-        thumbnails=thumbnails,
+        pictures=pictures,
         sizes=sizes,
-        without_group=int(np.count_nonzero(exploration.groups < 0)),
+        without_group=int(np.count_nonzero(exploration.groups == UNKNOWN)),
         repeated=_repeated(exploration),
         strips=_strips(exploration),
         pairs=_pairs(exploration),
-        pictures=_picture_tables(list((exploration.pictures or {}).values())),
+        picture_tables=_picture_tables(list((exploration.pictures or {}).values())),
         plots=_plots(exploration, sizes),
         Relation=Relation,
         near=NEAR,
@@ -93,21 +94,16 @@ def shown_names(exploration: Exploration) -> list[str]:
     return [name for name in dict.fromkeys(chain(names, *listed)) if name is not None]
 
 
-def thumbnail(name: str, pixels: Pixels) -> Markup:
-    """A picture, uint8 [h, w, 3], as the page shows it."""
-    return picture(pixels, f"picture {name}")
-
-
 def _repeated(exploration: Exploration) -> list[Repeated]:
-    kinds = {
-        "file name": exploration.names,
-        "file content": exploration.contents,
-        "hash": exploration.hashes,
-        "title": exploration.titles,
-    }
+    kinds = [
+        ("file name", "file names", exploration.names),
+        ("file content", "file contents", exploration.contents),
+        ("hash", "hashes", exploration.hashes),
+        ("title", "titles", exploration.titles),
+    ]
     return [
-        Repeated(what, repeats, [_postings(exploration, rows) for rows in repeats.across[:LISTED]])
-        for what, repeats in kinds.items()
+        Repeated(what, many, repeats, [_postings(exploration, rows) for rows in repeats.across[:LISTED]])
+        for what, many, repeats in kinds
         if repeats.distinct > 0
     ]
 
@@ -123,9 +119,7 @@ def _pairs(exploration: Exploration) -> dict[Relation, list[list[Posting]]]:
     }
 
 
-def _postings(
-    exploration: Exploration, rows: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.integer]]
-) -> list[Posting]:
+def _postings(exploration: Exploration, rows: Iterable[int]) -> list[Posting]:
     return [exploration.postings[row] for row in rows]
 
 
@@ -151,7 +145,7 @@ def _picture_tables(pictures: Sequence[PictureFacts]) -> dict[str, list[tuple[st
     }
 
 
-def _plots(exploration: Exploration, sizes: np.ndarray[tuple[int], np.dtype[np.intp]]) -> dict[str, list[Markup]]:
+def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[Markup]]:
     """Histograms by section; none where there is nothing to count."""
     titles, pictures = exploration.title_facts, list((exploration.pictures or {}).values())
     width = np.array([facts.header.width for facts in pictures], np.int64)

@@ -9,21 +9,23 @@ from PIL import Image, ImageDraw, ImageFont
 from app.errors import SettingsError
 from app.matching.ports import Pixels
 
-_GAP, _CAPTION, _FONT = 12, 26, 15
+_GAP, _FRAME, _FONT, _LINE, _MARGIN = 12, 4, 15, 20, 6
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """A picture, uint8 [h, w, 3], and the line under it."""
+    """A picture, uint8 [h, w, 3], the lines under it, and the colour of a frame around it, if there is one."""
 
     pixels: Pixels
     caption: str
+    frame: str | None = None
 
 
 def draw_sheet(rows: Sequence[Sequence[Captioned]], cell: int = 256) -> Image.Image:
     """A white sheet of the pictures, each fitted into a square of `cell` pixels."""
     columns = max(len(row) for row in rows)
-    step_x, step_y = cell + _GAP, cell + _CAPTION + _GAP
+    lines = max(captioned.caption.count("\n") + 1 for row in rows for captioned in row)
+    step_x, step_y = cell + _GAP, cell + _MARGIN + lines * _LINE + _GAP
     sheet = Image.new("RGB", (_GAP + columns * step_x, _GAP + len(rows) * step_y), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT)
@@ -33,8 +35,20 @@ def draw_sheet(rows: Sequence[Sequence[Captioned]], cell: int = 256) -> Image.Im
             picture = Image.fromarray(captioned.pixels)
             picture.thumbnail((cell, cell))
             sheet.paste(picture, (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2))
-            draw.text((left + cell / 2, top + cell + 4), captioned.caption, "black", font, anchor="ma")
+            if captioned.frame is not None:
+                corners = (left - _FRAME, top - _FRAME, left + cell + _FRAME - 1, top + cell + _FRAME - 1)
+                draw.rectangle(corners, outline=captioned.frame, width=_FRAME)
+            draw.text((left + cell / 2, top + cell + 4), captioned.caption, "black", font, anchor="ma", align="center")
     return sheet
+
+
+def check_output(output: Path) -> None:
+    """Raise SettingsError if a sheet cannot be written there, for callers that take long until they have drawn it."""
+    known = Image.registered_extensions()
+    if known.get(output.suffix.lower()) not in Image.SAVE:
+        raise SettingsError(f"cannot write {output} (unknown file extension: {output.suffix})")
+    if not output.parent.is_dir():
+        raise SettingsError(f"cannot write {output} ({output.parent} is not a folder)")
 
 
 def save_sheet(sheet: Image.Image, output: Path) -> None:

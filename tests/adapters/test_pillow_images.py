@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from app.adapters.pillow_images import MEDIA_TYPES, PillowDecoder
 from app.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
-from app.matching.ports import Pixels
+from app.matching.ports import Header, Pixels
 from tests.fakes import STORED_AS, encoded, picture, scene
 
 # the command line ignores them too: damaged metadata of a picture is nobody's concern
@@ -389,6 +389,75 @@ def test_a_side_below_the_limit_is_too_small(size: tuple[int, int]) -> None:
 def test_where_small_pictures_are_allowed_they_are_one_colour_still(size: tuple[int, int]) -> None:
     pixels = PillowDecoder(SIDE, max_pixels=25_000_000).decode(picture("red", size))
     assert (pixels == (255, 0, 0)).all()
+
+
+# --- its own size --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_upright_pixels_are_all_there_are(name: str) -> None:
+    pixels = DECODER.upright(encoded(SCENE, name))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.asarray(SCENE))
+
+
+@pytest.mark.parametrize("name", ["JPEG", "WEBP"])
+def test_upright_pixels_are_those_pillow_decodes(name: str) -> None:
+    content = encoded(scene((300, 200)), name)
+    with Image.open(io.BytesIO(content)) as opened:
+        np.testing.assert_array_equal(DECODER.upright(content), np.asarray(opened.convert("RGB")))
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_is_how_the_camera_was_held_and_the_header_knows_its_size(name: str, orientation: int) -> None:
+    stored, exif = held(orientation)
+    content = encoded(stored, name, exif=exif)
+    pixels = DECODER.upright(content)
+    assert pixels.shape == (SCENE.height, SCENE.width, 3)
+    assert difference(pixels, np.asarray(SCENE)) < 5
+    assert DECODER.header(content) == Header(f"image/{name.lower()}", SCENE.width, SCENE.height)
+
+
+def test_upright_pixels_of_a_transparent_picture_stand_on_white() -> None:
+    pixels = DECODER.upright(encoded(half_clear((64, 48))))
+    assert (pixels[:, :32] == 255).all()
+    assert (pixels[:, 32:] == (255, 0, 0)).all()
+
+
+def test_only_a_large_transparent_picture_is_shrunk_by_a_whole_factor() -> None:
+    assert DECODER.upright(picture("red", (3100, 2100))).shape == (2100, 3100, 3)
+    assert DECODER.upright(encoded(half_clear((3100, 2047)))).shape == (2047, 3100, 3)
+    assert DECODER.upright(encoded(half_clear((3100, 2100)))).shape == (1050, 1550, 3)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_header_says_format_and_size_though_the_pixels_are_damaged(name: str) -> None:
+    content = encoded(SCENE, name)
+    assert DECODER.header(content) == Header(f"image/{name.lower()}", 64, 48)
+    if name != "WEBP":  # whose decoder refuses a file that is shorter than it says
+        assert DECODER.header(content[: len(content) * 9 // 10]) == DECODER.header(content)
+
+
+def test_a_png_is_not_decoded_to_look_for_its_orientation() -> None:
+    whole = encoded(SCENE)
+    assert DECODER.header(whole[:33] + chunk(b"IDAT", b"garbage")) == Header("image/png", 64, 48)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", ImageEmpty),
+        (b"hello", ImageTypeUnsupported),
+        (encoded(SCENE)[:20], ImageCorrupt),
+        (png(7_000, 7_000), ImageTooLarge),
+        (picture("red", (7, 100)), ImageTooSmall),
+    ],
+)
+def test_what_is_not_decoded_has_no_upright_pixels_and_no_header(content: bytes, error: type[ImageError]) -> None:
+    for refused in (DECODER.decode, DECODER.upright, DECODER.header):
+        with pytest.raises(error):
+            refused(content)
 
 
 # --- attacks -----------------------------------------------------------------------------------------------------

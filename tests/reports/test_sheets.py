@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from app.errors import SettingsError
-from app.reports.sheets import Captioned, draw_sheet, save_sheet
+from app.reports.sheets import Captioned, check_output, draw_sheet, save_sheet
 
 
 def plain(
@@ -60,3 +60,39 @@ def test_the_ending_chooses_the_format(tmp_path: Path, name: str) -> None:
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=f"cannot write .*{name}"):
         save_sheet(Image.new("RGB", (4, 4)), tmp_path / name)
+
+
+def test_a_frame_is_drawn_around_its_picture_and_around_no_other() -> None:
+    lime, blue, red = (0, 255, 0), (0, 0, 255), (255, 0, 0)
+    cells = [Captioned(plain(lime), "framed", frame="#ff0000"), Captioned(plain(blue), "plain")]
+    sheet = draw_sheet([cells], 32)
+    framed = np.argwhere(places(sheet, lime))
+    frame = np.argwhere(places(sheet, red))
+    np.testing.assert_array_equal(frame.min(axis=0), framed.min(axis=0) - 4)
+    np.testing.assert_array_equal(frame.max(axis=0), framed.max(axis=0) + 4)
+    assert places(sheet, lime).sum() == places(sheet, blue).sum() == 32 * 32
+    assert places(sheet, red).sum() == 40 * 40 - 32 * 32
+
+
+def test_a_caption_of_two_lines_is_written_whole_above_the_next_row() -> None:
+    white = (255, 255, 255)
+    blank, written = (
+        np.asarray(draw_sheet([[Captioned(plain(white), text)], [Captioned(plain((255, 0, 0)), "")]], 32))
+        for text in ("\n", "one\ntwo")
+    )
+    changed = np.flatnonzero((blank != written).any(axis=(1, 2)))
+    next_row = np.flatnonzero((written == (255, 0, 0)).all(axis=2).any(axis=1)).min()
+    assert np.diff(changed).max() > 1  # the gap between both lines
+    assert changed.max() < next_row
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "sheet.JPG", "sheet.webp"])
+def test_an_output_that_can_be_written_is_known_beforehand(tmp_path: Path, name: str) -> None:
+    check_output(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["sheet.xyz", "sheet", "nowhere/sheet.png"])
+def test_an_output_that_cannot_be_written_is_known_beforehand(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot write .*{name}"):
+        check_output(tmp_path / name)

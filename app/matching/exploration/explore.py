@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.exploration.groups import choose_groups, number_groups
+from app.matching.exploration.groups import choose_groups, known_groups
 from app.matching.exploration.near_duplicates import NearDuplicates, find_near_duplicates
 from app.matching.exploration.pictures import PictureFacts
 from app.matching.exploration.repeats import Repeats, find_repeats
@@ -26,7 +26,7 @@ class Exploration:
 
     Attributes:
         postings: in order.
-        groups: int32 [n], see `number_groups`.
+        groups: int32 [n], see `known_groups`.
         names, contents, hashes, titles: how these repeat: names of pictures, their bytes, perceptual hashes, titles.
         hashed_here: postings whose hash was computed from the picture, because the catalogue has none.
         title_facts: of the titles that are not empty.
@@ -60,7 +60,7 @@ def explore(
         progress: told of what takes long.
     """
     generator = np.random.default_rng(seed)
-    groups = number_groups(postings)
+    groups = known_groups(postings)
     known = pictures or {}
     seen = [known.get(posting.image or "") for posting in postings]
     computed = [None if facts is None else facts.phash for facts in seen]

@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from app.matching.metrics import number_groups
 from app.matching.postings import Posting
 
 UNKNOWN = -1
@@ -22,16 +23,12 @@ class Relation(IntEnum):
     """Neither can be said, because some have no group."""
 
 
-def number_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
+def known_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
     """The group of each posting as a number from 0, in order of appearance; −1 (UNKNOWN) where it has none."""
-    numbers: dict[str, int] = {}
-    return np.array(
-        [
-            UNKNOWN if posting.label_group is None else numbers.setdefault(posting.label_group, len(numbers))
-            for posting in postings
-        ],
-        np.int32,
-    )
+    labels = [posting.label_group for posting in postings]
+    groups = np.full(len(labels), UNKNOWN, np.int32)
+    groups[[label is not None for label in labels]] = number_groups([label for label in labels if label is not None])
+    return groups
 
 
 def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:

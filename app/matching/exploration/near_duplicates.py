@@ -33,7 +33,7 @@ def find_near_duplicates(
 
     Args:
         hashes: of n postings; those without one are in no pair.
-        groups: int32 [n], see `number_groups`.
+        groups: int32 [n], see `known_groups`.
         max_distance: 1…64 bits.
         examples: pairs to draw of each relation, at most, of different hashes each.
         generator: draws them.
