@@ -45,10 +45,14 @@ with ctrl_c():
 
 
 def test_after_the_block_ctrl_c_is_as_before() -> None:
-    with ctrl_c():
-        pass
-    with pytest.raises(KeyboardInterrupt):
-        press()
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell lets it be ignored
+    try:
+        with ctrl_c():
+            pass
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    finally:
+        signal.signal(signal.SIGINT, outside)
 
 
 def test_bars_are_one_per_thing_that_is_done() -> None:
