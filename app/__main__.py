@@ -40,6 +40,7 @@ def main() -> None:
     # a descriptor of our own, so that `quiet_tensorflow` can silence native code alone
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of a picture is nobody's concern here
     try:
         cli()

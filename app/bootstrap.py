@@ -15,7 +15,7 @@ from app.adapters.pillow_images import DECODING, PillowDecoder
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.whole_file import make_folder
 from app.api.state import Ready
-from app.errors import ImageError, SettingsError
+from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
 from app.matching.matcher import Matcher
@@ -34,7 +34,9 @@ def read_catalogue(settings: Settings) -> CsvCatalogue:
 def image_folder(settings: Settings) -> ImageFolder:
     """The pictures the catalogue names; raises SettingsError if there is no such folder."""
     if not settings.images.is_dir():
-        raise SettingsError(f"expected a folder of pictures, got {settings.images}, which is not a folder")
+        raise SettingsError(
+            f"expected a folder of pictures, got {settings.images}, which is not a folder; name yours with --images"
+        )
     return ImageFolder(settings.images, settings.max_image_bytes)
 
 
@@ -109,6 +111,12 @@ def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
     """Refuse bad rows and pictures; bad pictures are only told of where they are to be skipped and some are good."""
     problems = content.image_problems(errors)
+    unavailable = all(isinstance(error, ImageUnavailable) for error in errors.values())
+    if errors and unavailable and len(problems) == len(content.postings) and not content.problems:
+        first = problems[0]
+        raise CatalogueError(
+            f"{content.path}: none of its pictures is there; is it another folder? The first is {first}"
+        )
     if content.problems or not skip or len(problems) == len(content.postings):
         content.refuse([*content.problems, *problems])
     for problem in problems:

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.manifest import find, write
-from app.bootstrap import load
-from app.errors import ArtefactError, CatalogueError, SettingsError
+from app.bootstrap import load, skip_or_refuse
+from app.errors import (
+    ArtefactError,
+    CatalogueError,
+    ImageCorrupt,
+    ImageError,
+    ImageUnavailable,
+    SettingsError,
+)
+from app.matching.postings import Posting
 from app.settings import Settings, load_settings
 from tests.fakes import COLOURS, picture, tiny_catalogue
 from tests.training.tiny import EMBEDDING, LATENTS, TinyArtefacts
@@ -60,10 +69,24 @@ def described_models(tmp_path: Path) -> Path:
     return models
 
 
+def test_a_folder_that_holds_none_of_the_pictures_is_told_in_a_line() -> None:
+    content = CsvCatalogue(Path("c.csv"), [Posting("a", "a.png"), Posting("b", "b.png")], [2, 3])
+    gone: dict[str, ImageError] = {name: ImageUnavailable(f"{name!r} is not there") for name in ("a.png", "b.png")}
+    for skip in (False, True):
+        with pytest.raises(
+            CatalogueError, match=r"c\.csv: none of its pictures is there; .* row 2, column image: 'a\.png'"
+        ):
+            skip_or_refuse(content, gone, skip=skip)
+    with pytest.raises(CatalogueError, match="2 bad rows"):
+        skip_or_refuse(content, {**gone, "b.png": ImageCorrupt("does not decode")}, skip=True)
+    skip_or_refuse(content, {"a.png": gone["a.png"]}, skip=True)
+
+
 def test_a_missing_folder_of_images_is_named(tmp_path: Path, described_models: Path) -> None:
     settings = settings_of(tmp_path, models=described_models, images=tmp_path / "none")
     assert (
-        refuse(settings, SettingsError) == f"expected a folder of pictures, got {tmp_path}/none, which is not a folder"
+        refuse(settings, SettingsError)
+        == f"expected a folder of pictures, got {tmp_path}/none, which is not a folder; name yours with --images"
     )
 
 

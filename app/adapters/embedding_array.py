@@ -25,15 +25,16 @@ def read_embeddings(path: Path, postings: int) -> Embeddings:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise SettingsError(f"{path}: expected a NumPy file (np.save), got something else ({error})") from error
+        raise SettingsError(f"{path}: expected a file that np.save wrote, got something else ({error})") from error
     if values.dtype != np.float32 or values.ndim != 2 or 0 in values.shape[1:]:
-        raise SettingsError(f"{path}: expected float32 [n, d], got {values.dtype} {list(values.shape)}")
+        remedy = "; np.save(path, rows.astype('float32')) writes it" if values.ndim == 2 else ""
+        raise SettingsError(f"{path}: expected float32 [n, d], got {values.dtype} {list(values.shape)}{remedy}")
     if len(values) != postings:
         raise SettingsError(f"{path}: expected a row for each of {postings} postings, got {len(values)} rows")
     lengths = np.linalg.norm(values.astype(np.float64), axis=1)
     bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
     if len(bad):
-        what = "zero" if lengths[bad[0]] == 0 else "not finite"
+        what = "all zero" if lengths[bad[0]] == 0 else "not finite"
         raise SettingsError(
             f"{path}: {len(bad)} unusable row(s), the first belongs to row {bad[0] + 2} of the catalogue: {what}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.whole_file import make_folder, whole_file
+from app.adapters.whole_file import whole_file
 from app.matching.embeddings import Embeddings
 
 DIGEST_BYTES = 32
@@ -46,7 +46,6 @@ class EmbeddingFile:
             SettingsError: the folder cannot be written to, or is full.
         """
         table = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
-        make_folder(self._path.parent)
         with whole_file(self._path) as file:
             np.savez(file, digests=table, embeddings=embeddings)
 

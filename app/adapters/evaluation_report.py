@@ -55,6 +55,11 @@ def read_signals(path: Path) -> list[str]:
     return list(_read(path).signals)
 
 
+def read_size(path: Path) -> int | None:
+    """How many postings an evaluation judged, if the file says so; raises SettingsError if it is of no use."""
+    return _read(path).postings
+
+
 def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
     """The thresholds that an evaluation picked for these signals together, a similarity each, inf where it takes none.
 
@@ -92,6 +97,7 @@ class _Report(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
     signals: list[Literal["hash", "title", "image"]]
+    postings: int | None = None
     threshold: float | dict[str, float | None] | None
     hash: _Section | None = None
     title: _Section | None = None

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -10,11 +10,31 @@ from typing import BinaryIO
 from app.errors import SettingsError
 
 
+def check_folder(folder: Path) -> None:
+    """Raise SettingsError if a folder cannot be written into, or made where it is absent; makes nothing."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise SettingsError(f"{folder} cannot be written to ({existing} is a file, not a folder)")
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be written to ({error.strerror})") from error
+
+
+def check_output(output: Path, inputs: Iterable[Path | None]) -> None:
+    """Raise SettingsError if a file cannot be written, or is one of the inputs."""
+    if output.is_dir():
+        raise SettingsError(f"cannot write {output} (it is a folder, not a file)")
+    if output.exists() and any(path is not None and path.exists() and path.samefile(output) for path in inputs):
+        raise SettingsError(f"cannot write {output} (it is read here, and would be lost)")
+    check_folder(output.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder to write into, if it is absent; raises SettingsError if it cannot be written to."""
+    check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise SettingsError(f"{folder} cannot be written to ({error.strerror})") from error
 
@@ -29,9 +49,12 @@ def write_whole(path: Path, content: bytes) -> None:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of the one at `path` behind the block, unless that fails.
 
+    Its folder is made if absent.
+
     Raises:
         SettingsError: the file cannot be written, or the disk is full.
     """
+    make_folder(path.parent)
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:

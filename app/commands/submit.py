@@ -56,6 +56,8 @@ def submit(
 
     if method is not None and any(option is not None for option in (signals, report, threshold)):
         raise SettingsError("expected either --method, or --signals, --report and --threshold, got both")
+    if method is None and eps is not None:
+        raise SettingsError("--eps: expected --method beside it, one of dbscan, optics, nearest, ensemble")
     if method is not None:
         how = submit.choose_clustering(method, eps, min_samples, settings.max_cluster_pairs)
         with terminal.progress_bars() as bars:
@@ -63,8 +65,11 @@ def submit(
     else:
         thresholds = submit.choose_thresholds(parse_signals(signals) if signals else (), report, threshold or [])
         check_embeddings(list(thresholds), embeddings)
+        submit.check_report(output, report)
         with terminal.progress_bars() as bars:
             written = submit.submit(settings, thresholds, embeddings, output, bars)
+        typer.echo(f"thresholds: {submit.told(thresholds, report, written.postings)}")
     counts = [written.postings, written.matched, written.matches]
     columns = ["postings", "with a match", "matches"]
-    terminal.print_table(str(output), columns, [[str(count) for count in counts]])
+    terminal.print_table("Matches", columns, [[str(count) for count in counts]])
+    typer.echo(f"wrote {output}")

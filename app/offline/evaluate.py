@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.adapters.evaluation_report import write_report
-from app.adapters.whole_file import make_folder, write_whole
+from app.adapters.whole_file import check_folder, write_whole
 from app.errors import CatalogueError
 from app.matching.evaluation import evaluate as judging
 from app.matching.evaluation.evaluate import Evaluation
@@ -38,7 +38,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     from app.offline.thumbnails import draw_pictures
     from app.reports.evaluation import evaluation_page, shown_names
 
-    make_folder(output)
+    check_folder(output)
     content = read_labelled(settings)
     images = pictures(settings, content.names())
     catalogue, signals = load_signals(settings, content, options.signals, options.embeddings, progress)

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.image_folder import ImageFolder
 from app.adapters.perceptual_hash import phash
-from app.adapters.whole_file import make_folder, write_whole
+from app.adapters.whole_file import check_folder, write_whole
 from app.bootstrap import decoder, read_catalogue
 from app.errors import ImageError
 from app.matching.exploration import explore as finding
@@ -52,7 +52,7 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
     if not content.postings:
         content.refuse(content.problems)
     images = pictures(settings, content.names())
-    make_folder(output)
+    check_folder(output)
     facts, errors = (None, {}) if images is None else _look(content, images, settings, progress)
     exploration = finding.explore(content.postings, facts, seed, progress)
     drawn, bad_pictures = None, []

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.embedding_array import read_embeddings
 from app.bootstrap import embed_catalogue, read_catalogue
-from app.errors import LimitExceeded
+from app.errors import CatalogueError, LimitExceeded
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
 from app.matching.postings import Catalogue
@@ -17,6 +17,10 @@ from app.settings import Settings
 def read_labelled(settings: Settings) -> CsvCatalogue:
     """The catalogue file, every row of which is good and has a label group; raises CatalogueError."""
     content = read_catalogue(settings)
+    if content.postings and all(posting.label_group is None for posting in content.postings):
+        raise CatalogueError(
+            f"{content.path}: expected a column label_group that names each posting's product, got none"
+        )
     content.refuse([*content.problems, *content.label_problems()])
     return content
 

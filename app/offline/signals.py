@@ -25,17 +25,17 @@ _ANY_SIDE = 32
 def parse_signals(text: str) -> tuple[str, ...]:
     """Names of signals with commas between them, each once; raises SettingsError."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if not set(names) <= set(MEASURES):
-        raise SettingsError(
-            f"--signals: expected some of {', '.join(MEASURES)}, with commas between them, got {text!r}"
-        )
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        known = ", ".join(MEASURES)
+        raise SettingsError(f"--signals: expected some of {known}, with commas between them, got {unknown[0]!r}")
     return names
 
 
 def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
     """Raise SettingsError where a file of embeddings is given that no signal needs."""
     if embeddings is not None and "image" not in names:
-        raise SettingsError(f"--embeddings: expected image among the signals, got {','.join(names)}")
+        raise SettingsError(f"--embeddings: expected image among the signals, got --signals {','.join(names)}")
 
 
 def pictures(settings: Settings, names: Sequence[str]) -> ImageFolder | None:

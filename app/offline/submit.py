@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.adapters.evaluation_report import read_signals, read_thresholds
+from app.adapters.evaluation_report import read_signals, read_size, read_thresholds
 from app.adapters.submission import write_submission
-from app.adapters.whole_file import make_folder
+from app.adapters.whole_file import check_output
 from app.bootstrap import read_catalogue
 from app.errors import SettingsError
 from app.matching.clustering.assignment import METHODS, answer
@@ -51,7 +51,7 @@ def submit(
         SettingsError: the file cannot be written, or what a signal is computed from is missing.
         PricematchError: as `load_signals`.
     """
-    make_folder(output.parent)
+    check_output(output, (settings.catalogue, embeddings))
     content = read_catalogue(settings)
     content.refuse(content.problems)
     taken = {signal: threshold for signal, threshold in thresholds.items() if np.isfinite(threshold)}
@@ -77,7 +77,7 @@ def submit_clusters(
         SettingsError: the file cannot be written.
         PricematchError: as `embedded`.
     """
-    make_folder(output.parent)
+    check_output(output, (settings.catalogue, embeddings))
     every = Catalogue(read_catalogue(settings).postings)
     catalogue, vectors = embedded(settings, embeddings, progress)
     with setting_told():
@@ -92,6 +92,22 @@ def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
     write_submission(output, posting_ids, lists)
     sizes = lists.sizes()
     return Submitted(len(sizes), int((sizes > 1).sum()), int((sizes - 1).sum()))
+
+
+def check_report(output: Path, report: Path | None) -> None:
+    """Raise SettingsError if a submission would replace the report its thresholds are from."""
+    check_output(output, (report,))
+
+
+def told(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
+    """Thresholds as people are told them, and on how many postings they were picked if these were not as many."""
+    from app.reports.evaluation import threshold_texts
+
+    text = ", ".join(f"{signal} {threshold_texts({signal: value})[0]}" for signal, value in thresholds.items())
+    picked_on = None if report is None else read_size(report)
+    if picked_on is None or picked_on == postings:
+        return text
+    return f"{text}; picked on {picked_on} postings, these are {postings}: the best ones change with the number"
 
 
 def choose_clustering(method: str, eps: float | None, min_samples: int, max_pairs: int) -> Clustering:
@@ -141,7 +157,8 @@ def _given(text: str) -> tuple[str, float]:
     """`NAME=VALUE` as a signal and a similarity."""
     signal, _, value = text.partition("=")
     if signal not in MEASURES:
-        raise SettingsError(f"--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got {text!r}")
+        wrong = f"no signal is called {signal!r}" if "=" in text else "there is no ="
+        raise SettingsError(f"--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got {text!r}: {wrong}")
     try:
         number = float(value)
     except ValueError as error:

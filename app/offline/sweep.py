@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.adapters.whole_file import make_folder, write_whole
+from app.adapters.whole_file import check_folder, write_whole
 from app.matching.clustering.sweep import SweepRecord, best, sweep
 from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
@@ -41,7 +41,7 @@ def run(
     """
     from app.reports.sweep import draw_sweep
 
-    make_folder(output)
+    check_folder(output)
     read_labelled(settings)
     catalogue, rows = embedded(settings, embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])

@@ -81,6 +81,7 @@ def exploration_page(exploration: Exploration, source: Source, pictures: Picture
         plots=_plots(exploration, sizes),
         Relation=Relation,
         near=NEAR,
+        near_across=int(exploration.near.pairs[1:, Relation.ACROSS].sum()),
         limits={"problems": SHOWN_PROBLEMS, "strip": STRIP, "listed": LISTED, "postings": LISTED_POSTINGS},
         names_of=_names_of,
     )

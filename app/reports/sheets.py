@@ -46,7 +46,7 @@ def check_output(output: Path) -> None:
     """Raise SettingsError if a sheet cannot be written there, for callers that take long until they have drawn it."""
     known = Image.registered_extensions()
     if known.get(output.suffix.lower()) not in Image.SAVE:
-        raise SettingsError(f"cannot write {output} (unknown file extension: {output.suffix})")
+        raise SettingsError(f"cannot write {output} (expected a name that ends in .png, .jpg or .webp)")
     if not output.parent.is_dir():
         raise SettingsError(f"cannot write {output} ({output.parent} is not a folder)")
 

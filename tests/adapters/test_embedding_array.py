@@ -34,12 +34,12 @@ def test_the_order_in_memory_does_not_matter(tmp_path: Path) -> None:
     ("values", "told"),
     [
         (ROWS[:4], "a row for each of 5 postings, got 4 rows"),
-        (ROWS.astype(np.float64), r"expected float32 \[n, d\], got float64 \[5, 3\]"),
+        (ROWS.astype(np.float64), r"expected float32 \[n, d\], got float64 \[5, 3\]; np.save"),
         (ROWS[:, 0], r"got float32 \[5\]"),
         (ROWS[..., np.newaxis], r"got float32 \[5, 3, 1\]"),
         (ROWS[:, :0], "x.npy: "),
-        (np.array([{}] * 5), "x.npy: expected a NumPy file"),
-        (np.where(np.arange(5)[:, np.newaxis] == 3, 0, ROWS), "1 unusable .* row 5 of the catalogue: zero"),
+        (np.array([{}] * 5), "x.npy: expected a file that np.save wrote"),
+        (np.where(np.arange(5)[:, np.newaxis] == 3, 0, ROWS), "1 unusable .* row 5 of the catalogue: all zero"),
         (np.where(np.arange(5)[:, np.newaxis] == 2, np.nan, ROWS), "row 4 of the catalogue: not finite"),
         (np.where(np.arange(5)[:, np.newaxis] > 0, np.inf, ROWS), "4 unusable .* row 3 of the catalogue: not finite"),
     ],
@@ -53,7 +53,7 @@ def test_another_kind_or_shape_or_unusable_rows_are_refused(tmp_path: Path, valu
 def test_what_is_no_numpy_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"x\.npy: expected a NumPy file"):
+    with pytest.raises(SettingsError, match=r"x\.npy: expected a file that np.save wrote"):
         read_embeddings(path, 5)
 
 
@@ -61,7 +61,7 @@ def test_a_file_cut_short_and_one_that_promises_terabytes_are_refused(tmp_path: 
     whole = saved(tmp_path, ROWS).read_bytes()
     for content in (whole[:-1], whole.replace(b"(5, 3)", b"(5, 3000000000000)", 1)):
         (tmp_path / "y.npy").write_bytes(content)
-        with pytest.raises(SettingsError, match=r"y\.npy: expected a NumPy file"):
+        with pytest.raises(SettingsError, match=r"y\.npy: expected a file that np.save wrote"):
             read_embeddings(tmp_path / "y.npy", 5)
 
 

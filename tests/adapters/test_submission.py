@@ -25,5 +25,6 @@ def test_a_file_that_is_there_is_replaced_and_nothing_else_is_left(tmp_path: Pat
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "submission.csv").mkdir()
     with pytest.raises(SettingsError, match=r"cannot write .*submission\.csv"):
-        write_submission(tmp_path / "nowhere" / "submission.csv", ["a", "b", "c"], LISTS)
+        write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.whole_file import make_folder, write_whole
+from app.adapters.whole_file import check_folder, check_output, make_folder, write_whole
 from app.errors import SettingsError
 
 
@@ -31,9 +31,31 @@ def test_what_was_there_stays_if_the_new_cannot_be_written(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"cannot write .*nowhere"):
-        write_whole(tmp_path / "nowhere" / "x", b"")
+def test_the_folder_of_a_file_is_made_and_one_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "folder" / "x", b"content")
+    assert (tmp_path / "new" / "folder" / "x").read_bytes() == b"content"
+    with pytest.raises(SettingsError, match=r"x cannot be written to \(.*x is a file, not a folder\)"):
+        write_whole(tmp_path / "new" / "folder" / "x" / "y", b"")
+
+
+def test_checking_a_folder_makes_nothing(tmp_path: Path) -> None:
+    check_folder(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="is a file, not a folder"):
+        check_folder(tmp_path / "file" / "below")
+
+
+def test_an_output_that_is_read_as_well_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
+    catalogue, linked = tmp_path / "catalogue.csv", tmp_path / "linked.csv"
+    catalogue.touch()
+    linked.symlink_to(catalogue)
+    for output in (catalogue, linked, tmp_path / "." / "catalogue.csv"):
+        with pytest.raises(SettingsError, match="it is read here, and would be lost"):
+            check_output(output, (None, tmp_path / "absent.npy", catalogue))
+    check_output(tmp_path / "new.csv", (catalogue,))
+    with pytest.raises(SettingsError, match="it is a folder, not a file"):
+        check_output(tmp_path, (catalogue,))
 
 
 def test_folders_are_made_and_one_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -147,3 +147,12 @@ def test_an_output_that_is_a_file_is_refused_before_anything_is_done(
 ) -> None:
     ran = run("sweep", *files, "--output", str(tmp_path / "x.npy"))
     assert (ran.code, "cannot be written to" in ran.one_line()) == (2, True)
+
+
+def test_a_catalogue_without_any_label_group_is_told_in_a_line_and_nothing_is_made(
+    run: Run, files: list[str], tmp_path: Path
+) -> None:
+    write_catalogue(tmp_path / "catalogue.csv", [""] * 40)
+    ran = run("sweep", *files, "--output", str(tmp_path / "out"))
+    assert (ran.code, "expected a column label_group" in ran.one_line()) == (1, True)
+    assert not (tmp_path / "out").exists()

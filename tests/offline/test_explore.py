@@ -154,7 +154,9 @@ def test_two_columns_and_one_row_are_enough(run: Run, tmp_path: Path, rows: list
 def test_a_folder_of_pictures_that_is_named_and_is_none_is_one_line(run: Run, folder: Path) -> None:
     ran = explore(run, folder, "--images", str(folder / "none"))
     assert ran.code == 2
-    assert ran.one_line() == (f"pricematch: expected a folder of pictures, got {folder}/none, which is not a folder")
+    assert ran.one_line() == (
+        f"pricematch: expected a folder of pictures, got {folder}/none, which is not a folder; name yours with --images"
+    )
     assert not (folder / "out").exists()
 
 

@@ -196,3 +196,31 @@ def test_a_clustering_of_too_many_pairs_is_refused_with_the_setting_that_allows_
     ran = submit(run, folder, "--embeddings", str(folder / "x.npy"), "--method", "dbscan", "--eps", "1")
     assert (ran.code, "PRICEMATCH_MAX_CLUSTER_PAIRS" in ran.err) == (1, True)
     assert not (folder / "new" / "submission.csv").exists()
+
+
+@pytest.mark.parametrize("lost", ["test.csv", "report.json", "x.npy"])
+def test_what_is_read_is_never_written_over(run: Run, folder: Path, lost: str) -> None:
+    np.save(folder / "x.npy", clustered(90))
+    (folder / "report.json").write_text(
+        json.dumps({"signals": ["image"], "image": {"threshold": 0.9}, "threshold": 0.9})
+    )
+    before = (folder / lost).read_bytes()
+    options = ["--report", str(folder / "report.json"), "--embeddings", str(folder / "x.npy")]
+    ran = run("submit", "--catalogue", str(folder / "test.csv"), "--output", str(folder / lost), *options)
+    assert (ran.code, "it is read here, and would be lost" in ran.one_line()) == (2, True)
+    assert (folder / lost).read_bytes() == before
+
+
+def test_the_thresholds_taken_are_told_and_whether_they_were_picked_on_as_many_postings(run: Run, folder: Path) -> None:
+    report = {"signals": ["hash", "title"], "threshold": {"hash": 6, "title": None}, "postings": 90}
+    (folder / "report.json").write_text(json.dumps(report))
+    ran = submit(run, folder, "--report", str(folder / "report.json"))
+    assert "thresholds: hash ≤ 6 bits, title never\n" in ran.out
+    (folder / "report.json").write_text(json.dumps({**report, "postings": 7}))
+    ran = submit(run, folder, "--report", str(folder / "report.json"))
+    assert "picked on 7 postings, these are 90" in ran.out
+
+
+def test_an_eps_without_a_method_is_refused(run: Run, folder: Path) -> None:
+    ran = submit(run, folder, "--threshold", "hash=8", "--eps", "0.1")
+    assert (ran.code, "--eps: expected --method beside it" in ran.one_line()) == (2, True)

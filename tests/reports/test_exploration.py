@@ -140,8 +140,14 @@ def test_a_catalogue_of_one_posting_has_a_page(posting: Posting, looked: bool) -
 
 
 def test_nothing_wrong_is_said_in_a_line() -> None:
-    postings = [Posting(f"p{row}", f"{row}.png", f"tas {row}", f"{row:016x}", f"g{row // 2}") for row in range(4)]
+    postings = [Posting(f"p{row}", f"{row}.png", f"tas {row}", f"{row:x}" * 16, f"g{row // 2}") for row in range(4)]
     assert page_of(postings).items()[0] == "Nothing is wrong with rows, and nothing repeats across groups."
+
+
+def test_near_duplicates_of_different_groups_are_worth_a_look() -> None:
+    postings = [Posting(f"p{row}", f"{row}.png", f"tas {row}", f"{row:016x}", f"g{row // 2}") for row in range(4)]
+    # hashes 0 to 3 are one or two bits apart, four pairs of them in different groups
+    assert page_of(postings).items()[0] == "4 pairs of near-duplicates in different groups."
 
 
 @pytest.mark.parametrize("looked", [False, True])
