@@ -10,6 +10,7 @@ from app.commands.options import (
     Data,
     EmbeddingArray,
     Encoder,
+    EncoderVersion,
     ImagesIfAny,
     Models,
     OutputFolder,
@@ -34,6 +35,7 @@ def evaluate(
     embeddings: EmbeddingArray = None,
     data: Data = None,
     encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
     folds: Annotated[
         int, typer.Option(min=2, max=100, help="Parts of the label groups; each is judged at the others' thresholds.")
     ] = 5,
@@ -51,7 +53,13 @@ def evaluate(
     options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed)
     check_embeddings(options.signals, embeddings)
     settings = load_settings(
-        catalogue=catalogue, images=images, models=models, data=data, encoder=encoder, skip_bad_images=skip_bad_images
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:
         found = run(settings, options, output, bars)

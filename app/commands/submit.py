@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from app import terminal
-from app.commands.options import Catalogue, Data, EmbeddingArray, Encoder, ImagesIfAny, Models, SkipBadImages
+from app.commands.options import (
+    Catalogue,
+    Data,
+    EmbeddingArray,
+    Encoder,
+    EncoderVersion,
+    ImagesIfAny,
+    Models,
+    SkipBadImages,
+)
 from app.errors import SettingsError
 from app.settings import load_settings
 
@@ -41,6 +50,7 @@ def submit(
     embeddings: EmbeddingArray = None,
     data: Data = None,
     encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
@@ -49,7 +59,13 @@ def submit(
     comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(
-        catalogue=catalogue, images=images, models=models, data=data, encoder=encoder, skip_bad_images=skip_bad_images
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
     )
     from app.offline import submit
     from app.offline.signals import check_embeddings, parse_signals

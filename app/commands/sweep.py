@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import terminal
-from app.commands.options import Catalogue, Data, EmbeddingArray, Encoder, Images, Models, OutputFolder, SkipBadImages
+from app.commands.options import (
+    Catalogue,
+    Data,
+    EmbeddingArray,
+    Encoder,
+    EncoderVersion,
+    Images,
+    Models,
+    OutputFolder,
+    SkipBadImages,
+)
 from app.errors import SettingsError
 from app.settings import load_settings
 
@@ -24,6 +34,7 @@ def sweep(
     models: Models = None,
     data: Data = None,
     encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
     eps: Annotated[
         str, typer.Option(metavar="START:STOP:STEP", help="Cosine distances; STOP is left out. Or a list: 0.002,0.004.")
     ] = "0.001:0.009:0.001",
@@ -39,7 +50,13 @@ def sweep(
     """
     every_eps = parse_eps(eps)
     settings = load_settings(
-        catalogue=catalogue, images=images, models=models, data=data, encoder=encoder, skip_bad_images=skip_bad_images
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
     )
     if embeddings is not None and (images is not None or models is not None):
         raise SettingsError("expected either --embeddings, or --images and --models, got both")
