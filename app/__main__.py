@@ -1,5 +1,6 @@
 """The command line."""
 
+import io
 import logging
 import os
 import sys
@@ -39,6 +40,8 @@ def main() -> None:
     """Run the command line; a known error is one message on stderr and an exit code, never a traceback."""
     # a descriptor of our own, so that `quiet_tensorflow` can silence native code alone
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of a picture is nobody's concern here

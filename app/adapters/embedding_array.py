@@ -1,11 +1,15 @@
 """Anybody's embeddings: a NumPy file whose row i belongs to row i of a catalogue."""
 
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from app.errors import SettingsError
 from app.matching.embeddings import Embeddings
+
+_DAMAGED = (ValueError, OverflowError, TypeError, MemoryError, SyntaxError, TokenError)
+"""What NumPy raises over a header that is damaged."""
 
 
 def read_embeddings(path: Path, postings: int) -> Embeddings:
@@ -24,7 +28,7 @@ def read_embeddings(path: Path, postings: int) -> Embeddings:
         values = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except _DAMAGED as error:
         raise SettingsError(f"{path}: expected a file that np.save wrote, got something else ({error})") from error
     if values.dtype != np.float32 or values.ndim != 2 or 0 in values.shape[1:]:
         remedy = "; np.save(path, rows.astype('float32')) writes it" if values.ndim == 2 else ""

@@ -23,11 +23,21 @@ def check_folder(folder: Path) -> None:
 
 def check_output(output: Path, inputs: Iterable[Path | None]) -> None:
     """Raise SettingsError if a file cannot be written, or is one of the inputs."""
-    if output.is_dir():
-        raise SettingsError(f"cannot write {output} (it is a folder, not a file)")
+    _check_kind(output)
     if output.exists() and any(path is not None and path.exists() and path.samefile(output) for path in inputs):
         raise SettingsError(f"cannot write {output} (it is read here, and would be lost)")
     check_folder(output.parent)
+
+
+def _check_kind(path: Path) -> None:
+    """Raise SettingsError if what is there is no regular file, which a rename would take the place of."""
+    try:
+        if path.is_dir():
+            raise SettingsError(f"cannot write {path} (it is a folder, not a file)")
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"cannot write {path} (it is a device or a pipe, not a file)")
+    except OSError as error:
+        raise SettingsError(f"cannot write {path} ({error.strerror})") from error
 
 
 def make_folder(folder: Path) -> None:
@@ -54,6 +64,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         SettingsError: the file cannot be written, or the disk is full.
     """
+    _check_kind(path)
+    path = path.resolve()  # what a link leads to is replaced, not the link
     make_folder(path.parent)
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")

@@ -1,6 +1,7 @@
 """Anybody's embeddings from a NumPy file."""
 
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.npy", tmp_path):
         with pytest.raises(SettingsError, match=f"{path}: cannot be read"):
             read_embeddings(path, 5)
+
+
+def test_a_header_with_any_byte_changed_is_refused_or_read(tmp_path: Path) -> None:
+    whole = saved(tmp_path, ROWS).read_bytes()
+    for position in range(128):
+        for changed in (0x00, 0x0A, 0x27, 0x28, 0x39, 0xFF):
+            (tmp_path / "y.npy").write_bytes(whole[:position] + bytes([changed]) + whole[position + 1 :])
+            with suppress(SettingsError):
+                assert len(read_embeddings(tmp_path / "y.npy", 5)) == 5

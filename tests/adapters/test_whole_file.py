@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,22 @@ def test_the_folder_of_a_file_is_made_and_one_that_is_a_file_is_refused(tmp_path
     assert (tmp_path / "new" / "folder" / "x").read_bytes() == b"content"
     with pytest.raises(SettingsError, match=r"x cannot be written to \(.*x is a file, not a folder\)"):
         write_whole(tmp_path / "new" / "folder" / "x" / "y", b"")
+
+
+def test_a_pipe_is_refused_and_stays_and_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingsError, match="a device or a pipe, not a file"):
+        write_whole(tmp_path / "pipe", b"")
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_whole(tmp_path / "link", b"content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"content"
+
+
+def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="File name too long"):
+        write_whole(tmp_path / ("x" * 300), b"")
 
 
 def test_checking_a_folder_makes_nothing(tmp_path: Path) -> None:

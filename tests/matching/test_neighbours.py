@@ -40,7 +40,7 @@ def test_a_graph_holds_exactly_the_pairs_within_its_radius(
     make: Make, radius: float, block_values: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
-    monkeypatch.setattr(neighbours, "_PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(neighbours, "_VALUES_AT_ONCE", 7)
     embeddings = make(60)
     distances = exact_distances(embeddings)
     assert not ((abs(distances - radius) <= TOLERANCE) & (distances != 0)).any() or radius in {0.0, 2.0}
@@ -61,6 +61,12 @@ def test_no_pair_is_lost_to_the_rounding_of_float32_products() -> None:
     # far more pairs than one are nearer to the radius than a product in float32 can tell
     assert (abs(distances - radius) < 6e-8).sum() > 20
     assert len(radius_graph(embeddings, radius).rows) == (distances <= radius).sum()
+
+
+def test_equal_rows_of_any_length_are_at_distance_zero() -> None:
+    for dimension in (2, 64, 513, 2048):
+        twins = np.repeat(scattered(40, dimension), 2, axis=0)
+        assert (np.diff(radius_graph(twins, 0).starts) == 2).all()
 
 
 @pytest.mark.parametrize("make", MAKES)
@@ -88,7 +94,7 @@ def test_a_graph_does_not_depend_on_its_blocks(block_values: int, monkeypatch: p
     embeddings = clustered(120, dimension=37)
     whole = radius_graph(embeddings, 0.2)
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
-    monkeypatch.setattr(neighbours, "_PAIRS_AT_ONCE", 11)
+    monkeypatch.setattr(neighbours, "_VALUES_AT_ONCE", 11)
     assert_equal(radius_graph(embeddings, 0.2), whole)
 
 
