@@ -19,6 +19,9 @@ CANDIDATES = MAX_MEMBERS - 1
 MAX_DISTANCE = 16
 """Bits up to which hashes are candidates; pictures that have nothing to do with each other differ in about 32."""
 HAMMING, COSINE = "Hamming distance in bits, at most", "cosine similarity, at least"
+PROBABILITY = "probability, at least"
+MATCHER = "matcher"
+"""The name of what several signals together say, where it stands among signals."""
 
 
 class Signal(Protocol):
@@ -102,8 +105,9 @@ class ImageSignal:
         return ImageSignal(self.embeddings[places[rows[known]]], known, len(rows))
 
 
-MEASURES = {HashSignal.name: HAMMING, TitleSignal.name: COSINE, ImageSignal.name: COSINE}
-"""Per signal what a threshold of it means, as people are shown it."""
+SIGNALS = (HashSignal.name, TitleSignal.name, ImageSignal.name)
+MEASURES = {**dict.fromkeys(SIGNALS, COSINE), HashSignal.name: HAMMING, MATCHER: PROBABILITY}
+"""Per signal, and for the matcher, what a threshold of it means, as people are shown it."""
 
 
 def shown(signal: str, similarity: float) -> float | None:
@@ -143,6 +147,8 @@ def meant(signal: str, value: float | None) -> float:
         if not (0 <= value <= MAX_DISTANCE and value == int(value)):
             raise ValueError(f"expected a whole number of bits in 0…{MAX_DISTANCE}, got {value:g}")
         return 1 - value / BITS
+    if MEASURES[signal] == PROBABILITY and not 0 <= value <= 1:
+        raise ValueError(f"expected a probability in 0…1, got {value:g}")
     if not -1 <= value <= 1:
         raise ValueError(f"expected a cosine in −1…1, got {value:g}")
     return float(value)

@@ -14,7 +14,7 @@ from app.errors import CatalogueError, ImageError, SettingsError
 from app.matching.hashes import parse_hashes
 from app.matching.ingest import BATCH, Progress, thread_pool
 from app.matching.postings import Catalogue, Posting
-from app.matching.signals import MEASURES, HashSignal, ImageSignal, Signal, TitleSignal
+from app.matching.signals import SIGNALS, HashSignal, ImageSignal, Signal, TitleSignal
 from app.offline.labelled import embedded
 from app.settings import Settings
 
@@ -25,9 +25,9 @@ _ANY_SIDE = 32
 def parse_signals(text: str) -> tuple[str, ...]:
     """Names of signals with commas between them, each once; raises SettingsError."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    unknown = [name for name in names if name not in MEASURES]
+    unknown = [name for name in names if name not in SIGNALS]
     if unknown:
-        known = ", ".join(MEASURES)
+        known = ", ".join(SIGNALS)
         raise SettingsError(f"--signals: expected some of {known}, with commas between them, got {unknown[0]!r}")
     return names
 
@@ -108,7 +108,7 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
             f"signal hash: {len(lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, "
             f"the first in row {row}; give --images to compute it from the pictures"
         )
-    computed, errors = _hash_pictures(settings, lacking, images, progress)
+    computed, errors = hash_pictures(settings, lacking, images, progress)
     known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
     bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
     problems = [problem for problem in content.image_problems(errors) if problem.row in set(bad)]
@@ -119,7 +119,7 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
     return known
 
 
-def _hash_pictures(
+def hash_pictures(
     settings: Settings, postings: list[Posting], images: ImageFolder, progress: Progress
 ) -> tuple[dict[str, str], dict[str, ImageError]]:
     """Hashes of pictures by name, and why the others have none."""

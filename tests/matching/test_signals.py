@@ -68,6 +68,8 @@ def test_what_is_shown_is_what_is_meant(signal: str, values: list[float | None])
         ("title", 1.5, "a cosine in −1…1, got 1.5"),
         ("image", float("nan"), "a cosine in −1…1, got nan"),
         ("image", float("inf"), "a cosine in −1…1, got inf"),
+        ("matcher", -0.5, "a probability in 0…1, got -0.5"),
+        ("matcher", float("nan"), "a probability in 0…1, got nan"),
     ],
 )
 def test_a_value_that_no_similarity_has_is_refused(signal: str, value: float, reason: str) -> None:
