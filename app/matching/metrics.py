@@ -70,6 +70,11 @@ class Scores:
         """1.0 for no postings."""
         return _mean(self.recall)
 
+    @property
+    def b_cubed_f1(self) -> float:
+        """The harmonic mean of mean precision and mean recall; unlike `mean_f1`, taken after the means."""
+        return harmonic_mean(self.mean_precision, self.mean_recall)
+
     def of(self, postings: NDArray[np.integer] | NDArray[np.bool_]) -> "Scores":
         """Those of some postings: their rows, or a mask."""
         return Scores(self.f1[postings], self.precision[postings], self.recall[postings])
@@ -97,10 +102,7 @@ def scores(starts: NDArray[np.integer], rows: NDArray[np.integer], groups: NDArr
     >>> one.f1.tolist(), one.precision.tolist(), one.recall.tolist()
     ([0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [0.5, 1.0, 1.0])
     """
-    answered = np.diff(starts)
-    line = np.repeat(np.arange(len(answered)), answered)
-    hits = np.bincount(line[groups[rows] == groups[line]], minlength=len(answered))
-    return scores_of_counts(hits, answered, group_sizes(groups))
+    return scores_of_counts(hits_of_lists(starts, rows, groups), np.diff(starts), group_sizes(groups))
 
 
 def scores_of_counts(hits: NDArray[np.integer], answered: NDArray[np.integer], expected: NDArray[np.integer]) -> Scores:
@@ -119,7 +121,18 @@ def group_sizes(groups: NDArray[np.integer]) -> NDArray[np.intp]:
     return sizes
 
 
-def recall_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int) -> float:
+def hits_of_lists(
+    starts: NDArray[np.integer], rows: NDArray[np.integer], groups: NDArray[np.integer]
+) -> NDArray[np.intp]:
+    """How many of each posting's list are of its group, itself included, [n]."""
+    line = np.repeat(np.arange(len(groups)), np.diff(starts))
+    hits: NDArray[np.intp] = np.bincount(line[groups[rows] == groups[line]], minlength=len(groups))
+    return hits
+
+
+def recall_at_k(
+    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, judged: NDArray[np.bool_] | None = None
+) -> float:
     """The mean share of a posting's group that is among its first k candidates: recall@k = tp@k / (size − 1).
 
     The posting itself counts neither as candidate nor as member. Unlike recall@k in metric learning, where one right
@@ -130,6 +143,7 @@ def recall_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k:
         candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
         groups: [n].
         k: at least 1; more than c is as good as c.
+        judged: bool [n], the postings that the mean is over; all if absent.
 
     Returns:
         A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
@@ -140,11 +154,13 @@ def recall_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k:
     """
     right = _right(candidates, groups)[:, :k]
     others = group_sizes(groups) - 1
-    asked = others > 0
+    asked = others > 0 if judged is None else (others > 0) & judged
     return _mean(right.sum(axis=1)[asked] / others[asked])
 
 
-def map_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int) -> float:
+def map_at_k(
+    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, judged: NDArray[np.bool_] | None = None
+) -> float:
     """Mean average precision of the first k candidates: AP@k = Σ over right places i ≤ k of precision@i, / min(k, R).
 
     R is the number of the posting's group without itself. Unlike the textbook's, which divides by R, the best k
@@ -154,6 +170,7 @@ def map_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: in
         candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
         groups: [n].
         k: at least 1.
+        judged: as for `recall_at_k`.
 
     Returns:
         A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
@@ -165,8 +182,13 @@ def map_at_k(candidates: NDArray[np.integer], groups: NDArray[np.integer], k: in
     right = _right(candidates, groups)[:, :k]
     precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
     others = group_sizes(groups) - 1
-    asked = others > 0
+    asked = others > 0 if judged is None else (others > 0) & judged
     return _mean((precision * right).sum(axis=1)[asked] / np.minimum(others[asked], k))
+
+
+def harmonic_mean(precision: float, recall: float) -> float:
+    """F1 of a precision and a recall in [0, 1]; 0.0 if both are."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def _right(candidates: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.bool_]:

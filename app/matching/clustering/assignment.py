@@ -79,10 +79,11 @@ def _answer(graph: NeighbourGraph, method: Method, min_samples: int) -> Answer:
         lists = nearest_lists(graph, graph.radius)
         return Answer(_overlapping(lists), lists)
     labels = dbscan(graph, min_samples) if method == "dbscan" else xi_labels(optics(graph, min_samples), min_samples)
-    return Answer(_divided(labels), lists_of_labels(labels))
+    return Answer(divided(labels), lists_of_labels(labels))
 
 
-def _divided(labels: NDArray[np.intp]) -> Assignment:
+def divided(labels: NDArray[np.intp]) -> Assignment:
+    """The clusters of labels [n]: from 0, none empty; −1 is noise."""
     order = np.argsort(labels, kind="stable")
     bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=NOISE) + 2))
     return Assignment(labels, [order[first:last] for first, last in pairwise(bounds)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.matching.cluster_metrics import PairScores, pairwise_scores_of_lists
 from app.matching.evaluation.curves import Curves
 from app.matching.evaluation.intervals import bootstrap_interval
 from app.matching.evaluation.thresholds import pick_thresholds
@@ -36,6 +37,7 @@ class Measured:
         thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
         scores: of each posting, at thresholds that its group had no part in.
         interval: of their mean F1, 95 %.
+        pairwise: the pairs in all lists, at the same thresholds.
         folds: one by one.
         recall_at_k, map_at_k: of the candidates in the order of their margins, for each k of `KS`.
         candidate_recall: the share of the true pairs that is among the candidates; 1.0 if there are none.
@@ -44,6 +46,7 @@ class Measured:
     thresholds: Mapping[str, float]
     scores: Scores
     interval: tuple[float, float]
+    pairwise: PairScores
     folds: Sequence[Fold]
     recall_at_k: Mapping[int, float]
     map_at_k: Mapping[int, float]
@@ -61,12 +64,13 @@ def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], s
     """
     pairs, groups = curves.pairs, curves.groups
     thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))
-    scored, folds = _folds(curves, signals, fold_of)
+    scored, pairwise, folds = _folds(curves, signals, fold_of)
     ranking = pairs.ranking(thresholds).rows
     return Measured(
         thresholds,
         scored,
         bootstrap_interval(scored.f1, groups, seed),
+        pairwise,
         folds,
         {k: recall_at_k(ranking, groups, k) for k in KS},
         {k: map_at_k(ranking, groups, k) for k in KS},
@@ -80,19 +84,22 @@ def scores_at(pairs: Pairs, thresholds: Mapping[str, float], groups: NDArray[np.
     return scores(lists.starts, lists.rows, groups)
 
 
-def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) -> tuple[Scores, list[Fold]]:
-    """Each posting's scores at the thresholds picked on the other folds, and the folds."""
+def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) -> tuple[Scores, PairScores, list[Fold]]:
+    """Each posting's scores at the thresholds picked on the other folds, those of all pairs, and the folds."""
     groups = curves.groups
     f1, precision, recall = (np.empty(len(groups)) for _ in range(3))
+    pairwise = PairScores(0, 0, 0)
     folds = []
     for number in range(int(fold_of.max()) + 1):
         judged = fold_of == number
         thresholds = pick_thresholds(curves, signals, ~judged)
-        part = scores_at(curves.pairs, thresholds, groups).of(judged)
+        lists = curves.pairs.lists(thresholds)
+        part = scores(lists.starts, lists.rows, groups).of(judged)
+        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
         f1[judged], precision[judged], recall[judged] = part.f1, part.precision, part.recall
         count, postings = len(np.unique(groups[judged])), int(judged.sum())
         folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
-    return Scores(f1, precision, recall), folds
+    return Scores(f1, precision, recall), pairwise, folds
 
 
 def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.intp]) -> float:

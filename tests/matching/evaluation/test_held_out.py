@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.matching.cluster_metrics import PairScores
 from app.matching.evaluation.curves import Curves
 from app.matching.evaluation.held_out import KS, measure, scores_at
 from app.matching.evaluation.intervals import bootstrap_interval
@@ -36,6 +37,19 @@ def test_each_posting_is_scored_at_the_thresholds_picked_on_the_other_folds(sign
 
 
 @pytest.mark.parametrize("signals", CHOICES)
+def test_pairs_are_judged_over_all_lists_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
+    measured = measure(CURVES, signals, FOLD_OF, 0)
+    answered = set()
+    for number, fold in enumerate(measured.folds):
+        lists = CURVES.pairs.lists(fold.thresholds)
+        for row in np.flatnonzero(number == FOLD_OF).tolist():
+            answered |= {(row, other) for other in lists[row].tolist() if other != row}
+    true_pairs = {(a, b) for a in range(80) for b in range(80) if a != b and GROUPS[a] == GROUPS[b]}
+    assert measured.pairwise == PairScores(len(answered & true_pairs), len(answered), len(true_pairs))
+    assert 0 < measured.pairwise.f1 < 1
+
+
+@pytest.mark.parametrize("signals", CHOICES)
 def test_the_thresholds_to_take_are_picked_on_all_groups(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     assert measured.thresholds == pick_thresholds(CURVES, signals, np.ones(80, bool))
@@ -62,6 +76,6 @@ def test_where_every_posting_is_alone_nothing_is_missed() -> None:
     pairs = pairs_of({signal.name: signal.candidates() for signal in signals_of(postings)}, 12)
     measured = measure(Curves(pairs, np.arange(12)), ["hash", "title"], np.arange(12) % 3, 0)
     assert measured.candidate_recall == 1
-    assert measured.scores.mean_recall == 1
+    assert measured.scores.mean_recall == measured.pairwise.recall == measured.pairwise.f1 == 1
     assert measured.thresholds == {"hash": np.inf, "title": np.inf}
     assert measured.scores.mean_f1 == 1
