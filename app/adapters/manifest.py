@@ -5,7 +5,7 @@ Versions are whole numbers, as TensorFlow Serving wants them. Nothing here impor
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,28 @@ class Origin(_Described):
     weights_digest: str
 
 
+class WeightsOrigin(_Described):
+    """Where the weights come from that a training started with: a name, their source, licence and file's SHA-256."""
+
+    name: str
+    source: str
+    licence: str | None
+    digest: str | None
+
+
+class TrainedOn(_Described):
+    """The label groups a model was trained on, so that it can be judged on others.
+
+    Attributes:
+        share, seed: what `app.matching.evaluation.splits.training_groups` chose them by.
+        groups: `group_digest` of each, ascending; those held out to stop early are among them.
+    """
+
+    share: float
+    seed: int
+    groups: tuple[str, ...]
+
+
 class Manifest(_Described):
     """What an exported encoder is and where it comes from.
 
@@ -48,6 +70,9 @@ class Manifest(_Described):
         catalogue_digest: SHA-256 over the names and bytes of the training pictures, in order.
         weights_digest: SHA-256 over the weights, in order; the same for the same training.
         input_encoder: the encoder whose outputs it takes; None where it takes pixels.
+        weights: what its weights were before; None where they were drawn at random.
+        trained_on: the label groups it was trained on; None where it was trained on none.
+        threshold: the cosine from which on pictures are said to show the same product; None where none was measured.
         files: SHA-256 of every file beside the manifest, by path.
     """
 
@@ -63,6 +88,9 @@ class Manifest(_Described):
     catalogue_digest: str
     weights_digest: str
     input_encoder: Origin | None
+    weights: WeightsOrigin | None = None
+    trained_on: TrainedOn | None = None
+    threshold: float | None = None
     libraries: dict[str, str]
     files: dict[str, str]
 
@@ -97,7 +125,10 @@ def find(models: Path, name: str, version: str | None = None) -> Artefact:
     """
     present = versions(models, name)
     if not present:
-        raise ArtefactError(f"{models / name} holds no version of {name}; `pricematch train encoder` writes one")
+        recipe = f" --recipe {name}" if name in {"cnn", "title"} else ""
+        raise ArtefactError(
+            f"{models / name} holds no version of {name}; `pricematch train encoder{recipe}` writes one"
+        )
     if version is not None and version not in present:
         raise ArtefactError(f"expected a version of {name} among {', '.join(present)}, got {version}")
     return verify(models / name / (version or present[-1]))
@@ -142,7 +173,13 @@ def verify(path: Path) -> Artefact:
         raise ArtefactError(
             f"{path / MANIFEST}: expected {path.parent.name}/{path.name}, got {manifest.name}/{manifest.version}"
         )
-    for relative, digest in manifest.files.items():
+    check_files(path, manifest.files, ("saved_model.pb", GOLDEN))
+    return Artefact(path, manifest)
+
+
+def check_files(path: Path, files: Mapping[str, str], required: Sequence[str]) -> None:
+    """Compare the files of a version with the digests in its manifest; raises ArtefactError."""
+    for relative, digest in files.items():
         file = path / relative
         if ".." in Path(relative).parts or Path(relative).is_absolute():
             raise ArtefactError(f"{path / MANIFEST}: expected paths inside the version, got {relative!r}")
@@ -150,10 +187,9 @@ def verify(path: Path) -> Artefact:
             raise ArtefactError(f"{file} is missing")
         if digest_of_file(file) != digest:
             raise ArtefactError(f"{file} is damaged: its SHA-256 is not the one in {MANIFEST}")
-    for required in ("saved_model.pb", GOLDEN):
-        if required not in manifest.files:
-            raise ArtefactError(f"{path / MANIFEST}: expected {required} among its files, got none")
-    return Artefact(path, manifest)
+    for name in required:
+        if name not in files:
+            raise ArtefactError(f"{path / MANIFEST}: expected {name} among its files, got none")
 
 
 def write(path: Path, manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ from app.settings import Settings
 def setting(name: str, text: str) -> Any:
     """An option that is a setting as well; says its environment variable and default."""
     default = Settings.model_fields[name].default
-    otherwise = "" if default is None else f", default: {default}"
+    otherwise = "" if default in (None, ()) else f", default: {default}"
     return typer.Option(help=f"{text} (env: PRICEMATCH_{name.upper()}{otherwise})")
 
 
@@ -24,7 +24,7 @@ ImagesIfAny: TypeAlias = Annotated[
 ]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
-Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values) or cae (2,048).")]
+Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values), cae (2,048) or cnn (256).")]
 EncoderVersion: TypeAlias = Annotated[str | None, setting("encoder_version", "The newest if absent.")]
 EmbeddingArray: TypeAlias = Annotated[
     Path | None,

@@ -1,14 +1,30 @@
 """`pricematch train`."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app import terminal
-from app.commands.options import Catalogue, Images, Models, SkipBadImages
+from app.commands.options import (
+    Catalogue,
+    Data,
+    Encoder,
+    EncoderVersion,
+    Images,
+    ImagesIfAny,
+    Models,
+    Signals,
+    SkipBadImages,
+)
 from app.errors import SettingsError
 from app.settings import MIB, load_settings
+
+if TYPE_CHECKING:
+    from app.training.cnn_recipe import CnnTrainingRecipe
+    from app.training.recipes import Recipe
+    from app.training.title_recipe import TitleTrainingRecipe
 
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -16,7 +32,12 @@ cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, ri
 @cli.command("encoder")
 def encoder(
     recipe: Annotated[
-        str, typer.Option(help="notebook: exactly the notebook's. default: trains until it stops learning.")
+        str,
+        typer.Option(
+            help="notebook: exactly the notebook's. default: trains until it stops learning. "
+            "cnn: a pretrained network, whitened, and trained on the label groups if there are some. "
+            "title: an encoder of titles, trained on the label groups; takes no pictures."
+        ),
     ] = "default",
     catalogue: Catalogue = None,
     images: Images = None,
@@ -25,11 +46,36 @@ def encoder(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Of everything drawn; the same seed trains the same weights.")
     ] = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the CAE, at most.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of the CAE, of the CNN's embedding, or of the title encoder, at most."),
+    ] = None,
     autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
     augment: Annotated[
-        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE on augmented pictures.")
+        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE or CNN on augmented pictures.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the CNN: efficientnet-lite0 (default), -lite1, -lite2, or a network of keras.applications."
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of the CNN's backbone: imagenet (default), none, or a file.")
+    ] = None,
+    train_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the label groups that the CNN or the title encoder is trained on, chosen by the seed; "
+            "0: no labels.",
+        ),
+    ] = None,
+    fine_tune: Annotated[
+        bool | None,
+        typer.Option("--fine-tune/--no-fine-tune", help="Go on with the upper layers of the CNN's backbone; slow."),
     ] = None,
     hyper_parameters: Annotated[
         list[str] | None,
@@ -44,24 +90,87 @@ def encoder(
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
-    """Train the convolutional autoencoder and the autoencoder on its latents, and export both.
+    """Train encoders and export them: the CAE and the autoencoder on its latents, the CNN, or the encoder of titles.
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
     from app.offline import train
-    from app.training.recipes import RECIPES, override
 
-    if recipe not in RECIPES:
-        raise SettingsError(f"expected a recipe among {', '.join(RECIPES)}, got {recipe!r}")
     settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
-    given = {"cae.epochs": epochs, "cae.augment": augment, "autoencoder.epochs": autoencoder_epochs}
-    given |= {"cae.batch": batch, "autoencoder.batch": batch}
+    network = recipe if recipe in {"cnn", "title"} else "cae"
+    given: dict[str, Any] = {f"{network}.epochs": epochs, f"{network}.augment": augment, f"{network}.batch": batch}
+    given |= {"cnn.backbone": backbone, "cnn.weights": weights}
+    given["title.train_share" if network == "title" else "cnn.train_share"] = train_share
+    given |= {"cnn.fine_tune": fine_tune, "autoencoder.epochs": autoencoder_epochs}
+    if network == "cae":
+        given["autoencoder.batch"] = batch
     values = {name: value for name, value in given.items() if value is not None}
-    chosen = override(RECIPES[recipe], values | dict(map(_assignment, hyper_parameters or [])))
+    chosen = _recipe(recipe, values | dict(map(_assignment, hyper_parameters or [])))
     options = train.TrainOptions(seed, version, memory * MIB, disk * MIB)
     with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
         trained = train.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
     terminal.print_trained(trained)
+    terminal.print_retrieval(trained)
+
+
+@cli.command("matcher")
+def matcher(
+    catalogue: Catalogue = None,
+    signals: Signals = "hash,title",
+    images: ImagesIfAny = None,
+    models: Models = None,
+    data: Data = None,
+    encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
+    version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
+    train_share: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Share of the label groups to learn from, chosen by the seed; `pricematch evaluate --matcher` "
+            "judges on the others.",
+        ),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
+
+    Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take. Minutes for 17,000 postings.
+    """
+    from app.offline.signals import parse_signals
+    from app.offline.train_matcher import TrainMatcherOptions, train_matcher
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    options = TrainMatcherOptions(parse_signals(signals), train_share, seed, version)
+    with terminal.progress_bars() as bars:
+        trained = train_matcher(settings, options, bars)
+    terminal.print_matcher(trained)
+
+
+def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe | TitleTrainingRecipe":
+    """The recipe with this name, with other values; raises SettingsError."""
+    from app.training.cnn_recipe import CNN
+    from app.training.recipes import RECIPES, override
+    from app.training.title_recipe import TITLE
+
+    if name == CNN.name:
+        return override(CNN, values)
+    if name == TITLE.name:
+        return override(TITLE, values)
+    if name not in RECIPES:
+        known = ", ".join([*RECIPES, CNN.name, TITLE.name])
+        raise SettingsError(f"expected a recipe among {known}, got {name!r}")
+    return override(RECIPES[name], values)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

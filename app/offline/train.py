@@ -12,9 +12,11 @@ from app.matching.postings import Catalogue
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.training.cnn_recipe import CnnTrainingRecipe
     from app.training.fit import Watch
     from app.training.recipes import Recipe
-    from app.training.train import Trained
+    from app.training.title_recipe import TitleTrainingRecipe
+    from app.training.trainer import Trained
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class TrainOptions:
 
 def train(
     settings: Settings,
-    recipe: "Recipe",
+    recipe: "Recipe | CnnTrainingRecipe | TitleTrainingRecipe",
     options: TrainOptions,
     progress: Progress,
     watch: "Watch",
@@ -39,19 +41,64 @@ def train(
 
     Raises:
         CatalogueError: bad rows, or bad pictures that are not to be skipped; nothing was trained.
-        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `app.training.train.Trainer`.
+        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `app.training.train.Trainer`,
+            `app.training.cnn.CnnTrainer` and `app.training.title_encoder.TitleTrainer`.
     """
+    from app.training.title_recipe import TitleTrainingRecipe
+
+    if isinstance(recipe, TitleTrainingRecipe):
+        return _train_titles(settings, recipe, options, progress, watch, interrupted)
     content, images = read_catalogue(settings), image_folder(settings)
 
     def judge(errors: Mapping[str, ImageError]) -> None:
         skip_or_refuse(content, errors, skip=settings.skip_bad_images)
 
     import_tensorflow()
+    from app.training.cnn import CnnTrainer
+    from app.training.cnn_recipe import CnnTrainingRecipe
     from app.training.determinism import make_deterministic
+    from app.training.label_groups import label_of_picture
+    from app.training.pretrained import side_of
     from app.training.train import Trainer
 
     make_deterministic()
-    trainer = Trainer(
+    names = [str(posting.image) for posting in Catalogue(content.postings).one_per_image()]
+    common = (
+        options.seed,
+        settings.models,
+        options.version,
+        options.memory_bytes,
+        options.disk_bytes,
+        settings.workers,
+        progress,
+        watch,
+        interrupted,
+    )
+    if isinstance(recipe, CnnTrainingRecipe):
+        side = side_of(recipe.cnn.backbone, recipe.cnn.side)
+        labels = label_of_picture(content.postings)
+        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), judge, labels)
+    return Trainer(recipe, *common).run(names, images, decoder(settings, recipe.cae.side), judge)
+
+
+def _train_titles(
+    settings: Settings,
+    recipe: "TitleTrainingRecipe",
+    options: TrainOptions,
+    progress: Progress,
+    watch: "Watch",
+    interrupted: Callable[[], bool],
+) -> "list[Trained]":
+    """Train the encoder of titles, which takes no pictures."""
+    content = read_catalogue(settings)
+    if content.problems:
+        content.refuse(content.problems)
+    import_tensorflow()
+    from app.training.determinism import make_deterministic
+    from app.training.title_encoder import TitleTrainer
+
+    make_deterministic()
+    trainer = TitleTrainer(
         recipe,
         options.seed,
         settings.models,
@@ -63,5 +110,6 @@ def train(
         watch,
         interrupted,
     )
-    names = [str(posting.image) for posting in Catalogue(content.postings).one_per_image()]
-    return trainer.run(names, images, decoder(settings, recipe.cae.side), judge)
+    titles = {posting.posting_id: posting.title or "" for posting in content.postings}
+    labels = {posting.posting_id: posting.label_group for posting in content.postings if posting.label_group}
+    return trainer.run(titles, labels)

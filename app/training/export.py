@@ -44,6 +44,31 @@ def export_autoencoder(folder: Path, encoder: keras.Model) -> None:
     _save(folder, [encoder], specification, {"serving_default": encode})
 
 
+def export_cnn(folder: Path, encoder: keras.Model, scale: Callable[[Any], Any]) -> None:
+    """Write the CNN: `serving_default` takes uint8 `pixels`, gives float32 `embedding` of unit length.
+
+    Args:
+        folder: to write to.
+        encoder: scaled pixels → embeddings.
+        scale: pixels 0…255 as the encoder wants them.
+    """
+    specification = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.uint8, name="pixels")
+
+    def encode(pixels: Any) -> dict[str, Any]:
+        return {"embedding": encoder(scale(tf.cast(pixels, tf.float32)), training=False)}
+
+    _save(folder, [encoder], specification, {"serving_default": encode})
+
+
+def export_title(folder: Path, encoder: keras.Model) -> None:
+    """Write the title encoder: `serving_default` takes int32 `buckets` [n, m], gives float32 `embedding`."""
+
+    def encode(buckets: Any) -> dict[str, Any]:
+        return {"embedding": encoder(buckets, training=False)}
+
+    _save(folder, [encoder], tf.TensorSpec((None, None), tf.int32, name="buckets"), {"serving_default": encode})
+
+
 def write_golden(folder: Path, inputs: NDArray[Any], outputs: NDArray[np.float32]) -> None:
     """Keep inputs and the outputs they must give, for whoever loads the model."""
     np.savez_compressed(folder / GOLDEN, inputs=inputs, outputs=outputs)

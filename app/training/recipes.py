@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.errors import SettingsError
-
-NETWORKS = ("cae", "autoencoder")
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Widths: TypeAlias = Annotated[tuple[Count, ...], Field(min_length=1, max_length=16)]
@@ -93,7 +91,18 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
 
 
-def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+class Described(Protocol):
+    """A recipe: a name, and per network its hyper-parameters."""
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        ...
+
+
+R = TypeVar("R", bound=Described)
+
+
+def override(recipe: R, values: Mapping[str, Any]) -> R:
     """The recipe with other hyper-parameters.
 
     Args:
@@ -104,17 +113,18 @@ def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         SettingsError: no hyper-parameter has this name, or its value is of the wrong type or out of range.
     """
     described = recipe.describe()
+    networks = [name for name, value in described.items() if isinstance(value, dict)]
     for name, value in values.items():
         network, _, parameter = name.partition(".")
-        if network not in NETWORKS or parameter not in described[network]:
-            known = [f"{each}.{parameter}" for each in NETWORKS for parameter in described[each]]
+        if network not in networks or parameter not in described[network]:
+            known = [f"{each}.{parameter}" for each in networks for parameter in described[each]]
             raise SettingsError(f"expected a hyper-parameter among {', '.join(known)}, got {name!r}")
         described[network][parameter] = value
     try:
-        changed = TypeAdapter(Recipe).validate_python(described)
+        changed = TypeAdapter(type(recipe)).validate_python(described)
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc'][:2]))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError("; ".join(faults)) from error
-    if changed.cae.side % (step := 2 ** len(changed.cae.filters)):
+    if isinstance(changed, Recipe) and changed.cae.side % (step := 2 ** len(changed.cae.filters)):
         raise SettingsError(f"expected cae.side to be a multiple of {step}, 2 to the number of filters")
     return changed

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.manifest import Origin, TensorDescription
-from app.errors import ImageError, TrainingInterrupted
-from app.matching.ingest import Progress
+from app.errors import ImageError
 from app.matching.ports import Decoder, ImageSource
 from app.training.batches import Batches, LatentBatches, PixelBatches
 from app.training.checkpoint import Checkpoint
@@ -24,56 +23,17 @@ from app.training.export import (
     weights_digest,
     write_golden,
 )
-from app.training.fit import Fit, Fitted, Interrupted, Schedule, Watch, decayed
+from app.training.fit import Fit, Fitted, Schedule, decayed
 from app.training.networks.autoencoder import build_autoencoder
 from app.training.networks.cae import build_cae
 from app.training.pixel_cache import PixelCache
 from app.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
+from app.training.trainer import Trained, Training
 from app.training.workplace import choose_version, locked, unfinished
 
 
-@dataclass(frozen=True)
-class Trained:
-    """One exported network: its name, where it was written, and what came of its training."""
-
-    name: str
-    path: Path
-    fitted: Fitted
-
-
-@dataclass(frozen=True)
-class Trainer:
-    """One run of a recipe. Seeded: the same pictures, recipe and seed give the same weights on one machine.
-
-    That takes `app.training.determinism.make_deterministic` beforehand.
-
-    Attributes:
-        recipe: every hyper-parameter.
-        seed: of everything drawn.
-        models: the folder of artefacts.
-        version: to write; None takes the next.
-        memory_bytes, disk_bytes: how much decoded pictures may take.
-        workers: threads that decode.
-        progress, watch: told how far it is.
-        interrupted: asked after each step.
-    """
-
-    recipe: Recipe
-    seed: int
-    models: Path
-    version: str | None
-    memory_bytes: int
-    disk_bytes: int
-    workers: int
-    progress: Progress
-    watch: Watch
-    interrupted: Interrupted
-
-    def report(self, what: str, done: int, total: int) -> None:
-        """Tell how far it is; raises TrainingInterrupted if asked to stop."""
-        self.progress(what, done, total)
-        if self.interrupted():
-            raise TrainingInterrupted(f"stopped while {what.lower()}, {done} of {total}")
+class Trainer(Training[Recipe]):
+    """The notebook's two networks."""
 
     def run(
         self,

@@ -4,13 +4,13 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from app.adapters.manifest import versions
 from app.errors import ArtefactError, ArtefactExists, SettingsError
-from app.training.recipes import Recipe
+from app.training.recipes import Described
 
 FOLDER = ".training"
 NAMES = ("cae", "autoencoder")
@@ -39,7 +39,7 @@ def locked(models: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def unfinished(root: Path, recipe: Recipe, seed: int, catalogue_digest: str) -> Iterator[Path]:
+def unfinished(root: Path, recipe: Described, seed: int, catalogue_digest: str) -> Iterator[Path]:
     """A folder that is the same for the same training, and is removed when the block ends well."""
     identity = json.dumps([recipe.describe(), seed, catalogue_digest], sort_keys=True)
     folder = root / hashlib.sha256(identity.encode("utf-8")).hexdigest()[:16]
@@ -48,14 +48,14 @@ def unfinished(root: Path, recipe: Recipe, seed: int, catalogue_digest: str) -> 
     shutil.rmtree(folder)
 
 
-def choose_version(models: Path, wanted: str | None) -> str:
-    """The version to write: the wanted one, or the one after the newest of any network.
+def choose_version(models: Path, wanted: str | None, names: Sequence[str] = NAMES) -> str:
+    """The version to write: the wanted one, or the one after the newest of any network with one of the names.
 
     Raises:
         ArtefactExists: a network has the wanted version.
         SettingsError: the wanted version is no whole number.
     """
-    present = {name: versions(models, name) for name in NAMES}
+    present = {name: versions(models, name) for name in names}
     if wanted is None:
         return str(1 + max((int(version) for each in present.values() for version in each), default=0))
     if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):

@@ -106,6 +106,22 @@ def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
     assert len({digest((2, 3), 0.5), digest((3, 2), 0.5), digest((6, 1), 0.5), digest((2, 3), 0.5000001)}) == 4
 
 
+def test_the_cnn_is_served_as_uint8_pixels_to_embeddings_with_its_scaling_inside(tmp_path: Path) -> None:
+    import keras
+
+    from app.training.export import export_cnn
+
+    scaled = keras.Input((16, 16, 3))
+    encoder = keras.Model(scaled, keras.layers.GlobalAveragePooling2D()(scaled))
+    export_cnn(tmp_path / "cnn", encoder, lambda pixels: (pixels - 100.0) / 50.0)
+    loaded = plain(tmp_path / "cnn")
+    assert list(loaded.signatures) == ["serving_default"]
+    function = loaded.signatures["serving_default"]
+    for rows in (PIXELS, PIXELS[:1]):
+        expected = (rows.astype(np.float64).mean(axis=(1, 2)) - 100) / 50
+        np.testing.assert_allclose(function(pixels=rows)["embedding"], expected, atol=1e-4)
+
+
 # --- publishing --------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from tests.fakes import MAX_PIXELS, MIN_SIDE, SIDE, tiny_catalogue, tiny_images
 
 if TYPE_CHECKING:
     from app.training.fit import Step
-    from app.training.train import Trained
+    from app.training.trainer import Trained
 
 RECIPE = Recipe(
     "tiny",

@@ -1,5 +1,8 @@
 """Splits of label groups, so that nothing is judged on postings of a product it was tuned on."""
 
+import hashlib
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,3 +49,51 @@ def whole_groups(groups: NDArray[np.integer], size: int, seed: int) -> NDArray[n
     chosen = np.zeros(len(sizes), bool)
     chosen[order[:taken]] = True
     return np.flatnonzero(chosen[groups])
+
+
+def each_its_own(groups: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Group numbers from 0, with a number of its own for each posting that has none.
+
+    Args:
+        groups: [n], negative where a posting has no group.
+
+    >>> each_its_own(np.array([7, -1, 7, -1])).tolist()
+    [0, 1, 0, 2]
+    """
+    unknown = groups < 0
+    numbers = np.where(unknown, groups.max(initial=-1) + np.cumsum(unknown), groups)
+    return np.unique(numbers, return_inverse=True)[1].astype(np.intp)
+
+
+def training_groups(labels: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
+    """Which postings belong to the label groups that are trained on; the others are left to judge by.
+
+    A group is decided by its label alone (its BLAKE2b digest, keyed by the seed and read as a fraction, is below
+    `share` or not), so neither order nor other groups change it, and a smaller share is part of a larger one.
+
+    Args:
+        labels: the label group of each of n postings.
+        share: of the groups, about, 0 to 1; 1 takes all.
+        seed: another seed decides independently; 0 to 2^64 − 1.
+
+    Returns:
+        bool [n], the same for postings of the same group.
+
+    Raises:
+        ValueError: `share` is out of range.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"expected a share from 0 to 1, got {share}")
+    chosen = {label: _fraction(label, seed) < share for label in set(labels)}
+    return np.array([chosen[label] for label in labels], np.bool_)
+
+
+def group_digest(label: str) -> str:
+    """Names a label group in a record of what was trained on: 16 hexadecimal digits of its BLAKE2b digest."""
+    return hashlib.blake2b(label.encode("utf-8"), digest_size=8).hexdigest()
+
+
+def _fraction(label: str, seed: int) -> float:
+    """The keyed digest of a label as a number from 0 to below 1."""
+    digest = hashlib.blake2b(label.encode("utf-8"), digest_size=8, key=seed.to_bytes(8, "little"))
+    return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53  # 53 bits: no digest is rounded up to 1

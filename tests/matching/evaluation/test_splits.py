@@ -1,11 +1,13 @@
 """Splits of label groups."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.evaluation.splits import split_groups, whole_groups
+from app.matching.evaluation.splits import group_digest, split_groups, training_groups, whole_groups
 from app.matching.metrics import number_groups
 
 GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(number_groups)
@@ -51,3 +53,46 @@ def test_the_seed_draws_the_sub_catalogue() -> None:
     groups = np.arange(40)
     first, again, other = (whole_groups(groups, 20, seed).tolist() for seed in (1, 1, 2))
     assert first == again != other
+
+
+LABELS = st.lists(st.text("abcä0", max_size=3), max_size=30)
+
+
+@given(LABELS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**64 - 1))
+def test_whether_a_group_is_trained_on_depends_on_its_label_seed_and_share_only(
+    labels: list[str], share: float, larger: float, seed: int
+) -> None:
+    share, larger = sorted((share, larger))
+    chosen = training_groups(labels, share, seed)
+    alone = [bool(training_groups([label], share, seed)[0]) for label in labels]
+    assert chosen.dtype == np.bool_
+    assert chosen.tolist() == alone
+    assert not (chosen & ~training_groups(labels, larger, seed)).any()
+    assert training_groups(labels, 1, seed).all()
+    assert not training_groups(labels, 0, seed).any()
+
+
+def test_a_group_is_trained_on_if_its_keyed_digest_as_a_fraction_is_below_the_share() -> None:
+    digest = hashlib.blake2b(b"jas hujan", digest_size=8, key=(7).to_bytes(8, "little")).digest()
+    fraction = int.from_bytes(digest, "big") / 2**64
+    assert training_groups(["jas hujan"], fraction + 1e-9, 7).tolist() == [True]
+    assert training_groups(["jas hujan"], fraction - 1e-9, 7).tolist() == [False]
+
+
+def test_about_the_share_of_the_groups_is_trained_on_and_another_seed_takes_others() -> None:
+    labels = [str(number) for number in range(10_000)]
+    first, other = training_groups(labels, 0.3, 0), training_groups(labels, 0.3, 1)
+    deviations = 4 * (0.3 * 0.7 / len(labels)) ** 0.5
+    assert abs(first.mean() - 0.3) < deviations
+    assert abs(first[other].mean() - 0.3) < 2 * deviations
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="expected a share from 0 to 1"):
+        training_groups(["a"], share, 0)
+
+
+def test_a_group_is_named_in_a_record_by_the_digest_of_its_label_alone() -> None:
+    assert group_digest("jas hujan") == hashlib.blake2b(b"jas hujan", digest_size=8).hexdigest()
+    assert len(group_digest("ä")) == 16

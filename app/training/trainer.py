@@ -1,0 +1,55 @@
+"""What the trainings of all recipes have in common."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from app.errors import TrainingInterrupted
+from app.matching.ingest import Progress
+from app.training.fit import Fitted, Interrupted, Watch
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One exported network: its name, where it was written, and what came of its training."""
+
+    name: str
+    path: Path
+    fitted: Fitted
+
+
+@dataclass(frozen=True)
+class Training(Generic[R]):
+    """One run of a recipe. Seeded: the same pictures, recipe and seed give the same weights on one machine.
+
+    That takes `app.training.determinism.make_deterministic` beforehand.
+
+    Attributes:
+        recipe: every hyper-parameter.
+        seed: of everything drawn.
+        models: the folder of artefacts.
+        version: to write; None takes the next.
+        memory_bytes, disk_bytes: how much decoded pictures may take.
+        workers: threads that decode.
+        progress, watch: told how far it is.
+        interrupted: asked after each step.
+    """
+
+    recipe: R
+    seed: int
+    models: Path
+    version: str | None
+    memory_bytes: int
+    disk_bytes: int
+    workers: int
+    progress: Progress
+    watch: Watch
+    interrupted: Interrupted
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Tell how far it is; raises TrainingInterrupted if asked to stop."""
+        self.progress(what, done, total)
+        if self.interrupted():
+            raise TrainingInterrupted(f"stopped while {what.lower()}, {done} of {total}")

@@ -1,0 +1,220 @@
+"""Trainings of the encoder `cnn` from pictures to an exported version."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from app.adapters.manifest import find, find_chain, side_of_pixels, versions
+from app.adapters.pillow_images import PillowDecoder
+from app.errors import ArtefactExists, CatalogueError, ImageError, SettingsError, TrainingInterrupted
+from app.matching.evaluation.splits import group_digest, training_groups
+from app.matching.ports import Pixels
+from app.training.workplace import FOLDER
+from tests.fakes import MAX_PIXELS, FolderlessImages
+from tests.training.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
+
+if TYPE_CHECKING:
+    from app.training.fit import Step
+
+pytestmark = pytest.mark.tensorflow
+
+
+def weights(models: Path, version: str = "1") -> str:
+    return find(models, "cnn", version).manifest.weights_digest
+
+
+def pixels() -> Pixels:
+    decoder = PillowDecoder(SIDE, MAX_PIXELS)
+    return np.stack([decoder.decode(content) for content in labelled_images()[0].contents.values()])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: None) -> Path:
+    """Version 1 is trained on all label groups; not to be written to."""
+    folder = tmp_path_factory.mktemp("cnn")
+    train_cnn(folder)
+    return folder
+
+
+def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(models: Path) -> None:
+    from app.adapters.saved_model import SavedModelEncoder
+
+    [artefact] = find_chain(models, "cnn")
+    assert side_of_pixels(artefact) == SIDE
+    encoder = SavedModelEncoder([artefact])
+    embeddings = encoder.encode(pixels())
+    assert embeddings.shape == (GROUPS * PICTURES, 6)
+    assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+    assert encoder.versions == {"cnn": "1"}
+    alone = np.concatenate([encoder.encode(picture[np.newaxis]) for picture in pixels()])
+    assert np.allclose(alone, embeddings, atol=1e-4)
+
+
+def test_without_labels_embeddings_are_whitened(tmp_path: Path) -> None:
+    from app.adapters.saved_model import SavedModelEncoder
+
+    trained = train_cnn(tmp_path, recipe(shrinkage=0.0), labels={})
+    manifest = find(tmp_path, "cnn").manifest
+    assert (trained.fitted.losses, manifest.trained_on) == ({}, None)
+    assert trained.fitted.training_rows == manifest.counts["images"] == GROUPS * PICTURES
+    embeddings = SavedModelEncoder(find_chain(tmp_path, "cnn")).encode(pixels()).astype(np.float64)
+    eigenvalues = np.linalg.eigvalsh(embeddings.T @ embeddings)
+    assert eigenvalues.max() < 4 * eigenvalues.min()
+
+
+def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels(tmp_path: Path) -> None:
+    train_cnn(tmp_path, labels={})
+    train_cnn(tmp_path, recipe(train_share=0.0))
+    assert weights(tmp_path, "1") == weights(tmp_path, "2")
+
+
+def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(tmp_path: Path, models: Path) -> None:
+    whole = find(models, "cnn").manifest
+    assert whole.weights is not None
+    assert whole.weights.source == "drawn at random"
+    assert whole.recipe["cnn"]["dimension"] == 6
+    train_cnn(tmp_path, recipe(train_share=0.6), seed=3)
+    record = find(tmp_path, "cnn").manifest.trained_on
+    assert record is not None
+    labels = sorted(set(labelled_images()[1].values()))
+    chosen = [label for label, taken in zip(labels, training_groups(labels, 0.6, 3), strict=True) if taken]
+    assert 0 < len(chosen) < GROUPS
+    assert record.groups == tuple(sorted(map(group_digest, chosen)))
+    assert (record.share, record.seed) == (0.6, 3)
+
+
+def test_training_is_judged_on_held_out_groups_before_and_after_each_epoch(models: Path) -> None:
+    manifest = find(models, "cnn").manifest
+    assert len(manifest.losses["loss"]) == manifest.counts["epochs"] == 2
+    assert len(manifest.losses["held_out_map"]) == 3
+    assert manifest.counts["training"] + manifest.counts["validation"] == GROUPS * PICTURES
+    assert manifest.counts["validation"] > 0
+
+
+def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path, models: Path) -> None:
+    trained = train_cnn(tmp_path, recipe(validation_share=0.0))
+    assert trained.fitted.losses == {}
+    assert trained.fitted.training_rows == GROUPS * PICTURES
+    assert weights(tmp_path) != weights(models)
+
+
+def test_fine_tuning_goes_on_with_the_upper_layers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.training import cnn_fine_tune
+    from app.training.metric_learning import MetricLearning
+
+    trained_variables: list[str] = []
+
+    def noted(*arguments: object) -> MetricLearning:
+        learning = MetricLearning(*arguments)  # type: ignore[arg-type]
+        before = {variable.path: np.array(variable.numpy()) for variable in learning.model.variables}
+        run = learning.run
+
+        def ran() -> object:
+            fitted = run()
+            trained_variables.extend(
+                variable.path
+                for variable in learning.model.variables
+                if (variable.numpy() != before[variable.path]).any()
+            )
+            return fitted
+
+        monkeypatch.setattr(learning, "run", ran)
+        return learning
+
+    monkeypatch.setattr(cnn_fine_tune, "MetricLearning", noted)
+    monkeypatch.setattr("app.training.metric_learning.held_out_map", _rising())
+    chosen = recipe(epochs=0, fine_tune=True, fine_tune_layers=2, fine_tune_epochs=2, fine_tune_rate=0.01)
+    trained = train_cnn(tmp_path, chosen)
+    assert {path.split("/")[0] for path in trained_variables} == {"block15_project", "head"}
+    assert len(trained.fitted.losses["fine_tune_loss"]) == 2
+    assert trained.fitted.kept_epoch == 2
+
+
+def _rising() -> object:
+    """Finds each embedding better than the last."""
+    found = iter(np.linspace(0, 1, 100).tolist())
+    return lambda *_: next(found)
+
+
+def test_interrupted_in_its_second_view_it_need_not_encode_the_first_again_and_trains_the_same(
+    tmp_path: Path, models: Path
+) -> None:
+    told: list[tuple[str, int]] = []
+
+    def progress(what: str, done: int, _: int) -> None:
+        told.append((what, done))
+
+    def in_second_view() -> bool:
+        return ("Encoding features", 2 * GROUPS * PICTURES) in told
+
+    with pytest.raises(TrainingInterrupted, match="stopped while encoding features, 48 of 48"):
+        train_cnn(tmp_path, progress=progress, interrupted=in_second_view)
+    assert versions(tmp_path, "cnn") == []
+    told.clear()
+    train_cnn(tmp_path, progress=progress)
+    assert [done for what, done in told if what == "Encoding features"] == [2 * GROUPS * PICTURES]
+    assert weights(tmp_path) == weights(models)
+    assert [name for name in os.listdir(tmp_path / FOLDER) if name != "lock"] == []  # noqa: PTH208 — hidden names too
+
+
+def test_stopped_while_it_trains_it_leaves_no_version(tmp_path: Path) -> None:
+    shown: list[Step] = []
+    with pytest.raises(TrainingInterrupted, match="cnn: stopped in epoch 1 of 2"):
+        train_cnn(tmp_path, watch=shown.append, interrupted=lambda: bool(shown))
+    assert versions(tmp_path, "cnn") == []
+
+
+def test_another_seed_trains_other_weights(tmp_path: Path, models: Path) -> None:
+    train_cnn(tmp_path, seed=1)
+    assert weights(tmp_path) != weights(models)
+
+
+def test_versions_are_its_own_and_never_overwritten(tmp_path: Path, models: Path) -> None:
+    (tmp_path / "cae" / "7").mkdir(parents=True)
+    assert train_cnn(tmp_path, labels={}).path == tmp_path / "cnn" / "1"
+    with pytest.raises(ArtefactExists, match="cnn/1 exists"):
+        train_cnn(models, version="1")
+
+
+def test_bad_pictures_are_judged_before_anything_is_trained(tmp_path: Path) -> None:
+    images = FolderlessImages(labelled_images()[0].contents | {"g0_0.png": b""})
+    judged: list[Mapping[str, ImageError]] = []
+
+    def refuse(errors: Mapping[str, ImageError]) -> None:
+        judged.append(errors)
+        raise CatalogueError("bad")
+
+    with pytest.raises(CatalogueError, match="bad"):
+        train_cnn(tmp_path, images=images, judge=refuse)
+    assert list(judged[0]) == ["g0_0.png"]
+    train_cnn(tmp_path, images=images, labels={})
+    assert find(tmp_path, "cnn").manifest.counts["images"] == GROUPS * PICTURES - 1
+
+
+def test_weights_that_are_not_to_be_had_are_told_before_pictures_are_read(tmp_path: Path) -> None:
+    def never(_: Mapping[str, ImageError]) -> None:
+        raise AssertionError("pictures were looked at")
+
+    with pytest.raises(SettingsError, match="which is no file"):
+        train_cnn(tmp_path, recipe(weights="absent"), judge=never)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras, where it writes
+def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Path) -> None:
+    import keras
+
+    from app.adapters.saved_model import SavedModelEncoder
+
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):  # drawn so small that nothing would come through
+            layer.set_weights([10 * weights for weights in layer.get_weights()])
+    network.save_weights(tmp_path / "mobile.weights.h5")
+    train_cnn(tmp_path, recipe(backbone="MobileNetV2", weights=str(tmp_path / "mobile.weights.h5")))
+    [artefact] = find_chain(tmp_path, "cnn")
+    assert artefact.manifest.recipe["cnn"]["backbone"] == "MobileNetV2"
+    assert SavedModelEncoder([artefact]).encode(pixels()).shape == (GROUPS * PICTURES, 6)

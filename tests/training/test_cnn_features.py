@@ -1,0 +1,53 @@
+"""Features of a catalogue's pictures, and how they are kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Path) -> None:
+    from app.training.cnn_features import kept
+
+    made: list[str] = []
+
+    def make() -> NDArray[np.float32]:
+        made.append("made")
+        return np.arange(6, dtype=np.float32).reshape(2, 3)
+
+    def stop() -> NDArray[np.float32]:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "features-0.npy"
+    with pytest.raises(KeyboardInterrupt):
+        kept(file, stop)
+    assert not file.exists()
+    for _ in range(2):
+        assert kept(file, make).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert made == ["made"]
+    assert [path.name for path in tmp_path.iterdir()] == ["features-0.npy"]
+
+
+def test_all_pictures_are_encoded_in_order_in_batches_of_32_and_it_is_told() -> None:
+    import keras
+
+    from app.training.cnn_features import Pictures, PixelFunction
+
+    class Shades:
+        """Stands for a cache: picture i is of the shade i."""
+
+        def rows(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+            return np.broadcast_to(rows.astype(np.uint8)[:, None, None, None], (len(rows), 8, 8, 3)).copy()
+
+    pixels = keras.Input((8, 8, 3))
+    network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels))
+    pictures = Pictures(Shades(), np.arange(1, 71), seed=0)  # type: ignore[arg-type]  # as much of it as is asked
+    told: list[int] = []
+    encoded = PixelFunction(network, lambda values: values * 2.0).of_all(pictures, 0, told.append)
+    assert np.allclose(encoded, 2 * np.arange(1, 71)[:, np.newaxis])
+    assert told == [32, 64, 70]
+    views = PixelFunction(network, lambda values: values * 2.0).of_all(pictures, 1, told.append)
+    assert not np.allclose(views, encoded)
