@@ -21,8 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from app.offline.train_matcher import TrainedMatcher
     from app.training.fit import Step, Watch
-    from app.training.train import Trained
+    from app.training.trainer import Trained
 
 INTERRUPTED = 130
 
@@ -104,21 +105,61 @@ def print_trained(trained: "Sequence[Trained]") -> None:
     for network in trained:
         fitted, losses = network.fitted, network.fitted.losses
         kept = fitted.kept_epoch - 1
-        validation = losses.get("validation_loss")
         rows.append(
             [
                 str(network.path),
                 str(fitted.training_rows),
                 str(fitted.validation_rows),
-                f"{len(losses['loss'])} (kept {fitted.kept_epoch})",
+                f"{len(losses.get('loss', []))} (kept {fitted.kept_epoch})",
                 f"{fitted.seconds:.0f}",
-                f"{losses['loss'][0]:.5f}",
-                f"{losses['loss'][kept]:.5f}",
-                "–" if validation is None else f"{validation[kept]:.5f}",
+                _shown(losses.get("loss"), 0),
+                _shown(losses.get("loss"), kept),
+                _shown(losses.get("validation_loss"), kept),
             ]
         )
     columns = ["written", "images", "held out", "epochs", "seconds", "first loss", "loss", "held-out loss"]
     print_table("Trained", columns, rows)
+
+
+def print_retrieval(trained: "Sequence[Trained]") -> None:
+    """How well the label groups that were held out are found again, before and after each stage that judged by them."""
+    rows = [
+        [str(network.path), name.removesuffix("held_out_map").replace("_", " ").strip() or "embedding", *ends]
+        for network in trained
+        for name, maps in network.fitted.losses.items()
+        if name.endswith("held_out_map")
+        for ends in [(f"{maps[0]:.3f}", f"{max(maps):.3f}")]
+    ]
+    if rows:
+        print_table("mAP@5 on held-out label groups", ["written", "stage", "before", "kept"], rows)
+
+
+def print_matcher(trained: "TrainedMatcher") -> None:
+    """How good a matcher is on label groups that were held out, at every size of the catalogue, and its thresholds."""
+    from app.matching.size_thresholds import TARGETS
+
+    learned = trained.learned
+    counts = f"{learned.postings} postings, {learned.groups} label groups, {learned.pairs} candidate pairs"
+    rows = []
+    for held_out in learned.held_out:
+        thresholds = [learned.thresholds.at(target, held_out.postings).match for target in TARGETS]
+        figures = (held_out.f1, held_out.precision, held_out.recall, held_out.candidate_recall)
+        errors = (held_out.brier, held_out.calibration_error, held_out.calibration_error_likely)
+        rows.append(
+            [
+                str(held_out.postings),
+                *(f"{figure:.3f}" for figure in figures),
+                *(f"{error:.4f}" for error in errors),
+                *("none" if threshold == float("inf") else f"{threshold:.3f}" for threshold in thresholds),
+            ]
+        )
+    columns = ["postings", "F1", "precision", "recall", "candidate recall", "Brier", "ECE", "ECE p ≥ 0.05"]
+    print_table(f"{trained.path}: {counts}, {trained.seconds:.0f} s; held out", [*columns, *map(str, TARGETS)], rows)
+
+
+def _shown(losses: Sequence[float] | None, epoch: int) -> str:
+    """The loss of an epoch, or a dash where there is none."""
+    return f"{losses[epoch]:.5f}" if losses and 0 <= epoch < len(losses) else "–"
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from app.terminal import INTERRUPTED, Bars, ctrl_c, print_table, progress_bars
+from app.terminal import INTERRUPTED, Bars, ctrl_c, print_retrieval, print_table, print_trained, progress_bars
 
 
 def press() -> None:
@@ -84,6 +85,64 @@ def test_nothing_in_a_table_is_markup_and_nothing_steers_the_terminal(capsys: py
     assert "[bold]tas[/bold] [/x]" in out
     assert "�[31mred��gnp" in out
     assert [line.strip("│ ") for line in out.splitlines()][-3:-1] == ["two", "lines"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of a training, as far as it is shown."""
+
+    losses: dict[str, list[float]]
+    kept_epoch: int
+    training_rows: int = 7
+    validation_rows: int = 2
+    seconds: float = 3.4
+
+
+@dataclass(frozen=True)
+class Network:
+    """An exported network."""
+
+    fitted: Ended
+    name: str = "cnn"
+    path: Path = Path("models/cnn/1")
+
+
+def cells(out: str, first: str) -> list[str]:
+    """The cells of the line that begins with a cell."""
+    [line] = [line for line in out.splitlines() if line.startswith(f"│ {first}")]
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def test_a_training_is_shown_with_its_first_loss_and_those_of_the_epoch_that_was_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    losses = {"loss": [0.5, 0.25, 0.125], "validation_loss": [0.6, 0.3, 0.4]}
+    print_trained([Network(Ended(losses, kept_epoch=2))])  # type: ignore[list-item]  # as much of it as is shown
+    assert cells(capsys.readouterr().out, "models") == [
+        "models/cnn/1", "7", "2", "3 (kept 2)", "3", "0.50000", "0.25000", "0.30000",
+    ]  # fmt: skip
+
+
+def test_a_training_without_epochs_or_whose_beginning_was_kept_has_no_loss_to_show(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for losses, first in (({}, "–"), ({"loss": [0.5]}, "0.50000")):
+        network = Network(Ended(losses, kept_epoch=0))
+        print_trained([network])  # type: ignore[list-item]
+        print_retrieval([network])  # type: ignore[list-item]
+        out = capsys.readouterr().out
+        assert cells(out, "models")[5:] == [first, "–", "–"]
+        assert "mAP" not in out
+
+
+def test_what_training_gained_on_held_out_groups_is_shown_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    losses = {"loss": [1.0], "held_out_map": [0.25, 0.5, 0.375], "fine_tune_held_out_map": [0.5, 0.4]}
+    print_retrieval([Network(Ended(losses, kept_epoch=1))])  # type: ignore[list-item]
+    lines = [line.split("│")[2:5] for line in capsys.readouterr().out.splitlines() if "models" in line]
+    assert [[cell.strip() for cell in line] for line in lines] == [
+        ["embedding", "0.250", "0.500"],
+        ["fine tune", "0.500", "0.500"],
+    ]
 
 
 def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:

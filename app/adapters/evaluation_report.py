@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isinf
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -10,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.adapters.whole_file import write_whole
 from app.errors import SettingsError
+from app.matching.cluster_metrics import PairScores
 from app.matching.evaluation.breakdown import Mistake, ScoredGroup
 from app.matching.evaluation.catalogue_sizes import SizePoint
 from app.matching.evaluation.curves import Curve, shown_curve
 from app.matching.evaluation.evaluate import Evaluation
 from app.matching.evaluation.held_out import Fold, Measured
 from app.matching.evaluation.intervals import CONFIDENCE, RESAMPLES
+from app.matching.evaluation.matched import Matched
+from app.matching.metrics import Scores
 from app.matching.postings import Posting
 from app.matching.signals import MEASURES, meant, shown
 
@@ -24,7 +28,15 @@ POINTS = 200
 _Json: TypeAlias = dict[str, Any]
 
 
-def write_report(path: Path, evaluation: Evaluation, postings: Sequence[Posting], catalogue: Path, seed: int) -> None:
+def write_report(
+    path: Path,
+    evaluation: Evaluation,
+    postings: Sequence[Posting],
+    catalogue: Path,
+    seed: int,
+    matched: Matched | None = None,
+    matcher: str | None = None,
+) -> None:
     """Write what was found. Every number is finite; a threshold of null takes no pair.
 
     Args:
@@ -33,6 +45,8 @@ def write_report(path: Path, evaluation: Evaluation, postings: Sequence[Posting]
         postings: those n.
         catalogue: the file they came from.
         seed: of the evaluation.
+        matched: what a matcher is worth on postings it was not trained on.
+        matcher: its name and version.
 
     Raises:
         SettingsError: the file cannot be written.
@@ -47,6 +61,8 @@ def write_report(path: Path, evaluation: Evaluation, postings: Sequence[Posting]
     for name, measured in evaluation.alone.items():
         section = {**size, "signals": [name], "measure": MEASURES[name], **_measured(measured)}
         found[name] = {**section, "curve": _curve(name, evaluation.curves[name])}
+    if matched is not None:
+        found["matcher"] = {"matcher": matcher, **_matched(matched, evaluation)}
     write_whole(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False).encode())
 
 
@@ -115,6 +131,52 @@ def _read(path: Path) -> _Report:
         raise SettingsError(f"{path}: expected a report of `pricematch evaluate`: {place}: {fault['msg']}") from error
 
 
+def _matched(matched: Matched, evaluation: Evaluation) -> _Json:
+    """The matcher, and the signals on the same postings."""
+    low, high = matched.interval
+    return {
+        "judged_postings": int(matched.judged.sum()),
+        "judged_groups": len(set(evaluation.groups[matched.judged].tolist())),
+        "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.alone)},
+        **_scores(matched.scores),
+        "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
+        "pairwise": _pairs(matched.pairwise),
+        "targets": {str(target): _pairs(pairs) for target, pairs in matched.targets.items()},
+        "clusters": _scores(matched.clusters),
+        "brier": matched.brier,
+        "expected_calibration_error": matched.calibration_error,
+        "expected_calibration_error_from_0.05": matched.calibration_error_likely,
+        "candidate_recall": matched.candidate_recall,
+        "recall_at_k": {str(k): value for k, value in matched.recall_at_k.items()},
+        "map_at_k": {str(k): value for k, value in matched.map_at_k.items()},
+        "by_catalogue_size": [
+            {**asdict(point), "threshold": _finite(point.threshold)} for point in matched.by_catalogue_size
+        ],
+        "signals_on_the_same": {
+            name: _scores(measured.scores.of(matched.judged))
+            for name, measured in {**evaluation.alone, "together": evaluation.together}.items()
+        },
+    }
+
+
+def _finite(threshold: float) -> float | None:
+    """A threshold, or None for one that takes nothing."""
+    return None if isinf(threshold) else threshold
+
+
+def _scores(scores: Scores) -> _Json:
+    return {
+        "f1": scores.mean_f1,
+        "precision": scores.mean_precision,
+        "recall": scores.mean_recall,
+        "b_cubed_f1": scores.b_cubed_f1,
+    }
+
+
+def _pairs(pairs: PairScores) -> _Json:
+    return {"f1": pairs.f1, "precision": pairs.precision, "recall": pairs.recall}
+
+
 def _measured(measured: Measured) -> _Json:
     low, high = measured.interval
     return {
@@ -122,6 +184,12 @@ def _measured(measured: Measured) -> _Json:
         "f1": measured.scores.mean_f1,
         "precision": measured.scores.mean_precision,
         "recall": measured.scores.mean_recall,
+        "b_cubed": {
+            "f1": measured.scores.b_cubed_f1,
+            "precision": measured.scores.mean_precision,
+            "recall": measured.scores.mean_recall,
+        },
+        "pairwise": _pairs(measured.pairwise),
         "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
         "recall_at_k": {str(k): value for k, value in measured.recall_at_k.items()},
         "map_at_k": {str(k): value for k, value in measured.map_at_k.items()},

@@ -125,7 +125,7 @@ def find(models: Path, name: str, version: str | None = None) -> Artefact:
     """
     present = versions(models, name)
     if not present:
-        recipe = f" --recipe {name}" if name in {"cnn", "title"} else ""
+        recipe = " --recipe cnn" if name == "cnn" else ""
         raise ArtefactError(
             f"{models / name} holds no version of {name}; `pricematch train encoder{recipe}` writes one"
         )

@@ -60,7 +60,7 @@ class SavedModel:
         return np.asarray(outputs[self._manifest.output.name])
 
     def _check_golden(self, artefact: Artefact, tolerance: float) -> None:
-        inputs, expected = read_golden(artefact.path / GOLDEN)
+        inputs, expected = _read_golden(artefact.path / GOLDEN)
         try:
             outputs = self(inputs)
         except (ValueError, tf.errors.OpError) as error:
@@ -131,7 +131,7 @@ def _load(artefact: Artefact, signature: str = "serving_default") -> Callable[..
         raise ArtefactError(f"{artefact.path} does not load ({type(error).__name__}: {reason})") from error
 
 
-def read_golden(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def _read_golden(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """The inputs and outputs kept with an artefact; raises ArtefactError."""
     try:
         # opened here, because NumPy leaves a file open that turns out to be no archive

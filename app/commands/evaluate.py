@@ -22,6 +22,7 @@ from app.settings import load_settings
 if TYPE_CHECKING:
     from app.matching.evaluation.evaluate import Evaluation
     from app.matching.evaluation.held_out import Measured
+    from app.matching.evaluation.matched import Matched
 
 _SHOWN_KS = (1, 5, 10)
 
@@ -40,6 +41,12 @@ def evaluate(
         int, typer.Option(min=2, max=100, help="Parts of the label groups; each is judged at the others' thresholds.")
     ] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds, the interval and the smaller catalogues.")] = 0,
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
+        ),
+    ] = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
@@ -50,7 +57,7 @@ def evaluate(
     from app.offline.evaluate import evaluate as run
     from app.offline.signals import check_embeddings, parse_signals
 
-    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed)
+    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher)
     check_embeddings(options.signals, embeddings)
     settings = load_settings(
         catalogue=catalogue,
@@ -63,7 +70,9 @@ def evaluate(
     )
     with terminal.progress_bars() as bars:
         found = run(settings, options, output, bars)
-    _print(found)
+    _print(found.signals)
+    if found.matched is not None:
+        _print_matched(found.signals, found.matched, str(found.matcher))
     typer.echo(f"wrote {output / REPORT} and {output / PAGE}")
 
 
@@ -74,9 +83,47 @@ def _print(found: "Evaluation") -> None:
     measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
     columns = [_cells(found, one) for one in measured.values()]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    terminal.print_table("Held out, mean per posting", ["", *measured], rows)
+    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *measured], rows)
     if "hash" in found.curves:
         _print_distances(found)
+
+
+def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> None:
+    """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
+    from app.reports.evaluation import TOGETHER, compared
+
+    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
+    rows = [
+        [
+            name,
+            *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1)),
+        ]
+        for name, one in compared(measured, matched).items()
+    ]
+    title = f"{matcher}, and the signals, on {matched.judged.sum()} postings of groups it was not trained on"
+    terminal.print_table(title, ["", "F1", "precision", "recall", "B-cubed F1"], rows)
+    figures = {
+        "95 % of F1": f"{matched.interval[0]:.4f}–{matched.interval[1]:.4f}",
+        "pairwise F1": f"{matched.pairwise.f1:.4f}",
+        "threshold, and for a posting left alone": f"{matched.thresholds.match:.4f}, {matched.thresholds.alone:.4f}",
+        "true pairs among candidates": f"{matched.candidate_recall:.4f}",
+        **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **{f"mAP@{k}": f"{matched.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        "Brier score": f"{matched.brier:.5f}",
+        "expected calibration error": f"{matched.calibration_error:.4f}",
+        "of candidates of 0.05 and more": f"{matched.calibration_error_likely:.4f}",
+        **{
+            f"target {target}": f"{pairs.precision:.4f} of its answers right, {pairs.recall:.4f} of true pairs found"
+            for target, pairs in matched.targets.items()
+        },
+    }
+    terminal.print_table(matcher, ["", ""], [[name, figure] for name, figure in figures.items()])
+    sizes = [
+        [str(point.postings), f"{point.threshold:.4f}", f"{point.f1:.4f}", f"{point.f1_fixed:.4f}"]
+        for point in matched.by_catalogue_size
+    ]
+    columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
+    terminal.print_table(f"{matcher} by the size of the catalogue", columns, sizes)
 
 
 def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
@@ -90,6 +137,10 @@ def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
         "95 %": f"{one.interval[0]:.4f}–{one.interval[1]:.4f}",
         "precision": f"{one.scores.mean_precision:.4f}",
         "recall": f"{one.scores.mean_recall:.4f}",
+        "B-cubed F1": f"{one.scores.b_cubed_f1:.4f}",
+        "pairwise F1": f"{one.pairwise.f1:.4f}",
+        "pairwise precision": f"{one.pairwise.precision:.4f}",
+        "pairwise recall": f"{one.pairwise.recall:.4f}",
         **{f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
         **{f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS},
     }

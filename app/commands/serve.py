@@ -4,19 +4,27 @@ from pathlib import Path
 from typing import Annotated
 
 from app import terminal
-from app.commands.options import Catalogue, Encoder, EncoderVersion, Images, Models, SkipBadImages, setting
+from app.commands.options import Catalogue, Encoder, EncoderVersion, ImagesIfAny, Models, SkipBadImages, setting
 from app.settings import load_settings
 
 
 def serve(
     catalogue: Catalogue = None,
-    images: Images = None,
+    images: ImagesIfAny = None,
     models: Models = None,
-    data: Annotated[Path | None, setting("data", "Folder the service may write to; keeps embeddings.")] = None,
+    data: Annotated[
+        Path | None, setting("data", "Folder the service may write to; keeps embeddings and judgements.")
+    ] = None,
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
     encoder: Encoder = None,
     encoder_version: EncoderVersion = None,
+    encoders: Annotated[
+        str | None, setting("encoders", "Encoders held besides, with commas between them; requests may name them.")
+    ] = None,
+    matcher: Annotated[
+        str | None, setting("matcher", "Version of the trained matcher; auto: the newest if there is one; or none.")
+    ] = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
@@ -34,6 +42,8 @@ def serve(
         port=port,
         encoder=encoder,
         encoder_version=encoder_version,
+        encoders=encoders,
+        matcher=matcher,
         skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:

@@ -45,6 +45,14 @@ def submit(
     min_samples: Annotated[
         int, typer.Option(min=1, max=1000, help="Neighbours, itself included, that make a posting core.")
     ] = 2,
+    matcher: Annotated[
+        str | None,
+        typer.Option(metavar="auto|VERSION", help="A trained matcher instead; auto takes the newest."),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(help="What the matcher's threshold is for: f1, or precision:0.90, 0.95 or 0.99."),
+    ] = "f1",
     images: ImagesIfAny = None,
     models: Models = None,
     embeddings: EmbeddingArray = None,
@@ -55,7 +63,8 @@ def submit(
 ) -> None:
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
 
-    A posting is a match if one signal at least says so, or, with --method, if a clustering does. The posting itself
+    A posting is a match if one signal at least says so; with --matcher, if a trained matcher does; with --method, if a
+    clustering does. The posting itself
     comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(
@@ -74,7 +83,13 @@ def submit(
         raise SettingsError("expected either --method, or --signals, --report and --threshold, got both")
     if method is None and eps is not None:
         raise SettingsError("--eps: expected --method beside it, one of dbscan, optics, nearest, ensemble")
-    if method is not None:
+    if matcher is not None:
+        if any(option is not None for option in (signals, report, threshold, method, eps, embeddings)):
+            raise SettingsError("expected --matcher with --target alone, or other ways to decide, got both")
+        with terminal.progress_bars() as bars:
+            written, told = submit.submit_matches(settings, matcher, target, output, bars)
+        typer.echo(told)
+    elif method is not None:
         how = submit.choose_clustering(method, eps, min_samples, settings.max_cluster_pairs)
         with terminal.progress_bars() as bars:
             written = submit.submit_clusters(settings, how, embeddings, output, bars)

@@ -24,7 +24,6 @@ from app.settings import MIB, load_settings
 if TYPE_CHECKING:
     from app.training.cnn_recipe import CnnTrainingRecipe
     from app.training.recipes import Recipe
-    from app.training.title_recipe import TitleTrainingRecipe
 
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -48,7 +47,7 @@ def encoder(
     ] = 0,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs of the CAE, of the CNN's embedding, or of the title encoder, at most."),
+        typer.Option(min=1, help="Epochs of the CAE, or of the CNN's embedding, at most."),
     ] = None,
     autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
@@ -69,8 +68,7 @@ def encoder(
         typer.Option(
             min=0,
             max=1,
-            help="Share of the label groups that the CNN or the title encoder is trained on, chosen by the seed; "
-            "0: no labels.",
+            help="Share of the label groups that the CNN is trained on, chosen by the seed; 0: no labels.",
         ),
     ] = None,
     fine_tune: Annotated[
@@ -90,17 +88,16 @@ def encoder(
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
-    """Train encoders and export them: the CAE and the autoencoder on its latents, the CNN, or the encoder of titles.
+    """Train encoders and export them: the CAE and the autoencoder on its latents, or the CNN.
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
     from app.offline import train
 
     settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
-    network = recipe if recipe in {"cnn", "title"} else "cae"
+    network = "cnn" if recipe == "cnn" else "cae"
     given: dict[str, Any] = {f"{network}.epochs": epochs, f"{network}.augment": augment, f"{network}.batch": batch}
-    given |= {"cnn.backbone": backbone, "cnn.weights": weights}
-    given["title.train_share" if network == "title" else "cnn.train_share"] = train_share
+    given |= {"cnn.backbone": backbone, "cnn.weights": weights, "cnn.train_share": train_share}
     given |= {"cnn.fine_tune": fine_tune, "autoencoder.epochs": autoencoder_epochs}
     if network == "cae":
         given["autoencoder.batch"] = batch
@@ -157,19 +154,15 @@ def matcher(
     terminal.print_matcher(trained)
 
 
-def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe | TitleTrainingRecipe":
+def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe":
     """The recipe with this name, with other values; raises SettingsError."""
     from app.training.cnn_recipe import CNN
     from app.training.recipes import RECIPES, override
-    from app.training.title_recipe import TITLE
 
     if name == CNN.name:
         return override(CNN, values)
-    if name == TITLE.name:
-        return override(TITLE, values)
     if name not in RECIPES:
-        known = ", ".join([*RECIPES, CNN.name, TITLE.name])
-        raise SettingsError(f"expected a recipe among {known}, got {name!r}")
+        raise SettingsError(f"expected a recipe among {', '.join([*RECIPES, CNN.name])}, got {name!r}")
     return override(RECIPES[name], values)
 
 

@@ -8,10 +8,14 @@ from app.adapters.whole_file import check_folder, write_whole
 from app.errors import CatalogueError
 from app.matching.evaluation import evaluate as judging
 from app.matching.evaluation.evaluate import Evaluation
+from app.matching.evaluation.held_out import KS
+from app.matching.evaluation.matched import Matched, judge_matcher
 from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
+from app.offline.carried import load_carried
 from app.offline.labelled import read_labelled
-from app.offline.signals import load_signals, pictures
+from app.offline.matchers import load_matcher, unseen
+from app.offline.signals import pictures
 from app.settings import Settings
 
 REPORT, PAGE = "report.json", "report.html"
@@ -19,19 +23,39 @@ REPORT, PAGE = "report.json", "report.html"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is judged and how: names of signals, a NumPy file of embeddings instead of pictures, folds, seed."""
+    """What is judged and how.
+
+    Attributes:
+        signals: their names.
+        embeddings: a NumPy file to take instead of pictures.
+        folds: of the label groups, for the signals' thresholds.
+        seed: of folds, intervals and smaller catalogues.
+        matcher: version of a trained matcher to judge beside them, `auto` for the newest; None for none.
+    """
 
     signals: tuple[str, ...]
     embeddings: Path | None
     folds: int
     seed: int
+    matcher: str | None = None
 
 
-def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progress: Progress) -> Evaluation:
-    """Judge signals on a labelled catalogue, and write `report.json` and `report.html` into a folder.
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What was found of the signals, and of the matcher where there is one, with its name and version."""
+
+    signals: Evaluation
+    matched: Matched | None
+    matcher: str | None
+
+
+def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progress: Progress) -> Evaluated:
+    """Judge signals, and a matcher, on a labelled catalogue, and write `report.json` and `report.html` into a folder.
 
     Raises:
-        CatalogueError: a bad row, one without a label group, or fewer groups than folds.
+        CatalogueError: a bad row, one without a label group, fewer groups than folds, or none that the matcher was not
+            trained on.
+        ArtefactError: there is no such matcher.
         SettingsError: the folder cannot be written to, or what a signal is computed from is missing.
         PricematchError: as `load_signals`.
     """
@@ -39,10 +63,17 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     from app.reports.evaluation import evaluation_page, shown_names
 
     check_folder(output)
+    loaded = None
+    if options.matcher is not None:
+        settings, loaded = load_matcher(settings, options.matcher)
     content = read_labelled(settings)
     images = pictures(settings, content.names())
-    catalogue, signals = load_signals(settings, content, options.signals, options.embeddings, progress)
-    groups = number_groups([str(posting.label_group) for posting in catalogue])
+    labels = [str(posting.label_group) for posting in content.postings]
+    judged = None if loaded is None else unseen(settings, loaded, labels)
+    names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
+    catalogue, every, carried = load_carried(settings, content, list(names), options.embeddings, progress)
+    signals = [signal for signal in every if signal.name in options.signals]
+    groups = number_groups(labels)
     if groups.max() + 1 < options.folds:
         raise CatalogueError(
             f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
@@ -50,7 +81,11 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     found = judging.evaluate(signals, groups, options.folds, options.seed, progress)
     postings = list(catalogue)
     drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
-    page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed)
-    write_report(output / REPORT, found, postings, settings.catalogue, options.seed)
+    matched = None
+    if loaded is not None and judged is not None:
+        matched = judge_matcher(carried, groups, judged, loaded.model, loaded.thresholds, KS, options.seed, progress)
+    label = None if loaded is None else loaded.label
+    page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
+    write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
     write_whole(output / PAGE, page.encode())
-    return found
+    return Evaluated(found, matched, label)

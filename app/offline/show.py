@@ -7,7 +7,7 @@ import numpy as np
 
 from app.adapters.manifest import find_chain, side_of_pixels
 from app.adapters.quiet_tensorflow import import_tensorflow
-from app.bootstrap import decoder, image_folder, load, read_catalogue
+from app.bootstrap import decoder, embed_catalogue, image_folder, read_catalogue
 from app.errors import SettingsError
 from app.matching.ingest import Progress, check_images, chunks
 from app.matching.postings import Catalogue, Posting
@@ -47,7 +47,7 @@ def augmentations(settings: Settings, image: Path, output: Path, seed: int) -> N
 
 
 def reconstructions(settings: Settings, version: str | None, count: int, output: Path, seed: int) -> None:
-    """Draw pictures of the catalogue above what the CAE rebuilds; raises as `load`, and ImageError."""
+    """Draw pictures of the catalogue above what the CAE rebuilds; raises as `embed_catalogue`, and ImageError."""
     content, images = read_catalogue(settings), image_folder(settings)
     content.refuse(content.problems)
     [cae] = find_chain(settings.models, "cae", version)
@@ -78,25 +78,25 @@ def matches(
     Raises:
         PostingNotFound: no posting has this id.
         SettingsError: the picture cannot be written.
-        PricematchError: as `load`, and ImageError.
+        PricematchError: as `embed_catalogue`, and ImageError.
     """
     from app.reports.sheets import Captioned, check_output, draw_sheet, save_sheet
 
     check_output(output)
     content = read_catalogue(settings)
-    if not content.problems:  # which `load` refuses, all of them together
+    if not content.problems:  # which `embed_catalogue` refuses, all of them together
         Catalogue(content.postings).row(posting_id)  # before anything is embedded
-    ready = load(settings, progress)
-    catalogue = ready.matcher.catalogue
+    embedded, images = embed_catalogue(settings, progress), image_folder(settings)
+    catalogue = embedded.catalogue
     query = catalogue.posting(posting_id)
     found = [
-        _shown(query, catalogue.posting(match.posting_id), match.similarity)
-        for match in ready.matcher.match_posting(posting_id, count)
+        _shown(query, catalogue.posting(match.posting_id), float(match.similarity or 0))
+        for match in embedded.match_posting(posting_id, count)
     ]
     decode = decoder(settings, _SIDE)
 
     def captioned(posting: Posting, caption: str, frame: str | None) -> Captioned:
-        pixels = decode.upright(ready.images.read(str(posting.image)))
+        pixels = decode.upright(images.read(str(posting.image)))
         return Captioned(pixels, f"{caption}\n{_shortened(posting.posting_id)}", frame)
 
     drawn = [captioned(query, "query", "black"), *(captioned(match.posting, *_marked(match)) for match in found)]

@@ -15,12 +15,18 @@ from app.matching.clustering.assignment import METHODS, answer
 from app.matching.clustering.batch import Clustering
 from app.matching.clustering.lists import Lists, among
 from app.matching.evaluation.evaluate import find_candidates
+from app.matching.evaluation.matched import candidates_of
+from app.matching.evidence.reference import Reference
 from app.matching.ingest import Progress
 from app.matching.neighbours import radius_graph
+from app.matching.pair_model import JudgedCatalogue
 from app.matching.pairs import pairs_of
 from app.matching.postings import Catalogue
-from app.matching.signals import MEASURES, meant
+from app.matching.signals import MEASURES, SIGNALS, meant
+from app.matching.size_thresholds import Target
+from app.offline.carried import load_carried
 from app.offline.labelled import embedded, setting_told
+from app.offline.matchers import load_matcher
 from app.offline.signals import load_signals
 from app.settings import Settings
 
@@ -85,6 +91,46 @@ def submit_clusters(
     found = answer(graph, how.method, how.eps, how.min_samples)
     rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)
     return write(output, every.posting_ids, among(found.lists, rows, len(every)))
+
+
+def submit_matches(
+    settings: Settings, version: str, target: str, output: Path, progress: Progress
+) -> tuple[Submitted, str]:
+    """Write the matches that a trained matcher finds in a catalogue.
+
+    Args:
+        settings: where catalogue, pictures and models are.
+        version: of the matcher; auto for the newest.
+        target: f1, or a precision such as precision:0.95.
+        output: the file.
+        progress: is told what is being done.
+
+    Returns:
+        What was written, and by what matcher and threshold.
+
+    Raises:
+        CatalogueError: a bad row; nothing is written.
+        SettingsError: the file cannot be written, the matcher has no threshold for the target, or what one of its
+            signals is computed from is missing.
+        ArtefactError: there is no such matcher, or it is damaged.
+        PricematchError: as `load_signals`.
+    """
+    check_output(output, (settings.catalogue,))
+    settings, loaded = load_matcher(settings, version)
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    try:
+        thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
+    except ValueError as error:
+        raise SettingsError(f"--target: {error}") from error
+    catalogue, _, carried = load_carried(settings, content, loaded.model.signals, None, progress)
+    progress("Judging pairs", 0, 1)
+    judged = JudgedCatalogue(Reference(carried, loaded.model.signals), loaded.model)
+    progress("Judging pairs", 1, 1)
+    told = (
+        f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, {thresholds.alone:.4f} if left alone"
+    )
+    return write(output, catalogue.posting_ids, thresholds.lists(candidates_of(judged))), told
 
 
 def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
@@ -156,7 +202,7 @@ def _advice(names: str, signal: str) -> str:
 def _given(text: str) -> tuple[str, float]:
     """`NAME=VALUE` as a signal and a similarity."""
     signal, _, value = text.partition("=")
-    if signal not in MEASURES:
+    if signal not in SIGNALS:
         wrong = f"no signal is called {signal!r}" if "=" in text else "there is no ="
         raise SettingsError(f"--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got {text!r}: {wrong}")
     try:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from app.training.cnn_recipe import CnnTrainingRecipe
     from app.training.fit import Watch
     from app.training.recipes import Recipe
-    from app.training.title_recipe import TitleTrainingRecipe
     from app.training.trainer import Trained
 
 
@@ -31,7 +30,7 @@ class TrainOptions:
 
 def train(
     settings: Settings,
-    recipe: "Recipe | CnnTrainingRecipe | TitleTrainingRecipe",
+    recipe: "Recipe | CnnTrainingRecipe",
     options: TrainOptions,
     progress: Progress,
     watch: "Watch",
@@ -41,13 +40,9 @@ def train(
 
     Raises:
         CatalogueError: bad rows, or bad pictures that are not to be skipped; nothing was trained.
-        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `app.training.train.Trainer`,
-            `app.training.cnn.CnnTrainer` and `app.training.title_encoder.TitleTrainer`.
+        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `app.training.train.Trainer` and
+            `app.training.cnn.CnnTrainer`.
     """
-    from app.training.title_recipe import TitleTrainingRecipe
-
-    if isinstance(recipe, TitleTrainingRecipe):
-        return _train_titles(settings, recipe, options, progress, watch, interrupted)
     content, images = read_catalogue(settings), image_folder(settings)
 
     def judge(errors: Mapping[str, ImageError]) -> None:
@@ -79,37 +74,3 @@ def train(
         labels = label_of_picture(content.postings)
         return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), judge, labels)
     return Trainer(recipe, *common).run(names, images, decoder(settings, recipe.cae.side), judge)
-
-
-def _train_titles(
-    settings: Settings,
-    recipe: "TitleTrainingRecipe",
-    options: TrainOptions,
-    progress: Progress,
-    watch: "Watch",
-    interrupted: Callable[[], bool],
-) -> "list[Trained]":
-    """Train the encoder of titles, which takes no pictures."""
-    content = read_catalogue(settings)
-    if content.problems:
-        content.refuse(content.problems)
-    import_tensorflow()
-    from app.training.determinism import make_deterministic
-    from app.training.title_encoder import TitleTrainer
-
-    make_deterministic()
-    trainer = TitleTrainer(
-        recipe,
-        options.seed,
-        settings.models,
-        options.version,
-        options.memory_bytes,
-        options.disk_bytes,
-        settings.workers,
-        progress,
-        watch,
-        interrupted,
-    )
-    titles = {posting.posting_id: posting.title or "" for posting in content.postings}
-    labels = {posting.posting_id: posting.label_group for posting in content.postings if posting.label_group}
-    return trainer.run(titles, labels)

@@ -12,13 +12,18 @@ from app.matching.clustering.lists import Lists
 from app.matching.evaluation.breakdown import Mistake, ScoredGroup
 from app.matching.evaluation.curves import shown_curve
 from app.matching.evaluation.evaluate import Evaluation
+from app.matching.evaluation.held_out import Measured
+from app.matching.evaluation.matched import Matched
+from app.matching.metrics import Scores
 from app.matching.postings import Posting
 from app.matching.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
 from app.reports.evaluation_plots import (
     catalogue_size_plot,
     curve_plot,
     group_size_plot,
+    matched_size_plot,
     recall_plot,
+    reliability_plot,
     similarity_plot,
     size_name,
 )
@@ -41,7 +46,13 @@ class Strip:
 
 
 def evaluation_page(
-    evaluation: Evaluation, postings: Sequence[Posting], catalogue: str, pictures: Pictures | None, seed: int
+    evaluation: Evaluation,
+    postings: Sequence[Posting],
+    catalogue: str,
+    pictures: Pictures | None,
+    seed: int,
+    matched: Matched | None = None,
+    matcher: str | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -51,6 +62,8 @@ def evaluation_page(
         catalogue: names the file they came from.
         pictures: of the names in `shown_names`.
         seed: of the evaluation.
+        matched: what a matcher is worth on postings it was not trained on.
+        matcher: its name and version.
     """
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
     measured = dict(evaluation.alone) | ({TOGETHER: evaluation.together} if len(evaluation.alone) > 1 else {})
@@ -61,9 +74,12 @@ def evaluation_page(
         measured=measured,
         catalogue=catalogue,
         seed=seed,
+        matched=matched,
+        matcher=matcher,
+        compared={} if matched is None else compared(measured, matched),
         postings=postings,
         pictures=pictures,
-        plots=_plots(evaluation),
+        plots=_plots(evaluation) | ({} if matched is None else {"matcher": matched_plots(matched)}),
         distances=_distances(evaluation),
         worst=[_strip(group, evaluation, lists, postings) for group in evaluation.worst if group.f1 < 1],
         best=[_strip(group, evaluation, lists, postings) for group in evaluation.best],
@@ -72,6 +88,20 @@ def evaluation_page(
         size_name=size_name,
         limits={"strip": STRIP, "problems": SHOWN_PROBLEMS},
     )
+
+
+def compared(measured: Mapping[str, Measured], matched: Matched) -> dict[str, Scores]:
+    """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
+    found = {name: one.scores.of(matched.judged) for name, one in measured.items()}
+    return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
+
+
+def matched_plots(matched: Matched) -> list[Markup]:
+    """How true the probabilities are, and F1 by the size of the catalogue."""
+    return [
+        plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
+        plot(matched_size_plot(matched.by_catalogue_size), "F1 of the matcher by catalogue size"),
+    ]
 
 
 def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from app.matching.evaluation.breakdown import SizeClass
 from app.matching.evaluation.catalogue_sizes import SizePoint
 from app.matching.evaluation.curves import Curve, shown_curve
+from app.matching.evaluation.matched import MatchedSize
+from app.matching.reliability import Reliability
 from app.matching.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
 
 _F1, _PRECISION, _RECALL, _OTHER = "#2f6db3", "#1b7f4b", "#c2571a", "#8a93a1"
@@ -101,17 +103,35 @@ def group_size_plot(classes: Sequence[SizeClass]) -> Figure:
 
 def catalogue_size_plot(points: Sequence[SizePoint]) -> Figure:
     """F1 by the size of the catalogue, at the best thresholds of each and at those of the whole."""
-    figure, axes = _axes("postings of the catalogue", "mean F1")
-    sizes = [point.postings for point in points]
-    best, fixed = [point.f1 for point in points], [point.f1_at_thresholds for point in points]
-    axes.plot(sizes, best, color=_F1, marker="o", label="thresholds picked at that size")
-    axes.plot(sizes, fixed, color=_OTHER, marker="s", linestyle="--", label="thresholds of the whole catalogue")
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(max(0, min([*best, *fixed]) - 0.1), 1.02)
+    return _size_plot(
+        [point.postings for point in points],
+        {
+            "thresholds picked at that size": [point.f1 for point in points],
+            "thresholds of the whole catalogue": [point.f1_at_thresholds for point in points],
+        },
+    )
+
+
+def reliability_plot(found: Reliability) -> Figure:
+    """The share of right pairs among those of about one probability, beside the probability."""
+    figure, axes = _axes("probability", "share that is right")
+    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="as said")
+    axes.plot(found.probabilities, found.shares, color=_F1, marker="o", label="candidates, weighted by judged postings")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
     axes.legend(fontsize="small")
     return figure
+
+
+def matched_size_plot(points: Sequence[MatchedSize]) -> Figure:
+    """F1 of a matcher by the size of the catalogue, at the stored thresholds of each and at those of the whole."""
+    return _size_plot(
+        [point.postings for point in points],
+        {
+            "the threshold stored for that size": [point.f1 for point in points],
+            "the threshold of the whole catalogue": [point.f1_fixed for point in points],
+        },
+    )
 
 
 def size_name(part: SizeClass) -> str:
@@ -119,6 +139,20 @@ def size_name(part: SizeClass) -> str:
     if part.largest is None:
         return f"{part.smallest} or more"
     return str(part.smallest) if part.smallest == part.largest else f"{part.smallest}–{part.largest}"
+
+
+def _size_plot(sizes: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Figure:
+    """Two lines of F1 over the size of a catalogue, by their names."""
+    figure, axes = _axes("postings of the catalogue", "mean F1")
+    styles: Sequence[Any] = ({"color": _F1, "marker": "o"}, {"color": _OTHER, "marker": "s", "linestyle": "--"})
+    for style, (label, values) in zip(styles, lines.items(), strict=True):
+        axes.plot(sizes, values, label=label, **style)
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(max(0, min(value for values in lines.values() for value in values) - 0.1), 1.02)
+    axes.legend(fontsize="small")
+    return figure
 
 
 def _axes(below: str, beside: str) -> tuple[Figure, Axes]:

@@ -1,7 +1,6 @@
 """Exports encoders as SavedModels that TensorFlow Serving loads, each version whole or not at all."""
 
 import hashlib
-import os
 import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.adapters.manifest import GOLDEN, Manifest, TensorDescription, digests, write
-from app.errors import ArtefactExists
+from app.adapters.whole_folder import move_whole
 
 
 def export_cae(folder: Path, cae: keras.Model, encoder: keras.Model) -> None:
@@ -58,15 +57,6 @@ def export_cnn(folder: Path, encoder: keras.Model, scale: Callable[[Any], Any]) 
         return {"embedding": encoder(scale(tf.cast(pixels, tf.float32)), training=False)}
 
     _save(folder, [encoder], specification, {"serving_default": encode})
-
-
-def export_title(folder: Path, encoder: keras.Model) -> None:
-    """Write the title encoder: `serving_default` takes int32 `buckets` [n, m], gives float32 `embedding`."""
-
-    def encode(buckets: Any) -> dict[str, Any]:
-        return {"embedding": encoder(buckets, training=False)}
-
-    _save(folder, [encoder], tf.TensorSpec((None, None), tf.int32, name="buckets"), {"serving_default": encode})
 
 
 def write_golden(folder: Path, inputs: NDArray[Any], outputs: NDArray[np.float32]) -> None:
@@ -112,15 +102,7 @@ def publish(staged: Path, manifest: Manifest, models: Path) -> Path:
         ArtefactExists: the version is there already; it is left as it is.
     """
     write(staged, manifest.model_copy(update={"files": dict(digests(staged))}))
-    _sync(staged)
-    target = models / manifest.name / manifest.version
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        staged.rename(target)  # fails on a folder that is not empty
-    except OSError as error:
-        raise ArtefactExists(f"{target} exists; versions are never overwritten") from error
-    _sync_folder(target.parent)
-    return target
+    return move_whole(staged, models / manifest.name / manifest.version)
 
 
 def _save(
@@ -132,21 +114,3 @@ def _save(
     module.parts = parts
     signatures = {name: tf.function(call, input_signature=[specification]) for name, call in calls.items()}
     tf.saved_model.save(module, str(folder), signatures=signatures)
-
-
-def _sync(folder: Path) -> None:
-    """Bring all files and folders below to the disk, so that the rename cannot overtake them."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        _sync_folder(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

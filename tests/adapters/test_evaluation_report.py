@@ -54,6 +54,14 @@ def test_the_held_out_figures_stand_on_top_and_those_of_each_signal_under_its_na
         assert section["f1"] == measured.scores.mean_f1
         assert section["precision"] == measured.scores.mean_precision
         assert section["recall"] == measured.scores.mean_recall
+        means = {"precision": section["precision"], "recall": section["recall"]}
+        assert section["b_cubed"] == {"f1": measured.scores.b_cubed_f1, **means}
+        pairwise = measured.pairwise
+        assert section["pairwise"] == {
+            "f1": pairwise.f1,
+            "precision": pairwise.precision,
+            "recall": pairwise.recall,
+        }
         assert (section["f1_interval"]["low"], section["f1_interval"]["high"]) == measured.interval
         assert section["recall_at_k"] == {str(k): value for k, value in measured.recall_at_k.items()}
         assert section["map_at_k"] == {str(k): value for k, value in measured.map_at_k.items()}

@@ -12,6 +12,8 @@ from app.adapters.manifest import (
     Manifest,
     Origin,
     TensorDescription,
+    TrainedOn,
+    WeightsOrigin,
     digest_of_file,
     digests,
     find,
@@ -222,6 +224,26 @@ def test_an_encoder_of_other_inputs_than_the_first_gives_is_refused(models: Path
     export(models, "autoencoder", "1", input_encoder=origin(models))
     with pytest.raises(ArtefactError, match="does not fit"):
         find_chain(models, "autoencoder")
+
+
+def test_a_model_that_another_recipe_writes_is_named_with_it(models: Path) -> None:
+    with pytest.raises(
+        ArtefactError, match="holds no version of cnn; `pricematch train encoder --recipe cnn` writes one"
+    ):
+        find(models, "cnn")
+
+
+def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_be_unknown(models: Path) -> None:
+    weights = WeightsOrigin(name="imagenet", source="a package", licence=None, digest="d")
+    trained_on = TrainedOn(share=0.5, seed=0, groups=("a", "b"))
+    kept = verify(export(models, "cnn", "1", weights=weights, trained_on=trained_on)).manifest
+    assert (kept.weights, kept.trained_on) == (weights, trained_on)
+    path = export(models, "cae", "1")
+    described = json.loads((path / MANIFEST).read_bytes())
+    del described["weights"], described["trained_on"]
+    (path / MANIFEST).write_text(json.dumps(described))
+    before = verify(path).manifest
+    assert (before.weights, before.trained_on) == (None, None)
 
 
 def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:

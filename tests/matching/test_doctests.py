@@ -20,3 +20,4 @@ def test_there_are_examples() -> None:
     attempted = {name: doctest.testmod(importlib.import_module(name)).attempted for name in MODULES}
     assert attempted["app.matching.titles"] > 0
     assert attempted["app.matching.metrics"] > 0
+    assert attempted["app.matching.cluster_metrics"] > 0

@@ -78,6 +78,13 @@ def test_held_out_figures_are_printed_with_the_size_of_the_catalogue(run: Run, f
     assert table["threshold"][0] == f"≤ {report['hash']['threshold']} bits"
     for name, key in (("F1", "f1"), ("precision", "precision"), ("recall", "recall")):
         assert table[name] == [f"{section[key]:.4f}" for section in sections]
+    for name, (key, inner) in {
+        "B-cubed F1": ("b_cubed", "f1"),
+        "pairwise F1": ("pairwise", "f1"),
+        "pairwise precision": ("pairwise", "precision"),
+        "pairwise recall": ("pairwise", "recall"),
+    }.items():
+        assert table[name] == [f"{section[key][inner]:.4f}" for section in sections]
     intervals = [section["f1_interval"] for section in sections]
     assert table["95 %"] == [f"{interval['low']:.4f}–{interval['high']:.4f}" for interval in intervals]
     assert table["mAP@5"] == [f"{section['map_at_k']['5']:.4f}" for section in sections]

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bootstrap import load
 from app.errors import CatalogueError
+from app.matching.queries import Asked
 from app.offline.show import matches, reconstructions
+from app.service.start import load
 from app.settings import Settings, load_settings
 from tests.cli import Ran, Run
 from tests.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
@@ -68,7 +69,7 @@ def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, t
     write_catalogue(settings.catalogue, postings)
     query, found = matches(settings, "p1", 49, tmp_path / "sheet.png", _ignored)
     assert query == postings[1]
-    answer = load(settings, _ignored).matcher.match_posting("p1", 49)
+    answer = load(settings, _ignored).matcher.match_posting("p1", Asked(49)).matches
     assert [(match.posting.posting_id, match.similarity) for match in found] == [
         (match.posting_id, match.similarity) for match in answer
     ]

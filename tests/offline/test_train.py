@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from app.adapters.manifest import find_chain, versions
+from app.bootstrap import embed_catalogue
 from app.errors import CatalogueError
 from app.offline.train import TrainOptions, train
 from app.settings import Settings, load_settings
 from tests.fakes import tiny_catalogue
 from tests.training.tiny import RECIPE
+from tests.training.tiny_cnn import labelled_images, recipe
 
 pytestmark = pytest.mark.tensorflow
 
@@ -45,3 +47,24 @@ def test_bad_rows_and_pictures_are_refused_before_anything_is_trained(tmp_path: 
         run(settings)
     assert [problem.row for problem in caught.value.problems] == [3, 9]
     assert versions(settings.models, "cae") == []
+
+
+def test_the_cnn_is_trained_on_the_labels_of_the_catalogue_and_serves_every_verb_that_takes_an_encoder(
+    tmp_path: Path,
+) -> None:
+    source, labels = labelled_images()
+    images, catalogue = tmp_path / "images", tmp_path / "labelled.csv"
+    images.mkdir()
+    for name, content in source.contents.items():
+        (images / name).write_bytes(content)
+    lines = [f"{name[:-4]},{name},{labels[name]}" for name in labels]
+    catalogue.write_text("\n".join(["posting_id,image,label_group", *lines, "again,g0_0.png,another group", ""]))
+    settings = load_settings(
+        catalogue=catalogue, images=images, models=tmp_path / "models", data=tmp_path / "data", encoder="cnn"
+    )
+    [trained] = train(settings, recipe(), OPTIONS, lambda *_: None, lambda _: None, lambda: False)
+    assert trained.fitted.training_rows + trained.fitted.validation_rows == len(labels) - 1  # one has two groups
+    embedded = embed_catalogue(settings, lambda *_: None)
+    assert embedded.embeddings.shape == (len(labels) + 1, 6)
+    assert embedded.encoder.versions == {"cnn": "1"}
+    assert (embedded.embeddings[-1] == embedded.embeddings[0]).all()

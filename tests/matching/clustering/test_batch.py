@@ -10,7 +10,7 @@ from app.matching.clustering import batch as batches
 from app.matching.clustering.assignment import METHODS, Method
 from app.matching.clustering.batch import ClusteredBatch, Clustering, cluster_batch, cluster_catalogue
 from app.matching.postings import Catalogue, Posting
-from tests.fakes import picture, tiny_matcher
+from tests.fakes import picture, tiny_embedded
 from tests.matching.vectors import clustered
 
 EPS = 0.05
@@ -20,9 +20,10 @@ EPS = 0.05
 def run(
     posting_ids: list[str], images: list[bytes] | None = None, method: Method = "dbscan", min_samples: int = 2
 ) -> ClusteredBatch:
-    matcher = tiny_matcher()
-    embeddings, errors = matcher.embed(images or [])
-    return cluster_batch(matcher, posting_ids, embeddings, errors, Clustering(method, EPS, min_samples))
+    embedded = tiny_embedded()
+    embeddings, errors = embedded.embed(images or [])
+    how = Clustering(method, EPS, min_samples)
+    return cluster_batch(embedded.catalogue, embedded, posting_ids, embeddings, errors, how)
 
 
 def clusters_of(batch: ClusteredBatch) -> list[int | None]:
@@ -73,8 +74,8 @@ def test_nothing_makes_no_items(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_catalogue_is_clustered_like_the_list_of_its_ids(method: Method) -> None:
-    matcher, how = tiny_matcher(), Clustering(method, EPS, 2)
-    whole = cluster_catalogue(matcher, how)
+    embedded, how = tiny_embedded(), Clustering(method, EPS, 2)
+    whole = cluster_catalogue(embedded, how)
     listed = run([f"p{row}" for row in range(7)], method=method)
     assert whole.items(0, 99) == listed.items(0, 99)
     assert [members.tolist() for members in whole.members] == [members.tolist() for members in listed.members]
@@ -83,7 +84,7 @@ def test_a_catalogue_is_clustered_like_the_list_of_its_ids(method: Method) -> No
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("page", [1, 2, 3, 7, 100])
 def test_pages_hold_each_item_and_each_cluster_once_and_in_order(page: int, method: Method) -> None:
-    batch = cluster_catalogue(tiny_matcher(), Clustering(method, EPS, 2))
+    batch = cluster_catalogue(tiny_embedded(), Clustering(method, EPS, 2))
     firsts = range(0, 7, page)
     assert [item for first in firsts for item in batch.items(first, page)] == batch.items(0, 7)
     assert [number for first in firsts for number in batch.clusters(first, page)] == batch.clusters(0, 7) == [0, 1]
@@ -102,18 +103,17 @@ def test_many_ids_are_cut_out_of_the_catalogues_graph_with_the_same_result(
     found = []
     for few in (2000, 10):
         monkeypatch.setattr(batches, "_FEW", few)
-        matcher = replace(tiny_matcher(), catalogue=catalogue, embeddings=embeddings)
-        found.append(cluster_batch(matcher, ids, new, errors, how))
+        embedded = replace(tiny_embedded(), catalogue=catalogue, embeddings=embeddings)
+        found.append(cluster_batch(embedded.catalogue, embedded, ids, new, errors, how))
     assert max(map(len, found[0].members)) > 2
     assert found[0].items(0, 99) == found[1].items(0, 99)
     assert [rows.tolist() for rows in found[0].members] == [rows.tolist() for rows in found[1].members]
 
 
 def test_more_pairs_than_the_limit_are_refused() -> None:
-    matcher = tiny_matcher()
+    embedded = tiny_embedded()
     with pytest.raises(LimitExceeded):
-        cluster_catalogue(matcher, Clustering("dbscan", EPS, 2, max_pairs=10))
+        cluster_catalogue(embedded, Clustering("dbscan", EPS, 2, max_pairs=10))
+    few = Clustering("dbscan", EPS, 2, max_pairs=3)
     with pytest.raises(LimitExceeded):
-        cluster_batch(
-            matcher, ["p0", "p1"], np.empty((0, 4), np.float32), [], Clustering("dbscan", EPS, 2, max_pairs=3)
-        )
+        cluster_batch(embedded.catalogue, embedded, ["p0", "p1"], np.empty((0, 4), np.float32), [], few)

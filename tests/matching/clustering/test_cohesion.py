@@ -47,3 +47,10 @@ def test_a_pair_that_is_no_candidate_lowers_the_cohesion() -> None:
 def test_without_clusters_there_is_no_cohesion() -> None:
     assert cohesion(np.array([-1, -1]), *arrays({(0, 1): 0.9})).tolist() == []
     assert cohesive_clusters(*arrays({}), np.arange(0), 0.5).cohesion.tolist() == []
+
+
+def test_a_threshold_that_no_probability_reaches_leaves_everybody_alone() -> None:
+    lines, rows = np.array([0, 0, 1], np.int32), np.array([1, 2, 2], np.int32)
+    found = cohesive_clusters(lines, rows, np.ones(3), np.arange(3), np.inf)
+    assert found.assignment.labels.tolist() == [-1, -1, -1]
+    assert len(found.cohesion) == 0

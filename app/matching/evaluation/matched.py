@@ -1,0 +1,185 @@
+"""How good a matcher is on label groups it was not trained on, with the thresholds it was stored with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.matching.candidates import Candidates, ranked
+from app.matching.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
+from app.matching.clustering.cohesion import cohesive_clusters
+from app.matching.evaluation.catalogue_sizes import sizes_below
+from app.matching.evaluation.intervals import bootstrap_interval
+from app.matching.evaluation.splits import whole_groups
+from app.matching.evidence.carried import Carried
+from app.matching.evidence.reference import Reference
+from app.matching.ingest import Progress
+from app.matching.metrics import Scores, group_sizes, map_at_k, recall_at_k, scores
+from app.matching.pair_model import JudgedCatalogue, PairModel
+from app.matching.reliability import Reliability, brier_score, expected_calibration_error, reliability
+from app.matching.signals import CANDIDATES
+from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+
+LIKELY = 0.05
+"""Pairs at least as probable are counted apart: most candidates are plainly different and easy to be right on."""
+
+
+@dataclass(frozen=True)
+class MatchedSize:
+    """F1 of judged postings in a random sub-catalogue of whole groups.
+
+    Attributes:
+        postings, judged: how large it is, and how many of them are judged.
+        threshold: the stored one for this size.
+        f1: with that, and the one for postings left alone.
+        f1_fixed: with those of the whole catalogue instead.
+    """
+
+    postings: int
+    judged: int
+    threshold: float
+    f1: float
+    f1_fixed: float
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """What a matcher is worth on a catalogue of n postings, m of which are judged.
+
+    Attributes:
+        judged: bool [n].
+        thresholds: for F1, at the catalogue's size.
+        scores: of the m judged postings.
+        interval: of their mean F1, 95 %.
+        pairwise: the pairs in their lists.
+        targets: what share of the pairs answered is right, and what share of the true pairs is answered, by target.
+        clusters: scores of the m, the cluster of each being its answer.
+        brier, calibration_error: of the probabilities of their candidates;
+        calibration_error_likely: of those of 0.05 and more.
+        reliability: for a diagram, of the likely ones.
+        candidate_recall: the share of their true pairs that is among the candidates.
+        recall_at_k, map_at_k: of their candidates by probability.
+        by_catalogue_size: ascending, the whole catalogue last.
+    """
+
+    judged: NDArray[np.bool_]
+    thresholds: Thresholds
+    scores: Scores
+    interval: tuple[float, float]
+    pairwise: PairScores
+    targets: Mapping[Target, PairScores]
+    clusters: Scores
+    brier: float
+    calibration_error: float
+    calibration_error_likely: float
+    reliability: Reliability
+    candidate_recall: float
+    recall_at_k: Mapping[int, float]
+    map_at_k: Mapping[int, float]
+    by_catalogue_size: Sequence[MatchedSize]
+
+
+def judge_matcher(
+    postings: Carried,
+    groups: NDArray[np.intp],
+    judged: NDArray[np.bool_],
+    model: PairModel,
+    stored: SizeThresholds,
+    ks: Sequence[int],
+    seed: int,
+    progress: Progress,
+) -> Matched:
+    """Judge a matcher.
+
+    Args:
+        postings: what the n postings of a catalogue carry.
+        groups: [n], the number of each posting's label group, from 0, none left out.
+        judged: bool [n], whole groups that the matcher was not trained on, one posting at least.
+        model: the matcher's.
+        stored: its thresholds.
+        ks: for recall@k and mAP@k.
+        seed: of the interval and the sub-catalogues.
+        progress: is told what is being done.
+    """
+    sizes = sizes_below(len(groups))
+    progress("Judging pairs", 0, 1 + len(sizes))
+    catalogue = JudgedCatalogue(Reference(postings, model.signals), model)
+    proposed = candidates_of(catalogue)
+    thresholds = stored.at(F1, len(groups))
+    points = []
+    for done, size in enumerate(sizes, start=1):
+        progress("Judging pairs", done, 1 + len(sizes))
+        points.append(_sized(postings, groups, judged, model, stored, thresholds, whole_groups(groups, size, seed)))
+    progress("Judging pairs", 1 + len(sizes), 1 + len(sizes))
+    scored = _scores(proposed, thresholds, groups).of(judged)
+    points.append(MatchedSize(len(groups), int(judged.sum()), thresholds.match, scored.mean_f1, scored.mean_f1))
+    labels = cohesive_clusters(
+        catalogue.lines, catalogue.rows, catalogue.probabilities, np.arange(len(groups)), thresholds.match
+    ).assignment.labels
+    weights = (judged[catalogue.lines].astype(np.float64) + judged[catalogue.rows]).astype(np.float64)
+    truth = groups[catalogue.lines] == groups[catalogue.rows]
+    p, likely = catalogue.probabilities, catalogue.probabilities >= LIKELY
+    return Matched(
+        judged,
+        thresholds,
+        scored,
+        bootstrap_interval(scored.f1, groups[judged], seed),
+        _pairwise(proposed, thresholds, groups, judged),
+        {target: _pairwise(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
+        b_cubed_scores(labels, groups).of(judged),
+        brier_score(p, truth, weights),
+        expected_calibration_error(p, truth, weights),
+        expected_calibration_error(p[likely], truth[likely], weights[likely]),
+        reliability(p[likely], truth[likely], weights[likely]),
+        _candidate_recall(weights[truth], groups, judged),
+        {k: recall_at_k(proposed.rows, groups, k, judged) for k in ks},
+        {k: map_at_k(proposed.rows, groups, k, judged) for k in ks},
+        points,
+    )
+
+
+def candidates_of(catalogue: JudgedCatalogue) -> Candidates:
+    """The 49 most probable others of each posting; their similarities are probabilities."""
+    return ranked(
+        np.concatenate([catalogue.lines, catalogue.rows]),
+        np.concatenate([catalogue.rows, catalogue.lines]),
+        np.concatenate([catalogue.probabilities, catalogue.probabilities]),
+        len(catalogue),
+        CANDIDATES,
+    )
+
+
+def _sized(
+    postings: Carried,
+    groups: NDArray[np.intp],
+    judged: NDArray[np.bool_],
+    model: PairModel,
+    stored: SizeThresholds,
+    fixed: Thresholds,
+    rows: NDArray[np.intp],
+) -> MatchedSize:
+    """The judged postings of a sub-catalogue, at the thresholds of its size and at fixed ones."""
+    part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
+    proposed = candidates_of(JudgedCatalogue(Reference(postings.select(rows), model.signals), model))
+    own = stored.at(F1, len(rows))
+    f1, f1_fixed = (_scores(proposed, chosen, part).of(judged[rows]).mean_f1 for chosen in (own, fixed))
+    return MatchedSize(len(rows), int(judged[rows].sum()), own.match, f1, f1_fixed)
+
+
+def _scores(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp]) -> Scores:
+    lists = thresholds.lists(proposed)
+    return scores(lists.starts, lists.rows, groups)
+
+
+def _pairwise(
+    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], judged: NDArray[np.bool_]
+) -> PairScores:
+    lists = thresholds.lists(proposed)
+    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
+
+
+def _candidate_recall(weights: NDArray[np.float64], groups: NDArray[np.intp], judged: NDArray[np.bool_]) -> float:
+    """The share of the true pairs of judged postings, given how many judged ends each one found has."""
+    true_pairs = int((group_sizes(groups) - 1)[judged].sum())
+    return float(weights.sum()) / true_pairs if true_pairs else 1.0

@@ -1,0 +1,188 @@
+"""A catalogue prepared to be compared with: its own pairs, and new postings against it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.matching.evidence.carried import Carried
+from app.matching.evidence.side import Side, Standing, joined, standing
+from app.matching.evidence.spaces import HashSpace, ImageSpace, Space
+from app.matching.evidence.title_space import BlendSpace, TitleSpace
+from app.matching.evidence.titled import WORDS, TitleWords, fact_evidence, word_evidence
+from app.matching.title_fact_summary import SUMMARY
+from app.matching.title_grams import grams
+from app.matching.title_words import words
+
+NEAREST = 100
+"""Neighbours that ranks are counted among."""
+PROPOSED = 50
+"""Neighbours by each similarity that are candidates."""
+SIGNALS = ("hash", "title", "image")
+_BLOCK = 128 * 1024
+
+
+class Reference:
+    """The postings of a catalogue, searchable by each of some signals. Immutable, safe to use from several threads.
+
+    Args:
+        postings: what the n postings carry.
+        signals: some of `SIGNALS`.
+    """
+
+    def __init__(self, postings: Carried, signals: Sequence[str]) -> None:
+        self.signals = tuple(signals)
+        self._count = len(postings)
+        self._spaces = {space.name: space for space in _spaces(postings, signals)}
+        self._titles = TitleWords(postings.titles) if "title" in signals else None
+        self._hashes = np.sort(postings.hashes.values[postings.hashes.known])
+        found = {name: space.nearest(NEAREST) for name, space in self._spaces.items()}
+        self._proposed = _pairs([proposed.rows[:, :PROPOSED] for proposed in found.values()])
+        self.side = self._side(
+            postings,
+            {name: space.own for name, space in self._spaces.items()},
+            {name: standing(proposed) for name, proposed in found.items()},
+            own=True,
+        )
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the evidence, in order."""
+        return feature_names(self.signals)
+
+    def titles_with(self, word: str) -> int:
+        """How many titles of the catalogue hold a word (see `title_words.words`); 0 where titles are no signal."""
+        return 0 if self._titles is None else self._titles.titles_with(word)
+
+    def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Unordered pairs that a similarity proposes from one side at least: lines < rows, int32 [m], ascending."""
+        line, row = self._proposed
+        keys = np.unique(np.minimum(line, row).astype(np.int64) * self._count + np.maximum(line, row))
+        lines, rows = np.divmod(keys, max(1, self._count))
+        return lines.astype(np.int32), rows.astype(np.int32)
+
+    def describe(self, postings: Carried) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
+        """New postings as a side of pairs, and their candidates: lines and rows int32 [m], ascending."""
+        described = {name: space.describe(postings) for name, space in self._spaces.items()}
+        found = {name: space.nearest_to(described[name], NEAREST) for name, space in self._spaces.items()}
+        line, row = _pairs([proposed.rows[:, :PROPOSED] for proposed in found.values()])
+        keys = np.unique(line.astype(np.int64) * self._count + row)
+        lines, rows = np.divmod(keys, max(1, self._count))
+        standings = {name: standing(proposed) for name, proposed in found.items()}
+        side = self._side(postings, described, standings, own=False)
+        return side, lines.astype(np.int32), rows.astype(np.int32)
+
+    def evidence(self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """What the signals say of pairs, float32 [m, features]; NaN where a posting lacks what it takes.
+
+        The same for (a, b) and (b, a) of the catalogue's own.
+
+        Args:
+            left: `side` or what `describe` gave; `lines` are its postings.
+            lines: [m], which of its postings.
+            rows: [m], which of the catalogue's. A pair with a new posting is looked at as if the catalogue held it
+                too; only the weights of words and grams, which depend on all titles, are a little different then.
+        """
+        found = np.empty((len(lines), len(self.features)), np.float32)
+        for first in range(0, len(lines), _BLOCK):
+            piece = slice(first, first + _BLOCK)
+            np.concatenate(self._evidence(left, lines[piece], rows[piece]), axis=1, out=found[piece])
+        return found
+
+    def _evidence(self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> list[NDArray[np.float32]]:
+        right, parts = self.side, [np.full((len(lines), 1), np.log(self._count + (left is not self.side)), np.float32)]
+        for name, space in self._spaces.items():
+            similarity = space.similarities(left.described[name], lines, rows)
+            one, other = left.standings[name].of(lines), right.standings[name].of(rows)
+            if left is not right:  # which does not know the new postings
+                other = joined(other.nearest, np.where(similarity >= space.least, similarity, -np.inf))
+            parts.append(_standing(similarity, one, other))
+        if left.titled is not None and right.titled is not None:
+            parts.append(word_evidence(left.titled, right.titled, lines, rows))
+            parts.append(fact_evidence(left.titled, right.titled, lines, rows))
+        if left.hashes is not None and right.hashes is not None:
+            known = left.hashes.known[lines] & right.hashes.known[rows]
+            equal = (left is not right) & (left.hashes.values[lines] == right.hashes.values[rows])
+            repeats = np.column_stack(_low_high(left.hash_repeats[lines], right.hash_repeats[rows] + equal))
+            parts.append(np.where(known[:, np.newaxis], repeats, np.nan).astype(np.float32))
+        parts.append(same_image(left.images[lines], right.images[rows])[:, np.newaxis])
+        return parts
+
+    def _side(self, postings: Carried, described: dict[str, Any], standings: dict[str, Standing], *, own: bool) -> Side:
+        values = postings.hashes.values
+        repeats = np.searchsorted(self._hashes, values, "right") - np.searchsorted(self._hashes, values, "left")
+        return Side(
+            described,
+            standings,
+            None if self._titles is None else self._titles.describe(postings.titles, own=own),
+            postings.hashes if "hash" in self.signals else None,
+            repeats + (not own),
+            postings.images,
+        )
+
+
+def _spaces(postings: Carried, signals: Sequence[str]) -> list[Space[Any]]:
+    """The spaces of some signals, in the order of `feature_names`."""
+    hashes = HashSpace(postings) if "hash" in signals else None
+    found: list[Space[Any]] = []
+    for signal in signals:
+        if signal == "hash" and hashes is not None:
+            found.append(hashes)
+        elif signal == "title":
+            plain = TitleSpace("grams", postings, grams)
+            found += [TitleSpace("words", postings, words), plain, BlendSpace(plain, hashes)]
+        elif signal == "image":
+            found.append(ImageSpace(postings))
+    return found
+
+
+def feature_names(signals: Sequence[str]) -> tuple[str, ...]:
+    """Names of the evidence of some signals, in order."""
+    spaces = {"hash": ["hash"], "title": ["words", "grams", "blend"], "image": ["image"]}
+    standings = [f"{name}_{what}" for signal in signals for name in spaces[signal] for what in STANDING]
+    titles = [*WORDS, *SUMMARY] if "title" in signals else []
+    hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
+    return ("catalogue_size", *standings, *titles, *hashes, "same_image")
+
+
+STANDING = ("similarity", "rank_low", "rank_high", "lead_low", "lead_high", "above_low", "above_high")
+"""Names of the features of one similarity: itself; how many of the 100 nearest of each side are nearer; how much nearer
+it is than the nearest other of each side, and than the mean of its ten nearest."""
+
+
+def _standing(similarity: NDArray[np.float32], left: Standing, right: Standing) -> NDArray[np.float32]:
+    """float32 [m, `STANDING`] from where both ends of m pairs stand; NaN where there is no similarity."""
+    ranks, leads, above = [], [], []
+    for side in (left, right):
+        nearest = side.nearest
+        ranks.append((nearest > similarity[:, np.newaxis] + _TIE).sum(axis=1))
+        others = np.where(similarity >= nearest[:, 0] - _TIE, nearest[:, 1], nearest[:, 0])
+        leads.append(similarity - np.maximum(others, -1))
+        above.append(similarity - side.crowd)
+    columns = [similarity, *_low_high(*ranks), *_low_high(*leads), *_low_high(*above)]
+    found = np.column_stack(columns).astype(np.float32)
+    found[np.isnan(similarity)] = np.nan
+    return found
+
+
+_TIE = 2e-6
+"""Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and by a float32's error."""
+
+
+def same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """1 where two pictures are the same bytes, 0 where not, NaN where one was not read."""
+    return np.where((left == 0) | (right == 0), np.nan, left == right).astype(np.float32)
+
+
+def _pairs(proposed: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The pairs of several tables of candidates, one after the other."""
+    lines = [np.nonzero(rows >= 0)[0] for rows in proposed]
+    return np.concatenate(lines), np.concatenate([rows[rows >= 0] for rows in proposed])
+
+
+def _low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    return np.minimum(one, other), np.maximum(one, other)

@@ -1,0 +1,156 @@
+"""The similarities that pairs are judged by, each over the postings of one catalogue, and for new ones against it."""
+
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.matching.candidates import NOBODY, Candidates, ranked, stacked
+from app.matching.embeddings import Embeddings
+from app.matching.evidence.carried import Carried
+from app.matching.hashes import Hashes, nearest_hashes, similarity_of
+from app.matching.neighbours import nearest_neighbours
+
+T = TypeVar("T")
+
+MAX_DISTANCE = 16
+"""Bits up to which hashes propose a pair; pictures that have nothing to do with each other differ in about 32."""
+
+
+class Space(Protocol, Generic[T]):
+    """One similarity over a catalogue of n postings. `T` is how a space holds some postings."""
+
+    @property
+    def name(self) -> str:
+        """How features of this similarity are called."""
+        ...
+
+    @property
+    def least(self) -> float:
+        """The similarity from which on one posting is among another's nearest."""
+        ...
+
+    @property
+    def own(self) -> T:
+        """The catalogue's postings."""
+        ...
+
+    def describe(self, postings: Carried) -> T:
+        """Other postings as this space holds them."""
+        ...
+
+    def nearest(self, count: int) -> Candidates:
+        """The `count` most similar other postings of each of the catalogue's."""
+        ...
+
+    def nearest_to(self, postings: T, count: int) -> Candidates:
+        """The `count` most similar postings of the catalogue of each of others."""
+        ...
+
+    def similarities(self, postings: T, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Similarity float32 [m] of pairs (one of `postings`, one of the catalogue's); NaN where one lacks it."""
+        ...
+
+
+class HashSpace:
+    """Perceptual hashes; similarity is the share of equal bits."""
+
+    name: ClassVar[str] = "hash"
+    least: ClassVar[float] = float(similarity_of(np.array(MAX_DISTANCE)))
+
+    def __init__(self, postings: Carried) -> None:
+        self._own = postings.hashes
+
+    @property
+    def own(self) -> Hashes:
+        """The catalogue's hashes."""
+        return self._own
+
+    def describe(self, postings: Carried) -> Hashes:
+        """The hashes of other postings."""
+        return postings.hashes
+
+    def nearest(self, count: int) -> Candidates:
+        """Those within `MAX_DISTANCE` bits."""
+        return nearest_hashes(self._own, count, MAX_DISTANCE)
+
+    def nearest_to(self, postings: Hashes, count: int) -> Candidates:
+        """Those within `MAX_DISTANCE` bits."""
+        parts = []
+        for value, known in zip(postings.values, postings.known, strict=True):
+            distance = np.bitwise_count(self._own.values ^ value)
+            row = np.flatnonzero((distance <= MAX_DISTANCE) & self._own.known & known)
+            parts.append(ranked(np.zeros(len(row), np.intp), row, similarity_of(distance[row]), 1, count))
+        return stacked(parts, count)
+
+    def similarities(
+        self, postings: Hashes, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """The share of equal bits."""
+        found = similarity_of(np.bitwise_count(postings.values[lines] ^ self._own.values[rows])).astype(np.float32)
+        found[~(postings.known[lines] & self._own.known[rows])] = np.nan
+        return found
+
+
+class ImageSpace:
+    """Embeddings of pictures; similarity is their cosine."""
+
+    name: ClassVar[str] = "image"
+    least: ClassVar[float] = -np.inf
+
+    def __init__(self, postings: Carried) -> None:
+        self._own = _embeddings(postings)
+        self._pictured = _pictured(self._own)
+        self._known = np.flatnonzero(self._pictured)
+
+    @property
+    def own(self) -> Embeddings:
+        """The catalogue's embeddings."""
+        return self._own
+
+    def describe(self, postings: Carried) -> Embeddings:
+        """The embeddings of other postings."""
+        return _embeddings(postings)
+
+    def nearest(self, count: int) -> Candidates:
+        """The nearest, however far they are."""
+        known = self._known
+        found = nearest_neighbours(self._own[known], count)
+        rows = np.full((len(self._own), count), NOBODY, np.int32)
+        similarities = np.full((len(self._own), count), -np.inf)
+        rows[known] = np.where(found.rows == NOBODY, NOBODY, known[found.rows])
+        similarities[known] = found.similarities
+        return Candidates(rows, similarities)
+
+    def nearest_to(self, postings: Embeddings, count: int) -> Candidates:
+        """The nearest, however far they are."""
+        parts = []
+        for embedding in postings:
+            row = self._known if embedding.any() else self._known[:0]
+            similarity = (self._own[row] @ embedding).astype(np.float64)
+            parts.append(ranked(np.zeros(len(row), np.intp), row, similarity, 1, count))
+        return stacked(parts, count)
+
+    def similarities(
+        self, postings: Embeddings, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """The cosine, −1…1."""
+        found = np.empty(len(lines), np.float32)
+        step = max(1, 4 * 1024 * 1024 // max(1, self._own.shape[1]))
+        for first in range(0, len(lines), step):
+            piece = slice(first, first + step)
+            np.einsum("ij,ij->i", postings[lines[piece]], self._own[rows[piece]], out=found[piece])
+        asked = self._pictured if postings is self._own else _pictured(postings)
+        found[~(asked[lines] & self._pictured[rows])] = np.nan
+        return found
+
+
+def _pictured(embeddings: Embeddings) -> NDArray[np.bool_]:
+    """Which rows are embeddings, bool [n]; those of zeros stand for postings without a picture."""
+    return np.asarray(embeddings.any(axis=1), np.bool_)
+
+
+def _embeddings(postings: Carried) -> Embeddings:
+    if postings.embeddings is None:
+        raise ValueError("expected postings with embeddings, got none")
+    return postings.embeddings

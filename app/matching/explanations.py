@@ -1,0 +1,66 @@
+"""What a match is told with: how the two are the same product, what each signal says, and what weighed most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.matching.contributions import contributions
+from app.matching.evidence.carried import Carried
+from app.matching.levels import Level, levels_of
+from app.matching.matches import Evidence
+from app.matching.pair_model import JudgedCatalogue
+from app.matching.reasons import Explainer
+
+_SIMILARITY = "_similarity"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of one match: how the two are the same product, and why."""
+
+    level: Level
+    evidence: Evidence
+
+
+class Explanations:
+    """Explains pairs of a posting and some of a catalogue's. Immutable, safe to use from several threads.
+
+    Args:
+        judged: the catalogue, n postings.
+        carried: what these carry.
+    """
+
+    def __init__(self, judged: JudgedCatalogue, carried: Carried) -> None:
+        self._model, self._carried = judged.model, carried
+        self._names = judged.model.features
+        self._explain = Explainer(self._names, judged.reference.titles_with)
+        self._similarities = {
+            name.removesuffix(_SIMILARITY): column
+            for column, name in enumerate(self._names)
+            if name.endswith(_SIMILARITY)
+        }
+
+    def of(self, posting: Carried, rows: NDArray[np.int32], features: NDArray[np.float32]) -> list[Explanation]:
+        """Explain the pairs of one posting and some of the catalogue's.
+
+        Args:
+            posting: what the one posting carries.
+            rows: [m], of the catalogue.
+            features: [m, f], `PairModel.features` of the pairs.
+        """
+        weighed, [title] = contributions(self._model, features), posting.titles
+        reasons = [
+            self._explain(values, weights, title, self._carried.titles[row])
+            for values, weights, row in zip(features, weighed, rows, strict=True)
+        ]
+        return [
+            Explanation(level, Evidence(self._signals(values), why))
+            for level, values, why in zip(levels_of(self._names, features), features, reasons, strict=True)
+        ]
+
+    def _signals(self, features: NDArray[np.float32]) -> Mapping[str, float]:
+        """Similarity by signal, of those that both postings have something for."""
+        said = {name: float(features[column]) for name, column in self._similarities.items()}
+        return {name: similarity for name, similarity in said.items() if not np.isnan(similarity)}

@@ -1,0 +1,1 @@
+"""Learns a model of pairs from label groups."""

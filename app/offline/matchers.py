@@ -1,0 +1,60 @@
+"""Trained matchers for what runs without the service."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.adapters.manifest import find
+from app.adapters.matcher_files import LoadedMatcher, read_matcher
+from app.errors import ArtefactError, CatalogueError, SettingsError
+from app.matching.evaluation.splits import group_digest
+from app.settings import Settings
+
+AUTO = "auto"
+
+
+def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
+    """A matcher, and the settings with the encoder it was trained with.
+
+    Args:
+        settings: where the models are.
+        version: a whole number; auto for the newest.
+
+    Raises:
+        ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
+        SettingsError: the version is neither.
+    """
+    if version != AUTO and not (version.isdecimal() and version.isascii()):
+        raise SettingsError(f"--matcher: expected {AUTO} or the whole number of a version, got {version!r}")
+    loaded = read_matcher(settings.models, None if version == AUTO else version, settings.workers)
+    wanted = loaded.manifest.encoder
+    if wanted is None:
+        return settings, loaded
+    found = find(settings.models, wanted.name, wanted.version).manifest
+    if found.weights_digest != wanted.weights_digest:
+        raise ArtefactError(
+            f"{loaded.path} does not fit {settings.models / wanted.name / wanted.version}: it was trained with weights "
+            f"{wanted.weights_digest[:12]}…, got {found.weights_digest[:12]}…"
+        )
+    return settings.model_copy(update={"encoder": wanted.name, "encoder_version": wanted.version}), loaded
+
+
+def unseen(settings: Settings, loaded: LoadedMatcher, labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Which postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
+
+    Raises:
+        CatalogueError: all were trained on.
+    """
+    seen = set(loaded.manifest.trained_on.groups)
+    if (wanted := loaded.manifest.encoder) is not None:
+        encoder = find(settings.models, wanted.name, wanted.version).manifest
+        seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
+    digests = {label: group_digest(label) for label in set(labels)}
+    found = np.array([digests[label] not in seen for label in labels], bool)
+    if not found.any():
+        raise CatalogueError(
+            f"{settings.catalogue}: {loaded.label} was trained on every label group of it, so figures on them would "
+            "say nothing; `pricematch train matcher --train-share 0.5` leaves half of them to judge on"
+        )
+    return found

@@ -1,0 +1,170 @@
+"""Trains a matcher on the label groups of a catalogue."""
+
+import hashlib
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.adapters.csv_catalogue import CsvCatalogue
+from app.adapters.lightgbm_trees import TreeLearner, Trees
+from app.adapters.manifest import Origin, TrainedOn
+from app.adapters.matcher_files import next_version, write_matcher
+from app.adapters.whole_file import make_folder
+from app.adapters.whole_folder import remove_abandoned
+from app.bootstrap import find_artefacts, read_catalogue
+from app.errors import CatalogueError
+from app.matching.evaluation.splits import group_digest, training_groups
+from app.matching.ingest import Progress
+from app.matching.learning.cross_fit import FOLDS
+from app.matching.learning.learn import Learned, Lesson, learn
+from app.matching.postings import Posting
+from app.offline.carried import load_carried
+from app.settings import Settings
+
+STAGED = ".matcher-"
+"""How folders that are not finished are called."""
+
+
+@dataclass(frozen=True)
+class TrainMatcherOptions:
+    """What a matcher learns of, the share of the label groups it learns from, and under which version it is kept."""
+
+    signals: tuple[str, ...]
+    train_share: float
+    seed: int
+    version: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedMatcher:
+    """A matcher that was written: where, what came of it, and how long it took in seconds."""
+
+    path: Path
+    learned: Learned
+    seconds: float
+
+
+def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
+    """Learn a matcher from a catalogue's label groups, and write it to `models/matcher/<version>`.
+
+    Postings without a label group are part of the catalogue and teach nothing. Groups that the encoder of the signal
+    image was trained on teach nothing either: on them its embeddings look better than they are.
+
+    Raises:
+        CatalogueError: a bad row, or too few label groups.
+        ArtefactExists, SettingsError: the version is there already, or no whole number.
+        PricematchError: as `load_signals`.
+    """
+    started = time.monotonic()
+    version = next_version(settings.models, options.version)
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
+    labels = [posting.label_group for posting in content.postings]
+    seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
+    trained = learned_from(labels, options.train_share, options.seed, seen)
+    _check_groups(content, labels, trained, seen)
+    _, _, postings = load_carried(settings, content, options.signals, None, progress)
+    lesson = Lesson(postings, options.signals, number_labels(labels), trained)
+    try:
+        learned = learn(lesson, TreeLearner(options.seed, settings.workers), options.seed, progress)
+    except ValueError as error:
+        raise CatalogueError(f"{content.path}: {error}") from error
+    make_folder(settings.models)
+    remove_abandoned(settings.models, STAGED)
+    staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=settings.models))
+    try:
+        path = write_matcher(
+            settings.models,
+            staged,
+            learned,
+            _trees(learned),
+            {
+                "version": version,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seed": options.seed,
+                "encoder": encoder
+                and Origin(name=encoder.name, version=encoder.version, weights_digest=encoder.weights_digest),
+                "counts": {
+                    "postings": learned.postings,
+                    "groups": learned.groups,
+                    "pairs": learned.pairs,
+                    "seconds": round(time.monotonic() - started, 3),
+                },
+                "trained_on": _record(labels, trained, options),
+                "catalogue_digest": _digest(content.postings),
+                "libraries": _libraries(),
+            },
+        )
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return TrainedMatcher(path, learned, time.monotonic() - started)
+
+
+def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
+    """The number of each label group, from 0 in order of first occurrence; −1 for none. [n]."""
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(it for it in labels if it is not None))}
+    return np.array([-1 if label is None else numbers[label] for label in labels], np.intp)
+
+
+def learned_from(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:
+    """Which postings' groups are learned from, bool [n]: of the share, without those of which a digest was seen."""
+    chosen = training_groups([label or "" for label in labels], share, seed)
+    digests = {label: group_digest(label) for label in set(labels) if label is not None}
+    known = np.array([label is not None and digests[label] not in seen for label in labels], bool)
+    return np.asarray(chosen & known, bool)
+
+
+def _check_groups(
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: set[str]
+) -> None:
+    """Raise CatalogueError where there are too few groups to learn from."""
+    groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
+    if len(groups) >= FOLDS:
+        return
+    known = len({label for label in labels if label is not None})
+    left = f"; the encoder was trained on {len(seen)} groups, which teach nothing here" if seen else ""
+    raise CatalogueError(
+        f"{content.path}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {known}{left}"
+    )
+
+
+def _record(labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions) -> TrainedOn:
+    groups = {label for label, taken in zip(labels, trained, strict=True) if taken and label is not None}
+    return TrainedOn(share=options.train_share, seed=options.seed, groups=tuple(sorted(map(group_digest, groups))))
+
+
+def _trees(learned: Learned) -> tuple[Trees, Trees]:
+    first, second = learned.model.first, learned.model.second
+    if not (isinstance(first, Trees) and isinstance(second, Trees)):
+        raise TypeError(f"expected trees, got {type(first).__name__} and {type(second).__name__}")
+    return first, second
+
+
+def _digest(postings: Sequence[Posting]) -> str:
+    """SHA-256 over what the catalogue says of its postings, in order."""
+    digest = hashlib.sha256()
+    for posting in postings:
+        said = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
+        digest.update(repr(said).encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _libraries() -> dict[str, str]:
+    import lightgbm
+    import scipy
+
+    return {
+        "python": platform.python_version(),
+        "lightgbm": lightgbm.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }

@@ -1,0 +1,160 @@
+"""Trained matchers judged and used, from the command to the file."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.adapters.matcher_files import read_matcher
+from app.matching.evaluation.matched import candidates_of
+from app.matching.evaluation.splits import group_digest, training_groups
+from app.matching.evidence.reference import Reference
+from app.matching.metrics import number_groups, scores
+from app.matching.pair_model import JudgedCatalogue
+from app.matching.size_thresholds import F1, Target
+from app.offline.carried import carried_by
+from app.offline.train_matcher import TrainMatcherOptions, train_matcher
+from app.settings import Settings
+from tests.cli import Ran, Run
+from tests.matching.labelled import groups_of, labelled_postings, signals_of, write_catalogue
+
+POSTINGS = labelled_postings(300)
+CARRIED = carried_by(signals_of(POSTINGS), [0] * len(POSTINGS))
+LABELS = groups_of(POSTINGS)
+UNSEEN = ~training_groups(LABELS, 0.5, 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled catalogue, and a matcher that half of its groups taught."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_catalogue(folder / "train.csv", POSTINGS)
+    settings = Settings(catalogue=folder / "train.csv", models=folder / "models")
+    train_matcher(settings, TrainMatcherOptions(("hash", "title"), 0.5, 0, None), lambda *_: None)
+    return folder
+
+
+def judged(folder: Path) -> JudgedCatalogue:
+    model = read_matcher(folder / "models").model
+    return JudgedCatalogue(Reference(CARRIED, model.signals), model)
+
+
+def evaluate(run: Run, folder: Path, output: Path, *options: str) -> Ran:
+    paths = ["--catalogue", str(folder / "train.csv"), "--models", str(folder / "models"), "--output", str(output)]
+    return run("evaluate", *paths, "--matcher", "auto", *options)
+
+
+def test_a_matcher_is_judged_on_the_groups_it_was_not_trained_on_beside_the_signals(
+    run: Run, trained: Path, tmp_path: Path
+) -> None:
+    ran = evaluate(run, trained, tmp_path)
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
+    thresholds = read_matcher(trained / "models").thresholds.at(F1, len(POSTINGS))
+    lists = thresholds.lists(candidates_of(judged(trained)))
+    expected = scores(lists.starts, lists.rows, number_groups(LABELS)).of(UNSEEN)
+    assert report["judged_postings"] == UNSEEN.sum()
+    assert report["f1"] == pytest.approx(expected.mean_f1)
+    assert report["precision"] == pytest.approx(expected.mean_precision)
+    assert set(report["signals_on_the_same"]) == {"hash", "title", "together"}
+    assert report["f1"] > report["signals_on_the_same"]["together"]["f1"]
+    assert f"{report['f1']:.4f}" in ran.out
+    assert [point["postings"] for point in report["by_catalogue_size"]][-1] == len(POSTINGS)
+    assert "matcher/1 beside the signals" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_figures_of_targets_are_those_of_the_answered_pairs(run: Run, trained: Path, tmp_path: Path) -> None:
+    assert evaluate(run, trained, tmp_path).code == 0
+    targets = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]["targets"]
+    stored, candidates = read_matcher(trained / "models").thresholds, candidates_of(judged(trained))
+    groups = number_groups(LABELS)
+    for name, found in targets.items():
+        threshold = stored.at(Target.parse(name), len(POSTINGS)).match
+        answered = [
+            (line, row)
+            for line in np.flatnonzero(UNSEEN)
+            for row, probability in zip(candidates.rows[line], candidates.similarities[line], strict=True)
+            if probability >= threshold
+        ]
+        right = [groups[line] == groups[row] for line, row in answered]
+        if name != "f1":  # whose postings left alone take another threshold
+            assert found["precision"] == pytest.approx(np.mean(right) if right else 1.0)
+
+
+def test_a_matcher_that_knows_every_group_is_not_judged(run: Run, trained: Path, tmp_path: Path) -> None:
+    seen = [posting for posting, unseen in zip(POSTINGS, UNSEEN, strict=True) if not unseen]
+    write_catalogue(tmp_path / "train.csv", seen)
+    shutil.copytree(trained / "models", tmp_path / "models")
+    ran = evaluate(run, tmp_path, tmp_path / "new")
+    assert ran.code == 1
+    assert "matcher/1 was trained on every label group" in ran.one_line()
+    assert not (tmp_path / "new" / "report.json").exists()
+
+
+def test_on_another_catalogue_everything_is_judged(run: Run, trained: Path, tmp_path: Path) -> None:
+    others = [posting for posting, unseen in zip(POSTINGS, UNSEEN, strict=True) if unseen]
+    write_catalogue(tmp_path / "train.csv", others)
+    shutil.copytree(trained / "models", tmp_path / "models")
+    assert evaluate(run, tmp_path, tmp_path / "new").code == 0
+    report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))
+    assert report["matcher"]["judged_postings"] == len(others)
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "told"),
+    [("7", 1, "expected a version of the matcher among 1, got 7"), ("best", 2, "expected auto or the whole number")],
+)
+def test_another_matcher_than_there_is_cannot_be_asked_for(
+    run: Run, trained: Path, tmp_path: Path, version: str, code: int, told: str
+) -> None:
+    ran = run("evaluate", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
+              "--output", str(tmp_path), "--matcher", version)  # fmt: skip
+    assert ran.code == code
+    assert told in ran.one_line()
+
+
+@pytest.mark.parametrize("target", ["f1", "precision:0.95"])
+def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_path: Path, target: str) -> None:
+    output = tmp_path / "submission.csv"
+    ran = run("submit", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
+              "--matcher", "1", "--target", target, "--output", str(output))  # fmt: skip
+    assert ran.code == 0, ran.err
+    thresholds = read_matcher(trained / "models").thresholds.at(Target.parse(target), len(POSTINGS))
+    lists = thresholds.lists(candidates_of(judged(trained)))
+    with output.open(encoding="utf-8", newline="") as file:
+        written = [line["matches"].split(" ") for line in csv.DictReader(file)]
+    assert written == [[POSTINGS[row].posting_id for row in lists[line]] for line in range(len(POSTINGS))]
+    assert f"matcher/1, {target}" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--target", "precision:0.5"], "--target: no thresholds for precision:0.50"),
+        (["--target", "best"], "--target: expected f1"),
+        (["--threshold", "hash=8"], "expected --matcher with --target alone"),
+        (["--method", "dbscan", "--eps", "0.1"], "expected --matcher with --target alone"),
+    ],
+)
+def test_what_a_matcher_cannot_answer_is_told(
+    run: Run, trained: Path, tmp_path: Path, options: list[str], told: str
+) -> None:
+    ran = run("submit", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
+              "--matcher", "auto", "--output", str(tmp_path / "s.csv"), *options)  # fmt: skip
+    assert ran.code == 2
+    assert told in ran.one_line()
+
+
+def test_the_groups_that_taught_are_named_by_digest_only(trained: Path) -> None:
+    manifest = read_matcher(trained / "models").manifest
+    assert set(manifest.trained_on.groups) == {
+        group_digest(label) for label, unseen in zip(LABELS, UNSEEN, strict=True) if not unseen
+    }
+    assert not any(label in (trained / "models/matcher/1/manifest.json").read_text() for label in set(LABELS))
+
+
+def test_others_may_read_what_was_written(trained: Path) -> None:
+    assert (trained / "models/matcher/1").stat().st_mode & 0o777 == 0o755
