@@ -15,6 +15,9 @@ RUN /opt/pricematch/bin/pip install --no-deps --no-build-isolation .
 
 # hadolint ignore=DL3006
 FROM ${BASE}
+# the OpenMP runtime that LightGBM links to, whichever version the base image's Debian has
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --home-dir /srv --shell /usr/sbin/nologin pricematch \
     && install -d -o pricematch -g pricematch /srv/catalogue /srv/models /srv/data
 COPY --from=build /opt/pricematch /opt/pricematch

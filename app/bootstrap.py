@@ -1,8 +1,7 @@
-"""Composition root: from Settings to a running service. The only module that sees every folder."""
+"""From Settings to what several verbs work with: catalogue, pictures, decoder, encoder, embeddings."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -14,12 +13,9 @@ from app.adapters.manifest import Artefact, find_chain, side_of_pixels
 from app.adapters.pillow_images import DECODING, PillowDecoder
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.whole_file import make_folder
-from app.api.state import Ready
 from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
-from app.matching.embeddings import Embeddings
+from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
-from app.matching.matcher import Matcher
-from app.matching.ports import Encoder
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
@@ -45,39 +41,35 @@ def decoder(settings: Settings, side: int) -> PillowDecoder:
     return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddedCatalogue:
-    """A catalogue whose pictures are embedded.
-
-    Attributes:
-        catalogue: the n postings whose picture is good.
-        embeddings: [n, d], row i belongs to posting i.
-        images: where the pictures come from.
-        decoder, encoder: what embedded them.
-    """
-
-    catalogue: Catalogue
-    embeddings: Embeddings
-    images: ImageFolder
-    decoder: PillowDecoder
-    encoder: Encoder
-
-
-def load(settings: Settings, progress: Progress) -> Ready:
-    """All that is needed to answer: catalogue, encoder, embeddings, index; raises as `embed_catalogue`."""
-    embedded = embed_catalogue(settings, progress)
-    index = ExactIndex(embedded.embeddings)
-    matcher = Matcher(embedded.catalogue, embedded.embeddings, embedded.decoder, embedded.encoder, index)
-    return Ready(matcher, embedded.images)
-
-
 def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue:
     """Read the catalogue, load the encoder, embed the pictures that are not kept from before.
 
     Raises:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
     """
-    content, artefacts = read_catalogue(settings), find_artefacts(settings)
+    content = read_catalogue(settings)
+
+    def judge(errors: Mapping[str, ImageError]) -> None:
+        skip_or_refuse(content, errors, skip=settings.skip_bad_images)
+
+    return embed_postings(settings, content, judge, progress)
+
+
+def embed_postings(
+    settings: Settings, content: CsvCatalogue, judge: Callable[[Mapping[str, ImageError]], None], progress: Progress
+) -> EmbeddedCatalogue:
+    """Load the encoder, and embed the pictures of postings that are not kept from before.
+
+    Args:
+        settings: where pictures and encoder are.
+        content: the postings; those whose picture is good are in the answer.
+        judge: told why the others are not; may refuse.
+        progress: told what is being done.
+
+    Raises:
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+    """
+    artefacts = find_artefacts(settings)
     images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))
     if content.problems:
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
@@ -102,10 +94,12 @@ def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue
         workers=settings.workers,
         progress=progress,
     )
-    catalogue, rows = _served(content, embedded, skip=settings.skip_bad_images)
+    judge(embedded.errors)
+    catalogue, rows = _good(content, embedded)
     embeddings = np.ascontiguousarray(embedded.embeddings[rows])
     _log.info("%d postings, %d pictures, %d encoded now", len(catalogue), len(embedded.embeddings), embedded.encoded)
-    return EmbeddedCatalogue(catalogue, embeddings, images, decode, encoder)
+    threshold = artefacts[-1].manifest.threshold
+    return EmbeddedCatalogue(catalogue, embeddings, decode, encoder, ExactIndex(embeddings), threshold)
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
@@ -130,9 +124,8 @@ def find_artefacts(settings: Settings) -> list[Artefact]:
     return find_chain(settings.models, settings.encoder, settings.encoder_version)
 
 
-def _served(content: CsvCatalogue, embedded: EmbeddedImages, *, skip: bool) -> tuple[Catalogue, list[int]]:
-    """The postings whose picture is good, and the row of each one's embedding; refuses bad ones unless told to skip."""
-    skip_or_refuse(content, embedded.errors, skip=skip)
+def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, list[int]]:
+    """The postings whose picture is good, and the row of each one's embedding."""
     rows = [embedded.rows.get(posting.image or "") for posting in content.postings]
     good = [(posting, row) for posting, row in zip(content.postings, rows, strict=True) if row is not None]
     return Catalogue([posting for posting, _ in good]), [row for _, row in good]

@@ -12,6 +12,12 @@ PricematchError
 │   ├── ImageTooSmall         fewer pixels a side than the limit
 │   └── ImageUnavailable      a posting's picture is missing or must not be opened
 ├── LimitExceeded             more items than a request may hold
+├── RequestUnanswerable       the service holds nothing to answer this with
+│   ├── MatcherNeeded         only a trained matcher could
+│   ├── EncoderNeeded         only an encoder could
+│   ├── EncoderUnknown        it names an encoder that is not held
+│   ├── SignalNeeded          it lacks what the matcher judges by
+│   └── TargetUnknown         the matcher has no thresholds for this target
 ├── ArtefactError             an exported model cannot be used
 ├── ArtefactExists            a version or an output would be overwritten
 ├── ModelOutputError          a model answered with something that is no embedding
@@ -105,6 +111,37 @@ class ImageUnavailable(ImageError):
 
 class LimitExceeded(PricematchError):
     """A request holds more items than the limit."""
+
+
+class RequestUnanswerable(PricematchError):
+    """The service holds nothing to answer this with."""
+
+
+class MatcherNeeded(RequestUnanswerable):
+    """Only a trained matcher could answer this, and the service has none."""
+
+    def __init__(self, what: str) -> None:
+        hint = "`pricematch train matcher` makes one"
+        super().__init__(f"{what} takes a trained matcher, and this service has none; {hint}")
+
+
+class EncoderNeeded(RequestUnanswerable):
+    """Only an encoder of pictures could answer this, and the service holds none."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} takes an encoder of pictures, and this service was started without one")
+
+
+class EncoderUnknown(RequestUnanswerable):
+    """It names an encoder that the service does not hold."""
+
+
+class SignalNeeded(RequestUnanswerable):
+    """It lacks what the matcher judges by."""
+
+
+class TargetUnknown(RequestUnanswerable):
+    """The matcher has no thresholds for this target."""
 
 
 class ArtefactError(PricematchError):

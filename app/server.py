@@ -11,9 +11,9 @@ import uvicorn
 
 from app.api.app import create_app
 from app.api.state import Service
-from app.bootstrap import load
 from app.errors import NotReady, SettingsError
 from app.matching.ingest import Progress
+from app.service.start import load
 from app.settings import Settings, unknown_variables
 
 BACKLOG = 2048

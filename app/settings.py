@@ -6,14 +6,22 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
 
 KIB, MIB = 1024, 1024 * 1024
+EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
+
+
+def _names(value: Any) -> Any:
+    """Names with commas between them, each once."""
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
 
 
 class Settings(BaseSettings):
@@ -28,13 +36,17 @@ class Settings(BaseSettings):
     images: Path = Path("catalogue/images")
     """Folder that holds the pictures the catalogue names."""
     models: Path = Path("models")
-    """Folder of exported encoders, `<encoder>/<version>/`."""
+    """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
     data: Path = Path("data")
-    """Folder the service may write to; holds the stored embeddings. Safe to delete: they are computed again."""
-    encoder: Literal["autoencoder", "cae"] = "autoencoder"
-    """Which encoder embeds the pictures: the CAE's 2,048 latents, or the autoencoder's 64 on top of them."""
+    """Folder the service may write to; keeps embeddings and judgements. Safe to delete: they are computed again."""
+    encoder: EncoderName = "autoencoder"
+    """Which encoder embeds the pictures: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
     """Version of that encoder, a whole number; the newest if absent."""
+    encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Names of encoders that the service holds besides, with commas between them; requests may ask for theirs."""
+    matcher: str = Field(default="auto", pattern=r"^(auto|none|[0-9]{1,9})$")
+    """Version of the trained matcher that decides; auto takes the newest if there is one, none is without."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the networks; auto takes bfloat16 where the processor has it, float32 elsewhere."""
     skip_bad_images: bool = False
@@ -61,6 +73,8 @@ class Settings(BaseSettings):
     """Pixels (width × height) of one picture, read from its header."""
     min_image_side: int = Field(default=8, ge=1)
     """Pixels of a picture's shorter side, at least."""
+    max_title_chars: int = Field(default=1000, ge=1, le=100_000)
+    """Characters of a title that is matched."""
     max_cluster_postings: int = Field(default=20_000, ge=1)
     """Postings in one /cluster request, and items in one page of its answer."""
     max_cluster_images: int = Field(default=64, ge=1)

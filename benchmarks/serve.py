@@ -47,7 +47,8 @@ def main() -> None:
 
 def in_process(measured: Subject) -> Ask:
     """Matches pictures without a server."""
-    from app.bootstrap import load
+    from app.matching.queries import Asked, Query
+    from app.service.start import load
     from app.settings import load_settings
 
     settings = load_settings(
@@ -59,7 +60,7 @@ def in_process(measured: Subject) -> Ask:
     matcher = load(settings, lambda *_: None).matcher
 
     def ask(image: bytes) -> None:
-        matcher.match(image, 10)
+        matcher.match(Query(image), Asked(10))
 
     return ask
 

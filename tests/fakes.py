@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.adapters.exact_index import ExactIndex
+from app.adapters.perceptual_hash import PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageUnavailable
+from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
 from app.matching.ports import Pixels
@@ -155,14 +158,24 @@ def tiny_decoder() -> PillowDecoder:
     return PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
 
 
-def tiny_matcher(colours: Sequence[str] = COLOURS) -> Matcher:
-    """A matcher over postings `p0`, `p1` … whose pictures are these colours."""
+def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
+    """Postings `p0`, `p1` … whose pictures are these colours, embedded."""
     decoder, encoder = tiny_decoder(), MeanColourEncoder()
     contents = tiny_images(colours).contents.values()
     pixels = [decoder.decode(content) for content in contents]
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
     encoder.batches.clear()
-    return Matcher(Catalogue(tiny_postings(colours)), embeddings, decoder, encoder, ExactIndex(embeddings))
+    return EmbeddedCatalogue(Catalogue(tiny_postings(colours)), embeddings, decoder, encoder, ExactIndex(embeddings))
+
+
+def tiny_matcher(colours: Sequence[str] = COLOURS, **changed: Any) -> Matcher:
+    """A matcher by similarity over `tiny_embedded`, of which some attributes may be changed."""
+    return by_similarity(replace(tiny_embedded(colours), **changed))
+
+
+def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:
+    """A matcher without a trained one."""
+    return Matcher(embedded.catalogue, {"mean-colour": embedded}, PerceptualHasher(tiny_decoder()))
 
 
 STORED_AS = {

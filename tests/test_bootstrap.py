@@ -10,7 +10,8 @@ import pytest
 
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.manifest import find, write
-from app.bootstrap import load, skip_or_refuse
+from app.api.state import Ready
+from app.bootstrap import image_folder, skip_or_refuse
 from app.errors import (
     ArtefactError,
     CatalogueError,
@@ -19,7 +20,10 @@ from app.errors import (
     ImageUnavailable,
     SettingsError,
 )
+from app.matching.embeddings import Embeddings
 from app.matching.postings import Posting
+from app.matching.queries import Asked, Query
+from app.service.start import load
 from app.settings import Settings, load_settings
 from tests.fakes import COLOURS, picture, tiny_catalogue
 from tests.training.tiny import EMBEDDING, LATENTS, TinyArtefacts
@@ -41,6 +45,11 @@ def settings_of(folder: Path, **given: Any) -> Settings:
         tiny_catalogue(folder)
     paths = {name: folder / name for name in ("images", "models", "data")}
     return load_settings(**{"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", **given})
+
+
+def embeddings_of(ready: Ready) -> Embeddings:
+    """Those of the default encoder."""
+    return ready.matcher.encoder(None, "this test").embeddings
 
 
 def refuse(settings: Settings, error: type[Exception], told: Told | None = None) -> str:
@@ -131,14 +140,15 @@ def test_a_loaded_service_finds_every_posting_by_its_own_picture(tmp_path: Path,
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     ready = load(settings, Told())
     assert len(ready.matcher.catalogue) == len(COLOURS)
-    assert ready.matcher.embeddings.shape == (len(COLOURS), EMBEDDING)
-    assert ready.matcher.versions == {"cae": "1", "autoencoder": "1"}
+    assert embeddings_of(ready).shape == (len(COLOURS), EMBEDDING)
+    assert ready.matcher.match_posting("p0", Asked()).models == {"cae": "1", "autoencoder": "1"}
     for row in range(len(COLOURS)):
-        content = ready.images.read(f"p{row}.png")
+        content = image_folder(settings).read(f"p{row}.png")
         assert content == (settings.images / f"p{row}.png").read_bytes()
-        [best] = ready.matcher.match(content, 1)
+        [best] = ready.matcher.match(Query(content), Asked(1)).matches
         assert best.similarity == pytest.approx(1, abs=1e-5)
-        similarity = {match.posting_id: match.similarity for match in ready.matcher.match(content, 100)}
+        every = ready.matcher.match(Query(content), Asked(100)).matches
+        similarity = {match.posting_id: match.similarity for match in every}
         assert similarity[f"p{row}"] == pytest.approx(best.similarity, abs=1e-6)
 
 
@@ -149,7 +159,7 @@ def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_
     before, after = load(settings, first), load(settings, second)
     assert "Encoding pictures" in first.what
     assert "Encoding pictures" not in second.what
-    np.testing.assert_array_equal(before.matcher.embeddings, after.matcher.embeddings)
+    np.testing.assert_array_equal(embeddings_of(before), embeddings_of(after))
 
 
 @pytest.mark.tensorflow
@@ -157,7 +167,7 @@ def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_a
     load(settings_of(tmp_path, models=tiny_artefacts.models), Told())
     told = Told()
     ready = load(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
-    assert ready.matcher.embeddings.shape == (len(COLOURS), LATENTS)
+    assert embeddings_of(ready).shape == (len(COLOURS), LATENTS)
     assert "Encoding pictures" in told.what
     assert len(list((tmp_path / "data" / "embeddings").iterdir())) == 2
 
@@ -177,10 +187,10 @@ def test_bad_pictures_are_refused_with_their_rows_or_skipped_as_told(
     with caplog.at_level(logging.INFO, "pricematch"):
         ready = load(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
     assert [posting.posting_id for posting in ready.matcher.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
-    assert len(ready.matcher.embeddings) == 5
+    assert len(embeddings_of(ready)) == 5
     assert "skipped 2 of 7 postings whose picture is bad" in caplog.messages
     for posting in ready.matcher.catalogue:
-        [best, *_] = ready.matcher.match(ready.images.read(str(posting.image)), 5)
+        [best, *_] = ready.matcher.match(Query(image_folder(settings).read(str(posting.image))), Asked(5)).matches
         assert best.similarity == pytest.approx(1, abs=1e-5)
 
 
@@ -200,7 +210,7 @@ def test_postings_that_share_a_picture_share_an_embedding(tmp_path: Path, tiny_a
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p2.png,the same file\n")
     shutil.copy(settings.images / "p2.png", settings.images / "p3.png")
-    embeddings = load(settings, Told()).matcher.embeddings
+    embeddings = embeddings_of(load(settings, Told()))
     np.testing.assert_array_equal(embeddings[7], embeddings[2])
     np.testing.assert_array_equal(embeddings[3], embeddings[2])
 

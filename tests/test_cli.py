@@ -140,14 +140,17 @@ def test_hyper_parameters_reach_the_training_and_win_over_the_recipe(run: Run, m
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["train", "encoder", "--recipe", "x"], "pricematch: expected a recipe among notebook, default, got 'x'"),
+        (
+            ["train", "encoder", "--recipe", "x"],
+            "pricematch: expected a recipe among notebook, default, cnn, got 'x'",
+        ),
         (
             ["serve", "--port", "70000"],
             "pricematch: port: Input should be less than or equal to 65535, got 70000",
         ),
         (
             ["serve", "--encoder", "resnet"],
-            "pricematch: encoder: Input should be 'autoencoder' or 'cae', got 'resnet'",
+            "pricematch: encoder: Input should be 'autoencoder', 'cae' or 'cnn', got 'resnet'",
         ),
     ],
 )

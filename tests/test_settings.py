@@ -34,6 +34,9 @@ def test_an_option_wins_over_the_environment_and_an_absent_one_does_not(monkeypa
         ("workers", 0),
         ("encoder", "resnet"),
         ("encoder_version", "1.0"),
+        ("matcher", "newest"),
+        ("matcher", "-1"),
+        ("max_title_chars", 0),
         ("encoder_version", "../1"),
         ("precision", "int8"),
         ("max_pixels", 0),
@@ -58,6 +61,15 @@ def test_every_wrong_setting_is_named_also_those_of_the_environment(monkeypatch:
     assert "port: " in str(caught.value)
     assert "workers: " in str(caught.value)
     assert "got 'many'" in str(caught.value)
+
+
+def test_encoders_are_named_with_commas_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().encoders == ()
+    monkeypatch.setenv("PRICEMATCH_ENCODERS", "cae, autoencoder,cae,")
+    assert load_settings().encoders == ("cae", "autoencoder")
+    assert load_settings(encoders="cae").encoders == ("cae",)
+    with pytest.raises(SettingsError, match=r"encoders\.1: .*got 'resnet'"):
+        load_settings(encoders="cae,resnet")
 
 
 def test_an_unknown_setting_is_refused() -> None:

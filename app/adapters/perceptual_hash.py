@@ -20,3 +20,18 @@ def phash(image: bytes, decoder: PillowDecoder) -> str:
         ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
     """
     return str(imagehash.phash(Image.fromarray(decoder.upright(image))))
+
+
+class PerceptualHasher:
+    """Implements `ports.Hasher`.
+
+    Args:
+        decoder: whose limits hold; the side of its pixels does not matter.
+    """
+
+    def __init__(self, decoder: PillowDecoder) -> None:
+        self._decoder = decoder
+
+    def hash(self, image: bytes) -> str:
+        """See `phash`."""
+        return phash(image, self._decoder)

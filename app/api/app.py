@@ -54,7 +54,7 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
     """The API's description, its examples taken from the catalogue that is served, so that they work when tried."""
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schema["components"]["schemas"] |= _definitions()
-    example_ids = _example_ids(service)
+    example_ids, how = _examples(service)
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
@@ -62,7 +62,7 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
                     parameter["example"] = example_ids[0]
             if path == "/cluster":
                 body = operation["requestBody"]["content"]
-                body["application/json"]["example"] = {"posting_ids": example_ids, "method": "dbscan", "eps": 0.005}
+                body["application/json"]["example"] = {"posting_ids": example_ids, **how}
     return schema
 
 
@@ -72,9 +72,12 @@ def _definitions() -> dict[str, Any]:
     return {**definitions.pop("$defs"), "Problem": definitions}
 
 
-def _example_ids(service: Service) -> list[str]:
+def _examples(service: Service) -> tuple[list[str], dict[str, Any]]:
+    """Ids of postings, and a way to cluster them that this service has."""
+    by_similarity = {"method": "dbscan", "eps": 0.005}
     try:
-        catalogue = service.ready().matcher.catalogue
+        matcher = service.ready().matcher
     except NotReady:
-        return []
-    return [catalogue[row].posting_id for row in range(min(5, len(catalogue)))]
+        return [], by_similarity
+    ids = [matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue)))]
+    return ids, by_similarity if matcher.judge is None else {"method": "matcher"}

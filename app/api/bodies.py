@@ -1,43 +1,67 @@
-"""Reads request bodies: a picture as such or in a form, and a batch as JSON or as a form."""
+"""Reads request bodies: a picture or a title as such or in a form, and a batch as JSON or as a form."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from app.api.cluster_schemas import ClusterRequest
 from app.api.forms import FIELD_BYTES, open_form
-from app.api.schemas import ClusterRequest
+from app.api.match_schemas import TitleRequest
 from app.errors import LimitExceeded
+from app.matching.queries import Query
+from app.matching.titles import decode_byte_escapes
 from app.settings import Settings
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
+_JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
+_UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
-async def read_image(request: Request) -> bytes:
-    """The picture of a /match request: the multipart part `image`, or a body of type `image/*`.
+async def read_query(request: Request, settings: Settings) -> Query:
+    """The picture and the title of a /match request: a form with `image`, `title` or both, JSON, or a picture as such.
 
     Raises:
-        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed.
-        RequestValidationError: the form lacks the part, or holds another.
+        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
+            than a title can take.
+        RequestValidationError: it has neither, a title that is too long, or anything else.
         LimitExceeded: the form has more parts.
     """
     content_type = _content_type(request)
     if content_type.startswith("image/"):
-        return await request.body()
-    if content_type != MULTIPART:
-        raise HTTPException(415, f"expected {MULTIPART} or image/*, got {content_type or 'none'!r}")
-    async with open_form(request, max_files=1, max_fields=1) as form:
-        _only(form, {"image"})
-        parts = form.getlist("image")
-        if not parts or not isinstance(parts[0], UploadFile):
-            raise _invalid("image", "expected a file part named image, got none")
-        return await parts[0].read()
+        return Query(await request.body())
+    if content_type == JSON:
+        body = await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
+        image, title = None, _validated(TitleRequest, body).title
+    elif content_type == MULTIPART:
+        image, title = await _read_parts(request, settings)
+    else:
+        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {content_type or 'none'!r}")
+    if len(title) > settings.max_title_chars:
+        raise _invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
+    if image is None and not title.strip():
+        raise _invalid("image" if content_type == MULTIPART else "title", "expected a picture or a title, got neither")
+    return Query(image, decode_byte_escapes(title.strip()))
+
+
+async def _read_parts(request: Request, settings: Settings) -> tuple[bytes | None, str]:
+    """The parts `image` and `title` of a form, either of which may be absent."""
+    max_title_bytes = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    async with open_form(request, max_files=1, max_fields=1, max_field_bytes=max_title_bytes) as form:
+        _only(form, {"image", "title"})
+        image, title = form.get("image"), form.get("title", "")
+        if image is not None and not isinstance(image, UploadFile):
+            raise _invalid("image", "expected a file part, got a text field")
+        if not isinstance(title, str):
+            raise _invalid("title", "expected a text field, got a file part")
+        return None if image is None else await image.read(), title
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
@@ -51,7 +75,8 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
     """
     content_type = _content_type(request)
     if content_type == JSON:
-        asked = _validated(await _read_json(request, settings))
+        limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
+        asked = _validated(ClusterRequest, await _read_json(request, limit))
         images: list[bytes] = []
         if "posting_ids" not in asked.model_fields_set:
             raise _invalid("posting_ids", 'expected a list of ids or "all", got none')
@@ -59,13 +84,16 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         asked, images = await _read_form(request, settings)
     else:
         raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {content_type or 'none'!r}")
-    if len(asked.posting_ids) > settings.max_cluster_postings:
+    if images and asked.method == "matcher":
+        raise _invalid("images", "method matcher takes stored postings only; POST /match judges a picture")
+    if asked.posting_ids != "all" and len(asked.posting_ids) > settings.max_cluster_postings:
         raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
     return asked, images
 
 
-async def _read_json(request: Request, settings: Settings) -> bytes:
-    body, limit = await request.body(), settings.max_cluster_postings * _JSON_BYTES_PER_POSTING + FIELD_BYTES
+async def _read_json(request: Request, limit: int) -> bytes:
+    """A body of so many bytes at most, and some for the other fields."""
+    body, limit = await request.body(), limit + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
         raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
     return body
@@ -78,7 +106,7 @@ async def _read_form(request: Request, settings: Settings) -> tuple[ClusterReque
         files = [part for part in parts if isinstance(part, UploadFile)]
         if len(files) < len(parts):
             raise _invalid("images", "expected file parts, got a text field")
-        return _validated(_fields(form)), [await part.read() for part in files]
+        return _validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -91,14 +119,14 @@ def _fields(form: FormData) -> dict[str, Any]:
     return fields
 
 
-def _validated(asked: bytes | dict[str, Any]) -> ClusterRequest:
+def _validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
     try:
         if isinstance(asked, bytes):
-            return ClusterRequest.model_validate_json(asked)
-        return ClusterRequest.model_validate(asked)
+            return model.model_validate_json(asked)
+        return model.model_validate(asked)
     except ValidationError as error:
         if (count := error.error_count()) > _MAX_FAULTS:
-            raise _invalid("*", f"expected {', '.join(ClusterRequest.model_fields)}, got {count} faults") from error
+            raise _invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
 

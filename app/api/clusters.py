@@ -1,15 +1,22 @@
 """POST /cluster: which of these belong together?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.answers import finite
 from app.api.bodies import JSON, MULTIPART, read_batch
+from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
 from app.api.problems import problem_of, responses
-from app.api.schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from app.api.state import Ready
 from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue
+from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
+from app.matching.clustering.judged_clusters import LEAST_MEAN
+from app.matching.judge import Bar
+from app.matching.matcher import Matcher
+from app.matching.size_thresholds import Thresholds
 
 router = APIRouter(tags=["cluster"])
 
@@ -27,33 +34,62 @@ _BODY: dict[str, Any] = {
 
 
 @router.post(
-    "/cluster", response_model=ClustersOut, responses=responses(400, 413, 415, 422, 500, 503), openapi_extra=_BODY
+    "/cluster",
+    response_model=ClustersOut,
+    responses=responses(400, 409, 413, 415, 422, 500, 503),
+    openapi_extra=_BODY,
 )
 async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> Response:
     """Cluster stored postings and pictures; a bad item gets its own problem and does not fail the rest."""
     asked, images = await read_batch(request, service.settings)
-    how = Clustering(asked.method, asked.eps, asked.min_samples, service.settings.max_cluster_pairs)
-    matcher = ready.matcher
-    if asked.posting_ids == "all" and not images:
-        batch = await worker.run_alone(lambda: cluster_catalogue(matcher, how))
+    if asked.method == "matcher":
+        batch, bar = await _by_probability(asked, ready.matcher, worker)
     else:
-        posting_ids = matcher.catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
-        embeddings, errors = await worker.run(lambda: matcher.embed(images))
-        batch = await worker.run_alone(lambda: cluster_batch(matcher, posting_ids, embeddings, errors, how))
+        how = Clustering(asked.method, asked.eps, asked.min_samples, service.settings.max_cluster_pairs)
+        batch, bar = await _by_similarity(asked, images, how, ready.matcher, worker), None
     limit = min(asked.limit, service.settings.max_cluster_postings)
     # thousands of items take a while to be written down
-    body = await worker.run(lambda: _page(batch, asked, limit, ready, worker).model_dump_json())
+    body = await worker.run(lambda: _page(batch, bar, asked, limit, ready, worker).model_dump_json())
     return Response(body, media_type=JSON)
 
 
-def _page(batch: ClusteredBatch, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker) -> ClustersOut:
-    end = asked.offset + limit
+async def _by_probability(asked: ClusterRequest, matcher: Matcher, worker: Worker) -> tuple[ClusteredBatch, Bar]:
+    judge, catalogue, posting_ids = matcher.trained("method matcher"), matcher.catalogue, asked.posting_ids
+    bar = judge.bar(asked.target, asked.min_probability)
+    threshold = max(bar.thresholds.match, LEAST_MEAN)
+    if posting_ids == "all":
+        found = await worker.run_alone(lambda: cluster_judged_catalogue(judge.clusters, catalogue, threshold))
+    else:
+        found = await worker.run_alone(lambda: cluster_judged_batch(judge.clusters, catalogue, posting_ids, threshold))
+    return found, Bar(bar.target, Thresholds(threshold, threshold))
+
+
+async def _by_similarity(
+    asked: ClusterRequest, images: Sequence[bytes], how: Clustering, matcher: Matcher, worker: Worker
+) -> ClusteredBatch:
+    embedded = matcher.encoder(asked.encoder, f"method {asked.method}")
+    if asked.posting_ids == "all" and not images:
+        return await worker.run_alone(lambda: cluster_catalogue(embedded, how))
+    posting_ids = embedded.catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
+    embeddings, errors = await worker.run(lambda: embedded.embed(images))
+    return await worker.run_alone(
+        lambda: cluster_batch(matcher.catalogue, embedded, posting_ids, embeddings, errors, how)
+    )
+
+
+def _page(
+    batch: ClusteredBatch, bar: Bar | None, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker
+) -> ClustersOut:
+    end, matcher = asked.offset + limit, ready.matcher
+    used = matcher.trained("method matcher") if bar else matcher.encoder(asked.encoder, f"method {asked.method}")
     return ClustersOut(
-        models=dict(ready.matcher.versions),
+        models=dict(used.versions),
         took_ms=worker.took_ms(),
         method=asked.method,
-        eps=asked.eps,
-        min_samples=asked.min_samples,
+        eps=None if bar else asked.eps,
+        min_samples=None if bar else asked.min_samples,
+        target=str(bar.target) if bar and bar.target else None,
+        threshold=finite(bar.thresholds.match) if bar else None,
         total_items=len(batch),
         total_clusters=len(batch.members),
         next_offset=end if end < len(batch) else None,
@@ -74,4 +110,5 @@ def _cluster(number: int, batch: ClusteredBatch) -> ClusterOut:
         cluster=number,
         posting_ids=[item.posting_id for item in members if item.posting_id is not None],
         images=[item.image for item in members if item.image is not None],
+        cohesion=None if batch.cohesion is None else float(batch.cohesion[number]),
     )

@@ -13,7 +13,7 @@ from app.errors import LimitExceeded
 from app.settings import KIB
 
 FIELD_BYTES = 4 * KIB
-"""Of one text field, at most."""
+"""Of one text field, at most, where nothing else is said."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
 
@@ -28,7 +28,9 @@ class _Parser(MultiPartParser):
 
 
 @asynccontextmanager
-async def open_form(request: Request, max_files: int, max_fields: int) -> AsyncIterator[FormData]:
+async def open_form(
+    request: Request, max_files: int, max_fields: int, max_field_bytes: int = FIELD_BYTES
+) -> AsyncIterator[FormData]:
     """The form of a request; its temporary files are closed behind it, and if it cannot be parsed.
 
     Unlike `request.form()` it refuses a form without its last boundary, whose open part would stay behind as a file.
@@ -45,7 +47,8 @@ async def open_form(request: Request, max_files: int, max_fields: int) -> AsyncI
         if not parser.ended:
             raise MultiPartException("expected a form that ends with its boundary, got one that breaks off")
 
-    parser = _Parser(request.headers, stream(), max_files=max_files, max_fields=max_fields, max_part_size=FIELD_BYTES)
+    limits = {"max_files": max_files, "max_fields": max_fields, "max_part_size": max_field_bytes}
+    parser = _Parser(request.headers, stream(), **limits)
     try:
         form = await parser.parse()
     except MultiPartException as error:

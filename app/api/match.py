@@ -1,33 +1,41 @@
-"""POST /match: which postings resemble this picture?"""
+"""POST /match: which postings are the same product as this picture, this title, or both?"""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.api.bodies import MULTIPART, read_image
-from app.api.dependencies import ReadyDep, WorkerDep
+from app.api.answers import matches_out
+from app.api.bodies import JSON, MULTIPART, read_query
+from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
+from app.api.match_schemas import MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
-from app.api.schemas import MatchesOut, MatchQuery, matches_out
 
 router = APIRouter(tags=["match"])
 
 _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+_TITLE = TitleRequest.model_json_schema()
+_FORM = {
+    "type": "object",
+    "description": "One of them at least.",
+    "properties": {"image": _PICTURE, "title": _TITLE["properties"]["title"]},
+}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {
-            MULTIPART: {"schema": {"type": "object", "required": ["image"], "properties": {"image": _PICTURE}}},
-            "image/*": {"schema": _PICTURE},
-        },
+        "content": {MULTIPART: {"schema": _FORM}, JSON: {"schema": _TITLE}, "image/*": {"schema": _PICTURE}},
     }
 }
 
 
-@router.post("/match", responses=responses(400, 413, 415, 422, 500, 503), openapi_extra=_BODY)
+@router.post("/match", responses=responses(400, 409, 413, 415, 422, 500, 503), openapi_extra=_BODY)
 async def match(
-    request: Request, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
+    request: Request,
+    asked: Annotated[MatchQuery, Query()],
+    service: ServiceDep,
+    ready: ReadyDep,
+    worker: WorkerDep,
 ) -> MatchesOut:
-    """Postings that resemble a picture, the most similar first."""
-    image = await read_image(request)
-    matches = await worker.run(lambda: ready.matcher.match(image, query.limit, query.min_similarity))
-    return matches_out(matches, ready.matcher.catalogue, dict(ready.matcher.versions), worker.took_ms())
+    """Postings that are the same product as a picture, a title, or both, the surest first."""
+    query = await read_query(request, service.settings)
+    answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
+    return matches_out(answer, ready, worker.took_ms())

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from app.api.answers import matches_out, posting_out
 from app.api.dependencies import PostingId, ReadyDep, WorkerDep
+from app.api.match_schemas import MatchesOut, MatchQuery
 from app.api.problems import responses
-from app.api.schemas import MatchesOut, MatchQuery, PostingOut, matches_out, posting_out
-from app.api.state import Ready
+from app.api.schemas import PostingOut
 from app.errors import ImageError, ImageUnavailable
+from app.matching.ports import Decoder, ImageSource
 
 _log = logging.getLogger("pricematch")
 
@@ -23,7 +25,7 @@ _PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Polic
 @router.get("", responses=responses(404, 422, 503))
 async def posting(posting_id: PostingId, ready: ReadyDep) -> PostingOut:
     """A stored posting."""
-    return posting_out(ready.matcher.catalogue.posting(posting_id))
+    return posting_out(ready.matcher.catalogue.posting(posting_id), ready)
 
 
 @router.get(
@@ -35,10 +37,11 @@ async def posting(posting_id: PostingId, ready: ReadyDep) -> PostingOut:
 async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Response:
     """A stored posting's picture."""
     name = ready.matcher.catalogue.posting(posting_id).image
-    if name is None:
-        raise ImageUnavailable(f"posting {posting_id!r} has no picture")
+    if name is None or ready.images is None:
+        raise ImageUnavailable(f"posting {posting_id!r} has no picture here")
+    images = ready.images
     try:
-        content, media_type = await worker.run(lambda: _stored(ready, name))
+        content, media_type = await worker.run(lambda: _stored(images, ready.decoder, name))
     except ImageError as error:
         # what became of the file is the operator's to know, and its path nobody else's
         _log.warning("the picture of posting %s: %s", posting_id, error)
@@ -46,16 +49,16 @@ async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Re
     return Response(content, media_type=media_type, headers=_PICTURE_HEADERS)
 
 
-def _stored(ready: Ready, name: str) -> tuple[bytes, str]:
+def _stored(images: ImageSource, decoder: Decoder, name: str) -> tuple[bytes, str]:
     """A stored picture and its media type; raises ImageError."""
-    content = ready.images.read(name)
-    return content, ready.matcher.decoder.media_type(content)
+    content = images.read(name)
+    return content, decoder.media_type(content)
 
 
-@router.get("/matches", responses=responses(404, 422, 500, 503))
+@router.get("/matches", responses=responses(404, 409, 422, 500, 503))
 async def matches(
     posting_id: PostingId, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
 ) -> MatchesOut:
-    """Postings that resemble a stored one, the most similar first, itself excluded."""
-    found = await worker.run(lambda: ready.matcher.match_posting(posting_id, query.limit, query.min_similarity))
-    return matches_out(found, ready.matcher.catalogue, dict(ready.matcher.versions), worker.took_ms())
+    """Postings that are the same product as a stored one, the surest first, itself excluded."""
+    answer = await worker.run(lambda: ready.matcher.match_posting(posting_id, query.asked()))
+    return matches_out(answer, ready, worker.took_ms())

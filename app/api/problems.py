@@ -28,6 +28,11 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageUnavailable: (404, "image-unavailable"),
     errors.PostingNotFound: (404, "posting-not-found"),
     errors.LimitExceeded: (413, "too-many-items"),
+    errors.MatcherNeeded: (409, "matcher-needed"),
+    errors.EncoderNeeded: (409, "encoder-needed"),
+    errors.EncoderUnknown: (422, "encoder-unknown"),
+    errors.SignalNeeded: (422, "signal-needed"),
+    errors.TargetUnknown: (422, "target-unknown"),
     errors.ModelOutputError: (500, "model-output"),
     errors.NotReady: (503, "not-ready"),
 }

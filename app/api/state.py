@@ -7,16 +7,23 @@ from anyio import CapacityLimiter
 
 from app.errors import NotReady
 from app.matching.matcher import Matcher
-from app.matching.ports import ImageSource
+from app.matching.ports import Decoder, ImageSource
 from app.settings import Settings
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A service that can answer: the matcher, and where the postings' pictures come from."""
+    """A service that can answer.
+
+    Attributes:
+        matcher: finds matches.
+        images: where the postings' pictures come from; None where the service was started without.
+        decoder: reads them.
+    """
 
     matcher: Matcher
-    images: ImageSource
+    images: ImageSource | None
+    decoder: Decoder
 
 
 class Service:

@@ -93,6 +93,15 @@ def check_images(
     return errors
 
 
+def digest_images(
+    names: Sequence[str], images: ImageSource, *, workers: int, progress: Progress
+) -> tuple[dict[str, bytes], dict[str, ImageError]]:
+    """SHA-256 of each of the distinct pictures that can be read, by name, and why the others cannot."""
+    errors: dict[str, ImageError] = {}
+    with thread_pool(workers) as pool:
+        return _digest(names, images, pool, errors, progress), errors
+
+
 @contextmanager
 def thread_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that, if the block fails or is interrupted, finish what they are at and drop what is queued."""

@@ -1,81 +1,180 @@
-"""Finds the postings that resemble a picture or a stored posting."""
+"""Finds the postings that are the same product as a picture, a title, both, or a stored posting."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.errors import ImageError
-from app.matching.catalogue_graph import CatalogueGraph
+from app.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
+from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings
+from app.matching.evidence.carried import Carried, carried
+from app.matching.judge import Bar, Found, Judge
 from app.matching.matches import Match, Matches
-from app.matching.ports import Decoder, Encoder, Index
+from app.matching.ports import Hasher
 from app.matching.postings import Catalogue
+from app.matching.queries import Answer, Asked, Query
 
 
 @dataclass(frozen=True)
 class Matcher:
     """A catalogue with all that is needed to search it. Immutable, safe to use from several threads.
 
+    With a trained matcher, its probabilities decide; without one, similarity by an encoder.
+
     Attributes:
         catalogue: n postings.
-        embeddings: [n, d], row i belongs to posting i.
-        decoder, encoder: how a picture becomes an embedding.
-        index: searches the embeddings.
+        encoders: by name, the postings whose pictures each embedded; the first is the default.
+        hasher: gives a picture its perceptual hash.
+        judge: a trained matcher over the catalogue; None where there is none.
+        judged_encoder: whose embeddings it judges by; None where it takes none.
     """
 
     catalogue: Catalogue
-    embeddings: Embeddings
-    decoder: Decoder
-    encoder: Encoder
-    index: Index
+    encoders: Mapping[str, EmbeddedCatalogue]
+    hasher: Hasher
+    judge: Judge | None = None
+    judged_encoder: EmbeddedCatalogue | None = None
 
-    @cached_property
-    def graph(self) -> CatalogueGraph:
-        """The neighbours of the whole catalogue."""
-        return CatalogueGraph(self.embeddings)
+    def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
+        """What the named encoder, or the default one, embedded.
+
+        Args:
+            name: one of `encoders`, or None.
+            what: is asked of it, for the error.
+
+        Raises:
+            EncoderNeeded: there is none.
+            EncoderUnknown: there are others.
+        """
+        if not self.encoders:
+            raise EncoderNeeded(what)
+        if name is not None and name not in self.encoders:
+            raise EncoderUnknown(f"expected one of the encoders {', '.join(self.encoders)}, got {name!r}")
+        return next(iter(self.encoders.values())) if name is None else self.encoders[name]
+
+    def trained(self, what: str) -> Judge:
+        """The trained matcher; raises MatcherNeeded, which says what is asked of it."""
+        if self.judge is None:
+            raise MatcherNeeded(what)
+        return self.judge
+
+    def match(self, query: Query, asked: Asked) -> Answer:
+        """The matches of a picture, a title, or both.
+
+        Raises:
+            ImageError: the picture is of no use.
+            RequestUnanswerable: nothing that is held could answer this.
+        """
+        if self.judge is not None:
+            return self._judged(self.judge, query, asked)
+        if query.title or query.image is None:
+            raise MatcherNeeded("matching by title")
+        embedded = self._similar(asked)
+        least = _least(embedded, asked)
+        return _by_similarity(embedded, embedded.match(query.image, asked.limit, least), least)
+
+    def match_posting(self, posting_id: str, asked: Asked) -> Answer:
+        """The matches of a stored posting, itself excluded, from what is stored of it.
+
+        Raises:
+            PostingNotFound: no posting has this id.
+            RequestUnanswerable: nothing that is held could answer this.
+        """
+        row = self.catalogue.row(posting_id)
+        if self.judge is not None:
+            bar, told = self.judge.bar(asked.target, asked.min_probability), self._told(asked)
+            similar = _Similar(told, None if told is None else told.embedding(posting_id))
+            return self._by_probability(self.judge, self.judge.of(row, bar), bar, asked, similar)
+        embedded = self._similar(asked)
+        least = _least(embedded, asked)
+        return _by_similarity(embedded, embedded.match_posting(posting_id, asked.limit, least), least)
+
+    def _similar(self, asked: Asked) -> EmbeddedCatalogue:
+        """The encoder that decides without a matcher."""
+        if asked.target is not None or asked.min_probability is not None:
+            raise MatcherNeeded("target" if asked.target is not None else "min_probability")
+        return self.encoder(asked.encoder, "matching without a trained matcher")
+
+    def _told(self, asked: Asked) -> EmbeddedCatalogue | None:
+        """The encoder whose similarity is told beside probabilities; None where there is none and none is asked for."""
+        if asked.encoder is None and asked.min_similarity is None and not self.encoders:
+            return None
+        return self.encoder(asked.encoder, "min_similarity" if asked.encoder is None else "encoder")
+
+    def _judged(self, judge: Judge, query: Query, asked: Asked) -> Answer:
+        bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
+        if query.image is None and asked.min_similarity is not None:
+            raise SignalNeeded("min_similarity takes a picture, got a title only")
+        embeddings: dict[int, Embeddings] = {}
+        if query.image is not None:
+            # encoding is the dearest thing here: nothing is encoded only to tell a similarity that nobody asked for
+            wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
+            both = {id(embedded): embedded for embedded in (self.judged_encoder, wanted) if embedded is not None}
+            embeddings = {key: embedded.encode(query.image) for key, embedded in both.items()}
+        found = judge.new(self._carried(judge, query, embeddings.get(id(self.judged_encoder))), bar)
+        return self._by_probability(judge, found, bar, asked, _Similar(told, embeddings.get(id(told))))
+
+    def _carried(self, judge: Judge, query: Query, embedding: Embeddings | None) -> Carried:
+        """What a query carries, as the catalogue carries it."""
+        if judge.carried.embeddings is None:
+            embedding = None
+        elif embedding is None:
+            embedding = np.zeros((1, judge.carried.embeddings.shape[1]), np.float32)
+        if query.image is None:
+            return carried([query.title], [None], embedding)
+        digest = hashlib.sha256(query.image).digest()
+        return carried([query.title], [self.hasher.hash(query.image)], embedding, [digest])
+
+    def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
+        posting_ids = [self.catalogue[row].posting_id for row in found.rows]
+        similarities = similar.to(posting_ids)
+        kept = [place for place, similarity in enumerate(similarities) if _reaches(similarity, asked.min_similarity)]
+        kept = kept[: asked.limit]
+        explanations = judge.explained(found, np.array(kept, np.intp))
+        matches = [
+            Match(posting_ids[place], similarities[place], float(found.probabilities[place]), why.level, why.evidence)
+            for place, why in zip(kept, explanations, strict=True)
+        ]
+        models = {**judge.versions, **_versions(self.judged_encoder), **similar.versions}
+        bars = bar.thresholds
+        return Answer(Matches(matches), "probability", bar.target, bars.match, bars.alone, models)
+
+
+@dataclass(frozen=True, eq=False)
+class _Similar:
+    """A query as one encoder sees it: its embedding [1, d]; None where it has none, or there is no encoder."""
+
+    embedded: EmbeddedCatalogue | None
+    embedding: Embeddings | None
+
+    def to(self, posting_ids: Sequence[str]) -> Sequence[float | None]:
+        """The cosine to each of some postings."""
+        if self.embedded is None:
+            return [None] * len(posting_ids)
+        return self.embedded.similarities(self.embedding, posting_ids)
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Name and version of each model involved."""
-        return self.encoder.versions
+        """Name and version of the models involved."""
+        return {} if self.embedding is None else _versions(self.embedded)
 
-    def match(self, image: bytes, limit: int, min_similarity: float = -1.0) -> Matches:
-        """The `limit` most similar postings of a picture that reach `min_similarity`; raises ImageError."""
-        query = self.encoder.encode(self.decoder.decode(image)[np.newaxis])
-        return self._search(query, limit).at_least(min_similarity)
 
-    def match_posting(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
-        """The same for a stored posting, itself excluded, from its stored embedding; raises PostingNotFound."""
-        row = self.catalogue.row(posting_id)
-        found = self._search(self.embeddings[row : row + 1], limit + 1)
-        return found.without(posting_id).top(limit).at_least(min_similarity)
+def _versions(embedded: EmbeddedCatalogue | None) -> Mapping[str, str]:
+    return {} if embedded is None else embedded.versions
 
-    def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, list[ImageError | None]]:
-        """Embed pictures of which some may be bad.
 
-        Returns:
-            embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
-        """
-        pixels: list[NDArray[np.uint8]] = []
-        errors: list[ImageError | None] = []
-        for image in images:
-            try:
-                pixels.append(self.decoder.decode(image))
-                errors.append(None)
-            except ImageError as error:
-                errors.append(error)
-        if not pixels:
-            return np.empty((0, self.encoder.dimension), np.float32), errors
-        return self.encoder.encode(np.stack(pixels)), errors
+def _by_similarity(embedded: EmbeddedCatalogue, matches: Matches, least: float) -> Answer:
+    return Answer(matches, "similarity", None, least, least, embedded.versions)
 
-    def _search(self, query: Embeddings, limit: int) -> Matches:
-        rows, similarities = self.index.search(query, limit)
-        return Matches(
-            [
-                Match(self.catalogue[row].posting_id, float(similarity))
-                for row, similarity in zip(rows[0], similarities[0], strict=True)
-            ]
-        )
+
+def _least(embedded: EmbeddedCatalogue, asked: Asked) -> float:
+    """The similarity from which on a posting is a match."""
+    if asked.min_similarity is not None:
+        return asked.min_similarity
+    return -1.0 if embedded.threshold is None else embedded.threshold
+
+
+def _reaches(similarity: float | None, least: float | None) -> bool:
+    return least is None or (similarity is not None and similarity >= least)

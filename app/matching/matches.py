@@ -1,32 +1,64 @@
-"""The answer to a query: matches in descending similarity."""
+"""The answer to a query: matches, the surest first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from app.matching.levels import Level
+from app.matching.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a posting is said to be the same product.
+
+    Attributes:
+        signals: similarity by each signal that both postings have something for, higher is closer.
+        reasons: what weighed most, for and against, the weightiest first.
+    """
+
+    signals: Mapping[str, float]
+    reasons: Sequence[Reason]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One posting that resembles the query; `similarity` is the cosine, −1…1."""
+    """One posting that resembles the query.
+
+    Attributes:
+        posting_id: which.
+        similarity: cosine of the pictures' embeddings, −1…1; None where one of the two has none.
+        probability: that both are the same product, 0…1; None where no trained matcher judged them, as are
+        level: how the two are the same, and
+        evidence: what the probability rests on.
+    """
 
     posting_id: str
-    similarity: float
+    similarity: float | None = None
+    probability: float | None = None
+    level: Level | None = None
+    evidence: Evidence | None = None
 
 
 class Matches:
-    """Matches in descending similarity, each posting once. Immutable.
+    """Matches in descending probability, or in descending similarity where nobody judged them. Immutable.
 
     Raises:
-        ValueError: similarities out of order or out of −1…1, or a posting named twice.
+        ValueError: out of order, out of range, only some of them judged, or a posting named twice.
     """
 
     def __init__(self, matches: Sequence[Match]) -> None:
         self._matches = tuple(matches)
-        similarities = [match.similarity for match in self._matches]
-        if any(earlier < later for earlier, later in pairwise(similarities)):
-            raise ValueError(f"expected descending similarities, got {similarities}")
-        if not all(-1 <= similarity <= 1 for similarity in similarities):
-            raise ValueError(f"expected similarities in −1…1, got {similarities}")
+        judged = [match.probability for match in self._matches if match.probability is not None]
+        similar = [match.similarity for match in self._matches if match.similarity is not None]
+        if not all(-1 <= similarity <= 1 for similarity in similar):
+            raise ValueError(f"expected similarities in −1…1, got {similar}")
+        if judged:
+            _check_order(judged, "probabilities", len(self._matches))
+        else:
+            _check_order(similar, "similarities", len(self._matches))
+        if not all(0 <= probability <= 1 for probability in judged):
+            raise ValueError(f"expected probabilities in 0…1, got {judged}")
         if len({match.posting_id for match in self._matches}) != len(self._matches):
             raise ValueError("expected each posting once")
 
@@ -44,9 +76,18 @@ class Matches:
         return Matches([match for match in self._matches if match.posting_id != posting_id])
 
     def at_least(self, similarity: float) -> "Matches":
-        """Those with at least this similarity."""
-        return Matches([match for match in self._matches if match.similarity >= similarity])
+        """Those with at least this similarity; one that has none is left out."""
+        return Matches(
+            [match for match in self._matches if match.similarity is not None and match.similarity >= similarity]
+        )
 
     def top(self, limit: int) -> "Matches":
         """The first `limit`."""
         return Matches(self._matches[:limit])
+
+
+def _check_order(values: Sequence[float], what: str, count: int) -> None:
+    if len(values) != count:
+        raise ValueError(f"expected {what} of all {count} matches, got {len(values)}")
+    if any(earlier < later for earlier, later in pairwise(values)):
+        raise ValueError(f"expected descending {what}, got {values}")

@@ -53,6 +53,10 @@ class Catalogue:
     def __iter__(self) -> Iterator[Posting]:
         return iter(self._postings)
 
+    def holds(self, posting_id: str) -> bool:
+        """Whether a posting has this id."""
+        return posting_id in self._rows
+
     def __getitem__(self, row: int) -> Posting:
         return self._postings[row]
 

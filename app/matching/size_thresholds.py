@@ -186,6 +186,7 @@ def _is_entry(entry: object) -> bool:
         isinstance(entry, Mapping)
         and set(entry) == {"postings", "thresholds"}
         and type(entry["postings"]) is int
+        and entry["postings"] < 2**53  # beyond it has no logarithm in NumPy
         and isinstance(entry["thresholds"], Mapping)
         and all(isinstance(name, str) for name in entry["thresholds"])
     )

@@ -14,7 +14,7 @@ from app.matching.matcher import Matcher
 from app.matching.ports import ImageSource
 from app.settings import Settings
 from tests.api.contract import client_of
-from tests.fakes import FolderlessImages, tiny_images, tiny_matcher
+from tests.fakes import FolderlessImages, tiny_decoder, tiny_images, tiny_matcher
 
 Serve: TypeAlias = Callable[..., TestClient]
 
@@ -22,7 +22,7 @@ Serve: TypeAlias = Callable[..., TestClient]
 def make_app(matcher: Matcher | None = None, images: ImageSource | None = None, **settings: Any) -> FastAPI:
     """An application that is ready."""
     service = Service(Settings(**settings))
-    service.open(Ready(matcher or tiny_matcher(), images or tiny_images()))
+    service.open(Ready(matcher or tiny_matcher(), images or tiny_images(), tiny_decoder()))
     return create_app(service)
 
 

@@ -8,7 +8,6 @@ import tempfile
 import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from starlette.testclient import TestClient
 from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
 from app.adapters.pillow_images import PillowDecoder
+from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
 from app.matching.ports import Pixels
@@ -46,6 +46,7 @@ from tests.fakes import (
     STORED_AS,
     FolderlessImages,
     MeanColourEncoder,
+    by_similarity,
     encoded,
     picture,
     scene,
@@ -65,7 +66,7 @@ def default_decoder() -> PillowDecoder:
 @pytest.fixture
 def default_client(serve: Serve) -> TestClient:
     """A client of an application whose pictures have the default limits."""
-    return serve(matcher=replace(tiny_matcher(), decoder=default_decoder()))
+    return serve(matcher=tiny_matcher(decoder=default_decoder()))
 
 
 def match(client: TestClient, content: bytes) -> Any:
@@ -302,7 +303,7 @@ def scenes_matcher() -> Matcher:
     decoder, encoder = default_decoder(), CornerEncoder()
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
-    return Matcher(catalogue, embeddings, decoder, encoder, ExactIndex(embeddings))
+    return by_similarity(EmbeddedCatalogue(catalogue, embeddings, decoder, encoder, ExactIndex(embeddings)))
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))
@@ -453,7 +454,7 @@ def test_fault_17_an_urlencoded_flood_is_refused(client: TestClient, path: str) 
         (FORM, b"", 400, "malformed-request"),
         (FORM, form([file("image", RED)])[:-4], 400, "malformed-request"),
         (FORM, form([file("image", RED)])[:-30], 400, "malformed-request"),
-        ("application/json", b'{"image": "x"}', 415, "media-type"),
+        ("application/json", b'{"image": "x"}', 422, "invalid-request"),
         ("multipart/form-data", form([file("image", RED)]), 400, "malformed-request"),
         ("multipart/form-data; boundary=", form([file("image", RED)]), 400, "malformed-request"),
         ("multipart/form-data; boundary=other", form([file("image", RED)]), 400, "malformed-request"),
@@ -678,7 +679,7 @@ class BrokenOnceEncoder(MeanColourEncoder):
 def test_fault_28_what_is_no_embedding_is_never_sent_and_the_next_request_succeeds(
     serve: Serve, path: str, name: str, values: list[float]
 ) -> None:
-    client = serve(matcher=replace(tiny_matcher(), encoder=BrokenOnceEncoder(values)))
+    client = serve(matcher=tiny_matcher(encoder=BrokenOnceEncoder(values)))
     response = client.post(path, files=[(name, RED)])
     assert_problem(response, 500, "model-output")
     assert "matches" not in response.json()

@@ -9,7 +9,7 @@ from app.api.app import create_app
 from app.api.state import Ready, Service
 from app.settings import Settings
 from tests.api.contract import assert_problem, client_of
-from tests.fakes import picture, tiny_images, tiny_matcher
+from tests.fakes import picture, tiny_decoder, tiny_images, tiny_matcher
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_needs_the_catalogue_waits_until_ready(
     response = starting.request(method, path, **asked)  # type: ignore[arg-type]
     assert_problem(response, 503, "not-ready")
     assert int(response.headers["retry-after"]) > 0
-    service.open(Ready(tiny_matcher(), tiny_images()))
+    service.open(Ready(tiny_matcher(), tiny_images(), tiny_decoder()))
     assert starting.request(method, path, **asked).status_code == 200  # type: ignore[arg-type]
 
 
@@ -64,7 +64,7 @@ def test_a_ready_service_says_so(client: TestClient) -> None:
 
 
 def test_a_stopping_service_is_not_ready_but_still_alive_and_answers(starting: TestClient, service: Service) -> None:
-    service.open(Ready(tiny_matcher(), tiny_images()))
+    service.open(Ready(tiny_matcher(), tiny_images(), tiny_decoder()))
     service.drain()
     assert_problem(starting.get("/readyz"), 503, "not-ready")
     assert starting.get("/readyz").json()["detail"] == "the service is stopping"

@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -123,7 +122,7 @@ def test_two_pictures_in_one_form_are_refused(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "text/plain", "application/x-www-form-urlencoded", "imagepng", "", ";", "multipart/mixed"],
+    ["text/plain", "application/x-www-form-urlencoded", "imagepng", "", ";", "multipart/mixed"],
 )
 def test_another_content_type_is_refused(client: TestClient, content_type: str) -> None:
     assert_problem(client.post("/match", content=RED, headers={"Content-Type": content_type}), 415, "media-type")
@@ -149,7 +148,7 @@ def test_a_form_may_say_that_it_is_in_utf8(client: TestClient, charset: str) -> 
 
 def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_workers(serve: Serve) -> None:
     encoder = GatedEncoder()
-    client = serve(matcher=replace(tiny_matcher(), encoder=encoder), workers=2)
+    client = serve(matcher=tiny_matcher(encoder=encoder), workers=2)
     with ThreadPoolExecutor(6) as pool:
         answers = [pool.submit(client.post, "/match", files={"image": picture(colour)}) for colour in COLOURS[:6]]
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
@@ -162,7 +161,7 @@ def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_wo
 
 def test_health_is_answered_while_a_slow_match_runs(serve: Serve) -> None:
     encoder = GatedEncoder()
-    client = serve(matcher=replace(tiny_matcher(), encoder=encoder), workers=1)
+    client = serve(matcher=tiny_matcher(encoder=encoder), workers=1)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.post, "/match", files={"image": RED})
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)

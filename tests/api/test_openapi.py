@@ -38,11 +38,18 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
 
 def test_every_documented_way_to_send_a_picture_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/match"]["post"]["requestBody"]["content"]
-    assert set(content) == {"multipart/form-data", "image/*"}
-    [field] = content["multipart/form-data"]["schema"]["properties"]
-    assert client.post("/match", files={field: picture("#ff0000")}).status_code == 200
+    assert set(content) == {"multipart/form-data", "application/json", "image/*"}
+    assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title"}
+    assert client.post("/match", files={"image": picture("#ff0000")}).status_code == 200
     raw = client.post("/match", content=picture("#ff0000"), headers={"Content-Type": "image/png"})
     assert raw.status_code == 200
+
+
+def test_the_documented_way_to_send_a_title_works(client: TestClient, document: dict[str, Any]) -> None:
+    schema = document["paths"]["/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    [(name, field)] = schema["properties"].items()
+    response = client.post("/match", json={name: field["examples"][0]})
+    assert response.json()["type"].endswith("matcher-needed")  # understood, and this service has none
 
 
 def test_every_answer_that_is_no_success_is_documented_as_a_problem(document: dict[str, Any]) -> None:

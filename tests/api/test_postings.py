@@ -1,7 +1,5 @@
 """GET /postings/{posting_id}, its picture and its matches."""
 
-from dataclasses import replace
-
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,7 +11,7 @@ from tests.fakes import COLOURS, FolderlessImages, picture, tiny_matcher
 
 def test_a_posting_is_answered_with_all_that_is_known_of_it(serve: Serve) -> None:
     posting = Posting("p0", "p0.png", "Rosé “Öl”", image_phash="0123456789abcdef", label_group="g1")
-    matcher = replace(tiny_matcher(["#ff0000"]), catalogue=Catalogue([posting]))
+    matcher = tiny_matcher(["#ff0000"], catalogue=Catalogue([posting]))
     assert serve(matcher=matcher).get("/postings/p0").json() == {
         "posting_id": "p0",
         "title": "Rosé “Öl”",
@@ -76,7 +74,7 @@ def test_a_stored_file_that_is_no_picture_any_more_is_unavailable(
 
 
 def test_a_posting_without_a_picture_says_so(serve: Serve) -> None:
-    matcher = replace(tiny_matcher(["#ff0000"]), catalogue=Catalogue([Posting("p0", None)]))
+    matcher = tiny_matcher(["#ff0000"], catalogue=Catalogue([Posting("p0", None)]))
     client = serve(matcher=matcher)
     assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
     assert client.get("/postings/p0").status_code == 200

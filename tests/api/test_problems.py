@@ -1,7 +1,6 @@
 """Every answer that is no success is a problem, and tells nothing of the inside."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,7 +64,7 @@ def test_the_files_behind_the_docs_are_all_that_is_served_of_them(client: TestCl
 
 
 def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(serve: Serve) -> None:
-    matcher = replace(tiny_matcher(), encoder=FailingEncoder())
+    matcher = tiny_matcher(encoder=FailingEncoder())
     client = serve(matcher=matcher)
     response = client.post("/match", files={"image": picture("#ff0000")})
     assert_problem(response, 500, "internal-error")

@@ -9,7 +9,6 @@ import logging
 import socket
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,7 +18,7 @@ from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
 from app.matching.ports import Pixels
 from app.settings import Settings
-from tests.fakes import MeanColourEncoder, tiny_images, tiny_matcher
+from tests.fakes import MeanColourEncoder, tiny_decoder, tiny_images, tiny_matcher
 
 
 class HeldEncoder(MeanColourEncoder):
@@ -50,7 +49,7 @@ def main(folder: Path) -> None:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        return Ready(replace(tiny_matcher(), encoder=HeldEncoder(folder)), tiny_images())
+        return Ready(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images(), tiny_decoder())
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with patch.multiple(server, _listen=listen_and_tell, load=load):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import PostingNotFound, PricematchError
+from app.errors import ImageUnavailable, PostingNotFound, PricematchError
 from app.matching.clustering.assignment import Assignment, Method, answer
 from app.matching.clustering.lists import NOISE
+from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings
-from app.matching.matcher import Matcher
 from app.matching.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
+from app.matching.postings import Catalogue
 
 _FEW = 2000
 """Rows whose graph is sooner computed than cut out of the catalogue's."""
@@ -43,6 +44,7 @@ class ClusteredBatch:
         labels: intp [n], the cluster of each item, −1 where it is noise or has a problem.
         members: per cluster the positions of its items, ascending.
         problems: by position, why an item could not be clustered.
+        cohesion: float64, one a cluster, see `app.matching.clustering.cohesion`; None where there are no probabilities.
     """
 
     posting_ids: Sequence[str]
@@ -50,6 +52,7 @@ class ClusteredBatch:
     labels: NDArray[np.intp]
     members: Sequence[NDArray[np.integer]]
     problems: Mapping[int, PricematchError]
+    cohesion: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -86,14 +89,15 @@ class Clustering:
         return answer(graph, self.method, self.eps, self.min_samples).assignment
 
 
-def cluster_catalogue(matcher: Matcher, how: Clustering) -> ClusteredBatch:
+def cluster_catalogue(embedded: EmbeddedCatalogue, how: Clustering) -> ClusteredBatch:
     """Cluster every posting; raises LimitExceeded."""
-    found = matcher.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
-    return ClusteredBatch(matcher.catalogue.posting_ids, 0, found.labels, found.members, {})
+    found = embedded.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
+    return ClusteredBatch(embedded.catalogue.posting_ids, 0, found.labels, found.members, {})
 
 
 def cluster_batch(
-    matcher: Matcher,
+    catalogue: Catalogue,
+    embedded: EmbeddedCatalogue,
     posting_ids: Sequence[str],
     embeddings: Embeddings,
     errors: Sequence[PricematchError | None],
@@ -104,9 +108,10 @@ def cluster_batch(
     Unknown ids and bad pictures become items with a problem; the rest is clustered. An id given twice counts once.
 
     Args:
-        matcher: what holds the postings.
+        catalogue: all postings.
+        embedded: those with a picture.
         posting_ids: of stored postings.
-        embeddings: [m, d] of the m good pictures, as `Matcher.embed` gives them.
+        embeddings: [m, d] of the m good pictures, as `EmbeddedCatalogue.embed` gives them.
         errors: per picture its error, None where it is good.
         how: method and parameters.
 
@@ -114,26 +119,38 @@ def cluster_batch(
         LimitExceeded: more pairs than `how.max_pairs` are within eps.
     """
     posting_ids = list(dict.fromkeys(posting_ids))
-    problems: dict[int, PricematchError] = {}
-    rows = []
-    for position, posting_id in enumerate(posting_ids):
-        try:
-            rows.append(matcher.catalogue.row(posting_id))
-        except PostingNotFound as error:
-            problems[position] = error
+    rows, problems = located(posting_ids, embedded.catalogue)
+    problems |= {
+        position: ImageUnavailable(f"posting {posting_ids[position]!r} has no picture that could be embedded")
+        for position in problems
+        if catalogue.holds(posting_ids[position])
+    }
     bad = {position: error for position, error in enumerate(errors, start=len(posting_ids)) if error is not None}
     problems |= bad
     count = len(posting_ids) + len(errors)
     good = np.array([position for position in range(count) if position not in problems], np.intp)
-    found = how.of(_graph(matcher, np.array(rows, np.intp), embeddings, how))
+    found = how.of(_graph(embedded, rows, embeddings, how))
     labels = np.full(count, NOISE, np.intp)
     labels[good] = found.labels
     return ClusteredBatch(posting_ids, len(errors), labels, [good[members] for members in found.members], problems)
 
 
-def _graph(matcher: Matcher, rows: NDArray[np.intp], embeddings: Embeddings, how: Clustering) -> NeighbourGraph:
+def located(posting_ids: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.intp], dict[int, PricematchError]]:
+    """Rows of the postings that a catalogue holds, in order, and by position why the others have none."""
+    problems: dict[int, PricematchError] = {
+        position: PostingNotFound(posting_id)
+        for position, posting_id in enumerate(posting_ids)
+        if not catalogue.holds(posting_id)
+    }
+    rows = [catalogue.row(posting_id) for position, posting_id in enumerate(posting_ids) if position not in problems]
+    return np.array(rows, np.intp), problems
+
+
+def _graph(
+    embedded: EmbeddedCatalogue, rows: NDArray[np.intp], embeddings: Embeddings, how: Clustering
+) -> NeighbourGraph:
     """The neighbours among some rows of the catalogue and new embeddings behind them."""
-    together = np.concatenate([matcher.embeddings[rows], embeddings])
+    together = np.concatenate([embedded.embeddings[rows], embeddings])
     if len(rows) <= _FEW:
         return radius_graph(together, how.eps, how.max_pairs)
-    return matcher.graph.within(how.eps, how.max_pairs).select(rows).extended(together, how.max_pairs)
+    return embedded.graph.within(how.eps, how.max_pairs).select(rows).extended(together, how.max_pairs)

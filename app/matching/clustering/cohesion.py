@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.matching.clustering.assignment import Assignment, divided
 from app.matching.clustering.average_linkage import SCALE, average_linkage, fixed
+from app.matching.clustering.lists import NOISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,14 @@ def cohesive_clusters(
     ranks: NDArray[np.integer],
     threshold: float,
 ) -> CohesiveClusters:
-    """Clusters by average linkage at a threshold; see `average_linkage` for the arguments and what holds of ties."""
-    labels = average_linkage(lines, rows, probabilities, ranks, threshold).labels(threshold)
+    """Clusters by average linkage at a threshold; see `average_linkage` for the arguments and what holds of ties.
+
+    A threshold above 1, which no probability reaches, leaves every posting alone.
+    """
+    if threshold > 1:
+        labels = np.full(len(ranks), NOISE, np.intp)
+    else:
+        labels = average_linkage(lines, rows, probabilities, ranks, threshold).labels(threshold)
     return CohesiveClusters(divided(labels), cohesion(labels, lines, rows, probabilities))
 
 

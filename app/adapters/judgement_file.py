@@ -1,0 +1,73 @@
+"""What a matcher said of all pairs of a catalogue, kept on disk between starts: one NumPy file."""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from app.adapters.whole_file import whole_file
+from app.matching.evidence.carried import Carried
+from app.matching.pair_model import Judgements
+
+
+class JudgementFile:
+    """The judgements of the catalogue that was served last, as `<folder>/judgements.npz`; another's are not read.
+
+    Args:
+        folder: made if absent.
+        key: names everything the judgements depend on, see `judgement_key`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path, self._key = folder / "judgements.npz", key
+
+    def load(self, pairs: int) -> Judgements | None:
+        """Those of so many pairs; None where they are another's, absent or damaged."""
+        try:
+            # opened here, because NumPy leaves a file open that turns out to be no archive
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                key, found = str(kept["key"]), Judgements(kept["first"], kept["probabilities"])
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            return None
+        return found if key == self._key and _whole(found, pairs) else None
+
+    def save(self, judgements: Judgements) -> None:
+        """Replace the file, whole or not at all.
+
+        Raises:
+            SettingsError: the folder cannot be written to, or is full.
+        """
+        with whole_file(self._path) as file:
+            np.savez(file, key=self._key, first=judgements.first, probabilities=judgements.probabilities)
+
+
+def judgement_key(version: str, manifest: bytes, postings: Carried) -> str:
+    """SHA-256 over what judgements depend on, hexadecimal.
+
+    Args:
+        version: of this program, which computes the evidence.
+        manifest: of the matcher; it holds the digests of its files.
+        postings: what the catalogue carries.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(version, manifest, postings):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(version: str, manifest: bytes, postings: Carried) -> Iterator[bytes]:
+    yield from (version.encode(), manifest)
+    yield from (title.encode("utf-8", "surrogatepass") for title in postings.titles)
+    yield from (postings.hashes.values.tobytes(), postings.hashes.known.tobytes(), postings.images.tobytes())
+    yield b"" if postings.embeddings is None else postings.embeddings.tobytes()
+
+
+def _whole(found: Judgements, pairs: int) -> bool:
+    return all(
+        values.dtype == np.float64 and values.shape == (pairs,) and bool(((values >= 0) & (values <= 1)).all())
+        for values in (found.first, found.probabilities)
+    )

@@ -1,0 +1,69 @@
+"""What the core answers, as it goes over the wire."""
+
+from math import isfinite
+
+from app.api.match_schemas import EvidenceOut, MatchesOut, MatchOut, ReasonOut
+from app.api.schemas import PostingOut
+from app.api.state import Ready
+from app.matching.matches import Evidence, Match
+from app.matching.postings import Posting
+from app.matching.queries import Answer
+
+
+def posting_out(posting: Posting, ready: Ready) -> PostingOut:
+    """A posting as it is answered."""
+    return PostingOut(
+        posting_id=posting.posting_id,
+        title=posting.title,
+        image_phash=posting.image_phash,
+        label_group=posting.label_group,
+        image_url=image_url(posting, ready),
+    )
+
+
+def matches_out(answer: Answer, ready: Ready, took_ms: float) -> MatchesOut:
+    """Matches as they are answered."""
+    judge = ready.matcher.judge
+    return MatchesOut(
+        models=dict(answer.models),
+        took_ms=took_ms,
+        catalogue_size=len(ready.matcher.catalogue),
+        matcher=None if judge is None else judge.label,
+        decided_by=answer.decided_by,
+        target=None if answer.target is None else str(answer.target),
+        threshold=finite(answer.threshold),
+        alone=finite(answer.alone),
+        matches=[_match_out(match, ready) for match in answer.matches],
+    )
+
+
+def image_url(posting: Posting, ready: Ready) -> str | None:
+    """Where a posting's picture is served; ids hold no character that a path must escape."""
+    if posting.image is None or ready.images is None:
+        return None
+    return f"/postings/{posting.posting_id}/image"
+
+
+def finite(threshold: float) -> float | None:
+    """A threshold as JSON holds it."""
+    return threshold if isfinite(threshold) else None
+
+
+def _match_out(match: Match, ready: Ready) -> MatchOut:
+    posting = ready.matcher.catalogue.posting(match.posting_id)
+    return MatchOut(
+        posting_id=match.posting_id,
+        title=posting.title,
+        image_url=image_url(posting, ready),
+        probability=match.probability,
+        level=match.level,
+        similarity=match.similarity,
+        evidence=None if match.evidence is None else _evidence_out(match.evidence),
+    )
+
+
+def _evidence_out(evidence: Evidence) -> EvidenceOut:
+    return EvidenceOut(
+        signals={name: round(similarity, 6) for name, similarity in evidence.signals.items()},
+        reasons=[ReasonOut(text=reason.text, weight=round(reason.weight, 3)) for reason in evidence.reasons],
+    )

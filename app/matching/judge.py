@@ -1,0 +1,139 @@
+"""A trained matcher over a catalogue: which postings are the same product, how sure that is, and why."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import SignalNeeded, TargetUnknown
+from app.matching.clustering.judged_clusters import JudgedClusters
+from app.matching.evidence.carried import Carried
+from app.matching.explanations import Explanation, Explanations
+from app.matching.pair_model import JudgedCatalogue
+from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+
+_OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """From which probability on a candidate is a match.
+
+    Attributes:
+        target: what the thresholds were picked for; None where a probability was asked for.
+        thresholds: themselves.
+    """
+
+    target: Target | None
+    thresholds: Thresholds
+
+    def count(self, probabilities: NDArray[np.float64]) -> int:
+        """How many of the candidates of one posting are matches; their probabilities [m] are descending."""
+        found = int((probabilities >= self.thresholds.match).sum())
+        if found == 0 and len(probabilities) and probabilities[0] >= self.thresholds.alone:
+            return 1
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A trained matcher, and a catalogue that it has judged. Immutable, safe to use from several threads.
+
+    Attributes:
+        label: name and version of the matcher, `matcher/1`.
+        judged: the catalogue of n postings.
+        carried: what these carry.
+        posting_ids: str [n], theirs.
+        thresholds: the matcher's.
+    """
+
+    label: str
+    judged: JudgedCatalogue
+    carried: Carried
+    posting_ids: NDArray[np.str_]
+    thresholds: SizeThresholds
+
+    @property
+    def signals(self) -> Sequence[str]:
+        """What it judges by."""
+        return self.judged.model.signals
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Its name and version."""
+        name, _, version = self.label.partition("/")
+        return {name: version}
+
+    @cached_property
+    def clusters(self) -> JudgedClusters:
+        """The clusters of the catalogue."""
+        return JudgedClusters(self.judged, self.posting_ids)
+
+    @cached_property
+    def _explanations(self) -> Explanations:
+        return Explanations(self.judged, self.carried)
+
+    def bar(self, target: Target | None, min_probability: float | None) -> Bar:
+        """What decides: a probability, or the thresholds of a target (F1 where none is named) at this catalogue's size.
+
+        Raises:
+            TargetUnknown: the matcher has none for that target.
+        """
+        if min_probability is not None:
+            return Bar(None, Thresholds(min_probability, min_probability))
+        try:
+            return Bar(target or F1, self.thresholds.at(target or F1, max(1, len(self.judged))))
+        except ValueError as error:
+            raise TargetUnknown(str(error)) from error
+
+    def of(self, row: int, bar: Bar) -> "Found":
+        """The matches of a posting of the catalogue."""
+        rows, probabilities = self.judged.of(row)
+        count = bar.count(probabilities)
+        posting = self.carried.select(np.array([row]))
+        return Found(
+            posting, rows[:count], probabilities[:count], lambda kept: self.judged.between(row, rows[kept]).features
+        )
+
+    def new(self, posting: Carried, bar: Bar) -> "Found":
+        """The matches of a posting that is not of the catalogue.
+
+        Args:
+            posting: what the one posting carries.
+            bar: what decides.
+
+        Raises:
+            SignalNeeded: it carries nothing that the matcher judges by.
+        """
+        pictured = posting.hashes.known.any() or (posting.embeddings is not None and posting.embeddings.any())
+        usable = (_OF_PICTURES if pictured else set()) | (_OF_TITLES if any(posting.titles) else set())
+        if not usable & set(self.signals):
+            raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
+        _, pairs = self.judged.new(posting)
+        order = np.lexsort((pairs.rows, -pairs.probabilities))
+        chosen = order[: bar.count(pairs.probabilities[order])]
+        features = pairs.features[chosen]
+        return Found(posting, pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
+
+    def explained(self, found: "Found", kept: NDArray[np.intp]) -> list[Explanation]:
+        """How the matches at some positions are the same product, and why; costs about a millisecond each."""
+        return self._explanations.of(found.posting, found.rows[kept], found.features(kept))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The matches of one posting, the surest first, equal ones in the catalogue's order.
+
+    Attributes:
+        posting: what it carries.
+        rows: int32 [m], of the catalogue.
+        probabilities: float64 [m].
+        features: those (`PairModel.features`) of the matches at positions intp [k], float32 [k, f].
+    """
+
+    posting: Carried
+    rows: NDArray[np.int32]
+    probabilities: NDArray[np.float64]
+    features: Callable[[NDArray[np.intp]], NDArray[np.float32]]

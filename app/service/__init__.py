@@ -1,0 +1,1 @@
+"""From Settings to what the service answers with."""

@@ -1,0 +1,106 @@
+"""A catalogue judged by a trained matcher."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from app import __version__
+from app.adapters.csv_catalogue import CsvCatalogue
+from app.adapters.image_folder import ImageFolder
+from app.adapters.judgement_file import JudgementFile, judgement_key
+from app.adapters.manifest import MANIFEST
+from app.adapters.matcher_files import LoadedMatcher
+from app.adapters.whole_file import make_folder
+from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.embeddings import Embeddings
+from app.matching.evidence.carried import Carried, carried
+from app.matching.evidence.reference import Reference
+from app.matching.ingest import Progress, digest_images
+from app.matching.judge import Judge
+from app.matching.pair_model import JudgedCatalogue
+from app.matching.postings import Catalogue
+from app.offline.signals import hash_pictures
+from app.service.encoders import pictured, refuse_or_tell
+from app.settings import Settings
+
+
+def judge_catalogue(
+    settings: Settings,
+    content: CsvCatalogue,
+    images: ImageFolder | None,
+    loaded: LoadedMatcher,
+    encoder: EmbeddedCatalogue | None,
+    progress: Progress,
+) -> tuple[Catalogue, Judge]:
+    """All postings of a catalogue, and a matcher that has judged them; postings may lack a picture.
+
+    Args:
+        settings: limits, and whether bad pictures are refused or count as absent.
+        content: the postings.
+        images: their pictures; None where there are none.
+        loaded: the matcher.
+        encoder: what its encoder embedded; None where it needs none, or there are no pictures.
+        progress: told what is being done.
+
+    Raises:
+        CatalogueError: bad pictures, unless they are to be skipped.
+        SettingsError: the data folder cannot be written to.
+    """
+    catalogue = Catalogue(content.postings)
+    postings = _carried(settings, content, images, loaded, encoder, progress)
+    make_folder(settings.data)
+    key = judgement_key(__version__, (loaded.path / MANIFEST).read_bytes(), postings)
+    progress("Judging pairs", 0, 1)
+    judged = _judged(postings, loaded, JudgementFile(settings.data, key))
+    progress("Judging pairs", 1, 1)
+    return catalogue, Judge(loaded.label, judged, postings, np.array(catalogue.posting_ids), loaded.thresholds)
+
+
+def _judged(postings: Carried, loaded: LoadedMatcher, file: JudgementFile) -> JudgedCatalogue:
+    """The judged catalogue; what was judged before, by the same matcher of the same postings, is not judged again."""
+    reference = Reference(postings, loaded.model.signals)
+    kept = file.load(len(reference.pairs()[0]))
+    judged = JudgedCatalogue(reference, loaded.model, kept)
+    if kept is None:
+        file.save(judged.judgements)
+    return judged
+
+
+def _carried(
+    settings: Settings,
+    content: CsvCatalogue,
+    images: ImageFolder | None,
+    loaded: LoadedMatcher,
+    encoder: EmbeddedCatalogue | None,
+    progress: Progress,
+) -> Carried:
+    """What the postings carry; hashes that the file lacks are computed from the pictures."""
+    hashes: dict[str, str] = {}
+    digests: Mapping[str, bytes] = {}
+    if images is not None:
+        digests, errors = digest_images(content.names(), images, workers=settings.workers, progress=progress)
+        if "hash" in loaded.model.signals:
+            readable = [posting for posting in content.postings if posting.image in digests]
+            lacking = [posting for posting in readable if posting.image_phash is None]
+            hashes, unhashed = hash_pictures(settings, lacking, images, progress)
+            errors = {**errors, **unhashed}
+        if encoder is None:  # which has told of them
+            refuse_or_tell(pictured(content), errors, skip=settings.skip_bad_images)
+    return carried(
+        [posting.title for posting in content.postings],
+        [posting.image_phash or hashes.get(posting.image or "") for posting in content.postings],
+        _embeddings(content, encoder) if "image" in loaded.model.signals else None,
+        [digests.get(posting.image or "") for posting in content.postings],
+    )
+
+
+def _embeddings(content: CsvCatalogue, encoder: EmbeddedCatalogue | None) -> Embeddings:
+    """float32 [n, d], zeros where a posting has no picture; d is 1 where none has."""
+    if encoder is None:
+        return np.zeros((len(content.postings), 1), np.float32)
+    found = np.zeros((len(content.postings), encoder.encoder.dimension), np.float32)
+    for row, posting in enumerate(content.postings):
+        embedding = encoder.embedding(posting.posting_id)
+        if embedding is not None:
+            found[row] = embedding
+    return found

@@ -1,0 +1,59 @@
+"""All that the service needs to answer, put together from Settings."""
+
+import logging
+from collections.abc import Mapping
+
+from app.adapters.manifest import versions
+from app.adapters.matcher_files import NAME, LoadedMatcher
+from app.adapters.perceptual_hash import PerceptualHasher
+from app.api.state import Ready
+from app.bootstrap import decoder, image_folder, read_catalogue
+from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.ingest import Progress
+from app.matching.matcher import Matcher
+from app.offline.matchers import load_matcher
+from app.offline.signals import pictures
+from app.service.encoders import held_encoders, similarity_encoders
+from app.service.judging import judge_catalogue
+from app.settings import Settings
+
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+
+
+def load(settings: Settings, progress: Progress) -> Ready:
+    """The matcher, and where pictures come from.
+
+    With a trained matcher postings may lack pictures, and an encoder is loaded only where there are some and somebody
+    needs it. Without one, similarity decides, so every posting has a picture.
+
+    Raises:
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+    """
+    if settings.matcher == "none" or (settings.matcher == "auto" and not versions(settings.models, NAME)):
+        return _by_similarity(settings, progress)
+    matched, loaded = load_matcher(settings, settings.matcher)
+    return _by_probability(settings, matched, loaded, progress)
+
+
+def _by_similarity(settings: Settings, progress: Progress) -> Ready:
+    encoders, read = similarity_encoders(settings, progress), decoder(settings, _ANY_SIDE)
+    catalogue = encoders[settings.encoder].catalogue
+    _log.warning("no trained matcher: similarity by %s decides; `pricematch train matcher` makes one", settings.encoder)
+    return Ready(Matcher(catalogue, encoders, PerceptualHasher(read)), image_folder(settings), read)
+
+
+def _by_probability(settings: Settings, matched: Settings, loaded: LoadedMatcher, progress: Progress) -> Ready:
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    images, read = pictures(settings, content.names()), decoder(settings, _ANY_SIDE)
+    judged_encoder: EmbeddedCatalogue | None = None
+    encoders: Mapping[str, EmbeddedCatalogue] = {}
+    if images is not None:
+        wanted = matched if loaded.manifest.encoder is not None else None
+        judged_encoder, encoders = held_encoders(settings, wanted, content, progress)
+    else:
+        _log.info("no pictures: %s judges by what the catalogue file holds", loaded.label)
+    catalogue, judge = judge_catalogue(settings, content, images, loaded, judged_encoder, progress)
+    _log.info("%s judged %d pairs of %d postings", loaded.label, len(judge.judged.lines), len(catalogue))
+    return Ready(Matcher(catalogue, encoders, PerceptualHasher(read), judge, judged_encoder), images, read)

@@ -1,0 +1,249 @@
+"""Matches where a trained matcher decides."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.adapters.perceptual_hash import PerceptualHasher
+from app.matching.matcher import Matcher
+from app.matching.postings import Catalogue, Posting
+from tests.api.conftest import Serve, make_app
+from tests.api.contract import assert_problem, client_of
+from tests.api.wire import FORM, field, file, form
+from tests.fakes import encoded, picture, scene, tiny_decoder
+from tests.matching.judged import tiny_judge
+
+HASHER = PerceptualHasher(tiny_decoder())
+SCENE = encoded(scene())
+ALL = {"min_probability": 0}
+POSTINGS = [
+    Posting("scene", "scene.png", "Kopi Susu 200 ml", image_phash=HASHER.hash(SCENE)),
+    Posting("twin", None, "Kopi Susu 200 ml", image_phash=HASHER.hash(SCENE)),
+    Posting("worded", None, "kopi susu 500 ml"),
+    Posting("other", None, "<b>Teh</b> manis"),
+]
+
+
+def judged_matcher() -> Matcher:
+    """A matcher of hashes and titles, without pictures and encoders."""
+    return Matcher(Catalogue(POSTINGS), {}, HASHER, tiny_judge(POSTINGS))
+
+
+@pytest.fixture(scope="module")
+def judged() -> Iterator[TestClient]:
+    """A client of an application with a trained matcher."""
+    with client_of(make_app(matcher=judged_matcher())) as client:
+        yield client
+
+
+def ids(response: Any) -> list[str]:
+    """The posting ids of an answer, in order."""
+    assert response.status_code == 200, response.text
+    return [match["posting_id"] for match in response.json()["matches"]]
+
+
+def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(judged: TestClient) -> None:
+    body = judged.get("/postings/scene/matches").json()
+    [match] = body.pop("matches")
+    assert body.pop("took_ms") >= 0
+    assert body == {
+        "models": {"matcher": "1"},
+        "catalogue_size": 4,
+        "matcher": "matcher/1",
+        "decided_by": "probability",
+        "target": "f1",
+        "threshold": 0.9,
+        "alone": 0.5,
+    }
+    evidence = match.pop("evidence")
+    assert match == {
+        "posting_id": "twin",
+        "title": "Kopi Susu 200 ml",
+        "image_url": None,
+        "probability": pytest.approx(1),
+        "level": "identical",
+    }
+    assert evidence["signals"]["hash"] == 1
+    assert all(set(reason) == {"text", "weight"} for reason in evidence["reasons"])
+
+
+def test_a_picture_a_title_and_both_are_taken(judged: TestClient) -> None:
+    title = {"title": "KOPI susu, 200ml"}
+    assert ids(judged.post("/match", files={"image": SCENE})) == ["scene", "twin"]
+    assert ids(judged.post("/match", json=title)) == ["scene", "twin"]
+    assert ids(judged.post("/match", files={"title": (None, title["title"])})) == ["scene", "twin"]
+    assert ids(judged.post("/match", files={"image": SCENE}, data={"title": "teh manis b"})) == [
+        "scene",
+        "twin",
+        "other",
+    ]
+    assert ids(judged.post("/match", content=SCENE, headers={"Content-Type": "image/png"})) == ["scene", "twin"]
+
+
+def test_byte_escapes_in_a_title_are_decoded_as_those_of_the_catalogue(judged: TestClient) -> None:
+    assert ids(judged.post("/match", json={"title": r"kopi susu 200 ml \xe2\x98\x95"})) == ids(
+        judged.post("/match", json={"title": "kopi susu 200 ml ☕"})
+    )
+
+
+def test_a_title_is_given_back_as_it_is_written(judged: TestClient) -> None:
+    [match] = judged.post("/match", json={"title": "teh manis b"}).json()["matches"]
+    assert match["title"] == "<b>Teh</b> manis"
+
+
+def test_probabilities_fall_and_none_is_below_the_one_asked_for(judged: TestClient) -> None:
+    every = judged.post("/match", json={"title": "kopi susu 200 ml"}, params=ALL).json()["matches"]
+    probabilities = [match["probability"] for match in every]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert len(every) == 3
+    for least in (probabilities[2], probabilities[1], 1.0):
+        kept = judged.post("/match", json={"title": "kopi susu 200 ml"}, params={"min_probability": least}).json()
+        assert [match["probability"] for match in kept["matches"]] == [one for one in probabilities if one >= least]
+        assert (kept["threshold"], kept["target"]) == (least, None)
+
+
+def test_the_limit_cuts_the_surest_first(judged: TestClient) -> None:
+    assert ids(judged.post("/match", json={"title": "kopi susu 200 ml"}, params={**ALL, "limit": 1})) == ["scene"]
+
+
+def test_a_target_takes_the_threshold_that_was_picked_for_it(judged: TestClient) -> None:
+    body = judged.get("/postings/scene/matches", params={"target": "precision:0.95"}).json()
+    assert (body["target"], body["threshold"], body["alone"]) == ("precision:0.95", 0.99, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("params", "slug"),
+    [
+        ({"target": "f1", "min_probability": 0.5}, "invalid-request"),
+        ({"target": "recall:0.9"}, "invalid-request"),
+        ({"target": "precision:2"}, "invalid-request"),
+        ({"target": ""}, "invalid-request"),
+        ({"min_probability": 1.1}, "invalid-request"),
+        ({"min_probability": "nan"}, "invalid-request"),
+        ({"encoder": "x" * 100}, "invalid-request"),
+        ({"target": "precision:0.5"}, "target-unknown"),
+    ],
+)
+def test_what_decides_is_checked(judged: TestClient, params: dict[str, Any], slug: str) -> None:
+    assert_problem(judged.get("/postings/scene/matches", params=params), 422, slug)
+    assert_problem(judged.post("/match", json={"title": "kopi"}, params=params), 422, slug)
+
+
+@pytest.mark.parametrize("params", [{"encoder": "cae"}, {"min_similarity": 0.5}])
+def test_similarity_takes_an_encoder(judged: TestClient, params: dict[str, Any]) -> None:
+    assert_problem(judged.get("/postings/scene/matches", params=params), 409, "encoder-needed")
+
+
+def test_an_unknown_encoder_is_refused_with_the_names_there_are(client: TestClient) -> None:
+    response = client.get("/postings/p0/matches", params={"encoder": "cae"})
+    assert_problem(response, 422, "encoder-unknown")
+    assert "mean-colour" in response.json()["detail"]
+    assert client.get("/postings/p0/matches", params={"encoder": "mean-colour"}).status_code == 200
+
+
+@pytest.mark.parametrize("params", [{"target": "f1"}, {"min_probability": 0.5}])
+def test_without_a_trained_matcher_probabilities_are_refused_with_what_to_train(
+    client: TestClient, params: dict[str, Any]
+) -> None:
+    for response in (
+        client.get("/postings/p0/matches", params=params),
+        client.post("/match", files={"image": SCENE}, params=params),
+    ):
+        assert_problem(response, 409, "matcher-needed")
+        assert "pricematch train matcher" in response.json()["detail"]
+
+
+def test_without_a_trained_matcher_a_title_is_refused(client: TestClient) -> None:
+    assert_problem(client.post("/match", json={"title": "kopi"}), 409, "matcher-needed")
+    assert_problem(client.post("/match", files={"image": SCENE}, data={"title": "kopi"}), 409, "matcher-needed")
+
+
+def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client: TestClient) -> None:
+    body = client.post("/match", files={"image": picture("#ff0000")}).json()
+    assert (body["matcher"], body["decided_by"], body["target"], body["threshold"]) == (None, "similarity", None, -1)
+    assert set(body["matches"][0]) == {"posting_id", "title", "image_url", "similarity"}
+
+
+def test_a_matcher_that_judges_by_hashes_only_says_what_a_title_lacks(serve: Serve) -> None:
+    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, HASHER, tiny_judge(POSTINGS, ["hash"])))
+    assert_problem(client.post("/match", json={"title": "kopi"}), 422, "signal-needed")
+    assert ids(client.post("/match", files={"image": SCENE}, data={"title": "teh"})) == ["scene", "twin"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"kopi"',
+        b"null",
+        b"{}",
+        b'{"title": null}',
+        b'{"title": 3}',
+        b'{"title": ["kopi"]}',
+        b'{"title": ""}',
+        b'{"title": " \\n "}',
+        b'{"title": "kopi", "image": "x"}',
+        rb'{"title": "\ud800"}',
+        b"\xff",
+        b"[" * 10_000,
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_json_that_holds_no_title_and_nothing_else_is_refused(judged: TestClient, content: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert_problem(judged.post("/match", content=content, headers=headers), 422, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [field("title", b"")],
+        [field("title", b"  ")],
+        [file("title", b"kopi")],
+        [field("title", b"kopi"), field("limit", b"3")],
+        [field("Title", b"kopi")],
+    ],
+    ids=["nothing", "empty", "blank", "title as a file", "another part", "wrong case"],
+)
+def test_a_form_that_holds_neither_picture_nor_title_or_anything_else_is_refused(
+    judged: TestClient, parts: list[bytes]
+) -> None:
+    response = judged.post("/match", content=form(parts), headers={"Content-Type": FORM})
+    assert response.status_code in {413, 422}
+
+
+def test_a_title_may_be_as_long_as_the_setting_says_and_no_longer(serve: Serve) -> None:
+    client = serve(matcher=judged_matcher(), max_title_chars=2000)
+    for title in ("☕" * 2000, "\U0001f600" * 2000, "kopi " * 400):
+        assert client.post("/match", json={"title": title}).status_code == 200
+        assert client.post("/match", files={"title": (None, title)}).status_code == 200
+        assert_problem(client.post("/match", json={"title": title + "xx"}), 422, "invalid-request")
+        assert_problem(client.post("/match", files={"title": (None, title + "xx")}), 422, "invalid-request")
+    assert_problem(client.post("/match", json={"title": "x" * 100_000}), 413, "body-too-large")
+
+
+def test_a_picture_of_no_use_is_a_problem_whatever_the_title(judged: TestClient) -> None:
+    answer = judged.post("/match", files={"image": SCENE[:60]}, data={"title": "kopi"})
+    assert_problem(answer, 422, "image-corrupt")
+
+
+def test_a_title_of_no_word_has_no_matches(judged: TestClient) -> None:
+    assert ids(judged.post("/match", json={"title": "!!! ☕ ???"}, params=ALL)) == []
+
+
+def test_where_a_target_is_out_of_reach_there_is_no_threshold_and_no_match(serve: Serve) -> None:
+    from math import inf
+
+    from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+
+    thresholds = SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)], Target(0.99): [Thresholds(inf, inf)]})
+    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, HASHER, tiny_judge(POSTINGS, thresholds=thresholds)))
+    body = client.get("/postings/scene/matches", params={"target": "precision:0.99"}).json()
+    assert (body["threshold"], body["alone"], body["matches"]) == (None, None, [])
+    body = client.post("/cluster", json={"posting_ids": "all", "method": "matcher", "target": "precision:0.99"}).json()
+    assert (body["threshold"], body["clusters"], len(body["items"])) == (None, [], 4)
