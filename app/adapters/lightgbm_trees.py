@@ -60,11 +60,6 @@ class Trees:
         """What each feature adds to the log odds, float64 [m, f]: the paths that pairs take, see `tree_paths`."""
         return self._paths.contributions(features)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the features, in order."""
-        return tuple(self._booster.feature_name())
-
     def write(self, path: Path) -> None:
         """Write the trees as text."""
         path.write_text(self._booster.model_to_string(), encoding="utf-8")

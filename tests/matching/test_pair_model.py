@@ -22,7 +22,8 @@ class Weighs:
         self._columns = [(*feature_names(SIGNALS), *AGREEMENT).index(name) for name in names]
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.nan_to_num(features[:, self._columns].astype(np.float64)).mean(axis=1).clip(0, 1)
+        means: NDArray[np.float64] = np.nan_to_num(features[:, self._columns].astype(np.float64)).mean(axis=1)
+        return means.clip(0, 1)
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.zeros(features.shape)
@@ -74,7 +75,7 @@ def test_a_new_posting_has_the_probabilities_it_has_as_one_of_the_catalogue() ->
     stored = JudgedCatalogue(Reference(postings.select(np.arange(newest)), ("hash",)), by_hash)
     whole = JudgedCatalogue(Reference(postings, ("hash",)), by_hash)
     _, pairs = stored.new(postings.select(np.array([newest])))
-    held = dict(zip(*map(np.ndarray.tolist, whole.of(newest)), strict=True))
+    held = dict(zip(*(it.tolist() for it in whole.of(newest)), strict=True))
     assert len(pairs.rows) > 0
     for row, probability in zip(pairs.rows.tolist(), pairs.probabilities.tolist(), strict=True):
         assert held[row] == pytest.approx(probability)

@@ -170,7 +170,7 @@ def _standing(similarity: NDArray[np.float32], left: Standing, right: Standing) 
 
 
 _TIE = 2e-6
-"""Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and by a float32's error."""
+"""Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and a float32's error."""
 
 
 def same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:

@@ -72,7 +72,7 @@ def naive_standing(similarity: float, own: list[list[float]], tie: float) -> lis
         if others and similarity >= others[0] - 2e-6:
             others.pop(0)  # the pair itself
         leads.append(similarity - max([*others, -1.0]))
-        above.append(similarity - np.mean(nearest[:10]) if nearest else np.nan)
+        above.append(similarity - sum(nearest[:10]) / len(nearest[:10]) if nearest else np.nan)
     return [similarity, min(ranks), max(ranks), min(leads), max(leads), float(np.min(above)), float(np.max(above))]
 
 
