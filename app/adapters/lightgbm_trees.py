@@ -17,13 +17,13 @@ from app.errors import ArtefactError
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import lightgbm
 
-ROUNDS = 200
+ROUNDS = 130
 _PARTS, _SMALLEST_LEAF = 20, 3
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
-    "num_leaves": 63,
-    "learning_rate": 0.04,
-    "min_data_in_leaf": 50,
+    "num_leaves": 24,
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 150,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
