@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,12 +16,19 @@ from app.adapters.pillow_images import DECODING, PillowDecoder
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.whole_file import make_folder
 from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
+from app.matching.colours import BINS, ColourHistogram
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
+from app.matching.ports import Encoder
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
 _log = logging.getLogger("pricematch")
+_KEPT = "embeddings"
+_COLOURS_SIDE = 128
+"""Pixels a side that colours are counted in: many enough for their shares, and quick to decode."""
+Judge: TypeAlias = Callable[[Mapping[str, ImageError]], None]
+"""Told by name why pictures are bad; may refuse."""
 
 
 def read_catalogue(settings: Settings) -> CsvCatalogue:
@@ -55,9 +64,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue
     return embed_postings(settings, content, judge, progress)
 
 
-def embed_postings(
-    settings: Settings, content: CsvCatalogue, judge: Callable[[Mapping[str, ImageError]], None], progress: Progress
-) -> EmbeddedCatalogue:
+def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, progress: Progress) -> EmbeddedCatalogue:
     """Load the encoder, and embed the pictures of postings that are not kept from before.
 
     Args:
@@ -75,7 +82,7 @@ def embed_postings(
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
         content.refuse([*content.problems, *content.image_problems(errors)])
 
-    make_folder(settings.data / "embeddings")
+    make_folder(settings.data / _KEPT)
 
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
@@ -85,12 +92,53 @@ def embed_postings(
     precision = resolve_precision(settings.precision)
     encoder = SavedModelEncoder(artefacts, precision)
     progress("Loading models", 1, 1)
+    loaded = _Loaded(decode, encoder, _key(artefacts, precision), artefacts[-1].manifest.threshold)
+    return _embed(settings, content, images, loaded, judge, progress)
+
+
+def embed_colours(
+    settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress
+) -> EmbeddedCatalogue:
+    """Count the colours of the pictures of postings that are not kept from before.
+
+    Pictures that are bad are left out without a word: whoever needs the embeddings of an encoder beside them has told
+    of them.
+
+    Args:
+        settings: limits, and where to keep them.
+        content: the postings; those whose picture is good are in the answer.
+        images: their pictures.
+        progress: told what is being done.
+
+    Raises:
+        SettingsError: the data folder cannot be written to.
+    """
+    make_folder(settings.data / _KEPT)
+    decode = decoder(settings, _COLOURS_SIDE)
+    key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
+    return _embed(settings, content, images, _Loaded(decode, ColourHistogram(), key, None), lambda _: None, progress)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """An encoder, the decoder that feeds it, what its embeddings are kept under, and its threshold."""
+
+    decoder: PillowDecoder
+    encoder: Encoder
+    key: str
+    threshold: float | None
+
+
+def _embed(
+    settings: Settings, content: CsvCatalogue, images: ImageFolder, loaded: _Loaded, judge: Judge, progress: Progress
+) -> EmbeddedCatalogue:
+    store = EmbeddingFile(settings.data / _KEPT, loaded.key, loaded.encoder.dimension)
     embedded = embed_images(
         content.names(),
         images,
-        decode,
-        encoder,
-        EmbeddingFile(settings.data / "embeddings", _key(artefacts, precision), encoder.dimension),
+        loaded.decoder,
+        loaded.encoder,
+        store,
         workers=settings.workers,
         progress=progress,
     )
@@ -98,8 +146,8 @@ def embed_postings(
     catalogue, rows = _good(content, embedded)
     embeddings = np.ascontiguousarray(embedded.embeddings[rows])
     _log.info("%d postings, %d pictures, %d encoded now", len(catalogue), len(embedded.embeddings), embedded.encoded)
-    threshold = artefacts[-1].manifest.threshold
-    return EmbeddedCatalogue(catalogue, embeddings, decode, encoder, ExactIndex(embeddings), threshold)
+    index = ExactIndex(embeddings)
+    return EmbeddedCatalogue(catalogue, embeddings, loaded.decoder, loaded.encoder, index, loaded.threshold)
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:

@@ -63,7 +63,8 @@ def _parts(version: str, manifest: bytes, postings: Carried) -> Iterator[bytes]:
     yield from (version.encode(), manifest)
     yield from (title.encode("utf-8", "surrogatepass") for title in postings.titles)
     yield from (postings.hashes.values.tobytes(), postings.hashes.known.tobytes(), postings.images.tobytes())
-    yield b"" if postings.embeddings is None else postings.embeddings.tobytes()
+    for name, vectors in postings.embeddings.items():
+        yield from (name.encode(), vectors.tobytes())
 
 
 def _whole(found: Judgements, pairs: int) -> bool:

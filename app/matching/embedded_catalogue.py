@@ -68,6 +68,14 @@ class EmbeddedCatalogue:
         row = self.catalogue.row(posting_id)
         return self.embeddings[row : row + 1]
 
+    def embeddings_of(self, posting_ids: Sequence[str]) -> Embeddings:
+        """The embeddings of some postings, [m, d]; zeros for those that have none."""
+        found = np.zeros((len(posting_ids), self.encoder.dimension), np.float32)
+        for line, posting_id in enumerate(posting_ids):
+            if self.catalogue.holds(posting_id):
+                found[line] = self.embeddings[self.catalogue.row(posting_id)]
+        return found
+
     def similarities(self, query: Embeddings | None, posting_ids: Sequence[str]) -> list[float | None]:
         """The cosine of a query [1, d] and each of some postings; None where one of the two has no embedding."""
         return [self._similarity(query, self.embedding(posting_id)) for posting_id in posting_ids]

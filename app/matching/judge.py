@@ -107,7 +107,7 @@ class Judge:
         Raises:
             SignalNeeded: it carries nothing that the matcher judges by.
         """
-        pictured = posting.hashes.known.any() or (posting.embeddings is not None and posting.embeddings.any())
+        pictured = posting.hashes.known.any() or any(vectors.any() for vectors in posting.embeddings.values())
         usable = (_OF_PICTURES if pictured else set()) | (_OF_TITLES if any(posting.titles) else set())
         if not usable & set(self.signals):
             raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")

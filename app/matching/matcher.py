@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,14 +28,14 @@ class Matcher:
         encoders: by name, the postings whose pictures each embedded; the first is the default.
         hasher: gives a picture its perceptual hash.
         judge: a trained matcher over the catalogue; None where there is none.
-        judged_encoder: whose embeddings it judges by; None where it takes none.
+        judged_encoders: whose embeddings it judges by, by the name of the evidence's space.
     """
 
     catalogue: Catalogue
     encoders: Mapping[str, EmbeddedCatalogue]
     hasher: Hasher
     judge: Judge | None = None
-    judged_encoder: EmbeddedCatalogue | None = None
+    judged_encoders: Mapping[str, EmbeddedCatalogue] = field(default_factory=dict)
 
     def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
         """What the named encoder, or the default one, embedded.
@@ -107,25 +107,30 @@ class Matcher:
         bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
         if query.image is None and asked.min_similarity is not None:
             raise SignalNeeded("min_similarity takes a picture, got a title only")
-        embeddings: dict[int, Embeddings] = {}
-        if query.image is not None:
-            # encoding is the dearest thing here: nothing is encoded only to tell a similarity that nobody asked for
-            wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
-            both = {id(embedded): embedded for embedded in (self.judged_encoder, wanted) if embedded is not None}
-            embeddings = {key: embedded.encode(query.image) for key, embedded in both.items()}
-        found = judge.new(self._carried(judge, query, embeddings.get(id(self.judged_encoder))), bar)
+        # encoding is the dearest thing here: nothing is encoded only to tell a similarity that nobody asked for
+        wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
+        embeddings = self._encoded(query.image, wanted)
+        found = judge.new(self._carried(judge, query, embeddings), bar)
         return self._by_probability(judge, found, bar, asked, _Similar(told, embeddings.get(id(told))))
 
-    def _carried(self, judge: Judge, query: Query, embedding: Embeddings | None) -> Carried:
+    def _encoded(self, image: bytes | None, wanted: EmbeddedCatalogue | None) -> Mapping[int, Embeddings]:
+        """The embedding of a picture by each encoder that is judged by, and by another if wanted; by their `id`."""
+        if image is None:
+            return {}
+        every = [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
+        return {key: embedded.encode(image) for key, embedded in {id(one): one for one in every}.items()}
+
+    def _carried(self, judge: Judge, query: Query, embeddings: Mapping[int, Embeddings]) -> Carried:
         """What a query carries, as the catalogue carries it."""
-        if judge.carried.embeddings is None:
-            embedding = None
-        elif embedding is None:
-            embedding = np.zeros((1, judge.carried.embeddings.shape[1]), np.float32)
+        known = {name: embeddings[id(one)] for name, one in self.judged_encoders.items() if embeddings}
+        every = {
+            name: known.get(name, np.zeros((1, vectors.shape[1]), np.float32))
+            for name, vectors in judge.carried.embeddings.items()
+        }
         if query.image is None:
-            return carried([query.title], [None], embedding)
+            return carried([query.title], [None], every)
         digest = hashlib.sha256(query.image).digest()
-        return carried([query.title], [self.hasher.hash(query.image)], embedding, [digest])
+        return carried([query.title], [self.hasher.hash(query.image)], every, [digest])
 
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
@@ -137,7 +142,10 @@ class Matcher:
             Match(posting_ids[place], similarities[place], float(found.probabilities[place]), why.level, why.evidence)
             for place, why in zip(kept, explanations, strict=True)
         ]
-        models = {**judge.versions, **_versions(self.judged_encoder), **similar.versions}
+        models = dict(judge.versions)
+        for embedded in self.judged_encoders.values():
+            models |= embedded.versions
+        models |= similar.versions
         bars = bar.thresholds
         return Answer(Matches(matches), "probability", bar.target, bars.match, bars.alone, models)
 

@@ -79,6 +79,17 @@ def image_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     return None
 
 
+def colours_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
+    """On the colours of both pictures; what is much and what is little depends on the catalogue, so ranks decide."""
+    if (similarity := pair.values.get("colours_similarity")) is None:
+        return None
+    if speaks_for and pair.values["colours_rank_low"] < _NEAREST:
+        return f"pictures have the same colours: similarity {similarity:.2f}"
+    if not speaks_for and pair.values["colours_rank_high"] >= _NEAREST:
+        return f"other pictures have colours more alike: similarity {similarity:.2f} only"
+    return None
+
+
 def title_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     """On the words of both titles."""
     size = exp(pair.values["catalogue_size"])

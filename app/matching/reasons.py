@@ -16,6 +16,7 @@ from app.matching.evidence.titled import WORDS
 from app.matching.reason_sentences import (
     Pair,
     Sentence,
+    colours_sentence,
     common_hash,
     common_title,
     fact_sentence,
@@ -113,7 +114,7 @@ def family_of(feature: str) -> str | None:
         return f"common_{feature.partition('_')[0]}"
     if feature in WORDS or feature.startswith(("words_", "grams_", "blend_")):
         return "title"
-    return {"hash": "hash", "same": "hash", "image": "image"}.get(feature.partition("_")[0])
+    return {"hash": "hash", "same": "hash", "image": "image", "colours": "colours"}.get(feature.partition("_")[0])
 
 
 def _kinds(family: str) -> tuple[str, ...]:
@@ -126,6 +127,7 @@ _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         "hash": hash_sentence,
         "image": image_sentence,
+        "colours": colours_sentence,
         "title": title_sentence,
         "common_hash": common_hash,
         "common_title": common_title,

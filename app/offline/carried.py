@@ -1,17 +1,18 @@
 """From settings to what the postings of a catalogue carry."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.image_folder import ImageFolder
-from app.errors import ImageError
-from app.matching.evidence.carried import Carried
+from app.bootstrap import embed_colours
+from app.matching.colours import ColourHistogram
+from app.matching.embeddings import Embeddings
+from app.matching.evidence.carried import Carried, image_keys
 from app.matching.hashes import parse_hashes
-from app.matching.ingest import BATCH, Progress, thread_pool
+from app.matching.ingest import Progress, digest_images
 from app.matching.postings import Catalogue
 from app.matching.signals import HashSignal, ImageSignal, Signal, TitleSignal
 from app.offline.signals import load_signals, pictures
@@ -35,15 +36,34 @@ def load_carried(
     """
     catalogue, signals = load_signals(settings, content, names, embeddings, progress)
     images = pictures(settings, content.names())
-    digests = {} if images is None else _digests(settings, content.names(), images, progress)
-    return catalogue, signals, carried_by(signals, [digests.get(posting.image or "", 0) for posting in catalogue])
+    digests: Mapping[str, bytes] = {}
+    if images is not None:
+        digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
+    colours = load_colours(settings, content, images, progress) if "image" in names else None
+    return catalogue, signals, carried_by(signals, colours, [digests.get(it.image or "") for it in catalogue])
 
 
-def carried_by(signals: Sequence[Signal], images: Sequence[int]) -> Carried:
-    """What n postings carry for signals over them; `images` are keys of their pictures' bytes, 0 where unknown."""
+def load_colours(
+    settings: Settings, content: CsvCatalogue, images: ImageFolder | None, progress: Progress
+) -> Embeddings:
+    """The colours of the postings' pictures, float32 [n, 256], zeros where there is no good one."""
+    if images is None:
+        return np.zeros((len(content.postings), ColourHistogram().dimension), np.float32)
+    embedded = embed_colours(settings, content, images, progress)
+    return embedded.embeddings_of([posting.posting_id for posting in content.postings])
+
+
+def carried_by(signals: Sequence[Signal], colours: Embeddings | None, images: Sequence[bytes | None]) -> Carried:
+    """What n postings carry for signals over them.
+
+    Args:
+        signals: some.
+        colours: float32 [n, 256], zeros where there is no picture; None where no signal is of embeddings.
+        images: the SHA-256 of each one's picture, None where it was not read.
+    """
     count = len(images)
     titles: Sequence[str] = [""] * count
-    hashes, embeddings = parse_hashes([None] * count), None
+    hashes, embeddings = parse_hashes([None] * count), dict[str, Embeddings]()
     for signal in signals:
         match signal:
             case TitleSignal():
@@ -51,24 +71,8 @@ def carried_by(signals: Sequence[Signal], images: Sequence[int]) -> Carried:
             case HashSignal():
                 hashes = signal.hashes
             case ImageSignal():
-                embeddings = np.zeros((count, signal.embeddings.shape[1]), np.float32)
-                embeddings[signal.rows] = signal.embeddings
-    return Carried(titles, hashes, embeddings, np.array(images, np.uint64))
-
-
-def _digests(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> dict[str, int]:
-    """The first 64 bits of the SHA-256 of pictures, by name; those that cannot be read are left out."""
-
-    def read(name: str) -> tuple[str, int]:
-        try:
-            return name, int.from_bytes(hashlib.sha256(images.read(name)).digest()[:8], "big")
-        except ImageError:
-            return name, 0
-
-    found, distinct = {}, list(dict.fromkeys(names))
-    with thread_pool(settings.workers) as pool:
-        for done, (name, key) in enumerate(pool.map(read, distinct), start=1):
-            found[name] = key
-            if done % BATCH == 0 or done == len(distinct):
-                progress("Reading pictures", done, len(distinct))
-    return found
+                embeddings["image"] = np.zeros((count, signal.embeddings.shape[1]), np.float32)
+                embeddings["image"][signal.rows] = signal.embeddings
+    if colours is not None:
+        embeddings["colours"] = colours
+    return Carried(titles, hashes, embeddings, image_keys(images))

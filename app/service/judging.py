@@ -15,6 +15,7 @@ from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.reference import Reference
+from app.matching.evidence.spaces import IMAGE_SPACES
 from app.matching.ingest import Progress, digest_images
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue
@@ -29,7 +30,7 @@ def judge_catalogue(
     content: CsvCatalogue,
     images: ImageFolder | None,
     loaded: LoadedMatcher,
-    encoder: EmbeddedCatalogue | None,
+    embedded: Mapping[str, EmbeddedCatalogue],
     progress: Progress,
 ) -> tuple[Catalogue, Judge]:
     """All postings of a catalogue, and a matcher that has judged them; postings may lack a picture.
@@ -39,7 +40,7 @@ def judge_catalogue(
         content: the postings.
         images: their pictures; None where there are none.
         loaded: the matcher.
-        encoder: what its encoder embedded; None where it needs none, or there are no pictures.
+        embedded: the embeddings it takes, by the name of the evidence's space; empty where there are no pictures.
         progress: told what is being done.
 
     Raises:
@@ -47,7 +48,7 @@ def judge_catalogue(
         SettingsError: the data folder cannot be written to.
     """
     catalogue = Catalogue(content.postings)
-    postings = _carried(settings, content, images, loaded, encoder, progress)
+    postings = _carried(settings, content, images, loaded, embedded, progress)
     make_folder(settings.data)
     key = judgement_key(__version__, (loaded.path / MANIFEST).read_bytes(), postings)
     progress("Judging pairs", 0, 1)
@@ -71,7 +72,7 @@ def _carried(
     content: CsvCatalogue,
     images: ImageFolder | None,
     loaded: LoadedMatcher,
-    encoder: EmbeddedCatalogue | None,
+    embedded: Mapping[str, EmbeddedCatalogue],
     progress: Progress,
 ) -> Carried:
     """What the postings carry; hashes that the file lacks are computed from the pictures."""
@@ -84,23 +85,18 @@ def _carried(
             lacking = [posting for posting in readable if posting.image_phash is None]
             hashes, unhashed = hash_pictures(settings, lacking, images, progress)
             errors = {**errors, **unhashed}
-        if encoder is None:  # which has told of them
+        if not embedded:  # whose encoder has told of them
             refuse_or_tell(pictured(content), errors, skip=settings.skip_bad_images)
     return carried(
         [posting.title for posting in content.postings],
         [posting.image_phash or hashes.get(posting.image or "") for posting in content.postings],
-        _embeddings(content, encoder) if "image" in loaded.model.signals else None,
+        _embeddings(content, embedded) if "image" in loaded.model.signals else {},
         [digests.get(posting.image or "") for posting in content.postings],
     )
 
 
-def _embeddings(content: CsvCatalogue, encoder: EmbeddedCatalogue | None) -> Embeddings:
-    """float32 [n, d], zeros where a posting has no picture; d is 1 where none has."""
-    if encoder is None:
-        return np.zeros((len(content.postings), 1), np.float32)
-    found = np.zeros((len(content.postings), encoder.encoder.dimension), np.float32)
-    for row, posting in enumerate(content.postings):
-        embedding = encoder.embedding(posting.posting_id)
-        if embedding is not None:
-            found[row] = embedding
-    return found
+def _embeddings(content: CsvCatalogue, embedded: Mapping[str, EmbeddedCatalogue]) -> Mapping[str, Embeddings]:
+    """By space, float32 [n, d], zeros where a posting has no picture; d is 1 where none has."""
+    posting_ids = [posting.posting_id for posting in content.postings]
+    nothing = np.zeros((len(posting_ids), 1), np.float32)
+    return {name: embedded[name].embeddings_of(posting_ids) if name in embedded else nothing for name in IMAGE_SPACES}

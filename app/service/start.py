@@ -7,7 +7,7 @@ from app.adapters.manifest import versions
 from app.adapters.matcher_files import NAME, LoadedMatcher
 from app.adapters.perceptual_hash import PerceptualHasher
 from app.api.state import Ready
-from app.bootstrap import decoder, image_folder, read_catalogue
+from app.bootstrap import decoder, embed_colours, image_folder, read_catalogue
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.ingest import Progress
 from app.matching.matcher import Matcher
@@ -47,13 +47,15 @@ def _by_probability(settings: Settings, matched: Settings, loaded: LoadedMatcher
     content = read_catalogue(settings)
     content.refuse(content.problems)
     images, read = pictures(settings, content.names()), decoder(settings, _ANY_SIDE)
-    judged_encoder: EmbeddedCatalogue | None = None
+    judged: dict[str, EmbeddedCatalogue] = {}
     encoders: Mapping[str, EmbeddedCatalogue] = {}
     if images is not None:
         wanted = matched if loaded.manifest.encoder is not None else None
-        judged_encoder, encoders = held_encoders(settings, wanted, content, progress)
+        encoder, encoders = held_encoders(settings, wanted, content, progress)
+        if encoder is not None:
+            judged = {"image": encoder, "colours": embed_colours(settings, content, images, progress)}
     else:
         _log.info("no pictures: %s judges by what the catalogue file holds", loaded.label)
-    catalogue, judge = judge_catalogue(settings, content, images, loaded, judged_encoder, progress)
+    catalogue, judge = judge_catalogue(settings, content, images, loaded, judged, progress)
     _log.info("%s judged %d pairs of %d postings", loaded.label, len(judge.judged.lines), len(catalogue))
-    return Ready(Matcher(catalogue, encoders, PerceptualHasher(read), judge, judged_encoder), images, read)
+    return Ready(Matcher(catalogue, encoders, PerceptualHasher(read), judge, judged), images, read)

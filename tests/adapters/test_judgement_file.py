@@ -12,7 +12,7 @@ from app.matching.evidence.carried import carried
 from app.matching.pair_model import Judgements
 
 KEPT = Judgements(np.array([0.0, 0.5, 1.0]), np.array([0.25, 0.5, 0.75]))
-POSTINGS = carried(["kopi", "teh"], ["0" * 16, None], np.eye(2, dtype=np.float32), [b"1" * 32, None])
+POSTINGS = carried(["kopi", "teh"], ["0" * 16, None], {"image": np.eye(2, dtype=np.float32)}, [b"1" * 32, None])
 
 
 def test_what_is_kept_is_given_back(tmp_path: Path) -> None:
@@ -63,8 +63,9 @@ def test_the_key_depends_on_everything_that_judgements_depend_on() -> None:
         carried(["kop", "iteh"], ["0" * 16, None], POSTINGS.embeddings, [b"1" * 32, None]),
         carried(["kopi", "teh"], [None, None], POSTINGS.embeddings, [b"1" * 32, None]),
         carried(["kopi", "teh"], ["0" * 16, None], POSTINGS.embeddings, [None, b"1" * 32]),
-        replace(POSTINGS, embeddings=None),
-        replace(POSTINGS, embeddings=-np.eye(2, dtype=np.float32)),
+        replace(POSTINGS, embeddings={}),
+        replace(POSTINGS, embeddings={"image": -np.eye(2, dtype=np.float32)}),
+        replace(POSTINGS, embeddings={"colours": np.eye(2, dtype=np.float32)}),
     ]
     keys = [judgement_key("1", b"manifest", postings) for postings in (POSTINGS, *others)]
     keys += [judgement_key("2", b"manifest", POSTINGS), judgement_key("1", b"another", POSTINGS)]

@@ -1,13 +1,13 @@
 """A tiny trained matcher: the similarity of hashes or of words, whichever is higher, is the probability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.calibration import PLATT, Calibration
 from app.matching.embeddings import Embeddings
-from app.matching.evidence.carried import carried
+from app.matching.evidence.carried import NO_EMBEDDINGS, carried
 from app.matching.evidence.reference import Reference, feature_names
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue, PairModel
@@ -46,10 +46,10 @@ def tiny_model(signals: Sequence[str]) -> PairModel:
 def tiny_judge(
     postings: Sequence[Posting],
     signals: Sequence[str] = ("hash", "title"),
-    embeddings: Embeddings | None = None,
+    embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS,
     thresholds: SizeThresholds = THRESHOLDS,
 ) -> Judge:
-    """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d]."""
+    """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d] a space."""
     carry = carried([posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings)
     judged = JudgedCatalogue(Reference(carry, signals), tiny_model(signals))
     return Judge("matcher/1", judged, carry, np.array([posting.posting_id for posting in postings]), thresholds)

@@ -18,6 +18,7 @@ from app.errors import (
     SignalNeeded,
     TargetUnknown,
 )
+from app.matching.evidence.spaces import IMAGE_SPACES
 from app.matching.matcher import Matcher
 from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Answer, Asked, Query
@@ -176,8 +177,10 @@ def with_encoder(*, judged: bool) -> Matcher:
     ]
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
-    judge = tiny_judge(list(catalogue), ["hash", "title", "image"], vectors) if judged else tiny_judge(list(catalogue))
-    return Matcher(catalogue, {"mean-colour": embedded}, HASHER, judge, embedded if judged else None)
+    if not judged:
+        return Matcher(catalogue, {"mean-colour": embedded}, HASHER, tiny_judge(list(catalogue)))
+    judge = tiny_judge(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_SPACES, vectors))
+    return Matcher(catalogue, {"mean-colour": embedded}, HASHER, judge, dict.fromkeys(IMAGE_SPACES, embedded))
 
 
 def batches(matcher: Matcher) -> list[int]:

@@ -22,7 +22,7 @@ from tests.cli import Ran, Run
 from tests.matching.labelled import groups_of, labelled_postings, signals_of, write_catalogue
 
 POSTINGS = labelled_postings(300)
-CARRIED = carried_by(signals_of(POSTINGS), [0] * len(POSTINGS))
+CARRIED = carried_by(signals_of(POSTINGS), None, [None] * len(POSTINGS))
 LABELS = groups_of(POSTINGS)
 UNSEEN = ~training_groups(LABELS, 0.5, 0)
 

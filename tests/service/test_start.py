@@ -233,7 +233,7 @@ def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_picture_for_it(
 def test_several_encoders_are_held_and_the_named_one_is_the_default(image_settings: Settings) -> None:
     ready = load(image_settings.model_copy(update={"encoder": "autoencoder", "encoders": ("cae",)}), Told())
     assert list(ready.matcher.encoders) == ["autoencoder", "cae"]
-    assert ready.matcher.judged_encoder is ready.matcher.encoders["cae"]
+    assert ready.matcher.judged_encoders["image"] is ready.matcher.encoders["cae"]
     by_both = [ready.matcher.match_posting("p0", Asked(encoder=name)) for name in ("autoencoder", "cae")]
     assert [list(answer.models) for answer in by_both] == [["matcher", "cae", "autoencoder"], ["matcher", "cae"]]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.matching.evidence.carried import Carried
 from app.matching.evidence.side import Side, Standing, joined, standing
-from app.matching.evidence.spaces import HashSpace, ImageSpace, Space
+from app.matching.evidence.spaces import IMAGE_SPACES, HashSpace, ImageSpace, Space
 from app.matching.evidence.title_space import BlendSpace, TitleSpace
 from app.matching.evidence.titled import WORDS, TitleWords, fact_evidence, word_evidence
 from app.matching.title_fact_summary import SUMMARY
@@ -136,13 +136,13 @@ def _spaces(postings: Carried, signals: Sequence[str]) -> list[Space[Any]]:
             plain = TitleSpace("grams", postings, grams)
             found += [TitleSpace("words", postings, words), plain, BlendSpace(plain, hashes)]
         elif signal == "image":
-            found.append(ImageSpace(postings))
+            found += [ImageSpace(name, postings) for name in IMAGE_SPACES]
     return found
 
 
 def feature_names(signals: Sequence[str]) -> tuple[str, ...]:
     """Names of the evidence of some signals, in order."""
-    spaces = {"hash": ["hash"], "title": ["words", "grams", "blend"], "image": ["image"]}
+    spaces = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_SPACES}
     standings = [f"{name}_{what}" for signal in signals for name in spaces[signal] for what in STANDING]
     titles = [*WORDS, *SUMMARY] if "title" in signals else []
     hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []

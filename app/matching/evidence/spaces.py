@@ -13,6 +13,8 @@ from app.matching.neighbours import nearest_neighbours
 
 T = TypeVar("T")
 
+IMAGE_SPACES = ("image", "colours")
+"""The spaces of pictures' embeddings: an encoder's, and the histograms of `app.matching.colours`."""
 MAX_DISTANCE = 16
 """Bits up to which hashes propose a pair; pictures that have nothing to do with each other differ in about 32."""
 
@@ -93,13 +95,18 @@ class HashSpace:
 
 
 class ImageSpace:
-    """Embeddings of pictures; similarity is their cosine."""
+    """Embeddings of pictures; similarity is their cosine.
 
-    name: ClassVar[str] = "image"
+    Args:
+        name: one of `IMAGE_SPACES`.
+        postings: that carry such embeddings.
+    """
+
     least: ClassVar[float] = -np.inf
 
-    def __init__(self, postings: Carried) -> None:
-        self._own = _embeddings(postings)
+    def __init__(self, name: str, postings: Carried) -> None:
+        self.name = name
+        self._own = self.describe(postings)
         self._pictured = _pictured(self._own)
         self._known = np.flatnonzero(self._pictured)
 
@@ -110,7 +117,9 @@ class ImageSpace:
 
     def describe(self, postings: Carried) -> Embeddings:
         """The embeddings of other postings."""
-        return _embeddings(postings)
+        if self.name not in postings.embeddings:
+            raise ValueError(f"expected postings with embeddings called {self.name}, got {list(postings.embeddings)}")
+        return postings.embeddings[self.name]
 
     def nearest(self, count: int) -> Candidates:
         """The nearest, however far they are."""
@@ -148,9 +157,3 @@ class ImageSpace:
 def _pictured(embeddings: Embeddings) -> NDArray[np.bool_]:
     """Which rows are embeddings, bool [n]; those of zeros stand for postings without a picture."""
     return np.asarray(embeddings.any(axis=1), np.bool_)
-
-
-def _embeddings(postings: Carried) -> Embeddings:
-    if postings.embeddings is None:
-        raise ValueError("expected postings with embeddings, got none")
-    return postings.embeddings

@@ -10,7 +10,9 @@ from app.matching.pair_model import Learner, Scorer
 
 FOLDS = 4
 NEGATIVES = 0.2
-"""Share of the wrong pairs that is learned from, each counting five times; with all of them models are no better."""
+"""Share of many wrong pairs that is learned from, each counting five times; with all of them models are no better."""
+ENOUGH = 200_000
+"""Of so few wrong pairs, about, all are learned from: on a catalogue of hundreds of postings models are better."""
 _BLOCK = 128 * 1024
 
 
@@ -54,12 +56,14 @@ def fit(
 ) -> Scorer:
     """A model learned from the pairs of all parts with both ends trained on and none in the fold `without`."""
     random = np.random.default_rng(seed)
+    fold = NOT_TRAINED if without is None else without
+    sees = [part.learned & (part.folds != fold).all(axis=1) for part in parts]
+    count = sum(int((seen & ~part.truth).sum()) for part, seen in zip(parts, sees, strict=True))
+    share = max(NEGATIVES, min(1.0, ENOUGH / max(1, count)))
     features, truth, weights = [], [], []
-    for part in parts:
-        fold = NOT_TRAINED if without is None else without
-        seen = part.learned & (part.folds != fold).all(axis=1)
-        chosen = np.flatnonzero(seen & (part.truth | (random.random(len(part)) < NEGATIVES)))
-        wrong = np.float32(part.missing(seen, fold) / NEGATIVES)
+    for part, seen in zip(parts, sees, strict=True):
+        chosen = np.flatnonzero(seen & (part.truth | (random.random(len(part)) < share)))
+        wrong = np.float32(part.missing(seen, fold) / share)
         features.append(part.features[chosen, :columns])
         truth.append(part.truth[chosen])
         weights.append(np.where(part.truth[chosen], np.float32(1), wrong))

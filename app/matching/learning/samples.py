@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.matching.evaluation.splits import each_its_own, whole_groups
 from app.matching.evidence.carried import Carried
 
-LEAST = 500
+LEAST = 150
 """Postings of the smallest part."""
 MOST_REPEATS = 3
 _LACKING = 0.2

@@ -4,6 +4,7 @@ import numpy as np
 
 from app.matching.embeddings import unit_rows
 from app.matching.evidence.carried import Carried, carried
+from app.matching.evidence.spaces import IMAGE_SPACES
 
 WORDS = ("kopi", "teh", "susu", "100ml", "200 ml", "isi 3", "merah", "biru", "SM-A515", "promo", "ori")
 
@@ -14,8 +15,10 @@ def drawn(count: int, seed: int = 0, lacking: float = 0.2) -> Carried:
     titles = [" ".join(rng.choice(WORDS, rng.integers(1, 6))) for _ in range(count)]
     seeds = rng.integers(2**63, size=4)
     values = [int(rng.choice(seeds)) ^ (int(rng.integers(16)) << int(rng.integers(56))) for _ in range(count)]
-    embeddings = unit_rows(rng.normal(size=(count, 3)) + 2, 3)
-    embeddings[rng.random(count) < lacking] = 0
+    without_picture = rng.random(count) < lacking
+    embeddings = {name: unit_rows(rng.normal(size=(count, 3)) + 2, 3) for name in IMAGE_SPACES}
+    for vectors in embeddings.values():
+        vectors[without_picture] = 0
     return carried(
         ["" if rng.random() < lacking else title for title in titles],
         [None if rng.random() < lacking else f"{value:016x}" for value in values],

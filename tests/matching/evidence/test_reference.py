@@ -105,14 +105,14 @@ def test_what_a_posting_lacks_is_told_by_no_number() -> None:
     has = {
         "hash": POSTINGS.hashes.known,
         "words": np.array([bool(words(title)) for title in POSTINGS.titles]),
-        "image": np.asarray(POSTINGS.embeddings).any(axis=1),
+        "image": POSTINGS.embeddings["image"].any(axis=1),
         "bytes": POSTINGS.images != 0,
     }
     lacks = {name: ~(known[lines] & known[rows]) for name, known in has.items()}
     for name, columns in {
         "hash": ["hash_similarity", "hash_lead_low", "hash_repeats_low", "hash_repeats_high"],
         "words": ["words_similarity", "words_rank_high", "grams_similarity", *WORDS],
-        "image": ["image_similarity", "image_rank_low", "image_above_high"],
+        "image": ["image_similarity", "image_rank_low", "image_above_high", "colours_similarity", "colours_lead_low"],
         "bytes": ["same_image"],
     }.items():
         assert lacks[name].any()

@@ -1,18 +1,19 @@
 """Searches of each space against comparing with every posting."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from app.matching.evidence.carried import Carried
-from app.matching.evidence.spaces import MAX_DISTANCE, HashSpace, ImageSpace, Space
+from app.matching.evidence.spaces import IMAGE_SPACES, MAX_DISTANCE, HashSpace, ImageSpace, Space
 from app.matching.evidence.title_space import BlendSpace, TitleSpace
 from app.matching.title_grams import grams
 from app.matching.title_words import words
 from tests.matching.evidence.drawn import drawn
 
-NAMES = ("hash", "image", "words", "grams", "blend")
+NAMES = ("hash", "image", "colours", "words", "grams", "blend")
 CATALOGUE, OTHERS = drawn(60), drawn(25, seed=1)
 
 
@@ -20,8 +21,8 @@ def space(name: str, postings: Carried) -> Space[Any]:
     match name:
         case "hash":
             return HashSpace(postings)
-        case "image":
-            return ImageSpace(postings)
+        case "image" | "colours":
+            return ImageSpace(name, postings)
         case "blend":
             return BlendSpace(TitleSpace("grams", postings, grams), HashSpace(postings))
         case _:
@@ -34,7 +35,7 @@ def every_similarity(name: str, asked: Carried, *, own: bool) -> np.ndarray[Any,
     described = searched.own if own else searched.describe(asked)
     lines, rows = np.indices((len(asked), len(CATALOGUE))).reshape(2, -1)
     found = searched.similarities(described, lines, rows).reshape(len(asked), -1).astype(np.float64)
-    least = {"hash": 1 - MAX_DISTANCE / 64 - 1e-9, "image": -2.0}.get(name, 1e-9)
+    least = {"hash": 1 - MAX_DISTANCE / 64 - 1e-9, "image": -2.0, "colours": -2.0}.get(name, 1e-9)
     return np.where(found >= least, found, -np.inf)  # NaN is not at least anything
 
 
@@ -82,6 +83,9 @@ def test_a_catalogue_of_next_to_nothing_is_searched(name: str, count: int) -> No
     assert searched.nearest_to(searched.describe(OTHERS.select(np.empty(0, np.intp))), 5).rows.shape == (0, 5)
 
 
-def test_the_space_of_pictures_takes_embeddings() -> None:
-    with pytest.raises(ValueError, match="expected postings with embeddings, got none"):
-        ImageSpace(Carried(["a"], HashSpace(drawn(1)).own, None, np.zeros(1, np.uint64)))
+def test_the_spaces_of_pictures_take_embeddings_of_their_name() -> None:
+    image, colours = (replace(drawn(1), embeddings={name: np.ones((1, 1), np.float32)}) for name in IMAGE_SPACES)
+    with pytest.raises(ValueError, match=r"expected postings with embeddings called image, got \['colours'\]"):
+        ImageSpace("image", colours)
+    with pytest.raises(ValueError, match="called colours"):
+        ImageSpace("colours", image)

@@ -111,7 +111,10 @@ def test_only_pairs_with_both_ends_trained_on_teach(part: Part) -> None:
     assert learner.truth[0].sum() == 16
 
 
-def test_wrong_pairs_are_drawn_and_weigh_for_those_that_are_not(part: Part) -> None:
+def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
+    part: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.matching.learning.cross_fit.ENOUGH", 10)
     learner = Remembers()
     fit([part], 2, ("one", "other"), learner, 0)
     truth, weights = learner.truth[0], learner.weights[0]
@@ -123,7 +126,14 @@ def test_wrong_pairs_are_drawn_and_weigh_for_those_that_are_not(part: Part) -> N
     np.testing.assert_allclose(weights[~truth], asked / among / NEGATIVES, rtol=1e-6)
 
 
-def test_the_same_seed_learns_the_same_pairs_and_another_others(part: Part) -> None:
+def test_of_few_wrong_pairs_all_teach(part: Part) -> None:
+    learner = Remembers()
+    fit([part], 2, ("one", "other"), learner, 0)
+    assert len(learner.truth[0]) == part.learned.sum()
+
+
+def test_the_same_seed_learns_the_same_pairs_and_another_others(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.matching.learning.cross_fit.ENOUGH", 10)
     learner = Remembers()
     for seed in (0, 0, 1):
         fit([part], 2, ("one", "other"), learner, seed)
