@@ -1,17 +1,13 @@
-"""`report.json`: what an evaluation found, and the thresholds that others take from it."""
+"""`report.json`: what an evaluation found."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isinf
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from app.adapters.matched_report import describe_matched, describe_pairs
 from app.adapters.whole_file import write_whole
-from app.errors import SettingsError
-from app.matching.cluster_metrics import PairScores
 from app.matching.evaluation.breakdown import Mistake, ScoredGroup
 from app.matching.evaluation.catalogue_sizes import SizePoint
 from app.matching.evaluation.curves import Curve, shown_curve
@@ -19,9 +15,8 @@ from app.matching.evaluation.evaluate import Evaluation
 from app.matching.evaluation.held_out import Fold, Measured
 from app.matching.evaluation.intervals import CONFIDENCE, RESAMPLES
 from app.matching.evaluation.matched import Matched
-from app.matching.metrics import Scores
 from app.matching.postings import Posting
-from app.matching.signals import MEASURES, meant, shown
+from app.matching.signals import MEASURES, shown
 
 POINTS = 200
 """Of a curve, at most."""
@@ -62,119 +57,8 @@ def write_report(
         section = {**size, "signals": [name], "measure": MEASURES[name], **_measured(measured)}
         found[name] = {**section, "curve": _curve(name, evaluation.curves[name])}
     if matched is not None:
-        found["matcher"] = {"matcher": matcher, **_matched(matched, evaluation)}
+        found["matcher"] = {"matcher": matcher, **describe_matched(matched, evaluation)}
     write_whole(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False).encode())
-
-
-def read_signals(path: Path) -> list[str]:
-    """The signals that an evaluation judged; raises SettingsError if the file is of no use."""
-    return list(_read(path).signals)
-
-
-def read_size(path: Path) -> int | None:
-    """How many postings an evaluation judged, if the file says so; raises SettingsError if it is of no use."""
-    return _read(path).postings
-
-
-def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
-    """The thresholds that an evaluation picked for these signals together, a similarity each, inf where it takes none.
-
-    Raises:
-        SettingsError: the file cannot be read, is no such report, or judged other signals.
-    """
-    report = _read(path)
-    if set(signals) == set(report.signals) and len(signals) > 1:
-        values = report.threshold if isinstance(report.threshold, dict) else {}
-    else:
-        sections = {"hash": report.hash, "title": report.title, "image": report.image}
-        values = {name: section.threshold for name, section in sections.items() if section is not None}
-        if len(signals) > 1 or not set(signals) <= set(values):
-            wanted, judged = ",".join(signals), ",".join(report.signals)
-            raise SettingsError(
-                f"{path} judges {judged}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
-            )
-    try:
-        return {signal: meant(signal, values[signal]) for signal in signals}
-    except KeyError as error:
-        raise SettingsError(f"{path}: threshold: expected one for {error.args[0]}, got none") from error
-    except ValueError as error:
-        raise SettingsError(f"{path}: threshold: {error}") from error
-
-
-class _Section(BaseModel):
-    """What is read of one signal."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-    threshold: float | None
-
-
-class _Report(BaseModel):
-    """What is read of a report."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-    signals: list[Literal["hash", "title", "image"]]
-    postings: int | None = None
-    threshold: float | dict[str, float | None] | None
-    hash: _Section | None = None
-    title: _Section | None = None
-    image: _Section | None = None
-
-
-def _read(path: Path) -> _Report:
-    try:
-        return _Report.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}); `pricematch evaluate` writes one") from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(map(str, fault["loc"])) or "the whole file"
-        raise SettingsError(f"{path}: expected a report of `pricematch evaluate`: {place}: {fault['msg']}") from error
-
-
-def _matched(matched: Matched, evaluation: Evaluation) -> _Json:
-    """The matcher, and the signals on the same postings."""
-    low, high = matched.interval
-    return {
-        "judged_postings": int(matched.judged.sum()),
-        "judged_groups": len(set(evaluation.groups[matched.judged].tolist())),
-        "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.alone)},
-        **_scores(matched.scores),
-        "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
-        "pairwise": _pairs(matched.pairwise),
-        "targets": {str(target): _pairs(pairs) for target, pairs in matched.targets.items()},
-        "clusters": _scores(matched.clusters),
-        "brier": matched.brier,
-        "expected_calibration_error": matched.calibration_error,
-        "expected_calibration_error_from_0.05": matched.calibration_error_likely,
-        "candidate_recall": matched.candidate_recall,
-        "recall_at_k": {str(k): value for k, value in matched.recall_at_k.items()},
-        "map_at_k": {str(k): value for k, value in matched.map_at_k.items()},
-        "by_catalogue_size": [
-            {**asdict(point), "threshold": _finite(point.threshold)} for point in matched.by_catalogue_size
-        ],
-        "signals_on_the_same": {
-            name: _scores(measured.scores.of(matched.judged))
-            for name, measured in {**evaluation.alone, "together": evaluation.together}.items()
-        },
-    }
-
-
-def _finite(threshold: float) -> float | None:
-    """A threshold, or None for one that takes nothing."""
-    return None if isinf(threshold) else threshold
-
-
-def _scores(scores: Scores) -> _Json:
-    return {
-        "f1": scores.mean_f1,
-        "precision": scores.mean_precision,
-        "recall": scores.mean_recall,
-        "b_cubed_f1": scores.b_cubed_f1,
-    }
-
-
-def _pairs(pairs: PairScores) -> _Json:
-    return {"f1": pairs.f1, "precision": pairs.precision, "recall": pairs.recall}
 
 
 def _measured(measured: Measured) -> _Json:
@@ -189,7 +73,7 @@ def _measured(measured: Measured) -> _Json:
             "precision": measured.scores.mean_precision,
             "recall": measured.scores.mean_recall,
         },
-        "pairwise": _pairs(measured.pairwise),
+        "pairwise": describe_pairs(measured.pairwise),
         "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
         "recall_at_k": {str(k): value for k, value in measured.recall_at_k.items()},
         "map_at_k": {str(k): value for k, value in measured.map_at_k.items()},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.adapters.manifest import digest_of_file
 from app.adapters.whole_file import whole_file
 from app.matching.evidence.carried import Carried
 from app.matching.pair_model import Judgements
@@ -44,23 +45,31 @@ class JudgementFile:
             np.savez(file, key=self._key, first=judgements.first, probabilities=judgements.probabilities)
 
 
-def judgement_key(version: str, manifest: bytes, postings: Carried) -> str:
+def code_digest(folder: Path) -> str:
+    """SHA-256 over the Python files below a folder, by name, hexadecimal."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder).as_posix()} {digest_of_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def judgement_key(code: str, manifest: bytes, postings: Carried) -> str:
     """SHA-256 over what judgements depend on, hexadecimal.
 
     Args:
-        version: of this program, which computes the evidence.
+        code: names the code that computes evidence, see `code_digest`.
         manifest: of the matcher; it holds the digests of its files.
         postings: what the catalogue carries.
     """
     digest = hashlib.sha256()
-    for part in _parts(version, manifest, postings):
+    for part in _parts(code, manifest, postings):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
 
 
-def _parts(version: str, manifest: bytes, postings: Carried) -> Iterator[bytes]:
-    yield from (version.encode(), manifest)
+def _parts(code: str, manifest: bytes, postings: Carried) -> Iterator[bytes]:
+    yield from (code.encode(), manifest)
     yield from (title.encode("utf-8", "surrogatepass") for title in postings.titles)
     yield from (postings.hashes.values.tobytes(), postings.hashes.known.tobytes(), postings.images.tobytes())
     for name, vectors in postings.embeddings.items():

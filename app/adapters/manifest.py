@@ -73,6 +73,8 @@ class Manifest(_Described):
         weights: what its weights were before; None where they were drawn at random.
         trained_on: the label groups it was trained on; None where it was trained on none.
         threshold: the cosine from which on pictures are said to show the same product; None where none was measured.
+        bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
+            which keeps 8 bits of a number: the deeper the network, the larger.
         files: SHA-256 of every file beside the manifest, by path.
     """
 
@@ -91,6 +93,7 @@ class Manifest(_Described):
     weights: WeightsOrigin | None = None
     trained_on: TrainedOn | None = None
     threshold: float | None = None
+    bfloat16_tolerance: float = 0.05
     libraries: dict[str, str]
     files: dict[str, str]
 

@@ -20,11 +20,13 @@ from app.commands.options import (
 from app.settings import load_settings
 
 if TYPE_CHECKING:
+    from app.matching.cluster_metrics import PairScores
     from app.matching.evaluation.evaluate import Evaluation
     from app.matching.evaluation.held_out import Measured
     from app.matching.evaluation.matched import Matched
 
 _SHOWN_KS = (1, 5, 10)
+_SHOWN_TARGET = "precision:0.95"
 
 
 def evaluate(
@@ -124,6 +126,29 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
     ]
     columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
     terminal.print_table(f"{matcher} by the size of the catalogue", columns, sizes)
+    _print_sized_target(matched, matcher)
+
+
+def _print_sized_target(matched: "Matched", matcher: str) -> None:
+    """What the threshold stored for a size is worth where a precision is promised, beside one threshold for all."""
+    from app.matching.size_thresholds import Target
+
+    target = Target.parse(_SHOWN_TARGET)
+    rows = [
+        [
+            str(point.postings),
+            f"{point.targets[target].threshold:.4f}",
+            *(_precision_recall(pairs) for pairs in (point.targets[target].stored, point.targets[target].fixed)),
+        ]
+        for point in matched.by_catalogue_size
+        if target in point.targets
+    ]
+    columns = ["postings", "stored threshold", "precision, recall", "at the threshold of the whole"]
+    terminal.print_table(f"{matcher}, target {target}, by the size of the catalogue", columns, rows)
+
+
+def _precision_recall(pairs: "PairScores") -> str:
+    return f"{pairs.precision:.4f}, {pairs.recall:.4f}"
 
 
 def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.adapters.evaluation_report import read_signals, read_size, read_thresholds
 from app.adapters.submission import write_submission
+from app.adapters.threshold_report import read_signals, read_size, read_thresholds
 from app.adapters.whole_file import check_output
 from app.bootstrap import read_catalogue
 from app.errors import SettingsError
@@ -15,7 +15,7 @@ from app.matching.clustering.assignment import METHODS, answer
 from app.matching.clustering.batch import Clustering
 from app.matching.clustering.lists import Lists, among
 from app.matching.evaluation.evaluate import find_candidates
-from app.matching.evaluation.matched import candidates_of
+from app.matching.evaluation.judged_lists import candidates_of
 from app.matching.evidence.reference import Reference
 from app.matching.ingest import Progress
 from app.matching.neighbours import radius_graph

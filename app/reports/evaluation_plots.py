@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.matching.evaluation.breakdown import SizeClass
 from app.matching.evaluation.catalogue_sizes import SizePoint
 from app.matching.evaluation.curves import Curve, shown_curve
-from app.matching.evaluation.matched import MatchedSize
+from app.matching.evaluation.matched_sizes import MatchedSize
 from app.matching.reliability import Reliability
 from app.matching.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
 

@@ -1,13 +1,14 @@
 """A catalogue judged by a trained matcher."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from app import __version__
+import app.matching
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.image_folder import ImageFolder
-from app.adapters.judgement_file import JudgementFile, judgement_key
+from app.adapters.judgement_file import JudgementFile, code_digest, judgement_key
 from app.adapters.manifest import MANIFEST
 from app.adapters.matcher_files import LoadedMatcher
 from app.adapters.whole_file import make_folder
@@ -23,6 +24,9 @@ from app.matching.postings import Catalogue
 from app.offline.signals import hash_pictures
 from app.service.encoders import pictured, refuse_or_tell
 from app.settings import Settings
+
+_CODE = Path(app.matching.__file__).parent
+"""What computes evidence and judges it: with other code, what was judged before is judged anew."""
 
 
 def judge_catalogue(
@@ -50,7 +54,7 @@ def judge_catalogue(
     catalogue = Catalogue(content.postings)
     postings = _carried(settings, content, images, loaded, embedded, progress)
     make_folder(settings.data)
-    key = judgement_key(__version__, (loaded.path / MANIFEST).read_bytes(), postings)
+    key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
     progress("Judging pairs", 0, 1)
     judged = _judged(postings, loaded, JudgementFile(settings.data, key))
     progress("Judging pairs", 1, 1)

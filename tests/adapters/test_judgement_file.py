@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.adapters.judgement_file import JudgementFile, judgement_key
+from app.adapters.judgement_file import JudgementFile, code_digest, judgement_key
 from app.errors import SettingsError
 from app.matching.evidence.carried import carried
 from app.matching.pair_model import Judgements
@@ -56,6 +56,25 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="file"):
         JudgementFile(tmp_path / "file", "key").save(KEPT)
+
+
+def test_the_digest_of_code_changes_with_any_file_of_it_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    files = [tmp_path / "judge.py", tmp_path / "evidence" / "side.py"]
+    for file in files:
+        file.write_text("one = 1\n")
+    before = code_digest(tmp_path)
+    (tmp_path / "evidence" / "side.pyc").write_text("compiled")
+    assert code_digest(tmp_path) == before
+    found = {before}
+    for change in (
+        lambda: files[1].write_text("one = 2\n"),
+        lambda: files[0].rename(tmp_path / "evidence" / "judge.py"),
+        files[1].unlink,
+    ):
+        change()
+        found.add(code_digest(tmp_path))
+    assert len(found) == 4
 
 
 def test_the_key_depends_on_everything_that_judgements_depend_on() -> None:

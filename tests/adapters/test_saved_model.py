@@ -46,11 +46,11 @@ def verify_anyway(path: Path) -> Any:
     return Manifest.model_validate_json((path / MANIFEST).read_bytes())
 
 
-def refusal(artefact: Artefact) -> str:
+def refusal(artefact: Artefact, precision: str = "float32") -> str:
     from app.adapters.saved_model import SavedModel
 
     with pytest.raises(ArtefactError) as caught:
-        SavedModel(artefact, "float32")
+        SavedModel(artefact, precision)
     assert str(artefact.path) in str(caught.value)
     return str(caught.value)
 
@@ -186,7 +186,7 @@ def test_other_golden_vectors_are_refused_and_those_within_the_tolerance_are_not
     inputs, outputs = golden(copied)
     for factor, differs in ((1.5, True), (0.5, False)):
         wrong = outputs.copy()
-        wrong[2] *= 1 + factor * TOLERANCE["float32"]
+        wrong[2] *= 1 + factor * TOLERANCE
         np.savez(copied / GOLDEN, inputs=inputs, outputs=wrong)
         artefact = resealed(copied)
         if differs:
@@ -194,6 +194,15 @@ def test_other_golden_vectors_are_refused_and_those_within_the_tolerance_are_not
             SavedModel(artefact, "bfloat16")
         else:
             SavedModel(artefact, "float32")
+
+
+def test_in_bfloat16_the_tolerance_is_that_of_the_manifest(copied: Path) -> None:
+    from app.adapters.saved_model import SavedModel
+
+    inputs, outputs = golden(copied)
+    np.savez(copied / GOLDEN, inputs=inputs, outputs=outputs * 1.2)
+    assert "expected at most 0.05" in refusal(resealed(copied), "bfloat16")
+    SavedModel(resealed(copied, bfloat16_tolerance=0.3), "bfloat16")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.adapters.matcher_files import read_matcher
-from app.matching.evaluation.matched import candidates_of
+from app.matching.evaluation.judged_lists import candidates_of
 from app.matching.evaluation.splits import group_digest, training_groups
 from app.matching.evidence.reference import Reference
 from app.matching.metrics import number_groups, scores
@@ -62,7 +62,12 @@ def test_a_matcher_is_judged_on_the_groups_it_was_not_trained_on_beside_the_sign
     assert set(report["signals_on_the_same"]) == {"hash", "title", "together"}
     assert report["f1"] > report["signals_on_the_same"]["together"]["f1"]
     assert f"{report['f1']:.4f}" in ran.out
-    assert [point["postings"] for point in report["by_catalogue_size"]][-1] == len(POSTINGS)
+    *_, whole = report["by_catalogue_size"]
+    assert (whole["postings"], whole["judged"]) == (len(POSTINGS), UNSEEN.sum())
+    assert whole["f1"] == whole["f1_fixed"] == report["f1"]
+    for name, answers in whole["targets"].items():
+        assert answers["stored"] == answers["fixed"] == report["targets"][name]
+    assert "target precision:0.95, by the size of the catalogue" in ran.out
     assert "matcher/1 beside the signals" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

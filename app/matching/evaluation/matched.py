@@ -6,41 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.candidates import Candidates, ranked
-from app.matching.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
+from app.matching.cluster_metrics import PairScores, b_cubed_scores
 from app.matching.clustering.cohesion import cohesive_clusters
 from app.matching.evaluation.catalogue_sizes import sizes_below
 from app.matching.evaluation.intervals import bootstrap_interval
+from app.matching.evaluation.judged_lists import candidates_of, pairs_of, scores_of
+from app.matching.evaluation.matched_sizes import MatchedSize, sized, sized_part
 from app.matching.evaluation.splits import whole_groups
 from app.matching.evidence.carried import Carried
 from app.matching.evidence.reference import Reference
 from app.matching.ingest import Progress
-from app.matching.metrics import Scores, group_sizes, map_at_k, recall_at_k, scores
+from app.matching.metrics import Scores, group_sizes, map_at_k, recall_at_k
 from app.matching.pair_model import JudgedCatalogue, PairModel
 from app.matching.reliability import Reliability, brier_score, expected_calibration_error, reliability
-from app.matching.signals import CANDIDATES
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 
 LIKELY = 0.05
 """Pairs at least as probable are counted apart: most candidates are plainly different and easy to be right on."""
-
-
-@dataclass(frozen=True)
-class MatchedSize:
-    """F1 of judged postings in a random sub-catalogue of whole groups.
-
-    Attributes:
-        postings, judged: how large it is, and how many of them are judged.
-        threshold: the stored one for this size.
-        f1: with that, and the one for postings left alone.
-        f1_fixed: with those of the whole catalogue instead.
-    """
-
-    postings: int
-    judged: int
-    threshold: float
-    f1: float
-    f1_fixed: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +92,10 @@ def judge_matcher(
     points = []
     for done, size in enumerate(sizes, start=1):
         progress("Judging pairs", done, 1 + len(sizes))
-        points.append(_sized(postings, groups, judged, model, stored, thresholds, whole_groups(groups, size, seed)))
+        points.append(sized_part(postings, groups, judged, model, stored, whole_groups(groups, size, seed)))
     progress("Judging pairs", 1 + len(sizes), 1 + len(sizes))
-    scored = _scores(proposed, thresholds, groups).of(judged)
-    points.append(MatchedSize(len(groups), int(judged.sum()), thresholds.match, scored.mean_f1, scored.mean_f1))
+    scored = scores_of(proposed, thresholds, groups).of(judged)
+    points.append(sized(proposed, groups, judged, stored, len(groups)))
     labels = cohesive_clusters(
         catalogue.lines, catalogue.rows, catalogue.probabilities, np.arange(len(groups)), thresholds.match
     ).assignment.labels
@@ -125,8 +107,8 @@ def judge_matcher(
         thresholds,
         scored,
         bootstrap_interval(scored.f1, groups[judged], seed),
-        _pairwise(proposed, thresholds, groups, judged),
-        {target: _pairwise(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
+        pairs_of(proposed, thresholds, groups, judged),
+        {target: pairs_of(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
         b_cubed_scores(labels, groups).of(judged),
         brier_score(p, truth, weights),
         expected_calibration_error(p, truth, weights),
@@ -137,46 +119,6 @@ def judge_matcher(
         {k: map_at_k(proposed.rows, groups, k, judged) for k in ks},
         points,
     )
-
-
-def candidates_of(catalogue: JudgedCatalogue) -> Candidates:
-    """The 49 most probable others of each posting; their similarities are probabilities."""
-    return ranked(
-        np.concatenate([catalogue.lines, catalogue.rows]),
-        np.concatenate([catalogue.rows, catalogue.lines]),
-        np.concatenate([catalogue.probabilities, catalogue.probabilities]),
-        len(catalogue),
-        CANDIDATES,
-    )
-
-
-def _sized(
-    postings: Carried,
-    groups: NDArray[np.intp],
-    judged: NDArray[np.bool_],
-    model: PairModel,
-    stored: SizeThresholds,
-    fixed: Thresholds,
-    rows: NDArray[np.intp],
-) -> MatchedSize:
-    """The judged postings of a sub-catalogue, at the thresholds of its size and at fixed ones."""
-    part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
-    proposed = candidates_of(JudgedCatalogue(Reference(postings.select(rows), model.signals), model))
-    own = stored.at(F1, len(rows))
-    f1, f1_fixed = (_scores(proposed, chosen, part).of(judged[rows]).mean_f1 for chosen in (own, fixed))
-    return MatchedSize(len(rows), int(judged[rows].sum()), own.match, f1, f1_fixed)
-
-
-def _scores(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp]) -> Scores:
-    lists = thresholds.lists(proposed)
-    return scores(lists.starts, lists.rows, groups)
-
-
-def _pairwise(
-    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], judged: NDArray[np.bool_]
-) -> PairScores:
-    lists = thresholds.lists(proposed)
-    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
 
 
 def _candidate_recall(weights: NDArray[np.float64], groups: NDArray[np.intp], judged: NDArray[np.bool_]) -> float:

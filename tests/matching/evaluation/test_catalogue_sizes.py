@@ -17,26 +17,26 @@ from tests.matching.labelled import groups_of, labelled_postings, signals_of
     ("postings", "sizes"),
     [
         (60, []),
-        (100, []),
-        (101, [100]),
-        (2000, [100, 200, 500, 1000]),
-        (2001, [1000, 2000]),
-        (34250, [1000, 2000, 5000, 10000, 20000]),
+        (133, []),
+        (134, [100]),
+        (2000, [100, 200, 400, 800]),
+        (2001, [1000]),
+        (34250, [1000, 2000, 4000, 8000, 16000]),
     ],
 )
-def test_sizes_are_one_two_and_five_times_powers_of_ten(postings: int, sizes: list[int]) -> None:
+def test_sizes_double_up_to_three_quarters_of_the_catalogue(postings: int, sizes: list[int]) -> None:
     assert sizes_below(postings) == sizes
 
 
 def test_each_sub_catalogue_is_judged_as_if_there_were_no_other_postings() -> None:
-    postings = labelled_postings(230)
+    postings = labelled_postings(270)
     groups, signals = number_groups(groups_of(postings)), signals_of(postings)
-    curves = Curves(pairs_of({signal.name: signal.candidates() for signal in signals}, 230), groups)
-    thresholds = pick_thresholds(curves, ["hash", "title"], np.ones(230, bool))
+    curves = Curves(pairs_of({signal.name: signal.candidates() for signal in signals}, 270), groups)
+    thresholds = pick_thresholds(curves, ["hash", "title"], np.ones(270, bool))
     told: list[tuple[str, int, int]] = []
     points = by_catalogue_size(signals, curves, thresholds, 3, lambda *step: told.append(step))
     assert [step[1:] for step in told] == [(1, 2), (2, 2)]
-    for point, size in zip(points, (100, 200, 230), strict=True):
+    for point, size in zip(points, (100, 200, 270), strict=True):
         part = [postings[row] for row in whole_groups(groups, size, 3)]
         assert (point.postings, point.groups) == (len(part), len(set(groups_of(part))))
         numbers = number_groups(groups_of(part))
