@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from app.errors import ArtefactExists
+from app.errors import ArtefactExists, SettingsError
 
 _ABANDONED = 3600
 """Seconds after which a folder that is still staged belongs to nobody; writing one takes a few."""
@@ -16,14 +16,17 @@ def move_whole(staged: Path, target: Path) -> Path:
 
     Raises:
         ArtefactExists: there is something at the target; it is left as it is.
+        SettingsError: the target's folder cannot be written to.
     """
-    _sync(staged)  # so that the rename cannot overtake the content
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _sync(staged)  # so that the rename cannot overtake the content
+        target.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(target)  # fails on a folder that is not empty
+        _sync_folder(target.parent)
     except OSError as error:
-        raise ArtefactExists(f"{target} exists; versions are never overwritten") from error
-    _sync_folder(target.parent)
+        if target.exists():
+            raise ArtefactExists(f"{target} exists; versions are never overwritten") from error
+        raise SettingsError(f"{target} cannot be written ({error.strerror})") from error
     return target
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.whole_folder import move_whole, remove_abandoned
-from app.errors import ArtefactExists
+from app.errors import ArtefactExists, SettingsError
 
 
 def staged(folder: Path, name: str = ".new") -> Path:
@@ -28,6 +28,14 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(ArtefactExists, match="versions are never overwritten"):
         move_whole(staged(tmp_path), tmp_path / "1")
     assert [path.name for path in (tmp_path / "1").iterdir()] == ["older.txt"]
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    with pytest.raises(SettingsError, match=r"models/1 cannot be written \((File exists|Not a directory)\)"):
+        move_whole(staged(tmp_path), tmp_path / "models" / "1")
+    with pytest.raises(SettingsError, match=r"cannot be written \(No such file or directory\)"):
+        move_whole(tmp_path / "gone", tmp_path / "1")
 
 
 def test_what_was_left_an_hour_ago_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scores of pairs by models that have seen neither posting's label group."""
+"""Scores of pairs by models that have not seen the label group of the posting that asks."""
 
 from collections.abc import Callable, Sequence
 
