@@ -39,9 +39,14 @@ class Pair:
         return agreements(self.left, self.right)
 
     @cached_property
-    def disagreements(self) -> Mapping[str, str]:
-        """By kind, where the titles contradict each other, or else what only one of them states."""
-        return {**one_sided(self.left, self.right), **differences(self.left, self.right)}
+    def contradictions(self) -> Mapping[str, str]:
+        """By kind, where the titles contradict each other."""
+        return differences(self.left, self.right)
+
+    @cached_property
+    def one_sided(self) -> Mapping[str, str]:
+        """By kind, what only one of the titles states."""
+        return one_sided(self.left, self.right)
 
 
 class Sentence(Protocol):
@@ -100,11 +105,11 @@ def title_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
 
 
 def fact_sentence(kinds: tuple[str, ...]) -> Sentence:
-    """On the facts of some kinds, the first that has something to say."""
+    """On the facts of some kinds: the first that has something to say, contradictions before what only one states."""
 
     def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-        said = pair.agreements if speaks_for else pair.disagreements
-        return next((said[kind] for kind in kinds if kind in said), None)
+        every = (pair.agreements,) if speaks_for else (pair.contradictions, pair.one_sided)
+        return next((said[kind] for said in every for kind in kinds if kind in said), None)
 
     return sentence
 

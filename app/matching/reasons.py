@@ -29,7 +29,7 @@ from app.matching.title_fact_summary import GROUPS, SUMMARY
 
 MOST_REASONS = 3
 LEAST_SHARE, LEAST_WEIGHT = 0.03, 0.1
-"""What a family must weigh to be told: of all families together, and in log odds."""
+"""What a family must weigh to be told: of all families together, and in log odds; a contradiction in log odds only."""
 LONGEST_TEXT = 160
 
 _PART_OF = {"number": "model"}
@@ -70,6 +70,8 @@ class Explainer:
         """Three reasons at most, the weightiest first.
 
         The weightiest family that has a true sentence fit for its side is always told, others if they weigh enough.
+        Where the titles contradict each other, and that weighs 0.1 against the pair, it is told before what weighs
+        more: it is what people would look at, and trees that know the same from rare words give it little weight.
 
         Args:
             values: [f], features of one pair.
@@ -81,14 +83,13 @@ class Explainer:
         pair = Pair(known, left, right, self._held)
         weights = self._weights(pair, contributions)
         least = max(LEAST_WEIGHT, LEAST_SHARE * sum(map(abs, weights.values())))
-        told: list[Reason] = []
+        contradictions, others = list[Reason](), list[Reason]()
         for family in sorted(weights, key=lambda family: -abs(weights[family])):
             weight = weights[family]
-            if len(told) == MOST_REASONS or weight == 0 or (told and abs(weight) < least):
-                break
-            if text := _SENTENCES[family](pair, speaks_for=weight > 0):
+            if weight and (text := _SENTENCES[family](pair, speaks_for=weight > 0)):
+                told = contradictions if weight <= -LEAST_WEIGHT and _contradicted(family, pair) else others
                 told.append(Reason(_shown(text), weight))
-        return tuple(told)
+        return _chosen(contradictions, others, least)
 
     def _weights(self, pair: Pair, contributions: NDArray[np.float64]) -> dict[str, float]:
         """What each family adds; that of facts in general is shared out among those that have something to say."""
@@ -120,6 +121,22 @@ def family_of(feature: str) -> str | None:
 def _kinds(family: str) -> tuple[str, ...]:
     groups = (family, *(part for part, whole in _PART_OF.items() if whole == family))
     return tuple(kind for group in groups for kind in GROUPS[group])
+
+
+def _contradicted(family: str, pair: Pair) -> bool:
+    return family in _FACTS and any(kind in pair.contradictions for kind in _kinds(family))
+
+
+def _chosen(contradictions: Sequence[Reason], others: Sequence[Reason], least: float) -> tuple[Reason, ...]:
+    """The weightiest of all, then contradictions, then others that weigh at least so much; sorted by weight."""
+    ranked = sorted([*contradictions, *others], key=_lightness)
+    fit = [reason for reason in others if abs(reason.weight) >= least]
+    kept = dict.fromkeys([*ranked[:1], *contradictions, *fit])
+    return tuple(sorted([*kept][:MOST_REASONS], key=_lightness))
+
+
+def _lightness(reason: Reason) -> float:
+    return -abs(reason.weight)
 
 
 _FACTS = tuple(group for group in GROUPS if group not in _PART_OF)

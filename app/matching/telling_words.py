@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from app.matching.title_variants import VARIANT_OF
+from app.matching.title_variants import VARIANTS_OF
 from app.matching.title_words import words
 
 MOST_WORDS = 3
@@ -59,7 +59,7 @@ def _rarest(candidates: Sequence[str], kept: Callable[[str], bool], held: Callab
 
 
 def _tells(word: str) -> bool:
-    return word.isalpha() and word not in VARIANT_OF and not (word.isascii() and len(word) < 2)
+    return word.isalpha() and word not in VARIANTS_OF and not (word.isascii() and len(word) < 2)
 
 
 def _is_rare(count: int, size: float) -> bool:

@@ -34,11 +34,13 @@ def summarise(found: FactAgreement) -> NDArray[np.float32]:
     """Float32 [m, `SUMMARY`]; the same for (a, b) and (b, a).
 
     A kind agrees where the two share a fact of it, and clashes where both state some and share none. The conflict of a
-    group is its clashing kinds, and half of those that agree in part, less those that agree entirely.
+    group is its clashing kinds, and half of those that agree in part, less those that agree entirely. A pack of several
+    is half a conflict with a title that states no pack size, which most often means one.
     """
     agreeing, apart = found.shared > 0, found.contradicting > 0
     clashing, partly = apart & ~agreeing, apart & agreeing
     conflict = (clashing + 0.5 * partly - (agreeing & ~apart)).astype(np.float32)
+    conflict[:, KINDS.index("count")] += 0.5 * found.packed
     measured = [place for group in MEASURED for place in _places(group)]
     columns = [conflict[:, _places(group)].sum(axis=1) for group in GROUPS]
     columns += [counts.sum(axis=1) for counts in (found.shared, found.contradicting, found.unanswered)]

@@ -8,11 +8,13 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from app.matching.title_quantities import Quantity
 from app.matching.title_statements import KINDS, statements
 
 MOST_FACTS = 255
 """Facts of one title that are compared; more than any sensible title has."""
 _VALUE_BITS, _KIND_BITS, _PAIR_BITS = 39, 6, 18
+_COUNT, _SINGLE = KINDS.index("count"), Quantity("count", 1).token
 _BLOCK_PAIRS = 1 << _PAIR_BITS
 
 
@@ -25,11 +27,13 @@ class FactAgreement:
         contradicting: uint8 [m, kinds], facts that one states and the other does not, though it states others of the
             kind.
         unanswered: uint8 [m, kinds], facts that one states and the other does not, stating none of the kind.
+        packed: bool [m], whether one states a pack of several and the other no pack size at all.
     """
 
     shared: NDArray[np.uint8]
     contradicting: NDArray[np.uint8]
     unanswered: NDArray[np.uint8]
+    packed: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.shared)
@@ -44,11 +48,13 @@ class TitleFacts:
         facts: int64, the kind and 39 bits of a BLAKE2b digest of the value, ascending in each title, each once. They
             are the same in every process; two values of a kind are taken for one with a probability of 2⁻³⁹.
         counts: uint8 [n, kinds], how many of each kind.
+        several: bool [n], whether one of them is a pack of several.
     """
 
     starts: NDArray[np.int64]
     facts: NDArray[np.int64]
     counts: NDArray[np.uint8]
+    several: NDArray[np.bool_]
 
     @classmethod
     def of(cls, titles: Sequence[str]) -> "TitleFacts":
@@ -56,7 +62,7 @@ class TitleFacts:
         lines = [sorted({_key(fact.kind, fact.value) for fact in statements(title)[:MOST_FACTS]}) for title in titles]
         starts = np.concatenate([[0], np.cumsum([len(line) for line in lines], dtype=np.int64)])
         facts = np.fromiter((key for line in lines for key in line), np.int64, int(starts[-1]))
-        return cls(starts, facts, _counts(starts, facts))
+        return cls(starts, facts, _counts(starts, facts), _several(starts, facts))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -65,13 +71,14 @@ class TitleFacts:
         """The facts of some titles, in the order given."""
         places, lines = _gathered(self.starts, rows)
         starts = np.searchsorted(lines, np.arange(len(rows) + 1)).astype(np.int64)
-        return TitleFacts(starts, self.facts[places], self.counts[rows])
+        return TitleFacts(starts, self.facts[places], self.counts[rows], self.several[rows])
 
     def extended(self, titles: Sequence[str]) -> "TitleFacts":
         """With those of more titles behind."""
         more = TitleFacts.of(titles)
         starts = np.concatenate([self.starts, more.starts[1:] + self.starts[-1]])
-        return TitleFacts(starts, np.concatenate([self.facts, more.facts]), np.concatenate([self.counts, more.counts]))
+        facts, counts = np.concatenate([self.facts, more.facts]), np.concatenate([self.counts, more.counts])
+        return TitleFacts(starts, facts, counts, np.concatenate([self.several, more.several]))
 
 
 def compare(
@@ -93,7 +100,8 @@ def compare(
     both = (ours > 0) & (theirs > 0)
     # the two are counted apart, since their sum may be above 255
     apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), MOST_FACTS).astype(np.uint8)
-    return FactAgreement(shared, apart * both, apart * ~both)
+    packed = (left.several[left_rows] != right.several[right_rows]) & ~both[:, _COUNT]
+    return FactAgreement(shared, apart * both, apart * ~both, packed)
 
 
 def _shared(
@@ -127,6 +135,12 @@ def _counts(starts: NDArray[np.int64], facts: NDArray[np.int64]) -> NDArray[np.u
     lines = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     cells = np.bincount(lines * len(KINDS) + (facts >> _VALUE_BITS), minlength=(len(starts) - 1) * len(KINDS))
     return cells.astype(np.uint8).reshape(-1, len(KINDS))
+
+
+def _several(starts: NDArray[np.int64], facts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    lines = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    packs = (facts >> _VALUE_BITS == _COUNT) & (facts != _key("count", _SINGLE))
+    return np.bincount(lines[packs], minlength=len(starts) - 1) > 0
 
 
 @lru_cache(maxsize=1 << 16)

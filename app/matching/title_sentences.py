@@ -22,7 +22,7 @@ def agreements(left: str, right: str) -> dict[str, str]:
 
 
 def differences(left: str, right: str) -> dict[str, str]:
-    """Where two titles contradict each other, by kind in the order of `KINDS`: they state facts of it and share none.
+    """Where two titles contradict each other, by kind in the order of `KINDS`: each states what the other does not.
 
     A pack of several is also a difference to a title that does not say how many.
 
@@ -30,13 +30,16 @@ def differences(left: str, right: str) -> dict[str, str]:
     {'volume': '200 ml against 350 ml', 'count': 'pack of 3 against 1'}
     >>> differences("Teh botol 200ml isi 3", "Teh botol")
     {'count': 'pack of 3 against no number'}
+    >>> differences("Teh mawar rasa lemon", "Teh mawar rasa leci")
+    {'flavour': 'lemon against lychee'}
     """
     ours, theirs = _by_kind(left), _by_kind(right)
     found = {}
     for kind in KINDS:
         one, other = ours[kind], theirs[kind]
-        if one and other and not set(one) & set(other):
-            found[kind] = f"{_named(kind, one)} against {_values(other)}"
+        left_alone, right_alone = _without(one, other), _without(other, one)
+        if left_alone and right_alone:
+            found[kind] = f"{_named(kind, left_alone)} against {_values(right_alone)}"
         elif kind == "count" and any(fact.shown != "1" for fact in [*one, *other]) and not (one and other):
             left_says, right_says = (_named(kind, facts) if facts else "no number" for facts in (one, other))
             found[kind] = f"{left_says} against {right_says}"
@@ -52,9 +55,7 @@ def one_sided(left: str, right: str) -> dict[str, str]:
     ours, theirs = _by_kind(left), _by_kind(right)
     found = {}
     for kind in KINDS:
-        apart = [fact for fact in ours[kind] if fact not in theirs[kind]]
-        apart += [fact for fact in theirs[kind] if fact not in ours[kind]]
-        if apart:
+        if apart := [*_without(ours[kind], theirs[kind]), *_without(theirs[kind], ours[kind])]:
             found[kind] = f"only one says {_named(kind, apart)}"
     return found
 
@@ -64,6 +65,10 @@ def _by_kind(title: str) -> Mapping[str, Sequence[Fact]]:
     """The facts of a title; kept, since one title is compared with many."""
     stated = statements(title)
     return MappingProxyType({kind: tuple(fact for fact in stated if fact.kind == kind) for kind in KINDS})
+
+
+def _without(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
+    return [fact for fact in facts if fact not in others]
 
 
 def _named(kind: str, facts: Sequence[Fact]) -> str:

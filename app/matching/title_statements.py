@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app.matching.title_quantities import Amount, Quantity, amounts, number_value, written
 from app.matching.title_units import BASES
-from app.matching.title_variants import VARIANT_OF, VARIANTS
+from app.matching.title_variants import VARIANTS, VARIANTS_OF
 from app.matching.title_words import fold
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
@@ -120,8 +120,9 @@ def _of_token(token: str) -> Iterator[Fact]:
                 yield Fact("model", value, code.upper())
     yield from (_fact("number", written(number_value(run))) for run in digits)
     for word in letters:
-        if word in VARIANT_OF:
-            yield _fact(*VARIANT_OF[word])
+        names = VARIANTS_OF.get(word, {})
+        shown = "/".join(dict.fromkeys(names.values()))
+        yield from (Fact(kind, name, shown) for kind, name in names.items())
 
 
 def _fact(kind: str, value: str) -> Fact:

@@ -27,14 +27,16 @@ VARIANTS: dict[str, dict[str, str]] = {
         "transparent": "transparent transparan bening clear",
     },
     "flavour": {
+        "chocolate": "coklat cokelat choco chocolate",
         "strawberry": "strawberry stroberi strawbery",
         "vanilla": "vanilla vanila",
         "matcha": "matcha greentea",
         "mango": "mango mangga",
         "lemon": "lemon",
         "lime": "lime nipis",
-        "citrus": "jeruk citrus",
+        "citrus": "jeruk citrus orange",
         "melon": "melon",
+        "peach": "peach",
         "watermelon": "watermelon semangka",
         "banana": "banana pisang",
         "grape": "grape anggur",
@@ -86,12 +88,17 @@ VARIANTS: dict[str, dict[str, str]] = {
         "short": "short pendek",
     },
 }
-"""By kind and name, how each is written, casefolded. A word has one kind: orange is a colour, also of a drink."""
+"""By kind and name, how each is written, casefolded. A word may be of two kinds: `coklat` is brown, and chocolate."""
 
-VARIANT_OF = {
-    spelling: (kind, name)
-    for kind, names in VARIANTS.items()
-    for name, spellings in names.items()
-    for spelling in spellings.split()
-}
-"""The kind and name of each spelling."""
+
+def _of_spellings() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for kind, names in VARIANTS.items():
+        for name, spellings in names.items():
+            for spelling in spellings.split():
+                found.setdefault(spelling, {})[kind] = name
+    return found
+
+
+VARIANTS_OF = _of_spellings()
+"""By spelling, its names by kind."""

@@ -194,6 +194,31 @@ def test_facts_in_general_weigh_with_those_that_are_told() -> None:
     ]
 
 
+def test_a_contradiction_is_told_though_three_others_weigh_more() -> None:
+    # 0.1 is less than 3 % of all, which any other family must weigh
+    added = {"hash_similarity": 3, "words_similarity": 9, "mass_conflict": 0.4, "volume_conflict": -0.1}
+    assert explained("Susu 200 ml 1 kg", "Susu 250 ml 1 kg", added) == [
+        ("titles share the rare word 'susu'", 9),
+        ("pictures have the same hash", 3),
+        ("200 ml against 250 ml", -0.1),
+    ]
+    told = explained("Susu 200 ml 1 kg", "Susu 250 ml 1 kg", {**added, "volume_conflict": -0.09})
+    assert told[-1] == ("both say 1 kg", 0.4)
+
+
+def test_what_weighs_most_is_told_beside_three_contradictions() -> None:
+    added = {"words_similarity": 9, "volume_conflict": -3, "mass_conflict": -2, "tint_conflict": -1}
+    assert explained("Susu putih 1 l 2 kg", "Susu merah 2 l 1 kg", added) == [
+        ("titles share the rare word 'susu'", 9),
+        ("1 l against 2 l", -3),
+        ("2 kg against 1 kg", -2),
+    ]
+
+
+def test_a_contradiction_of_flavours_is_told_before_a_colour_that_one_title_states() -> None:
+    assert explained("Susu putih stroberi", "Susu melon", {"tint_conflict": -1}) == [("strawberry against melon", -1)]
+
+
 def test_what_only_one_title_states_is_told_where_it_speaks_against_a_pair() -> None:
     assert explained("Susu 200 ml", "Susu", {"facts_unanswered": -1}) == [("only one says 200 ml", -1)]
 

@@ -46,7 +46,18 @@ def test_agreement_in_part_is_half_a_conflict() -> None:
 
 
 def test_what_only_one_states_is_unanswered() -> None:
-    assert summary("tisu isi 3 pria", "tisu") == {"facts_unanswered": 2}
+    assert summary("tisu 100 g pria", "tisu") == {"facts_unanswered": 2}
+
+
+def test_a_pack_of_several_is_half_a_conflict_with_a_title_that_states_none_and_a_single_one_is_none() -> None:
+    assert summary("tisu isi 3", "tisu") == {"count_conflict": 0.5, "facts_unanswered": 1}
+    assert summary("tisu 1 pcs", "tisu") == {"facts_unanswered": 1}
+
+
+def test_chocolate_clashes_with_flavours_and_brown_with_colours_though_both_are_coklat() -> None:
+    # what it is of the other kind stays unanswered
+    clash = {"tint_conflict": 1, "facts_contradicting": 2, "facts_unanswered": 1, "kinds_clashing": 1}
+    assert summary("susu coklat", "susu stroberi") == summary("sepatu coklat", "sepatu hitam") == clash
 
 
 def test_kinds_of_one_group_are_added_up() -> None:

@@ -64,6 +64,7 @@ def test_pairs_are_compared_as_sets_of_facts_in_blocks_of_any_size(
     np.testing.assert_array_equal(found.shared, turned.shared)
     np.testing.assert_array_equal(found.contradicting, turned.contradicting)
     np.testing.assert_array_equal(found.unanswered, turned.unanswered)
+    np.testing.assert_array_equal(found.packed, turned.packed)
 
 
 def test_two_flavours_of_one_drink_contradict_each_other() -> None:
@@ -81,6 +82,22 @@ def test_a_pack_of_three_contradicts_a_single_one_and_is_unanswered_by_a_title_w
     assert kind(compared("Sikat gigi isi 3", "Sikat gigi"), 0, "count") == (0, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("Tisu isi 3", "Tisu", True),
+        ("Tisu", "Tisu 1 box isi 50", True),
+        ("Tisu isi 3", "Tisu 1 pcs", False),
+        ("Tisu isi 3", "Tisu isi 5", False),
+        ("Tisu 1 pcs", "Tisu", False),
+        ("Tisu", "Tisu", False),
+    ],
+)
+def test_a_pack_of_several_against_a_title_without_pack_size_is_told(left: str, right: str, expected: bool) -> None:
+    assert compared(left, right).packed.tolist() == [expected]
+    assert compared(right, left).packed.tolist() == [expected]
+
+
 def test_facts_of_a_title_are_the_same_among_others_selected_and_extended() -> None:
     titles = ["Kopi 100 ml", "", "SM-A515F hitam 8", "isi 3"]
     every = TitleFacts.of(titles)
@@ -88,6 +105,7 @@ def test_facts_of_a_title_are_the_same_among_others_selected_and_extended() -> N
         np.testing.assert_array_equal(other.starts, every.starts)
         np.testing.assert_array_equal(other.facts, every.facts)
         np.testing.assert_array_equal(other.counts, every.counts)
+        np.testing.assert_array_equal(other.several, every.several)
     picked, alone = every.select(np.array([2, 2])), TitleFacts.of([titles[2]])
     assert len(picked) == 2
     np.testing.assert_array_equal(picked.facts, np.tile(alone.facts, 2))

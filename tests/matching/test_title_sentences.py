@@ -16,11 +16,14 @@ from app.matching.title_sentences import agreements, differences, one_sided
         ("Galaxy SM-A515F", "Galaxy SM-A715F", ["number 515 against 715", "model SM-A515F against SM-A715F"]),
         ("kaos S/M hitam", "kaos size XL putih", ["size S, M against XL", "black against white"]),
         ("krim 80gr/200gr", "krim 200 gram", []),
+        ("krim 80gr/200gr", "krim 200 gram 50 g", ["80 g against 50 g"]),
+        ("susu coklat", "susu stroberi", ["brown/chocolate against strawberry"]),
+        ("sepatu coklat", "sepatu hitam", ["brown/chocolate against black"]),
         ("case a1 a2 a3 a4 a5", "case z9", ["number 1, 2, 3, 4, … against 9", "model A1, A2, A3, A4, … against Z9"]),
         ("kopi", "teh", []),
     ],
 )
-def test_differences_are_told_where_two_titles_share_no_fact_of_a_kind(
+def test_differences_are_told_where_each_title_states_what_the_other_does_not(
     left: str, right: str, expected: list[str]
 ) -> None:
     assert [*differences(left, right).values()] == expected

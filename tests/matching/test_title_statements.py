@@ -3,7 +3,7 @@
 import pytest
 
 from app.matching.title_statements import KINDS, statements
-from app.matching.title_variants import VARIANT_OF, VARIANTS
+from app.matching.title_variants import VARIANTS, VARIANTS_OF
 
 
 def facts(title: str, kind: str) -> set[str]:
@@ -97,7 +97,14 @@ def test_titles_without_facts_have_none() -> None:
     assert statements("") == statements("😀 !!!") == statements("sapu ijuk") == []
 
 
-def test_no_spelling_is_of_two_variants_and_every_kind_is_listed() -> None:
-    spellings = [word for names in VARIANTS.values() for line in names.values() for word in line.split()]
-    assert len(spellings) == len(set(spellings)) == len(VARIANT_OF)
+def test_a_word_that_is_colour_and_flavour_is_both_and_says_so() -> None:
+    assert facts("susu coklat", "colour") == facts("susu coklat", "flavour") == {"brown/chocolate"}
+    assert statements("coklat") == statements("chocolate") != statements("brown")
+
+
+def test_no_spelling_is_of_two_variants_of_a_kind_and_every_kind_is_listed() -> None:
+    for names in VARIANTS.values():
+        spellings = [word for line in names.values() for word in line.split()]
+        assert len(spellings) == len(set(spellings))
+        assert set(spellings) <= set(VARIANTS_OF)
     assert set(VARIANTS) < set(KINDS)

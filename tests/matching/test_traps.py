@@ -1,147 +1,134 @@
-"""Postings that are easily taken for the same product, or for others, by a matcher learned from other products."""
+"""Postings that are easily taken for the same product, or for others, by matchers learned from other products.
 
-from collections.abc import Sequence
+Three matchers, each learned from a drawn catalogue, judge another each, whose makers, nouns, flavours, volumes, packs
+and models no learned pair had. Twelve such matchers, with the seeds 0 to 11, refuse every difficult pair but 2 % of the
+packs, which a tenth of the sellers they learn from do not mention, and accept 90 to 100 % of the pairs of one product;
+three in a row never less than 94 % and 84 %. The bounds leave half as many mistakes again.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from app.adapters.lightgbm_trees import TreeLearner
-from app.matching.evidence.carried import Carried, carried
+from app.adapters import lightgbm_trees
 from app.matching.evidence.reference import Reference
+from app.matching.explanations import Explanations
 from app.matching.learning.learn import Learned, Lesson, learn
 from app.matching.pair_model import JudgedCatalogue
 from app.matching.size_thresholds import F1
+from tests.matching.trap_shop import LEARNED, TRAPS, UNSEEN, Shop, drawn
 
 SIGNALS = ("hash", "title")
-NOUNS = ("kopi", "teh", "sirup", "sampo", "sabun", "serum", "lotion", "kue", "susu", "bedak",
-         "madu", "keripik", "saus", "parfum", "selai", "biskuit", "cuka", "sambal")  # fmt: skip
-MAKERS = ("abadi", "bintang", "cahaya", "delima", "elang", "fajar", "garuda", "harum", "intan", "jaya", "kencana",
-          "lestari", "mawar", "nirwana", "orkid", "permata")  # fmt: skip
-FLAVOURS = ("coklat", "vanilla", "stroberi", "mangga", "durian", "melon")
-ADJECTIVES = ("segar", "asli", "premium", "herbal", "klasik", "spesial")
-SAID = ("promo", "ori", "murah", "ready", "bpom", "")
-UNKNOWN = ("mawar", "susu")
-PRODUCTS = [(maker, noun) for maker in MAKERS for noun in NOUNS if (maker, noun) != UNKNOWN]
-VARIANTS = ("flavour", "volume", "pack", "model", "photo")
+SEEDS = (0, 1, 2)
+ROUNDS = 40
+"""Fewer trees than matchers have in earnest tell these traps apart as well, in a third of the time."""
+STOCK_TRAPS = tuple(trap for trap in TRAPS if trap != "photo")
+REFUSED, ACCEPTED, TOLD = 0.9, 0.75, 0.95
+"""Least shares of the pairs of a trap."""
+CONTRADICTION = {
+    "flavour": r"[a-z/, ]+ against [a-z/, ]+",
+    "volume": r"[\d.]+ m?l against [\d.]+ m?l",
+    "pack": r"pack of \d+ against (1|no number)|(pack of 1|no number) against (pack of )?\d+",
+    "model": r"model [KM]-?\d+ against [KM]-?\d+",
+}
+"""How the explanation of a pair puts what its titles say."""
 
 
-def variants(kind: str, number: int) -> tuple[str, str]:
-    """What is said of two products that are alike but for one thing; of the kind `photo`, of one and the same."""
-    match kind:
-        case "flavour":
-            one, other = FLAVOURS[number % 6], FLAVOURS[(number + 1 + number // 6 % 5) % 6]
-            return f"rasa {one}", f"rasa {other}"
-        case "volume":
-            base = (50, 100, 150, 250)[number % 4]
-            return f"{base}ml", f"{2 * base} ml"
-        case "pack":
-            return "", f"isi {(2, 3, 5)[number % 3]} pcs"
-        case "model":
-            return f"a{10 + number % 40}", f"a{11 + number % 40}"
-        case _:
-            return "", ""
+@dataclass(frozen=True)
+class Judged:
+    """A pair of one product's postings, or of two of its variants'.
 
+    Attributes:
+        trap: of the product.
+        same: whether both show one variant.
+        bits: that their hashes differ in.
+        accepted: whether the matcher takes them for the same, by its own threshold for F1.
+        reasons: what it tells, of the product's first posting and those of its other variant.
+    """
 
-class Shop:
-    """Draws postings: their titles, hashes and label groups."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.default_rng(seed)
-        self.titles: list[str] = []
-        self.hashes: list[str] = []
-        self.groups: list[int] = []
-
-    def photo(self) -> int:
-        return int(self.random.integers(2**63))
-
-    def product(self, name: str, said: str, photos: Sequence[int], group: int, count: int) -> None:
-        """`count` sellers' postings: most of the name's words, and one of some photos, a bit turned or not."""
-        for _ in range(count):
-            noise = self.random.choice(SAID, 2)
-            kept = [word for word in name.split() if self.random.random() < 0.8]
-            self.titles.append(" ".join(f"{noise[0]} {' '.join(kept)} {said} {noise[1]}".split()))
-            photo = int(photos[int(self.random.integers(len(photos)))])
-            if self.random.random() < 0.3:
-                photo ^= 1 << int(self.random.integers(60))
-            self.hashes.append(f"{photo:016x}")
-            self.groups.append(group)
-
-    def carried(self) -> Carried:
-        return carried(self.titles, self.hashes)
-
-
-def shop_with_traps(seed: int) -> Shop:
-    """Each maker's products come as two variants: of one stock photo, or of as many photos as there are sellers."""
-    shop = Shop(seed)
-    for number, (maker, noun) in enumerate(PRODUCTS):
-        name, kind = (
-            f"{maker} {noun} {' '.join(shop.random.choice(ADJECTIVES, shop.random.integers(1, 4), replace=False))}",
-            VARIANTS[number % 5],
-        )
-        stock = [shop.photo()]
-        for place, said in enumerate(variants(kind, number)):
-            if kind == "photo" and place:
-                continue
-            photos = stock if kind != "photo" and shop.random.random() < 0.6 else [shop.photo() for _ in range(3)]
-            shop.product(name, said, photos, 2 * number + place, int(shop.random.integers(1, 5)))
-    return shop
+    trap: str
+    same: bool
+    bits: int
+    accepted: bool
+    reasons: tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
-def learned() -> Learned:
-    shop = shop_with_traps(0)
-    groups = np.array(shop.groups)
-    lesson = Lesson(shop.carried(), SIGNALS, groups, np.ones(len(groups), bool))
-    return learn(lesson, TreeLearner(0, 1), 0, lambda *_: None)
+def pairs() -> list[Judged]:
+    """All pairs of all products that the matchers judge."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lightgbm_trees, "ROUNDS", ROUNDS)
+        return [pair for seed in SEEDS for pair in judged(learned(seed), drawn(1000 + seed, UNSEEN, 30))]
 
 
-STOCK, OTHER = "00000000ffff0f0f", "f0f0a5a5c3c30001"
-DRINK = "mawar susu segar"
+def learned(seed: int) -> Learned:
+    """From a catalogue where two of five products lack a stock photo, and a tenth of the sellers forget the variant."""
+    shop = drawn(seed, LEARNED, 45, stock=0.6, forgotten=0.1)
+    lesson = Lesson(shop.carried, SIGNALS, shop.groups, np.ones(len(shop.titles), bool))
+    return learn(lesson, lightgbm_trees.TreeLearner(seed, 1), seed, lambda *_: None)
 
 
-def probability(learned: Learned, one: tuple[str, str], other: tuple[str, str]) -> tuple[float, float]:
-    """Of two postings, given title and hash, in a shop of other products; and the threshold there."""
-    shop = shop_with_traps(1)
-    for title, value in (one, other):  # whose product another seller has too
-        shop.titles.append(f"ready {title}")
-        shop.hashes.append(value)
-    for title, value in (one, other):
-        shop.titles.append(title)
-        shop.hashes.append(value)
-    judged = JudgedCatalogue(Reference(shop.carried(), SIGNALS), learned.model)
-    count = len(judged)
-    found = dict(zip(*(it.tolist() for it in judged.of(count - 2)), strict=True))
-    return float(found.get(count - 1, 0.0)), learned.thresholds.at(F1, count).match
+def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
+    """The pairs of each product of a shop; what is no candidate is refused."""
+    catalogue = JudgedCatalogue(Reference(shop.carried, SIGNALS), learned.model)
+    explanations = Explanations(catalogue, shop.carried)
+    threshold = learned.thresholds.at(F1, len(catalogue)).match
+    for row, product in enumerate(shop.products):
+        candidates = dict(zip(*(column.tolist() for column in catalogue.of(row)), strict=True))
+        first = shop.products.index(product)
+        for other in range(first, row):
+            same = shop.variants[row] == shop.variants[other]
+            explained = other == first and not same and other in candidates
+            yield Judged(
+                TRAPS[product % len(TRAPS)],
+                same,
+                (int(shop.hashes[row], 16) ^ int(shop.hashes[other], 16)).bit_count(),
+                candidates.get(other, 0) >= threshold,
+                reasons(catalogue, explanations, shop, (row, other)) if explained else (),
+            )
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ((f"{DRINK} rasa coklat", STOCK), (f"promo {DRINK} rasa stroberi", STOCK)),
-        ((f"{DRINK} 100ml", STOCK), (f"ori {DRINK} 200 ml", STOCK)),
-        ((f"{DRINK} isi 3 pcs", STOCK), (f"{DRINK} murah", STOCK)),
-        (("mawar sabun segar a21", STOCK), ("mawar sabun segar a22", STOCK)),
-    ],
-    ids=["two flavours", "100 ml and 200 ml", "three and one", "two models of one stock photo"],
-)
-def test_what_differs_in_one_thing_is_another_product(
-    learned: Learned, one: tuple[str, str], other: tuple[str, str]
+def reasons(
+    catalogue: JudgedCatalogue, explanations: Explanations, shop: Shop, pair: tuple[int, int]
+) -> tuple[str, ...]:
+    """What is told of a candidate pair."""
+    row, other = np.array([pair[0]]), np.array([pair[1]], np.int32)
+    features = catalogue.between(pair[0], other).features
+    [explanation] = explanations.of(shop.carried.select(row), other, features)
+    return tuple(reason.text for reason in explanation.evidence.reasons)
+
+
+def share(answers: list[bool]) -> float:
+    """How many are true, of enough to tell."""
+    assert len(answers) >= 40
+    return sum(answers) / len(answers)
+
+
+@pytest.mark.parametrize("trap", STOCK_TRAPS)
+def test_variants_that_differ_in_one_thing_are_refused_though_all_show_one_stock_photo(
+    pairs: list[Judged], trap: str
 ) -> None:
-    found, threshold = probability(learned, one, other)
-    assert found < threshold
+    difficult = [pair for pair in pairs if pair.trap == trap and not pair.same]
+    assert max(pair.bits for pair in difficult) <= 2
+    assert share([not pair.accepted for pair in difficult]) >= REFUSED
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ((f"{DRINK} rasa coklat", STOCK), (f"promo {DRINK} rasa coklat", OTHER)),
-        ((f"{DRINK} 100ml", STOCK), (f"ori {DRINK} 0,1 liter", OTHER)),
-        ((f"{DRINK} isi 3 pcs", STOCK), (f"murah {DRINK} isi 3 pcs", STOCK)),
-    ],
-    ids=["unlike photos", "unlike photos, another unit", "the same pack"],
-)
-def test_what_is_said_alike_is_one_product_whatever_the_photo(
-    learned: Learned, one: tuple[str, str], other: tuple[str, str]
-) -> None:
-    found, threshold = probability(learned, one, other)
-    assert found >= threshold
+@pytest.mark.parametrize("trap", STOCK_TRAPS)
+def test_one_variant_of_a_product_is_accepted_in_whatever_words_it_is_said(pairs: list[Judged], trap: str) -> None:
+    assert share([pair.accepted for pair in pairs if pair.trap == trap and pair.same]) >= ACCEPTED
+
+
+def test_one_product_is_accepted_though_its_photos_are_unlike(pairs: list[Judged]) -> None:
+    alike = [pair for pair in pairs if pair.trap == "photo"]
+    assert min(pair.bits for pair in alike) > 16
+    assert share([pair.accepted for pair in alike]) >= ACCEPTED
+
+
+@pytest.mark.parametrize("trap", STOCK_TRAPS)
+def test_what_the_titles_contradict_each_other_in_is_told(pairs: list[Judged], trap: str) -> None:
+    difficult = [pair for pair in pairs if pair.trap == trap and not pair.same and pair.reasons]
+    told = [any(re.fullmatch(CONTRADICTION[trap], reason) for reason in pair.reasons) for pair in difficult]
+    assert share(told) >= TOLD
