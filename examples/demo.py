@@ -1,4 +1,4 @@
-"""The whole road in one command: draw a catalogue, train on it, serve it, ask it over HTTP.
+"""The whole road in one command: draw a catalogue, train encoders and a matcher on it, serve it, ask it over HTTP.
 
     python examples/demo.py [--catalogue CSV --images DIR] [--once]
 
@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PRICEMATCH = [sys.executable, "-m", "app"]
 FOLDER = Path("demo")
 POSTINGS = "300"
 SMALL = 2000
+LEAST_GROUPS = 20
 SMALL_TRAINING = ("--epochs", "8", "--batch", "8", "--autoencoder-epochs", "20")
 PORT = 8000
 
@@ -52,6 +56,8 @@ def main() -> None:
         options_of_training = SMALL_TRAINING if is_small(catalogue) else ("--epochs", "1")
         paths = ("--catalogue", catalogue, "--images", images, "--models", models)
         pricematch("train", "encoder", *options_of_training, *paths)
+    if not (models / "matcher").is_dir():
+        train_matcher(catalogue, images, home)
     say("Starting the service")
     arguments: list[str | Path] = [
         "--catalogue",
@@ -65,11 +71,12 @@ def main() -> None:
     ]
     with service(arguments) as (url, process):
         query = pick_query(catalogue)
-        answer = post_picture(f"{url}/match?limit=8", images / query["image"])
+        judged = (models / "matcher").is_dir()
+        answer = post(f"{url}/match?limit=6", images / query["image"], query.get("title", "") if judged else "")
         print_answer(query, answer, catalogue)
         if trains:
             print(f"\nFrom nothing to this answer: {time.monotonic() - started:.0f} seconds")
-        print_curl(url, images / query["image"], query["posting_id"])
+        print_curl(url, images / query["image"], query, judged=judged)
         if not options.once:
             print(f"\nThe service stays up at {url} (try it at {url}/docs). Ctrl-C stops it.", flush=True)
             process.wait()
@@ -107,6 +114,19 @@ def is_small(catalogue: Path) -> bool:
         return True
     with catalogue.open("rb") as file:
         return sum(1 for _ in itertools.islice(file, SMALL + 1)) <= SMALL
+
+
+def train_matcher(catalogue: Path, images: Path, home: Path) -> None:
+    """A matcher of what the catalogue has; none where too few of its products are known."""
+    rows = read_rows(catalogue)
+    groups = {row.get("label_group") for row in rows} - {None, ""}
+    if len(groups) < LEAST_GROUPS:
+        say(f"{len(groups)} known products teach no matcher: similarity decides")
+        return
+    say(f"Training a matcher on {len(groups)} known products")
+    signals = "hash,title,image" if any(row.get("title") for row in rows) else "hash,image"
+    paths = ("--catalogue", catalogue, "--images", images, "--models", home / "models", "--data", home / "data")
+    pricematch("train", "matcher", "--signals", signals, *paths)
 
 
 def say(what: str) -> None:
@@ -177,9 +197,16 @@ def read_rows(catalogue: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def post_picture(url: str, picture: Path) -> dict[str, Any]:
-    """The answer of POST /match."""
-    request = urllib.request.Request(url, picture.read_bytes(), {"Content-Type": "image/*"})
+def post(url: str, picture: Path, title: str) -> dict[str, Any]:
+    """The answer of POST /match to a picture, and its title if there is one."""
+    boundary = uuid.uuid4().hex
+    form = b""
+    for field, content in (('image"; filename="picture', picture.read_bytes()), ("title", title.encode())):
+        if content:
+            form += f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'.encode()
+            form += content + b"\r\n"
+    form += f"--{boundary}--\r\n".encode()
+    request = urllib.request.Request(url, form, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
     with urllib.request.urlopen(request, timeout=30) as response:
         answer: dict[str, Any] = json.load(response)
     return answer
@@ -193,22 +220,35 @@ def print_answer(query: dict[str, str], answer: dict[str, Any], catalogue: Path)
         title=f"POST /match with {query['image']}: {query.get('title', '')}",
         caption=f"{models}, {answer['took_ms']} ms",
     )
-    for column in ("posting_id", "title", "similarity", "same product?"):
-        table.add_column(column)
+    judged = answer["decided_by"] == "probability"
+    for column in ("posting_id", "probability" if judged else "similarity", "same?"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("title, and why" if judged else "title")
     for match in answer["matches"]:
         group = groups[match["posting_id"]]
         verdict = "unknown" if not group else "yes" if group == query.get("label_group") else "no"
-        table.add_row(match["posting_id"], match["title"], f"{match['similarity']:.5f}", verdict)
+        sure, why = said(match, judged=judged)
+        table.add_row(match["posting_id"], sure, verdict, escape("\n".join([match["title"], *why])))
     console.print(table)
 
 
-def print_curl(url: str, picture: Path, posting_id: str) -> None:
+def said(match: dict[str, Any], *, judged: bool) -> tuple[str, list[str]]:
+    """How sure a match is, and why."""
+    if not judged:
+        return f"{match['similarity']:.5f}", []
+    why = [f"{'+' if reason['weight'] > 0 else '−'} {reason['text']}" for reason in match["evidence"]["reasons"]]
+    return f"{match['probability']:.3f}\n{match['level'].replace('_', ' ')}", why
+
+
+def print_curl(url: str, picture: Path, query: dict[str, str], *, judged: bool) -> None:
     """Lines to try."""
+    title = f" -F {shlex.quote('title=' + query.get('title', ''))}" if judged and query.get("title") else ""
+    asked = '{"posting_ids": "all", "method": "matcher"}' if judged else '{"posting_ids": "all", "eps": 0.005}'
     print(
         f"\nTry it yourself:\n"
-        f"  curl -F image=@{picture} '{url}/match?limit=5'\n"
-        f"  curl '{url}/postings/{posting_id}/matches?limit=5'\n"
-        f'  curl -H \'Content-Type: application/json\' -d \'{{"posting_ids": "all", "eps": 0.005}}\' {url}/cluster'
+        f"  curl -F image=@{shlex.quote(str(picture))}{title} '{url}/match?limit=5'\n"
+        f"  curl '{url}/postings/{query['posting_id']}/matches?limit=5'\n"
+        f"  curl -H 'Content-Type: application/json' -d '{asked}' {url}/cluster"
     )
 
 

@@ -1,6 +1,7 @@
 """The commands that the README shows do what it says."""
 
 import argparse
+import importlib.util
 import os
 import re
 import shlex
@@ -62,13 +63,29 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
 
 @pytest.mark.tensorflow
 def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Path) -> None:
-    run("pricematch sample --output own --postings 12", tmp_path)
+    run("pricematch sample --output own --postings 80", tmp_path)
     options = ["--catalogue", "own/catalogue.csv", "--images", "own/images", "--once"]
     demo = [sys.executable, str(ROOT / "examples" / "demo.py"), *options]
     shown = subprocess.run(demo, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
-    first_match = next(line for line in shown.splitlines() if "sample_" in line and "1.00000" in line)
+    assert "Training a matcher on" in shown
+    first_match = next(line for line in shown.splitlines() if "sample_" in line and "│" in line)
     assert "yes" in first_match
+    assert "probability" in shown
     assert "curl -F image=@own/images/" in shown
+
+
+def test_demo_trains_no_matcher_where_too_few_products_are_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("pricematch sample --output own --postings 12", tmp_path)
+    specification = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
+    assert specification is not None
+    assert specification.loader is not None
+    demo = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(demo)
+    demo.train_matcher(tmp_path / "own" / "catalogue.csv", tmp_path / "own" / "images", tmp_path / "home")
+    assert "known products teach no matcher: similarity decides" in capsys.readouterr().out
+    assert not (tmp_path / "home").exists()
 
 
 def run(command: str, folder: Path) -> str:

@@ -1,7 +1,7 @@
 """`pricematch show`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,18 @@ from app.commands.options import (
     Encoder,
     EncoderVersion,
     Images,
+    ImagesIfAny,
     Models,
     Output,
     SkipBadImages,
+    setting,
 )
 from app.settings import load_settings
+
+if TYPE_CHECKING:
+    from app.offline.show_matches import Shown, ShownMatch
+
+_SAME = {True: "yes", False: "no", None: "–"}
 
 cli = typer.Typer(help="Draw pictures that show what happens.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -55,44 +62,76 @@ def reconstructions(
 @cli.command("matches")
 def matches(
     posting_id: Annotated[str, typer.Argument(help="The query, a posting of the catalogue.")],
-    output: Output,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Picture file to write; its ending chooses the format. Without it, only the table."),
+    ] = None,
     catalogue: Catalogue = None,
-    images: Images = None,
+    images: ImagesIfAny = None,
     models: Models = None,
     data: Data = None,
+    matcher: Annotated[
+        str | None, setting("matcher", "A version of the trained matcher, auto for the newest if any, none.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="f1, or a precision such as precision:0.95: what the matcher's threshold is for.")
+    ] = None,
+    min_probability: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Instead of a target; 0 shows every candidate.")
+    ] = None,
     encoder: Encoder = None,
     encoder_version: EncoderVersion = None,
-    count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show.")] = 8,
+    count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show, at most.")] = 8,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
-    """Draw a posting beside its best matches with their similarities, and list them.
+    """List a posting's matches as the service answers them, with the reasons, and draw them beside it.
 
-    Where label groups are known, a green frame means the same one, a red frame another.
+    With a trained matcher each has its probability; without one, those most similar by the encoder are shown. Where
+    label groups are known, a green frame means the same one, a red frame another.
     """
-    from app.offline import show
+    from app.offline.show_matches import show_matches
 
     settings = load_settings(
         catalogue=catalogue,
         images=images,
         models=models,
         data=data,
+        matcher=matcher,
         encoder=encoder,
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:
-        query, found = show.matches(settings, posting_id, count, output, bars)
-    said = {True: "yes", False: "no", None: "–"}
+        shown = show_matches(settings, posting_id, count, target, min_probability, output, bars)
+    _print_matches(shown)
+    if output is not None:
+        typer.echo(f"wrote {output}")
+
+
+def _print_matches(shown: "Shown") -> None:
+    title = f"Matches of {shown.query.posting_id}: {_one_line(shown.query.title)}"
+    if shown.answer.decided_by == "similarity":
+        columns = ["posting_id", "similarity", "same group?", "title"]
+        said = [[f"{it.match.similarity or 0:.5f}"] for it in shown.found]
+    else:
+        columns = ["posting_id", "probability", "level", "why", "same group?", "title"]
+        said = [
+            [f"{it.match.probability or 0:.3f}", str(it.match.level), "\n".join(_reasons(it))] for it in shown.found
+        ]
     rows = [
-        [match.posting.posting_id, f"{match.similarity:.5f}", said[match.same_group], _one_line(match.posting.title)]
-        for match in found
+        [it.posting.posting_id, *cells, _SAME[it.same_group], _one_line(it.posting.title)]
+        for it, cells in zip(shown.found, said, strict=True)
     ]
-    terminal.print_table(
-        f"Matches of {query.posting_id}: {_one_line(query.title)}",
-        ["posting_id", "similarity", "same group?", "title"],
-        rows,
-    )
-    typer.echo(f"wrote {output}")
+    terminal.print_table(title, columns, rows)
+    if not shown.found and shown.answer.decided_by == "probability":
+        least = min(shown.answer.threshold, shown.answer.alone)
+        typer.echo(f"no posting reaches a probability of {least:.3f}; --min-probability 0 shows every candidate")
+
+
+def _reasons(shown: "ShownMatch") -> list[str]:
+    """What weighed most, with its weight in log odds."""
+    evidence = shown.match.evidence
+    return [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
 
 
 def _one_line(title: str) -> str:

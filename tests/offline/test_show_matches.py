@@ -1,0 +1,286 @@
+"""A posting beside its matches."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.matching.queries import Asked
+from app.offline.show_matches import Shown, show_matches
+from app.service.start import load
+from app.settings import Settings, load_settings
+from tests.cli import Ran, Run
+from tests.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
+from tests.matching.labelled import write_catalogue
+from tests.service.exported_matcher import export_matcher
+from tests.training.tiny import TinyArtefacts
+
+GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
+"""Frames of matches of the same group, and of another."""
+
+
+def _settings(folder: Path, models: Path) -> Settings:
+    csv_path, images = tiny_catalogue(folder)
+    return load_settings(catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32")
+
+
+def _ignored(*_: object) -> None:
+    """Progress that nobody watches."""
+
+
+def frames(sheet: Path) -> tuple[int, int]:
+    """How many green and how many red frames a sheet has."""
+    with Image.open(sheet) as image:
+        pixels = np.asarray(image)
+    of_one = 264**2 - 256**2  # pixels: four around a cell of 256
+    green, red = (int((pixels == colour).all(axis=2).sum()) for colour in (GREEN, RED))
+    assert green % of_one == red % of_one == 0
+    return green // of_one, red // of_one
+
+
+def drawn(settings: Settings, posting_id: str, count: int) -> Shown:
+    """What is shown, drawn beside the catalogue."""
+    return show_matches(settings, posting_id, count, None, None, settings.catalogue.parent / "sheet.png", _ignored)
+
+
+@pytest.mark.tensorflow
+def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    settings = _settings(tmp_path, tiny_artefacts.models)
+    labels = ["red", "red", "green", "green", "blue", None, "white"]
+    postings = [replace(posting, label_group=label) for posting, label in zip(tiny_postings(), labels, strict=True)]
+    write_catalogue(settings.catalogue, postings)
+    shown = drawn(settings, "p1", 49)
+    assert shown.query == postings[1]
+    answer = load(settings, _ignored).matcher.match_posting("p1", Asked(49)).matches
+    assert [it.match for it in shown.found] == list(answer)
+    assert {match.posting.posting_id: match.same_group for match in shown.found} == {
+        "p0": True,
+        "p2": False,
+        "p3": False,
+        "p4": False,
+        "p5": None,
+        "p6": False,
+    }
+    assert frames(tmp_path / "sheet.png") == (1, 4)
+
+
+@pytest.mark.tensorflow
+def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    shown = drawn(_settings(tmp_path, tiny_artefacts.models), "p0", 3)
+    assert [match.same_group for match in shown.found] == [None, None, None]
+    assert frames(tmp_path / "sheet.png") == (0, 0)
+
+
+@pytest.mark.tensorflow
+def test_the_query_comes_first_and_pictures_keep_their_proportions(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    settings = _settings(tmp_path, tiny_artefacts.models)
+    (settings.images / "p0.png").write_bytes(picture(COLOURS[0], (128, 64)))
+    sizes = []
+    for count in (1, 4, 5):
+        drawn(settings, "p0", count)
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            sizes.append(sheet.size)
+            query = np.argwhere((np.asarray(sheet) == (255, 0, 0)).all(axis=2))
+        assert (np.ptp(query, axis=0) + 1).tolist() == [64, 128]
+        assert query.max() < 12 + 256
+    assert sizes[0][0] < sizes[1][0] == sizes[2][0]
+    assert sizes[0][1] == sizes[1][1] < sizes[2][1]
+
+
+@pytest.mark.tensorflow
+def test_a_catalogue_of_one_posting_has_a_sheet_of_the_query_alone(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    settings = _settings(tmp_path, tiny_artefacts.models)
+    write_catalogue(settings.catalogue, tiny_postings()[:1])
+    assert drawn(settings, "p0", 8).found == []
+    assert (tmp_path / "sheet.png").exists()
+
+
+def show(run: Run, folder: Path, posting_id: str, *options: str) -> Ran:
+    """Runs `pricematch show matches` over the tiny catalogue in a folder."""
+    paths = {name: str(folder / name) for name in ("images", "models", "data")}
+    paths |= {"catalogue": str(folder / "catalogue.csv"), "output": str(folder / "sheet.png")}
+    given = [part for name, value in paths.items() if f"--{name}" not in options for part in (f"--{name}", value)]
+    return run("show", "matches", posting_id, *given, *options)
+
+
+@pytest.mark.tensorflow
+def test_the_command_lists_the_matches_with_titles_as_they_are(
+    run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    tiny_catalogue(tmp_path)
+    titles = ["query", "[bold]tas[/x] \x1b[31m", "two\nlines", "W" * 500, "", "", ""]
+    postings = [replace(posting, title=title) for posting, title in zip(tiny_postings(), titles, strict=True)]
+    write_catalogue(tmp_path / "catalogue.csv", [replace(posting, label_group="g") for posting in postings])
+    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--encoder", "cae", "--count", "6")
+    assert ran.code == 0, ran.err
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.out.splitlines() if "│" in line]
+    assert "\x1b" not in ran.out
+    assert {row[0]: (row[2], row[3]) for row in rows} == {
+        "p1": ("yes", "[bold]tas[/x] �[31m"),
+        "p2": ("yes", "two lines"),
+        "p3": ("yes", "W" * 79 + "…"),
+        "p4": ("yes", ""),
+        "p5": ("yes", ""),
+        "p6": ("yes", ""),
+    }
+    similarities = [float(row[1]) for row in rows]
+    assert similarities == sorted(similarities, reverse=True)
+    assert ran.out.splitlines()[-1] == f"wrote {tmp_path}/sheet.png"
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> Path:
+    """A tiny catalogue, and artefacts that are whole by their manifests, and no networks."""
+    from tests.adapters.test_manifest import export, origin
+
+    tiny_catalogue(tmp_path)
+    export(tmp_path / "models", "cae", "1")
+    export(tmp_path / "models", "autoencoder", "1", input_encoder=origin(tmp_path / "models"))
+    return tmp_path
+
+
+def test_an_unknown_posting_is_one_line_before_anything_is_embedded(run: Run, described: Path) -> None:
+    ran = show(run, described, "p7")
+    assert (ran.code, ran.out, ran.one_line()) == (1, "", "pricematch: no posting has the id 'p7'")
+    assert not (described / "data").exists()
+
+
+@pytest.mark.parametrize("name", ["sheet.xyz", "nowhere/sheet.png"])
+def test_an_output_that_cannot_be_written_is_one_line_before_anything_is_embedded(
+    run: Run, described: Path, name: str
+) -> None:
+    ran = show(run, described, "p0", "--output", str(described / name))
+    assert ran.code == 2
+    assert f"cannot write {described / name}" in ran.one_line()
+    assert not (described / "data").exists()
+
+
+def test_bad_rows_are_told_before_anybody_asks_whether_the_posting_is_there(run: Run, described: Path) -> None:
+    with (described / "catalogue.csv").open("a", encoding="utf-8") as file:
+        file.write("p0,again.png,\n")
+    ran = show(run, described, "p7")
+    assert ran.code == 1
+    assert "1 bad row" in ran.err
+
+
+@pytest.mark.parametrize("count", ["0", "50"])
+def test_as_many_matches_as_a_list_holds_can_be_shown(run: Run, count: str) -> None:
+    ran = run("show", "matches", "p0", "--output", "x.png", "--count", count)
+    assert ran.code == 2
+    assert "--count" in ran.err
+
+
+# --- with a trained matcher --------------------------------------------------------------------------------------
+
+
+def labelled(folder: Path) -> None:
+    """The tiny catalogue with hashes, of which p0 and p1 have the same and p2 nearly so, and a matcher of them."""
+    tiny_catalogue(folder)
+    hashes = ["0" * 16, "0" * 16, "0" * 15 + "1", "f" * 16, "0f" * 8, "3c" * 8, "a5" * 8]
+    labels = ["a", "a", "b", "b", None, "c", "c"]
+    titles = ["kopi susu", "Kopi Susu", "kopi", "teh", "", "", ""]
+    write_catalogue(
+        folder / "catalogue.csv",
+        [
+            replace(posting, image_phash=hashes[row], label_group=labels[row], title=titles[row])
+            for row, posting in enumerate(tiny_postings())
+        ],
+    )
+    export_matcher(folder / "models", ["hash", "title"])
+
+
+def rows_of(ran: Ran) -> list[list[str]]:
+    """The cells of a table."""
+    assert ran.code == 0, ran.err
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.out.splitlines() if "│" in line]
+
+
+def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run, tmp_path: Path) -> None:
+    labelled(tmp_path)
+    ran = show(run, tmp_path, "p0")
+    paths = {name: tmp_path / name for name in ("images", "models", "data")}
+    settings = load_settings(catalogue=tmp_path / "catalogue.csv", **paths)
+    answer = load(settings, _ignored).matcher.match_posting("p0", Asked())
+    rows = [row for row in rows_of(ran) if row[0]]
+    assert [row[:3] for row in rows] == [
+        [match.posting_id, f"{match.probability:.3f}", match.level] for match in answer.matches
+    ]
+    assert [row[4:] for row in rows] == [["yes", "Kopi Susu"], ["no", "kopi"]]
+    for match in answer.matches:
+        assert match.evidence is not None
+        assert all(reason.text[:20] in ran.out for reason in match.evidence.reasons)
+    assert frames(tmp_path / "sheet.png") == (1, 1)
+
+
+def test_a_probability_and_the_count_decide_how_many(run: Run, tmp_path: Path) -> None:
+    labelled(tmp_path)
+
+    def shown(*options: str) -> list[str]:
+        return [row[0] for row in rows_of(show(run, tmp_path, "p0", *options)) if row[0]]
+
+    assert shown("--min-probability", "0.9999") == []
+    assert shown("--min-probability", "0", "--count", "1") == ["p1"]
+    assert shown("--min-probability", "0") == shown("--target", "f1") == ["p1", "p2"]
+
+
+def test_that_nothing_matches_is_said_with_what_to_do(run: Run, tmp_path: Path) -> None:
+    labelled(tmp_path)
+    ran = show(run, tmp_path, "p4")
+    assert ran.code == 0
+    assert "no posting reaches a probability of 0.500; --min-probability 0 shows every candidate" in ran.out
+
+
+def test_without_pictures_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path) -> None:
+    labelled(tmp_path)
+    paths = [part for name in ("models", "data") for part in (f"--{name}", str(tmp_path / name))]
+    given = ["show", "matches", "p0", "--catalogue", str(tmp_path / "catalogue.csv"), *paths]
+    ran = run(*given)
+    assert [row[0] for row in rows_of(ran) if row[0]] == ["p1", "p2"]
+    assert "wrote" not in ran.out
+    refused = run(*given, "--output", str(tmp_path / "sheet.png"))
+    assert refused.code == 2
+    assert "there are no pictures; name them with --images, or leave it out" in refused.err
+
+
+def test_a_picture_that_is_missing_is_a_grey_square(tmp_path: Path) -> None:
+    labelled(tmp_path)
+    (tmp_path / "images" / "p1.png").unlink()
+    paths = {name: tmp_path / name for name in ("images", "models", "data")}
+    settings = load_settings(catalogue=tmp_path / "catalogue.csv", skip_bad_images=True, **paths)
+    assert [it.posting.posting_id for it in drawn(settings, "p0", 8).found] == ["p1", "p2"]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        grey = np.argwhere((np.asarray(sheet) == 232).all(axis=2))
+    in_second_cell = (grey >= (12, 12 + 268)).all(axis=1) & (grey < (12 + 256, 12 + 268 + 256)).all(axis=1)
+    assert in_second_cell.sum() == 256**2
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--target", "best"], 2, "--target: expected f1, or a precision such as precision:0.95, got 'best'"),
+        (["--target", "precision:0.5"], 1, "no thresholds for precision:0.50; there are some for f1"),
+        (["--matcher", "7"], 1, "expected a version of the matcher among 1, got 7"),
+        (["--matcher", "best"], 2, "best"),
+        (["--min-probability", "1.5"], 2, "--min-probability"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(run: Run, tmp_path: Path, options: list[str], code: int, told: str) -> None:
+    labelled(tmp_path)
+    ran = show(run, tmp_path, "p0", *options)
+    assert ran.code == code
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.tensorflow
+def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    tiny_catalogue(tmp_path)
+    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--target", "f1")
+    assert ran.code == 1
+    assert "target takes a trained matcher" in ran.err.splitlines()[-1]
