@@ -84,8 +84,6 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         asked, images = await _read_form(request, settings)
     else:
         raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {content_type or 'none'!r}")
-    if images and asked.method == "matcher":
-        raise _invalid("images", "method matcher takes stored postings only; POST /match judges a picture")
     if asked.posting_ids != "all" and len(asked.posting_ids) > settings.max_cluster_postings:
         raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
     return asked, images

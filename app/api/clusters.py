@@ -16,6 +16,7 @@ from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_j
 from app.matching.clustering.judged_clusters import LEAST_MEAN
 from app.matching.judge import Bar
 from app.matching.matcher import Matcher
+from app.matching.new_pairs import new_pairs
 from app.matching.size_thresholds import Thresholds
 
 router = APIRouter(tags=["cluster"])
@@ -43,7 +44,7 @@ async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker
     """Cluster stored postings and pictures; a bad item gets its own problem and does not fail the rest."""
     asked, images = await read_batch(request, service.settings)
     if asked.method == "matcher":
-        batch, bar = await _by_probability(asked, ready.matcher, worker)
+        batch, bar = await _by_probability(asked, images, ready.matcher, worker)
     else:
         how = Clustering(asked.method, asked.eps, asked.min_samples, service.settings.max_cluster_pairs)
         batch, bar = await _by_similarity(asked, images, how, ready.matcher, worker), None
@@ -53,11 +54,21 @@ async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker
     return Response(body, media_type=JSON)
 
 
-async def _by_probability(asked: ClusterRequest, matcher: Matcher, worker: Worker) -> tuple[ClusteredBatch, Bar]:
-    judge, catalogue, posting_ids = matcher.trained("method matcher"), matcher.catalogue, asked.posting_ids
+async def _by_probability(
+    asked: ClusterRequest, images: Sequence[bytes], matcher: Matcher, worker: Worker
+) -> tuple[ClusteredBatch, Bar]:
+    judge, catalogue = matcher.trained("method matcher"), matcher.catalogue
     bar = judge.bar(asked.target, asked.min_probability)
     threshold = max(bar.thresholds.match, LEAST_MEAN)
-    if posting_ids == "all":
+    posting_ids = catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
+    if images:
+        carried, errors = await worker.run(lambda: matcher.pictures(judge, images))
+        found = await worker.run_alone(
+            lambda: cluster_judged_batch(
+                judge.clusters, catalogue, posting_ids, threshold, new_pairs(judge.judged, carried), errors
+            )
+        )
+    elif asked.posting_ids == "all":
         found = await worker.run_alone(lambda: cluster_judged_catalogue(judge.clusters, catalogue, threshold))
     else:
         found = await worker.run_alone(lambda: cluster_judged_batch(judge.clusters, catalogue, posting_ids, threshold))
@@ -81,9 +92,9 @@ def _page(
     batch: ClusteredBatch, bar: Bar | None, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker
 ) -> ClustersOut:
     end, matcher = asked.offset + limit, ready.matcher
-    used = matcher.trained("method matcher") if bar else matcher.encoder(asked.encoder, f"method {asked.method}")
+    models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
     return ClustersOut(
-        models=dict(used.versions),
+        models=dict(models),
         took_ms=worker.took_ms(),
         method=asked.method,
         eps=None if bar else asked.eps,

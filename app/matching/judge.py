@@ -88,6 +88,11 @@ class Judge:
         except ValueError as error:
             raise TargetUnknown(str(error)) from error
 
+    def check_judges_by(self, *, picture: bool = False, title: bool = False) -> None:
+        """Raise SignalNeeded where it can make nothing of what is sent: a picture, a title, or both."""
+        if not ((_OF_PICTURES if picture else set()) | (_OF_TITLES if title else set())) & set(self.signals):
+            raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
+
     def of(self, row: int, bar: Bar) -> "Found":
         """The matches of a posting of the catalogue."""
         rows, probabilities = self.judged.of(row)
@@ -108,9 +113,7 @@ class Judge:
             SignalNeeded: it carries nothing that the matcher judges by.
         """
         pictured = posting.hashes.known.any() or any(vectors.any() for vectors in posting.embeddings.values())
-        usable = (_OF_PICTURES if pictured else set()) | (_OF_TITLES if any(posting.titles) else set())
-        if not usable & set(self.signals):
-            raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
+        self.check_judges_by(picture=bool(pictured), title=any(posting.titles))
         _, pairs = self.judged.new(posting)
         order = np.lexsort((pairs.rows, -pairs.probabilities))
         chosen = order[: bar.count(pairs.probabilities[order])]

@@ -1,20 +1,20 @@
 """Finds the postings that are the same product as a picture, a title, both, or a stored posting."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
+from app.errors import EncoderNeeded, EncoderUnknown, ImageError, MatcherNeeded, SignalNeeded
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embeddings import Embeddings
-from app.matching.evidence.carried import Carried, carried
+from app.matching.evidence.carried import Carried
 from app.matching.judge import Bar, Found, Judge
 from app.matching.matches import Match, Matches
 from app.matching.ports import Hasher
 from app.matching.postings import Catalogue
 from app.matching.queries import Answer, Asked, Query
+from app.matching.sent_pictures import read_pictures
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,24 @@ class Matcher:
         if self.judge is None:
             raise MatcherNeeded(what)
         return self.judge
+
+    @property
+    def judge_versions(self) -> Mapping[str, str]:
+        """Name and version of the trained matcher, and of the encoders it judges by."""
+        models = {} if self.judge is None else dict(self.judge.versions)
+        for embedded in self.judged_encoders.values():
+            models |= embedded.versions
+        return models
+
+    def pictures(self, judge: Judge, images: Sequence[bytes]) -> tuple[Carried, Sequence[ImageError | None]]:
+        """What the good ones among some pictures carry, for a trained matcher; and per picture why it is bad, or None.
+
+        Raises:
+            SignalNeeded: it judges by titles only.
+        """
+        judge.check_judges_by(picture=True)
+        sent = read_pictures(images, self.hasher, self.judged_encoders.values())
+        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.carried), sent.errors
 
     def match(self, query: Query, asked: Asked) -> Answer:
         """The matches of a picture, a title, or both.
@@ -109,28 +127,13 @@ class Matcher:
             raise SignalNeeded("min_similarity takes a picture, got a title only")
         # encoding is the dearest thing here: nothing is encoded only to tell a similarity that nobody asked for
         wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
-        embeddings = self._encoded(query.image, wanted)
-        found = judge.new(self._carried(judge, query, embeddings), bar)
-        return self._by_probability(judge, found, bar, asked, _Similar(told, embeddings.get(id(told))))
-
-    def _encoded(self, image: bytes | None, wanted: EmbeddedCatalogue | None) -> Mapping[int, Embeddings]:
-        """The embedding of a picture by each encoder that is judged by, and by another if wanted; by their `id`."""
-        if image is None:
-            return {}
-        every = [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
-        return {key: embedded.encode(image) for key, embedded in {id(one): one for one in every}.items()}
-
-    def _carried(self, judge: Judge, query: Query, embeddings: Mapping[int, Embeddings]) -> Carried:
-        """What a query carries, as the catalogue carries it."""
-        known = {name: embeddings[id(one)] for name, one in self.judged_encoders.items() if embeddings}
-        every = {
-            name: known.get(name, np.zeros((1, vectors.shape[1]), np.float32))
-            for name, vectors in judge.carried.embeddings.items()
-        }
-        if query.image is None:
-            return carried([query.title], [None], every)
-        digest = hashlib.sha256(query.image).digest()
-        return carried([query.title], [self.hasher.hash(query.image)], every, [digest])
+        encoders = [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
+        images = [] if query.image is None else [query.image]
+        sent = read_pictures(images, self.hasher, encoders if images else [])
+        for error in filter(None, sent.errors):
+            raise error
+        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.carried), bar)
+        return self._by_probability(judge, found, bar, asked, _Similar(told, sent.embeddings.get(id(told))))
 
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
@@ -142,11 +145,7 @@ class Matcher:
             Match(posting_ids[place], similarities[place], float(found.probabilities[place]), why.level, why.evidence)
             for place, why in zip(kept, explanations, strict=True)
         ]
-        models = dict(judge.versions)
-        for embedded in self.judged_encoders.values():
-            models |= embedded.versions
-        models |= similar.versions
-        bars = bar.thresholds
+        models, bars = {**self.judge_versions, **similar.versions}, bar.thresholds
         return Answer(Matches(matches), "probability", bar.target, bars.match, bars.alone, models)
 
 

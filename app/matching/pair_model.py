@@ -67,10 +67,14 @@ class PairModel:
         """Names of what the second scorer judges by."""
         return (*feature_names(self.signals), *AGREEMENT)
 
+    def judge(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities float64 [m] of pairs from all that is known of them, [m, f]."""
+        return self.calibration(self.second.predict(features))
+
 
 @dataclass(frozen=True, eq=False)
 class JudgedPairs:
-    """Pairs of new postings and a catalogue's, or of the catalogue's own, and what a model makes of them.
+    """Pairs of new postings and a catalogue's, or of either among themselves, and what a model makes of them.
 
     Attributes:
         lines, rows: int32 [m].
@@ -144,8 +148,7 @@ class JudgedCatalogue:
         first = self.model.first.predict(evidence)
         asked = probability_rows(lines, rows, first, (len(postings), len(self)))
         features = np.concatenate([evidence, agreement(asked, self._graph, lines, rows, first)], axis=1)
-        probabilities = self.model.calibration(self.model.second.predict(features))
-        return side, JudgedPairs(lines, rows, features, probabilities)
+        return side, JudgedPairs(lines, rows, features, self.model.judge(features))
 
     @property
     def judgements(self) -> Judgements:
@@ -167,7 +170,7 @@ class JudgedCatalogue:
         found = np.empty(len(self.lines))
         for piece in _pieces(len(found)):
             features = np.concatenate([self._evidence(piece), self._agreement(piece)], axis=1)
-            found[piece] = self.model.calibration(self.model.second.predict(features))
+            found[piece] = self.model.judge(features)
         return found
 
     def _evidence(self, pairs: "slice | NDArray[np.integer]") -> NDArray[np.float32]:

@@ -1,17 +1,21 @@
 """POST /cluster by a trained matcher."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
+from app.matching.evidence.spaces import IMAGE_SPACES
 from app.matching.matcher import Matcher
-from app.matching.postings import Catalogue
+from app.matching.postings import Catalogue, Posting
 from tests.api.conftest import Serve, make_app
 from tests.api.contract import assert_problem, client_of
 from tests.api.test_match_judged import HASHER
-from tests.fakes import picture
+from tests.fakes import MeanColourEncoder, encoded, picture, scene, tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
@@ -99,10 +103,134 @@ def test_probabilities_do_not_go_with_other_methods(client: TestClient, asked: d
     assert "method dbscan takes no" in response.json()["detail"]
 
 
-def test_pictures_are_refused_with_where_to_send_them(judged: TestClient) -> None:
-    response = judged.post("/cluster", data=BY_MATCHER, files=[("images", picture("#ff0000"))])
-    assert_problem(response, 422, "invalid-request")
-    assert "/match" in response.json()["detail"]
+# --- with pictures -----------------------------------------------------------------------------------------------
+
+RED, SCENE = picture("#ff0000"), encoded(scene())
+TURNED = encoded(scene().transpose(Image.Transpose.ROTATE_180))
+
+
+def by_picture(signals: Sequence[str] = ("hash",)) -> Matcher:
+    """A posting of a scene, one that differs from it in a bit, one of another picture, and one of none."""
+    scenes = int(HASHER.hash(SCENE), 16)
+    hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", HASHER.hash(TURNED), None]
+    titles = ["kopi", "teh", "susu", "gula"]
+    postings = [Posting(f"p{row}", None, titles[row], image_phash=value) for row, value in enumerate(hashes)]
+    return Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings, signals))
+
+
+def members(response: Any) -> list[tuple[list[str], list[int]]]:
+    """The postings and pictures of each cluster."""
+    assert response.status_code == 200, response.text
+    return [(cluster["posting_ids"], cluster["images"]) for cluster in response.json()["clusters"]]
+
+
+def send(client: TestClient, *images: bytes, **asked: Any) -> Any:
+    return client.post("/cluster", data={"method": "matcher", **asked}, files=[("images", image) for image in images])
+
+
+@pytest.mark.parametrize("signals", [["hash"], ["hash", "title"]])
+def test_pictures_join_the_postings_that_they_show(serve: Serve, signals: list[str]) -> None:
+    response = send(serve(matcher=by_picture(signals)), TURNED, SCENE, posting_ids=["p1", "p2"])
+    assert members(response) == [(["p1"], [1]), (["p2"], [0])]
+    body = response.json()
+    assert [(item["posting_id"], item["image"]) for item in body["items"]] == [
+        ("p1", None),
+        ("p2", None),
+        (None, 0),
+        (None, 1),
+    ]
+    assert [cluster["cohesion"] for cluster in body["clusters"]] == pytest.approx([63 / 64, 1], abs=1e-4)
+    assert (body["models"], body["eps"], body["target"], body["threshold"]) == ({"matcher": "1"}, None, "f1", 0.9)
+
+
+def test_pictures_are_clustered_with_the_whole_catalogue(serve: Serve) -> None:
+    response = send(serve(matcher=by_picture()), SCENE, posting_ids="all")
+    assert members(response) == [(["p0", "p1"], [0])]
+    assert [item["status"] for item in response.json()["items"]] == ["clustered"] * 2 + ["noise"] * 2 + ["clustered"]
+
+
+def test_pages_hold_postings_and_pictures_once(serve: Serve) -> None:
+    client, items, found, offset = serve(matcher=by_picture(), max_cluster_postings=2), [], [], 0
+    while offset is not None:
+        body = send(client, SCENE, TURNED, posting_ids="all", offset=offset).json()
+        items += [(item["posting_id"], item["image"]) for item in body["items"]]
+        found += [(cluster["posting_ids"], cluster["images"]) for cluster in body["clusters"]]
+        offset = body["next_offset"]
+    assert items == [("p0", None), ("p1", None), ("p2", None), ("p3", None), (None, 0), (None, 1)]
+    assert found == [(["p0", "p1"], [0]), (["p2"], [1])]
+
+
+def test_pictures_alone_are_clustered_and_the_same_twice_is_two_items_of_one_cluster(serve: Serve) -> None:
+    assert members(send(serve(matcher=by_picture()), SCENE, TURNED, SCENE)) == [([], [0, 2])]
+
+
+def test_a_probability_and_a_target_decide_of_pictures_too(serve: Serve) -> None:
+    client = serve(matcher=by_picture())
+    for asked, expected in (
+        ({"min_probability": 0.98}, [(["p1"], [0])]),
+        ({"min_probability": 0.99}, []),
+        ({"target": "precision:0.95"}, []),  # from 0.99 on
+    ):
+        assert members(send(client, SCENE, posting_ids=["p1"], **asked)) == expected
+
+
+def test_a_bad_picture_gets_its_own_problem_and_does_not_fail_the_rest(serve: Serve) -> None:
+    response = send(serve(matcher=by_picture()), SCENE[:50], SCENE, b"", posting_ids=["p0", "nobody"])
+    assert members(response) == [(["p0"], [1])]
+    problems = [item["problem"] and item["problem"]["type"].rpartition(":")[2] for item in response.json()["items"]]
+    assert problems == [None, "posting-not-found", "image-corrupt", None, "image-empty"]
+    nothing = send(serve(matcher=by_picture()), b"", b"text")
+    assert [item["status"] for item in nothing.json()["items"]] == ["problem"] * 2
+
+
+def test_pictures_and_postings_are_in_the_same_clusters_as_match_says(serve: Serve) -> None:
+    client = serve(matcher=by_picture())
+    found = client.post("/match", files={"image": SCENE}).json()["matches"]
+    [(posting_ids, _)] = members(send(client, SCENE, posting_ids="all"))
+    assert posting_ids == [match["posting_id"] for match in found]
+    alone = send(client, SCENE, posting_ids=["p1"]).json()["clusters"][0]
+    assert alone["cohesion"] == pytest.approx(found[1]["probability"], abs=1e-6)
+
+
+def test_more_pictures_than_the_limit_are_refused(serve: Serve) -> None:
+    client = serve(matcher=by_picture(), max_cluster_images=2)
+    assert members(send(client, SCENE, SCENE)) == [([], [0, 1])]
+    assert_problem(send(client, SCENE, SCENE, SCENE), 413, "too-many-items")
+
+
+def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_pictures(serve: Serve) -> None:
+    client = serve(matcher=by_picture(["title"]))
+    assert_problem(send(client, SCENE, posting_ids=["p0"]), 422, "signal-needed")
+    assert_problem(client.post("/match", files={"image": SCENE}), 422, "signal-needed")
+
+
+def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_names_the_encoder(serve: Serve) -> None:
+    embedded = tiny_embedded()
+    postings = [replace(posting, title="") for posting in embedded.catalogue]
+    spaces = dict.fromkeys(IMAGE_SPACES, embedded)
+    judge = tiny_judge(postings, ["image"], dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
+    client = serve(matcher=Matcher(Catalogue(postings), {"mean-colour": embedded}, HASHER, judge, spaces))
+    asked = {"posting_ids": ["p0", "p4"], "min_probability": 0.98}
+    response = send(client, picture("#0402fd"), b"", RED, picture("#fd0402"), **asked)
+    assert members(response) == [(["p0"], [2, 3]), (["p4"], [0])]
+    assert response.json()["models"] == {"matcher": "1", "mean-colour": "1"}
+    assert isinstance(embedded.encoder, MeanColourEncoder)
+    assert embedded.encoder.batches == [3]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_what_is_sent_does_not_matter(serve: Serve, seed: int) -> None:
+    client, order = serve(matcher=by_picture()), np.random.default_rng(seed)
+    ids, images = ["p0", "p1", "p2", "p3"], {"scene": SCENE, "turned": TURNED, "red": RED}
+    found = []
+    for _ in range(2):
+        names = order.permutation(list(images)).tolist()
+        clusters = members(send(client, *[images[name] for name in names], posting_ids=order.permutation(ids).tolist()))
+        found.append({frozenset([*ids, *(names[place] for place in places)]) for ids, places in clusters})
+    assert found[0] == found[1] == {frozenset({"p0", "p1", "scene"}), frozenset({"p2", "turned"})}
+
+
+# --- without -----------------------------------------------------------------------------------------------------
 
 
 def test_without_a_trained_matcher_its_method_is_refused(client: TestClient) -> None:

@@ -125,14 +125,33 @@ def cluster_batch(
         for position in problems
         if catalogue.holds(posting_ids[position])
     }
+    return assembled(posting_ids, problems, errors, how.of(_graph(embedded, rows, embeddings, how)))
+
+
+def assembled(
+    posting_ids: Sequence[str],
+    problems: Mapping[int, PricematchError],
+    errors: Sequence[PricematchError | None],
+    found: Assignment,
+    cohesion: NDArray[np.float64] | None = None,
+) -> ClusteredBatch:
+    """A batch from the clusters of its good items.
+
+    Args:
+        posting_ids: of stored postings.
+        problems: by position, why some of these are not clustered.
+        errors: per picture its error, None where it is good.
+        found: of the good postings, and the good pictures behind them, both in order.
+        cohesion: as in `ClusteredBatch`.
+    """
     bad = {position: error for position, error in enumerate(errors, start=len(posting_ids)) if error is not None}
-    problems |= bad
+    problems = {**problems, **bad}
     count = len(posting_ids) + len(errors)
     good = np.array([position for position in range(count) if position not in problems], np.intp)
-    found = how.of(_graph(embedded, rows, embeddings, how))
     labels = np.full(count, NOISE, np.intp)
     labels[good] = found.labels
-    return ClusteredBatch(posting_ids, len(errors), labels, [good[members] for members in found.members], problems)
+    members = [good[cluster] for cluster in found.members]
+    return ClusteredBatch(posting_ids, len(errors), labels, members, problems, cohesion)
 
 
 def located(posting_ids: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.intp], dict[int, PricematchError]]:

@@ -1,12 +1,11 @@
-"""Clusters stored postings by the probabilities of a trained matcher."""
+"""Clusters stored postings and new pictures by the probabilities of a trained matcher."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from app.matching.clustering.batch import ClusteredBatch, located
+from app.errors import PricematchError
+from app.matching.clustering.batch import ClusteredBatch, assembled, located
 from app.matching.clustering.judged_clusters import JudgedClusters
-from app.matching.clustering.lists import NOISE
+from app.matching.new_pairs import NewPairs
 from app.matching.postings import Catalogue
 
 
@@ -18,9 +17,17 @@ def cluster_judged_catalogue(clusters: JudgedClusters, catalogue: Catalogue, thr
 
 
 def cluster_judged_batch(
-    clusters: JudgedClusters, catalogue: Catalogue, posting_ids: Sequence[str], threshold: float
+    clusters: JudgedClusters,
+    catalogue: Catalogue,
+    posting_ids: Sequence[str],
+    threshold: float,
+    pictures: NewPairs | None = None,
+    errors: Sequence[PricematchError | None] = (),
 ) -> ClusteredBatch:
-    """Cluster some postings among each other; unknown ids become items with a problem, an id given twice counts once.
+    """Cluster some postings and pictures among each other.
+
+    Unknown ids and bad pictures become items with a problem; the rest is clustered. An id given twice counts once, a
+    picture given twice is two items.
 
     Args:
         clusters: of the catalogue.
@@ -28,12 +35,10 @@ def cluster_judged_batch(
         posting_ids: of those to cluster.
         threshold: the average probability that a cluster holds together with, `LEAST_MEAN` or more; above 1 there is
             none.
+        pictures: the pairs of the good pictures; None where there is none.
+        errors: per picture its error, None where it is good.
     """
     posting_ids = list(dict.fromkeys(posting_ids))
     rows, problems = located(posting_ids, catalogue)
-    good = np.array([position for position in range(len(posting_ids)) if position not in problems], np.intp)
-    found = clusters.among(rows, threshold)
-    labels = np.full(len(posting_ids), NOISE, np.intp)
-    labels[good] = found.assignment.labels
-    members = [good[cluster] for cluster in found.assignment.members]
-    return ClusteredBatch(posting_ids, 0, labels, members, problems, found.cohesion)
+    found = clusters.among(rows, threshold, pictures)
+    return assembled(posting_ids, problems, errors, found.assignment, found.cohesion)

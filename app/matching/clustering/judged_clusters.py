@@ -1,4 +1,4 @@
-"""Clusters of a judged catalogue, or of some of its postings, by the probabilities of their pairs."""
+"""Clusters of a judged catalogue, or of some of its postings and new ones, by the probabilities of their pairs."""
 
 from threading import Lock
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from app.matching.clustering.assignment import divided
 from app.matching.clustering.cohesion import CohesiveClusters, cohesive_clusters
 from app.matching.clustering.lists import NOISE
-from app.matching.pair_model import JudgedCatalogue
+from app.matching.new_pairs import NewPairs
+from app.matching.pair_model import JudgedCatalogue, JudgedPairs
 
 LEAST_MEAN = 0.01
 """The lowest threshold: below, all postings hang together, and take minutes to do so."""
@@ -23,7 +24,8 @@ class JudgedClusters:
 
     Args:
         judged: n postings.
-        posting_ids: theirs; they break ties, so that the order of the catalogue does not matter.
+        posting_ids: theirs; they break ties, so that the order of the catalogue does not matter. Among new postings the
+            keys of their pictures do: equal ones are the same picture, and it does not matter which of them is which.
     """
 
     def __init__(self, judged: JudgedCatalogue, posting_ids: NDArray[np.str_]) -> None:
@@ -36,23 +38,41 @@ class JudgedClusters:
         """The clusters of the whole catalogue; above 1 nothing belongs together."""
         with self._lock:
             if threshold not in self._answers:
-                found = self._found(np.arange(len(self._judged)), threshold)
+                found = self.among(np.arange(len(self._judged)), threshold)
                 if len(self._answers) == _KEPT_ANSWERS:
                     del self._answers[next(iter(self._answers))]
                 self._answers[threshold] = found
             return self._answers[threshold]
 
-    def among(self, rows: NDArray[np.intp], threshold: float) -> CohesiveClusters:
-        """The clusters of some rows of the catalogue, each once; labels are in the order given."""
-        return self._found(rows, threshold)
+    def among(self, rows: NDArray[np.intp], threshold: float, new: NewPairs | None = None) -> CohesiveClusters:
+        """The clusters of some postings of the catalogue, and of new ones.
 
-    def _found(self, rows: NDArray[np.intp], threshold: float) -> CohesiveClusters:
+        Args:
+            rows: of the catalogue, each once.
+            threshold: as for `all`.
+            new: the m new postings' pairs; None where there are none.
+
+        Returns:
+            Labels in the order of the rows, those of new postings behind them.
+        """
+        stored, count = len(self._judged), 0 if new is None else len(new)
+        places = np.concatenate([rows, stored + np.arange(count)])
         if threshold > 1:
-            return CohesiveClusters(divided(np.full(len(rows), NOISE, np.intp)), np.empty(0))
-        place = np.full(len(self._judged), NOISE, np.int32)
-        place[rows] = np.arange(len(rows), dtype=np.int32)
-        lines, others = place[self._judged.lines], place[self._judged.rows]
-        within = (lines != NOISE) & (others != NOISE)
-        return cohesive_clusters(
-            lines[within], others[within], self._judged.probabilities[within], self._ranks[rows], threshold
-        )
+            return CohesiveClusters(divided(np.full(len(places), NOISE, np.intp)), np.empty(0))
+        place = np.full(stored + count, NOISE, np.int32)
+        place[places] = np.arange(len(places), dtype=np.int32)
+        pairs, ranks = [_within(place, self._judged)], self._ranks[rows]
+        if new is not None:
+            pairs.append(_within(place, new.pairs))
+            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.postings.images))])
+        lines, others, probabilities = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        return cohesive_clusters(lines, others, probabilities, ranks, threshold)
+
+
+def _within(
+    place: NDArray[np.int32], pairs: JudgedCatalogue | JudgedPairs
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """The pairs of which both ends have a place among what is clustered, by their places, and their probabilities."""
+    lines, others = place[pairs.lines], place[pairs.rows]
+    within = (lines != NOISE) & (others != NOISE)
+    return lines[within], others[within], pairs.probabilities[within]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from app.matching.evidence.side import low_high
+
 LEAST = 0.02
 """Probabilities below this are not kept in the graph."""
 _STEPS = 2**24
@@ -141,12 +143,12 @@ def agreement(
         (paths + 2 * kept) / np.sqrt((1 + squares[0]) * (1 + squares[1])),
         shared / (sums[0] + sums[1] + 2 - shared),
         best_path,
-        *_low_high(*sums),
-        *_low_high(*best),
-        *_low_high(*(first / np.maximum(value, _FLOOR) for value in best)),
-        *_low_high(*returned),
-        *_low_high(*sure),
-        *_low_high(*ranks),
+        *low_high(*sums),
+        *low_high(*best),
+        *low_high(*(first / np.maximum(value, _FLOOR) for value in best)),
+        *low_high(*returned),
+        *low_high(*sure),
+        *low_high(*ranks),
     ]
     return np.column_stack(columns).astype(np.float32)
 
@@ -164,7 +166,3 @@ def _steps(
         overlap[piece] = one.minimum(other).sum(axis=1, dtype=np.float64)
         best[piece] = products.max(axis=1).toarray().ravel()
     return paths, overlap, best
-
-
-def _low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    return np.minimum(one, other), np.maximum(one, other)

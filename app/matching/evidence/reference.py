@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.evidence.carried import Carried
-from app.matching.evidence.side import Side, Standing, joined, standing
+from app.matching.evidence.side import Side, Standing, joined, low_high, occurrences, standing
 from app.matching.evidence.spaces import IMAGE_SPACES, HashSpace, ImageSpace, Space
 from app.matching.evidence.title_space import BlendSpace, TitleSpace
 from app.matching.evidence.titled import WORDS, TitleWords, fact_evidence, word_evidence
+from app.matching.evidence.together import candidates, nearness, together
 from app.matching.title_fact_summary import SUMMARY
 from app.matching.title_grams import grams
 from app.matching.title_words import words
@@ -76,27 +77,49 @@ class Reference:
         side = self._side(postings, described, standings, own=False)
         return side, lines.astype(np.int32), rows.astype(np.int32)
 
-    def evidence(self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """What the signals say of pairs, float32 [m, features]; NaN where a posting lacks what it takes.
+    def together(self, side: Side) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
+        """New postings as if the catalogue held all of them, and the candidates among them.
 
-        The same for (a, b) and (b, a) of the catalogue's own.
+        All are compared with all, which suits some hundred.
 
         Args:
-            left: `side` or what `describe` gave; `lines` are its postings.
+            side: what `describe` gave.
+
+        Returns:
+            The side they are then, of pairs with the catalogue's and, on both sides, with each other; and the
+            candidates among them: lines < rows, int32 [m], ascending.
+        """
+        near = {name: nearness(space, side.described[name], len(side.images)) for name, space in self._spaces.items()}
+        found = together(side, near)
+        return found, *candidates(found, near, PROPOSED)
+
+    def evidence(
+        self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer], right: Side | None = None
+    ) -> NDArray[np.float32]:
+        """What the signals say of pairs, float32 [m, features]; NaN where a posting lacks what it takes.
+
+        The same for (a, b) and (b, a) of the catalogue's own, and of those that are seen together.
+
+        Args:
+            left: `side` or what `describe` or `together` gave.
             lines: [m], which of its postings.
-            rows: [m], which of the catalogue's. A pair with a new posting is looked at as if the catalogue held it
-                too; only the weights of words and grams, which depend on all titles, are a little different then.
+            rows: [m], which of the others. A pair with a new posting is looked at as if the catalogue held it too;
+                only the weights of words and grams, which depend on all titles, are a little different then.
+            right: whose the rows are: what `together` gave, the same as `left`; else the catalogue's own.
         """
         found = np.empty((len(lines), len(self.features)), np.float32)
         for first in range(0, len(lines), _BLOCK):
             piece = slice(first, first + _BLOCK)
-            np.concatenate(self._evidence(left, lines[piece], rows[piece]), axis=1, out=found[piece])
+            parts = self._evidence(left, right or self.side, lines[piece], rows[piece])
+            np.concatenate(parts, axis=1, out=found[piece])
         return found
 
-    def _evidence(self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> list[NDArray[np.float32]]:
-        right, parts = self.side, [np.full((len(lines), 1), np.log(self._count + (left is not self.side)), np.float32)]
+    def _evidence(
+        self, left: Side, right: Side, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    ) -> list[NDArray[np.float32]]:
+        parts = [np.full((len(lines), 1), np.log(left.catalogue_size), np.float32)]
         for name, space in self._spaces.items():
-            similarity = space.similarities(left.described[name], lines, rows)
+            similarity = space.similarities(left.described[name], right.described[name], lines, rows)
             one, other = left.standings[name].of(lines), right.standings[name].of(rows)
             if left is not right:  # which does not know the new postings
                 other = joined(other.nearest, np.where(similarity >= space.least, similarity, -np.inf))
@@ -106,21 +129,21 @@ class Reference:
             parts.append(fact_evidence(left.titled, right.titled, lines, rows))
         if left.hashes is not None and right.hashes is not None:
             known = left.hashes.known[lines] & right.hashes.known[rows]
-            equal = (left is not right) & (left.hashes.values[lines] == right.hashes.values[rows])
-            repeats = np.column_stack(_low_high(left.hash_repeats[lines], right.hash_repeats[rows] + equal))
+            equal = left.hashes.values[lines] == right.hashes.values[rows]
+            one = left.hash_repeats[lines]
+            repeats = np.column_stack(low_high(one, np.where(equal, one, right.hash_repeats[rows])))
             parts.append(np.where(known[:, np.newaxis], repeats, np.nan).astype(np.float32))
         parts.append(same_image(left.images[lines], right.images[rows])[:, np.newaxis])
         return parts
 
     def _side(self, postings: Carried, described: dict[str, Any], standings: dict[str, Standing], *, own: bool) -> Side:
-        values = postings.hashes.values
-        repeats = np.searchsorted(self._hashes, values, "right") - np.searchsorted(self._hashes, values, "left")
         return Side(
+            self._count + (not own),
             described,
             standings,
             None if self._titles is None else self._titles.describe(postings.titles, own=own),
             postings.hashes if "hash" in self.signals else None,
-            repeats + (not own),
+            occurrences(postings.hashes.values, self._hashes) + (not own),
             postings.images,
         )
 
@@ -163,7 +186,7 @@ def _standing(similarity: NDArray[np.float32], left: Standing, right: Standing) 
         others = np.where(similarity >= nearest[:, 0] - _TIE, nearest[:, 1], nearest[:, 0])
         leads.append(similarity - np.maximum(others, -1))
         above.append(similarity - side.crowd)
-    columns = [similarity, *_low_high(*ranks), *_low_high(*leads), *_low_high(*above)]
+    columns = [similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]
     found = np.column_stack(columns).astype(np.float32)
     found[np.isnan(similarity)] = np.nan
     return found
@@ -182,7 +205,3 @@ def _pairs(proposed: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.intp], NDA
     """The pairs of several tables of candidates, one after the other."""
     lines = [np.nonzero(rows >= 0)[0] for rows in proposed]
     return np.concatenate(lines), np.concatenate([rows[rows >= 0] for rows in proposed])
-
-
-def _low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    return np.minimum(one, other), np.maximum(one, other)

@@ -39,11 +39,11 @@ def standing(found: Candidates) -> Standing:
 
 
 def joined(nearest: NDArray[np.float64], similarities: NDArray[np.float64]) -> Standing:
-    """The standing of postings as it would be with one more neighbour each.
+    """The standing of postings as it would be with one more neighbour each, or several.
 
     Args:
         nearest: [m, k], see `Standing`.
-        similarities: [m], of the neighbour; −inf for none.
+        similarities: [m] or [m, l], of the neighbours; −inf for none.
     """
     return _standing(-np.sort(-np.column_stack([nearest, similarities]), axis=1)[:, : nearest.shape[1]])
 
@@ -82,9 +82,10 @@ class Titled:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """n postings as one side of pairs with a catalogue's.
+    """n postings as one side of pairs.
 
     Attributes:
+        catalogue_size: postings they are seen among, themselves included.
         described: by space, the postings as it holds them.
         standings: by space, against the catalogue.
         titled: None where titles are no signal.
@@ -93,9 +94,21 @@ class Side:
         images: uint64 [n], keys of the pictures' bytes, 0 where unknown.
     """
 
+    catalogue_size: int
     described: dict[str, Any]
     standings: dict[str, Standing]
     titled: Titled | None
     hashes: Hashes | None
     hash_repeats: NDArray[np.intp]
     images: NDArray[np.uint64]
+
+
+def occurrences(values: NDArray[np.generic], ascending: NDArray[np.generic]) -> NDArray[np.intp]:
+    """How often each of some values [n] occurs among others, which are sorted; intp [n]."""
+    found: NDArray[np.intp] = np.searchsorted(ascending, values, "right") - np.searchsorted(ascending, values, "left")
+    return found
+
+
+def low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Figures [m] of both ends of pairs, so that it does not matter which end is which: the lower, the higher."""
+    return np.minimum(one, other), np.maximum(one, other)

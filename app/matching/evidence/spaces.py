@@ -49,8 +49,10 @@ class Space(Protocol, Generic[T]):
         """The `count` most similar postings of the catalogue of each of others."""
         ...
 
-    def similarities(self, postings: T, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Similarity float32 [m] of pairs (one of `postings`, one of the catalogue's); NaN where one lacks it."""
+    def similarities(
+        self, left: T, right: T, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Similarity float32 [m] of pairs, `lines` of some postings and `rows` of others; NaN where one lacks it."""
         ...
 
 
@@ -86,11 +88,11 @@ class HashSpace:
         return stacked(parts, count)
 
     def similarities(
-        self, postings: Hashes, lines: NDArray[np.integer], rows: NDArray[np.integer]
+        self, left: Hashes, right: Hashes, lines: NDArray[np.integer], rows: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """The share of equal bits."""
-        found = similarity_of(np.bitwise_count(postings.values[lines] ^ self._own.values[rows])).astype(np.float32)
-        found[~(postings.known[lines] & self._own.known[rows])] = np.nan
+        found = similarity_of(np.bitwise_count(left.values[lines] ^ right.values[rows])).astype(np.float32)
+        found[~(left.known[lines] & right.known[rows])] = np.nan
         return found
 
 
@@ -141,17 +143,20 @@ class ImageSpace:
         return stacked(parts, count)
 
     def similarities(
-        self, postings: Embeddings, lines: NDArray[np.integer], rows: NDArray[np.integer]
+        self, left: Embeddings, right: Embeddings, lines: NDArray[np.integer], rows: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """The cosine, −1…1."""
         found = np.empty(len(lines), np.float32)
         step = max(1, 4 * 1024 * 1024 // max(1, self._own.shape[1]))
         for first in range(0, len(lines), step):
             piece = slice(first, first + step)
-            np.einsum("ij,ij->i", postings[lines[piece]], self._own[rows[piece]], out=found[piece])
-        asked = self._pictured if postings is self._own else _pictured(postings)
-        found[~(asked[lines] & self._pictured[rows])] = np.nan
+            np.einsum("ij,ij->i", left[lines[piece]], right[rows[piece]], out=found[piece])
+        found[~(self._known_of(left)[lines] & self._known_of(right)[rows])] = np.nan
         return found
+
+    def _known_of(self, postings: Embeddings) -> NDArray[np.bool_]:
+        """Which of some postings have a picture; of the catalogue's own it is known, and asked for block by block."""
+        return self._pictured if postings is self._own else _pictured(postings)
 
 
 def _pictured(embeddings: Embeddings) -> NDArray[np.bool_]:

@@ -1,7 +1,6 @@
 """Titles as spaces: their words, their grams of characters, and the grams of those around them."""
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,35 +17,24 @@ LEAST = 0.5 * 10.0**-DECIMALS
 """Cosines below this are rounded to 0."""
 
 
-class TitleSpace:
-    """Weighted terms of titles; similarity is their cosine, NaN where one of the titles has no term.
+class _VectorSpace:
+    """Sparse rows of titles; similarity is their cosine, NaN where one of two has no term.
 
     Args:
         name: of the features.
-        postings: of the catalogue.
-        terms: what a title is taken apart into.
+        index: searches the catalogue's titles.
     """
 
-    least: ClassVar[float] = LEAST
+    least: float = LEAST
 
-    def __init__(self, name: str, postings: Carried, terms: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, name: str, index: VectorIndex | BlendedIndex) -> None:
         self.name = name
-        self._terms = TitleGrams(postings.titles, terms)
-        self._index = VectorIndex(self._terms.vectors)
-
-    @property
-    def index(self) -> VectorIndex:
-        """Searches the catalogue's titles."""
-        return self._index
+        self._index = index
 
     @property
     def own(self) -> csr_array:
-        """Weighted terms float32 [n, terms] of the catalogue's titles."""
+        """The catalogue's titles, float32 [n, terms]."""
         return self._index.vectors
-
-    def describe(self, postings: Carried) -> csr_array:
-        """Weighted terms of other titles, by the weights of the catalogue."""
-        return self._terms.weigh(postings.titles)
 
     def nearest(self, count: int) -> Candidates:
         """The titles with the highest cosine above 0."""
@@ -57,13 +45,34 @@ class TitleSpace:
         return self._index.nearest(postings, count)
 
     def similarities(
-        self, postings: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
+        self, left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """The cosine, 0…1."""
-        return _cosines(postings, self.own, lines, rows)
+        found = cosines(left, lines, right, rows)
+        found[(np.diff(left.indptr) == 0)[lines] | (np.diff(right.indptr) == 0)[rows]] = np.nan
+        return found
 
 
-class BlendSpace:
+class TitleSpace(_VectorSpace):
+    """Weighted terms of titles.
+
+    Args:
+        name: of the features.
+        postings: of the catalogue.
+        terms: what a title is taken apart into.
+    """
+
+    def __init__(self, name: str, postings: Carried, terms: Callable[[str], Iterable[str]]) -> None:
+        self._terms = TitleGrams(postings.titles, terms)
+        self.index = VectorIndex(self._terms.vectors)
+        super().__init__(name, self.index)
+
+    def describe(self, postings: Carried) -> csr_array:
+        """Weighted terms of other titles, by the weights of the catalogue."""
+        return self._terms.weigh(postings.titles)
+
+
+class BlendSpace(_VectorSpace):
     """Titles blended with those that are near them, and with those of pictures of nearly the same hash.
 
     So a posting without a title is found by the titles of its picture's likes.
@@ -73,49 +82,20 @@ class BlendSpace:
         hashes: the hashes of the catalogue; None where they are no signal.
     """
 
-    name: ClassVar[str] = "blend"
-    least: ClassVar[float] = LEAST
-
     def __init__(self, plain: TitleSpace, hashes: HashSpace | None) -> None:
         self._plain, self._hashes = plain, hashes
-        shares = title_shares(plain.nearest(NEIGHBOURS), len(plain.index))
-        if hashes is not None:
-            shares = shares + hash_shares(hashes.nearest(NEIGHBOURS), len(plain.index))
-        self._index = BlendedIndex(plain.index, csr_array(shares))
-
-    @property
-    def own(self) -> csr_array:
-        """Blends float32 [n, terms] of the catalogue's titles."""
-        return self._index.vectors
+        shares = self._shares(plain.nearest(NEIGHBOURS), None if hashes is None else hashes.nearest(NEIGHBOURS))
+        self._blends = BlendedIndex(plain.index, shares)
+        super().__init__("blend", self._blends)
 
     def describe(self, postings: Carried) -> csr_array:
-        """The blends of other postings."""
-        vectors = self._plain.describe(postings)
-        shares = title_shares(self._plain.nearest_to(vectors, NEIGHBOURS), len(self._plain.index))
-        if self._hashes is not None:
-            nearest = self._hashes.nearest_to(self._hashes.describe(postings), NEIGHBOURS)
-            shares = shares + hash_shares(nearest, len(self._plain.index))
-        return self._index.blend(vectors, csr_array(shares))
+        """The blends of other postings, with titles of the catalogue."""
+        vectors, hashes = self._plain.describe(postings), self._hashes
+        alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS)
+        return self._blends.blend(vectors, self._shares(self._plain.nearest_to(vectors, NEIGHBOURS), alike))
 
-    def nearest(self, count: int) -> Candidates:
-        """The blends with the highest cosine above 0."""
-        return self._index.nearest_others(count)
-
-    def nearest_to(self, postings: csr_array, count: int) -> Candidates:
-        """The blends with the highest cosine above 0."""
-        return self._index.nearest(postings, count)
-
-    def similarities(
-        self, postings: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
-        """The cosine, 0…1; NaN where one of the blends has no term."""
-        return _cosines(postings, self.own, lines, rows)
-
-
-def _cosines(
-    left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
-) -> NDArray[np.float32]:
-    """Cosines of pairs of rows, NaN where one has no term."""
-    found = cosines(left, lines, right, rows)
-    found[(np.diff(left.indptr) == 0)[lines] | (np.diff(right.indptr) == 0)[rows]] = np.nan
-    return found
+    def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
+        """What part the nearest titles and hashes of some postings have in their blends, float32 [m, n]."""
+        count = len(self._plain.index)
+        found = title_shares(titles, count)
+        return csr_array(found if hashes is None else found + hash_shares(hashes, count))

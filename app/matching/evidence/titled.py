@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.matching.evidence.side import Titled
+from app.matching.evidence.side import Titled, low_high, occurrences
 from app.matching.title_fact_summary import summarise
 from app.matching.title_facts import TitleFacts, compare
 from app.matching.title_grams import TitleGrams
@@ -54,14 +54,13 @@ class TitleWords:
         weights, totals = self._terms.weights(titles)
         split = [words(title) for title in titles]
         keys = _keys(titles)
-        repeats = np.searchsorted(self._known, keys, "right") - np.searchsorted(self._known, keys, "left")
         return Titled(
             weights,
             totals,
             np.array([len(found) for found in split], np.intp),
             np.array([len(title) for title in titles], np.intp),
             keys,
-            repeats + (not own),
+            occurrences(keys, self._known) + (not own),
             np.array([_key(found[:1]) for found in split], np.int64),
             TitleFacts.of(titles),
         )
@@ -76,15 +75,15 @@ def word_evidence(
     same = left.keys[lines] == right.keys[rows]
     columns = [
         shared,
-        *_low_high(total[0] - shared, total[1] - shared),
+        *low_high(total[0] - shared, total[1] - shared),
         shared / np.maximum(np.minimum(*total), _FLOOR),
         shared / np.maximum(np.maximum(*total), _FLOOR),
         rarest,
-        *_low_high(left.words[lines], right.words[rows]),
-        *_low_high(left.characters[lines], right.characters[rows]),
+        *low_high(left.words[lines], right.words[rows]),
+        *low_high(left.characters[lines], right.characters[rows]),
         left.first[lines] == right.first[rows],
         same,
-        *_low_high(left.repeats[lines], right.repeats[rows] + ((left is not right) & same)),
+        *low_high(left.repeats[lines], np.where(same, left.repeats[lines], right.repeats[rows])),
     ]
     found = np.column_stack(columns).astype(np.float32)
     found[(left.words[lines] == 0) | (right.words[rows] == 0)] = np.nan
@@ -122,7 +121,3 @@ def _key(found: Sequence[str]) -> int:
     if not found:
         return -1
     return int.from_bytes(blake2b(" ".join(found).encode(), digest_size=8).digest(), "big") >> 1
-
-
-def _low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    return np.minimum(one, other), np.maximum(one, other)

@@ -83,7 +83,7 @@ def test_ranks_leads_and_crowds_are_those_of_a_loop(name: str) -> None:
     found = named(reference, lines, rows)
     space, count = reference._spaces[name], len(POSTINGS)
     grid = np.indices((count, count)).reshape(2, -1)
-    similarities = space.similarities(space.own, *grid).reshape(count, count).astype(np.float64)
+    similarities = space.similarities(space.own, space.own, *grid).reshape(count, count).astype(np.float64)
     for pair, (line, row) in enumerate(zip(lines, rows, strict=True)):
         of_pair = [float(found[f"{name}_{what}"][pair]) for what in STANDING]
         if np.isnan(similarities[line, row]):

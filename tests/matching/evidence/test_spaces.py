@@ -34,7 +34,7 @@ def every_similarity(name: str, asked: Carried, *, own: bool) -> np.ndarray[Any,
     searched = space(name, CATALOGUE)
     described = searched.own if own else searched.describe(asked)
     lines, rows = np.indices((len(asked), len(CATALOGUE))).reshape(2, -1)
-    found = searched.similarities(described, lines, rows).reshape(len(asked), -1).astype(np.float64)
+    found = searched.similarities(described, searched.own, lines, rows).reshape(len(asked), -1).astype(np.float64)
     least = {"hash": 1 - MAX_DISTANCE / 64 - 1e-9, "image": -2.0, "colours": -2.0}.get(name, 1e-9)
     return np.where(found >= least, found, -np.inf)  # NaN is not at least anything
 
@@ -68,7 +68,7 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 def test_a_posting_of_the_catalogue_that_is_asked_as_new_finds_its_equals_first(name: str) -> None:
     searched = space(name, CATALOGUE)
     found = searched.nearest_to(searched.describe(CATALOGUE), 1)
-    lacks = np.isnan(searched.similarities(searched.own, *[np.arange(len(CATALOGUE))] * 2))
+    lacks = np.isnan(searched.similarities(searched.own, searched.own, *[np.arange(len(CATALOGUE))] * 2))
     assert lacks.any()
     assert (found.similarities[~lacks, 0] >= 1 - 2e-6).all()
     assert (found.rows[lacks] < 0).all()
