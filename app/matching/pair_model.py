@@ -4,7 +4,7 @@ Two scorers, one after the other. The first judges each pair by itself; the seco
 neighbours of both postings as well. A calibration makes a probability of what the second says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -108,18 +108,25 @@ class JudgedCatalogue:
         reference: the catalogue.
         model: of the same signals.
         kept: what the model said of this very catalogue before, which saves most of the time.
+        told: called with how many blocks of pairs are judged, of how many.
 
     Attributes:
         lines, rows: int32 [m], the unordered candidate pairs, lines < rows, ascending.
         probabilities: float64 [m].
     """
 
-    def __init__(self, reference: Reference, model: PairModel, kept: Judgements | None = None) -> None:
+    def __init__(
+        self,
+        reference: Reference,
+        model: PairModel,
+        kept: Judgements | None = None,
+        told: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
         self.reference, self.model = reference, model
         self.lines, self.rows = reference.pairs()
-        self._first = first = self._judged_first() if kept is None else kept.first
+        self._first = first = self._judged_first(told) if kept is None else kept.first
         self._graph = symmetric_rows(self.lines, self.rows, first, len(reference))
-        self.probabilities = self._judged_second() if kept is None else kept.probabilities
+        self.probabilities = self._judged_second(told) if kept is None else kept.probabilities
         both = np.concatenate([self.lines, self.rows]), np.concatenate([self.rows, self.lines])
         order = np.lexsort((both[1], -np.concatenate([self.probabilities, self.probabilities]), both[0]))
         self._starts = np.searchsorted(both[0][order], np.arange(len(reference) + 1))
@@ -160,17 +167,19 @@ class JudgedCatalogue:
         """What the first scorer says of all pairs."""
         return self._graph
 
-    def _judged_first(self) -> NDArray[np.float64]:
-        found = np.empty(len(self.lines))
-        for piece in _pieces(len(found)):
+    def _judged_first(self, told: Callable[[int, int], None]) -> NDArray[np.float64]:
+        found, pieces = np.empty(len(self.lines)), _pieces(len(self.lines))
+        for done, piece in enumerate(pieces, start=1):
             found[piece] = self.model.first.predict(self._evidence(piece))
+            told(done, 2 * len(pieces))
         return found
 
-    def _judged_second(self) -> NDArray[np.float64]:
-        found = np.empty(len(self.lines))
-        for piece in _pieces(len(found)):
+    def _judged_second(self, told: Callable[[int, int], None]) -> NDArray[np.float64]:
+        found, pieces = np.empty(len(self.lines)), _pieces(len(self.lines))
+        for done, piece in enumerate(pieces, start=1):
             features = np.concatenate([self._evidence(piece), self._agreement(piece)], axis=1)
             found[piece] = self.model.judge(features)
+            told(len(pieces) + done, 2 * len(pieces))
         return found
 
     def _evidence(self, pairs: "slice | NDArray[np.integer]") -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -124,9 +125,10 @@ def submit_matches(
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
     catalogue, _, carried = load_carried(settings, content, loaded.model.signals, None, progress)
-    progress("Judging pairs", 0, 1)
-    judged = JudgedCatalogue(Reference(carried, loaded.model.signals), loaded.model)
-    progress("Judging pairs", 1, 1)
+    progress("Comparing postings", 0, 1)
+    reference = Reference(carried, loaded.model.signals)
+    progress("Comparing postings", 1, 1)
+    judged = JudgedCatalogue(reference, loaded.model, told=partial(progress, "Judging pairs"))
     told = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, {thresholds.alone:.4f} if left alone"
     )

@@ -1,6 +1,7 @@
 """A catalogue judged by a trained matcher."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,17 +56,17 @@ def judge_catalogue(
     postings = _carried(settings, content, images, loaded, embedded, progress)
     make_folder(settings.data)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
-    progress("Judging pairs", 0, 1)
-    judged = _judged(postings, loaded, JudgementFile(settings.data, key))
-    progress("Judging pairs", 1, 1)
+    judged = _judged(postings, loaded, JudgementFile(settings.data, key), progress)
     return catalogue, Judge(loaded.label, judged, postings, np.array(catalogue.posting_ids), loaded.thresholds)
 
 
-def _judged(postings: Carried, loaded: LoadedMatcher, file: JudgementFile) -> JudgedCatalogue:
+def _judged(postings: Carried, loaded: LoadedMatcher, file: JudgementFile, progress: Progress) -> JudgedCatalogue:
     """The judged catalogue; what was judged before, by the same matcher of the same postings, is not judged again."""
+    progress("Comparing postings", 0, 1)
     reference = Reference(postings, loaded.model.signals)
+    progress("Comparing postings", 1, 1)
     kept = file.load(len(reference.pairs()[0]))
-    judged = JudgedCatalogue(reference, loaded.model, kept)
+    judged = JudgedCatalogue(reference, loaded.model, kept, partial(progress, "Judging pairs"))
     if kept is None:
         file.save(judged.judgements)
     return judged

@@ -108,3 +108,18 @@ def test_next_to_no_catalogue_is_judged_and_asked(count: int) -> None:
     assert [len(judged.of(row)[0]) for row in range(count)] in ([], [0], [1, 1], [0, 0])
     _, pairs = judged.new(drawn(3, seed=2, lacking=0))
     assert len(pairs.rows) == len(pairs.probabilities) <= 3 * count
+
+
+def test_blocks_of_pairs_are_counted_while_they_are_judged_and_not_if_they_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.matching.pair_model._BLOCK", 500)
+    reference, told = Reference(POSTINGS, SIGNALS), list[tuple[int, int]]()
+    judged = JudgedCatalogue(reference, MODEL, told=lambda done, total: told.append((done, total)))
+    blocks = -(-len(judged.lines) // 500)
+    assert blocks > 1
+    assert told == [(done, 2 * blocks) for done in range(1, 2 * blocks + 1)]
+    told.clear()
+    kept = JudgedCatalogue(reference, MODEL, judged.judgements, lambda done, total: told.append((done, total)))
+    assert told == []
+    np.testing.assert_array_equal(kept.probabilities, judged.probabilities)

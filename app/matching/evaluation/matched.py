@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,16 +85,16 @@ def judge_matcher(
         seed: of the interval and the sub-catalogues.
         progress: is told what is being done.
     """
-    sizes = sizes_below(len(groups))
-    progress("Judging pairs", 0, 1 + len(sizes))
-    catalogue = JudgedCatalogue(Reference(postings, model.signals), model)
+    progress("Comparing postings", 0, 1)
+    reference = Reference(postings, model.signals)
+    progress("Comparing postings", 1, 1)
+    catalogue = JudgedCatalogue(reference, model, told=partial(progress, "Judging pairs"))
     proposed = candidates_of(catalogue)
     thresholds = stored.at(F1, len(groups))
-    points = []
+    points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
-        progress("Judging pairs", done, 1 + len(sizes))
         points.append(sized_part(postings, groups, judged, model, stored, whole_groups(groups, size, seed)))
-    progress("Judging pairs", 1 + len(sizes), 1 + len(sizes))
+        progress("Judging parts", done, len(sizes))
     scored = scores_of(proposed, thresholds, groups).of(judged)
     points.append(sized(proposed, groups, judged, stored, len(groups)))
     labels = cohesive_clusters(
