@@ -86,3 +86,11 @@ def test_embed_of_nothing_good_gives_no_rows(images: list[bytes]) -> None:
 
 def test_the_versions_are_the_encoders() -> None:
     assert tiny_embedded().versions == {"mean-colour": "1"}
+
+
+def test_the_embeddings_of_some_postings_are_theirs_and_zeros_where_there_is_none() -> None:
+    embedded = tiny_embedded()
+    found = embedded.embeddings_of(["p3", "bare", "p0", "p3"])
+    np.testing.assert_array_equal(found[[0, 2, 3]], embedded.embeddings[[3, 0, 3]])
+    assert not found[1].any()
+    assert embedded.embeddings_of([]).shape == (0, embedded.encoder.dimension)

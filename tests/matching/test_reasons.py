@@ -288,3 +288,20 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
     assert told(0, 40, 1) == (Reason("pictures look alike: similarity 0.93", 1),)
     assert told(0, 40, -1) == (Reason("other pictures look more alike: similarity 0.93 only", -1),)
     assert told(10, 40, 1) == told(0, 9, -1) == ()
+
+
+@pytest.mark.parametrize(
+    ("rank", "weight", "told"),
+    [
+        (0, 1, ["pictures have the same colours: similarity 0.90"]),
+        (30, 1, []),
+        (0, -1, []),
+        (30, -1, ["other pictures have colours more alike: similarity 0.90 only"]),
+    ],
+)
+def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_is_not(
+    rank: int, weight: int, told: list[str]
+) -> None:
+    names = ("catalogue_size", "colours_similarity", "colours_rank_low", "colours_rank_high")
+    values, weights = np.array([5, 0.9, rank, rank], np.float32), np.array([0.0, weight, 0, 0])
+    assert [reason.text for reason in Explainer(names, lambda _: 0)(values, weights, "", "")] == told

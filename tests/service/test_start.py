@@ -116,6 +116,16 @@ def test_a_second_start_judges_nothing_again_and_answers_the_same(
     assert list(after.matches) == list(before.matches)
 
 
+def test_with_other_code_everything_is_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, told = titles_and_hashes(tmp_path), Told()
+    load(settings, Told())
+    load(settings, told)
+    assert "Judging pairs" not in told.what
+    monkeypatch.setattr("app.service.judging.code_digest", lambda folder: f"another {folder.name}")
+    load(settings, told)
+    assert "Judging pairs" in told.what
+
+
 def test_other_postings_or_another_matcher_are_judged_anew(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
     load(settings, Told())
