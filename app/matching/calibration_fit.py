@@ -53,7 +53,7 @@ def fit_calibration(
     Args:
         raw: [m], scores 0 to 1 of pairs; at least one.
         truth: bool [m], whether they are right.
-        weights: [m], 0 or more, not all 0; see `even_weights`.
+        weights: [m], 0 or more, not all 0; see `tempered_weights`.
         folds: [m], from 0, the fold each pair is held out with; pairs of one group should be in one.
 
     Returns:
@@ -76,14 +76,14 @@ def fit_calibration(
     return _METHODS[ISOTONIC if sure else PLATT](every), briers
 
 
-def even_weights(
+def tempered_weights(
     first: NDArray[np.integer], second: NDArray[np.integer], raw: NDArray[np.float64], judged: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Weights of pairs by which postings count alike, whatever the size of their group: Σ over judged ends of 1 / d.
+    """Weights of pairs between counting all pairs alike and all postings alike: Σ over judged ends of 1 / √d.
 
     d is how many matches a posting is expected to have, itself included, 1 + Σ raw over its pairs. A group of 50 has
-    1,225 right pairs and a group of two has one; with equal weights a few dozen large groups decide what a probability
-    means, and on other groups it means something else. It needs no label groups.
+    1,225 right pairs and a group of two has one: with equal weights a few dozen large groups decide what a probability
+    means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups.
 
     Args:
         first: [m], the row of one end of each pair; each pair is given once.
@@ -94,12 +94,13 @@ def even_weights(
     Returns:
         float64 [m].
 
-    >>> even_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 0.5]), np.array([True, True, False])).round(2)
-    array([0.9, 0.4])
+    >>> judged = np.array([True, False, True])
+    >>> tempered_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 1.0]), judged).round(2)
+    array([0.58, 1.28])
     """
     count = len(judged)
     expected = 1 + np.bincount(first, raw, count) + np.bincount(second, raw, count)
-    share = judged / expected
+    share = judged / np.sqrt(expected)
     weights: NDArray[np.float64] = share[first] + share[second]
     return weights
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.calibration import Calibration
-from app.matching.calibration_fit import even_weights, fit_calibration
+from app.matching.calibration_fit import fit_calibration, tempered_weights
 from app.matching.evaluation.picking import pick
 from app.matching.evaluation.splits import each_its_own, split_groups
 from app.matching.evidence.agreement import AGREEMENT
@@ -157,8 +157,8 @@ def _pooled(parts: Sequence[Part]) -> _Pooled:
 
 def _weights(part: Part) -> NDArray[np.float64]:
     """The weight of each pair of a part; 0 where its truth is not known: wrong ones that are known count for it."""
-    even = even_weights(part.lines, part.rows, part.second, part.fold_of != NOT_TRAINED) * part.known
-    return np.where(part.truth, even, even * part.missing(part.known))
+    found = tempered_weights(part.lines, part.rows, part.second, part.fold_of != NOT_TRAINED) * part.known
+    return np.where(part.truth, found, found * part.missing(part.known))
 
 
 def _without(pooled: _Pooled, fold: int) -> Calibration:
