@@ -73,26 +73,25 @@ def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     return None
 
 
-def image_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-    """On the cosine of both embeddings; what is much and what is little depends on the encoder, so ranks decide."""
-    if (similarity := pair.values.get("image_similarity")) is None:
-        return None
-    if speaks_for and pair.values["image_rank_low"] < _NEAREST:
-        return f"pictures look alike: similarity {similarity:.2f}"
-    if not speaks_for and pair.values["image_rank_high"] >= _NEAREST:
-        return f"other pictures look more alike: similarity {similarity:.2f} only"
-    return None
+def picture_sentence(space: str, alike: str, unlike: str) -> Sentence:
+    """On the cosine of both pictures in a space; what is much of it depends on encoder and catalogue, so ranks decide.
 
+    Args:
+        space: one of `evidence.spaces.IMAGE_SPACES`.
+        alike: what is told of pictures that are among each other's nearest,
+        unlike: and of others.
+    """
 
-def colours_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-    """On the colours of both pictures; what is much and what is little depends on the catalogue, so ranks decide."""
-    if (similarity := pair.values.get("colours_similarity")) is None:
+    def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
+        if (similarity := pair.values.get(f"{space}_similarity")) is None:
+            return None
+        if speaks_for and pair.values[f"{space}_rank_low"] < _NEAREST:
+            return f"{alike}: similarity {similarity:.2f}"
+        if not speaks_for and pair.values[f"{space}_rank_high"] >= _NEAREST:
+            return f"{unlike}: similarity {similarity:.2f} only"
         return None
-    if speaks_for and pair.values["colours_rank_low"] < _NEAREST:
-        return f"pictures have the same colours: similarity {similarity:.2f}"
-    if not speaks_for and pair.values["colours_rank_high"] >= _NEAREST:
-        return f"other pictures have colours more alike: similarity {similarity:.2f} only"
-    return None
+
+    return sentence
 
 
 def title_sentence(pair: Pair, *, speaks_for: bool) -> str | None:

@@ -16,13 +16,12 @@ from app.matching.evidence.titled import WORDS
 from app.matching.reason_sentences import (
     Pair,
     Sentence,
-    colours_sentence,
     common_hash,
     common_title,
     fact_sentence,
     hash_sentence,
-    image_sentence,
     neighbours_sentence,
+    picture_sentence,
     title_sentence,
 )
 from app.matching.title_fact_summary import GROUPS, SUMMARY
@@ -143,8 +142,10 @@ _FACTS = tuple(group for group in GROUPS if group not in _PART_OF)
 _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         "hash": hash_sentence,
-        "image": image_sentence,
-        "colours": colours_sentence,
+        "image": picture_sentence("image", "pictures look alike", "other pictures look more alike"),
+        "colours": picture_sentence(
+            "colours", "pictures have the same colours", "other pictures have colours more alike"
+        ),
         "title": title_sentence,
         "common_hash": common_hash,
         "common_title": common_title,
