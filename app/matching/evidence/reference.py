@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.evidence.carried import Carried
-from app.matching.evidence.side import Side, Standing, joined, low_high, occurrences, standing
+from app.matching.evidence.side import Side, occurrences
 from app.matching.evidence.spaces import IMAGE_SPACES, HashSpace, ImageSpace, Space
+from app.matching.evidence.standing import STANDING, Standing, joined, low_high, standing, standing_evidence
 from app.matching.evidence.title_space import BlendSpace, TitleSpace
 from app.matching.evidence.titled import WORDS, TitleWords, fact_evidence, word_evidence
 from app.matching.evidence.together import candidates, nearness, together
@@ -123,7 +124,7 @@ class Reference:
             one, other = left.standings[name].of(lines), right.standings[name].of(rows)
             if left is not right:  # which does not know the new postings
                 other = joined(other.nearest, np.where(similarity >= space.least, similarity, -np.inf))
-            parts.append(_standing(similarity, one, other))
+            parts.append(standing_evidence(similarity, one, other))
         if left.titled is not None and right.titled is not None:
             parts.append(word_evidence(left.titled, right.titled, lines, rows))
             parts.append(fact_evidence(left.titled, right.titled, lines, rows))
@@ -170,30 +171,6 @@ def feature_names(signals: Sequence[str]) -> tuple[str, ...]:
     titles = [*WORDS, *SUMMARY] if "title" in signals else []
     hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
     return ("catalogue_size", *standings, *titles, *hashes, "same_image")
-
-
-STANDING = ("similarity", "rank_low", "rank_high", "lead_low", "lead_high", "above_low", "above_high")
-"""Names of the features of one similarity: itself; how many of the 100 nearest of each side are nearer; how much nearer
-it is than the nearest other of each side, and than the mean of its ten nearest."""
-
-
-def _standing(similarity: NDArray[np.float32], left: Standing, right: Standing) -> NDArray[np.float32]:
-    """float32 [m, `STANDING`] from where both ends of m pairs stand; NaN where there is no similarity."""
-    ranks, leads, above = [], [], []
-    for side in (left, right):
-        nearest = side.nearest
-        ranks.append((nearest > similarity[:, np.newaxis] + _TIE).sum(axis=1))
-        others = np.where(similarity >= nearest[:, 0] - _TIE, nearest[:, 1], nearest[:, 0])
-        leads.append(similarity - np.maximum(others, -1))
-        above.append(similarity - side.crowd)
-    columns = [similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]
-    found = np.column_stack(columns).astype(np.float32)
-    found[np.isnan(similarity)] = np.nan
-    return found
-
-
-_TIE = 2e-6
-"""Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and a float32's error."""
 
 
 def same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:

@@ -7,53 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.matching.candidates import Candidates
+from app.matching.evidence.standing import Standing
 from app.matching.hashes import Hashes
 from app.matching.title_facts import TitleFacts
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """Where the nearest of each posting are, by one similarity.
-
-    Attributes:
-        nearest: float64 [n, k], the similarities of the k nearest, descending, −inf behind the last.
-        crowd: float64 [n], mean of the first `CROWD` of them that there are; NaN where there is none.
-    """
-
-    nearest: NDArray[np.float64]
-    crowd: NDArray[np.float64]
-
-    def of(self, postings: NDArray[np.integer]) -> "Standing":
-        """That of some postings, in the order given."""
-        return Standing(self.nearest[postings], self.crowd[postings])
-
-
-CROWD = 10
-"""Neighbours whose mean similarity says how crowded a posting's surroundings are."""
-
-
-def standing(found: Candidates) -> Standing:
-    """The standing of postings from their nearest."""
-    return _standing(found.similarities)
-
-
-def joined(nearest: NDArray[np.float64], similarities: NDArray[np.float64]) -> Standing:
-    """The standing of postings as it would be with one more neighbour each, or several.
-
-    Args:
-        nearest: [m, k], see `Standing`.
-        similarities: [m] or [m, l], of the neighbours; −inf for none.
-    """
-    return _standing(-np.sort(-np.column_stack([nearest, similarities]), axis=1)[:, : nearest.shape[1]])
-
-
-def _standing(nearest: NDArray[np.float64]) -> Standing:
-    first = nearest[:, :CROWD]
-    known = np.isfinite(first)
-    count = known.sum(axis=1)
-    total = np.where(known, first, 0).sum(axis=1)
-    return Standing(nearest, np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +63,3 @@ def occurrences(values: NDArray[np.generic], ascending: NDArray[np.generic]) -> 
     """How often each of some values [n] occurs among others, which are sorted; intp [n]."""
     found: NDArray[np.intp] = np.searchsorted(ascending, values, "right") - np.searchsorted(ascending, values, "left")
     return found
-
-
-def low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    """Figures [m] of both ends of pairs, so that it does not matter which end is which: the lower, the higher."""
-    return np.minimum(one, other), np.maximum(one, other)

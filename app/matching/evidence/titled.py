@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.matching.evidence.side import Titled, low_high, occurrences
+from app.matching.evidence.side import Titled, occurrences
+from app.matching.evidence.standing import low_high
 from app.matching.title_fact_summary import summarise
 from app.matching.title_facts import TitleFacts, compare
 from app.matching.title_grams import TitleGrams

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.evidence.side import Side, joined, occurrences
+from app.matching.evidence.side import Side, occurrences
 from app.matching.evidence.spaces import Space
+from app.matching.evidence.standing import joined
 from app.matching.hashes import Hashes
 
 

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.matching.evidence.carried import Carried, carried
-from app.matching.evidence.reference import PROPOSED, SIGNALS, STANDING, Reference, feature_names
+from app.matching.evidence.reference import PROPOSED, SIGNALS, Reference, feature_names
+from app.matching.evidence.standing import STANDING
 from app.matching.evidence.titled import WORDS
 from app.matching.title_fact_summary import SUMMARY
 from app.matching.title_words import words
