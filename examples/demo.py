@@ -35,7 +35,7 @@ PRICEMATCH = [sys.executable, "-m", "app"]
 FOLDER = Path("demo")
 POSTINGS = "300"
 SMALL = 2000
-LEAST_GROUPS = 20
+LEAST_GROUPS = 10
 SMALL_TRAINING = ("--epochs", "8", "--batch", "8", "--autoencoder-epochs", "20")
 PORT = 8000
 
@@ -119,11 +119,12 @@ def is_small(catalogue: Path) -> bool:
 def train_matcher(catalogue: Path, images: Path, home: Path) -> None:
     """A matcher of what the catalogue has; none where too few of its products are known."""
     rows = read_rows(catalogue)
-    groups = {row.get("label_group") for row in rows} - {None, ""}
-    if len(groups) < LEAST_GROUPS:
-        say(f"{len(groups)} known products teach no matcher: similarity decides")
+    sizes = Counter(row.get("label_group") for row in rows if row.get("label_group"))
+    groups = sum(size > 1 for size in sizes.values())
+    if groups < LEAST_GROUPS:
+        say(f"{groups} products with several postings teach no matcher: similarity decides")
         return
-    say(f"Training a matcher on {len(groups)} known products")
+    say(f"Training a matcher on {groups} products with several postings")
     signals = "hash,title,image" if any(row.get("title") for row in rows) else "hash,image"
     paths = ("--catalogue", catalogue, "--images", images, "--models", home / "models", "--data", home / "data")
     pricematch("train", "matcher", "--signals", signals, *paths)

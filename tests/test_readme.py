@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,17 +74,23 @@ def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Pat
     assert "curl -F image=@own/images/" in shown
 
 
-def test_demo_trains_no_matcher_where_too_few_products_are_known(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("label_groups", [range(5), range(30), [""] * 30], ids=["few", "alone", "unknown"])
+def test_demo_trains_no_matcher_where_too_few_products_have_several_postings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], label_groups: Sequence[int | str]
 ) -> None:
-    run("pricematch sample --output own --postings 12", tmp_path)
+    repeats = 2 if len(label_groups) == 5 else 1
+    lines = [f"p{row},p.png,{group}" for row, group in enumerate([*label_groups] * repeats)]
+    catalogue = tmp_path / "catalogue.csv"
+    catalogue.write_text("\n".join(["posting_id,image,label_group", *lines]), encoding="utf-8")
     specification = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
     assert specification is not None
     assert specification.loader is not None
     demo = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(demo)
-    demo.train_matcher(tmp_path / "own" / "catalogue.csv", tmp_path / "own" / "images", tmp_path / "home")
-    assert "known products teach no matcher: similarity decides" in capsys.readouterr().out
+    demo.train_matcher(catalogue, tmp_path / "images", tmp_path / "home")
+    several = 5 if repeats == 2 else 0
+    said = f"{several} products with several postings teach no matcher: similarity decides"
+    assert said in capsys.readouterr().out
     assert not (tmp_path / "home").exists()
 
 

@@ -1,5 +1,6 @@
 """`pricematch show`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,8 +125,15 @@ def _print_matches(shown: "Shown") -> None:
     ]
     terminal.print_table(title, columns, rows)
     if not shown.found and shown.answer.decided_by == "probability":
-        least = min(shown.answer.threshold, shown.answer.alone)
-        typer.echo(f"no posting reaches a probability of {least:.3f}; --min-probability 0 shows every candidate")
+        typer.echo(f"{_why_none(shown)}; --min-probability 0 shows every candidate")
+
+
+def _why_none(shown: "Shown") -> str:
+    """Why nothing was found."""
+    least = min(shown.answer.threshold, shown.answer.alone)
+    if math.isinf(least):
+        return f"the matcher reaches {shown.answer.target} at no probability in a catalogue of this size"
+    return f"no posting reaches a probability of {least:.3f}"
 
 
 def _reasons(shown: "ShownMatch") -> list[str]:

@@ -1,15 +1,23 @@
 """A posting beside its matches."""
 
+import json
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from app.adapters.manifest import MANIFEST
+from app.adapters.matcher_files import NAME
 from app.api.state import Ready
 from app.bootstrap import image_folder
 from app.matching.queries import Asked
+from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 from app.offline.show_matches import Shown, show_matches
 from app.service.start import load
 from app.settings import Settings, load_settings
@@ -238,6 +246,33 @@ def test_that_nothing_matches_is_said_with_what_to_do(run: Run, tmp_path: Path) 
     assert "no posting reaches a probability of 0.500; --min-probability 0 shows every candidate" in ran.out
 
 
+def test_that_a_target_cannot_be_reached_is_said_without_a_number(run: Run, tmp_path: Path) -> None:
+    labelled(tmp_path)
+    manifest = tmp_path / "models" / NAME / "1" / MANIFEST
+    out_of_reach = {F1: [Thresholds(0.5, 0.5)], Target(0.95): [Thresholds(inf, inf)]}
+    thresholds = {"thresholds": SizeThresholds((1,), out_of_reach).describe()}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text(encoding="utf-8")) | thresholds), encoding="utf-8")
+    ran = show(run, tmp_path, "p0", "--target", "precision:0.95")
+    assert ran.code == 0, ran.err
+    assert "the matcher reaches precision:0.95 at no probability in a catalogue of this size" in ran.out
+
+
+def test_without_pictures_no_tensorflow_is_loaded(tmp_path: Path) -> None:
+    labelled(tmp_path)
+    shutil.rmtree(tmp_path / "images")
+    shown = (
+        "import sys\n"
+        "from app.offline.show_matches import show_matches\n"
+        "from app.settings import load_settings\n"
+        "from pathlib import Path\n"
+        "settings = load_settings(catalogue=Path('catalogue.csv'), models=Path('models'), data=Path('data'))\n"
+        "found = show_matches(settings, 'p0', 8, None, None, None, lambda *_: None).found\n"
+        "print(len(found), [name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", shown], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout == "2 []\n"
+
+
 def test_without_pictures_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path) -> None:
     labelled(tmp_path)
     paths = [part for name in ("models", "data") for part in (f"--{name}", str(tmp_path / name))]
@@ -250,9 +285,15 @@ def test_without_pictures_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path
     assert "there are no pictures; name them with --images, or leave it out" in refused.err
 
 
-def test_a_picture_that_is_missing_is_a_grey_square(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_a_posting_without_a_picture_is_a_grey_square(tmp_path: Path, named: bool) -> None:
     labelled(tmp_path)
-    (tmp_path / "images" / "p1.png").unlink()
+    if named:
+        (tmp_path / "images" / "p1.png").unlink()
+    else:
+        written = (tmp_path / "catalogue.csv").read_text(encoding="utf-8")
+        assert written.count("p1.png") == 1
+        (tmp_path / "catalogue.csv").write_text(written.replace("p1.png", ""), encoding="utf-8")
     paths = {name: tmp_path / name for name in ("images", "models", "data")}
     settings = load_settings(catalogue=tmp_path / "catalogue.csv", skip_bad_images=True, **paths)
     assert [it.posting.posting_id for it in drawn(settings, "p0", 8).found] == ["p1", "p2"]
@@ -290,6 +331,16 @@ def test_what_cannot_be_asked_is_told(run: Run, tmp_path: Path, options: list[st
     assert ran.code == code
     assert told in ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.tensorflow
+def test_that_similarity_decides_is_said(
+    run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiny_catalogue(tmp_path)
+    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--encoder", "cae")
+    assert ran.code == 0, ran.err
+    assert "no trained matcher: similarity by cae decides" in caplog.text
 
 
 @pytest.mark.tensorflow
