@@ -30,7 +30,10 @@ def load(settings: Settings, progress: Progress) -> Ready:
     Raises:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
     """
-    if settings.matcher == "none" or (settings.matcher == "auto" and not versions(settings.models, NAME)):
+    if settings.matcher == "none":
+        return _by_similarity(settings, progress)
+    if settings.matcher == "auto" and not versions(settings.models, NAME):
+        _log.warning("no trained matcher: similarity decides; `pricematch train matcher` makes one")
         return _by_similarity(settings, progress)
     matched, loaded = load_matcher(settings, settings.matcher)
     return _by_probability(settings, matched, loaded, progress)
@@ -39,7 +42,7 @@ def load(settings: Settings, progress: Progress) -> Ready:
 def _by_similarity(settings: Settings, progress: Progress) -> Ready:
     encoders, read = similarity_encoders(settings, progress), decoder(settings, _ANY_SIDE)
     catalogue = encoders[settings.encoder].catalogue
-    _log.warning("no trained matcher: similarity by %s decides; `pricematch train matcher` makes one", settings.encoder)
+    _log.info("similarity by %s decides", settings.encoder)
     return Ready(Matcher(catalogue, encoders, PerceptualHasher(read)), image_folder(settings), read)
 
 
