@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.adapters.tree_paths import TreePaths
-from app.adapters.tree_text import check_tree_text
+from app.adapters.tree_text import checked_tree_text
 from app.errors import ArtefactError
 
 # its threads wait for each other hundreds of times a second; spinning, they slow down tenfold on a busy machine
@@ -103,8 +103,7 @@ def read_trees(path: Path, names: Sequence[str], threads: int) -> Trees:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        check_tree_text(text, names)
-        booster = lightgbm.Booster(model_str=text)
+        booster = lightgbm.Booster(model_str=checked_tree_text(text, names))
     except (lightgbm.basic.LightGBMError, OSError, ValueError) as error:
         raise ArtefactError(f"{path} holds no trees ({error})") from error
     return Trees(booster, threads)

@@ -85,6 +85,17 @@ DAMAGE = {
     "linear": ("is_linear=0", "is_linear=1"),
     "another decision": (r"decision_type=\d", "decision_type=1"),
     "no end": ("end of trees", "end of tries"),
+    "a whole number written as another": (r"left_child=\d", "left_child=1e0"),
+    "a number with a line below": (r"leaf_value=-?\d", "leaf_value=1_0"),
+    "a number behind a tab": (r"leaf_value=", "leaf_value=\t"),
+    "another alphabet's digits": (r"leaf_count=\d", "leaf_count=٣"),
+    "a threshold beyond all numbers": (r"threshold=\S+", "threshold=1e400"),
+    "leaves of nothing": (r"leaf_count=\d+", "leaf_count=0"),
+    "leaves of less than nothing": (r"leaf_count=\d+", "leaf_count=-5"),
+    "a leaf that outweighs all": (r"leaf_value=\S+", "leaf_value=1e308"),
+    "ranges of nothing": (r"feature_infos=\S+", "feature_infos=rubbish"),
+    "another kind of trees": ("label_index=0", "label_index=0\naverage_output"),
+    "another line in a tree": ("is_linear=0", "is_linear=0\nleaf_const=1"),
     "no text": ("tree\n", "tree\n\udcff"),
 }
 
@@ -100,6 +111,18 @@ def test_damaged_trees_are_refused_in_one_sentence(text: str, damage: str, tmp_p
     with pytest.raises(ArtefactError, match=f"^{re.escape(str(path))} holds no trees") as refused:
         read_trees(path, NAMES, 1)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "behind", ["", "\n", "\nparameters:\n[boosting: gbdt]\n", "\nparameters:\nend of param", "\n" + 99 * "x"]
+)
+def test_what_stands_behind_the_trees_is_not_read(
+    text: str, behind: str, trees: Trees, features: NDArray[np.float32], tmp_path: Path
+) -> None:
+    end = text.index("end of trees\n") + len("end of trees\n")
+    (tmp_path / "trees.txt").write_text(text[:end] + behind, encoding="utf-8")
+    read = read_trees(tmp_path / "trees.txt", NAMES, 1)
+    np.testing.assert_array_equal(read.predict(features), trees.predict(features))
 
 
 @pytest.mark.parametrize("seed", range(20))
