@@ -92,7 +92,8 @@ def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, prog
     precision = resolve_precision(settings.precision)
     encoder = SavedModelEncoder(artefacts, precision)
     progress("Loading models", 1, 1)
-    loaded = _Loaded(decode, encoder, _key(artefacts, precision), artefacts[-1].manifest.threshold)
+    last = artefacts[-1]
+    loaded = _Loaded(last.label, decode, encoder, _key(artefacts, precision), last.manifest.threshold)
     return _embed(settings, content, images, loaded, judge, progress)
 
 
@@ -116,13 +117,15 @@ def embed_colours(
     make_folder(settings.data / _KEPT)
     decode = decoder(settings, _COLOURS_SIDE)
     key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
-    return _embed(settings, content, images, _Loaded(decode, ColourHistogram(), key, None), lambda _: None, progress)
+    loaded = _Loaded("colours", decode, ColourHistogram(), key, None)
+    return _embed(settings, content, images, loaded, lambda _: None, progress)
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """An encoder, the decoder that feeds it, what its embeddings are kept under, and its threshold."""
+    """An encoder, its label, the decoder that feeds it, what its embeddings are kept under, and its threshold."""
 
+    label: str
     decoder: PillowDecoder
     encoder: Encoder
     key: str
@@ -145,7 +148,8 @@ def _embed(
     judge(embedded.errors)
     catalogue, rows = _good(content, embedded)
     embeddings = np.ascontiguousarray(embedded.embeddings[rows])
-    _log.info("%d postings, %d pictures, %d encoded now", len(catalogue), len(embedded.embeddings), embedded.encoded)
+    counts = len(catalogue), len(embedded.embeddings), embedded.encoded
+    _log.info("%s: %d postings, %d pictures, %d encoded now", loaded.label, *counts)
     index = ExactIndex(embeddings)
     return EmbeddedCatalogue(catalogue, embeddings, loaded.decoder, loaded.encoder, index, loaded.threshold)
 

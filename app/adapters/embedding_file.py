@@ -1,13 +1,12 @@
 """Embeddings kept on disk between starts: one NumPy file per encoder and arithmetic."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.kept_arrays import read_kept
 from app.adapters.whole_file import whole_file
 from app.matching.embeddings import Embeddings
 
@@ -29,14 +28,10 @@ class EmbeddingFile:
 
     def load(self) -> Mapping[bytes, NDArray[np.float32]]:
         """Embeddings by the 32-byte digest of their picture; empty where the file is absent or damaged."""
-        try:
-            # opened here, because NumPy leaves a file open that turns out to be no archive
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                digests, embeddings = kept["digests"], kept["embeddings"]
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        kept = read_kept(self._path, ("digests", "embeddings"))
+        if kept is None or not self._whole(*kept):
             return {}
-        if not self._whole(digests, embeddings):
-            return {}
+        digests, embeddings = kept
         return dict(zip((row.tobytes() for row in digests), embeddings, strict=True))
 
     def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:

@@ -1,13 +1,12 @@
 """What a matcher said of all pairs of a catalogue, kept on disk between starts: one NumPy file."""
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from app.adapters.kept_arrays import read_kept
 from app.adapters.manifest import digest_of_file
 from app.adapters.whole_file import whole_file
 from app.matching.evidence.carried import Carried
@@ -27,13 +26,12 @@ class JudgementFile:
 
     def load(self, pairs: int) -> Judgements | None:
         """Those of so many pairs; None where they are another's, absent or damaged."""
-        try:
-            # opened here, because NumPy leaves a file open that turns out to be no archive
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                key, found = str(kept["key"]), Judgements(kept["first"], kept["probabilities"])
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        kept = read_kept(self._path, ("key", "first", "probabilities"))
+        if kept is None:
             return None
-        return found if key == self._key and _whole(found, pairs) else None
+        key, *values = kept
+        found = Judgements(*values)
+        return found if str(key) == self._key and _whole(found, pairs) else None
 
     def save(self, judgements: Judgements) -> None:
         """Replace the file, whole or not at all.

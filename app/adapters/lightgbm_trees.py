@@ -47,7 +47,8 @@ class Trees:
         self._booster, self._threads = booster, threads
 
     @cached_property
-    def _paths(self) -> TreePaths:
+    def paths(self) -> TreePaths:
+        """Its trees as arrays, made when they are first asked for."""
         return TreePaths(self._booster)
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -58,7 +59,7 @@ class Trees:
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the log odds, float64 [m, f]: the paths that pairs take, see `tree_paths`."""
-        return self._paths.contributions(features)
+        return self.paths.contributions(features)
 
     def write(self, path: Path) -> None:
         """Write the trees as text."""
@@ -103,7 +104,8 @@ def read_trees(path: Path, names: Sequence[str], threads: int) -> Trees:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        booster = lightgbm.Booster(model_str=checked_tree_text(text, names))
-    except (lightgbm.basic.LightGBMError, OSError, ValueError) as error:
+        trees = Trees(lightgbm.Booster(model_str=checked_tree_text(text, names)), threads)
+        _ = trees.paths  # now, so that what cannot be explained ends the start and no request
+    except (lightgbm.basic.LightGBMError, OSError, ValueError, ArithmeticError, LookupError) as error:
         raise ArtefactError(f"{path} holds no trees ({error})") from error
-    return Trees(booster, threads)
+    return trees

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,7 @@ from app.errors import ArtefactError
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Described(BaseModel):
@@ -133,7 +134,7 @@ def find(models: Path, name: str, version: str | None = None) -> Artefact:
             f"{models / name} holds no version of {name}; `pricematch train encoder{recipe}` writes one"
         )
     if version is not None and version not in present:
-        raise ArtefactError(f"expected a version of {name} among {', '.join(present)}, got {version}")
+        raise ArtefactError(f"expected a version of {name} among {', '.join(present)}, got {version or 'none'}")
     return verify(models / name / (version or present[-1]))
 
 
@@ -171,7 +172,7 @@ def side_of_pixels(artefact: Artefact) -> int:
 
 def verify(path: Path) -> Artefact:
     """Read the manifest of a version and compare every file with it; raises ArtefactError."""
-    manifest = _read(path / MANIFEST)
+    manifest = read_described(path / MANIFEST, Manifest)
     if (manifest.name, manifest.version) != (path.parent.name, path.name):
         raise ArtefactError(
             f"{path / MANIFEST}: expected {path.parent.name}/{path.name}, got {manifest.name}/{manifest.version}"
@@ -216,9 +217,10 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in sorted(path.rglob("*")) if file.is_file())
 
 
-def _read(file: Path) -> Manifest:
+def read_described(file: Path, kind: type[_Model]) -> _Model:
+    """A manifest of this kind, its fields checked; raises ArtefactError."""
     try:
-        return Manifest.model_validate_json(file.read_bytes())
+        return kind.model_validate_json(file.read_bytes())
     except OSError as error:
         raise ArtefactError(f"{file} cannot be read ({error.strerror})") from error
     except ValidationError as error:

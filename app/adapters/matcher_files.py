@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from app.adapters.lightgbm_trees import Trees, read_trees
-from app.adapters.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, versions
+from app.adapters.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
 from app.adapters.whole_folder import move_whole
 from app.errors import ArtefactError, ArtefactExists, SettingsError
 from app.matching.calibration import Calibration
@@ -165,13 +165,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
 def read_manifest(path: Path) -> MatcherManifest:
     """The manifest of a version, every file compared with it; raises ArtefactError."""
     file = path / MANIFEST
-    try:
-        manifest = MatcherManifest.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise ArtefactError(f"{file} cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise ArtefactError(f"{file} is damaged: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    manifest = read_described(file, MatcherManifest)
     if (manifest.name, manifest.version) != (NAME, path.name):
         raise ArtefactError(f"{file}: expected {NAME}/{path.name}, got {manifest.name}/{manifest.version}")
     if sorted(set(manifest.signals) & set(SIGNALS)) != sorted(manifest.signals) or not manifest.signals:

@@ -21,7 +21,8 @@ _OF_NODES = ("internal_value", "internal_weight", "internal_count")
 _OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _OF_TREES = ("Tree", "num_leaves", "num_cat", "is_linear", "shrinkage")
 _WHOLE = {"split_feature", "decision_type", "left_child", "right_child", "leaf_count", "internal_count", "tree_sizes"}
-_MOST_LEAVES = 2**16
+_MOST_LEAVES = 2**8
+"""Of one tree, ten times what is trained: one that goes down thousands of splits takes more stack than there is."""
 _MOST_LOG_ODDS = 100
 """That one leaf can add: probabilities within 1e-43 of 0 or 1."""
 _END = "end of trees\n"
@@ -76,7 +77,7 @@ def _check_tree(text: str, number: int, features: int) -> None:
     if (lines["Tree"], lines["num_cat"], lines["is_linear"]) != (str(number), "0", "0"):
         raise ValueError("expected a tree without categories and linear models")
     leaves = lines["num_leaves"]
-    if not (leaves.isdecimal() and 1 <= len(leaves) <= 5 and 1 <= int(leaves) <= _MOST_LEAVES):
+    if not (leaves.isdecimal() and 1 <= len(leaves) <= 3 and 1 <= int(leaves) <= _MOST_LEAVES):
         raise ValueError(f"expected a number of leaves, got {leaves[:20]!r}")
     splits = int(leaves) - 1
     values = {key: _numbers(key, lines[key]) for key in (*_OF_SPLITS, *_OF_NODES, *_OF_LEAVES, "shrinkage")}

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from app.errors import SettingsError
@@ -32,12 +33,15 @@ def check_output(output: Path, inputs: Iterable[Path | None]) -> None:
 def _check_kind(path: Path) -> None:
     """Raise SettingsError if what is there is no regular file, which a rename would take the place of."""
     try:
-        if path.is_dir():
-            raise SettingsError(f"cannot write {path} (it is a folder, not a file)")
-        if path.exists() and not path.is_file():
-            raise SettingsError(f"cannot write {path} (it is a device or a pipe, not a file)")
+        mode = path.stat().st_mode  # which, unlike `is_file`, tells of links that lead to each other
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
         raise SettingsError(f"cannot write {path} ({error.strerror})") from error
+    if S_ISDIR(mode):
+        raise SettingsError(f"cannot write {path} (it is a folder, not a file)")
+    if not S_ISREG(mode):
+        raise SettingsError(f"cannot write {path} (it is a device or a pipe, not a file)")
 
 
 def make_folder(folder: Path) -> None:
@@ -65,7 +69,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         SettingsError: the file cannot be written, or the disk is full.
     """
     _check_kind(path)
-    path = path.resolve()  # what a link leads to is replaced, not the link
+    try:
+        path = path.resolve()  # what a link leads to is replaced, not the link
+    except (OSError, RuntimeError) as error:
+        raise SettingsError(f"cannot write {path} (its links lead nowhere)") from error
     make_folder(path.parent)
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -18,9 +19,20 @@ _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
 
 class _Parser(MultiPartParser):
-    """Starlette's parser, which knows whether the form's last boundary has come."""
+    """Starlette's parser, which knows whether the form's last boundary has come, and whether its text is UTF-8."""
 
     ended = False
+    undecoded: str | None = None
+    """The name of a text field that is not in UTF-8; Starlette takes it for Latin-1."""
+
+    def on_part_end(self) -> None:
+        """Called by the parser at the end of each part."""
+        part = self._current_part
+        try:
+            part.data.decode()
+        except UnicodeDecodeError:
+            self.undecoded = part.field_name
+        super().on_part_end()
 
     def on_end(self) -> None:
         """Called by the parser at the last boundary."""
@@ -37,6 +49,7 @@ async def open_form(
 
     Raises:
         HTTPException: 415 for another charset than UTF-8, 400 for a form that cannot be parsed.
+        RequestValidationError: a text field is not in UTF-8.
         LimitExceeded: more files or fields.
     """
     _check_charset(request)
@@ -57,6 +70,9 @@ async def open_form(
             raise LimitExceeded(message) from error
         raise HTTPException(400, error.message) from error
     try:
+        if parser.undecoded is not None:
+            fault = {"type": "string_unicode", "loc": ("body", parser.undecoded), "msg": "expected text in UTF-8"}
+            raise RequestValidationError([fault])
         yield form
     finally:
         await form.close()

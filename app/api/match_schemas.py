@@ -60,7 +60,8 @@ class EvidenceOut(BaseModel):
 
     signals: dict[str, float] = Field(
         description="Similarity by each signal that both have something for, higher is closer: `hash` (share of equal "
-        "bits), `words` and `grams` of the titles, `image` (cosine of embeddings).",
+        "bits), `words`, `grams` and `blend` (three readings of the titles), `image` (cosine of embeddings), `colours` "
+        "(the part of their colours that pictures share).",
         examples=[{"hash": 0.97, "words": 0.81, "grams": 0.77}],
     )
     reasons: list[ReasonOut] = Field(description="What weighed most, the weightiest first; three at most.")

@@ -8,7 +8,6 @@ between the middles of its steps. Which of the two is measured, see `app.matchin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,10 @@ PLATT, ISOTONIC = "platt", "isotonic"
 MAX_KNOTS = 256
 _EDGE = 1e-12
 """Raw scores nearer than this to 0 or 1 count as this near; their log odds are finite."""
+_LARGEST = 1e6
+"""Log odds of a knot, and slope, at most; none that is fitted comes near, and sums of these stay finite."""
+_FLATTEST = 1e-6
+"""Slope, at least: with flatter ones all scores get one probability."""
 _FARTHEST = 36.0
 """Log odds of an answer, at most; from 37 on float64 holds 1 for the probability."""
 
@@ -30,7 +33,7 @@ class Calibration:
         method: `platt` (one knot, so a straight line) or `isotonic`.
         raw: log odds of raw scores at the knots, ascending; 1 to 256 of them.
         log_odds: what they are mapped to, ascending.
-        slope: above 0, to the left of the first knot and to the right of the last.
+        slope: 1e-6 to 1e6, to the left of the first knot and to the right of the last.
 
     Raises:
         ValueError: they are not like that.
@@ -47,11 +50,11 @@ class Calibration:
         most = 1 if self.method == PLATT else MAX_KNOTS
         if len(self.raw) != len(self.log_odds) or not 1 <= len(self.raw) <= most:
             raise ValueError(f"expected 1 to {most} knots, got {len(self.raw)} and {len(self.log_odds)}")
-        if not (isfinite(self.slope) and self.slope > 0):
-            raise ValueError(f"expected a slope above 0, got {self.slope}")
+        if not _FLATTEST <= self.slope <= _LARGEST:
+            raise ValueError(f"expected a slope from {_FLATTEST:g} to {_LARGEST:g}, got {self.slope}")
         for values in (self.raw, self.log_odds):
-            if not (np.isfinite(values).all() and (np.diff(values) > 0).all()):
-                raise ValueError("expected knots with finite, ascending log odds")
+            if not ((np.abs(values) <= _LARGEST).all() and (np.diff(values) > 0).all()):
+                raise ValueError(f"expected knots with ascending log odds of at most {_LARGEST:g}")
 
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of raw scores.

@@ -4,6 +4,7 @@ In a larger catalogue more postings look alike and are not, so that the threshol
 picked at some sizes (`app.matching.evaluation.picking`), kept, and read off between them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -13,6 +14,8 @@ import numpy as np
 
 from app.matching.candidates import Candidates
 from app.matching.clustering.lists import Lists
+
+_PRECISION = re.compile(r"precision:(0?\.[0-9]{1,17})")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Target:
         if self.precision is None:
             return "f1"
         short = f"{self.precision:.2f}"
-        return f"precision:{short if float(short) == self.precision else self.precision}"
+        exact = np.format_float_positional(self.precision)  # without an exponent, which `parse` does not take
+        return f"precision:{short if float(short) == self.precision else exact}"
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -45,16 +49,12 @@ class Target:
         >>> str(Target.parse("precision:0.9")), Target.parse("f1").precision
         ('precision:0.90', None)
         """
-        name, _, value = text.partition(":")
         if text == "f1":
             return cls()
-        try:
-            precision = float(value) if name == "precision" else inf
-        except ValueError:
-            precision = inf
-        if not 0 < precision < 1:
+        given = _PRECISION.fullmatch(text)
+        if given is None or not 0 < float(given[1]) < 1:
             raise ValueError(f"expected f1, or a precision such as precision:0.95, got {text!r}")
-        return cls(precision)
+        return cls(float(given[1]))
 
 
 F1 = Target()
@@ -66,7 +66,7 @@ class Thresholds:
     """From which probability on a candidate is a match.
 
     Attributes:
-        match: of any candidate; inf takes none.
+        match: of any candidate; inf takes none, and then `alone` is inf as well.
         alone: of the best candidate of a posting that has no match otherwise; `match` at most, and where it is that
             very value, such a posting is left alone.
     """
@@ -77,6 +77,8 @@ class Thresholds:
     def __post_init__(self) -> None:
         if not 0 <= self.alone <= self.match:
             raise ValueError(f"expected thresholds of 0 or more, alone at most match, got {self.alone}, {self.match}")
+        if self.match == inf and self.alone != inf:
+            raise ValueError(f"expected no threshold alone where match has none, got {self.alone}")
 
     def lists(self, candidates: Candidates) -> Lists:
         """Each posting's matches: itself, then those candidates, whose similarities are probabilities."""

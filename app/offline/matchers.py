@@ -31,7 +31,10 @@ def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatc
     wanted = loaded.manifest.encoder
     if wanted is None:
         return settings, loaded
-    found = find(settings.models, wanted.name, wanted.version).manifest
+    try:
+        found = find(settings.models, wanted.name, wanted.version).manifest
+    except ArtefactError as error:
+        raise ArtefactError(f"{loaded.path} needs the encoder it was trained with: {error}") from error
     if found.weights_digest != wanted.weights_digest:
         raise ArtefactError(
             f"{loaded.path} does not fit {settings.models / wanted.name / wanted.version}: it was trained with weights "

@@ -1,5 +1,6 @@
 """A catalogue judged by a trained matcher."""
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from app.offline.signals import hash_pictures
 from app.service.encoders import pictured, refuse_or_tell
 from app.settings import Settings
 
+_log = logging.getLogger("pricematch")
 _CODE = Path(app.matching.__file__).parent
 """What computes evidence and judges it: with other code, what was judged before is judged anew."""
 
@@ -54,10 +56,24 @@ def judge_catalogue(
     """
     catalogue = Catalogue(content.postings)
     postings = _carried(settings, content, images, loaded, embedded, progress)
+    _tell_of_absent(postings, loaded)
     make_folder(settings.data)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
     judged = _judged(postings, loaded, JudgementFile(settings.data, key), progress)
     return catalogue, Judge(loaded.label, judged, postings, np.array(catalogue.posting_ids), loaded.thresholds)
+
+
+def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
+    """Warn of signals that no posting has anything for: a column may have been forgotten."""
+    present = {
+        "hash": postings.hashes.known.any(),
+        "title": any(title.strip() for title in postings.titles),
+        "image": any(vectors.any() for vectors in postings.embeddings.values()),
+    }
+    for signal in loaded.model.signals:
+        if not present[signal]:
+            thing = "picture" if signal == "image" else signal
+            _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)
 
 
 def _judged(postings: Carried, loaded: LoadedMatcher, file: JudgementFile, progress: Progress) -> JudgedCatalogue:

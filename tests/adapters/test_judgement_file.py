@@ -1,5 +1,6 @@
 """Judgements kept on disk between starts."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,22 @@ from app.matching.pair_model import Judgements
 
 KEPT = Judgements(np.array([0.0, 0.5, 1.0]), np.array([0.25, 0.5, 0.75]))
 POSTINGS = carried(["kopi", "teh"], ["0" * 16, None], {"image": np.eye(2, dtype=np.float32)}, [b"1" * 32, None])
+
+
+def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "judgements.npz")
+    file = JudgementFile(tmp_path, "key")
+    assert file.load(3) is None
+    with pytest.raises(SettingsError, match="it is a device or a pipe, not a file"):
+        file.save(KEPT)
+
+
+def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "judgements.npz").symlink_to(tmp_path / "judgements.npz")
+    file = JudgementFile(tmp_path, "key")
+    assert file.load(3) is None
+    with pytest.raises(SettingsError, match="cannot write"):
+        file.save(KEPT)
 
 
 def test_what_is_kept_is_given_back(tmp_path: Path) -> None:

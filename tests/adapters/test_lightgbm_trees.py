@@ -50,6 +50,18 @@ def test_the_same_seed_grows_the_same_trees(trees: Trees, features: NDArray[np.f
     assert np.array_equal(grown(features).predict(features), trees.predict(features))
 
 
+def test_trees_that_cannot_be_explained_are_refused_when_they_are_read(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("app.adapters.tree_paths._Nodes.add", fail)
+    (tmp_path / "trees.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(ArtefactError, match="division by zero"):
+        read_trees(tmp_path / "trees.txt", NAMES, 1)
+
+
 def test_nothing_is_judged_where_nothing_is_asked(trees: Trees) -> None:
     assert trees.predict(np.empty((0, 3), np.float32)).shape == (0,)
 
@@ -95,6 +107,7 @@ DAMAGE = {
     "a leaf that outweighs all": (r"leaf_value=\S+", "leaf_value=1e308"),
     "ranges of nothing": (r"feature_infos=\S+", "feature_infos=rubbish"),
     "another kind of trees": ("label_index=0", "label_index=0\naverage_output"),
+    "more leaves than stack": (r"num_leaves=\d+", "num_leaves=257"),
     "another line in a tree": ("is_linear=0", "is_linear=0\nleaf_const=1"),
     "no text": ("tree\n", "tree\n\udcff"),
 }

@@ -50,6 +50,15 @@ def test_a_pipe_is_refused_and_stays_and_what_a_link_leads_to_is_replaced(tmp_pa
     assert (tmp_path / "target").read_bytes() == b"content"
 
 
+def test_links_that_lead_to_each_other_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    for path in (tmp_path / "one", tmp_path / "one" / "below"):
+        with pytest.raises(SettingsError, match=r"^cannot write .* \(Too many levels of symbolic links\)$"):
+            write_whole(path, b"")
+    assert (tmp_path / "one").is_symlink()
+
+
 def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="File name too long"):
         write_whole(tmp_path / ("x" * 300), b"")

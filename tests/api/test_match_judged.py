@@ -82,6 +82,16 @@ def test_a_picture_a_title_and_both_are_taken(judged: TestClient) -> None:
     assert ids(judged.post("/match", content=SCENE, headers={"Content-Type": "image/png"})) == ["scene", "twin"]
 
 
+def test_a_title_that_is_not_in_utf_8_is_refused_in_a_form_as_in_json(judged: TestClient) -> None:
+    for title in (b"kopi \xff", "kopi é".encode("latin-1"), b"\xed\xa0\x80"):
+        for response in (
+            judged.post("/match", files={"title": (None, title)}),
+            judged.post("/match", content=b'{"title": "' + title + b'"}', headers={"Content-Type": "application/json"}),
+        ):
+            assert_problem(response, 422, "invalid-request")
+    assert ids(judged.post("/match", files={"title": (None, "kopi susu é".encode())}))
+
+
 def test_byte_escapes_in_a_title_are_decoded_as_those_of_the_catalogue(judged: TestClient) -> None:
     assert ids(judged.post("/match", json={"title": r"kopi susu 200 ml \xe2\x98\x95"})) == ids(
         judged.post("/match", json={"title": "kopi susu 200 ml ☕"})

@@ -66,21 +66,32 @@ def test_a_calibration_survives_json(calibration: Calibration) -> None:
     assert Calibration.from_description(json.loads(json.dumps(calibration.describe()))) == calibration
 
 
+def test_knots_as_near_as_float64_holds_them_keep_the_order_of_scores() -> None:
+    near = Calibration(ISOTONIC, (0.0, 5e-324, 1.0), (-20.0, 20.0, 20.5), 1.0)
+    answers = near(np.array([0.2, 0.5, np.nextafter(0.5, 1), 0.6, 0.9]))
+    assert (np.diff(answers) >= 0).all()
+    assert answers[1] < 1e-6 < 1 - 1e-6 < answers[2]
+
+
 def test_nothing_that_is_no_calibration_is_taken_for_one() -> None:
     whole = STEPS.describe()
     for change, reason in (
         ({"method": "guess"}, "by platt or isotonic, got 'guess'"),
         ({"method": ["platt"]}, "by platt or isotonic"),
         ({"method": PLATT}, "expected 1 to 1 knots, got 3 and 3"),
-        ({"slope": 0}, "a slope above 0, got 0"),
-        ({"slope": math.nan}, "a slope above 0"),
+        ({"slope": 0}, "a slope from 1e-06 to 1e.06, got 0"),
+        ({"slope": -1}, "a slope from"),
+        ({"slope": 1e-300}, "a slope from"),
+        ({"slope": math.nan}, "a slope from"),
         ({"slope": None}, "numbers"),
         ({"slope": True}, "numbers"),
         ({"slope": 10**400}, "finite numbers"),
         ({"log_odds": [1, 2]}, "got 3 and 2"),
         ({"log_odds": [1, 1, 2]}, "ascending"),
         ({"raw_log_odds": [2, 1, 0]}, "ascending"),
-        ({"raw_log_odds": [0, 1, math.inf]}, "finite"),
+        ({"raw_log_odds": [0, 1, math.inf]}, "at most 1e"),
+        ({"log_odds": [0, 1, 1e308]}, "at most 1e"),
+        ({"slope": 1e308}, "a slope from"),
         ({"raw_log_odds": "012"}, "numbers"),
         ({"raw_log_odds": [], "log_odds": []}, "got 0 and 0"),
         ({"raw_log_odds": [*range(MAX_KNOTS + 1)], "log_odds": [*range(MAX_KNOTS + 1)]}, "1 to 256 knots"),

@@ -21,7 +21,9 @@ KEPT = SizeThresholds(
 )
 
 
-@pytest.mark.parametrize("text", ["f1", "precision:0.90", "precision:0.95", "precision:0.99", "precision:0.995"])
+@pytest.mark.parametrize(
+    "text", ["f1", "precision:0.90", "precision:0.95", "precision:0.99", "precision:0.995", "precision:0.00001"]
+)
 def test_a_target_is_written_as_it_is_read(text: str) -> None:
     assert str(Target.parse(text)) == text
 
@@ -31,7 +33,24 @@ def test_a_precision_is_the_same_with_fewer_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "F1", "f1:", "f1:0.5", "precision", "precision:", "precision:1", "precision:nan", "recall:0.9"]
+    "text",
+    [
+        "",
+        "F1",
+        "f1:",
+        "f1:0.5",
+        "precision",
+        "precision:",
+        "precision:1",
+        "precision:nan",
+        "recall:0.9",
+        "precision:٠.٩٥",
+        "precision:0.9_5",
+        "precision:9e-1",
+        "precision:0.",
+        "precision: 0.9",
+        "precision:.0",
+    ],
 )
 def test_what_names_no_target_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected f1, or a precision such as"):
@@ -107,6 +126,7 @@ def test_nothing_that_is_no_description_is_taken_for_one() -> None:
         ([{"postings": 9, "thresholds": {"f1": {"match": True, "alone": 0}}}], "probabilities, or null"),
         ([{"postings": 9, "thresholds": {"f1": {"match": 0.5, "alone": 0.6}}}], "alone at most match"),
         ([{"postings": 9, "thresholds": {"f1": {"match": 0.5, "alone": None}}}], "alone at most match"),
+        ([{"postings": 9, "thresholds": {"f1": {"match": None, "alone": 0.6}}}], "no threshold alone"),
         (
             [
                 {"postings": 8, "thresholds": {"f1": fine}},

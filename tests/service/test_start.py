@@ -11,6 +11,7 @@ import pytest
 
 from app.adapters.manifest import Origin, find
 from app.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
+from app.matching.postings import Posting
 from app.matching.queries import Answer, Asked, Query
 from app.service.start import load
 from app.settings import Settings
@@ -25,8 +26,6 @@ ROOT = Path(__file__).parents[2]
 
 def titles_and_hashes(folder: Path, **given: Any) -> Settings:
     """Settings over a catalogue file with hashes, beside no pictures, and a matcher of hashes and titles."""
-    from app.matching.postings import Posting
-
     export_matcher(folder / "models", ["hash", "title"])
     hashes = ["0" * 16, "0" * 16, "f" * 16, None]
     titles = ["kopi susu", "", "teh manis", "teh manis"]
@@ -103,6 +102,22 @@ def test_a_damaged_matcher_ends_the_start(tmp_path: Path) -> None:
     (tmp_path / "models" / "matcher" / "1" / "first.txt").write_text("tree")
     with pytest.raises(ArtefactError, match=r"first\.txt"):
         load(settings, Told())
+
+
+def test_an_encoder_that_is_not_there_is_told_with_the_matcher_that_needs_it(tmp_path: Path) -> None:
+    export_matcher(tmp_path / "models", ["image"], Origin(name="cae", version="", weights_digest="0"))
+    with pytest.raises(ArtefactError, match=r"matcher/1 needs the encoder it was trained with: .*no version of cae"):
+        load(without_pictures(tmp_path), Told())
+
+
+def test_a_signal_that_no_posting_has_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = titles_and_hashes(tmp_path)
+    load(settings, Told())
+    assert "no posting has" not in caplog.text
+    write_catalogue(settings.catalogue, [Posting(f"p{row}", f"p{row}.png", "kopi") for row in range(3)])
+    load(settings, Told())
+    assert "matcher/1 judges by hash, and no posting has a hash" in caplog.text
+    assert "title, and" not in caplog.text
 
 
 def test_a_second_start_judges_nothing_again_and_answers_the_same(
