@@ -106,9 +106,11 @@ class MatchesOut(BaseModel):
     decided_by: DecidedBy = Field(description="What the threshold is of.")
     target: str | None = Field(description="What the threshold was picked for; null where the request named it.")
     threshold: float | None = Field(
-        description="From which on a posting is a match; null where no threshold reaches the target."
+        description="From which on a posting is a match; null where no threshold reaches the target, or where "
+        "only best postings are matches."
     )
     alone: float | None = Field(
-        description="From which on the best posting is a match where no other is, `threshold` at most; null likewise."
+        description="From which on the best posting is a match where no other is, `threshold` at most; null where "
+        "none is."
     )
     matches: list[MatchOut]

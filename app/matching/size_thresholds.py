@@ -66,7 +66,7 @@ class Thresholds:
     """From which probability on a candidate is a match.
 
     Attributes:
-        match: of any candidate; inf takes none, and then `alone` is inf as well.
+        match: of any candidate; inf takes none.
         alone: of the best candidate of a posting that has no match otherwise; `match` at most, and where it is that
             very value, such a posting is left alone.
     """
@@ -77,8 +77,6 @@ class Thresholds:
     def __post_init__(self) -> None:
         if not 0 <= self.alone <= self.match:
             raise ValueError(f"expected thresholds of 0 or more, alone at most match, got {self.alone}, {self.match}")
-        if self.match == inf and self.alone != inf:
-            raise ValueError(f"expected no threshold alone where match has none, got {self.alone}")
 
     def lists(self, candidates: Candidates) -> Lists:
         """Each posting's matches: itself, then those candidates, whose similarities are probabilities."""

@@ -126,7 +126,6 @@ def test_nothing_that_is_no_description_is_taken_for_one() -> None:
         ([{"postings": 9, "thresholds": {"f1": {"match": True, "alone": 0}}}], "probabilities, or null"),
         ([{"postings": 9, "thresholds": {"f1": {"match": 0.5, "alone": 0.6}}}], "alone at most match"),
         ([{"postings": 9, "thresholds": {"f1": {"match": 0.5, "alone": None}}}], "alone at most match"),
-        ([{"postings": 9, "thresholds": {"f1": {"match": None, "alone": 0.6}}}], "no threshold alone"),
         (
             [
                 {"postings": 8, "thresholds": {"f1": fine}},

@@ -168,6 +168,19 @@ def test_postings_left_alone_stay_so_where_it_would_harm() -> None:
     assert 0.4 < picked.alone == picked.match <= 0.9
 
 
+def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_picked() -> None:
+    # forty judged postings in pairs; each has its own other half and a stranger, all equally probable, the half first
+    halves = [(row, row ^ 1) for row in range(40)]
+    strangers = [(row, 40 + row) for row in range(40)]
+    lines, rows = np.array(halves + strangers).T
+    groups = np.array([row // 2 if row < 40 else row for row in range(80)], np.intp)
+    thing = judged_catalogue(lines, rows, np.full(80, 0.5), groups, np.arange(80) < 40)
+    picked = pick([thing])[F1]
+    assert picked.match == inf
+    assert picked.alone <= 0.5
+    assert naive_f1(thing, picked.match, picked.alone) == 1.0
+
+
 def test_a_catalogue_without_candidates_has_no_threshold() -> None:
     nothing: NDArray[np.intp] = np.empty(0, np.intp)
     thing = judged_catalogue(nothing, nothing, np.empty(0), np.array([0, 0, 1]), np.ones(3, bool))
