@@ -16,13 +16,14 @@ def bootstrap_interval(values: NDArray[np.float64], groups: NDArray[np.integer],
 
     Args:
         values: [n], of each posting; at least one.
-        groups: [n], the number of each posting's label group, from 0, none left out.
+        groups: [n], the number of each posting's label group; any numbers, of which some may be missing.
         seed: of the resamples.
 
     Returns:
         The lower and upper end.
     """
-    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+    drawn_from = np.unique(groups, return_inverse=True)[1]  # a group without postings would be drawn for nothing
+    sums, sizes = np.bincount(drawn_from, values), np.bincount(drawn_from)
     rng = np.random.default_rng(seed)
     means = np.empty(RESAMPLES)
     for resample in range(RESAMPLES):

@@ -56,14 +56,13 @@ def fit(
 ) -> Scorer:
     """A model learned from the pairs of all parts with both ends trained on and none in the fold `without`."""
     random = np.random.default_rng(seed)
-    fold = NOT_TRAINED if without is None else without
-    sees = [part.learned & (part.folds != fold).all(axis=1) for part in parts]
+    sees = [part.learned & part.outside(without) for part in parts]
     count = sum(int((seen & ~part.truth).sum()) for part, seen in zip(parts, sees, strict=True))
     share = max(NEGATIVES, min(1.0, ENOUGH / max(1, count)))
     features, truth, weights = [], [], []
     for part, seen in zip(parts, sees, strict=True):
         chosen = np.flatnonzero(seen & (part.truth | (random.random(len(part)) < share)))
-        wrong = np.float32(part.missing(seen, fold) / share)
+        wrong = np.float32(part.missing(seen, without) / share)
         features.append(part.features[chosen, :columns])
         truth.append(part.truth[chosen])
         weights.append(np.where(part.truth[chosen], np.float32(1), wrong))

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.calibration import Calibration
-from app.matching.calibration_fit import fit_calibration, tempered_weights
 from app.matching.evaluation.picking import pick
 from app.matching.evaluation.splits import each_its_own, split_groups
 from app.matching.evidence.agreement import AGREEMENT
 from app.matching.evidence.carried import Carried
 from app.matching.evidence.reference import feature_names
 from app.matching.ingest import Progress
+from app.matching.learning.calibrate import calibrate
 from app.matching.learning.cross_fit import FOLDS, cross_fit, fit
 from app.matching.learning.held_out import HeldOut, asked, held_out
 from app.matching.learning.part import NOT_TRAINED, Part, part_of
@@ -80,12 +78,12 @@ def learn(lesson: Lesson, learner: Learner, seed: int, progress: Progress) -> Le
         progress: is told how far it is.
 
     Raises:
-        ValueError: fewer label groups than folds, or none of their postings is another's candidate.
+        ValueError: fewer label groups than folds, or none of their postings is another's candidate, in all or without
+            one of the folds.
     """
     fold_of = lesson.folds(seed)
     parts = _parts(lesson, fold_of, seed, progress)
-    if not any((part.truth & (part.weights > 0)).any() for part in parts):
-        raise ValueError("expected postings of one label group among each other's candidates, got none")
+    _check(parts)
     names = feature_names(lesson.signals)
     every = (*names, *AGREEMENT)
     steps = _Steps(progress, 2 * FOLDS + 2)
@@ -99,12 +97,11 @@ def learn(lesson: Lesson, learner: Learner, seed: int, progress: Progress) -> Le
     second = fit(parts, len(every), every, learner, seed + FOLDS)
     steps()
     whole = [part for part in parts if part.sample.whole and part.judges]
-    pooled = _pooled(whole)
-    calibration, briers = fit_calibration(*pooled)
+    calibration, briers = calibrate(whole)
     sized, groups = _by_size(whole), each_its_own(lesson.groups)
     catalogues = [[asked(part, calibration(part.second), groups) for part in same] for same in sized.values()]
     picked = [pick(same) for same in catalogues]
-    calibrations = [_without(pooled, fold) for fold in range(FOLDS)]
+    calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
     return Learned(
         PairModel(lesson.signals, first, second, calibration),
         SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
@@ -128,6 +125,19 @@ def _parts(lesson: Lesson, fold_of: NDArray[np.int8], seed: int, progress: Progr
     return parts
 
 
+def _check(parts: Sequence[Part]) -> None:
+    """Raise ValueError where there is nothing to learn from, or nothing without one of the folds."""
+    if not any((part.truth & (part.weights > 0)).any() for part in parts):
+        raise ValueError("expected postings of one label group among each other's candidates, got none")
+    whole = [part for part in parts if part.sample.whole and part.judges]
+    for fold in range(FOLDS):
+        if not any((part.learned & part.outside(fold)).any() for part in whole):
+            raise ValueError(
+                f"expected candidates in any {FOLDS - 1} of {FOLDS} parts of the label groups, got none in some: "
+                "more label groups are needed"
+            )
+
+
 class _Steps:
     """Tells how many models are learned each time it is called."""
 
@@ -138,33 +148,6 @@ class _Steps:
     def __call__(self) -> None:
         self._done += 1
         self._progress("Learning", self._done, self._total)
-
-
-_Pooled: TypeAlias = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]
-
-
-def _pooled(parts: Sequence[Part]) -> _Pooled:
-    """Held-out scores, truth, weights and folds of the pairs of all parts."""
-    weights = [_weights(part) for part in parts]
-    folds = np.concatenate([part.folds.max(axis=1, initial=NOT_TRAINED) for part in parts])
-    return (
-        np.concatenate([part.second for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate(weights) * (folds != NOT_TRAINED),
-        np.maximum(folds, 0).astype(np.intp),
-    )
-
-
-def _weights(part: Part) -> NDArray[np.float64]:
-    """The weight of each pair of a part; 0 where its truth is not known: wrong ones that are known count for it."""
-    found = tempered_weights(part.lines, part.rows, part.second, part.fold_of != NOT_TRAINED) * part.known
-    return np.where(part.truth, found, found * part.missing(part.known))
-
-
-def _without(pooled: _Pooled, fold: int) -> Calibration:
-    """The calibration fitted on the other folds."""
-    scores, truth, weights, folds = pooled
-    return fit_calibration(scores, truth, weights * (folds != fold), folds)[0]
 
 
 def _by_size(parts: Sequence[Part]) -> dict[int, list[Part]]:

@@ -65,18 +65,27 @@ class Part:
         """
         return np.asarray((self.folds != NOT_TRAINED).all(axis=1), np.bool_)
 
+    def outside(self, fold: int | None) -> NDArray[np.bool_]:
+        """Which pairs have no end in a fold, bool [m]; all of them where none is named."""
+        if fold is None:
+            return np.ones(len(self), bool)
+        return np.asarray((self.folds != fold).all(axis=1), np.bool_)
+
     @property
     def judges(self) -> bool:
         """Whether there are postings to judge whichever fold is left out."""
         return len(np.unique(self.fold_of[self.fold_of != NOT_TRAINED])) > 1
 
-    def missing(self, seen: NDArray[np.bool_], without: int = NOT_TRAINED) -> float:
+    def missing(self, seen: NDArray[np.bool_], without: int | None = None) -> float:
         """How many times as many wrong candidates the trained postings outside a fold have as are in the pairs `seen`.
 
         By this the wrong ones seen count more, so that scores are those of the whole catalogue. What is not known
         counts as wrong, since most candidates are.
         """
-        ends = ((self.folds != NOT_TRAINED) & (self.folds != without)).sum(axis=1) * ~self.truth
+        asks = self.folds != NOT_TRAINED
+        if without is not None:
+            asks &= self.folds != without
+        ends = asks.sum(axis=1) * ~self.truth
         among = ends[seen].sum()
         return float(ends.sum() / among) if among else 1.0
 

@@ -34,3 +34,17 @@ def test_the_same_seed_gives_the_same_interval_and_equal_values_none() -> None:
     assert bootstrap_interval(values, groups, 3) == bootstrap_interval(values, groups, 3)
     assert bootstrap_interval(values, groups, 3) != bootstrap_interval(values, groups, 4)
     assert bootstrap_interval(np.full(50, 0.5), groups, 0) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_that_no_posting_has_change_nothing(seed: int) -> None:
+    values, groups = np.random.default_rng(seed).random(40), np.arange(40) // 4
+    for gappy in (7 * groups + 3, 10**12 * groups, groups - 100, 100 - groups[::-1]):
+        renumbered = np.array([sorted(set(gappy.tolist())).index(group) for group in gappy])
+        assert bootstrap_interval(values, gappy, seed) == bootstrap_interval(values, renumbered, seed)
+
+
+@pytest.mark.parametrize("groups", [[1_000], [5, 900], [0, 0, 999]])
+def test_few_groups_among_many_numbers_have_an_interval_all_the_same(groups: list[int]) -> None:
+    low, high = bootstrap_interval(np.linspace(0.2, 0.8, len(groups)), np.array(groups), 0)
+    assert 0.2 <= low <= high <= 0.8

@@ -1,15 +1,20 @@
 """Learning a matcher with a learner that can be told by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.matching.evidence.carried import carried
 from app.matching.evidence.reference import Reference
+from app.matching.learning import held_out as judging
+from app.matching.learning.calibrate import calibrate
 from app.matching.learning.cross_fit import FOLDS
+from app.matching.learning.held_out import Calibrate, HeldOut
 from app.matching.learning.learn import Learned, Lesson, learn
+from app.matching.learning.part import Part
 from app.matching.pair_model import JudgedCatalogue
 from app.matching.size_thresholds import F1, TARGETS
 from tests.matching.learning.lesson import MeanLearner, drawn_lesson
@@ -96,6 +101,32 @@ def test_groups_of_one_teach_nothing(lesson: Lesson) -> None:
     alone = replace(lesson, groups=np.arange(len(lesson.groups)), trained=np.ones(len(lesson.groups), bool))
     with pytest.raises(ValueError, match="expected postings of one label group among each other's cand"):
         learned(alone)
+
+
+def test_candidates_that_are_all_in_one_fold_leave_nothing_to_learn_without_it() -> None:
+    rng = np.random.default_rng(0)
+    hashes = ["0" * 16] * 6 + [f"{int(rng.integers(2**63)):016x}" for _ in range(6)]
+    apart = Lesson(carried([""] * 12, hashes), ("hash",), np.array([0] * 6 + [*range(1, 7)]), np.ones(12, bool))
+    with pytest.raises(ValueError, match="expected candidates in any 3 of 4 parts of the label groups, got none in so"):
+        learned(apart)
+
+
+def test_a_fold_is_judged_by_the_calibration_fitted_without_it(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[Sequence[Part], Sequence[Calibrate]]] = []
+
+    def told(
+        postings: int, parts: Sequence[Part], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
+    ) -> HeldOut:
+        given.append((parts, calibrations))
+        return judging.held_out(postings, parts, groups, calibrations)
+
+    monkeypatch.setattr("app.matching.learning.learn.held_out", told)
+    everything = learned(lesson).model.calibration
+    parts, raw = [part for same, _ in given for part in same], np.linspace(0, 1, 21)
+    for _, calibrations in given:
+        for fold, calibration in enumerate(calibrations):
+            np.testing.assert_allclose(calibration(raw), calibrate(parts, without=fold)[0](raw), atol=1e-9)
+            assert np.abs(calibration(raw) - everything(raw)).max() > 1e-4
 
 
 def test_groups_that_no_signal_proposes_teach_nothing() -> None:
