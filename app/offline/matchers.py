@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.manifest import find
+from app.adapters.manifest import Origin, find
 from app.adapters.matcher_files import LoadedMatcher, read_matcher
 from app.errors import ArtefactError, CatalogueError, SettingsError
 from app.matching.evaluation.splits import group_digest
@@ -49,15 +49,26 @@ def unseen(settings: Settings, loaded: LoadedMatcher, labels: Sequence[str]) -> 
     Raises:
         CatalogueError: all were trained on.
     """
-    seen = set(loaded.manifest.trained_on.groups)
+    taught = set(loaded.manifest.trained_on.groups)
+    seen = set(taught)
     if (wanted := loaded.manifest.encoder) is not None:
         encoder = find(settings.models, wanted.name, wanted.version).manifest
         seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
     digests = {label: group_digest(label) for label in set(labels)}
     found = np.array([digests[label] not in seen for label in labels], bool)
     if not found.any():
-        raise CatalogueError(
-            f"{settings.catalogue}: {loaded.label} was trained on every label group of it, so figures on them would "
-            "say nothing; `pricematch train matcher --train-share 0.5` leaves half of them to judge on"
-        )
+        alone = taught.issuperset(digests.values())
+        raise CatalogueError(f"{settings.catalogue}: {_all_seen(loaded, None if alone else wanted)}")
     return found
+
+
+def _all_seen(loaded: LoadedMatcher, encoder: Origin | None) -> str:
+    """That there is no label group to judge on, and what leaves some; an encoder is given where it saw some alone."""
+    who, first = f"{loaded.label} was", ""
+    if encoder is not None:
+        who = f"{loaded.label} and its encoder {encoder.name}/{encoder.version} were"
+        first = "with an encoder of fewer, as of `pricematch train encoder --recipe cnn --train-share 0.3`, "
+    return (
+        f"{who} trained on every label group of it, so figures on them would say nothing; "
+        f"{first}`pricematch train matcher --train-share 0.5` leaves half of them to judge on"
+    )

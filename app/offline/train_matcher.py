@@ -130,10 +130,15 @@ def _check_groups(
     groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
     if len(groups) >= FOLDS:
         return
-    known = len({label for label in labels if label is not None})
-    left = f"; the encoder was trained on {len(seen)} groups, which teach nothing here" if seen else ""
+    known = {label for label in labels if label is not None}
+    taught = sum(group_digest(label) in seen for label in known)
+    left = (
+        f"; the encoder was trained on {taught} of them, which teach nothing here: train it on a smaller share than "
+        "the matcher, as `pricematch train encoder --recipe cnn --train-share 0.3` does"
+    )
     raise CatalogueError(
-        f"{content.path}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {known}{left}"
+        f"{content.path}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {len(known)}"
+        f"{left if taught else ''}"
     )
 
 

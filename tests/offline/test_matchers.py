@@ -3,21 +3,27 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.adapters.matcher_files import read_matcher
+from app.adapters.manifest import Origin, TrainedOn
+from app.adapters.matcher_files import LoadedMatcher, read_matcher
+from app.errors import CatalogueError
+from app.matching.evaluation.catalogue_sizes import sizes_below
 from app.matching.evaluation.judged_lists import candidates_of
-from app.matching.evaluation.splits import group_digest, training_groups
+from app.matching.evaluation.splits import group_digest, training_groups, whole_groups
 from app.matching.evidence.reference import Reference
 from app.matching.metrics import number_groups, scores
 from app.matching.pair_model import JudgedCatalogue
 from app.matching.size_thresholds import F1, Target
 from app.offline.carried import carried_by
+from app.offline.matchers import unseen
 from app.offline.train_matcher import TrainMatcherOptions, train_matcher
 from app.settings import Settings
+from tests.adapters.test_manifest import export
 from tests.cli import Ran, Run
 from tests.matching.labelled import groups_of, labelled_postings, signals_of, write_catalogue
 
@@ -97,6 +103,81 @@ def test_a_matcher_that_knows_every_group_is_not_judged(run: Run, trained: Path,
     assert ran.code == 1
     assert "matcher/1 was trained on every label group" in ran.one_line()
     assert not (tmp_path / "new" / "report.json").exists()
+
+
+def taught_by(*labels: str) -> TrainedOn:
+    return TrainedOn(share=1, seed=0, groups=tuple(sorted(map(group_digest, labels))))
+
+
+def learned_from(trained: Path, models: Path, matcher: str, encoder: str | None) -> tuple[Settings, LoadedMatcher]:
+    """A matcher taught by the groups that a text names by a letter, as is its encoder; None: by none."""
+    export(models, "cnn", "3", trained_on=None if encoder is None else taught_by(*encoder))
+    origin = Origin(name="cnn", version="3", weights_digest="weights of cnn 3")
+    loaded = read_matcher(trained / "models")
+    manifest = loaded.manifest.model_copy(update={"encoder": origin, "trained_on": taught_by(*matcher)})
+    return Settings(models=models, catalogue=models / "train.csv"), replace(loaded, manifest=manifest)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "encoder", "expected"),
+    [
+        ("", None, "abca"),
+        ("a", None, "bc"),
+        ("", "a", "bc"),
+        ("b", "c", "aa"),
+        ("bx", "bc", "aa"),
+        ("xyz", "v", "abca"),
+    ],
+)
+def test_groups_that_neither_a_matcher_nor_its_encoder_has_seen_are_judged(
+    trained: Path, tmp_path: Path, matcher: str, encoder: str | None, expected: str
+) -> None:
+    labels = ["a", "b", "c", "a"]
+    found = unseen(*learned_from(trained, tmp_path, matcher, encoder), labels)
+    assert [label for label, judged in zip(labels, found, strict=True) if judged] == list(expected)
+
+
+@pytest.mark.parametrize("encoder", [None, "d", "ab"])
+def test_where_the_matcher_saw_every_group_a_smaller_share_of_it_is_recommended(
+    trained: Path, tmp_path: Path, encoder: str | None
+) -> None:
+    with pytest.raises(CatalogueError) as refused:
+        unseen(*learned_from(trained, tmp_path, "abc", encoder), ["a", "b", "c"])
+    told = str(refused.value)
+    assert told.startswith(f"{tmp_path / 'train.csv'}: matcher/1 was trained on every label group of it")
+    assert "`pricematch train matcher --train-share 0.5`" in told
+    assert "encoder" not in told
+
+
+@pytest.mark.parametrize(("matcher", "encoder"), [("ab", "c"), ("", "abc"), ("a", "bcx")])
+def test_where_its_encoder_saw_the_rest_a_smaller_share_of_both_is_recommended(
+    trained: Path, tmp_path: Path, matcher: str, encoder: str
+) -> None:
+    with pytest.raises(CatalogueError) as refused:
+        unseen(*learned_from(trained, tmp_path, matcher, encoder), ["a", "b", "c"])
+    told = str(refused.value)
+    assert "matcher/1 and its encoder cnn/3 were trained on every label group of it" in told
+    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in told
+    assert "`pricematch train matcher --train-share 0.5`" in told
+
+
+def test_a_single_group_is_judged_in_the_catalogues_that_hold_it(run: Run, trained: Path, tmp_path: Path) -> None:
+    taught = [posting for posting, new in zip(POSTINGS, UNSEEN, strict=True) if not new]
+    [size] = sizes_below(len(taught) + 7)
+    for label in dict.fromkeys(np.array(LABELS)[UNSEEN].tolist()):
+        group = [posting for posting in POSTINGS if posting.label_group == label]
+        postings = sorted([*taught, *group], key=lambda posting: posting.posting_id)  # as matchers have them
+        part = whole_groups(number_groups(groups_of(postings)), size, 0)
+        if label not in {postings[row].label_group for row in part}:
+            break
+    write_catalogue(tmp_path / "train.csv", postings)
+    shutil.copytree(trained / "models", tmp_path / "models")
+    ran = evaluate(run, tmp_path, tmp_path / "new")
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))["matcher"]
+    assert (report["judged_postings"], report["judged_groups"]) == (len(group), 1)
+    assert report["f1_interval"]["low"] == pytest.approx(report["f1"]) == report["f1_interval"]["high"]
+    assert [point["postings"] for point in report["by_catalogue_size"]] == [len(postings)]
 
 
 def test_on_another_catalogue_everything_is_judged(run: Run, trained: Path, tmp_path: Path) -> None:

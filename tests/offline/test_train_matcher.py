@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from app.adapters import matcher_files
+from app.adapters.manifest import TrainedOn
 from app.adapters.matcher_files import read_matcher
 from app.errors import ArtefactExists
 from app.matching.evaluation.splits import group_digest
 from app.offline.train_matcher import STAGED, TrainMatcherOptions, learned_from, number_labels, train_matcher
 from app.settings import Settings
+from tests.adapters.test_manifest import PIXELS, export
 from tests.cli import Ran, Run
 from tests.matching.labelled import labelled_postings, write_catalogue
 
@@ -61,6 +63,29 @@ def test_too_few_label_groups_are_counted(run: Run, tmp_path: Path) -> None:
     ran = train(run, tmp_path)
     assert ran.code == 1
     assert "expected at least 4 label groups to learn from, got 3 of 3" in ran.one_line()
+
+
+def beside_encoder(run: Run, folder: Path, groups: str, seen: list[str]) -> Ran:
+    """Training on label groups named by a letter, beside an encoder that was trained on some."""
+    postings = [replace(it, label_group=groups[row % len(groups)]) for row, it in enumerate(POSTINGS)]
+    write_catalogue(folder / "train.csv", postings)
+    trained_on = TrainedOn(share=1, seed=0, groups=tuple(sorted(map(group_digest, seen))))
+    export(folder / "m", "cnn", "1", input=PIXELS, trained_on=trained_on)
+    return train(run, folder, "--signals", "hash,image", "--images", str(folder), "--encoder", "cnn")
+
+
+def test_where_the_encoder_saw_too_many_groups_a_smaller_share_for_it_is_recommended(run: Run, tmp_path: Path) -> None:
+    ran = beside_encoder(run, tmp_path, "abcde", ["a", "c", "of another catalogue"])
+    assert ran.code == 1
+    told = ran.one_line()
+    assert "expected at least 4 label groups to learn from, got 3 of 5; the encoder was trained on 2 of them" in told
+    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in told
+
+
+def test_an_encoder_of_another_catalogue_is_not_to_blame(run: Run, tmp_path: Path) -> None:
+    ran = beside_encoder(run, tmp_path, "abc", ["of another catalogue"])
+    assert ran.code == 1
+    assert ran.one_line().endswith("expected at least 4 label groups to learn from, got 3 of 3")
 
 
 def test_groups_of_one_posting_teach_nothing(run: Run, tmp_path: Path) -> None:
