@@ -33,10 +33,21 @@ class CsvCatalogue:
     rows: list[int] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
 
+    def by_id(self) -> "CsvCatalogue":
+        """The same with the postings in the order of their ids, which decides ties whatever the order of the file."""
+        return self._of(sorted(zip(self.postings, self.rows, strict=True), key=lambda pair: pair[0].posting_id))
+
+    def pictured(self) -> "CsvCatalogue":
+        """The same without the postings that name no picture."""
+        return self._of([pair for pair in zip(self.postings, self.rows, strict=True) if pair[0].image is not None])
+
+    def _of(self, pairs: Sequence[tuple[Posting, int]]) -> "CsvCatalogue":
+        return CsvCatalogue(self.path, [posting for posting, _ in pairs], [row for _, row in pairs], self.problems)
+
     def image_problems(self, errors: Mapping[str, ImageError]) -> list[RowProblem]:
-        """What is wrong with the pictures of the good postings, given the errors by image name."""
+        """What is wrong with the pictures of the good postings, by row, given the errors by image name."""
         problems = []
-        for row, posting in zip(self.rows, self.postings, strict=True):
+        for row, posting in self._by_row():
             if posting.image is None:
                 problems.append(RowProblem(row, "image", "expected a file name, got nothing"))
             elif posting.image in errors:
@@ -45,12 +56,15 @@ class CsvCatalogue:
         return problems
 
     def label_problems(self) -> list[RowProblem]:
-        """Which of the good postings lack a label group."""
+        """Which of the good postings lack a label group, by row."""
         return [
             RowProblem(row, "label_group", "expected the posting's product, got nothing")
-            for row, posting in zip(self.rows, self.postings, strict=True)
+            for row, posting in self._by_row()
             if posting.label_group is None
         ]
+
+    def _by_row(self) -> list[tuple[int, Posting]]:
+        return sorted(zip(self.rows, self.postings, strict=True), key=lambda pair: pair[0])
 
     def refuse(self, problems: Sequence[RowProblem]) -> None:
         """Raise CatalogueError naming the problems, if there are any."""

@@ -1,17 +1,23 @@
 """How well signals find the label groups of a catalogue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.adapters.evaluation_report import write_report
+from app.adapters.matcher_files import LoadedMatcher
 from app.adapters.whole_file import check_folder, write_whole
 from app.errors import CatalogueError
 from app.matching.evaluation import evaluate as judging
 from app.matching.evaluation.evaluate import Evaluation
 from app.matching.evaluation.held_out import KS
 from app.matching.evaluation.matched import Matched, judge_matcher
+from app.matching.evidence.carried import Carried
 from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
+from app.matching.postings import Catalogue
 from app.offline.carried import load_carried
 from app.offline.labelled import read_labelled
 from app.offline.matchers import load_matcher, unseen
@@ -83,9 +89,25 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
     matched = None
     if loaded is not None and judged is not None:
-        matched = judge_matcher(carried, groups, judged, loaded.model, loaded.thresholds, KS, options.seed, progress)
+        matched = _matched(loaded, catalogue, carried, judged, options.seed, progress)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
     write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
     write_whole(output / PAGE, page.encode())
     return Evaluated(found, matched, label)
+
+
+def _matched(
+    loaded: LoadedMatcher,
+    catalogue: Catalogue,
+    carried: Carried,
+    judged: NDArray[np.bool_],
+    seed: int,
+    progress: Progress,
+) -> Matched:
+    """What a matcher is worth, its postings in the order of their ids, as where it learned and where it serves."""
+    order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
+    groups = number_groups([str(catalogue[row].label_group) for row in order])
+    stored = loaded.thresholds
+    found = judge_matcher(carried.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
+    return replace(found, judged=judged)

@@ -1,7 +1,7 @@
 """From settings to the signals of a catalogue."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy as np
 from app.adapters.csv_catalogue import CsvCatalogue
 from app.adapters.image_folder import ImageFolder
 from app.adapters.perceptual_hash import phash
-from app.bootstrap import decoder, image_folder
+from app.bootstrap import decoder, embed_postings, image_folder, skip_or_refuse
 from app.errors import CatalogueError, ImageError, SettingsError
+from app.matching.embeddings import Embeddings
 from app.matching.hashes import parse_hashes
 from app.matching.ingest import BATCH, Progress, thread_pool
 from app.matching.postings import Catalogue, Posting
@@ -89,10 +90,27 @@ def load_signals(
         "title": TitleSignal([posting.title for posting in catalogue]),
     }
     if "image" in names:
-        part, vectors = embedded(settings, embeddings, progress)
+        part, vectors = _embedded(settings, content, embeddings, progress)
         rows = np.array([catalogue.row(posting.posting_id) for posting in part], np.intp)
         signals["image"] = ImageSignal(vectors, rows, len(catalogue))
     return catalogue, [signals[name] for name in names]
+
+
+def _embedded(
+    settings: Settings, content: CsvCatalogue, embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, Embeddings]:
+    """The postings that have a picture, and their embeddings [n, d]."""
+    if embeddings is not None:
+        return embedded(settings, embeddings, progress)
+    pictured = content.pictured()
+    if not pictured.postings:
+        raise SettingsError(f"signal image: no posting of {content.path} names a picture")
+
+    def judge(errors: Mapping[str, ImageError]) -> None:
+        skip_or_refuse(pictured, errors, skip=settings.skip_bad_images)
+
+    found = embed_postings(settings, pictured, judge, progress)
+    return found.catalogue, found.embeddings
 
 
 def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
@@ -103,11 +121,8 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
         return known
     images = pictures(settings, content.names())
     if images is None:
-        row = content.rows[content.postings.index(lacking[0])]
-        raise SettingsError(
-            f"signal hash: {len(lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, "
-            f"the first in row {row}; give --images to compute it from the pictures"
-        )
+        _refuse_or_tell(content, lacking)
+        return known
     computed, errors = hash_pictures(settings, lacking, images, progress)
     known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
     bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
@@ -117,6 +132,19 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
     if problems:
         _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings without a hash", problems))
     return known
+
+
+def _refuse_or_tell(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
+    """Without pictures: refuse hashes that could be computed from some, or where none is known; else tell of them."""
+    named = [posting for posting in lacking if posting.image is not None]
+    first = (named or lacking)[0]
+    said = (
+        f"{len(named or lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, the first "
+        f"in row {content.rows[content.postings.index(first)]}"
+    )
+    if named or len(lacking) == len(content.postings):
+        raise SettingsError(f"signal hash: {said}; give --images to compute it from the pictures")
+    _log.warning("%s, and no picture to compute it from", said)
 
 
 def hash_pictures(

@@ -124,7 +124,7 @@ def submit_matches(
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
-    catalogue, _, carried = load_carried(settings, content, loaded.model.signals, None, progress)
+    ordered, _, carried = load_carried(settings, content.by_id(), loaded.model.signals, None, progress)
     progress("Comparing postings", 0, 1)
     reference = Reference(carried, loaded.model.signals)
     progress("Comparing postings", 1, 1)
@@ -132,7 +132,9 @@ def submit_matches(
     told = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, {thresholds.alone:.4f} if left alone"
     )
-    return write(output, catalogue.posting_ids, thresholds.lists(candidates_of(judged))), told
+    every = Catalogue(content.postings)
+    rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
+    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(judged)), rows, len(every))), told
 
 
 def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:

@@ -26,6 +26,7 @@ from app.matching.ingest import Progress
 from app.matching.learning.cross_fit import FOLDS
 from app.matching.learning.learn import Learned, Lesson, learn
 from app.matching.postings import Posting
+from app.matching.signals import SIGNALS
 from app.offline.carried import load_carried
 from app.settings import Settings
 
@@ -65,7 +66,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     """
     started = time.monotonic()
     version = next_version(settings.models, options.version)
-    content = read_catalogue(settings)
+    content = read_catalogue(settings).by_id()
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
     labels = [posting.label_group for posting in content.postings]
@@ -73,7 +74,8 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     trained = learned_from(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
     _, _, postings = load_carried(settings, content, options.signals, None, progress)
-    lesson = Lesson(postings, options.signals, number_labels(labels), trained)
+    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
+    lesson = Lesson(postings, signals, number_labels(labels), trained)
     try:
         learned = learn(lesson, TreeLearner(options.seed, settings.workers), options.seed, progress)
     except ValueError as error:

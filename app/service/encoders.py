@@ -39,7 +39,7 @@ def held_encoders(
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: as `embed_postings`.
     """
     found: dict[tuple[str, ...], EmbeddedCatalogue] = {}
-    pictures = pictured(content)
+    pictures = content.pictured()
 
     def judge(errors: Mapping[str, ImageError]) -> None:
         refuse_or_tell(pictures, errors if not found else {}, skip=settings.skip_bad_images)
@@ -66,14 +66,6 @@ def held_encoders(
 def _using(settings: Settings, name: EncoderName) -> Settings:
     """Settings with the newest version of another encoder."""
     return settings.model_copy(update={"encoder": name, "encoder_version": None})
-
-
-def pictured(content: CsvCatalogue) -> CsvCatalogue:
-    """The postings that name a picture."""
-    named = [
-        (posting, row) for posting, row in zip(content.postings, content.rows, strict=True) if posting.image is not None
-    ]
-    return CsvCatalogue(content.path, [posting for posting, _ in named], [row for _, row in named])
 
 
 def refuse_or_tell(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:

@@ -24,7 +24,7 @@ from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue
 from app.matching.postings import Catalogue
 from app.offline.signals import hash_pictures
-from app.service.encoders import pictured, refuse_or_tell
+from app.service.encoders import refuse_or_tell
 from app.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -107,7 +107,7 @@ def _carried(
             hashes, unhashed = hash_pictures(settings, lacking, images, progress)
             errors = {**errors, **unhashed}
         if not embedded:  # whose encoder has told of them
-            refuse_or_tell(pictured(content), errors, skip=settings.skip_bad_images)
+            refuse_or_tell(content.pictured(), errors, skip=settings.skip_bad_images)
     return carried(
         [posting.title for posting in content.postings],
         [posting.image_phash or hashes.get(posting.image or "") for posting in content.postings],

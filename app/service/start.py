@@ -47,7 +47,7 @@ def _by_similarity(settings: Settings, progress: Progress) -> Ready:
 
 
 def _by_probability(settings: Settings, matched: Settings, loaded: LoadedMatcher, progress: Progress) -> Ready:
-    content = read_catalogue(settings)
+    content = read_catalogue(settings).by_id()
     content.refuse(content.problems)
     images, read = pictures(settings, content.names()), decoder(settings, _ANY_SIDE)
     judged: dict[str, EmbeddedCatalogue] = {}

@@ -278,5 +278,20 @@ def test_bad_pictures_are_told_by_row_and_a_missing_name_is_one(tmp_path: Path) 
     ]
 
 
+def test_in_the_order_of_ids_rows_stay_those_of_the_file_and_problems_in_their_order(tmp_path: Path) -> None:
+    content = read(tmp_path, "posting_id,image\np2,\n?,x\np10,\np1,1.png\n").by_id()
+    assert [posting.posting_id for posting in content.postings] == ["p1", "p10", "p2"]
+    assert content.rows == [5, 4, 2]
+    assert [problem.row for problem in content.problems] == [3]
+    assert [problem.row for problem in content.image_problems({"1.png": ImageEmpty("no bytes")})] == [2, 4, 5]
+    assert [problem.row for problem in content.label_problems()] == [2, 4, 5]
+
+
+def test_postings_without_a_picture_are_left_out_where_only_pictures_count(tmp_path: Path) -> None:
+    content = read(tmp_path, "posting_id,image\na,1.png\n?,x\nb,\nc,2.png\n").pictured()
+    assert [posting.posting_id for posting in content.postings] == ["a", "c"]
+    assert (content.rows, len(content.problems)) == ([2, 5], 1)
+
+
 def test_names_are_distinct_and_in_order(tmp_path: Path) -> None:
     assert read(tmp_path, "posting_id,image\na,2.png\nb,\nc,1.png\nd,2.png\n").names() == ["2.png", "1.png"]

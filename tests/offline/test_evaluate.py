@@ -155,6 +155,19 @@ def test_hashes_and_titles_that_are_missing_are_told_with_what_to_do(run: Run, f
     assert "signal title: " in evaluate(run, folder, "--signals", "title").one_line()
 
 
+def test_postings_with_neither_hash_nor_picture_are_told_of_and_judged_by_the_rest(
+    run: Run, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bare = [replace(posting, image=None, image_phash=None) for posting in POSTINGS[80:]]
+    write_catalogue(folder / "catalogue.csv", [*POSTINGS[:80], *bare])
+    assert evaluate(run, folder, "--signals", "hash,title").code == 0
+    assert "10 of 90 postings of" in caplog.text
+    assert "the first in row 82, and no picture to compute it from" in caplog.text
+    assert report_of(folder)["postings"] == 90
+    write_catalogue(folder / "catalogue.csv", [replace(one, image=None, image_phash=None) for one in POSTINGS])
+    assert "signal hash: 90 of 90 postings" in evaluate(run, folder, "--signals", "hash").one_line()
+
+
 def test_hashes_that_are_missing_are_computed_from_the_pictures_and_bad_ones_are_named(
     run: Run, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

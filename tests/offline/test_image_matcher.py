@@ -20,11 +20,17 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny_artefacts: TinyArtefacts) -> Path:
-    """A sample catalogue, and the tiny networks."""
+    """A sample catalogue, two postings of which have no picture, and the tiny networks."""
     from app.sample.catalogue import write_sample
 
     folder = tmp_path_factory.mktemp("image-matcher")
     write_sample(folder, 120, 0, lambda *_: None)
+    with (folder / "catalogue.csv").open(encoding="utf-8", newline="") as file:
+        columns, *lines = csv.reader(file)
+    for line in (lines[4], lines[30]):
+        line[columns.index("image")] = line[columns.index("image_phash")] = ""
+    with (folder / "catalogue.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *lines])
     shutil.copytree(tiny_artefacts.models, folder / "models")
     return folder
 
@@ -61,9 +67,19 @@ def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run
     for posting in list(ready.matcher.catalogue)[:20]:
         stored = ready.matcher.match_posting(posting.posting_id, Asked(limit=50))
         assert [match.posting_id for match in stored.matches] == lines[posting.posting_id][1:]
-        image = (settings.images / str(posting.image)).read_bytes()
+        if posting.image is None:
+            continue
+        image = (settings.images / posting.image).read_bytes()
         every = ready.matcher.match(Query(image), Asked(limit=200, min_probability=0)).matches
         [itself] = [match for match in every if match.posting_id == posting.posting_id]
         assert itself.level == "identical"
         assert itself.evidence is not None
         assert itself.evidence.signals["colours"] == pytest.approx(1, abs=1e-5)
+
+
+def test_where_no_posting_names_a_picture_there_is_no_signal_image(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "catalogue.csv").write_text("posting_id,image,label_group\na,,1\nb,,1\nc,,2\n", encoding="utf-8")
+    ran = run("evaluate", "--catalogue", str(tmp_path / "catalogue.csv"), "--models", str(folder / "models"),
+              "--signals", "image", "--folds", "2", "--output", str(tmp_path))  # fmt: skip
+    assert ran.code == 2
+    assert "signal image: no posting of" in ran.one_line()

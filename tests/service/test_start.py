@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.adapters.manifest import Origin, find
 from app.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
+from app.matching.clustering.judged_batch import cluster_judged_catalogue
 from app.matching.postings import Posting
 from app.matching.queries import Answer, Asked, Query
 from app.service.start import load
@@ -148,6 +150,28 @@ def test_other_postings_or_another_matcher_are_judged_anew(tmp_path: Path) -> No
     assert ids(load(settings, Told()).matcher.match_posting("p0", Asked())) == ["p1", "p2", "p3"]
     export_matcher(tmp_path / "models", ["hash"], version="2")
     assert ids(load(settings, Told()).matcher.match_posting("p0", Asked())) == ["p1"]
+
+
+def crowded(count: int) -> list[Posting]:
+    """Postings so alike that most of what could be proposed has to be left out: two titles, a few hashes."""
+    hashes = ["0" * 16, "0" * 15 + "1", "f" * 16]
+    return [Posting(f"p{row}", None, ["kopi susu", "teh"][row % 2], hashes[row // 3 % 3]) for row in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_file_changes_nothing(tmp_path: Path, seed: int) -> None:
+    settings, postings = titles_and_hashes(tmp_path), crowded(240)
+    answers = []
+    for order in (np.arange(240), np.random.default_rng(seed).permutation(240)):
+        write_catalogue(settings.catalogue, [postings[row] for row in order])
+        matcher = load(settings, Told()).matcher
+        assert matcher.judge is not None
+        clusters = cluster_judged_catalogue(matcher.judge.clusters, matcher.catalogue, 0.5)
+        found = {id_: matcher.match_posting(id_, Asked(100, min_probability=0)) for id_ in ("p0", "p7", "p239")}
+        answers.append(({id_: list(answer.matches) for id_, answer in found.items()}, list(clusters.items(0, 240))))
+        answers[-1][0]["new"] = list(matcher.match(Query(title="kopi susu"), Asked(100)).matches)
+    assert answers[0] == answers[1]
+    assert len(answers[0][0]["p0"]) < 239  # something was left out
 
 
 def coloured(folder: Path, signals: list[str], **given: Any) -> Settings:
