@@ -15,7 +15,7 @@ ALIKE_BITS = 16
 """Bits up to which pictures are called alike; unlike ones differ in about 32."""
 _NEAREST, _COMMON = 10, 3
 _BETTER = 0.02
-_ALIKE_BLENDS = 0.5
+_ALIKE_BLENDS = _ALIKE_PICTURES = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +78,15 @@ def picture_sentence(space: str, alike: str, unlike: str) -> Sentence:
 
     Args:
         space: one of `evidence.spaces.IMAGE_SPACES`.
-        alike: what is told of pictures that are among each other's nearest,
-        unlike: and of others.
+        alike: what is told of pictures that are among each other's nearest, from a cosine of 0.5 on,
+        unlike: and of others; that few are so of the nearest below it.
     """
 
     def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
         if (similarity := pair.values.get(f"{space}_similarity")) is None:
             return None
         if speaks_for and pair.values[f"{space}_rank_low"] < _NEAREST:
-            return f"{alike}: similarity {similarity:.2f}"
+            return f"{alike if similarity >= _ALIKE_PICTURES else f'few {unlike}'}: similarity {similarity:.2f}"
         if not speaks_for and pair.values[f"{space}_rank_high"] >= _NEAREST:
             return f"{unlike}: similarity {similarity:.2f} only"
         return None

@@ -28,7 +28,8 @@ from app.matching.title_fact_summary import GROUPS, SUMMARY
 
 MOST_REASONS = 3
 LEAST_SHARE, LEAST_WEIGHT = 0.03, 0.1
-"""What a family must weigh to be told: of all families together, and in log odds; a contradiction in log odds only."""
+"""What a family must weigh to be told: of all families together, and in log odds; a contradiction, and the second
+weightiest, in log odds only."""
 LONGEST_TEXT = 160
 
 _PART_OF = {"number": "model"}
@@ -68,7 +69,8 @@ class Explainer:
     ) -> tuple[Reason, ...]:
         """Three reasons at most, the weightiest first.
 
-        The weightiest family that has a true sentence fit for its side is always told, others if they weigh enough.
+        The weightiest family that has a true sentence fit for its side is always told, the second if it weighs 0.1, a
+        third if it weighs as much as 0.03 of all.
         Where the titles contradict each other, and that weighs 0.1 against the pair, it is told before what weighs
         more: it is what people would look at, and trees that know the same from rare words give it little weight.
 
@@ -127,10 +129,11 @@ def _contradicted(family: str, pair: Pair) -> bool:
 
 
 def _chosen(contradictions: Sequence[Reason], others: Sequence[Reason], least: float) -> tuple[Reason, ...]:
-    """The weightiest of all, then contradictions, then others that weigh at least so much; sorted by weight."""
+    """The weightiest, contradictions, others that weigh at least so much, the second weightiest; sorted by weight."""
     ranked = sorted([*contradictions, *others], key=_lightness)
     fit = [reason for reason in others if abs(reason.weight) >= least]
-    kept = dict.fromkeys([*ranked[:1], *contradictions, *fit])
+    second = [reason for reason in ranked[1:2] if abs(reason.weight) >= LEAST_WEIGHT]
+    kept = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
     return tuple(sorted([*kept][:MOST_REASONS], key=_lightness))
 
 

@@ -227,10 +227,14 @@ def test_the_size_of_the_catalogue_is_no_reason() -> None:
     assert explained("a", "b", {"catalogue_size": -3}) == []
 
 
-def test_trifles_are_not_told_beside_what_weighs_much() -> None:
-    added = {"hash_similarity": 10, "words_similarity": 0.2}
-    assert explained("payung lipat", "payung", added) == [("pictures have the same hash", 10)]
-    assert len(explained("payung lipat", "payung", {**added, "words_similarity": 2})) == 2
+def test_what_weighs_second_is_told_from_a_tenth_on_and_a_third_only_if_it_is_no_trifle_beside_the_others() -> None:
+    added = {"hash_similarity": 10, "words_similarity": 0.2, "volume_conflict": 0.19}
+    first, second = ("pictures have the same hash", 10), ("titles share the word 'payung'", 0.2)
+    assert explained("payung 1 l", "payung 1 l", {**added, "words_similarity": 0}) == [first, ("both say 1 l", 0.19)]
+    assert explained("payung 1 l", "payung 1 l biru", added) == [first, second]
+    third = {"words_similarity": 0.5, "volume_conflict": 0.9}
+    assert len(explained("payung 1 l", "payung 1 l biru", added | third)) == 3
+    assert explained("payung 1 l", "payung", {"hash_similarity": 10, "words_similarity": 0.09}) == [first]
 
 
 def test_long_words_are_cut_and_control_characters_do_not_get_through() -> None:
@@ -282,12 +286,13 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
     names = ("catalogue_size", "image_similarity", "image_rank_low", "image_rank_high")
     explain = Explainer(names, lambda _: 0)
 
-    def told(low: float, high: float, weight: float) -> tuple[Reason, ...]:
-        return explain(np.array([5, 0.931, low, high], np.float32), np.array([0, weight, 0, 0]), "", "")
+    def told(low: float, high: float, weight: float, similarity: float = 0.931) -> tuple[Reason, ...]:
+        return explain(np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), "", "")
 
     assert told(0, 40, 1) == (Reason("pictures look alike: similarity 0.93", 1),)
     assert told(0, 40, -1) == (Reason("other pictures look more alike: similarity 0.93 only", -1),)
     assert told(10, 40, 1) == told(0, 9, -1) == ()
+    assert told(0, 40, 1, 0.28) == (Reason("few other pictures look more alike: similarity 0.28", 1),)
 
 
 @pytest.mark.parametrize(
