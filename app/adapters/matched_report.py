@@ -39,6 +39,7 @@ def describe_matched(matched: Matched, evaluation: Evaluation) -> dict[str, Any]
 
 def _size(point: MatchedSize) -> dict[str, Any]:
     return {
+        "draws": point.draws,
         "postings": point.postings,
         "judged": point.judged,
         "threshold": _finite(point.threshold),

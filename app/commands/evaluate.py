@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.matching.evaluation.evaluate import Evaluation
     from app.matching.evaluation.held_out import Measured
     from app.matching.evaluation.matched import Matched
+    from app.matching.evaluation.matched_sizes import MatchedSize
 
 _SHOWN_KS = (1, 5, 10)
 _SHOWN_TARGET = "precision:0.95"
@@ -121,7 +122,7 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
     }
     terminal.print_table(matcher, ["", ""], [[name, figure] for name, figure in figures.items()])
     sizes = [
-        [str(point.postings), f"{point.threshold:.4f}", f"{point.f1:.4f}", f"{point.f1_fixed:.4f}"]
+        [f"{point.postings}{_times(point)}", *map("{:.4f}".format, (point.threshold, point.f1, point.f1_fixed))]
         for point in matched.by_catalogue_size
     ]
     columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
@@ -136,7 +137,7 @@ def _print_sized_target(matched: "Matched", matcher: str) -> None:
     target = Target.parse(_SHOWN_TARGET)
     rows = [
         [
-            str(point.postings),
+            f"{point.postings}{_times(point)}",
             f"{point.targets[target].threshold:.4f}",
             *(_precision_recall(pairs) for pairs in (point.targets[target].stored, point.targets[target].fixed)),
         ]
@@ -145,6 +146,11 @@ def _print_sized_target(matched: "Matched", matcher: str) -> None:
     ]
     columns = ["postings", "stored threshold", "precision, recall", "at the threshold of the whole"]
     terminal.print_table(f"{matcher}, target {target}, by the size of the catalogue", columns, rows)
+
+
+def _times(point: "MatchedSize") -> str:
+    """How many catalogues of one size were drawn, if not one."""
+    return f" × {point.draws}" if point.draws > 1 else ""
 
 
 def _precision_recall(pairs: "PairScores") -> str:

@@ -12,8 +12,7 @@ from app.matching.clustering.cohesion import cohesive_clusters
 from app.matching.evaluation.catalogue_sizes import sizes_below
 from app.matching.evaluation.intervals import bootstrap_interval
 from app.matching.evaluation.judged_lists import candidates_of, pairs_of, scores_of
-from app.matching.evaluation.matched_sizes import MatchedSize, sized, sized_part
-from app.matching.evaluation.splits import whole_groups
+from app.matching.evaluation.matched_sizes import MatchedSize, sized, smaller
 from app.matching.evidence.carried import Carried
 from app.matching.evidence.reference import Reference
 from app.matching.ingest import Progress
@@ -43,7 +42,7 @@ class Matched:
         reliability: for a diagram, of the likely ones.
         candidate_recall: the share of their true pairs that is among the candidates.
         recall_at_k, map_at_k: of their candidates by probability.
-        by_catalogue_size: ascending, the whole catalogue last.
+        by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is judged.
     """
 
     judged: NDArray[np.bool_]
@@ -93,7 +92,9 @@ def judge_matcher(
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
-        points.append(sized_part(postings, groups, judged, model, stored, whole_groups(groups, size, seed)))
+        point = smaller(postings, groups, judged, model, stored, size, seed)
+        if point is not None:
+            points.append(point)
         progress("Judging parts", done, len(sizes))
     scored = scores_of(proposed, thresholds, groups).of(judged)
     points.append(sized(proposed, groups, judged, stored, len(groups)))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.matching.evaluation.matched_sizes import MatchedSize, sized_part
+from app.matching.evaluation.matched_sizes import MatchedSize, sized_part, smaller
+from app.matching.evaluation.splits import whole_groups
 from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.reference import Reference
 from app.matching.metrics import number_groups
@@ -70,3 +71,32 @@ def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point:
         assert (pairs.answered, pairs.right) == (len(right), sum(right))
     assert point.targets[SURE].threshold == 0.7
     assert point.targets[SURE].stored.recall > point.targets[SURE].fixed.recall
+
+
+@pytest.mark.parametrize(("size", "draws"), [(10, 4), (20, 2), (40, 1), (60, 1), (5, 5)])
+def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int, draws: int) -> None:
+    found = smaller(CARRIED, GROUPS, JUDGED, MODEL, STORED, size, 7)
+    parts = [whole_groups(GROUPS, size, 7 + draw) for draw in range(draws)]
+    points = [sized_part(CARRIED, GROUPS, JUDGED, MODEL, STORED, rows) for rows in parts if JUDGED[rows].any()]
+    assert found is not None
+    assert found.draws == len(points)
+    assert found.postings == round(np.mean([point.postings for point in points]))
+    assert found.judged == sum(point.judged for point in points)
+    for name in ("f1", "f1_fixed"):
+        total = sum(getattr(point, name) * point.judged for point in points)
+        assert getattr(found, name) == pytest.approx(total / found.judged)
+    for name in ("right", "answered", "expected"):
+        for way in ("stored", "fixed"):
+            counted = [getattr(getattr(point.targets[SURE], way), name) for point in points]
+            assert getattr(getattr(found.targets[SURE], way), name) == sum(counted)
+    assert found.targets[SURE].threshold == points[0].targets[SURE].threshold
+
+
+def test_draws_in_which_nothing_is_judged_do_not_count() -> None:
+    judged = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
+    found = smaller(CARRIED, GROUPS, judged, MODEL, STORED, 10, 7)
+    holding = [judged[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
+    assert found is not None
+    assert found.draws == sum(holding) < 4
+    absent = np.isin(GROUPS, np.concatenate([GROUPS[whole_groups(GROUPS, 10, 7 + draw)] for draw in range(4)]))
+    assert smaller(CARRIED, GROUPS, np.isin(GROUPS, GROUPS[~absent][:1]), MODEL, STORED, 10, 7) is None
