@@ -134,6 +134,19 @@ def print_retrieval(trained: "Sequence[Trained]") -> None:
         print_table("mAP@5 on held-out label groups", ["written", "stage", "before", "kept"], rows)
 
 
+def print_thresholds(trained: "Sequence[Trained]") -> None:
+    """From which similarity on a posting is a match by each encoder, and what that was picked on."""
+    rows = []
+    for network in trained:
+        cells = ["none", *["–"] * 4]
+        if (picked := network.threshold) is not None:
+            counts = map(str, (picked.postings, picked.groups, picked.catalogue))
+            cells = [f"{picked.threshold:.4f}", f"{picked.mean_f1:.3f}", *counts]
+        rows.append([str(network.path), *cells])
+    columns = ["written", "threshold", "mean F1 there", "judged postings", "label groups", "searched postings"]
+    print_table("Similarity from which on a posting is a match, where no matcher decides", columns, rows)
+
+
 def print_matcher(trained: "TrainedMatcher") -> None:
     """How good a matcher is on label groups that were held out, at every size of the catalogue, and its thresholds."""
     from app.matching.size_thresholds import TARGETS

@@ -12,7 +12,17 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from app.terminal import INTERRUPTED, Bars, ctrl_c, print_retrieval, print_table, print_trained, progress_bars
+from app.matching.evaluation.similarity_threshold import SimilarityThreshold
+from app.terminal import (
+    INTERRUPTED,
+    Bars,
+    ctrl_c,
+    print_retrieval,
+    print_table,
+    print_thresholds,
+    print_trained,
+    progress_bars,
+)
 
 
 def press() -> None:
@@ -105,6 +115,7 @@ class Network:
     fitted: Ended
     name: str = "cnn"
     path: Path = Path("models/cnn/1")
+    threshold: SimilarityThreshold | None = None
 
 
 def cells(out: str, first: str) -> list[str]:
@@ -143,6 +154,14 @@ def test_what_training_gained_on_held_out_groups_is_shown_by_stage(capsys: pytes
         ["embedding", "0.250", "0.500"],
         ["fine tune", "0.500", "0.500"],
     ]
+
+
+def test_a_threshold_is_shown_with_what_it_was_picked_on_or_none(capsys: pytest.CaptureFixture[str]) -> None:
+    picked = SimilarityThreshold(0.98765, 0.5, postings=4, groups=2, catalogue=9)
+    for threshold, expected in ((picked, ["0.9877", "0.500", "4", "2", "9"]), (None, ["none", *["–"] * 4])):
+        network = Network(Ended({}, kept_epoch=0), threshold=threshold)
+        print_thresholds([network])  # type: ignore[list-item]
+        assert cells(capsys.readouterr().out, "models") == ["models/cnn/1", *expected]
 
 
 def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:

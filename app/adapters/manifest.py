@@ -8,15 +8,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ArtefactError
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
 _Model = TypeVar("_Model", bound=BaseModel)
+_Cosine: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
 
 class _Described(BaseModel):
@@ -61,6 +62,21 @@ class TrainedOn(_Described):
     groups: tuple[str, ...]
 
 
+class PickedOn(_Described):
+    """What a threshold was picked on: label groups that the encoder did not learn from.
+
+    Attributes:
+        postings, groups: how many were judged, and of how many label groups.
+        catalogue: how many postings were searched, these among them.
+        mean_f1: of the judged postings at the threshold, which is picked for it: another catalogue's will be lower.
+    """
+
+    postings: int
+    groups: int
+    catalogue: int
+    mean_f1: float
+
+
 class Manifest(_Described):
     """What an exported encoder is and where it comes from.
 
@@ -73,7 +89,8 @@ class Manifest(_Described):
         input_encoder: the encoder whose outputs it takes; None where it takes pixels.
         weights: what its weights were before; None where they were drawn at random.
         trained_on: the label groups it was trained on; None where it was trained on none.
-        threshold: the cosine from which on pictures are said to show the same product; None where none was measured.
+        threshold: the cosine from which on pictures are said to show the same product; None where none was picked.
+        threshold_picked_on: what it was picked on.
         bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
             which keeps 8 bits of a number: the deeper the network, the larger.
         files: SHA-256 of every file beside the manifest, by path.
@@ -93,7 +110,8 @@ class Manifest(_Described):
     input_encoder: Origin | None
     weights: WeightsOrigin | None = None
     trained_on: TrainedOn | None = None
-    threshold: float | None = None
+    threshold: _Cosine | None = None
+    threshold_picked_on: PickedOn | None = None
     bfloat16_tolerance: float = 0.05
     libraries: dict[str, str]
     files: dict[str, str]

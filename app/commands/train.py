@@ -34,8 +34,7 @@ def encoder(
         str,
         typer.Option(
             help="notebook: exactly the notebook's. default: trains until it stops learning. "
-            "cnn: a pretrained network, whitened, and trained on the label groups if there are some. "
-            "title: an encoder of titles, trained on the label groups; takes no pictures."
+            "cnn: a pretrained network, whitened, and trained on the label groups if there are some."
         ),
     ] = "default",
     catalogue: Catalogue = None,
@@ -108,6 +107,7 @@ def encoder(
         trained = train.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
     terminal.print_trained(trained)
     terminal.print_retrieval(trained)
+    terminal.print_thresholds(trained)
 
 
 @cli.command("matcher")

@@ -7,6 +7,7 @@ directions, and equal rows are at equal distances from every other. Distances ar
 scikit-learn's OPTICS does: what differs by less is a tie.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def radius_graph(embeddings: Embeddings, radius: float, max_pairs: int = MAX_PAI
     return _graph(radius, len(embeddings), *_pairs(embeddings, 0, radius, max_pairs))
 
 
-def nearest_neighbours(embeddings: Embeddings, count: int) -> Candidates:
+def nearest_neighbours(embeddings: Embeddings, count: int, told: Callable[[int], None] = lambda _: None) -> Candidates:
     """The `count` nearest other rows of each row, similarity being 1 − distance; ties go to the lower row.
 
     Beside the input and the result it holds a float32 and a float64 copy of the input and at most about 400 MiB.
@@ -109,6 +110,7 @@ def nearest_neighbours(embeddings: Embeddings, count: int) -> Candidates:
     Args:
         embeddings: [n, d], no row of zeros.
         count: at least 0; lines are padded where there are fewer other rows.
+        told: how many rows are done, after each block of them.
     """
     n, reach = len(embeddings), min(count, len(embeddings) - 1)
     exact, coarse = _copies(embeddings)
@@ -124,6 +126,7 @@ def nearest_neighbours(embeddings: Embeddings, count: int) -> Candidates:
         line, row = places(similarity >= last - 2 * _rounding(embeddings))
         distance = _distances(exact, line + first, row)
         parts.append(ranked(line, row, 1 - distance, len(similarity), count))
+        told(first + len(similarity))
     return stacked(parts, count)
 
 

@@ -52,7 +52,6 @@ def train(
     from app.training.cnn import CnnTrainer
     from app.training.cnn_recipe import CnnTrainingRecipe
     from app.training.determinism import make_deterministic
-    from app.training.label_groups import label_of_picture
     from app.training.pretrained import side_of
     from app.training.train import Trainer
 
@@ -71,6 +70,5 @@ def train(
     )
     if isinstance(recipe, CnnTrainingRecipe):
         side = side_of(recipe.cnn.backbone, recipe.cnn.side)
-        labels = label_of_picture(content.postings)
-        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), judge, labels)
-    return Trainer(recipe, *common).run(names, images, decoder(settings, recipe.cae.side), judge)
+        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), judge, content.postings)
+    return Trainer(recipe, *common).run(names, images, decoder(settings, recipe.cae.side), judge, content.postings)

@@ -13,22 +13,25 @@ from numpy.typing import NDArray
 from app.adapters.manifest import TensorDescription
 from app.errors import ImageError
 from app.matching.ports import Decoder, ImageSource
+from app.matching.postings import Posting
 from app.training.cnn_features import Pictures, PixelFunction, kept
 from app.training.cnn_fine_tune import fine_tune
 from app.training.cnn_head import learn_head
 from app.training.cnn_recipe import CnnTrainingRecipe
-from app.training.export import describe, export_cnn, golden_pixels, publish, weights_digest, write_golden
+from app.training.export import describe, export_cnn, golden_pixels, weights_digest, write_golden
 from app.training.fit import Fitted
-from app.training.label_groups import TrainedGroups, choose_groups
+from app.training.label_groups import TrainedGroups, choose_groups, label_of_picture
 from app.training.metric_learning import Course
 from app.training.networks.cnn import build_encoder, build_head, build_pooled
 from app.training.pixel_cache import PixelCache
 from app.training.pretrained import Backbone, load_backbone, side_of
-from app.training.trainer import Trained, Training
+from app.training.threshold import Judged, judged_postings
+from app.training.trainer import Staged, Trained, Training
 from app.training.whitening import Linear, whitening, within_group_whitening
 from app.training.workplace import choose_version, locked, unfinished
 
 NAME = "cnn"
+UPPER_LAYERS = "upper layers"
 BFLOAT16_TOLERANCE = 0.1
 """Three times what fifty layers and a whitening are off by on 717 photos; it moves a cosine by half its square."""
 
@@ -42,7 +45,7 @@ class CnnTrainer(Training[CnnTrainingRecipe]):
         images: ImageSource,
         decoder: Decoder,
         judge: Callable[[Mapping[str, ImageError]], None],
-        labels: Mapping[str, str],
+        postings: Sequence[Posting],
     ) -> list[Trained]:
         """Train and export the encoder.
 
@@ -51,7 +54,7 @@ class CnnTrainer(Training[CnnTrainingRecipe]):
             images: where their bytes come from.
             decoder: how they become pixels.
             judge: called with the bad pictures before anything is trained; raises to refuse them.
-            labels: the label group of the pictures that have one.
+            postings: that show them; their label groups are learnt from, and the threshold is picked on the others.
 
         Raises:
             ArtefactExists, ArtefactError, SettingsError: see `app.training.workplace` and `app.training.pretrained`.
@@ -76,11 +79,11 @@ class CnnTrainer(Training[CnnTrainingRecipe]):
             identity = hashlib.sha256(f"{cache.digest()} {backbone.origin.digest}".encode("ascii")).hexdigest()
             with unfinished(root, self.recipe, self.seed, identity) as folder:
                 good = cache.good_rows()
-                groups = choose_groups(
-                    [names[row] for row in good], labels, cnn.train_share, cnn.validation_share, self.seed
-                )
+                shown, labels = [names[row] for row in good], label_of_picture(postings)
+                groups = choose_groups(shown, labels, cnn.train_share, cnn.validation_share, self.seed)
+                judged = judged_postings(postings, shown, groups.learnt_labels if groups.teach else ())
                 pictures = Pictures(cache, good, self.seed)
-                return [_Cnn(self, backbone, pictures, groups, version, folder).train()]
+                return [_Cnn(self, backbone, pictures, groups, judged, version, folder).train()]
 
 
 @dataclass
@@ -91,6 +94,7 @@ class _Cnn:
     backbone: Backbone
     pictures: Pictures
     groups: TrainedGroups
+    judged: Judged
     version: str
     folder: Path
     _stages: dict[str, Fitted] = field(default_factory=dict)
@@ -101,20 +105,17 @@ class _Cnn:
         pooled = build_pooled(self.backbone.network, cnn.power)
         features = self._features(pooled)
         linear = whitening(features[0], cnn.dimension, cnn.shrinkage)
-        if self._has_groups:
+        if self.groups.teach:
             linear = self._learn(linear, features)
         head = build_head(*linear.kernel.shape)
         head.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
         encoder = build_encoder(pooled, head)
-        if self._has_groups and self._can_judge and cnn.fine_tune:
-            self._stages["upper layers"] = fine_tune(encoder, self.backbone, self.pictures, self.groups, self.trainer)
+        if self.groups.teach and self._can_judge and cnn.fine_tune:
+            self._stages[UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.pictures, self.groups, self.trainer)
         fitted = self._summary(time.monotonic() - began)
-        return Trained(NAME, self._export(encoder, fitted), fitted)
-
-    @property
-    def _has_groups(self) -> bool:
-        """Whether there is something to learn from: two groups at least."""
-        return self.groups.count > 1
+        staged = self._stage(encoder, fitted)
+        threshold = self.judged.threshold(NAME, lambda: self._embed(encoder, head, features[0]), self.trainer.report)
+        return staged.publish(threshold, self.trainer.models)
 
     @property
     def _can_judge(self) -> bool:
@@ -134,7 +135,7 @@ class _Cnn:
         """Features [m, c] of the pictures, and of each view of them if there are groups to train on."""
         cnn = self.trainer.recipe.cnn
         encode = PixelFunction(pooled, self.backbone.scale)
-        turns = 1 + (cnn.views if cnn.augment and self._has_groups and self._can_judge else 0)
+        turns = 1 + (cnn.views if cnn.augment and self.groups.teach and self._can_judge else 0)
         total = turns * len(self.pictures)
 
         def of(turn: int) -> NDArray[np.float32]:
@@ -144,6 +145,16 @@ class _Cnn:
             return kept(self.folder / f"features-{turn}.npy", lambda: encode.of_all(self.pictures, turn, told))
 
         return [of(turn) for turn in range(turns)]
+
+    def _embed(self, encoder: keras.Model, head: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings [m, d] of the pictures; from their features where the backbone is as it was when it gave them."""
+        if UPPER_LAYERS not in self._stages:
+            return np.asarray(head(features, training=False))
+
+        def told(done: int) -> None:
+            self.trainer.report("Encoding pictures", done, len(self.pictures))
+
+        return PixelFunction(encoder, self.backbone.scale).of_all(self.pictures, 0, told)
 
     def _course(self) -> Course:
         cnn = self.trainer.recipe.cnn
@@ -158,11 +169,11 @@ class _Cnn:
         }
         kept_epoch = sum(fitted.kept_epoch for fitted in self._stages.values())
         learnt, held_out = (int((part >= 0).sum()) for part in (self.groups.learnt, self.groups.held_out))
-        if not self._has_groups:
+        if not self.groups.teach:
             learnt, held_out = len(self.pictures), 0
         return Fitted(losses, kept_epoch, learnt, held_out, seconds)
 
-    def _export(self, encoder: keras.Model, fitted: Fitted) -> Path:
+    def _stage(self, encoder: keras.Model, fitted: Fitted) -> Staged:
         staged = self.folder / f"export-{NAME}"
         export_cnn(staged, encoder, self.backbone.scale)
         side = encoder.input_shape[1]
@@ -189,8 +200,8 @@ class _Cnn:
             weights_digest=weights_digest(encoder),
             input_encoder=None,
             weights=self.backbone.origin,
-            trained_on=self.groups.record if self._has_groups else None,
+            trained_on=self.groups.record if self.groups.teach else None,
             bfloat16_tolerance=BFLOAT16_TOLERANCE,
             files={},
         )
-        return publish(staged, manifest, self.trainer.models)
+        return Staged(staged, manifest, fitted)

@@ -29,17 +29,24 @@ class TrainedGroups:
     Attributes:
         learnt: intp [n], those to learn from.
         held_out: intp [n], those to choose by; no group is in both.
+        learnt_labels: what those to learn from are called.
         record: both, for the manifest.
     """
 
     learnt: NDArray[np.intp]
     held_out: NDArray[np.intp]
+    learnt_labels: frozenset[str]
     record: TrainedOn
 
     @property
     def count(self) -> int:
         """How many groups there are to learn from."""
-        return len(np.unique(self.learnt[self.learnt >= 0]))
+        return len(self.learnt_labels)
+
+    @property
+    def teach(self) -> bool:
+        """Whether there is something to learn from: two groups at least."""
+        return self.count > 1
 
 
 def choose_groups(
@@ -62,4 +69,5 @@ def choose_groups(
     learnt[rows] = np.where(trained & ~held, numbers, -1)
     held_out[rows] = np.where(held, numbers, -1)
     digests = sorted({group_digest(label) for label, taken in zip(known, trained, strict=True) if taken})
-    return TrainedGroups(learnt, held_out, TrainedOn(share=share, seed=seed, groups=tuple(digests)))
+    learnt_labels = frozenset(label for label, taken in zip(known, trained & ~held, strict=True) if taken)
+    return TrainedGroups(learnt, held_out, learnt_labels, TrainedOn(share=share, seed=seed, groups=tuple(digests)))

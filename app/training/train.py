@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.adapters.manifest import Origin, TensorDescription
 from app.errors import ImageError
 from app.matching.ports import Decoder, ImageSource
+from app.matching.postings import Posting
 from app.training.batches import Batches, LatentBatches, PixelBatches
 from app.training.checkpoint import Checkpoint
 from app.training.export import (
@@ -19,7 +20,6 @@ from app.training.export import (
     export_autoencoder,
     export_cae,
     golden_pixels,
-    publish,
     weights_digest,
     write_golden,
 )
@@ -28,7 +28,8 @@ from app.training.networks.autoencoder import build_autoencoder
 from app.training.networks.cae import build_cae
 from app.training.pixel_cache import PixelCache
 from app.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
-from app.training.trainer import Trained, Training
+from app.training.threshold import Judged, judged_postings
+from app.training.trainer import Staged, Trained, Training
 from app.training.workplace import choose_version, locked, unfinished
 
 
@@ -41,6 +42,7 @@ class Trainer(Training[Recipe]):
         images: ImageSource,
         decoder: Decoder,
         judge: Callable[[Mapping[str, ImageError]], None],
+        postings: Sequence[Posting],
     ) -> list[Trained]:
         """Train and export the CAE, then the autoencoder on its latents.
 
@@ -49,6 +51,7 @@ class Trainer(Training[Recipe]):
             images: where their bytes come from.
             decoder: how they become pixels.
             judge: called with the bad pictures before anything is trained; raises to refuse them.
+            postings: that show them; thresholds are picked on their label groups.
 
         Raises:
             ArtefactExists, ArtefactError, SettingsError: see `app.training.workplace`.
@@ -67,7 +70,8 @@ class Trainer(Training[Recipe]):
             )
             judge(cache.fill(self.workers, self.report))
             with unfinished(root, self.recipe, self.seed, cache.digest()) as folder:
-                return _Networks(self, cache, version, folder).train()
+                judged = judged_postings(postings, [names[row] for row in cache.good_rows()])
+                return _Networks(self, cache, judged, version, folder).train()
 
 
 @dataclass
@@ -76,6 +80,7 @@ class _Networks:
 
     trainer: Trainer
     cache: PixelCache
+    judged: Judged
     version: str
     folder: Path
 
@@ -87,7 +92,7 @@ class _Networks:
         cae.compile(keras.optimizers.Adam(recipe.cae.learning_rate), "binary_crossentropy")
         cae_fitted = self._fit(cae, pixels, recipe.cae, decayed(recipe.cae.learning_rate, recipe.cae.epochs, 0))
 
-        latents = self._latents(cae_encoder, pixels)
+        latents = self._outputs("Encoding latents", cae_encoder, pixels)
         keras.utils.set_random_seed(seed)
         autoencoder, encoder = build_autoencoder(recipe.autoencoder, latents.shape[1])
         autoencoder.compile(keras.optimizers.Adam(recipe.autoencoder.learning_rate), "mean_squared_error")
@@ -95,12 +100,29 @@ class _Networks:
             recipe.autoencoder.learning_rate, recipe.autoencoder.constant_epochs, recipe.autoencoder.decay
         )
         fitted = self._fit(autoencoder, LatentBatches(latents), recipe.autoencoder, schedule)
+        return self._export(cae, cae_encoder, cae_fitted, encoder, fitted, latents)
 
+    def _export(
+        self,
+        cae: keras.Model,
+        cae_encoder: keras.Model,
+        cae_fitted: Fitted,
+        encoder: keras.Model,
+        fitted: Fitted,
+        latents: NDArray[np.float32],
+    ) -> list[Trained]:
         origin = Origin(name="cae", version=self.version, weights_digest=weights_digest(cae_encoder))
-        return [
-            Trained("cae", self._export_cae(cae, cae_encoder, cae_fitted), cae_fitted),
-            Trained("autoencoder", self._export_autoencoder(encoder, cae_encoder, fitted, origin), fitted),
-        ]
+        staged_cae = self._stage_cae(cae, cae_encoder, cae_fitted)
+        staged = self._stage_autoencoder(encoder, cae_encoder, fitted, origin)
+
+        def embed() -> NDArray[np.float32]:
+            return self._outputs("Encoding embeddings", encoder, LatentBatches(latents))
+
+        report, models = self.trainer.report, self.trainer.models
+        cae_threshold = self.judged.threshold("cae", lambda: latents, report)
+        threshold = self.judged.threshold("autoencoder", embed, report)
+        # only now, so that whoever is interrupted before has neither
+        return [staged_cae.publish(cae_threshold, models), staged.publish(threshold, models)]
 
     def _fit(
         self,
@@ -114,17 +136,17 @@ class _Networks:
         trainer = self.trainer
         return Fit(model, batches, schedule, trainer.seed, checkpoint, trainer.watch, trainer.interrupted).run()
 
-    def _latents(self, encoder: keras.Model, pixels: PixelBatches) -> NDArray[np.float32]:
-        """Latents [m, 2048] of all good pictures, never augmented."""
+    def _outputs(self, what: str, encoder: keras.Model, batches: Batches) -> NDArray[np.float32]:
+        """What an encoder gives for all good pictures, [m, d], never augmented."""
         batch, done = self.trainer.recipe.cae.batch, 0
-        latents: list[NDArray[np.float32]] = []
-        for inputs in pixels.dataset(np.arange(len(pixels)), batch, None):
-            latents.append(encoder.predict_on_batch(inputs))
+        outputs: list[NDArray[np.float32]] = []
+        for inputs in batches.dataset(np.arange(len(batches)), batch, None):
+            outputs.append(encoder.predict_on_batch(inputs))
             done += len(inputs)
-            self.trainer.report("Encoding latents", done, len(pixels))
-        return np.concatenate(latents)
+            self.trainer.report(what, done, len(batches))
+        return np.concatenate(outputs)
 
-    def _export_cae(self, cae: keras.Model, encoder: keras.Model, fitted: Fitted) -> Path:
+    def _stage_cae(self, cae: keras.Model, encoder: keras.Model, fitted: Fitted) -> Staged:
         staged = self.folder / "export-cae"
         export_cae(staged, cae, encoder)
         side = self.trainer.recipe.cae.side
@@ -136,11 +158,11 @@ class _Networks:
             **self._fields("cae", encoder, fitted),
             input_encoder=None,
         )
-        return publish(staged, manifest, self.trainer.models)
+        return Staged(staged, manifest, fitted)
 
-    def _export_autoencoder(
+    def _stage_autoencoder(
         self, encoder: keras.Model, cae_encoder: keras.Model, fitted: Fitted, origin: Origin
-    ) -> Path:
+    ) -> Staged:
         staged = self.folder / "export-autoencoder"
         export_autoencoder(staged, encoder)
         latents = cae_encoder.predict_on_batch(golden_pixels(self.trainer.recipe.cae.side) / np.float32(255))
@@ -151,7 +173,7 @@ class _Networks:
             **self._fields("autoencoder", encoder, fitted),
             input_encoder=origin,
         )
-        return publish(staged, manifest, self.trainer.models)
+        return Staged(staged, manifest, fitted)
 
     def _fields(self, name: str, encoder: keras.Model, fitted: Fitted) -> dict[str, Any]:
         """What the two manifests have in common."""

@@ -4,20 +4,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from app.adapters.manifest import Manifest
 from app.errors import TrainingInterrupted
+from app.matching.evaluation.similarity_threshold import SimilarityThreshold
 from app.matching.ingest import Progress
+from app.training.export import publish
 from app.training.fit import Fitted, Interrupted, Watch
+from app.training.threshold import described
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One exported network: its name, where it was written, and what came of its training."""
+    """One exported network: its name, where it was written, what came of its training, and its threshold, if any."""
 
     name: str
     path: Path
     fitted: Fitted
+    threshold: SimilarityThreshold | None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One network, exported whole but for its threshold.
+
+    Attributes:
+        folder: where it is, not to be found yet.
+        manifest: without a threshold.
+        fitted: what came of its training.
+    """
+
+    folder: Path
+    manifest: Manifest
+    fitted: Fitted
+
+    def publish(self, threshold: SimilarityThreshold | None, models: Path) -> Trained:
+        """Give it its threshold and its final name; raises ArtefactExists."""
+        manifest = self.manifest.model_copy(update=described(threshold))
+        return Trained(manifest.name, publish(self.folder, manifest, models), self.fitted, threshold)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from app.adapters.manifest import (
     MANIFEST,
     Manifest,
     Origin,
+    PickedOn,
     TensorDescription,
     TrainedOn,
     WeightsOrigin,
@@ -244,6 +245,27 @@ def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_b
     (path / MANIFEST).write_text(json.dumps(described))
     before = verify(path).manifest
     assert (before.weights, before.trained_on) == (None, None)
+
+
+def test_a_threshold_is_kept_with_what_it_was_picked_on_and_may_be_unknown(models: Path) -> None:
+    picked_on = PickedOn(postings=4, groups=2, catalogue=9, mean_f1=0.75)
+    path = export(models, "cae", "1", threshold=0.5, threshold_picked_on=picked_on)
+    kept = verify(path).manifest
+    assert (kept.threshold, kept.threshold_picked_on) == (0.5, picked_on)
+    described = json.loads((path / MANIFEST).read_bytes())
+    del described["threshold"], described["threshold_picked_on"]
+    (path / MANIFEST).write_text(json.dumps(described))
+    before = verify(path).manifest
+    assert (before.threshold, before.threshold_picked_on) == (None, None)
+
+
+@pytest.mark.parametrize("threshold", ["1.001", "-1.001", "NaN", "1e999"])
+def test_a_threshold_that_is_no_cosine_is_refused(models: Path, threshold: str) -> None:
+    path = export(models, "cae", "1", threshold=0.5)
+    text = (path / MANIFEST).read_text().replace('"threshold": 0.5', f'"threshold": {threshold}')
+    (path / MANIFEST).write_text(text)
+    with pytest.raises(ArtefactError, match="is damaged: threshold"):
+        verify(path)
 
 
 def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:

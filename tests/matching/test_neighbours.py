@@ -180,6 +180,13 @@ def test_nearest_neighbours_are_the_first_of_all_others_by_distance_and_row(
         assert (found.similarities[row, len(expected) :] == -np.inf).all()
 
 
+def test_it_is_told_after_each_block_of_rows_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_BLOCK_VALUES", 3 * 10)
+    told: list[int] = []
+    nearest_neighbours(scattered(10), 2, told.append)
+    assert told == [3, 6, 9, 10]
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_without_others_there_are_no_neighbours(n: int) -> None:
     found = nearest_neighbours(np.ones((n, 4), np.float32), 3)

@@ -1,5 +1,6 @@
 """Training, put together from settings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,12 @@ import pytest
 from app.adapters.manifest import find_chain, versions
 from app.bootstrap import embed_catalogue
 from app.errors import CatalogueError
+from app.matching.queries import Asked
 from app.offline.train import TrainOptions, train
+from app.service.start import load
 from app.settings import Settings, load_settings
-from tests.fakes import tiny_catalogue
+from tests.fakes import tiny_catalogue, tiny_postings
+from tests.matching.labelled import write_catalogue
 from tests.training.tiny import RECIPE
 from tests.training.tiny_cnn import labelled_images, recipe
 
@@ -68,3 +72,19 @@ def test_the_cnn_is_trained_on_the_labels_of_the_catalogue_and_serves_every_verb
     assert embedded.embeddings.shape == (len(labels) + 1, 6)
     assert embedded.encoder.versions == {"cnn": "1"}
     assert (embedded.embeddings[-1] == embedded.embeddings[0]).all()
+
+
+def test_without_a_matcher_the_threshold_that_was_picked_on_the_label_groups_decides(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, tmp_path / "models").model_copy(update={"data": tmp_path / "data"})
+    groups = ["red", "red", "green", "green", "dark", "dark", "white"]
+    labelled = [replace(posting, label_group=group) for posting, group in zip(tiny_postings(), groups, strict=True)]
+    write_catalogue(settings.catalogue, labelled)
+    run(settings)
+    threshold = find_chain(settings.models, "autoencoder")[-1].manifest.threshold
+    matcher = load(settings.model_copy(update={"matcher": "none"}), lambda *_: None).matcher
+    every = list(matcher.match_posting("p0", Asked(min_similarity=-1)).matches)
+    answer = matcher.match_posting("p0", Asked())
+    assert threshold is not None
+    assert (answer.decided_by, answer.threshold, answer.alone) == ("similarity", threshold, threshold)
+    assert list(answer.matches) == [match for match in every if (match.similarity or 0) >= threshold]
+    assert 0 < len(answer.matches) < len(every) == len(labelled) - 1

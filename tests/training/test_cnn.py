@@ -15,6 +15,7 @@ from app.matching.evaluation.splits import group_digest, training_groups
 from app.matching.ports import Pixels
 from app.training.workplace import FOLDER
 from tests.fakes import MAX_PIXELS, FolderlessImages
+from tests.matching.evaluation.naive_threshold import naive_best, naive_f1
 from tests.training.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
 
 if TYPE_CHECKING:
@@ -30,6 +31,29 @@ def weights(models: Path, version: str = "1") -> str:
 def pixels() -> Pixels:
     decoder = PillowDecoder(SIDE, MAX_PIXELS)
     return np.stack([decoder.decode(content) for content in labelled_images()[0].contents.values()])
+
+
+def judged_groups(train_share: float = 1, seed: int = 0) -> list[str]:
+    """The groups that a training does not learn from: those held out, 0.4 of its share, and those beyond it."""
+    labels = sorted(set(labelled_images()[1].values()))
+    trained, held_out = (training_groups(labels, part, seed) for part in (train_share, train_share * 0.4))
+    return [label for label, learnt in zip(labels, trained & ~held_out, strict=True) if not learnt]
+
+
+def assert_threshold_is_best(models: Path, judged: list[str]) -> None:
+    """The threshold of the newest version is the best there is for the embeddings it gives."""
+    from app.adapters.saved_model import SavedModelEncoder
+
+    chain = find_chain(models, "cnn")
+    embeddings, labels = SavedModelEncoder(chain).encode(pixels()), list(labelled_images()[1].values())
+    manifest, best = chain[0].manifest, naive_best(embeddings, labels, judged)
+    assert manifest.threshold is not None
+    assert -1 <= manifest.threshold <= 1
+    assert naive_f1(embeddings, labels, judged, manifest.threshold) == pytest.approx(best)
+    picked_on, counts = manifest.threshold_picked_on, (PICTURES * len(judged), len(judged), len(labels))
+    assert picked_on is not None
+    assert (picked_on.postings, picked_on.groups, picked_on.catalogue) == counts
+    assert picked_on.mean_f1 == pytest.approx(best)
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +78,26 @@ def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(mod
     assert np.allclose(alone, embeddings, atol=1e-4)
 
 
-def test_without_labels_embeddings_are_whitened(tmp_path: Path) -> None:
+def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_path: Path) -> None:
     from app.adapters.saved_model import SavedModelEncoder
 
     trained = train_cnn(tmp_path, recipe(shrinkage=0.0), labels={})
     manifest = find(tmp_path, "cnn").manifest
     assert (trained.fitted.losses, manifest.trained_on) == ({}, None)
+    assert (trained.threshold, manifest.threshold, manifest.threshold_picked_on) == (None, None, None)
     assert trained.fitted.training_rows == manifest.counts["images"] == GROUPS * PICTURES
     embeddings = SavedModelEncoder(find_chain(tmp_path, "cnn")).encode(pixels()).astype(np.float64)
     eigenvalues = np.linalg.eigvalsh(embeddings.T @ embeddings)
     assert eigenvalues.max() < 4 * eigenvalues.min()
 
 
-def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels(tmp_path: Path) -> None:
+def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels_but_for_a_threshold_picked_on_all(
+    tmp_path: Path,
+) -> None:
     train_cnn(tmp_path, labels={})
     train_cnn(tmp_path, recipe(train_share=0.0))
     assert weights(tmp_path, "1") == weights(tmp_path, "2")
+    assert_threshold_is_best(tmp_path, judged_groups(0))
 
 
 def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(tmp_path: Path, models: Path) -> None:
@@ -85,6 +113,8 @@ def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(
     assert 0 < len(chosen) < GROUPS
     assert record.groups == tuple(sorted(map(group_digest, chosen)))
     assert (record.share, record.seed) == (0.6, 3)
+    assert 0 < len(set(judged_groups(0.6, 3)) & set(chosen)) < len(chosen)  # some of those trained on were held out
+    assert_threshold_is_best(tmp_path, judged_groups(0.6, 3))
 
 
 def test_training_is_judged_on_held_out_groups_before_and_after_each_epoch(models: Path) -> None:
@@ -100,9 +130,12 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
     assert trained.fitted.losses == {}
     assert trained.fitted.training_rows == GROUPS * PICTURES
     assert weights(tmp_path) != weights(models)
+    assert trained.threshold is None  # nothing is left to judge
 
 
-def test_fine_tuning_goes_on_with_the_upper_layers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from app.training import cnn_fine_tune
     from app.training.metric_learning import MetricLearning
 
@@ -128,16 +161,24 @@ def test_fine_tuning_goes_on_with_the_upper_layers_only(tmp_path: Path, monkeypa
     monkeypatch.setattr(cnn_fine_tune, "MetricLearning", noted)
     monkeypatch.setattr("app.training.metric_learning.held_out_map", _rising())
     chosen = recipe(epochs=0, fine_tune=True, fine_tune_layers=2, fine_tune_epochs=2, fine_tune_rate=0.01)
-    trained = train_cnn(tmp_path, chosen)
+    told: list[str] = []
+    trained = train_cnn(tmp_path, chosen, progress=lambda what, *_: told.append(what))
     assert {path.split("/")[0] for path in trained_variables} == {"block15_project", "head"}
     assert len(trained.fitted.losses["fine_tune_loss"]) == 2
     assert trained.fitted.kept_epoch == 2
+    assert told[-2:] == ["Encoding pictures", "Picking the threshold of cnn"]
+    assert_threshold_is_best(tmp_path, judged_groups())
 
 
 def _rising() -> object:
     """Finds each embedding better than the last."""
     found = iter(np.linspace(0, 1, 100).tolist())
     return lambda *_: next(found)
+
+
+def test_the_threshold_is_the_best_on_the_groups_that_were_held_out(models: Path) -> None:
+    assert 1 < len(judged_groups()) < GROUPS
+    assert_threshold_is_best(models, judged_groups())
 
 
 def test_interrupted_in_its_second_view_it_need_not_encode_the_first_again_and_trains_the_same(

@@ -34,7 +34,8 @@ def test_the_share_is_trained_on_and_a_share_of_it_held_out(
     assert not ((groups.learnt >= 0) & (groups.held_out >= 0)).any()
     learnt, held = ({found[row] for row in np.flatnonzero(part >= 0)} for part in (groups.learnt, groups.held_out))
     assert not learnt & held
-    assert groups.count == len(learnt)
+    assert groups.learnt_labels == learnt
+    assert groups.teach == (len(learnt) >= 2)
     for part in (groups.learnt, groups.held_out):
         rows = np.flatnonzero(part >= 0)
         assert all((part[a] == part[b]) == (found[a] == found[b]) for a in rows for b in rows)

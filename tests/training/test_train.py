@@ -16,10 +16,13 @@ import pytest
 from numpy.typing import NDArray
 
 from app.adapters.manifest import digests, find, find_chain, versions
+from app.adapters.pillow_images import PillowDecoder
 from app.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
 from app.matching.ports import Pixels
+from app.matching.postings import Posting
 from app.training.workplace import FOLDER, locked
-from tests.fakes import COLOURS, FolderlessImages, tiny_images
+from tests.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
+from tests.matching.evaluation.naive_threshold import naive_best, naive_f1
 from tests.training.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
 
 if TYPE_CHECKING:
@@ -231,3 +234,70 @@ def test_a_manifest_says_everything_about_its_training(tiny_artefacts: TinyArtef
     assert autoencoder.input_encoder is not None
     assert autoencoder.input_encoder.weights_digest == cae.weights_digest
     assert cae.catalogue_digest == autoencoder.catalogue_digest
+
+
+LABELS = ("red", "red", "green", "green", "dark", "dark", None)
+"""Of the tiny catalogue's colours."""
+
+
+def labelled() -> list[Posting]:
+    """A posting of each picture of the tiny catalogue, one without a picture, and one more that shows a red."""
+    postings = [Posting(f"p{row}", f"p{row}.png", label_group=label) for row, label in enumerate(LABELS)]
+    return [Posting("bare", None, label_group="red"), *postings, Posting("again", "p1.png", label_group="red")]
+
+
+@pytest.fixture(scope="module")
+def labelled_models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: None) -> Path:
+    """Version 1 is trained on the tiny catalogue, labelled; not to be written to."""
+    folder = tmp_path_factory.mktemp("labelled")
+    train(folder, postings=labelled())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cae", "autoencoder"])
+def test_the_threshold_is_the_best_for_what_is_exported_on_all_labelled_postings(
+    labelled_models: Path, name: str
+) -> None:
+    from app.adapters.saved_model import SavedModelEncoder
+
+    chain = find_chain(labelled_models, name)
+    decoder = PillowDecoder(RECIPE.cae.side, MAX_PIXELS, MIN_SIDE)
+    shown = [posting for posting in labelled() if posting.image is not None]
+    pixels = np.stack([decoder.decode(tiny_images().contents[str(posting.image)]) for posting in shown])
+    embeddings = SavedModelEncoder(chain).encode(pixels)
+    manifest, labels = chain[-1].manifest, [posting.label_group for posting in shown]
+    assert manifest.threshold is not None
+    assert -1 <= manifest.threshold <= 1
+    best = naive_best(embeddings, labels, ["red", "green", "dark"])
+    assert naive_f1(embeddings, labels, ["red", "green", "dark"], manifest.threshold) == pytest.approx(best)
+    picked_on = manifest.threshold_picked_on
+    assert picked_on is not None
+    assert (picked_on.postings, picked_on.groups, picked_on.catalogue) == (7, 3, 8)
+    assert picked_on.mean_f1 == pytest.approx(best)
+
+
+def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
+    labelled_models: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    assert weights(labelled_models) == weights(tiny_artefacts.models)
+    for artefact in tiny_artefacts.chain():
+        assert (artefact.manifest.threshold, artefact.manifest.threshold_picked_on) == (None, None)
+
+
+def test_stopped_while_it_picks_a_threshold_it_publishes_nothing_and_then_goes_on_to_the_same(
+    tmp_path: Path, labelled_models: Path
+) -> None:
+    told: list[str] = []
+
+    def picks() -> bool:
+        return told[-1:] == ["Picking the threshold of autoencoder"]
+
+    with pytest.raises(TrainingInterrupted, match="stopped while picking the threshold of autoencoder, 8 of 8"):
+        train(tmp_path, postings=labelled(), progress=lambda what, *_: told.append(what), interrupted=picks)
+    assert versions(tmp_path, "cae") == versions(tmp_path, "autoencoder") == []
+    shown: list[Step] = []
+    train(tmp_path, postings=labelled(), watch=shown.append)
+    assert shown == []
+    for name in ("cae", "autoencoder"):
+        again, before = find(tmp_path, name).manifest, find(labelled_models, name).manifest
+        assert (again.threshold, again.threshold_picked_on) == (before.threshold, before.threshold_picked_on)

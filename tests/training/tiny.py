@@ -1,6 +1,6 @@
 """Tiny trainings: real ones, of seconds. Importing this imports no TensorFlow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from app.adapters.manifest import Artefact, find_chain
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageError
 from app.matching.ports import ImageSource
+from app.matching.postings import Posting
 from app.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
 from tests.fakes import MAX_PIXELS, MIN_SIDE, SIDE, tiny_catalogue, tiny_images
 
@@ -62,6 +63,8 @@ def train(
     watch: "Callable[[Step], None]" = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
     judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's pictures; needs TensorFlow."""
     from app.training.determinism import make_deterministic
@@ -76,10 +79,10 @@ def train(
         memory_bytes=memory_bytes,
         disk_bytes=0,
         workers=2,
-        progress=lambda *_: None,
+        progress=progress,
         watch=watch,
         interrupted=interrupted,
     )
     source = tiny_images()
     decoder = PillowDecoder(recipe.cae.side, MAX_PIXELS, MIN_SIDE)
-    return trainer.run(list(source.contents), images or source, decoder, judge)
+    return trainer.run(list(source.contents), images or source, decoder, judge, postings)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageError
+from app.matching.postings import Posting
 from app.training.cnn_recipe import CNN, CnnTrainingRecipe
 from tests.fakes import MAX_PIXELS, MIN_SIDE, FolderlessImages, encoded
 
@@ -83,5 +84,7 @@ def train_cnn(
         interrupted=interrupted,
     )
     decoder = PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
-    [trained] = trainer.run(list(source.contents), source, decoder, judge, known if labels is None else labels)
+    given = known if labels is None else labels
+    postings = [Posting(name[:-4], name, label_group=given.get(name)) for name in source.contents]
+    [trained] = trainer.run(list(source.contents), source, decoder, judge, postings)
     return trained
