@@ -108,7 +108,9 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
     figures = {
         "95 % of F1": f"{matched.interval[0]:.4f}–{matched.interval[1]:.4f}",
         "pairwise F1": f"{matched.pairwise.f1:.4f}",
-        "threshold, and for a posting left alone": f"{matched.thresholds.match:.4f}, {matched.thresholds.alone:.4f}",
+        "threshold, and for a posting left alone": ", ".join(
+            map(_least, (matched.thresholds.match, matched.thresholds.alone))
+        ),
         "true pairs among candidates": f"{matched.candidate_recall:.4f}",
         **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
         **{f"mAP@{k}": f"{matched.map_at_k[k]:.4f}" for k in _SHOWN_KS},
@@ -116,13 +118,13 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
         "expected calibration error": f"{matched.calibration_error:.4f}",
         "of candidates of 0.05 and more": f"{matched.calibration_error_likely:.4f}",
         **{
-            f"target {target}": f"{pairs.precision:.4f} of its answers right, {pairs.recall:.4f} of true pairs found"
+            f"target {target}": f"{_right(pairs)} of its answers right, {pairs.recall:.4f} of true pairs found"
             for target, pairs in matched.targets.items()
         },
     }
     terminal.print_table(matcher, ["", ""], [[name, figure] for name, figure in figures.items()])
     sizes = [
-        [f"{point.postings}{_times(point)}", *map("{:.4f}".format, (point.threshold, point.f1, point.f1_fixed))]
+        [f"{point.postings}{_times(point)}", _least(point.threshold), f"{point.f1:.4f}", f"{point.f1_fixed:.4f}"]
         for point in matched.by_catalogue_size
     ]
     columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
@@ -138,7 +140,7 @@ def _print_sized_target(matched: "Matched", matcher: str) -> None:
     rows = [
         [
             f"{point.postings}{_times(point)}",
-            f"{point.targets[target].threshold:.4f}",
+            _least(point.targets[target].threshold),
             *(_precision_recall(pairs) for pairs in (point.targets[target].stored, point.targets[target].fixed)),
         ]
         for point in matched.by_catalogue_size
@@ -148,13 +150,23 @@ def _print_sized_target(matched: "Matched", matcher: str) -> None:
     terminal.print_table(f"{matcher}, target {target}, by the size of the catalogue", columns, rows)
 
 
+def _least(threshold: float) -> str:
+    """From which probability on a posting is a match."""
+    return f"{threshold:.4f}" if threshold <= 1 else "never"
+
+
 def _times(point: "MatchedSize") -> str:
     """How many catalogues of one size were drawn, if not one."""
     return f" × {point.draws}" if point.draws > 1 else ""
 
 
 def _precision_recall(pairs: "PairScores") -> str:
-    return f"{pairs.precision:.4f}, {pairs.recall:.4f}"
+    return f"{_right(pairs)}, {pairs.recall:.4f}"
+
+
+def _right(pairs: "PairScores") -> str:
+    """The share of the answers that is right."""
+    return f"{pairs.precision:.4f}" if pairs.answered else "–"
 
 
 def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:

@@ -1,16 +1,21 @@
 """The page of an evaluation, read as a browser reads it."""
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 import pytest
 
 from app.errors import ImageUnavailable
 from app.matching.evaluation.evaluate import Evaluation, evaluate
+from app.matching.evaluation.matched import judge_matcher
+from app.matching.evidence.carried import carried
 from app.matching.metrics import number_groups
 from app.matching.postings import Posting
+from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 from app.reports.evaluation import evaluation_page, said, shown_names, threshold_texts
 from app.reports.page import Pictures, picture
+from tests.matching.judged import tiny_model
 from tests.matching.labelled import groups_of, labelled_postings, signals_of
 from tests.reports.browser import Page
 
@@ -54,6 +59,20 @@ def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(bo
         assert f"{figure:.4f}" in page.text
     assert f"{both.curves['hash'].at(np.array([1 - 8 / 64])).f1[0]:.10f}" in page.text
     assert "Name their folder with --images" in page.text
+
+
+def test_of_a_matcher_no_share_is_told_of_answers_that_nobody_got(both: Evaluation) -> None:
+    groups, never, sure = number_groups(groups_of(POSTINGS)), Thresholds(inf, inf), Thresholds(0.9, 0.9)
+    stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
+    carry = carried([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+    everybody = np.ones(len(POSTINGS), bool)
+    found = judge_matcher(carry, groups, everybody, tiny_model(["hash", "title"]), stored, (5,), 0, lambda *_: None)
+    rows = Page(evaluation_page(both, POSTINGS, "catalogue.csv", None, 0, found, "matcher/1")).rows()
+    right, answered = (f"{value:.4f}" for value in (found.pairwise.precision, found.pairwise.recall))
+    assert ["precision:0.90", right, answered] in rows
+    assert ["120", "precision:0.90", "0.9000", right, answered, right, answered] in rows
+    assert ["precision:0.99", "–", "0.0000"] in rows
+    assert ["120", "precision:0.99", "never", "–", "0.0000", "–", "0.0000"] in rows
 
 
 def test_what_stands_in_the_catalogue_is_escaped() -> None:
