@@ -22,6 +22,19 @@ PricematchError
 ├── ArtefactExists            a version or an output would be overwritten
 ├── ModelOutputError          a model answered with something that is no embedding
 ├── NotReady                  the service is still starting, or stopping
+├── StoreError                what is kept on disk
+│   ├── StoreUnavailable      cannot be read or written now
+│   ├── StoreFull             has no room for more
+│   ├── StoreDamaged          is not whole, or no store at all
+│   ├── StoreNewer            was written by a newer pricematch
+│   └── StoreInUse            is served by another process
+├── ConditionFailed           a posting is not as the request says it must be
+├── HistoryLost               changes too long ago to be told one by one
+├── Overloaded                more requests wait than may
+├── DeadlineExceeded          it took longer than it may
+├── Unauthenticated           no key, or an unknown one
+├── Forbidden                 the key's scope does not cover this
+├── RateExceeded              more requests with one key than it may make
 └── TrainingInterrupted       Ctrl-C; the same command resumes
 """
 
@@ -158,6 +171,66 @@ class ModelOutputError(PricematchError):
 
 class NotReady(PricematchError):
     """The service cannot answer yet, or no longer."""
+
+
+class StoreError(PricematchError):
+    """Something about what is kept on disk."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be read or written now: a read-only file system, an I/O error, a lock that is held too long."""
+
+
+class StoreFull(StoreError):
+    """The store has no room for more."""
+
+
+class StoreDamaged(StoreError):
+    """The store is not whole, or is no store of ours; says what to do."""
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer pricematch than this one."""
+
+
+class StoreInUse(StoreError):
+    """Another process serves this store."""
+
+
+class ConditionFailed(PricematchError):
+    """A stored posting is not as the request says it must be."""
+
+
+class HistoryLost(PricematchError):
+    """The changes since a version are too long ago to be told one by one."""
+
+
+class Overloaded(PricematchError):
+    """More requests wait than may; one that is turned away may come again soon."""
+
+
+class DeadlineExceeded(PricematchError):
+    """Something took longer than it may."""
+
+
+class Unauthenticated(PricematchError):
+    """A request has no key, or one that is not known."""
+
+
+class Forbidden(PricematchError):
+    """The scope of a request's key does not cover what it asks."""
+
+
+class RateExceeded(PricematchError):
+    """More requests were made with one key than may be.
+
+    Attributes:
+        retry_after: seconds after which the next one may be made.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class TrainingInterrupted(PricematchError):
