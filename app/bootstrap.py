@@ -18,6 +18,7 @@ from app.adapters.whole_file import make_folder
 from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
 from app.matching.colours import BINS, ColourHistogram
 from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
 from app.matching.ports import Encoder
 from app.matching.postings import Catalogue
@@ -150,8 +151,8 @@ def _embed(
     embeddings = np.ascontiguousarray(embedded.embeddings[rows])
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
     _log.info("%s: %d postings, %d pictures, %d encoded now", loaded.label, *counts)
-    index = ExactIndex(embeddings)
-    return EmbeddedCatalogue(catalogue, embeddings, loaded.decoder, loaded.encoder, index, loaded.threshold)
+    embedded_rows = EmbeddedRows(catalogue, embeddings)
+    return EmbeddedCatalogue(embedded_rows, loaded.decoder, loaded.encoder, ExactIndex, loaded.threshold)
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:

@@ -1,7 +1,7 @@
 """A trained matcher over a catalogue: which postings are the same product, how sure that is, and why."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,8 @@ from app.errors import SignalNeeded, TargetUnknown
 from app.matching.clustering.judged_clusters import JudgedClusters
 from app.matching.evidence.carried import Carried
 from app.matching.explanations import Explanation, Explanations
-from app.matching.pair_model import JudgedCatalogue
+from app.matching.grown_catalogue import GrownCatalogue
+from app.matching.postings import Catalogue
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
@@ -43,22 +44,25 @@ class Judge:
 
     Attributes:
         label: name and version of the matcher, `matcher/1`.
-        judged: the catalogue of n postings.
-        carried: what these carry.
-        posting_ids: str [n], theirs.
+        catalogue: the postings.
+        judged: them, in the same rows.
         thresholds: the matcher's.
     """
 
     label: str
-    judged: JudgedCatalogue
-    carried: Carried
-    posting_ids: NDArray[np.str_]
+    catalogue: Catalogue
+    judged: GrownCatalogue
     thresholds: SizeThresholds
 
     @property
     def signals(self) -> Sequence[str]:
         """What it judges by."""
         return self.judged.model.signals
+
+    @property
+    def dimensions(self) -> Mapping[str, int]:
+        """Length of the embeddings it judges by, by the name of the evidence's space."""
+        return self.judged.reference.dimensions
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -69,11 +73,18 @@ class Judge:
     @cached_property
     def clusters(self) -> JudgedClusters:
         """The clusters of the catalogue."""
-        return JudgedClusters(self.judged, self.posting_ids)
+        return JudgedClusters(self.judged, self.catalogue)
 
     @cached_property
     def _explanations(self) -> Explanations:
-        return Explanations(self.judged, self.carried)
+        return Explanations(self.judged)
+
+    def changed(self, catalogue: Catalogue, put: Carried) -> "Judge":
+        """The judge of a changed catalogue, of whose new rows this is what they carry."""
+        judged = self.judged.without(np.flatnonzero(~catalogue.alive[: self.judged.span]))
+        if len(put):
+            judged = judged.with_newcomers(judged.newcomers(put))
+        return replace(self, catalogue=catalogue, judged=judged)
 
     def bar(self, target: Target | None, min_probability: float | None) -> Bar:
         """What decides: a probability, or the thresholds of a target (F1 where none is named) at this catalogue's size.
@@ -95,12 +106,10 @@ class Judge:
 
     def of(self, row: int, bar: Bar) -> "Found":
         """The matches of a posting of the catalogue."""
-        rows, probabilities = self.judged.of(row)
+        rows, probabilities = self._sorted(*self.judged.of_row(row))
         count = bar.count(probabilities)
-        posting = self.carried.select(np.array([row]))
-        return Found(
-            posting, rows[:count], probabilities[:count], lambda kept: self.judged.between(row, rows[kept]).features
-        )
+        title = self.catalogue[row].title
+        return Found(title, rows[:count], probabilities[:count], lambda kept: self.judged.features(row, rows[kept]))
 
     def new(self, posting: Carried, bar: Bar) -> "Found":
         """The matches of a posting that is not of the catalogue.
@@ -114,29 +123,41 @@ class Judge:
         """
         pictured = posting.hashes.known.any() or any(vectors.any() for vectors in posting.embeddings.values())
         self.check_judges_by(picture=bool(pictured), title=any(posting.titles))
-        _, pairs = self.judged.new(posting)
-        order = np.lexsort((pairs.rows, -pairs.probabilities))
+        pairs = self.judged.newcomers(posting).pairs
+        order = self._order(pairs.rows, pairs.probabilities)
         chosen = order[: bar.count(pairs.probabilities[order])]
         features = pairs.features[chosen]
-        return Found(posting, pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
+        return Found(posting.titles[0], pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
 
     def explained(self, found: "Found", kept: NDArray[np.intp]) -> list[Explanation]:
         """How the matches at some positions are the same product, and why; costs about a millisecond each."""
-        return self._explanations.of(found.posting, found.rows[kept], found.features(kept))
+        titles = [self.catalogue[row].title for row in found.rows[kept]]
+        return self._explanations.of(found.title, titles, found.features(kept))
+
+    def _sorted(
+        self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        order = self._order(rows, probabilities)
+        return rows[order], probabilities[order]
+
+    def _order(self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The surest first, equal ones by their ids, whatever rows they got."""
+        posting_ids = np.array([self.catalogue[row].posting_id for row in rows], np.str_)
+        return np.lexsort((posting_ids, -probabilities))
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The matches of one posting, the surest first, equal ones in the catalogue's order.
+    """The matches of one posting, the surest first, equal ones by their ids.
 
     Attributes:
-        posting: what it carries.
+        title: its own.
         rows: int32 [m], of the catalogue.
         probabilities: float64 [m].
         features: those (`PairModel.features`) of the matches at positions intp [k], float32 [k, f].
     """
 
-    posting: Carried
+    title: str
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: Callable[[NDArray[np.intp]], NDArray[np.float32]]

@@ -76,7 +76,7 @@ class Matcher:
         """
         judge.check_judges_by(picture=True)
         sent = read_pictures(images, self.hasher, self.judged_encoders.values())
-        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.carried), sent.errors
+        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions), sent.errors
 
     def match(self, query: Query, asked: Asked) -> Answer:
         """The matches of a picture, a title, or both.
@@ -103,7 +103,7 @@ class Matcher:
         row = self.catalogue.row(posting_id)
         if self.judge is not None:
             bar, told = self.judge.bar(asked.target, asked.min_probability), self._told(asked)
-            similar = _Similar(told, None if told is None else told.embedding(posting_id))
+            similar = _Similar(told, None if told is None else told.rows.embedding(posting_id))
             return self._by_probability(self.judge, self.judge.of(row, bar), bar, asked, similar)
         embedded = self._similar(asked)
         least = _least(embedded, asked)
@@ -132,7 +132,7 @@ class Matcher:
         sent = read_pictures(images, self.hasher, encoders if images else [])
         for error in filter(None, sent.errors):
             raise error
-        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.carried), bar)
+        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.dimensions), bar)
         return self._by_probability(judge, found, bar, asked, _Similar(told, sent.embeddings.get(id(told))))
 
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:

@@ -19,6 +19,7 @@ from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.reference import Reference
 from app.matching.evidence.spaces import IMAGE_SPACES
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.ingest import Progress, digest_images
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue
@@ -60,7 +61,7 @@ def judge_catalogue(
     make_folder(settings.data)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
     judged = _judged(postings, loaded, JudgementFile(settings.data, key), progress)
-    return catalogue, Judge(loaded.label, judged, postings, np.array(catalogue.posting_ids), loaded.thresholds)
+    return catalogue, Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
 
 
 def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
@@ -120,4 +121,6 @@ def _embeddings(content: CsvCatalogue, embedded: Mapping[str, EmbeddedCatalogue]
     """By space, float32 [n, d], zeros where a posting has no picture; d is 1 where none has."""
     posting_ids = [posting.posting_id for posting in content.postings]
     nothing = np.zeros((len(posting_ids), 1), np.float32)
-    return {name: embedded[name].embeddings_of(posting_ids) if name in embedded else nothing for name in IMAGE_SPACES}
+    return {
+        name: embedded[name].rows.embeddings_of(posting_ids) if name in embedded else nothing for name in IMAGE_SPACES
+    }

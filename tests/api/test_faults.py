@@ -20,6 +20,7 @@ from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
 from app.adapters.pillow_images import PillowDecoder
 from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
 from app.matching.ports import Pixels
@@ -303,7 +304,7 @@ def scenes_matcher() -> Matcher:
     decoder, encoder = default_decoder(), CornerEncoder()
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
-    return by_similarity(EmbeddedCatalogue(catalogue, embeddings, decoder, encoder, ExactIndex(embeddings)))
+    return by_similarity(EmbeddedCatalogue(EmbeddedRows(catalogue, embeddings), decoder, encoder, ExactIndex))
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))
