@@ -20,6 +20,7 @@ from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
 from app.matching.matches import Match, Matches
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Pixels
 from app.matching.postings import Catalogue, Posting
 
@@ -172,7 +173,7 @@ def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
     encoder.batches.clear()
     rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
-    return EmbeddedCatalogue(rows, decoder, encoder, ExactIndex)
+    return EmbeddedCatalogue(rows, PictureEncoder("mean-colour", decoder, encoder), ExactIndex)
 
 
 def tiny_matcher(colours: Sequence[str] = COLOURS, **changed: Any) -> Matcher:

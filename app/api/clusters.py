@@ -81,7 +81,7 @@ async def _by_similarity(
     if asked.posting_ids == "all" and not images:
         return await worker.run_alone(lambda: cluster_catalogue(embedded, how))
     posting_ids = pictured(embedded) if asked.posting_ids == "all" else asked.posting_ids
-    embeddings, errors = await worker.run(lambda: embedded.embed(images))
+    embeddings, errors = await worker.run(lambda: embedded.encoder.embed(images))
     return await worker.run_alone(lambda: cluster_batch(embedded, posting_ids, embeddings, errors, how))
 
 

@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ImageError
 from app.matching.catalogue_graph import CatalogueGraph
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings
 from app.matching.matches import Matches
-from app.matching.ports import Decoder, Encoder, Index
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Index
 from app.matching.postings import Catalogue
 from app.matching.stages import stage
 
@@ -25,17 +25,13 @@ class EmbeddedCatalogue:
 
     Attributes:
         rows: the embeddings of the postings.
-        decoder, encoder: how a picture becomes an embedding.
+        encoder: makes an embedding of a picture.
         index_over: makes what searches the embeddings.
-        threshold: the similarity from which on two pictures are said to show the same product; None where none was
-            measured with the encoder.
     """
 
     rows: EmbeddedRows
-    decoder: Decoder
-    encoder: Encoder
+    encoder: PictureEncoder
     index_over: Callable[[EmbeddedRows], Index]
-    threshold: float | None = None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -73,7 +69,7 @@ class EmbeddedCatalogue:
 
     def match(self, image: bytes, limit: int, min_similarity: float = -1.0) -> Matches:
         """The `limit` most similar postings of a picture that reach `min_similarity`; raises ImageError."""
-        return self._search(self.encode(image), limit).at_least(min_similarity)
+        return self._search(self.encoder.encode(image), limit).at_least(min_similarity)
 
     def match_posting(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
         """The same for a stored posting, itself excluded, from its stored embedding; none where it has none."""
@@ -81,31 +77,9 @@ class EmbeddedCatalogue:
             return Matches([])
         return self._search(embedding, limit + 1).without(posting_id).top(limit).at_least(min_similarity)
 
-    def encode(self, image: bytes) -> Embeddings:
-        """The embedding [1, d] of a picture; raises ImageError."""
-        return self.encoder.encode(self.decoder.decode(image)[np.newaxis])
-
     def similarities(self, query: Embeddings | None, posting_ids: Sequence[str]) -> list[float | None]:
         """The cosine of a query [1, d] and each of some postings; None where one of the two has no embedding."""
         return [self._similarity(query, self.rows.embedding(posting_id)) for posting_id in posting_ids]
-
-    def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, list[ImageError | None]]:
-        """Embed pictures of which some may be bad.
-
-        Returns:
-            embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
-        """
-        pixels: list[NDArray[np.uint8]] = []
-        errors: list[ImageError | None] = []
-        for image in images:
-            try:
-                pixels.append(self.decoder.decode(image))
-                errors.append(None)
-            except ImageError as error:
-                errors.append(error)
-        if not pixels:
-            return np.empty((0, self.encoder.dimension), np.float32), errors
-        return self.encoder.encode(np.stack(pixels)), errors
 
     def _search(self, query: Embeddings, limit: int) -> Matches:
         with stage("search"):

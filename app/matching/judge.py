@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from app.errors import SignalNeeded, TargetUnknown
 from app.matching.clustering.judged_clusters import JudgedClusters
-from app.matching.evidence.carried import Carried
+from app.matching.embeddings import Embeddings
+from app.matching.evidence.carried import Carried, carried
 from app.matching.explanations import Explanation, Explanations
 from app.matching.grown_catalogue import GrownCatalogue
-from app.matching.postings import Catalogue
+from app.matching.postings import Catalogue, Posting
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
@@ -78,6 +79,26 @@ class Judge:
     @cached_property
     def _explanations(self) -> Explanations:
         return Explanations(self.judged)
+
+    def carried(
+        self,
+        postings: Sequence[Posting],
+        embeddings: Mapping[str, Embeddings],
+        hashes: Sequence[str | None],
+        digests: Sequence[bytes | None],
+    ) -> Carried:
+        """What postings carry for it.
+
+        Args:
+            postings: n.
+            embeddings: float32 [n, d] of their pictures by the evidence's space, zeros where there is none; a space
+                that is left out has none.
+            hashes: n, of their pictures, where they bring no hash of their own.
+            digests: n, SHA-256 of their pictures.
+        """
+        every = {name: np.zeros((len(postings), size), np.float32) for name, size in self.dimensions.items()}
+        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
+        return carried([posting.title for posting in postings], own, {**every, **embeddings}, digests)
 
     def changed(self, catalogue: Catalogue, put: Carried) -> "Judge":
         """The judge of a changed catalogue, of whose new rows this is what they carry."""

@@ -1,7 +1,7 @@
 """Finds the postings that are the same product as a picture, a title, both, or a stored posting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import Carried
 from app.matching.judge import Bar, Found, Judge
 from app.matching.matches import Match, Matches
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Hasher
-from app.matching.postings import Catalogue
+from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Answer, Asked, Query
 from app.matching.sent_pictures import read_pictures
+from app.matching.stored_pictures import StoredPictures, digests_of
+from app.matching.verdicts import NO_VERDICTS, Verdicts
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Matcher:
         hasher: gives a picture its perceptual hash.
         judge: a trained matcher over the catalogue; None where there is none.
         judged_encoders: whose embeddings it judges by, by the name of the evidence's space.
+        verdicts: what people said of pairs of postings, which overrules what is computed.
     """
 
     catalogue: Catalogue
@@ -36,6 +40,37 @@ class Matcher:
     hasher: Hasher
     judge: Judge | None = None
     judged_encoders: Mapping[str, EmbeddedCatalogue] = field(default_factory=dict)
+    verdicts: Verdicts = NO_VERDICTS
+
+    @property
+    def picture_encoders(self) -> Sequence[PictureEncoder]:
+        """All that embeds pictures here, each once."""
+        every = [*self.encoders.values(), *self.judged_encoders.values()]
+        return list({embedded.encoder.key: embedded.encoder for embedded in every}.values())
+
+    def changed(self, put: Sequence[Posting], removed: Sequence[str], pictures: StoredPictures) -> "Matcher":
+        """The matcher of a changed catalogue, see `Catalogue.changed`.
+
+        Args:
+            put: new postings, and those that take the place of others; an `image` is a digest in hexadecimal digits.
+            removed: ids of postings that are no more.
+            pictures: what their pictures are compared by.
+        """
+        catalogue, digests = self.catalogue.changed(put, removed), digests_of(posting.image for posting in put)
+        held = {id(it): it for it in (*self.encoders.values(), *self.judged_encoders.values())}
+        more = {key: pictures.embeddings(embedded.encoder, digests) for key, embedded in held.items()}
+        changed = {key: embedded.changed(catalogue, more[key]) for key, embedded in held.items()}
+        judge = self.judge
+        if judge is not None:
+            spaces = {name: more[id(embedded)] for name, embedded in self.judged_encoders.items()}
+            judge = judge.changed(catalogue, judge.carried(put, spaces, pictures.hashes(digests), digests))
+        return replace(
+            self,
+            catalogue=catalogue,
+            encoders={name: changed[id(embedded)] for name, embedded in self.encoders.items()},
+            judge=judge,
+            judged_encoders={name: changed[id(embedded)] for name, embedded in self.judged_encoders.items()},
+        )
 
     def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
         """What the named encoder, or the default one, embedded.
@@ -180,7 +215,7 @@ def _least(embedded: EmbeddedCatalogue, asked: Asked) -> float:
     """The similarity from which on a posting is a match."""
     if asked.min_similarity is not None:
         return asked.min_similarity
-    return -1.0 if embedded.threshold is None else embedded.threshold
+    return -1.0 if embedded.encoder.threshold is None else embedded.encoder.threshold
 
 
 def _reaches(similarity: float | None, least: float | None) -> bool:

@@ -59,7 +59,7 @@ def read_pictures(images: Sequence[bytes], hasher: Hasher, encoders: Iterable[Em
     hashes, errors = _hashed(images, hasher)
     embeddings = {}
     for key, embedded in {id(one): one for one in encoders}.items():
-        found, failed = embedded.embed(images)
+        found, failed = embedded.encoder.embed(images)
         embeddings[key] = np.zeros((len(images), found.shape[1]), np.float32)
         embeddings[key][[error is None for error in failed]] = found
         errors = [one or other for one, other in zip(errors, failed, strict=True)]

@@ -57,11 +57,24 @@ def judge_catalogue(
     """
     catalogue = Catalogue(content.postings)
     postings = _carried(settings, content, images, loaded, embedded, progress)
-    _tell_of_absent(postings, loaded)
     make_folder(settings.data)
+    return catalogue, judge(settings.data, catalogue, postings, loaded, progress)
+
+
+def judge(data: Path, catalogue: Catalogue, postings: Carried, loaded: LoadedMatcher, progress: Progress) -> Judge:
+    """A matcher that has judged a catalogue.
+
+    Args:
+        data: folder that judgements are kept in.
+        catalogue: the postings, in the order of their ids.
+        postings: what they carry.
+        loaded: the matcher.
+        progress: told what is being done.
+    """
+    _tell_of_absent(postings, loaded)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
-    judged = _judged(postings, loaded, JudgementFile(settings.data, key), progress)
-    return catalogue, Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
+    judged = _judged(postings, loaded, JudgementFile(data, key), progress)
+    return Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
 
 
 def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
@@ -71,7 +84,7 @@ def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
         "title": any(title.strip() for title in postings.titles),
         "image": any(vectors.any() for vectors in postings.embeddings.values()),
     }
-    for signal in loaded.model.signals:
+    for signal in loaded.model.signals if len(postings) else ():
         if not present[signal]:
             thing = "picture" if signal == "image" else signal
             _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)

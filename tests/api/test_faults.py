@@ -304,7 +304,7 @@ def scenes_matcher() -> Matcher:
     decoder, encoder = default_decoder(), CornerEncoder()
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
-    return by_similarity(EmbeddedCatalogue(EmbeddedRows(catalogue, embeddings), decoder, encoder, ExactIndex))
+    return by_similarity(EmbeddedCatalogue(EmbeddedRows(catalogue, embeddings), PictureEncoder("corner", decoder, encoder), ExactIndex))
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))

@@ -1,0 +1,70 @@
+"""Changes to a catalogue: kept for good first, then in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.matching.live_catalogue import LiveCatalogue
+from app.matching.ports import PostingStore
+from app.matching.postings import Posting
+from app.matching.stored import ANYHOW, Condition, Kept, Put
+from app.matching.stored_pictures import StoredPictures
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A posting that somebody brings.
+
+    Attributes:
+        posting: without its `image`.
+        image: the bytes of its picture; None where it has none.
+        condition: what must be true of the stored one.
+    """
+
+    posting: Posting
+    image: bytes | None = None
+    condition: Condition = ANYHOW
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Stores postings and removes them. Whoever asks next sees it. Safe to use from several threads.
+
+    Attributes:
+        store: keeps them.
+        pictures: what their pictures are compared by.
+        live: the catalogue in memory.
+    """
+
+    store: PostingStore
+    pictures: StoredPictures
+    live: LiveCatalogue
+
+    def put(self, offered: Sequence[Offered]) -> tuple[Sequence[Kept], int]:
+        """Store postings, all of them or none.
+
+        Returns:
+            What became of each, and the catalogue's version in which they are found.
+
+        Raises:
+            ImageError: a picture cannot be used.
+            ConditionFailed: one is not as its condition says.
+            StoreError: they cannot be kept.
+        """
+        kept = self.store.put([self._ready(it) for it in offered])
+        return kept, self.live.follow().version
+
+    def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
+        """Remove a posting: whether it was there, and the catalogue's version in which it is not.
+
+        Raises:
+            ConditionFailed: it is not as the condition says.
+            StoreError: the store cannot be written to.
+        """
+        there = self.store.delete(posting_id, condition)
+        return there, self.live.follow().version
+
+    def _ready(self, offered: Offered) -> Put:
+        if offered.image is None:
+            return Put(offered.posting, None, offered.condition)
+        digest = self.pictures.keep(offered.image, self.live.current.matcher.picture_encoders)
+        return Put(replace(offered.posting, image=digest.hex()), offered.image, offered.condition)
