@@ -10,9 +10,10 @@ from app.matching.postings import Posting
 from app.matching.queries import Answer
 
 
-def posting_out(posting: Posting, ready: Ready) -> PostingOut:
-    """A posting as it is answered."""
+def posting_out(posting: Posting, ready: Ready, version: int | None = None) -> PostingOut:
+    """A posting as it is answered, from a version of the catalogue; None for the one that answers."""
     return PostingOut(
+        catalogue_version=ready.version if version is None else version,
         posting_id=posting.posting_id,
         title=posting.title,
         image_phash=posting.image_phash,
@@ -25,6 +26,7 @@ def matches_out(answer: Answer, ready: Ready, took_ms: float) -> MatchesOut:
     """Matches as they are answered."""
     judge = ready.matcher.judge
     return MatchesOut(
+        catalogue_version=ready.version,
         models=dict(answer.models),
         took_ms=took_ms,
         catalogue_size=len(ready.matcher.catalogue),

@@ -91,6 +91,7 @@ def _page(
     end, matcher = asked.offset + limit, ready.matcher
     models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
     return ClustersOut(
+        catalogue_version=ready.version,
         models=dict(models),
         took_ms=worker.took_ms(),
         method=asked.method,

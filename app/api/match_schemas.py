@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.api.schemas import EncoderName, MinProbability, TargetName, absent, check_one_threshold
+from app.api.schemas import CatalogueVersion, EncoderName, MinProbability, TargetName, absent, check_one_threshold
 from app.matching.levels import Level
 from app.matching.postings import POSTING_ID_PATTERN
 from app.matching.queries import Asked, DecidedBy
@@ -99,6 +99,7 @@ class MatchOut(BaseModel):
 class MatchesOut(BaseModel):
     """Matches in descending probability, or without a trained matcher in descending similarity."""
 
+    catalogue_version: CatalogueVersion
     models: dict[str, str] = Field(description="Version of each model involved.")
     took_ms: float = Field(ge=0, description="Milliseconds spent on this request, waiting included.")
     catalogue_size: int = Field(description="Postings that were searched.")

@@ -35,6 +35,10 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.TargetUnknown: (422, "target-unknown"),
     errors.ModelOutputError: (500, "model-output"),
     errors.NotReady: (503, "not-ready"),
+    errors.ConditionFailed: (412, "condition-failed"),
+    errors.StoreFull: (507, "storage-full"),
+    errors.StoreUnavailable: (503, "storage-unavailable"),
+    errors.StoreDamaged: (500, "storage-damaged"),
 }
 _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",

@@ -39,19 +39,20 @@ class Intake:
     pictures: StoredPictures
     live: LiveCatalogue
 
-    def put(self, offered: Sequence[Offered]) -> tuple[Sequence[Kept], int]:
+    def put(self, offered: Sequence[Offered]) -> tuple[Sequence[tuple[Posting, Kept]], int]:
         """Store postings, all of them or none.
 
         Returns:
-            What became of each, and the catalogue's version in which they are found.
+            Each as it is stored and what became of it, and the catalogue's version in which they are found.
 
         Raises:
             ImageError: a picture cannot be used.
             ConditionFailed: one is not as its condition says.
             StoreError: they cannot be kept.
         """
-        kept = self.store.put([self._ready(it) for it in offered])
-        return kept, self.live.follow().version
+        puts = [self._ready(it) for it in offered]
+        kept = self.store.put(puts)
+        return list(zip((it.posting for it in puts), kept, strict=True)), self.live.follow().version
 
     def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version in which it is not.
