@@ -112,7 +112,7 @@ def hold(chosen: Chosen, progress: Progress, *, pictured: bool) -> Held:
         return loaded[key]
 
     names = chosen.names_if_pictured if pictured else chosen.names
-    named = {name: load(wanted) for name, wanted in names.items()}
+    named: Mapping[str, PictureEncoder] = {name: load(wanted) for name, wanted in names.items()}
     matched = chosen.matched
     judged = {} if matched is None else {"image": load(matched), "colours": colour_encoder(chosen.settings)}
     return Held(chosen.matcher, named, judged)
