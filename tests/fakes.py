@@ -177,8 +177,9 @@ def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
 
 
 def tiny_matcher(colours: Sequence[str] = COLOURS, **changed: Any) -> Matcher:
-    """A matcher by similarity over `tiny_embedded`, of which some attributes may be changed."""
-    return by_similarity(replace(tiny_embedded(colours), **changed))
+    """A matcher by similarity over `tiny_embedded`, of whose encoder some attributes may be changed."""
+    embedded = tiny_embedded(colours)
+    return by_similarity(replace(embedded, encoder=replace(embedded.encoder, **changed)))
 
 
 def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:

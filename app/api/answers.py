@@ -3,17 +3,21 @@
 from math import isfinite
 
 from app.api.match_schemas import EvidenceOut, MatchesOut, MatchOut, ReasonOut
-from app.api.schemas import PostingOut
+from app.api.schemas import PostingOut, StoredPostingOut
 from app.api.state import Ready
 from app.matching.matches import Evidence, Match
 from app.matching.postings import Posting
 from app.matching.queries import Answer
 
 
-def posting_out(posting: Posting, ready: Ready, version: int | None = None) -> PostingOut:
-    """A posting as it is answered, from a version of the catalogue; None for the one that answers."""
+def stored_out(posting: Posting, ready: Ready, version: int) -> StoredPostingOut:
+    """A posting as it is answered alone, from a version of the catalogue."""
+    return StoredPostingOut(catalogue_version=version, **posting_out(posting, ready).model_dump())
+
+
+def posting_out(posting: Posting, ready: Ready) -> PostingOut:
+    """A posting as it is answered."""
     return PostingOut(
-        catalogue_version=ready.version if version is None else version,
         posting_id=posting.posting_id,
         title=posting.title,
         image_phash=posting.image_phash,

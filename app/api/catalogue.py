@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.api.answers import posting_out
+from app.api.answers import posting_out, stored_out
 from app.api.conditions import IfMatch, IfNoneMatch, condition, etag, is_known
 from app.api.dependencies import PostingId, ReadyDep, ServiceDep, WorkerDep
 from app.api.posting_bodies import BODY, read_posting
 from app.api.problems import responses
-from app.api.schemas import PostingOut, PostingsOut, RemovedOut
+from app.api.schemas import PostingsOut, RemovedOut, StoredPostingOut
 from app.api.state import Ready
 from app.errors import PostingNotFound
 from app.matching.postings import POSTING_ID_PATTERN
@@ -32,7 +32,7 @@ async def postings(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
 ) -> PostingsOut:
     """The stored postings in the order of their ids, page by page."""
-    return await worker.run(lambda: _page(ready, cursor, limit))
+    return await worker.keep(lambda: _page(ready, cursor, limit))
 
 
 @router.get(
@@ -41,20 +41,20 @@ async def postings(
 )
 async def posting(
     posting_id: PostingId, ready: ReadyDep, worker: WorkerDep, response: Response, if_none_match: IfNoneMatch = None
-) -> PostingOut:
+) -> StoredPostingOut:
     """A stored posting."""
-    stored = await worker.run(lambda: _stored(ready, posting_id))
+    stored = await worker.keep(lambda: _stored(ready, posting_id))
     response.headers["ETag"] = etag(stored.revision)
     if is_known(if_none_match, stored.revision):
         response.status_code = 304
-    return posting_out(stored.posting, ready)
+    return stored_out(stored.posting, ready, ready.version)
 
 
 @router.put(
     "/postings/{posting_id}",
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 500, 503, 507)
-    | {200: {"headers": _TAGGED}, 201: {"model": PostingOut, "headers": _TAGGED, "description": "It is new."}},
+    | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
 )
 async def put(
     posting_id: PostingId,
@@ -65,13 +65,13 @@ async def put(
     response: Response,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
-) -> PostingOut:
+) -> StoredPostingOut:
     """Store a posting, all of it, in place of the one with its id; whoever asks next finds it."""
     offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
     [(stored, kept)], version = await worker.run(lambda: ready.stored().intake.put([offered]))
     response.status_code = 201 if kept.outcome == "created" else 200
     response.headers["ETag"] = etag(kept.revision)
-    return posting_out(stored, ready, version)
+    return stored_out(stored, ready, version)
 
 
 @router.delete("/postings/{posting_id}", responses=responses(412, 422, 500, 503, 507))
@@ -83,7 +83,7 @@ async def remove(
 ) -> RemovedOut:
     """Remove a stored posting; one that is not there is no error."""
     wanted = _condition(if_match, None)
-    there, version = await worker.run(lambda: ready.stored().intake.remove(posting_id, wanted))
+    there, version = await worker.keep(lambda: ready.stored().intake.remove(posting_id, wanted))
     return RemovedOut(catalogue_version=version, posting_id=posting_id, removed=there)
 
 

@@ -49,12 +49,17 @@ CatalogueVersion = Annotated[
 class PostingOut(BaseModel):
     """A stored posting."""
 
-    catalogue_version: CatalogueVersion
     posting_id: str
     title: str
     image_phash: str | None = Field(description="16 hexadecimal digits, if the catalogue has them.")
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
     image_url: str | None = Field(description="Null where the posting has no picture.")
+
+
+class StoredPostingOut(PostingOut):
+    """A stored posting, and the catalogue it is in."""
+
+    catalogue_version: CatalogueVersion
 
 
 class PostingsOut(BaseModel):
