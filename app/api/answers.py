@@ -64,11 +64,13 @@ def _match_out(match: Match, ready: Ready) -> MatchOut:
         probability=match.probability,
         level=match.level,
         similarity=match.similarity,
-        evidence=None if match.evidence is None else _evidence_out(match.evidence),
+        verdict=match.verdict,
+        evidence=None if match.evidence is None else evidence_out(match.evidence),
     )
 
 
-def _evidence_out(evidence: Evidence) -> EvidenceOut:
+def evidence_out(evidence: Evidence) -> EvidenceOut:
+    """Evidence as it is answered."""
     return EvidenceOut(
         signals={name: round(similarity, 6) for name, similarity in evidence.signals.items()},
         reasons=[ReasonOut(text=reason.text, weight=round(reason.weight, 3)) for reason in evidence.reasons],

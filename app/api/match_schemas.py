@@ -1,6 +1,6 @@
 """What goes over the wire when matches are asked for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -92,6 +92,9 @@ class MatchOut(BaseModel):
         le=1,
         exclude_if=absent,
         description="Cosine similarity of the pictures by the encoder; absent where one of them was not embedded.",
+    )
+    verdict: Literal["same"] | None = Field(
+        default=None, exclude_if=absent, description="A person said that both are the same; absent where nobody did."
     )
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
 

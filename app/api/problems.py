@@ -27,6 +27,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageTypeUnsupported: (415, "image-type"),
     errors.ImageUnavailable: (404, "image-unavailable"),
     errors.PostingNotFound: (404, "posting-not-found"),
+    errors.VerdictNotFound: (404, "verdict-not-found"),
+    errors.JobNotFound: (404, "job-not-found"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),

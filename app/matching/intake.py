@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.matching.live_catalogue import LiveCatalogue
-from app.matching.ports import PostingStore
+from app.matching.ports import PostingStore, VerdictStore
 from app.matching.postings import Posting
-from app.matching.stored import ANYHOW, Condition, Kept, Put
+from app.matching.stored import ANYHOW, Condition, Decision, Kept, Put, Verdict
 from app.matching.stored_pictures import StoredPictures
 
 
@@ -31,11 +31,13 @@ class Intake:
 
     Attributes:
         store: keeps them.
+        verdicts: keeps what people say of them.
         pictures: what their pictures are compared by.
         live: the catalogue in memory.
     """
 
     store: PostingStore
+    verdicts: VerdictStore
     pictures: StoredPictures
     live: LiveCatalogue
 
@@ -62,6 +64,17 @@ class Intake:
             StoreError: the store cannot be written to.
         """
         there = self.store.delete(posting_id, condition)
+        return there, self.live.follow().version
+
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+        """Keep a verdict; whether it is new. Raises StoreError, ValueError for a posting and itself."""
+        verdict, new = self.verdicts.decide(one, other, decision)
+        self.live.follow()
+        return verdict, new
+
+    def withdraw(self, one: str, other: str) -> tuple[bool, int]:
+        """Take a verdict back: whether it was there, and the catalogue's version without it; raises StoreError."""
+        there = self.verdicts.withdraw(one, other)
         return there, self.live.follow().version
 
     def _ready(self, offered: Offered) -> Put:

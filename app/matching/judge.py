@@ -15,6 +15,7 @@ from app.matching.explanations import Explanation, Explanations
 from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.postings import Catalogue, Posting
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+from app.matching.verdicts import NO_VERDICTS, Verdicts
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
 
@@ -33,10 +34,14 @@ class Bar:
 
     def count(self, probabilities: NDArray[np.float64]) -> int:
         """How many of the candidates of one posting are matches; their probabilities [m] are descending."""
-        found = int((probabilities >= self.thresholds.match).sum())
+        found = self.count_surely(probabilities)
         if found == 0 and len(probabilities) and probabilities[0] >= self.thresholds.alone:
             return 1
         return found
+
+    def count_surely(self, probabilities: NDArray[np.float64]) -> int:
+        """How many of them are, where the posting is not alone."""
+        return int((probabilities >= self.thresholds.match).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +53,14 @@ class Judge:
         catalogue: the postings.
         judged: them, in the same rows.
         thresholds: the matcher's.
+        verdicts: what people said of pairs of postings; it overrules probabilities.
     """
 
     label: str
     catalogue: Catalogue
     judged: GrownCatalogue
     thresholds: SizeThresholds
+    verdicts: Verdicts = NO_VERDICTS
 
     @property
     def signals(self) -> Sequence[str]:
@@ -74,7 +81,7 @@ class Judge:
     @cached_property
     def clusters(self) -> JudgedClusters:
         """The clusters of the catalogue."""
-        return JudgedClusters(self.judged, self.catalogue)
+        return JudgedClusters(self.judged, self.catalogue, self.verdicts)
 
     @cached_property
     def _explanations(self) -> Explanations:
@@ -126,11 +133,25 @@ class Judge:
             raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
 
     def of(self, row: int, bar: Bar) -> "Found":
-        """The matches of a posting of the catalogue."""
-        rows, probabilities = self._sorted(*self.judged.of_row(row))
-        count = bar.count(probabilities)
+        """The matches of a posting of the catalogue; those that somebody said are the same come first."""
+        said = self.verdicts.of(self.catalogue[row].posting_id)
+        decided = self.catalogue.located(sorted(said))
+        same = np.array([other for posting_id, other in decided.items() if said[posting_id] == "same"], np.int32)
+        rows, probabilities = self.judged.of_row(row)
+        free = ~np.isin(rows, list(decided.values()))
+        rows, probabilities = self._sorted(rows[free], probabilities[free])
+        count = bar.count(probabilities) if not len(same) else bar.count_surely(probabilities)
+        rows = np.concatenate([same, rows[:count]])
+        probabilities = np.concatenate([np.ones(len(same)), probabilities[:count]])
         title = self.catalogue[row].title
-        return Found(title, rows[:count], probabilities[:count], lambda kept: self.judged.features(row, rows[kept]))
+        return Found(title, rows, probabilities, lambda kept: self.judged.features(row, rows[kept]), len(same))
+
+    def pair(self, row: int, other: int) -> "Found":
+        """One pair of postings of the catalogue, whatever its probability is; told as 0 where it is no candidate."""
+        candidates, probabilities = self.judged.of_row(row)
+        said = probabilities[candidates == other] if (candidates == other).any() else np.zeros(1)
+        others, title = np.array([other], np.int32), self.catalogue[row].title
+        return Found(title, others, said, lambda kept: self.judged.features(row, others[kept]))
 
     def new(self, posting: Carried, bar: Bar) -> "Found":
         """The matches of a posting that is not of the catalogue.
@@ -176,9 +197,11 @@ class Found:
         rows: int32 [m], of the catalogue.
         probabilities: float64 [m].
         features: those (`PairModel.features`) of the matches at positions intp [k], float32 [k, f].
+        decided: how many of them, the first ones, somebody said are the same.
     """
 
     title: str
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: Callable[[NDArray[np.intp]], NDArray[np.float32]]
+    decided: int = 0

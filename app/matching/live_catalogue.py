@@ -1,7 +1,7 @@
 """A catalogue in memory that follows its store."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from app.errors import HistoryLost
@@ -101,7 +101,7 @@ class LiveCatalogue:
     def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
         matcher = snapshot.matcher
         if changes.verdicts:
-            matcher = replace(matcher, verdicts=matcher.verdicts.changed(changes.verdicts))
+            matcher = matcher.with_verdicts(matcher.verdicts.changed(changes.verdicts))
         for piece in chunks(changes.postings, _AT_ONCE):
             put = [change.posting for change in piece if change.posting is not None]
             removed = [change.posting_id for change in piece if change.posting is None]

@@ -16,6 +16,7 @@ from app.matching.ports import Hasher
 from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Answer, Asked, Query
 from app.matching.sent_pictures import read_pictures
+from app.matching.stored import Decision
 from app.matching.stored_pictures import StoredPictures, digests_of
 from app.matching.verdicts import NO_VERDICTS, Verdicts
 
@@ -47,6 +48,11 @@ class Matcher:
         """All that embeds pictures here, each once."""
         every = [*self.encoders.values(), *self.judged_encoders.values()]
         return list({embedded.encoder.key: embedded.encoder for embedded in every}.values())
+
+    def with_verdicts(self, verdicts: Verdicts) -> "Matcher":
+        """The same catalogue after other verdicts."""
+        judge = None if self.judge is None else replace(self.judge, verdicts=verdicts)
+        return replace(self, verdicts=verdicts, judge=judge)
 
     def changed(self, put: Sequence[Posting], removed: Sequence[str], pictures: StoredPictures) -> "Matcher":
         """The matcher of a changed catalogue, see `Catalogue.changed`.
@@ -141,8 +147,18 @@ class Matcher:
             similar = _Similar(told, None if told is None else told.rows.embedding(posting_id))
             return self._by_probability(self.judge, self.judge.of(row, bar), bar, asked, similar)
         embedded = self._similar(asked)
-        least = _least(embedded, asked)
-        return _by_similarity(embedded, embedded.match_posting(posting_id, asked.limit, least), least)
+        least, said = _least(embedded, asked), self.verdicts.of(posting_id)
+        found = embedded.match_posting(posting_id, asked.limit + len(said), least)
+        return _by_similarity(embedded, self._overruled(embedded, posting_id, found, said).top(asked.limit), least)
+
+    def _overruled(
+        self, embedded: EmbeddedCatalogue, posting_id: str, found: Matches, said: Mapping[str, Decision]
+    ) -> Matches:
+        """The matches of a posting by similarity, after what people said of it and others."""
+        same = [other for other in self.catalogue.located(sorted(said)) if said[other] == "same"]
+        similarities = embedded.similarities(embedded.rows.embedding(posting_id), same)
+        decided = [Match(other, value, verdict="same") for other, value in zip(same, similarities, strict=True)]
+        return Matches([*decided, *(match for match in found if match.posting_id not in said)])
 
     def _similar(self, asked: Asked) -> EmbeddedCatalogue:
         """The encoder that decides without a matcher."""
@@ -173,11 +189,22 @@ class Matcher:
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
         similarities = similar.to(posting_ids)
-        kept = [place for place, similarity in enumerate(similarities) if _reaches(similarity, asked.min_similarity)]
+        kept = [
+            place
+            for place, similarity in enumerate(similarities)
+            if place < found.decided or _reaches(similarity, asked.min_similarity)
+        ]
         kept = kept[: asked.limit]
         explanations = judge.explained(found, np.array(kept, np.intp))
         matches = [
-            Match(posting_ids[place], similarities[place], float(found.probabilities[place]), why.level, why.evidence)
+            Match(
+                posting_ids[place],
+                similarities[place],
+                float(found.probabilities[place]),
+                why.level,
+                why.evidence,
+                "same" if place < found.decided else None,
+            )
             for place, why in zip(kept, explanations, strict=True)
         ]
         models, bars = {**self.judge_versions, **similar.versions}, bar.thresholds

@@ -1,7 +1,7 @@
 """Postings, and the catalogue that holds them in order."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +103,11 @@ class Catalogue:
         if row is None:
             raise PostingNotFound(posting_id)
         return row
+
+    def located(self, posting_ids: Iterable[str]) -> dict[str, int]:
+        """Rows of those postings that are there."""
+        found = {posting_id: self._find(posting_id) for posting_id in posting_ids}
+        return {posting_id: row for posting_id, row in found.items() if row is not None}
 
     def posting(self, posting_id: str) -> Posting:
         """The posting with this id; raises PostingNotFound."""

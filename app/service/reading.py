@@ -64,9 +64,9 @@ class Reading:
             self.pictures.hasher,
             self._judge(catalogue, digests, judged),
             judged,
-            NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts),
         )
-        return Snapshot(version, matcher)
+        said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
+        return Snapshot(version, matcher.with_verdicts(said))
 
     def _judge(self, catalogue: Catalogue, digests: Digests, judged: dict[str, EmbeddedCatalogue]) -> Judge | None:
         loaded = self.held.matcher

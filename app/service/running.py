@@ -54,7 +54,7 @@ class Running:
         self.live = LiveCatalogue(store.postings, pictures, read)
         self._read = Reading(settings, store, pictures, read.held, silent)
         self._rest_until = self._rested(started)
-        self._intake = Intake(store.postings, pictures, self.live)
+        self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
         self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")

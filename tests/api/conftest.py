@@ -45,7 +45,7 @@ def live(matcher: Matcher, images: ImageSource) -> Callable[[], Ready]:
     store = MemoryStore.holding(list(matcher.catalogue))
     pictures = StoredPictures(store, store, matcher.hasher, "phash", 1, lambda *_: None)
     followed = LiveCatalogue(store, pictures, lambda: Snapshot(store.version(), matcher))
-    kept = Kept(store, store, store, store, Intake(store, pictures, followed))
+    kept = Kept(store, store, store, store, Intake(store, store, pictures, followed))
 
     def ready() -> Ready:
         current = followed.current
