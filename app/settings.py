@@ -6,7 +6,7 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +15,7 @@ from app.errors import SettingsError
 
 KIB, MIB = 1024, 1024 * 1024
 EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
+ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 
 
 def _names(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """What the endpoints work with: the matcher once it is there, and how far the service is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 from anyio import CapacityLimiter
 
@@ -39,6 +40,7 @@ class Ready:
         decoder: reads them.
         version: the catalogue's.
         kept: what is stored; None where the catalogue is a file that was read.
+        manifests: what the models that are loaded say of themselves, as JSON has it.
     """
 
     matcher: Matcher
@@ -46,6 +48,7 @@ class Ready:
     decoder: Decoder
     version: int = 0
     kept: Kept | None = None
+    manifests: Sequence[Mapping[str, Any]] = ()
 
     def stored(self) -> Kept:
         """What is stored; raises StoreUnavailable where nothing is."""

@@ -128,11 +128,7 @@ def _stored(verdict: Verdict, ready: Ready) -> StoredVerdictOut:
 
 
 def _has_part(pair: set[str], found: Contradiction) -> bool:
-    links = [
-        {found.first, found.second},
-        *({one, other} for one, other in zip(found.chain, found.chain[1:], strict=False)),
-    ]
-    return pair in links
+    return pair in [{found.first, found.second}, *({one, other} for one, other in pairwise(found.chain))]
 
 
 def _page(ready: Ready, kept: Kept, offset: int, limit: int) -> VerdictsOut:

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
 
 from app.adapters.manifest import Artefact, versions
 from app.adapters.matcher_files import NAME, LoadedMatcher
@@ -56,11 +59,13 @@ class Held:
         matcher: the trained matcher; None where similarity decides.
         named: encoders that requests may name, the default first.
         judged: those that the matcher judges by, by the name of the evidence's space.
+        manifests: what the models say of themselves, the matcher first, as JSON has it.
     """
 
     matcher: LoadedMatcher | None
     named: Mapping[str, PictureEncoder]
     judged: Mapping[str, PictureEncoder]
+    manifests: Sequence[Mapping[str, Any]]
 
     @property
     def encoders(self) -> Mapping[str, PictureEncoder]:
@@ -103,16 +108,26 @@ def hold(chosen: Chosen, progress: Progress, *, pictured: bool) -> Held:
         ArtefactError, ModelOutputError: one does not load, or gives something else than when it was exported.
     """
     loaded: dict[tuple[str, ...], PictureEncoder] = {}
+    manifests: list[BaseModel] = [] if chosen.matcher is None else [chosen.matcher.manifest]
 
     def load(wanted: Settings) -> PictureEncoder:
         artefacts = chosen.artefacts(wanted)
         key = tuple(artefact.manifest.weights_digest for artefact in artefacts)
         if key not in loaded:
             loaded[key] = load_encoder(wanted, artefacts, progress)
+            manifests.extend(it.manifest for it in artefacts if it.manifest not in manifests)
         return loaded[key]
 
     names = chosen.names_if_pictured if pictured else chosen.names
     named: Mapping[str, PictureEncoder] = {name: load(wanted) for name, wanted in names.items()}
     matched = chosen.matched
     judged = {} if matched is None else {"image": load(matched), "colours": colour_encoder(chosen.settings)}
-    return Held(chosen.matcher, named, judged)
+    return Held(chosen.matcher, named, judged, [_told(manifest) for manifest in manifests])
+
+
+def _told(manifest: BaseModel) -> Mapping[str, Any]:
+    """A manifest as JSON has it; the label groups, which are many, by their number."""
+    said = manifest.model_dump(mode="json")
+    if said.get("trained_on"):
+        said["trained_on"]["groups"] = len(said["trained_on"]["groups"])
+    return said

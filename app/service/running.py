@@ -63,7 +63,8 @@ class Running:
     def ready(self) -> Ready:
         """What to answer a request with."""
         current = self.live.current
-        return Ready(current.matcher, self._store.images, self._decoder, current.version, self._kept)
+        manifests = self._read.held.manifests
+        return Ready(current.matcher, self._store.images, self._decoder, current.version, self._kept, manifests)
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""
