@@ -11,7 +11,13 @@ from app.adapters.store_errors import store_errors
 from app.errors import StoreUnavailable
 
 READERS = 4
-_WAL_KEPT_BYTES = 64 * 1024 * 1024
+_SETTINGS = (
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "journal_size_limit = 67108864",  # bytes of the write-ahead log that are not given back
+)
 
 
 class Mode(Enum):
@@ -50,15 +56,19 @@ def connect(path: Path, mode: Mode, wait_seconds: float) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = FULL"):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
-        if mode in {Mode.CREATE, Mode.WRITE}:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def log_ahead(connection: sqlite3.Connection, path: Path) -> None:
+    """Have a database write ahead into a log, so that others read while one writes; raises StoreUnavailable."""
+    journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if journal != "wal":
+        raise StoreUnavailable(f"{path} cannot keep a write-ahead log (it has the journal {journal!r})")
 
 
 class Database:

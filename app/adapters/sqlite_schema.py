@@ -128,8 +128,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _apply(connection: sqlite3.Connection, schema: int) -> None:
     """Make version `schema` + 1."""
     statement = ""
-    for line in MIGRATIONS[schema].splitlines(keepends=True):
-        statement += line
+    for piece in MIGRATIONS[schema].split(";"):
+        statement += f"{piece};"
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""

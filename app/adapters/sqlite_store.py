@@ -11,7 +11,7 @@ from app.adapters.folder_locks import ServiceLock, held
 from app.adapters.image_files import ImageFiles
 from app.adapters.incoming_images import sync_folder
 from app.adapters.sqlite_computed import SqliteComputed
-from app.adapters.sqlite_database import Database, Mode, connect, mode_of
+from app.adapters.sqlite_database import Database, Mode, connect, log_ahead, mode_of
 from app.adapters.sqlite_jobs import SqliteJobs
 from app.adapters.sqlite_models import SqliteModels
 from app.adapters.sqlite_pictures import UnusedPictures
@@ -126,10 +126,13 @@ def _prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mo
         if mode is Mode.WRITE:
             for name in (IMAGES, INCOMING):
                 (folder / name).mkdir(exist_ok=True)
+            (folder / LOCK).touch()  # so that it can be locked should the folder become read-only
             sync_folder(folder)
         with closing(connect(path, mode, wait_seconds)) as connection:
             if schema_of(connection, path) < SCHEMA:
                 _update(connection, path, serve=serve)
+            if mode is Mode.WRITE:
+                log_ahead(connection, path)
     return mode
 
 

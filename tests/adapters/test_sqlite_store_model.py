@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sqlite_store import Store, open_store
-from app.matching.stored import Changes
+from app.matching.stored import Changes, Decision
 from tests.adapters.store_oracle import Oracle
 from tests.adapters.written_store import check_whole, everything, picture, put
 
@@ -33,7 +33,7 @@ def step(draw: random.Random, store: Store, oracle: Oracle) -> None:
     elif what < 0.7:
         assert store.postings.delete(one) == oracle.delete(one)
     elif what < 0.9:
-        decision = draw.choice(("same", "different"))
+        decision: Decision = "same" if draw.random() < 0.5 else "different"
         verdict, new = store.verdicts.decide(one, other, decision)
         assert (verdict.revision, new) == oracle.decide(one, other, decision)
         assert (verdict.first, verdict.second, verdict.decision) == (*sorted((one, other)), decision)
