@@ -135,7 +135,7 @@ def garble(path: Path, start: int, length: int) -> None:
     path.write_bytes(content)
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "no header": lambda path: garble(path, 0, 100),
     "garbage all over": lambda path: garble(path, 0, path.stat().st_size),
     "cut in half": lambda path: os.truncate(path, path.stat().st_size // 2 // 4096 * 4096),
