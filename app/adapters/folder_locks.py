@@ -48,10 +48,10 @@ class ServiceLock:
         try:
             self._take(path)
         except BaseException:
-            self.release()
+            self.close()
             raise
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let others serve the store."""
         os.close(self._descriptor)
 

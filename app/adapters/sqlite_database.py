@@ -83,8 +83,8 @@ class Database:
 
     def __init__(self, path: Path, mode: Mode, wait_seconds: float, readers: int = READERS) -> None:
         self.path = path
-        self._mode = mode
-        self._wait_seconds = wait_seconds
+        self.mode = mode
+        self.wait_seconds = wait_seconds
         self._writing = threading.BoundedSemaphore(1)
         self._writer: sqlite3.Connection | None = None
         self._reading = threading.BoundedSemaphore(readers)
@@ -110,7 +110,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is kept behind the block, or undone where that raises; raises StoreError."""
-        if self._mode not in {Mode.CREATE, Mode.WRITE}:
+        if self.mode not in {Mode.CREATE, Mode.WRITE}:
             raise StoreUnavailable(f"{self.path} cannot be written to (it is read-only)")
         with store_errors(self.path), self._turn(self._writing):
             self._writer = connection = self._writer or self._connect()
@@ -133,8 +133,8 @@ class Database:
 
     @contextmanager
     def _turn(self, gate: threading.BoundedSemaphore) -> Iterator[None]:
-        if not gate.acquire(timeout=self._wait_seconds):
-            raise StoreUnavailable(f"{self.path} was busy for {self._wait_seconds:g} seconds")
+        if not gate.acquire(timeout=self.wait_seconds):
+            raise StoreUnavailable(f"{self.path} was busy for {self.wait_seconds:g} seconds")
         try:
             if self._closed:
                 raise StoreUnavailable(f"{self.path} is closed")
@@ -149,7 +149,7 @@ class Database:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        return connect(self.path, self._mode, self._wait_seconds)
+        return connect(self.path, self.mode, self.wait_seconds)
 
     def _undo(self, connection: sqlite3.Connection, error: BaseException) -> None:
         """Undo the transaction; a connection that failed is not trusted again."""
