@@ -172,7 +172,8 @@ class BackupReader:
     def _member(self) -> tuple[str, int] | None:
         """Name and size of what follows; None at the end."""
         block = self._file.read(_BLOCK)
-        if block == _END[:_BLOCK] and self._file.read() == _END[_BLOCK:]:
+        if block == bytes(_BLOCK):
+            self._read_end()
             return None
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
@@ -183,6 +184,12 @@ class BackupReader:
                 self._path, f"expected a file, got {info.name[:80]!r} of type {info.type!r} and {info.size} bytes"
             )
         return info.name, info.size
+
+    def _read_end(self) -> None:
+        """The second block of the two that end a tar, and what programs fill the last record with."""
+        rest = self._file.read(tarfile.RECORDSIZE + 1)
+        if not _BLOCK <= len(rest) <= tarfile.RECORDSIZE or rest.strip(b"\0"):
+            raise not_whole(self._path, "it does not end as a tar does")
 
     def _chunks(self, size: int) -> Iterator[bytes]:
         """The content of a member."""

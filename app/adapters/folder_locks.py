@@ -53,7 +53,9 @@ class ServiceLock:
 
     def close(self) -> None:
         """Let others serve the store."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
     def _take(self, path: Path) -> None:
         if not _locked(self._descriptor, shared=False):
