@@ -48,12 +48,14 @@ class ServiceLock:
         try:
             self._take(path)
         except BaseException:
-            self.release()
+            self.close()
             raise
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let others serve the store."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
     def _take(self, path: Path) -> None:
         if not _locked(self._descriptor, shared=False):

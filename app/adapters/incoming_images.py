@@ -20,21 +20,20 @@ class IncomingImages:
         self._folder = folder
         self._images = images
         self._waiting: dict[bytes, Path] = {}
+        self._stored: dict[bytes, bytes] = {}
 
     def write(self, digest: bytes, content: bytes) -> None:
-        """Write a picture that is not stored yet, or not right; raises OSError."""
-        if digest in self._waiting or self._images.holds(digest, content):
-            return
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
-        self._waiting[digest] = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-            os.fchmod(descriptor, 0o644)
+        """Write a picture, unless it is stored already; raises OSError."""
+        if self._images.holds(digest, content):
+            self._stored[digest] = content
+        elif digest not in self._waiting:
+            self._write(digest, content)
 
     def place(self) -> None:
         """Move what was written to where it belongs, for good; only while nobody else may write. Raises OSError."""
+        for digest, content in self._stored.items():
+            if not self._images.has(digest):  # deleted since, with the last posting that showed it
+                self._write(digest, content)
         folders = set()
         for digest, path in self._waiting.items():
             target = self._images.path(digest)
@@ -46,6 +45,16 @@ class IncomingImages:
         for folder in folders:
             sync_folder(folder)
         self._waiting.clear()
+        self._stored.clear()
+
+    def _write(self, digest: bytes, content: bytes) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._folder)
+        self._waiting[digest] = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, 0o644)
 
     def discard(self) -> None:
         """Delete what was not moved."""

@@ -11,7 +11,13 @@ from app.adapters.store_errors import store_errors
 from app.errors import StoreUnavailable
 
 READERS = 4
-_WAL_KEPT_BYTES = 64 * 1024 * 1024
+_SETTINGS = (
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "journal_size_limit = 67108864",  # bytes of the write-ahead log that are not given back
+)
 
 
 class Mode(Enum):
@@ -50,15 +56,19 @@ def connect(path: Path, mode: Mode, wait_seconds: float) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "synchronous = FULL"):
+        for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
-        if mode in {Mode.CREATE, Mode.WRITE}:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def log_ahead(connection: sqlite3.Connection, path: Path) -> None:
+    """Have a database write ahead into a log, so that others read while one writes; raises StoreUnavailable."""
+    journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if journal != "wal":
+        raise StoreUnavailable(f"{path} cannot keep a write-ahead log (it has the journal {journal!r})")
 
 
 class Database:
@@ -73,8 +83,8 @@ class Database:
 
     def __init__(self, path: Path, mode: Mode, wait_seconds: float, readers: int = READERS) -> None:
         self.path = path
-        self._mode = mode
-        self._wait_seconds = wait_seconds
+        self.mode = mode
+        self.wait_seconds = wait_seconds
         self._writing = threading.BoundedSemaphore(1)
         self._writer: sqlite3.Connection | None = None
         self._reading = threading.BoundedSemaphore(readers)
@@ -100,7 +110,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is kept behind the block, or undone where that raises; raises StoreError."""
-        if self._mode not in {Mode.CREATE, Mode.WRITE}:
+        if self.mode not in {Mode.CREATE, Mode.WRITE}:
             raise StoreUnavailable(f"{self.path} cannot be written to (it is read-only)")
         with store_errors(self.path), self._turn(self._writing):
             self._writer = connection = self._writer or self._connect()
@@ -123,8 +133,8 @@ class Database:
 
     @contextmanager
     def _turn(self, gate: threading.BoundedSemaphore) -> Iterator[None]:
-        if not gate.acquire(timeout=self._wait_seconds):
-            raise StoreUnavailable(f"{self.path} was busy for {self._wait_seconds:g} seconds")
+        if not gate.acquire(timeout=self.wait_seconds):
+            raise StoreUnavailable(f"{self.path} was busy for {self.wait_seconds:g} seconds")
         try:
             if self._closed:
                 raise StoreUnavailable(f"{self.path} is closed")
@@ -139,7 +149,7 @@ class Database:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        return connect(self.path, self._mode, self._wait_seconds)
+        return connect(self.path, self.mode, self.wait_seconds)
 
     def _undo(self, connection: sqlite3.Connection, error: BaseException) -> None:
         """Undo the transaction; a connection that failed is not trusted again."""

@@ -2,12 +2,12 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterable
-from pathlib import Path
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from app.adapters.folder_locks import held
-from app.adapters.image_files import ImageFiles
-from app.adapters.incoming_images import sweep_incoming
+from app.adapters.image_files import DIGEST_BYTES, ImageFiles
 from app.adapters.sqlite_database import Database
 from app.adapters.store_errors import store_errors
 from app.errors import StoreError, StoreUnavailable
@@ -24,59 +24,68 @@ class UnusedPictures:
     Args:
         database: with the postings.
         images: their pictures.
-        incoming: folder of pictures on their way in.
     """
 
-    def __init__(self, database: Database, images: ImageFiles, incoming: Path) -> None:
+    def __init__(self, database: Database, images: ImageFiles) -> None:
         self._database = database
         self._images = images
-        self._incoming = incoming
         self._doubtful: set[bytes] = set()
+        self._doubting = threading.Lock()
 
     def doubt(self, digests: Iterable[bytes]) -> None:
         """Have pictures looked at after the next change: postings that were to show them could not be stored."""
-        self._doubtful.update(digests)
+        with self._doubting:
+            self._doubtful.update(digests)
 
     def release(self, digests: Iterable[bytes]) -> None:
         """Delete those of some pictures that no posting shows. A failure is only logged: the change is made."""
-        looked_at = {*digests, *self._doubtful}
+        with self._doubting:
+            looked_at = self._doubtful | set(digests)
+            self._doubtful = set()
         if not looked_at:
             return
-        self._doubtful |= looked_at
         try:
             with self._database.write() as connection:
-                unused = [digest for digest in looked_at if not _shown(connection, digest)]
-                _forget_computed(connection, unused)
-                self._remove(unused)
+                self._delete(connection, [digest for digest in looked_at if not _shown(connection, digest)])
         except StoreError as error:
-            _log.warning("pictures that no posting shows are still there: %s", error)
-        else:
-            self._doubtful -= looked_at
+            _still_there(error)
+            self.doubt(looked_at)
 
     def sweep(self) -> int:
-        """Delete every picture that no posting shows, and what was left half written; how many pictures.
-
-        Raises:
-            StoreError: not all of it could be deleted.
-        """
+        """Delete every picture that no posting shows; how many. Raises StoreError if not all of them could be."""
         with store_errors(self._images.folder):
-            swept = sum(self._sweep(prefix) for prefix in self._images.prefixes())
-            sweep_incoming(self._incoming)
-        return swept
+            return sum(self._sweep(prefix) for prefix in self._images.prefixes())
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """No picture is deleted meanwhile, by any process; those that were to be are, behind the block."""
+        folder = self._images.folder
+        try:
+            with store_errors(folder), held(folder, shared=True, wait_seconds=self._database.wait_seconds):
+                yield
+        finally:
+            try:
+                self.sweep()
+            except StoreError as error:
+                _still_there(error)
 
     def _sweep(self, prefix: bytes) -> int:
-        found = self._images.digests(prefix)
+        """Delete the pictures whose digests begin so, if no posting shows them."""
         with self._database.write() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * 32)
+                "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
             )
-            unused = sorted(set(self._images.digests(prefix)) - {image for (image,) in rows}) if found else []
-            _forget_computed(connection, unused)
-            self._remove(unused)
+            shown = {image for (image,) in rows}
+            unused = [digest for digest in self._images.digests(prefix) if digest not in shown]
+            self._delete(connection, unused)
         return len(unused)
 
-    def _remove(self, digests: Iterable[bytes]) -> None:
-        """Delete files, unless a backup is reading them."""
+    def _delete(self, connection: sqlite3.Connection, digests: Sequence[bytes]) -> None:
+        """Delete pictures, and what was computed from them; the files stay while a backup is reading them."""
+        if not digests:
+            return
+        for table in ("embedding", "hash"):
+            connection.executemany(f"DELETE FROM {table} WHERE digest = ?", [(digest,) for digest in digests])
         try:
             with held(self._images.folder, wait_seconds=0):
                 for digest in digests:
@@ -85,11 +94,9 @@ class UnusedPictures:
             _log.info("pictures that no posting shows stay until the backup is done")
 
 
+def _still_there(error: StoreError) -> None:
+    _log.warning("pictures that no posting shows are still there: %s", error)
+
+
 def _shown(connection: sqlite3.Connection, digest: bytes) -> bool:
     return connection.execute("SELECT 1 FROM posting WHERE image = ?", (digest,)).fetchone() is not None
-
-
-def _forget_computed(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:
-    for digest in digests:
-        connection.execute("DELETE FROM embedding WHERE digest = ?", (digest,))
-        connection.execute("DELETE FROM hash WHERE digest = ?", (digest,))

@@ -1,6 +1,7 @@
 """The tables of a store, and how older ones become newer ones."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from app.adapters.store_errors import damaged
@@ -108,6 +109,17 @@ def schema_of(connection: sqlite3.Connection, path: Path) -> int:
     return schema
 
 
+def has_schema(connection: sqlite3.Connection, schema: int) -> bool:
+    """Whether a database has exactly the tables of a version, and nothing that runs by itself."""
+    marks = [connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in ("application_id", "user_version")]
+    objects = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        for version in range(schema):
+            _apply(fresh, version)
+        expected = fresh.execute(objects).fetchall()
+    return marks == [APPLICATION_ID, schema] and connection.execute(objects).fetchall() == expected
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date, each version in a transaction of its own; others may be doing the same."""
     while True:
@@ -128,8 +140,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _apply(connection: sqlite3.Connection, schema: int) -> None:
     """Make version `schema` + 1."""
     statement = ""
-    for line in MIGRATIONS[schema].splitlines(keepends=True):
-        statement += line
+    for piece in MIGRATIONS[schema].split(";"):
+        statement += f"{piece};"
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""

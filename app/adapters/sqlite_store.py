@@ -3,15 +3,16 @@
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.adapters.folder_locks import ServiceLock, held
 from app.adapters.image_files import ImageFiles
-from app.adapters.incoming_images import sync_folder
+from app.adapters.incoming_images import sweep_incoming, sync_folder
 from app.adapters.sqlite_computed import SqliteComputed
-from app.adapters.sqlite_database import Database, Mode, connect, mode_of
+from app.adapters.sqlite_database import Database, Mode, connect, log_ahead, mode_of
 from app.adapters.sqlite_jobs import SqliteJobs
 from app.adapters.sqlite_models import SqliteModels
 from app.adapters.sqlite_pictures import UnusedPictures
@@ -61,7 +62,7 @@ class Store:
         """Close the database, and let others serve it."""
         self.database.close()
         if self.lock is not None:
-            self.lock.release()
+            self.lock.close()
 
 
 def open_store(
@@ -97,7 +98,7 @@ def open_store(
                 check_whole(path, mode, wait_seconds)
     except BaseException:
         if lock is not None:
-            lock.release()
+            lock.close()
         raise
     store = _assemble(folder, Database(path, mode, wait_seconds), lock, wait_seconds)
     if serve and mode is Mode.WRITE:
@@ -113,6 +114,28 @@ def check_whole(path: Path, mode: Mode, wait_seconds: float) -> None:
         raise damaged(path, " ".join(answer.removeprefix("*** in database main ***").split()))
 
 
+def check_store(store: Store) -> None:
+    """Raise StoreDamaged if the database of a store is damaged; reads all of it."""
+    check_whole(store.database.path, store.database.mode, store.database.wait_seconds)
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged database out of the way, and say where it is.
+
+    Raises:
+        StoreInUse: a service runs on it.
+        StoreUnavailable: it cannot be moved.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = folder / f"{DATABASE}.damaged-{stamp}"
+    with store_errors(folder), closing(ServiceLock(folder / LOCK)), held(folder, wait_seconds=WAIT_SECONDS):
+        for ending in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                (folder / f"{DATABASE}{ending}").rename(f"{aside}{ending}")
+        sync_folder(folder)
+    return aside
+
+
 def _prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mode:
     """Make the database and the folders beside it if need be, and bring them up to date; how to open it.
 
@@ -126,10 +149,13 @@ def _prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mo
         if mode is Mode.WRITE:
             for name in (IMAGES, INCOMING):
                 (folder / name).mkdir(exist_ok=True)
+            (folder / LOCK).touch()  # so that it can be locked should the folder become read-only
             sync_folder(folder)
         with closing(connect(path, mode, wait_seconds)) as connection:
             if schema_of(connection, path) < SCHEMA:
                 _update(connection, path, serve=serve)
+            if mode is Mode.WRITE:
+                log_ahead(connection, path)
     return mode
 
 
@@ -151,12 +177,12 @@ def _update(connection: sqlite3.Connection, path: Path, *, serve: bool) -> None:
         _log.info("%s: schema %d became %d", path, before, SCHEMA)
     finally:
         if lock is not None:
-            lock.release()
+            lock.close()
 
 
 def _assemble(folder: Path, database: Database, lock: ServiceLock | None, wait_seconds: float) -> Store:
     images, incoming = ImageFiles(folder / IMAGES), folder / INCOMING
-    unused = UnusedPictures(database, images, incoming)
+    unused = UnusedPictures(database, images)
     return Store(
         folder=folder,
         postings=SqlitePostings(database, images, incoming, unused, wait_seconds),
@@ -176,6 +202,8 @@ def _tidy(store: Store) -> None:
     try:
         if swept := store.unused.sweep():
             _log.info("%s: deleted %d pictures that no posting shows", store.folder, swept)
+        with store_errors(store.folder):
+            sweep_incoming(store.folder / INCOMING)
         with store.database.write() as connection:
             forget_history(connection, KEPT_DELETIONS)
     except StoreError as error:

@@ -8,7 +8,7 @@ from app.adapters.sqlite_database import Database
 from app.adapters.sqlite_revisions import next_revision
 from app.matching.stored import Decision, Verdict
 
-_COLUMNS = "first, second, decision, revision, decided_at"
+COLUMNS = "first, second, decision, revision, decided_at"
 
 
 class SqliteVerdicts:
@@ -20,12 +20,12 @@ class SqliteVerdicts:
     def verdict(self, one: str, other: str) -> Verdict | None:
         """See the port."""
         with self._database.read() as connection:
-            return _find(connection, *sorted((one, other)))
+            return find(connection, *sorted((one, other)))
 
     def verdicts(self) -> Sequence[Verdict]:
         """See the port."""
         with self._database.read() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM verdict ORDER BY first, second")
+            rows = connection.execute(f"SELECT {COLUMNS} FROM verdict ORDER BY first, second")
             return [Verdict(*row) for row in rows]
 
     def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
@@ -34,7 +34,7 @@ class SqliteVerdicts:
             raise ValueError(f"expected two postings, got {one!r} twice")
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            stored = _find(connection, first, second)
+            stored = find(connection, first, second)
             if stored is not None and stored.decision == decision:
                 return stored, False
             verdict = Verdict(first, second, decision, next_revision(connection), time.time())
@@ -45,7 +45,7 @@ class SqliteVerdicts:
         """See the port."""
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            if _find(connection, first, second) is None:
+            if find(connection, first, second) is None:
                 return False
             remove(connection, first, second)
         return True
@@ -54,7 +54,7 @@ class SqliteVerdicts:
 def write(connection: sqlite3.Connection, verdict: Verdict) -> None:
     """Store a verdict in place of the one on its pair."""
     connection.execute(
-        f"INSERT OR REPLACE INTO verdict ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?)",
         (verdict.first, verdict.second, verdict.decision, verdict.revision, verdict.decided_at),
     )
     connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (verdict.first, verdict.second))
@@ -66,9 +66,10 @@ def remove(connection: sqlite3.Connection, first: str, second: str) -> None:
     connection.execute("INSERT INTO verdict_gone VALUES (?, ?, ?)", (first, second, next_revision(connection)))
 
 
-def _find(connection: sqlite3.Connection, first: str, second: str) -> Verdict | None:
+def find(connection: sqlite3.Connection, first: str, second: str) -> Verdict | None:
+    """The verdict on a pair, first < second, if there is one."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM verdict WHERE first = ? AND second = ?",
+        f"SELECT {COLUMNS} FROM verdict WHERE first = ? AND second = ?",
         (first, second),
     ).fetchone()
     return None if row is None else Verdict(*row)

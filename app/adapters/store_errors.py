@@ -32,6 +32,8 @@ def store_errors(place: Path) -> Iterator[None]:
         raise _of_sqlite(error, place) from error
     except OSError as error:
         raise _of_system(error, place) from error
+    except UnicodeDecodeError as error:  # even in what SQLite complains of
+        raise damaged(place, "it holds text that is not UTF-8") from error
 
 
 def damaged(place: Path, why: str) -> StoreDamaged:
