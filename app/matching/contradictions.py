@@ -1,9 +1,10 @@
 """Verdicts that cannot all be true: what is the same as the same is the same."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.matching.disjoint_sets import DisjointSets
 from app.matching.verdicts import Verdicts
 
 
@@ -23,31 +24,15 @@ class Contradiction:
 
 def contradictions(verdicts: Verdicts) -> list[Contradiction]:
     """All of them, by their ids; time grows with the verdicts, and with those of a chain for each that there is."""
-    group = _groups(verdicts)
-    apart = [(one, other) for one, other, said in verdicts if said == "different"]
-    return [
-        Contradiction(one, other, _chain(verdicts, one, other))
-        for one, other in apart
-        if group.get(one, one) == group.get(other, other)
-    ]
-
-
-def _groups(verdicts: Verdicts) -> Mapping[str, str]:
-    """What stands for all that are the same as a posting, by posting_id; one that is the same as no other is absent."""
-    stands: dict[str, str] = {}
-
-    def root(posting_id: str) -> str:
-        while stands.get(posting_id, posting_id) != posting_id:
-            stands[posting_id] = stands[stands[posting_id]]  # halves the way for whoever comes next
-            posting_id = stands[posting_id]
-        return posting_id
-
+    sets = DisjointSets[str]()
     for one, other, said in verdicts:
         if said == "same":
-            stands.setdefault(one, one)
-            stands.setdefault(other, other)
-            stands[root(one)] = root(other)
-    return {posting_id: root(posting_id) for posting_id in stands}
+            sets.join(one, other)
+    return [
+        Contradiction(one, other, _chain(verdicts, one, other))
+        for one, other, said in verdicts
+        if said == "different" and sets.find(one) == sets.find(other)
+    ]
 
 
 def _chain(verdicts: Verdicts, first: str, second: str) -> list[str]:
