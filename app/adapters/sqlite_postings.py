@@ -130,7 +130,9 @@ def write(connection: sqlite3.Connection, posting: Posting) -> int:
     revision = next_revision(connection)
     image = None if posting.image is None else image_digest(posting.image)
     connection.execute(
-        f"INSERT OR REPLACE INTO posting ({COLUMNS}, revision) VALUES (?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO posting ({COLUMNS}, revision) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (posting_id) DO UPDATE SET "
+        "image = excluded.image, title = excluded.title, image_phash = excluded.image_phash, "
+        "label_group = excluded.label_group, revision = excluded.revision",
         (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision),
     )
     connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))

@@ -153,26 +153,34 @@ def _prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mo
             sync_folder(folder)
         with closing(connect(path, mode, wait_seconds)) as connection:
             if schema_of(connection, path) < SCHEMA:
-                _update(connection, path, serve=serve)
+                _update(connection, path, serve=serve, adopt=adopt)
             if mode is Mode.WRITE:
                 log_ahead(connection, path)
     return mode
 
 
 def _create(path: Path, *, adopt: bool) -> None:
-    """Make an empty database; pictures without one are no store, and would be swept up."""
-    images = path.parent / IMAGES
-    if not adopt and images.is_dir() and any(images.glob("??/?*")):
-        raise damaged(path.parent, f"it holds pictures, but no {path.name}")
+    """Make an empty database."""
+    if not adopt:
+        _check_no_pictures(path)
     with closing(connect(path, Mode.CREATE, 0)) as connection:
         migrate(connection, path)
 
 
-def _update(connection: sqlite3.Connection, path: Path, *, serve: bool) -> None:
+def _check_no_pictures(path: Path) -> None:
+    """Raise StoreDamaged if there are pictures: without their database they would be swept up."""
+    images = path.parent / IMAGES
+    if images.is_dir() and any(images.glob("??/?*")):
+        raise damaged(path.parent, f"it holds pictures, but no postings in {path.name}")
+
+
+def _update(connection: sqlite3.Connection, path: Path, *, serve: bool, adopt: bool) -> None:
     """Bring an older schema up to date, while no older pricematch serves it; raises StoreInUse."""
     lock = None if serve else ServiceLock(path.with_name(LOCK))
     try:
         before = schema_of(connection, path)
+        if before == 0 and not adopt:
+            _check_no_pictures(path)
         migrate(connection, path)
         _log.info("%s: schema %d became %d", path, before, SCHEMA)
     finally:
@@ -200,8 +208,7 @@ def _assemble(folder: Path, database: Database, lock: ServiceLock | None, wait_s
 def _tidy(store: Store) -> None:
     """Delete what nobody needs; where that fails, the store is none the worse."""
     try:
-        if swept := store.unused.sweep():
-            _log.info("%s: deleted %d pictures that no posting shows", store.folder, swept)
+        store.unused.sweep()
         with store_errors(store.folder):
             sweep_incoming(store.folder / INCOMING)
         with store.database.write() as connection:

@@ -15,7 +15,7 @@ import pytest
 from app.adapters import sqlite_schema
 from app.adapters.sqlite_store import DATABASE, IMAGES, INCOMING, open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
-from tests.adapters.written_store import check_whole, everything, image_names, picture, put
+from tests.adapters.written_store import check_whole, everything, image_names, name_of, picture, put
 
 ROOT = Path(__file__).parents[2]
 FIRST_SCHEMA = Path(__file__).with_name("schema_1.sql")
@@ -194,6 +194,32 @@ def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(
         (filled / IMAGES / "README").unlink()
         check_whole(store)
         assert everything(store) == kept
+
+
+def test_fault_27_pictures_that_are_gone_are_counted_when_the_store_is_opened_to_be_served(
+    filled: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with closing(open_store(filled)) as store:
+        for number in (3, 4):
+            store.images.remove(bytes.fromhex(name_of(picture(number))))
+        path = store.images.path(bytes(32))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"unshown")
+    open_store(filled, serve=True).close()
+    assert caplog.messages == [
+        f"1 pictures that no posting shows were deleted from {filled / IMAGES}",
+        f"2 pictures that postings show are not in {filled / IMAGES}",
+    ]
+
+
+def test_a_database_that_was_emptied_beside_its_pictures_is_damaged(filled: Path) -> None:
+    (filled / DATABASE).unlink()
+    statement(filled, "VACUUM")
+    pictures = image_names(filled)
+    with pytest.raises(StoreDamaged, match="it holds pictures, but no postings"):
+        open_store(filled, serve=True)
+    assert image_names(filled) == pictures
 
 
 def test_a_read_only_store_is_read_and_its_writes_are_unavailable(filled: Path) -> None:
