@@ -23,7 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.postings import Posting
 from app.matching.stored import Put

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from app.adapters import sqlite_rows
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.matching.embeddings import unit_rows
 from tests.adapters.written_store import name_of, picture, put
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.adapters import sqlite_schema
-from app.adapters.sqlite_store import DATABASE, IMAGES, INCOMING, open_store
+from app.adapters.sqlite_opening import DATABASE, IMAGES, INCOMING
+from app.adapters.sqlite_store import open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from tests.adapters.written_store import check_whole, everything, image_names, name_of, picture, put
 
@@ -96,7 +97,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND, "CREATE TABLE third (x);"))
-    for module in ("sqlite_schema", "sqlite_store"):
+    for module in ("sqlite_schema", "sqlite_opening"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
@@ -109,7 +110,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("CREATE TABLE second (x);", "CREATE TABLE third (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
-    for module in ("sqlite_schema", "sqlite_store"):
+    for module in ("sqlite_schema", "sqlite_opening"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
     with pytest.raises(StoreError):
         open_store(filled)
@@ -123,7 +124,7 @@ def test_a_store_that_is_being_served_is_not_migrated_under_the_service(
 ) -> None:
     with closing(open_store(filled, serve=True)):
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND))
-        for module in ("sqlite_schema", "sqlite_store"):
+        for module in ("sqlite_schema", "sqlite_opening"):
             monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
         with pytest.raises(StoreInUse):
             open_store(filled)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from app.adapters import sqlite_schema
-from app.adapters.sqlite_store import DATABASE, INCOMING, Store, open_store
+from app.adapters.sqlite_opening import DATABASE, INCOMING
+from app.adapters.sqlite_store import Store, open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from app.matching.embeddings import unit_rows
 from app.matching.postings import Posting
@@ -201,7 +202,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     taken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE second (x);"))
-    for module in ("sqlite_schema", "sqlite_store", "sqlite_backup", "backup_file"):
+    for module in ("sqlite_schema", "sqlite_opening", "sqlite_backup", "backup_reader"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
     restore(of(tmp_path / "new"), taken, quiet)
     with closing(open_store(tmp_path / "new")) as new:
