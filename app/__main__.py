@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from app import __version__, terminal
-from app.commands import backup, evaluate, explore, restore, sample, serve, show, submit, sweep, train
+from app.commands import backup, evaluate, explore, models, restore, sample, serve, show, submit, sweep, train
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
@@ -36,6 +36,7 @@ cli.command()(backup.backup)
 cli.command()(restore.restore)
 cli.command()(sweep.sweep)
 cli.add_typer(show.cli, name="show")
+cli.add_typer(models.cli, name="models")
 
 
 def main() -> None:

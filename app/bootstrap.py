@@ -1,11 +1,8 @@
 """From Settings to what several verbs work with: catalogue, pictures, decoder, encoder, embeddings."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
-
-import numpy as np
 
 from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
 from app.adapters.embedding_file import EmbeddingFile
@@ -18,8 +15,9 @@ from app.adapters.whole_file import make_folder
 from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
 from app.matching.colours import BINS, ColourHistogram
 from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
-from app.matching.ports import Encoder
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
@@ -81,20 +79,28 @@ def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, prog
     if content.problems:
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
         content.refuse([*content.problems, *content.image_problems(errors)])
-
     make_folder(settings.data / _KEPT)
+    return _embed(settings, content, images, load_encoder(settings, artefacts, progress), judge, progress)
 
+
+def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Progress) -> PictureEncoder:
+    """Load an encoder and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
     import_tensorflow()
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     precision = resolve_precision(settings.precision)
-    encoder = SavedModelEncoder(artefacts, precision)
+    encoder = SavedModelEncoder(list(artefacts), precision)
     progress("Loading models", 1, 1)
-    last = artefacts[-1]
-    loaded = _Loaded(last.label, decode, encoder, _key(artefacts, precision), last.manifest.threshold)
-    return _embed(settings, content, images, loaded, judge, progress)
+    decode = decoder(settings, side_of_pixels(artefacts[0]))
+    return PictureEncoder(_key(artefacts, precision), decode, encoder, artefacts[-1].manifest.threshold)
+
+
+def colour_encoder(settings: Settings) -> PictureEncoder:
+    """What counts the colours of pictures."""
+    key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
+    return PictureEncoder(key, decoder(settings, _COLOURS_SIDE), ColourHistogram())
 
 
 def embed_colours(
@@ -115,43 +121,30 @@ def embed_colours(
         SettingsError: the data folder cannot be written to.
     """
     make_folder(settings.data / _KEPT)
-    decode = decoder(settings, _COLOURS_SIDE)
-    key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
-    loaded = _Loaded("colours", decode, ColourHistogram(), key, None)
-    return _embed(settings, content, images, loaded, lambda _: None, progress)
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """An encoder, its label, the decoder that feeds it, what its embeddings are kept under, and its threshold."""
-
-    label: str
-    decoder: PillowDecoder
-    encoder: Encoder
-    key: str
-    threshold: float | None
+    return _embed(settings, content, images, colour_encoder(settings), lambda _: None, progress)
 
 
 def _embed(
-    settings: Settings, content: CsvCatalogue, images: ImageFolder, loaded: _Loaded, judge: Judge, progress: Progress
+    settings: Settings,
+    content: CsvCatalogue,
+    images: ImageFolder,
+    encoder: PictureEncoder,
+    judge: Judge,
+    progress: Progress,
 ) -> EmbeddedCatalogue:
-    store = EmbeddingFile(settings.data / _KEPT, loaded.key, loaded.encoder.dimension)
-    embedded = embed_images(
-        content.names(),
-        images,
-        loaded.decoder,
-        loaded.encoder,
-        store,
-        workers=settings.workers,
-        progress=progress,
-    )
+    store = EmbeddingFile(settings.data / _KEPT, encoder.key, encoder.dimension)
+    embedded = embed_images(content.names(), images, encoder, store, workers=settings.workers, progress=progress)
     judge(embedded.errors)
     catalogue, rows = _good(content, embedded)
-    embeddings = np.ascontiguousarray(embedded.embeddings[rows])
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
-    _log.info("%s: %d postings, %d pictures, %d encoded now", loaded.label, *counts)
-    index = ExactIndex(embeddings)
-    return EmbeddedCatalogue(catalogue, embeddings, loaded.decoder, loaded.encoder, index, loaded.threshold)
+    _log.info("%s: %d postings, %d pictures, %d encoded now", _label(encoder), *counts)
+    return EmbeddedCatalogue(EmbeddedRows(catalogue, embedded.embeddings[rows]), encoder, ExactIndex)
+
+
+def _label(encoder: PictureEncoder) -> str:
+    """Name and version of the last model involved; of what is none, the name its embeddings are kept under."""
+    *_, label = [encoder.key.partition("-")[0], *(f"{name}/{version}" for name, version in encoder.versions.items())]
+    return label
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
@@ -183,7 +176,7 @@ def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, l
     return Catalogue([posting for posting, _ in good]), [row for _, row in good]
 
 
-def _key(artefacts: list[Artefact], precision: str) -> str:
+def _key(artefacts: Sequence[Artefact], precision: str) -> str:
     """Names everything an embedding depends on beside its picture."""
     weights = "-".join(artefact.manifest.weights_digest[:16] for artefact in artefacts)
     return f"{artefacts[-1].manifest.name}-{weights}-{precision}-decoding{DECODING}"

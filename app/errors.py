@@ -4,6 +4,8 @@ PricematchError
 ├── SettingsError             an option or environment variable does not make sense
 ├── CatalogueError            a catalogue cannot be used; carries its row problems
 ├── PostingNotFound           no posting has this id
+├── VerdictNotFound           nobody said anything of these two postings
+├── JobNotFound               no job has this id
 ├── ImageError                one picture cannot be used
 │   ├── ImageEmpty            no bytes
 │   ├── ImageTypeUnsupported  not one of the picture formats we read
@@ -92,6 +94,20 @@ class PostingNotFound(PricematchError):
 
     def __init__(self, posting_id: str) -> None:
         super().__init__(f"no posting has the id {posting_id!r}")
+
+
+class VerdictNotFound(PricematchError):
+    """Nobody said anything of these two postings."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"there is no verdict on the postings {one!r} and {other!r}")
+
+
+class JobNotFound(PricematchError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}")
 
 
 class ImageError(PricematchError):

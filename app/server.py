@@ -13,7 +13,8 @@ from app.api.app import create_app
 from app.api.state import Service
 from app.errors import NotReady, SettingsError
 from app.matching.ingest import Progress
-from app.service.start import load
+from app.service.running import Running
+from app.service.running import start as start_catalogue
 from app.settings import Settings, unknown_variables
 
 BACKLOG = 2048
@@ -64,6 +65,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(config, service)
     failure: list[BaseException] = []
+    running: list[Running] = []
 
     def report(what: str, done: int, total: int) -> None:
         if service.stopping:
@@ -73,7 +75,8 @@ def serve(settings: Settings, progress: Progress) -> None:
 
     def start() -> None:
         try:
-            service.open(load(settings, report))
+            running.append(start_catalogue(settings, report))
+            service.open(running[0].ready)
             _log.info("ready at %s (try it at %s/docs)", url, url)
         except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
             failure.append(error)
@@ -85,6 +88,8 @@ def serve(settings: Settings, progress: Progress) -> None:
             server.run(sockets=[listener])
     finally:
         service.drain()
+        for catalogue in running:
+            catalogue.close()
         _log.info("stopped")
     if failure:
         raise failure[0]

@@ -6,7 +6,7 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +15,7 @@ from app.errors import SettingsError
 
 KIB, MIB = 1024, 1024 * 1024
 EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
+ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 
 
 def _names(value: Any) -> Any:
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
     models: Path = Path("models")
     """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
     data: Path = Path("data")
-    """Folder the service may write to; keeps embeddings and judgements. Safe to delete: they are computed again."""
+    """Folder the service keeps everything in: postings, pictures, verdicts, embeddings. Not safe to delete."""
     encoder: EncoderName = "autoencoder"
     """Which encoder embeds the pictures: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     """Version of the trained matcher that decides; auto takes the newest if there is one, none is without."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the networks; auto takes bfloat16 where the processor has it, float32 elsewhere."""
+    follow_seconds: float = Field(default=1.0, gt=0, le=3600)
+    """Seconds between looks at the store for what other processes have changed, and for what is due."""
     skip_bad_images: bool = False
     """Start without the postings whose picture is missing or does not decode, instead of refusing to start."""
 

@@ -16,8 +16,11 @@ from app.adapters.perceptual_hash import PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageUnavailable
 from app.matching.embedded_catalogue import EmbeddedCatalogue
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
+from app.matching.matches import Match, Matches
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Pixels
 from app.matching.postings import Catalogue, Posting
 
@@ -55,20 +58,24 @@ class MeanColourEncoder:
 
 
 class BruteForceIndex:
-    """Implements `ports.Index` by sorting all rows, the oracle of faster ones."""
+    """Implements `ports.Index` by sorting all postings, the oracle of faster ones."""
 
-    def __init__(self, embeddings: Embeddings) -> None:
-        self._embeddings = embeddings
+    def __init__(self, rows: EmbeddedRows) -> None:
+        self._rows = rows
 
-    def search(self, query: Embeddings, limit: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        limit = min(limit, len(self._embeddings))
-        rows = np.empty((len(query), limit), np.intp)
-        similarities = np.empty((len(query), limit), np.float32)
-        for line, vector in enumerate(query):
-            scores = np.clip(self._embeddings @ vector, -1, 1)
-            rows[line] = np.argsort(-scores, kind="stable")[:limit]
-            similarities[line] = scores[rows[line]]
-        return rows, similarities
+    def search(self, query: Embeddings, limit: int) -> list[Matches]:
+        known = {
+            posting.posting_id: embedding.astype(np.float64)[0]
+            for posting in self._rows.catalogue
+            if (embedding := self._rows.embedding(posting.posting_id)) is not None
+        }
+        return [Matches(self._sorted(known, vector.astype(np.float64))[:limit]) for vector in query]
+
+    @staticmethod
+    def _sorted(known: Mapping[str, NDArray[np.float64]], vector: NDArray[np.float64]) -> list[Match]:
+        found = [(round(float(embedding @ vector), 12), posting_id) for posting_id, embedding in known.items()]
+        found.sort(key=lambda pair: (-pair[0], pair[1]))
+        return [Match(posting_id, min(1.0, max(-1.0, similarity))) for similarity, posting_id in found]
 
 
 class FolderlessImages:
@@ -165,12 +172,14 @@ def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
     pixels = [decoder.decode(content) for content in contents]
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
     encoder.batches.clear()
-    return EmbeddedCatalogue(Catalogue(tiny_postings(colours)), embeddings, decoder, encoder, ExactIndex(embeddings))
+    rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
+    return EmbeddedCatalogue(rows, PictureEncoder("mean-colour", decoder, encoder), ExactIndex)
 
 
 def tiny_matcher(colours: Sequence[str] = COLOURS, **changed: Any) -> Matcher:
-    """A matcher by similarity over `tiny_embedded`, of which some attributes may be changed."""
-    return by_similarity(replace(tiny_embedded(colours), **changed))
+    """A matcher by similarity over `tiny_embedded`, of whose encoder some attributes may be changed."""
+    embedded = tiny_embedded(colours)
+    return by_similarity(replace(embedded, encoder=replace(embedded.encoder, **changed)))
 
 
 def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:

@@ -3,7 +3,10 @@
 import imagehash
 from PIL import Image
 
-from app.adapters.pillow_images import PillowDecoder
+from app.adapters.pillow_images import DECODING, PillowDecoder
+
+HASHING = f"phash-decoding{DECODING}"
+"""Names the hash and the way pictures are decoded for it; hashes of another are not taken for these."""
 
 
 def phash(image: bytes, decoder: PillowDecoder) -> str:

@@ -47,6 +47,11 @@ class SqlitePostings:
         with self._database.read() as connection:
             return int(connection.execute("SELECT count(*) FROM posting").fetchone()[0])
 
+    def pictured(self) -> bool:
+        """Whether any posting has a picture."""
+        with self._database.read() as connection:
+            return connection.execute("SELECT 1 FROM posting WHERE image IS NOT NULL LIMIT 1").fetchone() is not None
+
     def get(self, posting_id: str) -> Stored | None:
         """See the port."""
         with self._database.read() as connection:

@@ -3,11 +3,16 @@
 from math import isfinite
 
 from app.api.match_schemas import EvidenceOut, MatchesOut, MatchOut, ReasonOut
-from app.api.schemas import PostingOut
+from app.api.schemas import PostingOut, StoredPostingOut
 from app.api.state import Ready
 from app.matching.matches import Evidence, Match
 from app.matching.postings import Posting
 from app.matching.queries import Answer
+
+
+def stored_out(posting: Posting, ready: Ready, version: int) -> StoredPostingOut:
+    """A posting as it is answered alone, from a version of the catalogue."""
+    return StoredPostingOut(catalogue_version=version, **posting_out(posting, ready).model_dump())
 
 
 def posting_out(posting: Posting, ready: Ready) -> PostingOut:
@@ -25,6 +30,7 @@ def matches_out(answer: Answer, ready: Ready, took_ms: float) -> MatchesOut:
     """Matches as they are answered."""
     judge = ready.matcher.judge
     return MatchesOut(
+        catalogue_version=ready.version,
         models=dict(answer.models),
         took_ms=took_ms,
         catalogue_size=len(ready.matcher.catalogue),
@@ -58,11 +64,13 @@ def _match_out(match: Match, ready: Ready) -> MatchOut:
         probability=match.probability,
         level=match.level,
         similarity=match.similarity,
-        evidence=None if match.evidence is None else _evidence_out(match.evidence),
+        verdict=match.verdict,
+        evidence=None if match.evidence is None else evidence_out(match.evidence),
     )
 
 
-def _evidence_out(evidence: Evidence) -> EvidenceOut:
+def evidence_out(evidence: Evidence) -> EvidenceOut:
+    """Evidence as it is answered."""
     return EvidenceOut(
         signals={name: round(similarity, 6) for name, similarity in evidence.signals.items()},
         reasons=[ReasonOut(text=reason.text, weight=round(reason.weight, 3)) for reason in evidence.reasons],

@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app import __version__
-from app.api import clusters, health, match, postings, problems
+from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
 from app.api.body_size import AnnouncedSize
 from app.api.state import Service, State
 from app.errors import NotReady
@@ -44,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
     problems.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=service.settings.max_body_bytes)
     app.add_middleware(AnnouncedSize, limit=service.settings.max_body_bytes)
-    for module in (match, postings, clusters, health):
+    for module in (match, catalogue, postings, verdicts, clusters, models, health):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

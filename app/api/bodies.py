@@ -34,34 +34,39 @@ async def read_query(request: Request, settings: Settings) -> Query:
         RequestValidationError: it has neither, a title that is too long, or anything else.
         LimitExceeded: the form has more parts.
     """
-    content_type = _content_type(request)
-    if content_type.startswith("image/"):
+    kind = content_type(request)
+    if kind.startswith("image/"):
         return Query(await request.body())
-    if content_type == JSON:
-        body = await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
-        image, title = None, _validated(TitleRequest, body).title
-    elif content_type == MULTIPART:
-        image, title = await _read_parts(request, settings)
+    if kind == JSON:
+        body = await read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
+        image, title = None, validated(TitleRequest, body).title
+    elif kind == MULTIPART:
+        image, fields = await read_fields(request, settings, {"title"})
+        title = fields.get("title", "")
     else:
-        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {content_type or 'none'!r}")
+        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
     if len(title) > settings.max_title_chars:
-        raise _invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
+        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
     if image is None and not title.strip():
-        raise _invalid("image" if content_type == MULTIPART else "title", "expected a picture or a title, got neither")
+        raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
     return Query(image, decode_byte_escapes(title.strip()))
 
 
-async def _read_parts(request: Request, settings: Settings) -> tuple[bytes | None, str]:
-    """The parts `image` and `title` of a form, either of which may be absent."""
-    max_title_bytes = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
-    async with open_form(request, max_files=1, max_fields=1, max_field_bytes=max_title_bytes) as form:
-        _only(form, {"image", "title"})
-        image, title = form.get("image"), form.get("title", "")
+async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+    """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
+    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
+        _only(form, {"image", *names})
+        image, fields = form.get("image"), dict[str, str]()
         if image is not None and not isinstance(image, UploadFile):
-            raise _invalid("image", "expected a file part, got a text field")
-        if not isinstance(title, str):
-            raise _invalid("title", "expected a text field, got a file part")
-        return None if image is None else await image.read(), title
+            raise invalid("image", "expected a file part, got a text field")
+        for name in names & set(form):
+            if not isinstance(value := form[name], str):
+                raise invalid(name, "expected a text field, got a file part")
+            if len(form.getlist(name)) > 1:
+                raise invalid(name, "expected it once, got it twice")
+            fields[name] = value
+        return None if image is None else await image.read(), fields
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
@@ -73,23 +78,23 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         RequestValidationError: fields that are missing, unknown or out of range.
         LimitExceeded: more pictures or postings than Settings allow.
     """
-    content_type = _content_type(request)
-    if content_type == JSON:
+    kind = content_type(request)
+    if kind == JSON:
         limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
-        asked = _validated(ClusterRequest, await _read_json(request, limit))
+        asked = validated(ClusterRequest, await read_json(request, limit))
         images: list[bytes] = []
         if "posting_ids" not in asked.model_fields_set:
-            raise _invalid("posting_ids", 'expected a list of ids or "all", got none')
-    elif content_type == MULTIPART:
+            raise invalid("posting_ids", 'expected a list of ids or "all", got none')
+    elif kind == MULTIPART:
         asked, images = await _read_form(request, settings)
     else:
-        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {content_type or 'none'!r}")
+        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {kind or 'none'!r}")
     if asked.posting_ids != "all" and len(asked.posting_ids) > settings.max_cluster_postings:
         raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
     return asked, images
 
 
-async def _read_json(request: Request, limit: int) -> bytes:
+async def read_json(request: Request, limit: int) -> bytes:
     """A body of so many bytes at most, and some for the other fields."""
     body, limit = await request.body(), limit + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
@@ -103,28 +108,29 @@ async def _read_form(request: Request, settings: Settings) -> tuple[ClusterReque
         parts = form.getlist("images")
         files = [part for part in parts if isinstance(part, UploadFile)]
         if len(files) < len(parts):
-            raise _invalid("images", "expected file parts, got a text field")
-        return _validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
+            raise invalid("images", "expected file parts, got a text field")
+        return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
 
 
 def _fields(form: FormData) -> dict[str, Any]:
     fields: dict[str, Any] = {name: value for name, value in form.multi_items() if name != "images"}
     posting_ids: Sequence[Any] = form.getlist("posting_ids")
     if "all" in posting_ids and len(posting_ids) > 1:
-        raise _invalid("posting_ids", 'expected either "all" or ids, got both')
+        raise invalid("posting_ids", 'expected either "all" or ids, got both')
     if posting_ids:
         fields["posting_ids"] = "all" if "all" in posting_ids else posting_ids
     return fields
 
 
-def _validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
+def validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
+    """A body as its model; raises RequestValidationError."""
     try:
         if isinstance(asked, bytes):
             return model.model_validate_json(asked)
         return model.model_validate(asked)
     except ValidationError as error:
         if (count := error.error_count()) > _MAX_FAULTS:
-            raise _invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
+            raise invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
 
@@ -132,12 +138,14 @@ def _validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
 def _only(form: FormData, names: set[str]) -> None:
     unknown = sorted(set(form) - names)
     if unknown:
-        raise _invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")
+        raise invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")
 
 
-def _invalid(location: str, message: str) -> RequestValidationError:
+def invalid(location: str, message: str) -> RequestValidationError:
+    """What is wrong with a part of a body."""
     return RequestValidationError([{"loc": ("body", location), "msg": message, "type": "value_error"}])
 
 
-def _content_type(request: Request) -> str:
+def content_type(request: Request) -> str:
+    """The type and subtype that a request declares, in lower case; "" for none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

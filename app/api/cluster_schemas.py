@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.api.problems import Problem
-from app.api.schemas import EncoderName, MinProbability, TargetName, absent, check_one_threshold
+from app.api.schemas import CatalogueVersion, EncoderName, MinProbability, TargetName, absent, check_one_threshold
 from app.matching.clustering.assignment import Method
 from app.matching.clustering.judged_clusters import LEAST_MEAN
 
@@ -83,6 +83,7 @@ class ClusterOut(BaseModel):
 class ClustersOut(BaseModel):
     """An assignment per item of the page, and the members of every cluster whose first item is on it."""
 
+    catalogue_version: CatalogueVersion
     models: dict[str, str]
     took_ms: float = Field(ge=0)
     method: ClusterMethod

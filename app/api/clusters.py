@@ -11,12 +11,11 @@ from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, Ite
 from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.state import Ready
-from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue
+from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue, pictured
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import LEAST_MEAN
 from app.matching.judge import Bar
 from app.matching.matcher import Matcher
-from app.matching.new_pairs import new_pairs
 from app.matching.size_thresholds import Thresholds
 
 router = APIRouter(tags=["cluster"])
@@ -60,12 +59,12 @@ async def _by_probability(
     judge, catalogue = matcher.trained("method matcher"), matcher.catalogue
     bar = judge.bar(asked.target, asked.min_probability)
     threshold = max(bar.thresholds.match, LEAST_MEAN)
-    posting_ids = catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
+    posting_ids = sorted(catalogue.posting_ids) if asked.posting_ids == "all" else asked.posting_ids
     if images:
         carried, errors = await worker.run(lambda: matcher.pictures(judge, images))
         found = await worker.run_alone(
             lambda: cluster_judged_batch(
-                judge.clusters, catalogue, posting_ids, threshold, new_pairs(judge.judged, carried), errors
+                judge.clusters, catalogue, posting_ids, threshold, judge.judged.newcomers(carried), errors
             )
         )
     elif asked.posting_ids == "all":
@@ -81,11 +80,9 @@ async def _by_similarity(
     embedded = matcher.encoder(asked.encoder, f"method {asked.method}")
     if asked.posting_ids == "all" and not images:
         return await worker.run_alone(lambda: cluster_catalogue(embedded, how))
-    posting_ids = embedded.catalogue.posting_ids if asked.posting_ids == "all" else asked.posting_ids
-    embeddings, errors = await worker.run(lambda: embedded.embed(images))
-    return await worker.run_alone(
-        lambda: cluster_batch(matcher.catalogue, embedded, posting_ids, embeddings, errors, how)
-    )
+    posting_ids = pictured(embedded) if asked.posting_ids == "all" else asked.posting_ids
+    embeddings, errors = await worker.run(lambda: embedded.encoder.embed(images))
+    return await worker.run_alone(lambda: cluster_batch(embedded, posting_ids, embeddings, errors, how))
 
 
 def _page(
@@ -94,6 +91,7 @@ def _page(
     end, matcher = asked.offset + limit, ready.matcher
     models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
     return ClustersOut(
+        catalogue_version=ready.version,
         models=dict(models),
         took_ms=worker.took_ms(),
         method=asked.method,

@@ -37,6 +37,10 @@ class Worker:
         """The result of `work`, run in a thread."""
         return await to_thread.run_sync(work, limiter=self._state.limiter)
 
+    async def keep(self, work: Callable[[], T]) -> T:
+        """The result of short work on what is stored, which does not wait for pictures to be decoded."""
+        return await to_thread.run_sync(work)
+
     async def run_alone(self, work: Callable[[], T]) -> T:
         """The result of `work` that may take seconds: one at a time, and matches are answered meanwhile."""
         return await to_thread.run_sync(work, limiter=self._state.alone)

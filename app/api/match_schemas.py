@@ -1,10 +1,10 @@
 """What goes over the wire when matches are asked for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.api.schemas import EncoderName, MinProbability, TargetName, absent, check_one_threshold
+from app.api.schemas import CatalogueVersion, EncoderName, MinProbability, TargetName, absent, check_one_threshold
 from app.matching.levels import Level
 from app.matching.postings import POSTING_ID_PATTERN
 from app.matching.queries import Asked, DecidedBy
@@ -93,12 +93,16 @@ class MatchOut(BaseModel):
         exclude_if=absent,
         description="Cosine similarity of the pictures by the encoder; absent where one of them was not embedded.",
     )
+    verdict: Literal["same"] | None = Field(
+        default=None, exclude_if=absent, description="A person said that both are the same; absent where nobody did."
+    )
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
 
 
 class MatchesOut(BaseModel):
     """Matches in descending probability, or without a trained matcher in descending similarity."""
 
+    catalogue_version: CatalogueVersion
     models: dict[str, str] = Field(description="Version of each model involved.")
     took_ms: float = Field(ge=0, description="Milliseconds spent on this request, waiting included.")
     catalogue_size: int = Field(description="Postings that were searched.")

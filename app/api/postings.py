@@ -6,11 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from app.api.answers import matches_out, posting_out
+from app.api.answers import matches_out
 from app.api.dependencies import PostingId, ReadyDep, WorkerDep
 from app.api.match_schemas import MatchesOut, MatchQuery
 from app.api.problems import responses
-from app.api.schemas import PostingOut
 from app.errors import ImageError, ImageUnavailable
 from app.matching.ports import Decoder, ImageSource
 
@@ -20,12 +19,6 @@ router = APIRouter(prefix="/postings/{posting_id}", tags=["postings"])
 
 # a stored picture is somebody's upload: whatever else its bytes may be, a browser must take it as a picture only
 _PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-
-
-@router.get("", responses=responses(404, 422, 503))
-async def posting(posting_id: PostingId, ready: ReadyDep) -> PostingOut:
-    """A stored posting."""
-    return posting_out(ready.matcher.catalogue.posting(posting_id), ready)
 
 
 @router.get(

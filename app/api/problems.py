@@ -27,6 +27,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageTypeUnsupported: (415, "image-type"),
     errors.ImageUnavailable: (404, "image-unavailable"),
     errors.PostingNotFound: (404, "posting-not-found"),
+    errors.VerdictNotFound: (404, "verdict-not-found"),
+    errors.JobNotFound: (404, "job-not-found"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
@@ -35,6 +37,10 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.TargetUnknown: (422, "target-unknown"),
     errors.ModelOutputError: (500, "model-output"),
     errors.NotReady: (503, "not-ready"),
+    errors.ConditionFailed: (412, "condition-failed"),
+    errors.StoreFull: (507, "storage-full"),
+    errors.StoreUnavailable: (503, "storage-unavailable"),
+    errors.StoreDamaged: (500, "storage-damaged"),
 }
 _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",

@@ -41,6 +41,11 @@ def check_one_threshold(min_probability: float | None, target: Target | None) ->
         raise ValueError("expected either min_probability or target, got both")
 
 
+CatalogueVersion = Annotated[
+    int, Field(ge=0, description="The catalogue's version that this is from; grows with every change.")
+]
+
+
 class PostingOut(BaseModel):
     """A stored posting."""
 
@@ -49,6 +54,29 @@ class PostingOut(BaseModel):
     image_phash: str | None = Field(description="16 hexadecimal digits, if the catalogue has them.")
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
     image_url: str | None = Field(description="Null where the posting has no picture.")
+
+
+class StoredPostingOut(PostingOut):
+    """A stored posting, and the catalogue it is in."""
+
+    catalogue_version: CatalogueVersion
+
+
+class PostingsOut(BaseModel):
+    """A page of the stored postings, in the order of their ids."""
+
+    catalogue_version: CatalogueVersion
+    total: int = Field(ge=0, description="Postings of all pages.")
+    postings: list[PostingOut]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class RemovedOut(BaseModel):
+    """What became of a posting that was to be removed: it is not there."""
+
+    catalogue_version: CatalogueVersion
+    posting_id: str
+    removed: bool = Field(description="Whether it was there.")
 
 
 class HealthOut(BaseModel):

@@ -1,29 +1,60 @@
 """What the endpoints work with: the matcher once it is there, and how far the service is."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 from anyio import CapacityLimiter
 
-from app.errors import NotReady
+from app.errors import NotReady, StoreUnavailable
+from app.matching.intake import Intake
 from app.matching.matcher import Matcher
-from app.matching.ports import Decoder, ImageSource
+from app.matching.ports import ActiveModels, Decoder, ImageSource, JobStore, PostingStore, VerdictStore
 from app.settings import Settings
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What outlives the process.
+
+    Attributes:
+        postings, verdicts, jobs, models: stores.
+        intake: changes the catalogue.
+    """
+
+    postings: PostingStore
+    verdicts: VerdictStore
+    jobs: JobStore
+    models: ActiveModels
+    intake: Intake
+
+
+@dataclass(frozen=True)
 class Ready:
-    """A service that can answer.
+    """A service that can answer, at one version of its catalogue.
 
     Attributes:
         matcher: finds matches.
         images: where the postings' pictures come from; None where the service was started without.
         decoder: reads them.
+        version: the catalogue's.
+        kept: what is stored; None where the catalogue is a file that was read.
+        manifests: what the models that are loaded say of themselves, as JSON has it.
     """
 
     matcher: Matcher
     images: ImageSource | None
     decoder: Decoder
+    version: int = 0
+    kept: Kept | None = None
+    manifests: Sequence[Mapping[str, Any]] = ()
+
+    def stored(self) -> Kept:
+        """What is stored; raises StoreUnavailable where nothing is."""
+        if self.kept is None:
+            raise StoreUnavailable("this service answers from a file and stores nothing")
+        return self.kept
 
 
 class Service:
@@ -32,7 +63,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = Lock()
-        self._ready: Ready | None = None
+        self._ready: Callable[[], Ready] | None = None
         self._reason = "the service is starting"
         self._stopping = False
 
@@ -41,8 +72,8 @@ class Service:
         with self._lock:
             self._reason = reason
 
-    def open(self, ready: Ready) -> None:
-        """Answer from now on."""
+    def open(self, ready: Callable[[], Ready]) -> None:
+        """Answer from now on with what there is when a request comes."""
         with self._lock:
             self._ready, self._reason = ready, ""
 
@@ -67,7 +98,8 @@ class Service:
         with self._lock:
             if self._ready is None:
                 raise NotReady(self._reason)
-            return self._ready
+            ready = self._ready
+        return ready()
 
 
 @dataclass(frozen=True)

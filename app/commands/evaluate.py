@@ -16,6 +16,7 @@ from app.commands.options import (
     OutputFolder,
     Signals,
     SkipBadImages,
+    Verdicts,
 )
 from app.settings import load_settings
 
@@ -50,6 +51,7 @@ def evaluate(
             metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
         ),
     ] = None,
+    verdicts: Verdicts = None,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
     """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
@@ -60,7 +62,7 @@ def evaluate(
     from app.offline.evaluate import evaluate as run
     from app.offline.signals import check_embeddings, parse_signals
 
-    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher)
+    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
     check_embeddings(options.signals, embeddings)
     settings = load_settings(
         catalogue=catalogue,

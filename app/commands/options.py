@@ -33,6 +33,13 @@ EmbeddingArray: TypeAlias = Annotated[
 Signals: TypeAlias = Annotated[
     str, typer.Option(metavar="SIGNALS", help="hash, title, image: one or more, with commas between them.")
 ]
+Verdicts: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="What people said of pairs of postings, which overrules label groups: a CSV file as GET /verdicts.csv "
+        "gives it, or the data folder of a service."
+    ),
+]
 SkipBadImages: TypeAlias = Annotated[
     bool | None,
     typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),

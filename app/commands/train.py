@@ -17,6 +17,7 @@ from app.commands.options import (
     Models,
     Signals,
     SkipBadImages,
+    Verdicts,
 )
 from app.errors import SettingsError
 from app.settings import MIB, load_settings
@@ -120,6 +121,7 @@ def matcher(
     encoder: Encoder = None,
     encoder_version: EncoderVersion = None,
     version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
+    verdicts: Verdicts = None,
     train_share: Annotated[
         float,
         typer.Option(
@@ -148,7 +150,7 @@ def matcher(
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
-    options = TrainMatcherOptions(parse_signals(signals), train_share, seed, version)
+    options = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts)
     with terminal.progress_bars() as bars:
         trained = train_matcher(settings, options, bars)
     terminal.print_matcher(trained)

@@ -1,111 +1,90 @@
 """Postings whose pictures one encoder embedded: which of them look alike."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import ImageError
 from app.matching.catalogue_graph import CatalogueGraph
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings
-from app.matching.matches import Match, Matches
-from app.matching.ports import Decoder, Encoder, Index
+from app.matching.matches import Matches
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Index
 from app.matching.postings import Catalogue
+from app.matching.stages import stage
 
 
 @dataclass(frozen=True)
 class EmbeddedCatalogue:
-    """Postings with a picture, and all that is needed to search them by similarity.
+    """A catalogue, of which some or all postings have a picture, and all that is needed to search these by similarity.
 
     Immutable, safe to use from several threads.
 
     Attributes:
-        catalogue: n postings.
-        embeddings: [n, d], row i belongs to posting i.
-        decoder, encoder: how a picture becomes an embedding.
-        index: searches the embeddings.
-        threshold: the similarity from which on two pictures are said to show the same product; None where none was
-            measured with the encoder.
+        rows: the embeddings of the postings.
+        encoder: makes an embedding of a picture.
+        index_over: makes what searches the embeddings.
     """
 
-    catalogue: Catalogue
-    embeddings: Embeddings
-    decoder: Decoder
-    encoder: Encoder
-    index: Index
-    threshold: float | None = None
+    rows: EmbeddedRows
+    encoder: PictureEncoder
+    index_over: Callable[[EmbeddedRows], Index]
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The postings."""
+        return self.rows.catalogue
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """[span, d], of the catalogue's rows; zeros where a posting has none."""
+        return self.rows.embeddings
+
+    @cached_property
+    def index(self) -> Index:
+        """Searches the embeddings."""
+        return self.index_over(self.rows)
+
+    @cached_property
+    def by_id(self) -> NDArray[np.intp]:
+        """The rows that have an embedding, by ascending ids of their postings."""
+        return self.rows.by_id()
 
     @cached_property
     def graph(self) -> CatalogueGraph:
-        """The neighbours of all of them."""
-        return CatalogueGraph(self.embeddings)
+        """The neighbours of the rows `by_id`, which are its lines."""
+        return CatalogueGraph(self.embeddings[self.by_id])
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Name and version of each model involved."""
         return self.encoder.versions
 
+    def changed(self, catalogue: Catalogue, more: Embeddings) -> "EmbeddedCatalogue":
+        """That of a changed catalogue; see `EmbeddedRows.changed`."""
+        return replace(self, rows=self.rows.changed(catalogue, more))
+
     def match(self, image: bytes, limit: int, min_similarity: float = -1.0) -> Matches:
         """The `limit` most similar postings of a picture that reach `min_similarity`; raises ImageError."""
-        return self._search(self.encode(image), limit).at_least(min_similarity)
+        return self._search(self.encoder.encode(image), limit).at_least(min_similarity)
 
     def match_posting(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
-        """The same for a stored posting, itself excluded, from its stored embedding; raises PostingNotFound."""
-        row = self.catalogue.row(posting_id)
-        found = self._search(self.embeddings[row : row + 1], limit + 1)
-        return found.without(posting_id).top(limit).at_least(min_similarity)
-
-    def encode(self, image: bytes) -> Embeddings:
-        """The embedding [1, d] of a picture; raises ImageError."""
-        return self.encoder.encode(self.decoder.decode(image)[np.newaxis])
-
-    def embedding(self, posting_id: str) -> Embeddings | None:
-        """The embedding [1, d] of a stored posting; None where it has none."""
-        if not self.catalogue.holds(posting_id):
-            return None
-        row = self.catalogue.row(posting_id)
-        return self.embeddings[row : row + 1]
-
-    def embeddings_of(self, posting_ids: Sequence[str]) -> Embeddings:
-        """The embeddings of some postings, [m, d]; zeros for those that have none."""
-        found = np.zeros((len(posting_ids), self.encoder.dimension), np.float32)
-        for line, posting_id in enumerate(posting_ids):
-            if self.catalogue.holds(posting_id):
-                found[line] = self.embeddings[self.catalogue.row(posting_id)]
-        return found
+        """The same for a stored posting, itself excluded, from its stored embedding; none where it has none."""
+        if (embedding := self.rows.embedding(posting_id)) is None:
+            return Matches([])
+        return self._search(embedding, limit + 1).without(posting_id).top(limit).at_least(min_similarity)
 
     def similarities(self, query: Embeddings | None, posting_ids: Sequence[str]) -> list[float | None]:
         """The cosine of a query [1, d] and each of some postings; None where one of the two has no embedding."""
-        return [self._similarity(query, self.embedding(posting_id)) for posting_id in posting_ids]
-
-    def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, list[ImageError | None]]:
-        """Embed pictures of which some may be bad.
-
-        Returns:
-            embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
-        """
-        pixels: list[NDArray[np.uint8]] = []
-        errors: list[ImageError | None] = []
-        for image in images:
-            try:
-                pixels.append(self.decoder.decode(image))
-                errors.append(None)
-            except ImageError as error:
-                errors.append(error)
-        if not pixels:
-            return np.empty((0, self.encoder.dimension), np.float32), errors
-        return self.encoder.encode(np.stack(pixels)), errors
+        return [self._similarity(query, self.rows.embedding(posting_id)) for posting_id in posting_ids]
 
     def _search(self, query: Embeddings, limit: int) -> Matches:
-        rows, similarities = self.index.search(query, limit)
-        return Matches(
-            [
-                Match(self.catalogue[row].posting_id, float(similarity))
-                for row, similarity in zip(rows[0], similarities[0], strict=True)
-            ]
-        )
+        with stage("search"):
+            [found] = self.index.search(query, limit)
+        return found
 
     @staticmethod
     def _similarity(one: Embeddings | None, other: Embeddings | None) -> float | None:

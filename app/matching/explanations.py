@@ -1,16 +1,15 @@
 """What a match is told with: how the two are the same product, what each signal says, and what weighed most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.contributions import contributions
-from app.matching.evidence.carried import Carried
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.levels import Level, levels_of
 from app.matching.matches import Evidence
-from app.matching.pair_model import JudgedCatalogue
 from app.matching.reasons import Explainer
 
 _SIMILARITY = "_similarity"
@@ -28,12 +27,11 @@ class Explanations:
     """Explains pairs of a posting and some of a catalogue's. Immutable, safe to use from several threads.
 
     Args:
-        judged: the catalogue, n postings.
-        carried: what these carry.
+        judged: the catalogue.
     """
 
-    def __init__(self, judged: JudgedCatalogue, carried: Carried) -> None:
-        self._model, self._carried = judged.model, carried
+    def __init__(self, judged: GrownCatalogue) -> None:
+        self._model = judged.model
         self._names = judged.model.features
         self._explain = Explainer(self._names, judged.reference.titles_with)
         self._similarities = {
@@ -42,18 +40,18 @@ class Explanations:
             if name.endswith(_SIMILARITY)
         }
 
-    def of(self, posting: Carried, rows: NDArray[np.int32], features: NDArray[np.float32]) -> list[Explanation]:
+    def of(self, title: str, titles: Sequence[str], features: NDArray[np.float32]) -> list[Explanation]:
         """Explain the pairs of one posting and some of the catalogue's.
 
         Args:
-            posting: what the one posting carries.
-            rows: [m], of the catalogue.
+            title: of the one posting.
+            titles: of the m others.
             features: [m, f], `PairModel.features` of the pairs.
         """
-        weighed, [title] = contributions(self._model, features), posting.titles
+        weighed = contributions(self._model, features)
         reasons = [
-            self._explain(values, weights, title, self._carried.titles[row])
-            for values, weights, row in zip(features, weighed, rows, strict=True)
+            self._explain(values, weights, title, other)
+            for values, weights, other in zip(features, weighed, titles, strict=True)
         ]
         return [
             Explanation(level, Evidence(self._signals(values), why))

@@ -31,6 +31,14 @@ class Hashes:
     def __len__(self) -> int:
         return len(self.values)
 
+    def select(self, rows: NDArray[np.integer]) -> "Hashes":
+        """The hashes of some postings, in the order given."""
+        return Hashes(self.values[rows], self.known[rows])
+
+    def joined(self, more: "Hashes") -> "Hashes":
+        """These and some more behind them."""
+        return Hashes(np.concatenate([self.values, more.values]), np.concatenate([self.known, more.known]))
+
 
 def parse_hashes(texts: Sequence[str | None]) -> Hashes:
     """Hashes from 16 hexadecimal digits each, or None."""

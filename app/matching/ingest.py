@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from app.errors import ImageError, ImageUnavailable
 from app.matching.embeddings import Embeddings
-from app.matching.ports import Decoder, EmbeddingStore, Encoder, ImageSource
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Decoder, EmbeddingStore, ImageSource
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and how many there are."""
@@ -41,8 +42,7 @@ class EmbeddedImages:
 def embed_images(
     names: Iterable[str],
     images: ImageSource,
-    decoder: Decoder,
-    encoder: Encoder,
+    encoder: PictureEncoder,
     store: EmbeddingStore,
     *,
     workers: int,
@@ -63,7 +63,7 @@ def embed_images(
         kept = store.load()
         known = {digest: kept[digest] for digest in digests.values() if digest in kept}
         new = {digest: name for name, digest in digests.items() if digest not in known}
-        known.update(_encode(new, images, decoder, encoder, pool, errors, progress))
+        known.update(encode_contents(new, images, encoder, pool, errors, progress))
     by_content = {digest: row for row, digest in enumerate(known)}
     embeddings = np.array(list(known.values()), np.float32).reshape(len(known), encoder.dimension)
     if new or len(known) < len(kept):
@@ -143,16 +143,24 @@ def _digest(
     return digests
 
 
-def _encode(
+def encode_contents(
     new: Mapping[bytes, str],
     images: ImageSource,
-    decoder: Decoder,
-    encoder: Encoder,
+    encoder: PictureEncoder,
     pool: ThreadPoolExecutor,
     errors: dict[str, ImageError],
     progress: Progress,
 ) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-    """Digest and embedding of each good picture of `new`; the others go to `errors`."""
+    """Digest and embedding of each good picture; batches of 32 are decoded and encoded by one thread each.
+
+    Args:
+        new: names of pictures by digest.
+        images: gives their bytes.
+        encoder: embeds them.
+        pool: the threads.
+        errors: gets the reason of each bad one, by name.
+        progress: told how many are done.
+    """
 
     def encode(batch: Sequence[tuple[bytes, str]]) -> list[tuple[bytes, NDArray[np.float32]]]:
         good: list[bytes] = []
@@ -162,11 +170,11 @@ def _encode(
                 image = images.read(name)
                 if hashlib.sha256(image).digest() != digest:
                     raise ImageUnavailable(f"{name!r} changed while it was read")
-                pixels.append(decoder.decode(image))
+                pixels.append(encoder.decoder.decode(image))
                 good.append(digest)
             except ImageError as error:
                 errors[name] = error
-        return list(zip(good, encoder.encode(np.stack(pixels)), strict=True)) if pixels else []
+        return list(zip(good, encoder.encoder.encode(np.stack(pixels)), strict=True)) if pixels else []
 
     done = 0
     batches = chunks(list(new.items()))

@@ -1,7 +1,7 @@
 """Finds the postings that are the same product as a picture, a title, both, or a stored posting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,10 +11,14 @@ from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import Carried
 from app.matching.judge import Bar, Found, Judge
 from app.matching.matches import Match, Matches
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Hasher
-from app.matching.postings import Catalogue
+from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Answer, Asked, Query
 from app.matching.sent_pictures import read_pictures
+from app.matching.stored import Decision
+from app.matching.stored_pictures import StoredPictures, digests_of
+from app.matching.verdicts import NO_VERDICTS, Verdicts
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Matcher:
         hasher: gives a picture its perceptual hash.
         judge: a trained matcher over the catalogue; None where there is none.
         judged_encoders: whose embeddings it judges by, by the name of the evidence's space.
+        verdicts: what people said of pairs of postings, which overrules what is computed.
     """
 
     catalogue: Catalogue
@@ -36,6 +41,42 @@ class Matcher:
     hasher: Hasher
     judge: Judge | None = None
     judged_encoders: Mapping[str, EmbeddedCatalogue] = field(default_factory=dict)
+    verdicts: Verdicts = NO_VERDICTS
+
+    @property
+    def picture_encoders(self) -> Sequence[PictureEncoder]:
+        """All that embeds pictures here, each once."""
+        every = [*self.encoders.values(), *self.judged_encoders.values()]
+        return list({embedded.encoder.key: embedded.encoder for embedded in every}.values())
+
+    def with_verdicts(self, verdicts: Verdicts) -> "Matcher":
+        """The same catalogue after other verdicts."""
+        judge = None if self.judge is None else replace(self.judge, verdicts=verdicts)
+        return replace(self, verdicts=verdicts, judge=judge)
+
+    def changed(self, put: Sequence[Posting], removed: Sequence[str], pictures: StoredPictures) -> "Matcher":
+        """The matcher of a changed catalogue, see `Catalogue.changed`.
+
+        Args:
+            put: new postings, and those that take the place of others; an `image` is a digest in hexadecimal digits.
+            removed: ids of postings that are no more.
+            pictures: what their pictures are compared by.
+        """
+        catalogue, digests = self.catalogue.changed(put, removed), digests_of(posting.image for posting in put)
+        held = {id(it): it for it in (*self.encoders.values(), *self.judged_encoders.values())}
+        more = {key: pictures.embeddings(embedded.encoder, digests) for key, embedded in held.items()}
+        changed = {key: embedded.changed(catalogue, more[key]) for key, embedded in held.items()}
+        judge = self.judge
+        if judge is not None:
+            spaces = {name: more[id(embedded)] for name, embedded in self.judged_encoders.items()}
+            judge = judge.changed(catalogue, judge.carried(put, spaces, pictures.hashes(digests), digests))
+        return replace(
+            self,
+            catalogue=catalogue,
+            encoders={name: changed[id(embedded)] for name, embedded in self.encoders.items()},
+            judge=judge,
+            judged_encoders={name: changed[id(embedded)] for name, embedded in self.judged_encoders.items()},
+        )
 
     def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
         """What the named encoder, or the default one, embedded.
@@ -76,7 +117,7 @@ class Matcher:
         """
         judge.check_judges_by(picture=True)
         sent = read_pictures(images, self.hasher, self.judged_encoders.values())
-        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.carried), sent.errors
+        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions), sent.errors
 
     def match(self, query: Query, asked: Asked) -> Answer:
         """The matches of a picture, a title, or both.
@@ -103,11 +144,21 @@ class Matcher:
         row = self.catalogue.row(posting_id)
         if self.judge is not None:
             bar, told = self.judge.bar(asked.target, asked.min_probability), self._told(asked)
-            similar = _Similar(told, None if told is None else told.embedding(posting_id))
+            similar = _Similar(told, None if told is None else told.rows.embedding(posting_id))
             return self._by_probability(self.judge, self.judge.of(row, bar), bar, asked, similar)
         embedded = self._similar(asked)
-        least = _least(embedded, asked)
-        return _by_similarity(embedded, embedded.match_posting(posting_id, asked.limit, least), least)
+        least, said = _least(embedded, asked), self.verdicts.of(posting_id)
+        found = embedded.match_posting(posting_id, asked.limit + len(said), least)
+        return _by_similarity(embedded, self._overruled(embedded, posting_id, found, said).top(asked.limit), least)
+
+    def _overruled(
+        self, embedded: EmbeddedCatalogue, posting_id: str, found: Matches, said: Mapping[str, Decision]
+    ) -> Matches:
+        """The matches of a posting by similarity, after what people said of it and others."""
+        same = [other for other in self.catalogue.located(sorted(said)) if said[other] == "same"]
+        similarities = embedded.similarities(embedded.rows.embedding(posting_id), same)
+        decided = [Match(other, value, verdict="same") for other, value in zip(same, similarities, strict=True)]
+        return Matches([*decided, *(match for match in found if match.posting_id not in said)])
 
     def _similar(self, asked: Asked) -> EmbeddedCatalogue:
         """The encoder that decides without a matcher."""
@@ -132,17 +183,28 @@ class Matcher:
         sent = read_pictures(images, self.hasher, encoders if images else [])
         for error in filter(None, sent.errors):
             raise error
-        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.carried), bar)
+        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.dimensions), bar)
         return self._by_probability(judge, found, bar, asked, _Similar(told, sent.embeddings.get(id(told))))
 
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
         similarities = similar.to(posting_ids)
-        kept = [place for place, similarity in enumerate(similarities) if _reaches(similarity, asked.min_similarity)]
+        kept = [
+            place
+            for place, similarity in enumerate(similarities)
+            if place < found.decided or _reaches(similarity, asked.min_similarity)
+        ]
         kept = kept[: asked.limit]
         explanations = judge.explained(found, np.array(kept, np.intp))
         matches = [
-            Match(posting_ids[place], similarities[place], float(found.probabilities[place]), why.level, why.evidence)
+            Match(
+                posting_ids[place],
+                similarities[place],
+                float(found.probabilities[place]),
+                why.level,
+                why.evidence,
+                "same" if place < found.decided else None,
+            )
             for place, why in zip(kept, explanations, strict=True)
         ]
         models, bars = {**self.judge_versions, **similar.versions}, bar.thresholds
@@ -180,7 +242,7 @@ def _least(embedded: EmbeddedCatalogue, asked: Asked) -> float:
     """The similarity from which on a posting is a match."""
     if asked.min_similarity is not None:
         return asked.min_similarity
-    return -1.0 if embedded.threshold is None else embedded.threshold
+    return -1.0 if embedded.encoder.threshold is None else embedded.encoder.threshold
 
 
 def _reaches(similarity: float | None, least: float | None) -> bool:

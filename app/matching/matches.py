@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from app.matching.levels import Level
 from app.matching.reasons import Reason
@@ -31,6 +32,7 @@ class Match:
         probability: that both are the same product, 0…1; None where no trained matcher judged them, as are
         level: how the two are the same, and
         evidence: what the probability rests on.
+        verdict: `same` where a person said so; then the probability is 1.
     """
 
     posting_id: str
@@ -38,10 +40,13 @@ class Match:
     probability: float | None = None
     level: Level | None = None
     evidence: Evidence | None = None
+    verdict: Literal["same"] | None = None
 
 
 class Matches:
     """Matches in descending probability, or in descending similarity where nobody judged them. Immutable.
+
+    Those that a person said are the same come first, in any order.
 
     Raises:
         ValueError: out of order, out of range, only some of them judged, or a posting named twice.
@@ -53,10 +58,13 @@ class Matches:
         similar = [match.similarity for match in self._matches if match.similarity is not None]
         if not all(-1 <= similarity <= 1 for similarity in similar):
             raise ValueError(f"expected similarities in −1…1, got {similar}")
+        computed = [match for match in self._matches if match.verdict is None]
+        if any(match.verdict is not None for match in self._matches[len(self._matches) - len(computed) :]):
+            raise ValueError("expected those that a person decided on first")
         if judged:
             _check_order(judged, "probabilities", len(self._matches))
         else:
-            _check_order(similar, "similarities", len(self._matches))
+            _check_order([m.similarity for m in computed if m.similarity is not None], "similarities", len(computed))
         if not all(0 <= probability <= 1 for probability in judged):
             raise ValueError(f"expected probabilities in 0…1, got {judged}")
         if len({match.posting_id for match in self._matches}) != len(self._matches):
@@ -76,9 +84,13 @@ class Matches:
         return Matches([match for match in self._matches if match.posting_id != posting_id])
 
     def at_least(self, similarity: float) -> "Matches":
-        """Those with at least this similarity; one that has none is left out."""
+        """Those with at least this similarity; one that has none is left out. Verdicts stay."""
         return Matches(
-            [match for match in self._matches if match.similarity is not None and match.similarity >= similarity]
+            [
+                match
+                for match in self._matches
+                if match.verdict or (match.similarity is not None and match.similarity >= similarity)
+            ]
         )
 
     def top(self, limit: int) -> "Matches":

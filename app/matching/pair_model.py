@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.matching.calibration import Calibration
-from app.matching.evidence.agreement import AGREEMENT, ProbabilityRows, agreement, probability_rows, symmetric_rows
-from app.matching.evidence.carried import Carried
+from app.matching.evidence.agreement import AGREEMENT, ProbabilityRows, agreement, symmetric_rows
 from app.matching.evidence.reference import Reference, feature_names
-from app.matching.evidence.side import Side
 
 _BLOCK = 128 * 1024
 
@@ -139,23 +137,6 @@ class JudgedCatalogue:
         """The candidates of a row of the catalogue and their probabilities, descending, equal ones by row."""
         place = slice(self._starts[row], self._starts[row + 1])
         return self._others[place], self.probabilities[self._pairs[place]]
-
-    def between(self, row: int, others: NDArray[np.integer]) -> JudgedPairs:
-        """The pairs of a row and some of its candidates, with their features, in the order given."""
-        place = slice(self._starts[row], self._starts[row + 1])
-        order = np.argsort(self._others[place])
-        pairs = self._pairs[place][order[np.searchsorted(self._others[place], others, sorter=order)]]
-        features = np.concatenate([self._evidence(pairs), self._agreement(pairs)], axis=1)
-        return JudgedPairs(self.lines[pairs], self.rows[pairs], features, self.probabilities[pairs])
-
-    def new(self, postings: Carried) -> tuple[Side, JudgedPairs]:
-        """New postings as a side of pairs, and their candidates, judged, line by line."""
-        side, lines, rows = self.reference.describe(postings)
-        evidence = self.reference.evidence(side, lines, rows)
-        first = self.model.first.predict(evidence)
-        asked = probability_rows(lines, rows, first, (len(postings), len(self)))
-        features = np.concatenate([evidence, agreement(asked, self._graph, lines, rows, first)], axis=1)
-        return side, JudgedPairs(lines, rows, features, self.model.judge(features))
 
     @property
     def judgements(self) -> Judgements:

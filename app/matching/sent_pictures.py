@@ -29,18 +29,20 @@ class SentPictures:
     embeddings: Mapping[int, Embeddings]
     errors: Sequence[ImageError | None]
 
-    def carried(self, titles: Sequence[str], encoders: Mapping[str, EmbeddedCatalogue], like: Carried) -> Carried:
+    def carried(
+        self, titles: Sequence[str], encoders: Mapping[str, EmbeddedCatalogue], dimensions: Mapping[str, int]
+    ) -> Carried:
         """What postings carry that have these titles and pictures, or where no picture was sent these titles only.
 
         Args:
             titles: one a posting, "" where there is none.
             encoders: what is embedded for each space; a space for which nothing was has zeros.
-            like: what a catalogue carries: the same spaces, and embeddings as long.
+            dimensions: length of an embedding by space.
         """
         known = {name: self.embeddings[id(one)] for name, one in encoders.items() if id(one) in self.embeddings}
         every = {
-            name: known.get(name, np.zeros((len(titles), vectors.shape[1]), np.float32))
-            for name, vectors in like.embeddings.items()
+            name: known.get(name, np.zeros((len(titles), dimension), np.float32))
+            for name, dimension in dimensions.items()
         }
         nothing = [None] * len(titles)
         return carried(titles, self.hashes or nothing, every, self.digests or nothing)
@@ -57,7 +59,7 @@ def read_pictures(images: Sequence[bytes], hasher: Hasher, encoders: Iterable[Em
     hashes, errors = _hashed(images, hasher)
     embeddings = {}
     for key, embedded in {id(one): one for one in encoders}.items():
-        found, failed = embedded.embed(images)
+        found, failed = embedded.encoder.embed(images)
         embeddings[key] = np.zeros((len(images), found.shape[1]), np.float32)
         embeddings[key][[error is None for error in failed]] = found
         errors = [one or other for one, other in zip(errors, failed, strict=True)]

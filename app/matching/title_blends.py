@@ -51,9 +51,9 @@ class BlendedIndex:
         """The `count` other titles whose blends have the highest cosine to each one's, above 0."""
         return self._index.nearest_others(count)
 
-    def nearest(self, blends: csr_array, count: int) -> Candidates:
-        """The `count` titles whose blends have the highest cosine to each of some blends, above 0."""
-        return self._index.nearest(blends, count)
+    def nearest(self, blends: csr_array, count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
+        """The `count` titles whose blends have the highest cosine to each of some blends, above 0; of those `alive`."""
+        return self._index.nearest(blends, count, alive)
 
     def similarities(
         self, blends: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]

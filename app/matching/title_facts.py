@@ -73,9 +73,8 @@ class TitleFacts:
         starts = np.searchsorted(lines, np.arange(len(rows) + 1)).astype(np.int64)
         return TitleFacts(starts, self.facts[places], self.counts[rows], self.several[rows])
 
-    def extended(self, titles: Sequence[str]) -> "TitleFacts":
-        """With those of more titles behind."""
-        more = TitleFacts.of(titles)
+    def joined(self, more: "TitleFacts") -> "TitleFacts":
+        """These and some more behind them."""
         starts = np.concatenate([self.starts, more.starts[1:] + self.starts[-1]])
         facts, counts = np.concatenate([self.facts, more.facts]), np.concatenate([self.counts, more.counts])
         return TitleFacts(starts, facts, counts, np.concatenate([self.several, more.several]))

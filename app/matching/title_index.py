@@ -30,15 +30,23 @@ class VectorIndex:
         """The `count` other rows with the highest cosine to each row, above 0."""
         return self._search(self.vectors, count, without_itself=True)
 
-    def nearest(self, queries: csr_array, count: int) -> Candidates:
-        """The `count` rows with the highest cosine to each query, above 0; queries are float32 [m, d] as the rows."""
-        return self._search(queries, count, without_itself=False)
+    def nearest(self, queries: csr_array, count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
+        """The `count` rows with the highest cosine to each query, above 0.
+
+        Args:
+            queries: float32 [m, d] as the rows.
+            count: rows a query, at most.
+            alive: bool [n], which rows count; None: all.
+        """
+        return self._search(queries, count, without_itself=False, alive=alive)
 
     def similarities(self, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Cosines of pairs of rows, float32 [m], in 0…1."""
         return cosines(self.vectors, lines, self.vectors, rows)
 
-    def _search(self, queries: csr_array, count: int, *, without_itself: bool) -> Candidates:
+    def _search(
+        self, queries: csr_array, count: int, *, without_itself: bool, alive: NDArray[np.bool_] | None = None
+    ) -> Candidates:
         parts = []
         block = max(1, _BLOCK_VALUES // max(1, len(self)))
         for first in range(0, queries.shape[0], block):
@@ -46,6 +54,8 @@ class VectorIndex:
             if without_itself:
                 lines = np.arange(len(cosine))
                 cosine[lines, first + lines] = 0
+            if alive is not None:
+                cosine[:, ~alive] = 0
             parts.append(_best(cosine, count))
         return stacked(parts, count)
 

@@ -19,6 +19,7 @@ from app.matching.ingest import Progress
 from app.matching.metrics import number_groups
 from app.matching.postings import Catalogue
 from app.offline.carried import load_carried
+from app.offline.decided import labels_of, relabelled
 from app.offline.labelled import read_labelled
 from app.offline.matchers import load_matcher, unseen
 from app.offline.signals import pictures
@@ -37,6 +38,7 @@ class EvaluateOptions:
         folds: of the label groups, for the signals' thresholds.
         seed: of folds, intervals and smaller catalogues.
         matcher: version of a trained matcher to judge beside them, `auto` for the newest; None for none.
+        verdicts: a CSV file or a data folder with what people said, which overrules labels; None for none.
     """
 
     signals: tuple[str, ...]
@@ -44,6 +46,7 @@ class EvaluateOptions:
     folds: int
     seed: int
     matcher: str | None = None
+    verdicts: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +77,10 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
         settings, loaded = load_matcher(settings, options.matcher)
     content = read_labelled(settings)
     images = pictures(settings, content.names())
-    labels = [str(posting.label_group) for posting in content.postings]
-    judged = None if loaded is None else unseen(settings, loaded, labels)
+    given = [str(posting.label_group) for posting in content.postings]
+    labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
+    content = relabelled(content, labels)
+    judged = None if loaded is None else unseen(settings, loaded, labels, given)
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
     catalogue, every, carried = load_carried(settings, content, list(names), options.embeddings, progress)
     signals = [signal for signal in every if signal.name in options.signals]

@@ -43,8 +43,17 @@ def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatc
     return settings.model_copy(update={"encoder": wanted.name, "encoder_version": wanted.version}), loaded
 
 
-def unseen(settings: Settings, loaded: LoadedMatcher, labels: Sequence[str]) -> NDArray[np.bool_]:
+def unseen(
+    settings: Settings, loaded: LoadedMatcher, labels: Sequence[str], given: Sequence[str] | None = None
+) -> NDArray[np.bool_]:
     """Which postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
+
+    Args:
+        settings: where the models are.
+        loaded: the matcher.
+        labels: the label group of each of n postings.
+        given: what it was before verdicts changed it; a group with a posting of a group that was trained on is left
+            out as well. None: the same.
 
     Raises:
         CatalogueError: all were trained on.
@@ -54,8 +63,10 @@ def unseen(settings: Settings, loaded: LoadedMatcher, labels: Sequence[str]) -> 
     if (wanted := loaded.manifest.encoder) is not None:
         encoder = find(settings.models, wanted.name, wanted.version).manifest
         seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
-    digests = {label: group_digest(label) for label in set(labels)}
-    found = np.array([digests[label] not in seen for label in labels], bool)
+    both = list(zip(labels, labels if given is None else given, strict=True))
+    digests = {label: group_digest(label) for pair in both for label in pair}
+    known = {label for label, before in both if {digests[label], digests[before]} & seen}
+    found = np.array([label not in known for label in labels], bool)
     if not found.any():
         alone = taught.issuperset(digests.values())
         raise CatalogueError(f"{settings.catalogue}: {_all_seen(loaded, None if alone else wanted)}")

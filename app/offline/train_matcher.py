@@ -28,6 +28,7 @@ from app.matching.learning.learn import Learned, Lesson, learn
 from app.matching.postings import Posting
 from app.matching.signals import SIGNALS
 from app.offline.carried import load_carried
+from app.offline.decided import labels_of
 from app.settings import Settings
 
 STAGED = ".matcher-"
@@ -36,12 +37,21 @@ STAGED = ".matcher-"
 
 @dataclass(frozen=True)
 class TrainMatcherOptions:
-    """What a matcher learns of, the share of the label groups it learns from, and under which version it is kept."""
+    """What a matcher learns of, and as what it is kept.
+
+    Attributes:
+        signals: names of those it judges by.
+        train_share: of the label groups that it learns from.
+        seed: of all that is drawn.
+        version: it is kept as; None for the next.
+        verdicts: a CSV file or a data folder with what people said, which overrules labels; None for none.
+    """
 
     signals: tuple[str, ...]
     train_share: float
     seed: int
     version: str | None
+    verdicts: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +79,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     content = read_catalogue(settings).by_id()
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
-    labels = [posting.label_group for posting in content.postings]
+    labels = labels_of(settings, content, options.verdicts)
     seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
     trained = learned_from(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
@@ -101,7 +111,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                     "pairs": learned.pairs,
                     "seconds": round(time.monotonic() - started, 3),
                 },
-                "trained_on": _record(labels, trained, options),
+                "trained_on": _record(content, labels, trained, options),
                 "catalogue_digest": _digest(content.postings),
                 "libraries": _libraries(),
             },
@@ -144,8 +154,13 @@ def _check_groups(
     )
 
 
-def _record(labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions) -> TrainedOn:
-    groups = {label for label, taken in zip(labels, trained, strict=True) if taken and label is not None}
+def _record(
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions
+) -> TrainedOn:
+    """The groups as they were learned, and as the file has them: with other verdicts they are known all the same."""
+    given = [posting.label_group for posting in content.postings]
+    both = zip(labels, given, trained, strict=True)
+    groups = {label for *names, taken in both if taken for label in names if label is not None}
     return TrainedOn(share=options.train_share, seed=options.seed, groups=tuple(sorted(map(group_digest, groups))))
 
 

@@ -16,9 +16,7 @@ _log = logging.getLogger("pricematch")
 
 def similarity_encoders(settings: Settings, progress: Progress) -> Mapping[str, EmbeddedCatalogue]:
     """What each encoder embedded, the default first, where every posting has to have a picture."""
-    names = dict.fromkeys([settings.encoder, *settings.encoders])
-    wanted = {name: settings if name == settings.encoder else _using(settings, name) for name in names}
-    return {name: embed_catalogue(using, progress) for name, using in wanted.items()}
+    return {name: embed_catalogue(using, progress) for name, using in names_alone(settings).items()}
 
 
 def held_encoders(
@@ -50,6 +48,13 @@ def held_encoders(
             found[key] = embed_postings(wanted, pictures, judge, progress)
         return found[key]
 
+    names = names_beside(settings, matched)
+    held: Mapping[str, EmbeddedCatalogue] = {name: embedded(wanted) for name, wanted in names.items()}
+    return None if matched is None else embedded(matched), held
+
+
+def names_beside(settings: Settings, matched: Settings | None) -> Mapping[EncoderName, Settings]:
+    """The encoders that are held where a trained matcher decides, the default first; see `held_encoders`."""
     names: dict[EncoderName, Settings] = {}
     if "encoder" in settings.model_fields_set or (matched is None and versions(settings.models, settings.encoder)):
         names[settings.encoder] = settings
@@ -59,8 +64,13 @@ def held_encoders(
         names.setdefault(name, _using(settings, name))
     if not names:
         _log.info("no encoder: %s holds no %s, and the matcher needs none", settings.models, settings.encoder)
-    held: Mapping[str, EmbeddedCatalogue] = {name: embedded(wanted) for name, wanted in names.items()}
-    return None if matched is None else embedded(matched), held
+    return names
+
+
+def names_alone(settings: Settings) -> Mapping[EncoderName, Settings]:
+    """The encoders that are held where similarity decides, the default first."""
+    names = dict.fromkeys([settings.encoder, *settings.encoders])
+    return {name: settings if name == settings.encoder else _using(settings, name) for name in names}
 
 
 def _using(settings: Settings, name: EncoderName) -> Settings:

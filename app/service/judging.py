@@ -19,6 +19,7 @@ from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.reference import Reference
 from app.matching.evidence.spaces import IMAGE_SPACES
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.ingest import Progress, digest_images
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue
@@ -56,11 +57,24 @@ def judge_catalogue(
     """
     catalogue = Catalogue(content.postings)
     postings = _carried(settings, content, images, loaded, embedded, progress)
-    _tell_of_absent(postings, loaded)
     make_folder(settings.data)
+    return catalogue, judge(settings.data, catalogue, postings, loaded, progress)
+
+
+def judge(data: Path, catalogue: Catalogue, postings: Carried, loaded: LoadedMatcher, progress: Progress) -> Judge:
+    """A matcher that has judged a catalogue.
+
+    Args:
+        data: folder that judgements are kept in.
+        catalogue: the postings, in the order of their ids.
+        postings: what they carry.
+        loaded: the matcher.
+        progress: told what is being done.
+    """
+    _tell_of_absent(postings, loaded)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
-    judged = _judged(postings, loaded, JudgementFile(settings.data, key), progress)
-    return catalogue, Judge(loaded.label, judged, postings, np.array(catalogue.posting_ids), loaded.thresholds)
+    judged = _judged(postings, loaded, JudgementFile(data, key), progress)
+    return Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
 
 
 def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
@@ -70,7 +84,7 @@ def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
         "title": any(title.strip() for title in postings.titles),
         "image": any(vectors.any() for vectors in postings.embeddings.values()),
     }
-    for signal in loaded.model.signals:
+    for signal in loaded.model.signals if len(postings) else ():
         if not present[signal]:
             thing = "picture" if signal == "image" else signal
             _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)
@@ -120,4 +134,6 @@ def _embeddings(content: CsvCatalogue, embedded: Mapping[str, EmbeddedCatalogue]
     """By space, float32 [n, d], zeros where a posting has no picture; d is 1 where none has."""
     posting_ids = [posting.posting_id for posting in content.postings]
     nothing = np.zeros((len(posting_ids), 1), np.float32)
-    return {name: embedded[name].embeddings_of(posting_ids) if name in embedded else nothing for name in IMAGE_SPACES}
+    return {
+        name: embedded[name].rows.embeddings_of(posting_ids) if name in embedded else nothing for name in IMAGE_SPACES
+    }

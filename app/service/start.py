@@ -60,5 +60,5 @@ def _by_probability(settings: Settings, matched: Settings, loaded: LoadedMatcher
     else:
         _log.info("no pictures: %s judges by what the catalogue file holds", loaded.label)
     catalogue, judge = judge_catalogue(settings, content, images, loaded, judged, progress)
-    _log.info("%s judged %d pairs of %d postings", loaded.label, len(judge.judged.lines), len(catalogue))
+    _log.info("%s judged %d pairs of %d postings", loaded.label, len(judge.judged.judged.lines), len(catalogue))
     return Ready(Matcher(catalogue, encoders, PerceptualHasher(read), judge, judged), images, read)

@@ -9,12 +9,16 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
-from app.api.state import Ready, Service
+from app.api.state import Kept, Ready, Service
+from app.matching.intake import Intake
+from app.matching.live_catalogue import LiveCatalogue, Snapshot
 from app.matching.matcher import Matcher
 from app.matching.ports import ImageSource
+from app.matching.stored_pictures import StoredPictures
 from app.settings import Settings
 from tests.api.contract import client_of
 from tests.fakes import FolderlessImages, tiny_decoder, tiny_images, tiny_matcher
+from tests.memory_store import MemoryStore
 
 Serve: TypeAlias = Callable[..., TestClient]
 
@@ -22,8 +26,32 @@ Serve: TypeAlias = Callable[..., TestClient]
 def make_app(matcher: Matcher | None = None, images: ImageSource | None = None, **settings: Any) -> FastAPI:
     """An application that is ready."""
     service = Service(Settings(**settings))
-    service.open(Ready(matcher or tiny_matcher(), images or tiny_images(), tiny_decoder()))
+    service.open(live(matcher or tiny_matcher(), images or tiny_images()))
     return create_app(service)
+
+
+class BothImages:
+    """Implements `ports.ImageSource`: the pictures of before, and those that were put."""
+
+    def __init__(self, before: ImageSource, put: ImageSource) -> None:
+        self._before, self._put = before, put
+
+    def read(self, name: str) -> bytes:
+        return self._put.read(name) if len(name) == 64 else self._before.read(name)
+
+
+def live(matcher: Matcher, images: ImageSource) -> Callable[[], Ready]:
+    """A catalogue that may be changed, kept in memory."""
+    store = MemoryStore.holding(list(matcher.catalogue))
+    pictures = StoredPictures(store, store, matcher.hasher, "phash", 1, lambda *_: None)
+    followed = LiveCatalogue(store, pictures, lambda: Snapshot(store.version(), matcher))
+    kept = Kept(store, store, store, store, Intake(store, store, pictures, followed))
+
+    def ready() -> Ready:
+        current = followed.current
+        return Ready(current.matcher, BothImages(images, store), tiny_decoder(), current.version, kept)
+
+    return ready
 
 
 @pytest.fixture

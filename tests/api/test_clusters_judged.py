@@ -39,6 +39,7 @@ def test_clusters_come_with_their_cohesion_and_what_decided(judged: TestClient) 
     assert body.pop("took_ms") >= 0
     assert [item["status"] for item in body.pop("items")] == ["clustered"] * 4 + ["noise"] * 2
     assert body == {
+        "catalogue_version": 6,
         "models": {"matcher": "1"},
         "method": "matcher",
         "eps": None,
@@ -214,8 +215,8 @@ def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_na
     response = send(client, picture("#0402fd"), b"", RED, picture("#fd0402"), **asked)
     assert members(response) == [(["p0"], [2, 3]), (["p4"], [0])]
     assert response.json()["models"] == {"matcher": "1", "mean-colour": "1"}
-    assert isinstance(embedded.encoder, MeanColourEncoder)
-    assert embedded.encoder.batches == [3]
+    assert isinstance(embedded.encoder.encoder, MeanColourEncoder)
+    assert embedded.encoder.encoder.batches == [3]
 
 
 @pytest.mark.parametrize("seed", range(3))

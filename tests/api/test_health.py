@@ -55,7 +55,7 @@ def test_what_needs_the_catalogue_waits_until_ready(
     response = starting.request(method, path, **asked)  # type: ignore[arg-type]
     assert_problem(response, 503, "not-ready")
     assert int(response.headers["retry-after"]) > 0
-    service.open(Ready(tiny_matcher(), tiny_images(), tiny_decoder()))
+    service.open(live(tiny_matcher(), tiny_images()))
     assert starting.request(method, path, **asked).status_code == 200  # type: ignore[arg-type]
 
 
@@ -64,7 +64,7 @@ def test_a_ready_service_says_so(client: TestClient) -> None:
 
 
 def test_a_stopping_service_is_not_ready_but_still_alive_and_answers(starting: TestClient, service: Service) -> None:
-    service.open(Ready(tiny_matcher(), tiny_images(), tiny_decoder()))
+    service.open(live(tiny_matcher(), tiny_images()))
     service.drain()
     assert_problem(starting.get("/readyz"), 503, "not-ready")
     assert starting.get("/readyz").json()["detail"] == "the service is stopping"

@@ -49,6 +49,7 @@ def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(judge
     [match] = body.pop("matches")
     assert body.pop("took_ms") >= 0
     assert body == {
+        "catalogue_version": 4,
         "models": {"matcher": "1"},
         "catalogue_size": 4,
         "matcher": "matcher/1",

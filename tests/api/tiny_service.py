@@ -35,6 +35,20 @@ class HeldEncoder(MeanColourEncoder):
         return super().encode(pixels)
 
 
+class Fixed:
+    """A catalogue that does not change."""
+
+    def __init__(self, ready: Ready) -> None:
+        self._ready = ready
+
+    def ready(self) -> Ready:
+        """Always the same."""
+        return self._ready
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 def main(folder: Path) -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -45,14 +59,14 @@ def main(folder: Path) -> None:
         print(listener.getsockname()[1], flush=True)
         return listener
 
-    def load(_: Settings, progress: Progress) -> Ready:
+    def start(_: Settings, progress: Progress) -> Fixed:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        return Ready(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images(), tiny_decoder())
+        return Fixed(Ready(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images(), tiny_decoder()))
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
-    with patch.multiple(server, _listen=listen_and_tell, load=load):
+    with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):
         server.serve(settings, lambda *_: None)
 
 

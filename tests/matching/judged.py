@@ -9,9 +9,10 @@ from app.matching.calibration import PLATT, Calibration
 from app.matching.embeddings import Embeddings
 from app.matching.evidence.carried import NO_EMBEDDINGS, carried
 from app.matching.evidence.reference import Reference, feature_names
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue, PairModel
-from app.matching.postings import Posting
+from app.matching.postings import Catalogue, Posting
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
 
 SPACES = {"hash": "hash", "title": "words", "image": "image"}
@@ -52,7 +53,7 @@ def tiny_judge(
     """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d] a space."""
     carry = carried([posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings)
     judged = JudgedCatalogue(Reference(carry, signals), tiny_model(signals))
-    return Judge("matcher/1", judged, carry, np.array([posting.posting_id for posting in postings]), thresholds)
+    return Judge("matcher/1", Catalogue(postings), GrownCatalogue.of(judged), thresholds)
 
 
 def hashed(*bits: int | None) -> list[Posting]:

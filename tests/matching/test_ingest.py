@@ -8,6 +8,7 @@ import pytest
 
 from app.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
 from app.matching.ingest import EmbeddedImages, check_images, chunks, embed_images
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import EmbeddingStore, Encoder, ImageSource, Pixels
 from tests.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder
 
@@ -28,8 +29,7 @@ def embed(
     return embed_images(
         names,
         images,
-        tiny_decoder(),
-        encoder or MeanColourEncoder(),
+        PictureEncoder("test", tiny_decoder(), encoder or MeanColourEncoder()),
         store or MemoryStore(),
         workers=3,
         progress=ignore,

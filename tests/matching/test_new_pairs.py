@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from app.matching.new_pairs import NewPairs, new_pairs
 from numpy.typing import NDArray
 
 from app.matching.evidence.agreement import AGREEMENT
 from app.matching.evidence.carried import carried
 from app.matching.evidence.reference import Reference, feature_names
-from app.matching.new_pairs import NewPairs, new_pairs
 from app.matching.pair_model import JudgedCatalogue, PairModel
 from tests.matching.evidence.drawn import drawn
 from tests.matching.judged import tiny_model

@@ -101,7 +101,7 @@ def test_a_pack_of_several_against_a_title_without_pack_size_is_told(left: str, 
 def test_facts_of_a_title_are_the_same_among_others_selected_and_extended() -> None:
     titles = ["Kopi 100 ml", "", "SM-A515F hitam 8", "isi 3"]
     every = TitleFacts.of(titles)
-    for other in (every.select(np.array([0, 1, 2, 3])), TitleFacts.of(titles[:1]).extended(titles[1:])):
+    for other in (every.select(np.array([0, 1, 2, 3])), TitleFacts.of(titles[:1]).joined(TitleFacts.of(titles[1:]))):
         np.testing.assert_array_equal(other.starts, every.starts)
         np.testing.assert_array_equal(other.facts, every.facts)
         np.testing.assert_array_equal(other.counts, every.counts)
@@ -115,7 +115,7 @@ def test_no_titles_and_no_pairs_are_no_trouble() -> None:
     none = TitleFacts.of([])
     assert len(none) == 0
     assert len(compare(none, np.empty(0, np.intp), none, np.empty(0, np.intp))) == 0
-    assert len(none.select(np.empty(0, np.intp)).extended(["8"])) == 1
+    assert len(none.select(np.empty(0, np.intp)).joined(TitleFacts.of(["8"]))) == 1
 
 
 def test_a_title_with_more_facts_than_fit_is_cut_and_still_like_itself() -> None:

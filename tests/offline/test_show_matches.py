@@ -22,7 +22,7 @@ from app.offline.show_matches import Shown, show_matches
 from app.service.start import load
 from app.settings import Settings, load_settings
 from tests.cli import Ran, Run
-from tests.fakes import COLOURS, by_similarity, picture, tiny_catalogue, tiny_decoder, tiny_embedded, tiny_postings
+from tests.fakes import COLOURS, picture, tiny_catalogue, tiny_decoder, tiny_matcher, tiny_postings
 from tests.matching.labelled import write_catalogue
 from tests.service.exported_matcher import export_matcher
 from tests.training.tiny import TinyArtefacts
@@ -308,8 +308,7 @@ def test_without_a_matcher_the_most_similar_are_shown_however_far_they_are(
 ) -> None:
     csv_path, images = tiny_catalogue(tmp_path)
     settings = load_settings(catalogue=csv_path, images=images, models=tmp_path / "models", data=tmp_path / "data")
-    embedded = replace(tiny_embedded(), threshold=0.999)
-    ready = Ready(by_similarity(embedded), image_folder(settings), tiny_decoder())
+    ready = Ready(tiny_matcher(threshold=0.999), image_folder(settings), tiny_decoder())
     monkeypatch.setattr("app.service.start.load", lambda *_: ready)
     assert len(ready.matcher.match_posting("p0", Asked(6)).matches) < 6
     assert len(drawn(settings, "p0", 6).found) == 6

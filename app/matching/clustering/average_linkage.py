@@ -22,6 +22,9 @@ from app.matching.clustering.merging import MergingClusters
 
 SCALE = 2**30
 """Probabilities are whole multiples of 1 / SCALE, so that their sums do not depend on the order of the pairs."""
+_SAME, _DIFFERENT = SCALE * 10**24, -SCALE * 10**12
+"""Weights of pairs that somebody decided: no sum of probabilities outweighs either, and the first outweighs the second
+where people contradict each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ def average_linkage(
     probabilities: NDArray[np.float64],
     ranks: NDArray[np.integer],
     lowest: float,
+    decided: NDArray[np.int8] | None = None,
 ) -> Linkage:
     """Merge postings while the average probability of two clusters' pairs is at least `lowest`.
 
@@ -85,18 +89,22 @@ def average_linkage(
         probabilities: [m], 0 to 1, that a pair shows the same product.
         ranks: [n], of each posting by something that is its own (its id), each another; they break ties.
         lowest: above 0, up to 1.
+        decided: int8 [m], 1 where a pair belongs together whatever the probabilities are, −1 where it does not, else 0;
+            None: nowhere.
     """
     if not 0 < lowest <= 1:
         raise ValueError(f"expected the lowest average to merge at above 0, up to 1, got {lowest}")
     weights = fixed(probabilities)
     bar = max(1, int(fixed(np.array(lowest))))
-    near = weights >= bar
+    decided = np.zeros(len(lines), np.int8) if decided is None else decided
+    near = (weights >= bar) | (decided > 0)
     component = _components(len(ranks), lines[near], rows[near])
     # a merge needs a pair of at least the average, so clusters never grow across components
     within = component[lines] == component[rows]
     clusters = MergingClusters(ranks.tolist(), bar)
-    for pair in zip(lines[within].tolist(), rows[within].tolist(), weights[within].tolist(), strict=True):
-        clusters.add(*pair)
+    pairs = (values[within].tolist() for values in (lines, rows, weights, decided))
+    for one, other, weight, said in zip(*pairs, strict=True):
+        clusters.add(one, other, (weight, _SAME, _DIFFERENT)[said])
     merges = list(clusters.merges())
     ones, others, found = zip(*merges, strict=True) if merges else ((), (), ())
     averages = np.array(found, np.float64) / SCALE

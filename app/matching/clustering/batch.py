@@ -90,13 +90,17 @@ class Clustering:
 
 
 def cluster_catalogue(embedded: EmbeddedCatalogue, how: Clustering) -> ClusteredBatch:
-    """Cluster every posting; raises LimitExceeded."""
+    """Cluster every posting that has a picture, in the order of their ids; raises LimitExceeded."""
     found = embedded.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
-    return ClusteredBatch(embedded.catalogue.posting_ids, 0, found.labels, found.members, {})
+    return ClusteredBatch(pictured(embedded), 0, found.labels, found.members, {})
+
+
+def pictured(embedded: EmbeddedCatalogue) -> Sequence[str]:
+    """The ids of the postings that have a picture, ascending."""
+    return [embedded.catalogue[row].posting_id for row in embedded.by_id]
 
 
 def cluster_batch(
-    catalogue: Catalogue,
     embedded: EmbeddedCatalogue,
     posting_ids: Sequence[str],
     embeddings: Embeddings,
@@ -108,8 +112,7 @@ def cluster_batch(
     Unknown ids and bad pictures become items with a problem; the rest is clustered. An id given twice counts once.
 
     Args:
-        catalogue: all postings.
-        embedded: those with a picture.
+        embedded: the postings.
         posting_ids: of stored postings.
         embeddings: [m, d] of the m good pictures, as `EmbeddedCatalogue.embed` gives them.
         errors: per picture its error, None where it is good.
@@ -118,13 +121,15 @@ def cluster_batch(
     Raises:
         LimitExceeded: more pairs than `how.max_pairs` are within eps.
     """
-    posting_ids = list(dict.fromkeys(posting_ids))
+    posting_ids, known = list(dict.fromkeys(posting_ids)), embedded.rows.known
     rows, problems = located(posting_ids, embedded.catalogue)
+    good = [position for position in range(len(posting_ids)) if position not in problems]
     problems |= {
         position: ImageUnavailable(f"posting {posting_ids[position]!r} has no picture that could be embedded")
-        for position in problems
-        if catalogue.holds(posting_ids[position])
+        for position, row in zip(good, rows, strict=True)
+        if not known[row]
     }
+    rows = rows[known[rows]]
     return assembled(posting_ids, problems, errors, how.of(_graph(embedded, rows, embeddings, how)))
 
 
@@ -172,4 +177,6 @@ def _graph(
     together = np.concatenate([embedded.embeddings[rows], embeddings])
     if len(rows) <= _FEW:
         return radius_graph(together, how.eps, how.max_pairs)
-    return embedded.graph.within(how.eps, how.max_pairs).select(rows).extended(together, how.max_pairs)
+    place = np.empty(embedded.catalogue.span, np.intp)
+    place[embedded.by_id] = np.arange(len(embedded.by_id))
+    return embedded.graph.within(how.eps, how.max_pairs).select(place[rows]).extended(together, how.max_pairs)

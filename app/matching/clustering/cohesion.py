@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from app.matching.clustering.assignment import Assignment, divided
 from app.matching.clustering.average_linkage import SCALE, average_linkage, fixed
-from app.matching.clustering.lists import NOISE
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +28,18 @@ def cohesive_clusters(
     probabilities: NDArray[np.float64],
     ranks: NDArray[np.integer],
     threshold: float,
+    decided: NDArray[np.int8] | None = None,
 ) -> CohesiveClusters:
     """Clusters by average linkage at a threshold; see `average_linkage` for the arguments and what holds of ties.
 
-    A threshold above 1, which no probability reaches, leaves every posting alone.
+    A threshold above 1, which no probability reaches, leaves every posting alone that nobody has decided on.
     """
+    decided = np.zeros(len(lines), np.int8) if decided is None else decided
     if threshold > 1:
-        labels = np.full(len(ranks), NOISE, np.intp)
-    else:
-        labels = average_linkage(lines, rows, probabilities, ranks, threshold).labels(threshold)
+        together = decided > 0
+        lines, rows = lines[together], rows[together]
+        probabilities, decided = probabilities[together], decided[together]
+    labels = average_linkage(lines, rows, probabilities, ranks, min(threshold, 1), decided).labels(min(threshold, 1))
     return CohesiveClusters(divided(labels), cohesion(labels, lines, rows, probabilities))
 
 

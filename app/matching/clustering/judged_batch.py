@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 from app.errors import PricematchError
+from app.matching.added import Newcomers
 from app.matching.clustering.batch import ClusteredBatch, assembled, located
 from app.matching.clustering.judged_clusters import JudgedClusters
-from app.matching.new_pairs import NewPairs
 from app.matching.postings import Catalogue
 
 
 def cluster_judged_catalogue(clusters: JudgedClusters, catalogue: Catalogue, threshold: float) -> ClusteredBatch:
-    """Cluster every posting, at an average probability of `LEAST_MEAN` or more."""
+    """Cluster every posting, in the order of their ids, at an average probability of `LEAST_MEAN` or more."""
     found = clusters.all(threshold)
     members = found.assignment.members
-    return ClusteredBatch(catalogue.posting_ids, 0, found.assignment.labels, members, {}, found.cohesion)
+    posting_ids = [catalogue[row].posting_id for row in catalogue.by_id]
+    return ClusteredBatch(posting_ids, 0, found.assignment.labels, members, {}, found.cohesion)
 
 
 def cluster_judged_batch(
@@ -21,7 +22,7 @@ def cluster_judged_batch(
     catalogue: Catalogue,
     posting_ids: Sequence[str],
     threshold: float,
-    pictures: NewPairs | None = None,
+    pictures: Newcomers | None = None,
     errors: Sequence[PricematchError | None] = (),
 ) -> ClusteredBatch:
     """Cluster some postings and pictures among each other.

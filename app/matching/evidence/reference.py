@@ -1,18 +1,27 @@
 """A catalogue prepared to be compared with: its own pairs, and new postings against it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.matching.evidence.carried import Carried
+from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.side import Side, occurrences
-from app.matching.evidence.spaces import IMAGE_SPACES, HashSpace, ImageSpace, Space
+from app.matching.evidence.spaces import IMAGE_SPACES, Alive, HashSpace, ImageSpace, Space
 from app.matching.evidence.standing import STANDING, Standing, joined, low_high, standing, standing_evidence
 from app.matching.evidence.title_space import BlendSpace, TitleSpace
 from app.matching.evidence.titled import WORDS, TitleWords, fact_evidence, word_evidence
-from app.matching.evidence.together import candidates, nearness, together
+from app.matching.evidence.together import (
+    beside,
+    candidates,
+    candidates_between,
+    nearness,
+    nearness_among,
+    together,
+    without,
+)
 from app.matching.title_fact_summary import SUMMARY
 from app.matching.title_grams import grams
 from app.matching.title_words import words
@@ -56,6 +65,16 @@ class Reference:
         """Names of the evidence, in order."""
         return feature_names(self.signals)
 
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """Length of the embeddings of each space of pictures."""
+        spaces = (space for space in self._spaces.values() if isinstance(space, ImageSpace))
+        return {space.name: space.own.shape[1] for space in spaces}
+
+    def nobody(self) -> Carried:
+        """No postings, which carry what those of the catalogue do."""
+        return carried([], [], {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()})
+
     def titles_with(self, word: str) -> int:
         """How many titles of the catalogue hold a word (see `title_words.words`); 0 where titles are no signal."""
         return 0 if self._titles is None else self._titles.titles_with(word)
@@ -67,15 +86,25 @@ class Reference:
         lines, rows = np.divmod(keys, max(1, self._count))
         return lines.astype(np.int32), rows.astype(np.int32)
 
-    def describe(self, postings: Carried) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
-        """New postings as a side of pairs, and their candidates: lines and rows int32 [m], ascending."""
-        described = {name: space.describe(postings) for name, space in self._spaces.items()}
-        found = {name: space.nearest_to(described[name], NEAREST) for name, space in self._spaces.items()}
+    def describe(self, postings: Carried, alive: Alive = None) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
+        """New postings as a side of pairs, and their candidates.
+
+        Args:
+            postings: what they carry.
+            alive: bool [n], which postings of the catalogue may be candidates; None: all.
+
+        Returns:
+            The side, each as if the catalogue held it and no other; lines and rows int32 [m], ascending.
+        """
+        described = {name: space.describe(postings, alive) for name, space in self._spaces.items()}
+        found = {name: space.nearest_to(described[name], NEAREST, alive) for name, space in self._spaces.items()}
         line, row = _pairs([proposed.rows[:, :PROPOSED] for proposed in found.values()])
         keys = np.unique(line.astype(np.int64) * self._count + row)
         lines, rows = np.divmod(keys, max(1, self._count))
         standings = {name: standing(proposed) for name, proposed in found.items()}
         side = self._side(postings, described, standings, own=False)
+        if alive is not None and not alive.all():
+            side = replace(without(side, self.side, ~alive), catalogue_size=int(alive.sum()) + 1)
         return side, lines.astype(np.int32), rows.astype(np.int32)
 
     def together(self, side: Side) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
@@ -90,9 +119,51 @@ class Reference:
             The side they are then, of pairs with the catalogue's and, on both sides, with each other; and the
             candidates among them: lines < rows, int32 [m], ascending.
         """
-        near = {name: nearness(space, side.described[name], len(side.images)) for name, space in self._spaces.items()}
+        spaces, count = self._spaces, len(side.images)
+        near = {name: nearness_among(space, side.described[name], count) for name, space in spaces.items()}
         found = together(side, near)
         return found, *candidates(found, near, PROPOSED)
+
+    def beside(
+        self, side: Side, others: Side, alive: NDArray[np.bool_]
+    ) -> tuple[Side, Side, NDArray[np.int32], NDArray[np.int32]]:
+        """New postings and others that came before them, as if the catalogue held both.
+
+        Args:
+            side: what `describe` or `together` gave of k postings.
+            others: the same of m postings, which know of each other.
+            alive: bool [m], which of these are still there; `side` knows of no others.
+
+        Returns:
+            Both sides, knowing of each other (`others` are one side of pairs only, with each other or with the
+            catalogue's; their repeats stay); and the candidates between them: lines and rows int32 [p], ascending.
+        """
+        near = {
+            name: np.where(
+                alive,
+                nearness(space, side.described[name], others.described[name], (len(side.images), len(alive))),
+                -np.inf,
+            )
+            for name, space in self._spaces.items()
+        }
+        found = without(beside(side, near, others), others, ~alive)
+        knowing = beside(others, {name: similarities.T for name, similarities in near.items()}, side)
+        size = side.catalogue_size + int(alive.sum())
+        lines, rows = candidates_between(found, knowing, near, PROPOSED)
+        return replace(found, catalogue_size=size), replace(knowing, catalogue_size=size), lines, rows
+
+    def joined(self, one: Side, other: Side) -> Side:
+        """Postings that know of others and these, as one side."""
+        titled = None if one.titled is None or other.titled is None else one.titled.joined(other.titled)
+        return Side(
+            other.catalogue_size,
+            {name: space.joined(one.described[name], other.described[name]) for name, space in self._spaces.items()},
+            {name: stands.joined(other.standings[name]) for name, stands in one.standings.items()},
+            titled,
+            None if one.hashes is None or other.hashes is None else one.hashes.joined(other.hashes),
+            np.concatenate([one.hash_repeats, other.hash_repeats]),
+            np.concatenate([one.images, other.images]),
+        )
 
     def evidence(
         self, left: Side, lines: NDArray[np.integer], rows: NDArray[np.integer], right: Side | None = None
@@ -102,11 +173,12 @@ class Reference:
         The same for (a, b) and (b, a) of the catalogue's own, and of those that are seen together.
 
         Args:
-            left: `side` or what `describe` or `together` gave.
+            left: `side` or what `describe`, `together` or `beside` gave.
             lines: [m], which of its postings.
             rows: [m], which of the others. A pair with a new posting is looked at as if the catalogue held it too;
                 only the weights of words and grams, which depend on all titles, are a little different then.
-            right: whose the rows are: what `together` gave, the same as `left`; else the catalogue's own.
+            right: whose the rows are: what `together` gave, the same as `left`, or others that do not know of `left`;
+                None for the catalogue's own.
         """
         found = np.empty((len(lines), len(self.features)), np.float32)
         for first in range(0, len(lines), _BLOCK):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from app.matching.evidence.standing import Standing
 from app.matching.hashes import Hashes
@@ -34,6 +34,19 @@ class Titled:
     repeats: NDArray[np.intp]
     first: NDArray[np.int64]
     facts: TitleFacts
+
+    def joined(self, more: "Titled") -> "Titled":
+        """These and some more behind them."""
+        return Titled(
+            csr_array(vstack([self.weights, more.weights])),
+            np.concatenate([self.totals, more.totals]),
+            np.concatenate([self.words, more.words]),
+            np.concatenate([self.characters, more.characters]),
+            np.concatenate([self.keys, more.keys]),
+            np.concatenate([self.repeats, more.repeats]),
+            np.concatenate([self.first, more.first]),
+            self.facts.joined(more.facts),
+        )
 
 
 @dataclass(frozen=True, eq=False)

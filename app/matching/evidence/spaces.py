@@ -1,6 +1,6 @@
 """The similarities that pairs are judged by, each over the postings of one catalogue, and for new ones against it."""
 
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from app.matching.hashes import Hashes, nearest_hashes, similarity_of
 from app.matching.neighbours import nearest_neighbours
 
 T = TypeVar("T")
+Alive: TypeAlias = NDArray[np.bool_] | None
+"""bool [n], which of a catalogue's postings are still there; None: all."""
 
 IMAGE_SPACES = ("image", "colours")
 """The spaces of pictures' embeddings: an encoder's, and the histograms of `app.matching.colours`."""
@@ -37,16 +39,20 @@ class Space(Protocol, Generic[T]):
         """The catalogue's postings."""
         ...
 
-    def describe(self, postings: Carried) -> T:
-        """Other postings as this space holds them."""
+    def describe(self, postings: Carried, alive: Alive = None) -> T:
+        """Other postings as this space holds them, beside those of the catalogue that are alive."""
+        ...
+
+    def joined(self, one: T, other: T) -> T:
+        """Some postings and some more behind them."""
         ...
 
     def nearest(self, count: int) -> Candidates:
         """The `count` most similar other postings of each of the catalogue's."""
         ...
 
-    def nearest_to(self, postings: T, count: int) -> Candidates:
-        """The `count` most similar postings of the catalogue of each of others."""
+    def nearest_to(self, postings: T, count: int, alive: Alive = None) -> Candidates:
+        """The `count` most similar postings of the catalogue, of those alive, of each of others."""
         ...
 
     def similarities(
@@ -70,20 +76,24 @@ class HashSpace:
         """The catalogue's hashes."""
         return self._own
 
-    def describe(self, postings: Carried) -> Hashes:
+    def describe(self, postings: Carried, alive: Alive = None) -> Hashes:  # noqa: ARG002
         """The hashes of other postings."""
         return postings.hashes
+
+    def joined(self, one: Hashes, other: Hashes) -> Hashes:
+        """The hashes of both."""
+        return one.joined(other)
 
     def nearest(self, count: int) -> Candidates:
         """Those within `MAX_DISTANCE` bits."""
         return nearest_hashes(self._own, count, MAX_DISTANCE)
 
-    def nearest_to(self, postings: Hashes, count: int) -> Candidates:
+    def nearest_to(self, postings: Hashes, count: int, alive: Alive = None) -> Candidates:
         """Those within `MAX_DISTANCE` bits."""
-        parts = []
+        parts, there = [], self._own.known if alive is None else self._own.known & alive
         for value, known in zip(postings.values, postings.known, strict=True):
             distance = np.bitwise_count(self._own.values ^ value)
-            row = np.flatnonzero((distance <= MAX_DISTANCE) & self._own.known & known)
+            row = np.flatnonzero((distance <= MAX_DISTANCE) & there & known)
             parts.append(ranked(np.zeros(len(row), np.intp), row, similarity_of(distance[row]), 1, count))
         return stacked(parts, count)
 
@@ -117,11 +127,15 @@ class ImageSpace:
         """The catalogue's embeddings."""
         return self._own
 
-    def describe(self, postings: Carried) -> Embeddings:
+    def describe(self, postings: Carried, alive: Alive = None) -> Embeddings:  # noqa: ARG002
         """The embeddings of other postings."""
         if self.name not in postings.embeddings:
             raise ValueError(f"expected postings with embeddings called {self.name}, got {list(postings.embeddings)}")
         return postings.embeddings[self.name]
+
+    def joined(self, one: Embeddings, other: Embeddings) -> Embeddings:
+        """The embeddings of both."""
+        return np.concatenate([one, other])
 
     def nearest(self, count: int) -> Candidates:
         """The nearest, however far they are."""
@@ -133,11 +147,11 @@ class ImageSpace:
         similarities[known] = found.similarities
         return Candidates(rows, similarities)
 
-    def nearest_to(self, postings: Embeddings, count: int) -> Candidates:
+    def nearest_to(self, postings: Embeddings, count: int, alive: Alive = None) -> Candidates:
         """The nearest, however far they are."""
-        parts = []
+        parts, known = [], self._known if alive is None else np.flatnonzero(self._pictured & alive)
         for embedding in postings:
-            row = self._known if embedding.any() else self._known[:0]
+            row = known if embedding.any() else known[:0]
             similarity = (self._own[row] @ embedding).astype(np.float64)
             parts.append(ranked(np.zeros(len(row), np.intp), row, similarity, 1, count))
         return stacked(parts, count)

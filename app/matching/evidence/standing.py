@@ -24,6 +24,10 @@ class Standing:
         """That of some postings, in the order given."""
         return Standing(self.nearest[postings], self.crowd[postings])
 
+    def joined(self, more: "Standing") -> "Standing":
+        """That of these postings and of some more behind them."""
+        return Standing(np.concatenate([self.nearest, more.nearest]), np.concatenate([self.crowd, more.crowd]))
+
 
 CROWD = 10
 """Neighbours whose mean similarity says how crowded a posting's surroundings are."""

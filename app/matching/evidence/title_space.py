@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from app.matching.candidates import Candidates
 from app.matching.evidence.carried import Carried
-from app.matching.evidence.spaces import HashSpace
+from app.matching.evidence.spaces import Alive, HashSpace
 from app.matching.title_blends import NEIGHBOURS, BlendedIndex, hash_shares, title_shares
 from app.matching.title_grams import TitleGrams
 from app.matching.title_index import DECIMALS, VectorIndex, cosines
@@ -40,9 +40,13 @@ class _VectorSpace:
         """The titles with the highest cosine above 0."""
         return self._index.nearest_others(count)
 
-    def nearest_to(self, postings: csr_array, count: int) -> Candidates:
+    def joined(self, one: csr_array, other: csr_array) -> csr_array:
+        """The rows of both."""
+        return csr_array(vstack([one, other]))
+
+    def nearest_to(self, postings: csr_array, count: int, alive: Alive = None) -> Candidates:
         """The titles with the highest cosine above 0."""
-        return self._index.nearest(postings, count)
+        return self._index.nearest(postings, count, alive)
 
     def similarities(
         self, left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
@@ -67,7 +71,7 @@ class TitleSpace(_VectorSpace):
         self.index = VectorIndex(self._terms.vectors)
         super().__init__(name, self.index)
 
-    def describe(self, postings: Carried) -> csr_array:
+    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:  # noqa: ARG002
         """Weighted terms of other titles, by the weights of the catalogue."""
         return self._terms.weigh(postings.titles)
 
@@ -88,11 +92,11 @@ class BlendSpace(_VectorSpace):
         self._blends = BlendedIndex(plain.index, shares)
         super().__init__("blend", self._blends)
 
-    def describe(self, postings: Carried) -> csr_array:
+    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:
         """The blends of other postings, with titles of the catalogue."""
         vectors, hashes = self._plain.describe(postings), self._hashes
-        alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS)
-        return self._blends.blend(vectors, self._shares(self._plain.nearest_to(vectors, NEIGHBOURS), alike))
+        alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS, alive)
+        return self._blends.blend(vectors, self._shares(self._plain.nearest_to(vectors, NEIGHBOURS, alive), alike))
 
     def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
         """What part the nearest titles and hashes of some postings have in their blends, float32 [m, n]."""

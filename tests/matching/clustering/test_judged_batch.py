@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from app.matching.new_pairs import new_pairs
 
 from app.errors import ImageCorrupt, ImageError, PostingNotFound
 from app.matching.clustering.batch import ClusteredBatch
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import JudgedClusters
 from app.matching.evidence.carried import carried
-from app.matching.new_pairs import new_pairs
 from app.matching.postings import Catalogue, Posting
 from tests.matching.judged import hashed, tiny_judge
 

@@ -1,0 +1,84 @@
+"""Changes to a catalogue: kept for good first, then in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.matching.live_catalogue import LiveCatalogue
+from app.matching.ports import PostingStore, VerdictStore
+from app.matching.postings import Posting
+from app.matching.stored import ANYHOW, Condition, Decision, Kept, Put, Verdict
+from app.matching.stored_pictures import StoredPictures
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A posting that somebody brings.
+
+    Attributes:
+        posting: without its `image`.
+        image: the bytes of its picture; None where it has none.
+        condition: what must be true of the stored one.
+    """
+
+    posting: Posting
+    image: bytes | None = None
+    condition: Condition = ANYHOW
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Stores postings and removes them. Whoever asks next sees it. Safe to use from several threads.
+
+    Attributes:
+        store: keeps them.
+        verdicts: keeps what people say of them.
+        pictures: what their pictures are compared by.
+        live: the catalogue in memory.
+    """
+
+    store: PostingStore
+    verdicts: VerdictStore
+    pictures: StoredPictures
+    live: LiveCatalogue
+
+    def put(self, offered: Sequence[Offered]) -> tuple[Sequence[tuple[Posting, Kept]], int]:
+        """Store postings, all of them or none.
+
+        Returns:
+            Each as it is stored and what became of it, and the catalogue's version in which they are found.
+
+        Raises:
+            ImageError: a picture cannot be used.
+            ConditionFailed: one is not as its condition says.
+            StoreError: they cannot be kept.
+        """
+        puts = [self._ready(it) for it in offered]
+        kept = self.store.put(puts)
+        return list(zip((it.posting for it in puts), kept, strict=True)), self.live.follow().version
+
+    def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
+        """Remove a posting: whether it was there, and the catalogue's version in which it is not.
+
+        Raises:
+            ConditionFailed: it is not as the condition says.
+            StoreError: the store cannot be written to.
+        """
+        there = self.store.delete(posting_id, condition)
+        return there, self.live.follow().version
+
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+        """Keep a verdict; whether it is new. Raises StoreError, ValueError for a posting and itself."""
+        verdict, new = self.verdicts.decide(one, other, decision)
+        self.live.follow()
+        return verdict, new
+
+    def withdraw(self, one: str, other: str) -> tuple[bool, int]:
+        """Take a verdict back: whether it was there, and the catalogue's version without it; raises StoreError."""
+        there = self.verdicts.withdraw(one, other)
+        return there, self.live.follow().version
+
+    def _ready(self, offered: Offered) -> Put:
+        if offered.image is None:
+            return Put(offered.posting, None, offered.condition)
+        digest = self.pictures.keep(offered.image, self.live.current.matcher.picture_encoders)
+        return Put(replace(offered.posting, image=digest.hex()), offered.image, offered.condition)

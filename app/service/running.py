@@ -1,0 +1,175 @@
+"""A catalogue that is served: opened, filled, followed, and judged anew once in a while."""
+
+import logging
+import time
+from collections.abc import Mapping
+from threading import Event, Thread
+
+from app.adapters.manifest import digest_of_file
+from app.adapters.perceptual_hash import HASHING, PerceptualHasher
+from app.adapters.pillow_images import PillowDecoder
+from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.api.state import Kept, Ready
+from app.bootstrap import decoder
+from app.errors import ImageError, PricematchError
+from app.matching.ingest import Progress
+from app.matching.intake import Intake
+from app.matching.live_catalogue import LiveCatalogue
+from app.matching.stored_pictures import StoredPictures, silent
+from app.service.held import Chosen, choose, hold
+from app.service.reading import Reading
+from app.service.seeding import Source, is_empty, read_source, seed, seeded_from
+from app.settings import Settings
+
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+_REST = 10
+"""So many times as long as judging all takes, nothing is judged anew because of a few changes."""
+
+
+class Running:
+    """A store that is served. Safe to use from several threads.
+
+    Args:
+        settings: what was given at the start.
+        store: what is kept.
+        pictures: what its pictures are compared by.
+        chosen: the models that are held.
+        read: reads everything with them.
+        decode: reads pictures.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        pictures: StoredPictures,
+        chosen: Chosen,
+        read: Reading,
+        decode: PillowDecoder,
+    ) -> None:
+        self._settings, self._store, self._pictures, self._decoder = settings, store, pictures, decode
+        self._active: Mapping[str, str] = chosen.active
+        started = time.monotonic()
+        self.live = LiveCatalogue(store.postings, pictures, read)
+        self._read = Reading(settings, store, pictures, read.held, silent)
+        self._rest_until = self._rested(started)
+        self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
+        self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)
+        self._stop = Event()
+        self._thread = Thread(target=self._watch, daemon=True, name="follow")
+        self._thread.start()
+
+    def ready(self) -> Ready:
+        """What to answer a request with."""
+        current = self.live.current
+        manifests = self._read.held.manifests
+        return Ready(current.matcher, self._store.images, self._decoder, current.version, self._kept, manifests)
+
+    def close(self) -> None:
+        """Stop following, and let others serve the store."""
+        self._stop.set()
+        self._thread.join()
+        self._store.close()
+
+    def tick(self) -> None:
+        """Take in what other processes have changed, and do what is due.
+
+        Raises:
+            PricematchError: something cannot be done now; what is served stays.
+        """
+        current = self.live.follow()
+        active = self._store.models.active()
+        if active != self._active:
+            self._active = active  # if it fails, it is not tried again and again
+            self._take(choose(self._settings, active))
+        elif current.stale or (current.changed and time.monotonic() > self._rest_until):
+            self._rebuild(self._read)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._settings.follow_seconds):
+            try:
+                self.tick()
+            except PricematchError as error:
+                _log.error("%s", error)
+            except Exception:  # noqa: BLE001 — whatever it is, what is served stays, and the next look may do better
+                _log.exception("the catalogue could not be brought up to date")
+
+    def _take(self, chosen: Chosen) -> None:
+        """Serve with other models, once all is embedded and judged with them."""
+        held = hold(chosen, silent, pictured=self._store.postings.pictured())
+        self._read = Reading(self._settings, self._store, self._pictures, held, silent)
+        self._rebuild(self._read)
+        _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
+
+    def _rebuild(self, read: Reading) -> None:
+        started = time.monotonic()
+        current = self.live.rebuild(read)
+        self._rest_until = self._rested(started)
+        _log.info("version %d was read anew in %.1f s", current.version, time.monotonic() - started)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Version by name of the models that answer."""
+        matcher = self.live.current.matcher
+        found = dict(matcher.judge_versions)
+        for embedded in matcher.encoders.values():
+            found |= embedded.versions
+        return found
+
+    @staticmethod
+    def _rested(started: float) -> float:
+        now = time.monotonic()
+        return now + _REST * (now - started)
+
+
+def start(settings: Settings, progress: Progress) -> Running:
+    """Open the store, fill it if it is empty, and make it ready to answer.
+
+    Raises:
+        PricematchError: says why it cannot be.
+    """
+    source: Source | None = None
+    if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
+        source = read_source(settings, choose(settings, {}), progress)  # before anything is made
+    store = open_store(settings.data, serve=True)
+    try:
+        return _started(settings, store, source, progress)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _started(settings: Settings, store: Store, source: Source | None, progress: Progress) -> Running:
+    chosen, decode = choose(settings, store.models.active()), decoder(settings, _ANY_SIDE)
+    seeded = seeded_from(store)
+    if source is None and _names_catalogue(settings) and is_empty(store):
+        source = read_source(settings, chosen, progress)
+    pictures = StoredPictures(
+        store.images, store.computed, PerceptualHasher(decode), HASHING, settings.workers, _tell_of_bad
+    )
+    if source is not None:
+        held = hold(chosen, progress, pictured=source.images is not None)
+        seed(store, source, held, pictures, settings, progress)
+    else:
+        _tell_of_changed(settings, seeded)
+        held = hold(chosen, progress, pictured=store.postings.pictured())
+    return Running(settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode)
+
+
+def _names_catalogue(settings: Settings) -> bool:
+    return "catalogue" in settings.model_fields_set or settings.catalogue.exists()
+
+
+def _tell_of_changed(settings: Settings, seeded: str | None) -> None:
+    """Warn where the catalogue file is not what the store was filled from: nobody should wait for its postings."""
+    if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != seeded:
+        _log.warning(
+            "%s is not what %s was filled from; what is stored is served. POST /postings/import takes its rows in",
+            settings.catalogue,
+            settings.data,
+        )
+
+
+def _tell_of_bad(digest: bytes, error: ImageError) -> None:
+    _log.warning("the stored picture %s cannot be used: %s", digest.hex(), error)
