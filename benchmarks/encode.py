@@ -31,6 +31,7 @@ from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.simplejpeg_images import decode_undamaged
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.ingest import embed_images
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Encoder
 
 MAX_PIXELS = 25_000_000
@@ -124,13 +125,11 @@ def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> No
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
-    decoder = PillowDecoder(256, MAX_PIXELS)
+    embedding = PictureEncoder("benchmark", PillowDecoder(256, MAX_PIXELS), encoder)
     names = [str(position) for position in range(len(images))]
 
     def encode() -> Embeddings:
-        found = embed_images(
-            names, Pictures(images), decoder, encoder, Forgetful(), workers=2, progress=lambda *_: None
-        )
+        found = embed_images(names, Pictures(images), embedding, Forgetful(), workers=2, progress=lambda *_: None)
         return found.embeddings[[found.rows[name] for name in names]]
 
     answer(connection, encode, lambda: stage_shares(images, encoder))

@@ -21,8 +21,10 @@ from app.adapters.matcher_files import read_matcher
 from app.bootstrap import read_catalogue
 from app.matching.evidence.carried import carried
 from app.matching.evidence.reference import Reference
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.judge import Judge
 from app.matching.pair_model import JudgedCatalogue
+from app.matching.postings import Catalogue
 from app.settings import Settings
 
 THREADS = 2
@@ -42,8 +44,7 @@ def main() -> None:
     started = time.perf_counter()
     judged = JudgedCatalogue(Reference(every, loaded.model.signals), loaded.model)
     judging = time.perf_counter() - started
-    ids = np.array([posting.posting_id for posting in postings])
-    judge = Judge(loaded.label, judged, every, ids, loaded.thresholds)
+    judge = Judge(loaded.label, Catalogue(postings), GrownCatalogue.of(judged), loaded.thresholds)
     bar = judge.bar(None, None)
 
     started = time.perf_counter()

@@ -36,7 +36,8 @@ class ExactIndex:
         coarse = np.where(known, self._rows.embeddings @ vector, _NOBODY)
         last = np.partition(coarse, len(coarse) - limit)[len(coarse) - limit]
         near = np.flatnonzero(known & (coarse >= last - self._rounding)).tolist()
-        exact = self._rows.embeddings[near].astype(np.float64) @ vector.astype(np.float64)
+        # a matrix product would add up some rows in another order than others
+        exact = np.einsum("ij,j->i", self._rows.embeddings[near].astype(np.float64), vector.astype(np.float64))
         similarities = np.clip(np.round(exact, _DECIMALS), -1, 1).tolist()
         found = [(-value, catalogue[row].posting_id) for value, row in zip(similarities, near, strict=True)]
         return Matches([Match(posting_id, -distance) for distance, posting_id in sorted(found)[:limit]])

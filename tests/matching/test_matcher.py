@@ -18,6 +18,7 @@ from app.errors import (
     SignalNeeded,
     TargetUnknown,
 )
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.evidence.spaces import IMAGE_SPACES
 from app.matching.matcher import Matcher
 from app.matching.postings import Catalogue, Posting
@@ -269,7 +270,7 @@ def test_a_title_takes_a_trained_matcher(query: Query) -> None:
 
 def test_the_encoder_may_be_named_among_several_and_an_unknown_one_is_told_which_there_are() -> None:
     one, other = tiny_embedded(), tiny_embedded()
-    other = replace(other, embeddings=np.ascontiguousarray(np.roll(other.embeddings, 1, axis=0)))
+    other = replace(other, rows=EmbeddedRows(other.catalogue, np.roll(other.embeddings, 1, axis=0)))
     matcher = Matcher(one.catalogue, {"one": one, "other": other}, HASHER)
     assert matcher.encoder(None, "") is matcher.encoder("one", "") is one
     assert matcher.encoder("other", "") is other

@@ -8,7 +8,6 @@ import numpy as np
 from app.adapters.perceptual_hash import PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageCorrupt, ImageEmpty, ImageTooLarge
-from app.matching.evidence.carried import carried
 from app.matching.sent_pictures import read_pictures
 from tests.fakes import SIDE, MeanColourEncoder, encoded, picture, scene, tiny_decoder, tiny_embedded
 
@@ -23,27 +22,27 @@ def test_good_pictures_come_in_order_and_bad_ones_are_left_out_with_their_error(
     assert [type(error) for error in sent.errors] == [type(None), ImageEmpty, type(None), ImageCorrupt]
     assert sent.hashes == [HASHER.hash(SCENE), HASHER.hash(RED)]
     assert sent.digests == [hashlib.sha256(SCENE).digest(), hashlib.sha256(RED).digest()]
-    alone = [embedded.encode(image) for image in (SCENE, RED)]
+    alone = [embedded.encoder.encode(image) for image in (SCENE, RED)]
     np.testing.assert_allclose(sent.embeddings[id(embedded)], np.concatenate(alone), atol=1e-6)
 
 
 def test_each_encoder_encodes_all_pictures_in_one_call() -> None:
     one, other = tiny_embedded(), tiny_embedded()
-    assert isinstance(one.encoder, MeanColourEncoder)
-    assert isinstance(other.encoder, MeanColourEncoder)
     sent = read_pictures([RED, SCENE, RED], HASHER, [one, other, one])
-    assert (one.encoder.batches, other.encoder.batches) == ([3], [3])
+    for embedded in (one, other):
+        assert isinstance(embedded.encoder.encoder, MeanColourEncoder)
+        assert embedded.encoder.encoder.batches == [3]
     assert set(sent.embeddings) == {id(one), id(other)}
 
 
 def test_a_picture_that_one_encoder_cannot_take_is_bad_for_all() -> None:
-    strict = replace(tiny_embedded(), decoder=PillowDecoder(SIDE, 64 * 64 - 1, 1))
     usual, small = tiny_embedded(), picture("#00ff00", (32, 32))
+    strict = replace(usual, encoder=replace(usual.encoder, decoder=PillowDecoder(SIDE, 64 * 64 - 1, 1)))
     sent = read_pictures([RED, small], HASHER, [strict, usual])
     assert [type(error) for error in sent.errors] == [ImageTooLarge, type(None)]
     assert sent.hashes == [HASHER.hash(small)]
     for embedded in (strict, usual):
-        np.testing.assert_allclose(sent.embeddings[id(embedded)], usual.encode(small), atol=1e-6)
+        np.testing.assert_allclose(sent.embeddings[id(embedded)], usual.encoder.encode(small), atol=1e-6)
 
 
 def test_without_an_encoder_pictures_still_have_hashes() -> None:
@@ -53,21 +52,20 @@ def test_without_an_encoder_pictures_still_have_hashes() -> None:
 
 def test_they_carry_what_a_catalogue_carries_and_zeros_where_nothing_embedded_them() -> None:
     embedded = tiny_embedded()
-    like = carried([""], [None], {"image": np.zeros((1, 4), np.float32), "colours": np.zeros((1, 7), np.float32)})
-    found = read_pictures([SCENE, RED], HASHER, [embedded]).carried(["", "kopi"], {"image": embedded}, like)
+    sent = read_pictures([SCENE, RED], HASHER, [embedded])
+    found = sent.carried(["", "kopi"], {"image": embedded}, {"image": 4, "colours": 7})
     assert list(found.titles) == ["", "kopi"]
     assert found.hashes.known.all()
     assert [f"{value:016x}" for value in found.hashes.values] == [HASHER.hash(SCENE), HASHER.hash(RED)]
     assert found.images.tolist() == [
         int.from_bytes(hashlib.sha256(image).digest()[:8], "big") for image in (SCENE, RED)
     ]
-    np.testing.assert_allclose(found.embeddings["image"][1:], embedded.encode(RED), atol=1e-6)
+    np.testing.assert_allclose(found.embeddings["image"][1:], embedded.encoder.encode(RED), atol=1e-6)
     assert found.embeddings["colours"].tolist() == [[0.0] * 7] * 2
 
 
 def test_titles_alone_carry_neither_hash_nor_embedding() -> None:
-    like = carried([""], [None], {"image": np.zeros((1, 4), np.float32)})
-    found = read_pictures([], HASHER, []).carried(["kopi"], {"image": tiny_embedded()}, like)
+    found = read_pictures([], HASHER, []).carried(["kopi"], {"image": tiny_embedded()}, {"image": 4})
     assert (list(found.titles), found.hashes.known.tolist(), found.images.tolist()) == (["kopi"], [False], [0])
     assert found.embeddings["image"].tolist() == [[0.0] * 4]
 
@@ -75,6 +73,6 @@ def test_titles_alone_carry_neither_hash_nor_embedding() -> None:
 def test_where_all_pictures_are_bad_nothing_is_carried() -> None:
     embedded = tiny_embedded()
     sent = read_pictures([b"GIF89a", b""], HASHER, [embedded])
-    found = sent.carried([], {"image": embedded}, carried([""], [None], {"image": np.zeros((1, 4), np.float32)}))
+    found = sent.carried([], {"image": embedded}, {"image": 4})
     assert (len(found), found.embeddings["image"].shape) == (0, (0, 4))
     assert [type(error) for error in sent.errors] == [ImageCorrupt, ImageEmpty]

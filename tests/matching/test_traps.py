@@ -16,6 +16,7 @@ import pytest
 from app.adapters import lightgbm_trees
 from app.matching.evidence.reference import Reference
 from app.matching.explanations import Explanations
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.learning.learn import Learned, Lesson, learn
 from app.matching.pair_model import JudgedCatalogue
 from app.matching.size_thresholds import F1
@@ -73,11 +74,11 @@ def learned(seed: int) -> Learned:
 
 def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
     """The pairs of each product of a shop; what is no candidate is refused."""
-    catalogue = JudgedCatalogue(Reference(shop.carried, SIGNALS), learned.model)
-    explanations = Explanations(catalogue, shop.carried)
+    catalogue = GrownCatalogue.of(JudgedCatalogue(Reference(shop.carried, SIGNALS), learned.model))
+    explanations = Explanations(catalogue)
     threshold = learned.thresholds.at(F1, len(catalogue)).match
     for row, product in enumerate(shop.products):
-        candidates = dict(zip(*(column.tolist() for column in catalogue.of(row)), strict=True))
+        candidates = dict(zip(*(column.tolist() for column in catalogue.of_row(row)), strict=True))
         first = shop.products.index(product)
         for other in range(first, row):
             same = shop.variants[row] == shop.variants[other]
@@ -92,12 +93,11 @@ def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
 
 
 def reasons(
-    catalogue: JudgedCatalogue, explanations: Explanations, shop: Shop, pair: tuple[int, int]
+    catalogue: GrownCatalogue, explanations: Explanations, shop: Shop, pair: tuple[int, int]
 ) -> tuple[str, ...]:
     """What is told of a candidate pair."""
-    row, other = np.array([pair[0]]), np.array([pair[1]], np.int32)
-    features = catalogue.between(pair[0], other).features
-    [explanation] = explanations.of(shop.carried.select(row), other, features)
+    row, other = pair
+    [explanation] = explanations.of(shop.titles[row], [shop.titles[other]], catalogue.features(row, np.array([other])))
     return tuple(reason.text for reason in explanation.evidence.reasons)
 
 

@@ -9,6 +9,7 @@ from app.errors import ImageCorrupt, LimitExceeded, PostingNotFound
 from app.matching.clustering import batch as batches
 from app.matching.clustering.assignment import METHODS, Method
 from app.matching.clustering.batch import ClusteredBatch, Clustering, cluster_batch, cluster_catalogue
+from app.matching.embedded_rows import EmbeddedRows
 from app.matching.postings import Catalogue, Posting
 from tests.fakes import picture, tiny_embedded
 from tests.matching.vectors import clustered
@@ -21,9 +22,9 @@ def run(
     posting_ids: list[str], images: list[bytes] | None = None, method: Method = "dbscan", min_samples: int = 2
 ) -> ClusteredBatch:
     embedded = tiny_embedded()
-    embeddings, errors = embedded.embed(images or [])
+    embeddings, errors = embedded.encoder.embed(images or [])
     how = Clustering(method, EPS, min_samples)
-    return cluster_batch(embedded.catalogue, embedded, posting_ids, embeddings, errors, how)
+    return cluster_batch(embedded, posting_ids, embeddings, errors, how)
 
 
 def clusters_of(batch: ClusteredBatch) -> list[int | None]:
@@ -103,8 +104,8 @@ def test_many_ids_are_cut_out_of_the_catalogues_graph_with_the_same_result(
     found = []
     for few in (2000, 10):
         monkeypatch.setattr(batches, "_FEW", few)
-        embedded = replace(tiny_embedded(), catalogue=catalogue, embeddings=embeddings)
-        found.append(cluster_batch(embedded.catalogue, embedded, ids, new, errors, how))
+        embedded = replace(tiny_embedded(), rows=EmbeddedRows(catalogue, embeddings))
+        found.append(cluster_batch(embedded, ids, new, errors, how))
     assert max(map(len, found[0].members)) > 2
     assert found[0].items(0, 99) == found[1].items(0, 99)
     assert [rows.tolist() for rows in found[0].members] == [rows.tolist() for rows in found[1].members]
@@ -116,4 +117,4 @@ def test_more_pairs_than_the_limit_are_refused() -> None:
         cluster_catalogue(embedded, Clustering("dbscan", EPS, 2, max_pairs=10))
     few = Clustering("dbscan", EPS, 2, max_pairs=3)
     with pytest.raises(LimitExceeded):
-        cluster_batch(embedded.catalogue, embedded, ["p0", "p1"], np.empty((0, 4), np.float32), [], few)
+        cluster_batch(embedded, ["p0", "p1"], np.empty((0, 4), np.float32), [], few)

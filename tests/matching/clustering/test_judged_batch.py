@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from app.matching.new_pairs import new_pairs
 
 from app.errors import ImageCorrupt, ImageError, PostingNotFound
 from app.matching.clustering.batch import ClusteredBatch
@@ -31,7 +30,7 @@ def with_pictures(
     judge = tiny_judge(postings, ["hash"])
     digests = [bytes([count + 1]) * 32 for count in bits]
     pictures = carried([""] * len(bits), [posting.image_phash for posting in hashed(*bits)], images=digests)
-    new, told = new_pairs(judge.judged, pictures), errors if errors is not None else [None] * len(bits)
+    new, told = judge.judged.newcomers(pictures), errors if errors is not None else [None] * len(bits)
     return cluster_judged_batch(judge.clusters, Catalogue(postings), posting_ids, threshold, new, told)
 
 

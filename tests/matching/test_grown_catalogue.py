@@ -1,16 +1,17 @@
-"""New postings judged as a batch, against a judged catalogue that really holds them."""
+"""A judged catalogue that changes, against one that is judged anew."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from app.matching.new_pairs import NewPairs, new_pairs
 from numpy.typing import NDArray
 
+from app.matching.added import Newcomers
 from app.matching.evidence.agreement import AGREEMENT
-from app.matching.evidence.carried import carried
+from app.matching.evidence.carried import Carried, carried
 from app.matching.evidence.reference import Reference, feature_names
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.pair_model import JudgedCatalogue, PairModel
 from tests.matching.evidence.drawn import drawn
 from tests.matching.judged import tiny_model
@@ -45,7 +46,12 @@ def judged(count: int) -> JudgedCatalogue:
     return JudgedCatalogue(Reference(POSTINGS.select(np.arange(count)), HASH), MODEL)
 
 
-def told(found: NewPairs) -> dict[tuple[int, int], float]:
+def new_pairs(stored: JudgedCatalogue, postings: Carried) -> Newcomers:
+    """Postings judged against a catalogue that has not changed."""
+    return GrownCatalogue.of(stored).newcomers(postings)
+
+
+def told(found: Newcomers) -> dict[tuple[int, int], float]:
     """The probability of each pair, by its ends, the lower first."""
     ends = zip(found.pairs.lines.tolist(), found.pairs.rows.tolist(), strict=True)
     pairs = [(min(pair), max(pair)) for pair in ends]
