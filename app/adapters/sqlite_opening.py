@@ -12,10 +12,13 @@ from app.adapters.incoming_images import sync_folder
 from app.adapters.sqlite_database import Mode, connect, log_ahead, mode_of
 from app.adapters.sqlite_schema import SCHEMA, migrate, schema_of
 from app.adapters.store_errors import damaged, store_errors
+from app.errors import StoreUnavailable
 
 _log = logging.getLogger("pricematch")
 DATABASE, IMAGES, INCOMING, LOCK = "pricematch.sqlite3", "images", "incoming", "lock"
 WAIT_SECONDS = 10.0
+_OLDEST_SQLITE = (3, 37)
+"""It has strict tables, RETURNING, and reads write-ahead logs without writing beside them."""
 
 
 def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mode:
@@ -23,6 +26,9 @@ def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mod
 
     Processes do so one after the other.
     """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        oldest = ".".join(map(str, _OLDEST_SQLITE))
+        raise StoreUnavailable(f"a store takes SQLite {oldest} or newer, and this Python has {sqlite3.sqlite_version}")
     folder = path.parent
     with held(folder, wait_seconds=wait_seconds):
         if not path.exists() or not path.stat().st_size:

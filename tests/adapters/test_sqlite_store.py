@@ -45,6 +45,21 @@ def test_a_store_is_made_where_there_is_none_or_only_opened_as_told(tmp_path: Pa
         assert store.postings.count() == 0
 
 
+def test_the_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a b%20?mode=ro&x#é"
+    for number in range(2):
+        with closing(open_store(folder, serve=True)) as store:
+            store.postings.put([put(f"{number}", picture(number))])
+            check_whole(store)
+            assert store.postings.count() == number + 1
+
+
+def test_a_sqlite_that_is_too_old_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreUnavailable, match=r"a store takes SQLite 3\.37 or newer, and this Python has 3"):
+        open_store(tmp_path)
+
+
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SettingsError, match="is a file, not a folder"):
