@@ -8,7 +8,8 @@ from threading import Event, Thread
 from app.adapters.manifest import digest_of_file
 from app.adapters.perceptual_hash import HASHING, PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.api.state import Kept, Ready
 from app.bootstrap import decoder
 from app.errors import ImageError, PricematchError
