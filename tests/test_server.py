@@ -136,7 +136,7 @@ def test_a_start_that_fails_ends_the_server_with_the_reason(monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(server, "load", fail)
+    monkeypatch.setattr(server, "start_catalogue", fail)
     with pytest.raises(type(error)) as raised:
         server.serve(Settings(port=0), lambda *_: None)
     assert raised.value is error
@@ -329,7 +329,7 @@ def test_a_stop_while_the_service_starts_does_not_wait_for_the_start(tmp_path: P
 
 
 def test_serving_leaves_no_thread_behind_when_the_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "load", lambda *_: (_ for _ in ()).throw(CatalogueError("no rows")))
+    monkeypatch.setattr(server, "start_catalogue", lambda *_: (_ for _ in ()).throw(CatalogueError("no rows")))
     before = threading.active_count()
     with pytest.raises(CatalogueError):
         server.serve(Settings(port=0), lambda *_: None)

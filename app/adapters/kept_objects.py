@@ -1,12 +1,13 @@
-"""Immutable objects kept on disk between starts, as NumPy arrays and a JSON text that says how they belong together.
+"""Immutable objects kept on disk between starts, as NumPy arrays and a JSON text of how they belong together.
 
-No code is in such a file and none is run by reading it: only objects of classes that the reader names are made, and only
-attributes that hold arrays, numbers, texts, or such objects again.
+No code is in such a file and none is run by reading it: only objects of classes that the reader names are made, and
+their attributes are arrays, numbers, texts, or such objects again.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from inspect import isfunction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +20,7 @@ from app.adapters.whole_file import whole_file
 
 _TREE = "tree"
 Node: TypeAlias = Any
-"""A JSON value: a number, text, true, false or null as such, and an object with one field for anything else."""
+"""A JSON value: a number, text, true, false or null as such, and an object of one field, its kind, for all else."""
 
 
 class KeptObjects:
@@ -49,8 +50,9 @@ class KeptObjects:
         """
         writer = _Writer(self._classes, self._functions, outside)
         tree = json.dumps({"key": key, "thing": writer.node(thing)})
+        arrays: dict[str, Any] = {_TREE: np.frombuffer(tree.encode(), np.uint8), **writer.arrays}
         with whole_file(path) as file:
-            np.savez(file, **{_TREE: np.frombuffer(tree.encode(), np.uint8)}, **writer.arrays)
+            np.savez(file, **arrays)
 
     def load(self, path: Path, key: str, outside: Mapping[str, object]) -> Any | None:
         """The object; None where the file is absent, damaged, or another key's."""
@@ -77,33 +79,41 @@ class _Writer:
 
     def node(self, thing: Any) -> Node:
         """A thing as JSON; its arrays go to `arrays`."""
-        if id(thing) in self._outside:
-            return {"outside": self._outside[id(thing)]}
         if thing is None or isinstance(thing, bool | int | float | str):
             return thing
-        if isinstance(thing, np.ndarray):
-            return {"array": self._keep(thing)}
-        if isinstance(thing, csr_array):
-            parts = [self._keep(part) for part in (thing.data, thing.indices, thing.indptr)]
-            return {"sparse": parts, "shape": thing.shape}
-        if isinstance(thing, dict):
-            return self._mapping(thing)
-        if isinstance(thing, tuple | list):
-            return {type(thing).__name__: [self.node(item) for item in thing]}
-        if thing.__class__.__name__ in self._classes:
-            return {"object": type(thing).__name__, "holds": {name: self.node(it) for name, it in _attributes(thing)}}
-        if thing.__name__ in self._functions:
-            return {"function": thing.__name__}
-        raise TypeError(f"cannot keep a {type(thing).__name__}")
+        kind, held = self._named(thing) or self._held(thing)
+        return {kind: held}
 
-    def _mapping(self, thing: Mapping[str, Any]) -> Node:
+    def _named(self, thing: Any) -> tuple[str, Node] | None:
+        """What is not kept but known by its name when it is read."""
+        if id(thing) in self._outside:
+            return "outside", self._outside[id(thing)]
+        if isfunction(thing) and self._functions.get(thing.__name__) is thing:
+            return "function", thing.__name__
+        return None
+
+    def _held(self, thing: Any) -> tuple[str, Node]:
+        match thing:
+            case np.ndarray():
+                return "array", self._keep(thing)
+            case csr_array():
+                return "sparse", [*map(self._keep, (thing.data, thing.indices, thing.indptr)), thing.shape]
+            case dict():
+                return self._mapping(thing)
+            case tuple() | list():
+                return type(thing).__name__, [self.node(item) for item in thing]
+        if self._classes.get(type(thing).__name__) is not type(thing):
+            raise TypeError(f"cannot keep a {type(thing).__name__}")
+        return "object", [type(thing).__name__, {name: self.node(it) for name, it in _attributes(thing)}]
+
+    def _mapping(self, thing: Mapping[str, Any]) -> tuple[str, Node]:
         if thing and all(type(value) is int for value in thing.values()):  # a vocabulary, which may be large
             keys = [key.encode("utf-8", "surrogatepass") for key in thing]
             lengths = np.fromiter(map(len, keys), np.int64, len(keys))
             text = np.frombuffer(b"".join(keys), np.uint8)
             values = np.fromiter(thing.values(), np.int64, len(keys))
-            return {"numbers": [self._keep(part) for part in (text, lengths, values)]}
-        return {"mapping": [[key, self.node(value)] for key, value in thing.items()]}
+            return "numbers", [self._keep(part) for part in (text, lengths, values)]
+        return "mapping", [[key, self.node(value)] for key, value in thing.items()]
 
     def _keep(self, array: NDArray[Any]) -> str:
         name = str(len(self.arrays))
@@ -119,37 +129,34 @@ class _Reader:
         outside: Mapping[str, object],
         arrays: Mapping[str, NDArray[Any]],
     ) -> None:
-        self._classes, self._functions, self._outside, self._arrays = classes, functions, outside, arrays
+        self._classes, self._arrays = classes, arrays
+        self._kinds: Mapping[str, Callable[[Any], Any]] = {
+            "outside": outside.__getitem__,
+            "function": functions.__getitem__,
+            "array": arrays.__getitem__,
+            "sparse": self._sparse,
+            "numbers": lambda held: self._numbers(*map(arrays.__getitem__, held)),
+            "mapping": lambda held: {key: self.thing(value) for key, value in held},
+            "tuple": lambda held: tuple(map(self.thing, held)),
+            "list": lambda held: list(map(self.thing, held)),
+            "object": lambda held: self._object(*held),
+        }
 
     def thing(self, node: Node) -> Any:
         """What a node stands for."""
-        match node:
-            case {"outside": name}:
-                return self._outside[name]
-            case {"array": name}:
-                return self._arrays[name]
-            case {"sparse": [*names], "shape": [*shape]}:
-                return csr_array(tuple(self._arrays[name] for name in names), shape=tuple(shape))
-            case {"numbers": [text, lengths, values]}:
-                return self._numbers(*(self._arrays[name] for name in (text, lengths, values)))
-            case {"mapping": [*pairs]}:
-                return {key: self.thing(value) for key, value in pairs}
-            case {"tuple": [*items]}:
-                return tuple(map(self.thing, items))
-            case {"list": [*items]}:
-                return list(map(self.thing, items))
-            case {"function": name}:
-                return self._functions[name]
-            case {"object": name, "holds": dict(holds)}:
-                return self._object(self._classes[name], {key: self.thing(value) for key, value in holds.items()})
-            case _:
-                return node
+        if not isinstance(node, dict):
+            return node
+        [(kind, held)] = node.items()
+        return self._kinds[kind](held)
 
-    @staticmethod
-    def _object(kind: type, holds: Mapping[str, Any]) -> Any:
-        made = kind.__new__(kind)
-        for name, value in holds.items():
-            object.__setattr__(made, name, value)
+    def _sparse(self, held: Sequence[Any]) -> csr_array:
+        *names, shape = held
+        return csr_array(tuple(self._arrays[name] for name in names), shape=tuple(shape))
+
+    def _object(self, name: str, holds: Mapping[str, Node]) -> Any:
+        made: Any = object.__new__(self._classes[name])
+        for attribute, value in holds.items():
+            object.__setattr__(made, attribute, self.thing(value))
         return made
 
     @staticmethod

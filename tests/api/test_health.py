@@ -6,10 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
-from app.api.state import Ready, Service
+from app.api.state import Service
 from app.settings import Settings
+from tests.api.conftest import live
 from tests.api.contract import assert_problem, client_of
-from tests.fakes import picture, tiny_decoder, tiny_images, tiny_matcher
+from tests.fakes import picture, tiny_images, tiny_matcher
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import logging
 import socket
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,7 +20,8 @@ from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
 from app.matching.ports import Pixels
 from app.settings import Settings
-from tests.fakes import MeanColourEncoder, tiny_decoder, tiny_images, tiny_matcher
+from tests.api.conftest import live
+from tests.fakes import MeanColourEncoder, tiny_images, tiny_matcher
 
 
 class HeldEncoder(MeanColourEncoder):
@@ -35,15 +38,11 @@ class HeldEncoder(MeanColourEncoder):
         return super().encode(pixels)
 
 
-class Fixed:
-    """A catalogue that does not change."""
+@dataclass(frozen=True)
+class InMemory:
+    """A catalogue that is kept in memory, in place of `app.service.running.Running`."""
 
-    def __init__(self, ready: Ready) -> None:
-        self._ready = ready
-
-    def ready(self) -> Ready:
-        """Always the same."""
-        return self._ready
+    ready: Callable[[], Ready]
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -59,11 +58,11 @@ def main(folder: Path) -> None:
         print(listener.getsockname()[1], flush=True)
         return listener
 
-    def start(_: Settings, progress: Progress) -> Fixed:
+    def start(_: Settings, progress: Progress) -> InMemory:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        return Fixed(Ready(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images(), tiny_decoder()))
+        return InMemory(live(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images()))
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):

@@ -272,7 +272,7 @@ def test_who_is_gone_is_nobodys_candidate_and_has_no_say(sizes: tuple[int, ...])
     answer = {tuple(sorted((place[one], place[other]))): value for (one, other), value in told(asked).items()}
     assert answer == pytest.approx(held, abs=1e-6)
     compared = [found.model.features.index(name) for name in ("catalogue_size", "hash_similarity", *AGREEMENT)]
-    order = np.lexsort(([place[row] for row in asked.pairs.rows.tolist()], asked.pairs.lines))
+    order = np.lexsort((np.array([place[row] for row in asked.pairs.rows.tolist()]), asked.pairs.lines))
     other = np.lexsort((expected.pairs.rows, expected.pairs.lines))
     np.testing.assert_allclose(
         asked.pairs.features[order][:, compared], expected.pairs.features[other][:, compared], atol=1e-5

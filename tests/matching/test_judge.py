@@ -12,7 +12,8 @@ from app.matching.evidence.carried import carried
 from app.matching.evidence.spaces import IMAGE_SPACES
 from app.matching.judge import Found, Judge
 from app.matching.postings import Catalogue, Posting
-from app.matching.verdicts import Verdicts
+from app.matching.stored import VerdictChange
+from app.matching.verdicts import NO_VERDICTS
 from tests.fakes import tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
 
@@ -83,11 +84,10 @@ def test_a_replaced_posting_is_found_at_its_new_title_and_no_longer_at_its_old_o
     assert {name for name, _ in asked(judge, old)} == {"p0"}
     assert {name for name, value in asked(judge, new) if value > 0.99} == {"p1", "p2"}
     assert matches(judge, "p0") == []
+    assert judge.catalogue[judge.catalogue.row("p1")].title == "teh manis melati"
     assert dict(matches(judge, "p2"))["p1"] == pytest.approx(1, abs=1e-5)
     assert dict(asked(before, old))["p1"] == pytest.approx(1, abs=1e-5)  # who holds the catalogue of before sees that
     assert [name for name, _ in matches(before, "p0")] == ["p1"]
-    [row] = [row for row in judge.of(judge.catalogue.row("p2"), judge.bar(None, 0.9)).rows.tolist()]
-    assert judge.catalogue[row].title == "teh manis melati"
 
 
 def test_matches_that_came_or_are_of_one_that_came_are_explained_by_their_own_titles() -> None:
@@ -111,7 +111,8 @@ def test_the_probability_of_one_pair_is_told_and_0_where_it_is_no_candidate() ->
 
 
 def test_verdicts_are_of_ids_and_stay_where_a_posting_is_replaced_and_sleep_where_it_is_gone() -> None:
-    said = Verdicts({("p0", "p2"): "same", ("p0", "p1"): "different"})
+    changes = [VerdictChange("p0", "p2", 1, "same"), VerdictChange("p0", "p1", 2, "different")]
+    said = NO_VERDICTS.changed(changes)
     judge = replace(tiny_judge(hashed(0, 0, 60), HASH), verdicts=said)
     assert matches(judge, "p0") == [("p2", 1)]
     replaced = after(judge, [Posting("p2", None, image_phash="f" * 16), Posting("p1", None, image_phash="0" * 16)])
@@ -133,7 +134,9 @@ def test_pictures_that_come_are_compared_by_their_embeddings_and_without_one_by_
     carry = judge.carried(put, {"image": vectors}, [None, None], [None, None])
     assert not carry.embeddings["colours"].any()
     changed = judge.changed(judge.catalogue.changed(put, []), carry)
-    assert matches(changed, "red")[0] == ("p0", pytest.approx(1))
+    [(first, probability), *_] = matches(changed, "red")
+    assert first == "p0"
+    assert probability == pytest.approx(1)
     assert matches(changed, "bare") == []
     with pytest.raises(SignalNeeded, match="judges by image"):
         asked(changed, Posting("new", None, "kopi"))

@@ -19,7 +19,6 @@ from app.adapters.sqlite_store import Store, open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from app.matching.embeddings import unit_rows
 from app.matching.postings import Posting
-from app.matching.stored import Decision
 from app.offline.backup import backup
 from app.offline.restore import restore
 from app.settings import Settings
@@ -60,8 +59,10 @@ def taken(store: Store, tmp_path: Path) -> Path:
     return tmp_path / "backup.tar"
 
 
-def contents(store: Store) -> tuple[dict[str, Posting], set[tuple[str, str, Decision, float]]]:
-    verdicts = {(each.first, each.second, each.decision, each.decided_at) for each in store.verdicts.verdicts()}
+def contents(store: Store) -> tuple[dict[str, Posting], set[object]]:
+    verdicts: set[object] = {
+        (each.first, each.second, each.decision, each.decided_at) for each in store.verdicts.verdicts()
+    }
     return everything(store), verdicts
 
 
