@@ -72,7 +72,7 @@ class LiveCatalogue:
             StoreError: the store cannot be read.
         """
         with self._lock:
-            self._current = self._caught_up(self._current)
+            self._current = self._caught_up(self._current, self._build)
             return self._current
 
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
@@ -85,18 +85,18 @@ class LiveCatalogue:
             PricematchError: as `build`; the old version goes on.
         """
         build = build or self._build
-        built = self._caught_up(build())  # most of what came meanwhile, without holding up anybody
+        built = self._caught_up(build(), build)  # most of what came meanwhile, without holding up anybody
         with self._lock:
-            self._current, self._build = self._caught_up(built), build
+            self._current, self._build = self._caught_up(built, build), build
             return self._current
 
-    def _caught_up(self, snapshot: Snapshot) -> Snapshot:
+    def _caught_up(self, snapshot: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
         try:
             changes = self._store.changes(snapshot.version)
         except HistoryLost:
-            return self._build()
+            return build()
         if len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue)):
-            return self._build()
+            return build()
         return self._applied(snapshot, changes)
 
     def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:

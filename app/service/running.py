@@ -57,6 +57,7 @@ class Running:
         self._rest_until = self._rested(started)
         self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
         self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)
+        self._tell_of_named()
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")
         self._thread.start()
@@ -102,6 +103,14 @@ class Running:
         self._read = Reading(self._settings, self._store, self._pictures, held, silent, anew=True)
         self._rebuild(self._read)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
+        self._tell_of_named()
+
+    def _tell_of_named(self) -> None:
+        """Warn where a version was activated and settings name another: nobody should wait for it."""
+        for name, version in self.models.items():
+            if (active := self._active.get(name, version)) != version:
+                told = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
+                _log.warning(told, name, active, name, version)
 
     def _rebuild(self, read: Reading) -> None:
         started = time.monotonic()
