@@ -6,7 +6,10 @@ import pytest
 from hypothesis import settings
 
 from tests.cli import Run, runner
+from tests.small_disk import small_disk
 from tests.training.tiny import TinyArtefacts, make_artefacts
+
+__all__ = ["small_disk"]
 
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.load_profile("house")

@@ -127,7 +127,7 @@ def test_artefacts_that_do_not_fit_are_refused(tmp_path: Path, described_models:
     assert "does not fit" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)
 
 
-def test_a_damaged_artefact_is_named(tmp_path: Path, described_models: Path) -> None:
+def test_fault_29_a_damaged_artefact_is_named(tmp_path: Path, described_models: Path) -> None:
     (described_models / "cae" / "1" / "saved_model.pb").write_bytes(b"")
     assert "cae/1/saved_model.pb is damaged" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)
 
@@ -231,7 +231,7 @@ def test_a_version_that_is_not_there_is_refused(tmp_path: Path, tiny_artefacts: 
 
 
 @pytest.mark.tensorflow
-def test_a_model_with_another_signature_than_its_manifest_says_stops_the_start(
+def test_fault_30_a_model_with_another_signature_than_its_manifest_says_stops_the_start(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
     models = Path(shutil.copytree(tiny_artefacts.models, tmp_path / "models"))

@@ -42,6 +42,12 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
 }
+_SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
+    errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
+    errors.StoreUnavailable: "the store cannot be used now: nothing was changed; its log says why",
+    errors.StoreDamaged: "the store of the service is damaged; its log says what to do",
+}
+"""For errors whose own sentence names folders of the server."""
 _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",
     404: "not-found",
@@ -79,7 +85,7 @@ class Problem(BaseModel):
 def problem_of(error: errors.PricematchError) -> Problem:
     """The problem that stands for a domain error."""
     status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
-    return _problem(status, slug, str(error))
+    return _problem(status, slug, _SAID_IN_PUBLIC.get(type(error), str(error)))
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -125,7 +131,7 @@ def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None
 
 async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
-    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
     headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return answer(problem, headers)

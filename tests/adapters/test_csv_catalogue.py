@@ -43,13 +43,13 @@ def test_a_row_becomes_a_posting(tmp_path: Path) -> None:
         pytest.param("image,extra,posting_id\n1.png,,a\n2.png,x,b\n", id="other order, unknown column"),
     ],
 )
-def test_the_ways_programs_write_csv_give_the_same_postings(tmp_path: Path, content: str) -> None:
+def test_fault_25_the_ways_programs_write_csv_give_the_same_postings(tmp_path: Path, content: str) -> None:
     read_content = read(tmp_path, content)
     assert read_content.postings == [Posting("a", "1.png"), Posting("b", "2.png")]
     assert read_content.problems == []
 
 
-def test_quotes_commas_and_line_ends_inside_quotes_belong_to_the_title(tmp_path: Path) -> None:
+def test_fault_25_quotes_commas_and_line_ends_inside_quotes_belong_to_the_title(tmp_path: Path) -> None:
     content = read(tmp_path, 'posting_id,image,title\na,1.png,"say ""hi"", then\ngo"\nb,2.png,next\n')
     assert [posting.title for posting in content.postings] == ['say "hi", then\ngo', "next"]
     assert content.rows == [2, 3]
@@ -87,7 +87,7 @@ def problems(folder: Path, content: str | bytes) -> list[str]:
     return [str(problem) for problem in read(folder, content).problems]
 
 
-def test_an_id_given_twice_names_both_rows(tmp_path: Path) -> None:
+def test_fault_25_an_id_given_twice_names_both_rows(tmp_path: Path) -> None:
     content = read(tmp_path, "posting_id,image\na,1.png\nb,2.png\na,3.png\n")
     assert [str(problem) for problem in content.problems] == ["row 4, column posting_id: 'a' already stands in row 2"]
     assert [posting.posting_id for posting in content.postings] == ["a", "b"]
@@ -124,7 +124,7 @@ def test_everything_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 
 
-def test_a_latin_1_byte_is_refused_with_its_place_and_the_other_rows_are_read(tmp_path: Path) -> None:
+def test_fault_25_a_latin_1_byte_is_refused_with_its_place_and_the_other_rows_are_read(tmp_path: Path) -> None:
     content = read(tmp_path, b"posting_id,image,title\na,1.png,caf\xe9\nb,2.png,tea\n")
     assert [str(problem) for problem in content.problems] == [
         "row 2: expected UTF-8, got the byte 0xe9 at position 12 of the line"
@@ -132,7 +132,7 @@ def test_a_latin_1_byte_is_refused_with_its_place_and_the_other_rows_are_read(tm
     assert [posting.posting_id for posting in content.postings] == ["b"]
 
 
-def test_a_nul_character_is_refused(tmp_path: Path) -> None:
+def test_fault_25_a_nul_character_is_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, b"posting_id,image\na,1\0.png\nb,2.png\n") == [
         "row 2: expected text, got a NUL character"
     ]
@@ -190,7 +190,7 @@ def refusal(folder: Path, content: str | bytes, limits: CsvLimits = LIMITS) -> s
 
 
 @pytest.mark.parametrize(("header", "missing"), [("image", "posting_id"), ("id,picture", "posting_id, image")])
-def test_a_missing_column_is_named(tmp_path: Path, header: str, missing: str) -> None:
+def test_fault_25_a_missing_column_is_named(tmp_path: Path, header: str, missing: str) -> None:
     assert refusal(tmp_path, f"{header}\nx,y\n").endswith(f"missing {missing}; got {header.replace(',', ', ')!r}")
 
 
@@ -215,11 +215,11 @@ def test_a_column_given_twice_is_named_unless_it_is_ignored_anyway(tmp_path: Pat
         pytest.param("posting_id,image\na,1\rb,2\n", "row 2: new-line character", id="bare carriage return"),
     ],
 )
-def test_what_is_no_catalogue_is_refused_with_a_reason(tmp_path: Path, content: str, reason: str) -> None:
+def test_fault_25_what_is_no_catalogue_is_refused_with_a_reason(tmp_path: Path, content: str, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
-def test_a_line_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_fault_25_a_line_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.csv"
     with path.open("wb") as file:
         file.write(b"posting_id,image\na,1.png\nb,")

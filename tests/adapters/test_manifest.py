@@ -114,14 +114,14 @@ def refusal(path: Path) -> str:
         pytest.param(lambda whole: whole + b"\0", id="longer"),
     ],
 )
-def test_a_damaged_file_is_named(models: Path, relative: str, damage: Callable[[bytes], bytes]) -> None:
+def test_fault_29_a_damaged_file_is_named(models: Path, relative: str, damage: Callable[[bytes], bytes]) -> None:
     path = export(models, "cae", "1")
     (path / relative).write_bytes(damage(FILES[relative]))
     assert refusal(path).startswith(f"{path / relative} is damaged")
 
 
 @pytest.mark.parametrize("relative", FILES)
-def test_a_missing_file_is_named(models: Path, relative: str) -> None:
+def test_fault_29_a_missing_file_is_named(models: Path, relative: str) -> None:
     path = export(models, "cae", "1")
     (path / relative).unlink()
     assert refusal(path) == f"{path / relative} is missing"
@@ -145,13 +145,13 @@ def test_a_manifest_that_leaves_out_what_is_needed_is_refused(models: Path, requ
         pytest.param(b"{}", "is damaged: name: Field required", id="no fields"),
     ],
 )
-def test_a_damaged_manifest_is_named_with_the_reason(models: Path, content: bytes, reason: str) -> None:
+def test_fault_29_a_damaged_manifest_is_named_with_the_reason(models: Path, content: bytes, reason: str) -> None:
     path = export(models, "cae", "1")
     (path / MANIFEST).write_bytes(content)
     assert f"{path / MANIFEST} {reason}" in refusal(path)
 
 
-def test_a_missing_manifest_is_named(models: Path) -> None:
+def test_fault_29_a_missing_manifest_is_named(models: Path) -> None:
     path = export(models, "cae", "1")
     (path / MANIFEST).unlink()
     assert refusal(path) == f"{path / MANIFEST} cannot be read (No such file or directory)"

@@ -164,13 +164,15 @@ def test_reconstructions_are_pixels_of_what_the_decoder_makes(tiny_artefacts: Ti
         pytest.param({"name": "image"}, id="name"),
     ],
 )
-def test_another_input_than_the_manifest_says_is_refused_before_any_call(copied: Path, change: dict[str, Any]) -> None:
+def test_fault_30_another_input_than_the_manifest_says_is_refused_before_any_call(
+    copied: Path, change: dict[str, Any]
+) -> None:
     described = verify(copied).manifest.input.model_copy(update=change)
     assert "expected the signature" in refusal(resealed(copied, input=described))
 
 
 @pytest.mark.parametrize("change", [{"shape": (None, LATENTS + 1)}, {"dtype": "float16"}, {"name": "embedding"}])
-def test_another_output_than_the_manifest_says_is_refused(copied: Path, change: dict[str, Any]) -> None:
+def test_fault_30_another_output_than_the_manifest_says_is_refused(copied: Path, change: dict[str, Any]) -> None:
     described = verify(copied).manifest.output.model_copy(update=change)
     assert "expected the signature" in refusal(resealed(copied, output=described))
 
@@ -180,7 +182,7 @@ def golden(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         return kept["inputs"], kept["outputs"]
 
 
-def test_other_golden_vectors_are_refused_and_those_within_the_tolerance_are_not(copied: Path) -> None:
+def test_fault_32_other_golden_vectors_are_refused_and_those_within_the_tolerance_are_not(copied: Path) -> None:
     from app.adapters.saved_model import TOLERANCE, SavedModel
 
     inputs, outputs = golden(copied)
@@ -243,7 +245,7 @@ def test_a_golden_file_without_its_arrays_is_refused(copied: Path) -> None:
         pytest.param(lambda whole: b"\xff" * len(whole), id="garbled"),
     ],
 )
-def test_a_model_that_was_damaged_before_it_was_sealed_is_refused(
+def test_fault_29_a_model_that_was_damaged_before_it_was_sealed_is_refused(
     copied: Path, relative: str, damage: Callable[[bytes], bytes]
 ) -> None:
     file = copied / relative

@@ -2,11 +2,9 @@
 
 import errno
 import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,20 +14,7 @@ from app.adapters.sqlite_opening import DATABASE
 from app.adapters.sqlite_store import Store, open_store
 from app.errors import StoreError, StoreFull, StoreUnavailable
 from tests.adapters.written_store import check_whole, everything, picture, put
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one MiB."""
-    if (mount := shutil.which("mount")) is None:
-        pytest.skip("there is no mount")
-    command = [mount, "-t", "tmpfs", "-o", "size=1m", "pricematch-test", str(tmp_path)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield tmp_path / "data"
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+from tests.small_disk import fill_up
 
 
 def fill(store: Store, size: int) -> int:
@@ -63,13 +48,6 @@ def test_fault_34_a_full_disk_refuses_the_write_keeps_the_rest_and_goes_on_when_
     with closing(open_store(small_disk, serve=True)) as store:
         check_whole(store)
         assert everything(store).keys() == before.keys() - {"00000"} | {"after"}
-
-
-def fill_up(path: Path) -> None:
-    """Leave not a page."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 def test_fault_34_a_store_that_was_left_full_is_served_from_a_full_disk(small_disk: Path) -> None:

@@ -1,0 +1,126 @@
+"""What the endpoints answer where the disk is full, read-only, or taken by another, over a store on disk."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.adapters import sqlite_database
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import open_store
+from app.api.app import create_app
+from app.api.state import Service
+from app.settings import Settings
+from tests.api.contract import assert_problem, client_of
+from tests.fakes import encoded, scene
+from tests.service.served import served
+from tests.service.test_start import titles_and_hashes
+from tests.small_disk import fill_up
+
+WRITES: list[tuple[str, str, dict[str, Any]]] = [
+    ("PUT", "/postings/new", {"json": {"title": "kopi susu"}}),
+    ("PUT", "/postings/p0", {"files": {"image": encoded(scene())}}),
+    ("DELETE", "/postings/p0", {}),
+    ("PUT", "/verdicts/p0/p2", {"json": {"verdict": "same"}}),
+    ("DELETE", "/verdicts/p0/p1", {}),
+]
+
+
+def start(stack: ExitStack, settings: Settings) -> TestClient:
+    """A client of a service over a store with four postings and a verdict."""
+    running = stack.enter_context(served(settings))
+    service = Service(settings)
+    service.open(running.ready)
+    client = stack.enter_context(client_of(create_app(service)))
+    assert client.put("/verdicts/p0/p1", json={"verdict": "different"}).status_code == 201
+    return client
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Ends what a test has begun."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def reads_go_on(client: TestClient) -> None:
+    """Everything that changes nothing is answered, and as before."""
+    assert client.get("/postings").json()["total"] == 4
+    assert client.get("/postings/p0").json()["title"] == "kopi susu"
+    assert [it["posting_id"] for it in client.get("/postings/p2/matches").json()["matches"]] == ["p3"]
+    assert client.get("/verdicts").json()["total"] == 1
+    assert [it["posting_id"] for it in client.post("/match", json={"title": "teh manis"}).json()["matches"]] == [
+        "p2",
+        "p3",
+    ]
+
+
+def writes_are_taken(client: TestClient) -> None:
+    """A change is answered and found."""
+    assert client.put("/postings/after", json={"title": "teh manis"}).status_code == 201
+    assert "after" in [it["posting_id"] for it in client.get("/postings/p2/matches").json()["matches"]]
+
+
+def test_fault_34_on_a_full_disk_writes_answer_507_reads_go_on_and_writes_again_once_there_is_room(
+    small_disk: Path, tmp_path_factory: pytest.TempPathFactory, stack: ExitStack
+) -> None:
+    settings = titles_and_hashes(tmp_path_factory.mktemp("given"), data=small_disk)
+    client = start(stack, settings)
+    fill_up(small_disk.parent / "ballast")
+    assert_problem(client.put("/postings/big", files={"image": encoded(scene((700, 700)), "BMP")}), 507, "storage-full")
+    number = 0
+    while client.put(f"/verdicts/p0/x{number}", json={"verdict": "same"}).status_code in {200, 201, 404}:
+        client.put(f"/postings/q{number}", json={"title": "x" * 500})
+        number += 1
+        assert number < 5000, "there was always room"
+        if client.put("/postings/p1", json={"title": f"kopi {number}"}).status_code == 507:
+            break
+    version = client.get("/postings").json()["catalogue_version"]
+    assert_problem(client.put("/postings/more", json={"title": "teh"}), 507, "storage-full")
+    assert client.get("/postings").json()["catalogue_version"] == version
+    assert client.get("/postings/more").status_code == 404
+    assert client.get("/postings/p2/matches").status_code == 200
+    (small_disk.parent / "ballast").unlink()
+    writes_are_taken(client)
+
+
+def test_fault_34_where_the_folder_cannot_be_written_writes_answer_503_and_reads_go_on(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections, connect = list[sqlite3.Connection](), sqlite_database.connect
+
+    def remembered(path: Path, mode: sqlite_database.Mode, wait_seconds: float) -> sqlite3.Connection:
+        connections.append(connect(path, mode, wait_seconds))
+        return connections[-1]
+
+    monkeypatch.setattr(sqlite_database, "connect", remembered)
+    client = start(stack, titles_and_hashes(tmp_path))
+    for connection in connections:
+        connection.execute("PRAGMA query_only = 1")
+    for method, path, given in WRITES:
+        response = client.request(method, path, **given)
+        assert_problem(response, 503, "storage-unavailable")
+        assert int(response.headers["retry-after"]) > 0
+    reads_go_on(client)
+    for connection in connections:
+        connection.execute("PRAGMA query_only = 0")
+    writes_are_taken(client)
+
+
+def test_fault_41_while_another_process_holds_the_store_writes_answer_503_reads_go_on_and_it_heals_by_itself(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(open_store.__kwdefaults__, "wait_seconds", 0.1)
+    client = start(stack, titles_and_hashes(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for method, path, given in WRITES:
+            response = client.request(method, path, **given)
+            assert_problem(response, 503, "storage-unavailable")
+            assert int(response.headers["retry-after"]) > 0
+        reads_go_on(client)
+    writes_are_taken(client)
