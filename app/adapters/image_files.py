@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.errors import ImageUnavailable
 
-_FOLDER, _FILE = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{62}")
+_FILE = re.compile(r"[0-9a-f]{62}")
 DIGEST_BYTES = 32
 
 
@@ -66,12 +66,10 @@ class ImageFiles:
         """Delete the file of a picture, if there is one."""
         self.path(digest).unlink(missing_ok=True)
 
-    def prefixes(self) -> list[bytes]:
-        """First bytes of the digests there are files of."""
-        with os.scandir(self.folder) as entries:
-            return sorted(bytes.fromhex(entry.name) for entry in entries if _FOLDER.fullmatch(entry.name))
-
-    def digests(self, prefix: bytes) -> list[bytes]:
+    def digests(self, prefix: bytes) -> set[bytes]:
         """Digests there are files of, by their first byte."""
-        with os.scandir(self.folder / prefix.hex()) as entries:
-            return [prefix + bytes.fromhex(entry.name) for entry in entries if _FILE.fullmatch(entry.name)]
+        try:
+            with os.scandir(self.folder / prefix.hex()) as entries:
+                return {prefix + bytes.fromhex(entry.name) for entry in entries if _FILE.fullmatch(entry.name)}
+        except FileNotFoundError:
+            return set()

@@ -6,11 +6,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.backup_file import not_whole
+from app.adapters.backup_reader import not_whole
 from app.adapters.sqlite_database import Database, Mode, connect
-from app.adapters.sqlite_postings import COLUMNS, find, posting_of
-from app.adapters.sqlite_postings import remove as remove_posting
-from app.adapters.sqlite_postings import write as write_posting
+from app.adapters.sqlite_posting_rows import COLUMNS, find, posting_of
+from app.adapters.sqlite_posting_rows import remove as remove_posting
+from app.adapters.sqlite_posting_rows import write as write_posting
 from app.adapters.sqlite_revisions import next_revision
 from app.adapters.sqlite_schema import SCHEMA, has_schema, migrate
 from app.adapters.sqlite_verdicts import COLUMNS as VERDICT_COLUMNS

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ _log = logging.getLogger("pricematch")
 _FLOAT = np.dtype("<f4")
 _LENGTH_TOLERANCE = 1e-3
 _NUMBER = "SELECT number, dimension FROM computed_key WHERE key = ?"
+_OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
 _UNUSED = "digest NOT IN (SELECT image FROM posting WHERE image IS NOT NULL)"
 
 
@@ -26,10 +28,17 @@ class SqliteComputed:
 
     def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
         """See the port; embeddings that are damaged are left out and logged."""
+        found: dict[bytes, NDArray[np.float32]] = {}
+        damaged = 0
         with self._database.read() as connection:
-            found = connection.execute(_NUMBER, (key,)).fetchone()
-            rows = [] if found is None else rows_of(connection, "embedding", found[0], digests)
-        return {} if found is None else _sound(key, rows, found[1])
+            for number, dimension in connection.execute(_OF_EMBEDDINGS, (key,)).fetchall():
+                for rows in rows_of(connection, "embedding", number, digests):
+                    sound = dict(_sound(rows, dimension))
+                    damaged += len(rows) - len(sound)
+                    found.update(sound)
+        if damaged:
+            _log.warning("%d embeddings of %s are damaged, and computed again", damaged, key)
+        return found
 
     def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
         """See the port; raises ValueError for another length than the key's embeddings have."""
@@ -45,7 +54,7 @@ class SqliteComputed:
         """See the port."""
         with self._database.read() as connection:
             found = connection.execute(_NUMBER, (key,)).fetchone()
-            return {} if found is None else dict(rows_of(connection, "hash", found[0], digests))
+            return {} if found is None else dict(chain.from_iterable(rows_of(connection, "hash", found[0], digests)))
 
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
         """See the port."""
@@ -73,22 +82,13 @@ def _number(connection: sqlite3.Connection, key: str, dimension: int | None) -> 
     return int(number)
 
 
-def _sound(key: str, rows: Sequence[tuple[bytes, bytes]], dimension: int | None) -> Mapping[bytes, NDArray[np.float32]]:
+def _sound(rows: Sequence[tuple[bytes, bytes]], dimension: int) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
     """The embeddings that are what they should be: of one length, and unit vectors."""
-    size = (dimension or 0) * _FLOAT.itemsize
-    whole = [(digest, value) for digest, value in rows if len(value) == size]
-    values = np.frombuffer(b"".join(value for _, value in whole), _FLOAT).reshape(len(whole), dimension or 0)
+    whole = [(digest, value) for digest, value in rows if len(value) == dimension * _FLOAT.itemsize]
+    values = np.frombuffer(b"".join(value for _, value in whole), _FLOAT).reshape(len(whole), dimension)
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.sqrt(np.einsum("ij,ij->i", values, values))
         unit = np.abs(lengths - 1) < _LENGTH_TOLERANCE  # false for what is not finite
-    if (dropped := len(rows) - int(unit.sum())) > 0:
-        _log.warning("%d embeddings of %s are damaged, and computed again", dropped, key)
-    return dict(_chosen(whole, values.astype(np.float32, copy=False), unit))
-
-
-def _chosen(
-    rows: Sequence[tuple[bytes, bytes]], values: NDArray[np.float32], unit: NDArray[np.bool_]
-) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-    for (digest, _), value, good in zip(rows, values, unit.tolist(), strict=True):
+    for (digest, _), value, good in zip(whole, values.astype(np.float32, copy=False), unit.tolist(), strict=True):
         if good:
             yield digest, value

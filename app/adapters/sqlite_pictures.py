@@ -51,10 +51,19 @@ class UnusedPictures:
             _still_there(error)
             self.doubt(looked_at)
 
-    def sweep(self) -> int:
-        """Delete every picture that no posting shows; how many. Raises StoreError if not all of them could be."""
+    def sweep(self) -> None:
+        """Delete every picture that no posting shows, and tell of those that postings show and that are not there.
+
+        Raises:
+            StoreError: not all of it could be done.
+        """
         with store_errors(self._images.folder):
-            return sum(self._sweep(prefix) for prefix in self._images.prefixes())
+            found = [self._sweep(bytes([prefix])) for prefix in range(256)]
+        unused, missing = (sum(counts) for counts in zip(*found, strict=True))
+        if unused:
+            _log.info("%d pictures that no posting shows were deleted from %s", unused, self._images.folder)
+        if missing:
+            _log.warning("%d pictures that postings show are not in %s", missing, self._images.folder)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -69,16 +78,15 @@ class UnusedPictures:
             except StoreError as error:
                 _still_there(error)
 
-    def _sweep(self, prefix: bytes) -> int:
-        """Delete the pictures whose digests begin so, if no posting shows them."""
+    def _sweep(self, prefix: bytes) -> tuple[int, int]:
+        """Of the pictures whose digests begin so, how many were not shown, and how many are but are not there."""
         with self._database.write() as connection:
             rows = connection.execute(
                 "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
             )
-            shown = {image for (image,) in rows}
-            unused = [digest for digest in self._images.digests(prefix) if digest not in shown]
-            self._delete(connection, unused)
-        return len(unused)
+            shown, there = {image for (image,) in rows}, self._images.digests(prefix)
+            self._delete(connection, sorted(there - shown))
+        return len(there - shown), len(shown - there)
 
     def _delete(self, connection: sqlite3.Connection, digests: Sequence[bytes]) -> None:
         """Delete pictures, and what was computed from them; the files stay while a backup is reading them."""

@@ -4,21 +4,17 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from app.adapters.image_files import ImageFiles, image_digest
 from app.adapters.incoming_images import incoming_images, missing
 from app.adapters.sqlite_changes import changes_since
 from app.adapters.sqlite_database import Database
 from app.adapters.sqlite_pictures import UnusedPictures
-from app.adapters.sqlite_revisions import next_revision, version
+from app.adapters.sqlite_posting_rows import COLUMNS, find, posting_of, remove, write
+from app.adapters.sqlite_revisions import version
 from app.adapters.store_errors import store_errors
 from app.errors import ConditionFailed, ImageUnavailable
-from app.matching.postings import Posting
 from app.matching.stored import ANYHOW, Changes, Condition, Kept, Put, Stored
-
-COLUMNS = "posting_id, image, title, image_phash, label_group"
-Row: TypeAlias = tuple[Any, ...]
 
 
 class SqlitePostings:
@@ -113,39 +109,6 @@ class SqlitePostings:
         digests = {image_digest(put.posting.image) for put in puts if put.posting.image is not None}
         if (absent := missing(self._images, digests)) is not None:
             raise ImageUnavailable(f"the picture {absent.hex()} is not stored, and was not given")
-
-
-def find(connection: sqlite3.Connection, posting_id: str) -> Stored | None:
-    """The posting with an id, if it is stored."""
-    row = connection.execute(
-        f"SELECT {COLUMNS}, revision FROM posting WHERE posting_id = ?",
-        (posting_id,),
-    ).fetchone()
-    return None if row is None else Stored(posting_of(row), row[5])
-
-
-def posting_of(row: Row) -> Posting:
-    """A posting from its columns."""
-    posting_id, image, title, image_phash, label_group = row[:5]
-    return Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
-
-
-def write(connection: sqlite3.Connection, posting: Posting) -> int:
-    """Store a posting, in place of the one with its id if there is one; its revision."""
-    revision = next_revision(connection)
-    image = None if posting.image is None else image_digest(posting.image)
-    connection.execute(
-        f"INSERT OR REPLACE INTO posting ({COLUMNS}, revision) VALUES (?, ?, ?, ?, ?, ?)",
-        (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision),
-    )
-    connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))
-    return revision
-
-
-def remove(connection: sqlite3.Connection, posting_id: str) -> None:
-    """Delete a posting that is stored, and remember that it was there."""
-    connection.execute("DELETE FROM posting WHERE posting_id = ?", (posting_id,))
-    connection.execute("INSERT INTO posting_gone VALUES (?, ?)", (posting_id, next_revision(connection)))
 
 
 def _put(connection: sqlite3.Connection, put: Put) -> Kept:

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
 
-_ASKED_AT_ONCE = 500
+_AT_ONCE = 500
 _SCANNED_FROM = 5_000
 """Pictures from which on reading a whole table is quicker than asking for each; measured by `benchmarks/store.py`."""
 
 
 def rows_of(
     connection: sqlite3.Connection, table: Literal["embedding", "hash"], number: int, digests: Sequence[bytes]
-) -> list[tuple[bytes, Any]]:
-    """Digest and value of those pictures for which something is kept.
+) -> Iterator[list[tuple[bytes, Any]]]:
+    """Digest and value of those pictures for which something is kept, some at a time.
 
     Args:
         connection: in a transaction.
@@ -21,19 +21,13 @@ def rows_of(
         number: stands for their key.
         digests: the pictures.
     """
+    statement = f"SELECT digest, value FROM {table} WHERE number = ?"
     if len(digests) >= _SCANNED_FROM:
-        wanted = set(digests)
-        rows = connection.execute(f"SELECT digest, value FROM {table} WHERE number = ?", (number,))
-        return [row for row in rows if row[0] in wanted]
-    found: list[tuple[bytes, Any]] = []
-    for some in _batches(digests):
-        marks = ", ".join("?" * len(some))
-        statement = f"SELECT digest, value FROM {table} WHERE number = ? AND digest IN ({marks})"
-        found.extend(connection.execute(statement, (number, *some)))
-    return found
-
-
-def _batches(digests: Sequence[bytes]) -> Iterator[list[bytes]]:
+        wanted, cursor = set(digests), connection.execute(statement, (number,))
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield [row for row in rows if row[0] in wanted]
+        return
     rest = iter(digests)
-    while some := list(islice(rest, _ASKED_AT_ONCE)):
-        yield some
+    while some := list(islice(rest, _AT_ONCE)):
+        marks = ", ".join("?" * len(some))
+        yield connection.execute(f"{statement} AND digest IN ({marks})", (number, *some)).fetchall()

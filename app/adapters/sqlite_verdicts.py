@@ -54,7 +54,8 @@ class SqliteVerdicts:
 def write(connection: sqlite3.Connection, verdict: Verdict) -> None:
     """Store a verdict in place of the one on its pair."""
     connection.execute(
-        f"INSERT OR REPLACE INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+        f"INSERT INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (first, second) DO UPDATE SET "
+        "decision = excluded.decision, revision = excluded.revision, decided_at = excluded.decided_at",
         (verdict.first, verdict.second, verdict.decision, verdict.revision, verdict.decided_at),
     )
     connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (verdict.first, verdict.second))

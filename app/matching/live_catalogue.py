@@ -15,9 +15,10 @@ _AT_ONCE = 64
 """Postings that are taken in together."""
 _MANY = 1000
 """Changes beyond which reading everything anew is quicker, and a quarter of the postings at least."""
-_STALE = 0.25
-"""Part of the postings that may have come or gone before all are judged together again."""
-_FEW = 256
+STALE = 0.25
+"""Part of the postings that may have come or gone before all are judged together again,"""
+FEW = 256
+"""but so many at least."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Snapshot:
         """Whether so much has changed that all should be judged, or at least packed, anew."""
         catalogue, judge = self.matcher.catalogue, self.matcher.judge
         changes = catalogue.span - len(catalogue) if judge is None else judge.judged.changes
-        return changes > max(_FEW, _STALE * len(catalogue))
+        return changes > max(FEW, STALE * len(catalogue))
 
     @property
     def changed(self) -> bool:
@@ -94,7 +95,7 @@ class LiveCatalogue:
             changes = self._store.changes(snapshot.version)
         except HistoryLost:
             return self._build()
-        if len(changes.postings) > max(_MANY, _STALE * len(snapshot.matcher.catalogue)):
+        if len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue)):
             return self._build()
         return self._applied(snapshot, changes)
 

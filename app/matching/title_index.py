@@ -1,5 +1,7 @@
 """The nearest titles of a catalogue by their weighted grams, for its own titles and for new ones."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -21,7 +23,10 @@ class VectorIndex:
 
     def __init__(self, vectors: csr_array) -> None:
         self.vectors = vectors
-        self._columns = vectors.T.tocsr()
+
+    @cached_property
+    def _columns(self) -> csr_array:
+        return self.vectors.T.tocsr()
 
     def __len__(self) -> int:
         return int(self.vectors.shape[0])

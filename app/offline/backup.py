@@ -11,8 +11,9 @@ from pathlib import Path
 
 from app.adapters.backup_file import BackupWriter, Manifest
 from app.adapters.sqlite_backup import Counted, copy_database, counted
+from app.adapters.sqlite_opening import DATABASE
 from app.adapters.sqlite_schema import SCHEMA
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_store import Store, open_store
 from app.adapters.whole_file import check_output, make_folder, whole_file
 from app.errors import ImageUnavailable, StoreDamaged, StoreFull
 from app.matching.ingest import Progress

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from app.adapters import matcher_files
 from app.adapters.manifest import find, verify, versions
-from app.adapters.sqlite_store import DATABASE, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import open_store
 from app.errors import ArtefactError, SettingsError
 from app.settings import ENCODERS, Settings
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from app.adapters.backup_file import BackupReader, Manifest, not_whole, open_backup
+from app.adapters.backup_file import Manifest
+from app.adapters.backup_reader import BackupReader, not_whole, open_backup
 from app.adapters.folder_locks import held
 from app.adapters.incoming_images import incoming_images
 from app.adapters.sqlite_backup import Replaced, counted, opened_copy, replace_contents
-from app.adapters.sqlite_store import INCOMING, WAIT_SECONDS, Store, check_store, open_store, set_aside
+from app.adapters.sqlite_opening import INCOMING, WAIT_SECONDS, set_aside
+from app.adapters.sqlite_store import Store, check_store, open_store
 from app.adapters.store_errors import store_errors
 from app.adapters.whole_file import make_folder
 from app.errors import StoreDamaged

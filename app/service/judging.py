@@ -71,9 +71,8 @@ def judge(data: Path, catalogue: Catalogue, postings: Carried, loaded: LoadedMat
         loaded: the matcher.
         progress: told what is being done.
     """
-    _tell_of_absent(postings, loaded)
     key = judgement_key(code_digest(_CODE), (loaded.path / MANIFEST).read_bytes(), postings)
-    judged = _judged(postings, loaded, JudgementFile(data, key), progress)
+    judged = judge_postings(postings, loaded, progress, JudgementFile(data, key))
     return Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
 
 
@@ -90,14 +89,24 @@ def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
             _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)
 
 
-def _judged(postings: Carried, loaded: LoadedMatcher, file: JudgementFile, progress: Progress) -> JudgedCatalogue:
-    """The judged catalogue; what was judged before, by the same matcher of the same postings, is not judged again."""
+def judge_postings(
+    postings: Carried, loaded: LoadedMatcher, progress: Progress, file: JudgementFile | None = None
+) -> JudgedCatalogue:
+    """The judged catalogue.
+
+    Args:
+        postings: what they carry.
+        loaded: the matcher.
+        progress: told what is being done.
+        file: what the same matcher said of the same postings before is not said again; None where nothing is kept.
+    """
+    _tell_of_absent(postings, loaded)
     progress("Comparing postings", 0, 1)
     reference = Reference(postings, loaded.model.signals)
     progress("Comparing postings", 1, 1)
-    kept = file.load(len(reference.pairs()[0]))
+    kept = None if file is None else file.load(len(reference.pairs()[0]))
     judged = JudgedCatalogue(reference, loaded.model, kept, partial(progress, "Judging pairs"))
-    if kept is None:
+    if kept is None and file is not None:
         file.save(judged.judgements)
     return judged
 

@@ -1,26 +1,37 @@
 """Everything a service answers from, read from its store."""
 
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.adapters.exact_index import ExactIndex
 from app.adapters.sqlite_store import Store
+from app.errors import SettingsError
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
-from app.matching.evidence.carried import carried
+from app.matching.evidence.carried import Carried, carried
+from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.ingest import Progress
 from app.matching.judge import Judge
-from app.matching.live_catalogue import Snapshot
+from app.matching.live_catalogue import FEW, STALE, Snapshot
 from app.matching.matcher import Matcher
+from app.matching.pair_model import JudgedCatalogue
 from app.matching.ports import PostingStore
 from app.matching.postings import Catalogue, Posting
 from app.matching.stored import VerdictChange
-from app.matching.stored_pictures import Digests, StoredPictures, digests_of
+from app.matching.stored_pictures import StoredPictures, digests_of
 from app.matching.verdicts import NO_VERDICTS
 from app.service.held import Held
-from app.service.judging import judge
+from app.service.judged_base import JudgedBase, load_base, save_base, says
+from app.service.judging import judge_postings
 from app.settings import Settings
 
+_log = logging.getLogger("pricematch")
 _PAGE = 10_000
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -28,11 +39,12 @@ class Reading:
     """Reads a whole catalogue, embeds what is not embedded yet, and judges it.
 
     Attributes:
-        settings: where judgements are kept.
+        settings: where what was judged is kept.
         store: what is read.
         pictures: what its pictures are compared by.
         held: the models.
         progress: told what is being done.
+        anew: judge all postings together, also where most of them were before.
     """
 
     settings: Settings
@@ -40,54 +52,104 @@ class Reading:
     pictures: StoredPictures
     held: Held
     progress: Progress
+    anew: bool = False
 
     def __call__(self) -> Snapshot:
         """The catalogue as it is now.
 
         Raises:
-            StoreError, ModelOutputError, SettingsError: says why it cannot be.
+            StoreError, ModelOutputError: says why it cannot be.
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
-        catalogue = read_postings(self.store.postings)
-        digests = digests_of(posting.image for posting in catalogue)
-        embedded = {
+        postings = read_postings(self.store.postings)
+        base = None if self.anew else _useful(load_base(self.settings.data, self.held), postings)
+        catalogue = Catalogue(postings) if base is None else _on(base, postings)
+        embedded = self._embedded(catalogue)
+        judged = {name: embedded[encoder.key] for name, encoder in self.held.judged.items()}
+        matcher = Matcher(
+            catalogue,
+            {name: embedded[encoder.key] for name, encoder in self.held.named.items()},
+            self.pictures.hasher,
+            self._judge(catalogue, base, judged),
+            judged,
+        )
+        verdicts = self.store.verdicts.verdicts()
+        said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
+        return Snapshot(version, matcher.with_verdicts(said))
+
+    def _embedded(self, catalogue: Catalogue) -> Mapping[str, EmbeddedCatalogue]:
+        """The pictures of all rows by each encoder, by its key."""
+        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        return {
             key: EmbeddedCatalogue(
                 EmbeddedRows(catalogue, self.pictures.embeddings(encoder, digests, self.progress)), encoder, ExactIndex
             )
             for key, encoder in self.held.encoders.items()
         }
-        judged = {name: embedded[encoder.key] for name, encoder in self.held.judged.items()}
-        verdicts = self.store.verdicts.verdicts()
-        matcher = Matcher(
-            catalogue,
-            {name: embedded[encoder.key] for name, encoder in self.held.named.items()},
-            self.pictures.hasher,
-            self._judge(catalogue, digests, judged),
-            judged,
-        )
-        said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
-        return Snapshot(version, matcher.with_verdicts(said))
 
-    def _judge(self, catalogue: Catalogue, digests: Digests, judged: dict[str, EmbeddedCatalogue]) -> Judge | None:
+    def _judge(
+        self, catalogue: Catalogue, base: JudgedBase | None, judged: Mapping[str, EmbeddedCatalogue]
+    ) -> Judge | None:
         loaded = self.held.matcher
         if loaded is None:
             return None
-        hashed = "hash" in loaded.model.signals
+        if base is None:
+            postings = self._carried(catalogue, np.arange(catalogue.span), judged)
+            found = judge_postings(postings, loaded, self.progress)
+            self._keep(list(catalogue), found)
+            return Judge(loaded.label, catalogue, GrownCatalogue.of(found), loaded.thresholds)
+        grown = GrownCatalogue.of(base.judged)
+        grown = grown.without(np.flatnonzero(~catalogue.alive[: grown.span]))
+        for first in range(grown.span, catalogue.span, _AT_ONCE):
+            self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
+            rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
+            grown = grown.with_newcomers(grown.newcomers(self._carried(catalogue, rows, judged)))
+        return Judge(loaded.label, catalogue, grown, loaded.thresholds)
+
+    def _carried(
+        self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
+    ) -> Carried:
+        """What the postings of some rows carry for the matcher."""
+        postings = [catalogue[row] for row in rows]
+        digests = digests_of(posting.image for posting in postings)
+        loaded = self.held.matcher
+        hashed = loaded is not None and "hash" in loaded.model.signals
         hashes = self.pictures.hashes(digests, self.progress) if hashed else [None] * len(digests)
-        postings = carried(
-            [posting.title for posting in catalogue],
-            [posting.image_phash or computed for posting, computed in zip(catalogue, hashes, strict=True)],
-            {name: one.embeddings for name, one in judged.items()},
-            digests,
-        )
-        return judge(self.settings.data, catalogue, postings, loaded, self.progress)
+        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
+        embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
+        return carried([posting.title for posting in postings], own, embeddings, digests)
+
+    def _keep(self, postings: list[Posting], judged: JudgedCatalogue) -> None:
+        """For the next start; one that cannot be written costs that one time only."""
+        try:
+            save_base(self.settings.data, self.held, postings, judged)
+        except SettingsError as error:
+            _log.warning("what was judged is not kept: %s", error)
 
 
-def read_postings(store: PostingStore) -> Catalogue:
+def read_postings(store: PostingStore) -> list[Posting]:
     """All postings, in the order of their ids."""
     postings: list[Posting] = []
     after = ""
     while page := store.page(after, _PAGE):
         postings.extend(stored.posting for stored in page)
         after = page[-1].posting.posting_id
-    return Catalogue(postings)
+    return postings
+
+
+def _useful(base: JudgedBase | None, postings: Sequence[Posting]) -> JudgedBase | None:
+    """What was judged, unless so much has changed that judging all anew is better."""
+    if base is None:
+        return None
+    same = sum(base.said.get(posting.posting_id) == says(posting) for posting in postings)
+    changes = len(postings) + len(base.said) - 2 * same
+    return base if changes <= max(FEW, STALE * len(postings)) else None
+
+
+def _on(base: JudgedBase, postings: Sequence[Posting]) -> Catalogue:
+    """Postings, those that were judged in their rows, what has changed behind them."""
+    now = {posting.posting_id: posting for posting in postings}
+    same = {posting.posting_id for posting in postings if base.said.get(posting.posting_id) == says(posting)}
+    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.said])
+    changed = [posting for posting in postings if posting.posting_id not in same]
+    return catalogue.changed(changed, [posting_id for posting_id in base.said if posting_id not in now])

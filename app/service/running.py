@@ -8,7 +8,8 @@ from threading import Event, Thread
 from app.adapters.manifest import digest_of_file
 from app.adapters.perceptual_hash import HASHING, PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.api.state import Kept, Ready
 from app.bootstrap import decoder
 from app.errors import ImageError, PricematchError
@@ -52,7 +53,7 @@ class Running:
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self.live = LiveCatalogue(store.postings, pictures, read)
-        self._read = Reading(settings, store, pictures, read.held, silent)
+        self._read = Reading(settings, store, pictures, read.held, silent, anew=True)
         self._rest_until = self._rested(started)
         self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
         self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)
@@ -98,7 +99,7 @@ class Running:
     def _take(self, chosen: Chosen) -> None:
         """Serve with other models, once all is embedded and judged with them."""
         held = hold(chosen, silent, pictured=self._store.postings.pictured())
-        self._read = Reading(self._settings, self._store, self._pictures, held, silent)
+        self._read = Reading(self._settings, self._store, self._pictures, held, silent, anew=True)
         self._rebuild(self._read)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
 

@@ -6,43 +6,95 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.exact_index import ExactIndex
+from app.matching.embedded_rows import EmbeddedRows
+from app.matching.embeddings import Embeddings
+from app.matching.matches import Matches
+from app.matching.postings import Catalogue, Posting
 from tests.fakes import BruteForceIndex
-from tests.matching.vectors import duplicated, scattered
+from tests.matching.vectors import duplicated, lattice, scattered
+
+
+def rows_of(embeddings: Embeddings, order: list[int] | None = None) -> EmbeddedRows:
+    """Postings `p00`, `p01` … with these embeddings, in the catalogue in some order of theirs."""
+    order = list(range(len(embeddings))) if order is None else order
+    return EmbeddedRows(Catalogue([Posting(f"p{row:02}", None) for row in order]), embeddings[order])
+
+
+def told(found: Matches) -> list[tuple[str, float | None]]:
+    return [(match.posting_id, match.similarity) for match in found]
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 1000))
 def test_it_finds_what_sorting_finds_ties_included(count: int, limit: int, seed: int) -> None:
-    embeddings, queries = duplicated(count, seed=seed), scattered(3, seed=seed + 1)
+    embeddings, queries = lattice(count, seed=seed), lattice(3, seed=seed + 1)
+    rows = rows_of(embeddings)
     for query in (queries, embeddings[:2]):
-        rows, similarities = ExactIndex(embeddings).search(query, limit)
-        expected_rows, expected_similarities = BruteForceIndex(embeddings).search(query, limit)
-        np.testing.assert_array_equal(rows, expected_rows)
-        np.testing.assert_array_equal(similarities, expected_similarities)
-        assert rows.shape == (len(query), min(limit, count))
+        found = ExactIndex(rows).search(query, limit)
+        assert list(map(told, found)) == list(map(told, BruteForceIndex(rows).search(query, limit)))
+        assert {len(matches) for matches in found} == {min(limit, count)}
 
 
-def test_equal_rows_come_in_ascending_order_also_at_the_cut() -> None:
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 1000))
+def test_where_products_are_rounded_the_postings_are_the_same_and_similarities_are_right_to_twelve_decimals(
+    count: int, limit: int, seed: int
+) -> None:
+    rows = rows_of(duplicated(count, seed=seed))
+    for query in (scattered(3, seed=seed + 1), rows.embeddings[:2]):
+        expected = BruteForceIndex(rows).search(query, limit)
+        for one, other in zip(ExactIndex(rows).search(query, limit), expected, strict=True):
+            assert told(one) == [(posting_id, pytest.approx(value, abs=2e-12)) for posting_id, value in told(other)]
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 1000), st.sampled_from([3, 8, 61]))
+def test_in_which_row_a_posting_is_changes_not_a_bit_of_what_is_found(
+    count: int, limit: int, seed: int, dimension: int
+) -> None:
+    embeddings = np.concatenate([duplicated(count, dimension, seed), scattered(count, dimension, seed)])
+    order = np.random.default_rng(seed).permutation(2 * count).tolist()
+    query = np.concatenate([embeddings[:2], scattered(2, dimension, seed + 1)])
+    one, other = (ExactIndex(rows_of(embeddings, places)).search(query, limit) for places in (None, order))
+    assert list(map(told, one)) == list(map(told, other))
+
+
+def test_equal_rows_come_by_their_ids_also_at_the_cut() -> None:
     embeddings = np.array([[0, 1], [1, 0], [1, 0], [0.6, 0.8], [1, 0]], np.float32)
-    rows, similarities = ExactIndex(embeddings).search(embeddings[1:2], 2)
-    assert rows.tolist() == [[1, 2]]
-    assert similarities.tolist() == [[1, 1]]
-    rows, _ = ExactIndex(embeddings).search(embeddings[1:2], 5)
-    assert rows.tolist() == [[1, 2, 4, 3, 0]]
+    for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 1, 3]):
+        index = ExactIndex(rows_of(embeddings, order))
+        assert told(index.search(embeddings[1:2], 2)[0]) == [("p01", 1), ("p02", 1)]
+        assert [posting_id for posting_id, _ in told(index.search(embeddings[1:2], 5)[0])] == [
+            "p01",
+            "p02",
+            "p04",
+            "p03",
+            "p00",
+        ]
+
+
+def test_rows_that_float32_cannot_tell_apart_come_by_what_float64_says() -> None:
+    close = np.nextafter(np.float32(1), np.float32(0))
+    embeddings = np.array([[close, 0, 0.01], [1, 0, 0], [close, 0, 0]], np.float32)
+    query = np.array([[1, 1e-9, 0]], np.float32)
+    assert [match.posting_id for match in ExactIndex(rows_of(embeddings)).search(query, 1)[0]] == ["p01"]
+    assert [match.posting_id for match in ExactIndex(rows_of(embeddings)).search(query, 2)[0]] == ["p01", "p00"]
+
+
+def test_postings_without_an_embedding_are_never_found_and_opposite_ones_are() -> None:
+    embeddings = np.array([[0, 0], [-1, 0], [0, 0], [0, -1]], np.float32)
+    index = ExactIndex(rows_of(embeddings))
+    assert told(index.search(np.array([[1, 0]], np.float32), 9)[0]) == [("p03", 0), ("p01", -1)]
 
 
 def test_rounding_never_leaves_the_range_of_a_cosine() -> None:
-    embeddings = scattered(500, dimension=64)
-    _, similarities = ExactIndex(embeddings).search(np.concatenate([embeddings, -embeddings]), 500)
-    assert similarities.max() <= 1
-    assert similarities.min() >= -1
+    embeddings = scattered(90, dimension=64)
+    for matches in ExactIndex(rows_of(embeddings)).search(np.concatenate([embeddings, -embeddings]), 90):
+        assert all(-1 <= (match.similarity or 0) <= 1 for match in matches)
 
 
 @pytest.mark.parametrize("limit", [1, 10])
 def test_no_rows_give_no_matches(limit: int) -> None:
-    rows, similarities = ExactIndex(np.empty((0, 3), np.float32)).search(scattered(2, 3), limit)
-    assert rows.shape == similarities.shape == (2, 0)
+    found = ExactIndex(rows_of(np.empty((0, 3), np.float32))).search(scattered(2, 3), limit)
+    assert [list(matches) for matches in found] == [[], []]
 
 
-def test_no_queries_give_no_lines() -> None:
-    rows, similarities = ExactIndex(scattered(5)).search(np.empty((0, 8), np.float32), 3)
-    assert rows.shape == similarities.shape == (0, 3)
+def test_no_queries_give_no_answers() -> None:
+    assert list(ExactIndex(rows_of(scattered(5))).search(np.empty((0, 8), np.float32), 3)) == []

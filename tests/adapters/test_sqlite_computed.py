@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from app.adapters import sqlite_rows
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.matching.embeddings import unit_rows
 from tests.adapters.written_store import name_of, picture, put
 
@@ -32,10 +33,10 @@ def equal(found: object, wanted: dict[bytes, np.ndarray]) -> bool:
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
 def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
-    scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch
+    scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite_rows, "_SCANNED_FROM", scanned_from)
-    monkeypatch.setattr(sqlite_rows, "_ASKED_AT_ONCE", 7)
+    monkeypatch.setattr(sqlite_rows, "_AT_ONCE", 7)
     store.computed.keep_embeddings("cae-1", DIGESTS[:30], EMBEDDINGS[:30])
     store.computed.keep_embeddings("cae-2", DIGESTS[10:], -EMBEDDINGS[10:])
     asked = DIGESTS[5:35]
@@ -43,6 +44,8 @@ def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
     assert equal(store.computed.embeddings("cae-2", asked), dict(zip(DIGESTS[10:35], -EMBEDDINGS[10:35], strict=True)))
     assert store.computed.embeddings("cae-3", asked) == {}
     assert store.computed.embeddings("cae-1", []) == {}
+    assert equal(store.computed.embeddings("cae-1", DIGESTS[:1] * 20), {DIGESTS[0]: EMBEDDINGS[0]})
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
@@ -53,6 +56,7 @@ def test_hashes_come_back_of_the_pictures_that_are_asked_for(
     store.computed.keep_hashes("phash", DIGESTS[:30], HASHES[:30])
     assert store.computed.hashes("phash", DIGESTS[5:35]) == dict(zip(DIGESTS[5:30], HASHES[5:30], strict=True))
     assert store.computed.hashes("other", DIGESTS) == {}
+    assert store.computed.embeddings("phash", DIGESTS) == {}
 
 
 def test_what_is_kept_again_takes_the_place_of_what_was(store: Store) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from app.adapters import sqlite_schema
-from app.adapters.sqlite_store import DATABASE, IMAGES, INCOMING, open_store
+from app.adapters.sqlite_opening import DATABASE, IMAGES, INCOMING
+from app.adapters.sqlite_store import open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
-from tests.adapters.written_store import check_whole, everything, image_names, picture, put
+from tests.adapters.written_store import check_whole, everything, image_names, name_of, picture, put
 
 ROOT = Path(__file__).parents[2]
 FIRST_SCHEMA = Path(__file__).with_name("schema_1.sql")
@@ -42,6 +43,21 @@ def test_a_store_is_made_where_there_is_none_or_only_opened_as_told(tmp_path: Pa
         assert store.postings.version() == 0
     with closing(open_store(tmp_path / "a" / "b", create=False)) as store:
         assert store.postings.count() == 0
+
+
+def test_the_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a b%20?mode=ro&x#é"
+    for number in range(2):
+        with closing(open_store(folder, serve=True)) as store:
+            store.postings.put([put(f"{number}", picture(number))])
+            check_whole(store)
+            assert store.postings.count() == number + 1
+
+
+def test_a_sqlite_that_is_too_old_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreUnavailable, match=r"a store takes SQLite 3\.37 or newer, and this Python has 3"):
+        open_store(tmp_path)
 
 
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
@@ -96,7 +112,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND, "CREATE TABLE third (x);"))
-    for module in ("sqlite_schema", "sqlite_store"):
+    for module in ("sqlite_schema", "sqlite_opening"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
@@ -109,7 +125,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("CREATE TABLE second (x);", "CREATE TABLE third (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
-    for module in ("sqlite_schema", "sqlite_store"):
+    for module in ("sqlite_schema", "sqlite_opening"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
     with pytest.raises(StoreError):
         open_store(filled)
@@ -123,7 +139,7 @@ def test_a_store_that_is_being_served_is_not_migrated_under_the_service(
 ) -> None:
     with closing(open_store(filled, serve=True)):
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND))
-        for module in ("sqlite_schema", "sqlite_store"):
+        for module in ("sqlite_schema", "sqlite_opening"):
             monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
         with pytest.raises(StoreInUse):
             open_store(filled)
@@ -194,6 +210,32 @@ def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(
         (filled / IMAGES / "README").unlink()
         check_whole(store)
         assert everything(store) == kept
+
+
+def test_fault_27_pictures_that_are_gone_are_counted_when_the_store_is_opened_to_be_served(
+    filled: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with closing(open_store(filled)) as store:
+        for number in (3, 4):
+            store.images.remove(bytes.fromhex(name_of(picture(number))))
+        path = store.images.path(bytes(32))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"unshown")
+    open_store(filled, serve=True).close()
+    assert caplog.messages == [
+        f"1 pictures that no posting shows were deleted from {filled / IMAGES}",
+        f"2 pictures that postings show are not in {filled / IMAGES}",
+    ]
+
+
+def test_a_database_that_was_emptied_beside_its_pictures_is_damaged(filled: Path) -> None:
+    (filled / DATABASE).unlink()
+    statement(filled, "VACUUM")
+    pictures = image_names(filled)
+    with pytest.raises(StoreDamaged, match="it holds pictures, but no postings"):
+        open_store(filled, serve=True)
+    assert image_names(filled) == pictures
 
 
 def test_a_read_only_store_is_read_and_its_writes_are_unavailable(filled: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.adapters import sqlite_database
-from app.adapters.sqlite_store import DATABASE, Store, open_store
+from app.adapters.sqlite_opening import DATABASE
+from app.adapters.sqlite_store import Store, open_store
 from app.errors import StoreError, StoreFull, StoreUnavailable
 from tests.adapters.written_store import check_whole, everything, picture, put
 

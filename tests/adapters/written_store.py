@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.adapters.sqlite_store import IMAGES, INCOMING, Store
+from app.adapters.sqlite_opening import IMAGES, INCOMING
+from app.adapters.sqlite_store import Store
 from app.matching.postings import Posting
 from app.matching.stored import ANYHOW, Condition, Put, Stored
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import ImageCorrupt, ImageEmpty, PostingNotFound
+from app.errors import ImageCorrupt, ImageEmpty
 from app.matching.embedded_catalogue import EmbeddedCatalogue
-from app.matching.postings import Catalogue
+from app.matching.postings import Catalogue, Posting
 from tests.fakes import COLOURS, BruteForceIndex, picture, tiny_embedded, tiny_images
 
 PICTURES = list(tiny_images().contents.values())
@@ -15,7 +15,8 @@ PICTURES = list(tiny_images().contents.values())
 
 def expected(embedded: EmbeddedCatalogue, query: int) -> list[tuple[str, float]]:
     """Every posting and its similarity to one, descending."""
-    similarities = np.clip(embedded.embeddings @ embedded.embeddings[query], -1, 1)
+    embeddings = embedded.embeddings.astype(np.float64)
+    similarities = np.clip((embeddings * embeddings[query]).sum(axis=1).round(12), -1, 1)
     order = np.argsort(-similarities, kind="stable")
     return [(f"p{row}", float(similarities[row])) for row in order]
 
@@ -34,7 +35,7 @@ def test_a_stored_posting_finds_the_same_but_itself_without_encoding(query: int)
     embedded = tiny_embedded()
     found = [(match.posting_id, match.similarity) for match in embedded.match_posting(f"p{query}", 3)]
     assert found == [match for match in expected(embedded, query) if match[0] != f"p{query}"][:3]
-    assert embedded.encoder.batches == []  # type: ignore[attr-defined]  # the fake counts
+    assert embedded.encoder.encoder.batches == []  # type: ignore[attr-defined]  # the fake counts
 
 
 def test_the_limit_and_the_least_similarity_cut_the_list() -> None:
@@ -53,7 +54,7 @@ def test_a_posting_among_many_equal_ones_still_gets_as_many_matches_as_asked() -
 
 def test_any_index_of_the_port_will_do() -> None:
     exact = tiny_embedded()
-    brute = replace(exact, index=BruteForceIndex(exact.embeddings))
+    brute = replace(exact, index_over=BruteForceIndex)
     assert list(brute.match(PICTURES[2], 4)) == list(exact.match(PICTURES[2], 4))
 
 
@@ -63,22 +64,54 @@ def test_an_empty_catalogue_matches_nothing() -> None:
     assert list(embedded.match(PICTURES[0], 10)) == []
 
 
-def test_an_unknown_posting_is_named() -> None:
-    with pytest.raises(PostingNotFound, match="'p99'"):
-        tiny_embedded().match_posting("p99", 1)
+def without_a_picture() -> EmbeddedCatalogue:
+    """The tiny catalogue after a change: `p1` is gone, `bare` has come without a picture, `p3` got that of `p0`."""
+    embedded = tiny_embedded()
+    catalogue = embedded.catalogue.changed([Posting("bare", None), Posting("p3", "p0.png")], ["p1"])
+    return embedded.changed(catalogue, np.concatenate([np.zeros((1, 4), np.float32), embedded.embeddings[:1]]))
+
+
+def test_a_posting_without_a_picture_and_one_that_is_not_there_match_nothing() -> None:
+    embedded = without_a_picture()
+    assert [list(embedded.match_posting(posting_id, 9)) for posting_id in ("bare", "p1", "p99")] == [[], [], []]
+
+
+def test_a_change_is_seen_by_whoever_searches_the_changed_catalogue_and_by_nobody_else() -> None:
+    before, after = tiny_embedded(), without_a_picture()
+    assert [match.posting_id for match in after.match(PICTURES[0], 2)] == ["p0", "p3"]
+    assert {match.posting_id for match in after.match(PICTURES[0], 99)} == {"p0", "p2", "p3", "p4", "p5", "p6"}
+    changed = before.changed(before.catalogue.changed([], ["p1"]), np.empty((0, 4), np.float32))
+    assert [match.posting_id for match in changed.match_posting("p0", 99)][:1] != ["p1"]
+    assert [match.posting_id for match in before.match_posting("p0", 99)][:1] == ["p1"]
+    assert changed.encoder is before.encoder
+
+
+def test_the_graph_is_that_of_the_postings_with_a_picture_by_their_ids() -> None:
+    embedded = without_a_picture()
+    assert [embedded.catalogue[row].posting_id for row in embedded.by_id] == ["p0", "p2", "p3", "p4", "p5", "p6"]
+    near = embedded.graph.within(1e-6, 99)
+    pairs = set(zip(near.lines().tolist(), near.rows.tolist(), strict=True))
+    assert pairs == {*((line, line) for line in range(6)), (0, 2), (2, 0)}
+
+
+def test_the_similarity_of_what_has_no_picture_is_none() -> None:
+    embedded = without_a_picture()
+    query = embedded.rows.embedding("p0")
+    assert embedded.similarities(query, ["bare", "p1", "p3"]) == [None, None, pytest.approx(1)]
+    assert embedded.similarities(None, ["p0"]) == [None]
 
 
 def test_embed_encodes_the_good_pictures_together_and_says_what_is_wrong_with_the_others() -> None:
     embedded = tiny_embedded()
-    embeddings, errors = embedded.embed([PICTURES[3], b"", PICTURES[4], picture("red")[:40]])
+    embeddings, errors = embedded.encoder.embed([PICTURES[3], b"", PICTURES[4], picture("red")[:40]])
     np.testing.assert_array_equal(embeddings, embedded.embeddings[[3, 4]])
     assert [type(error) for error in errors] == [type(None), ImageEmpty, type(None), ImageCorrupt]
-    assert embedded.encoder.batches == [2]  # type: ignore[attr-defined]  # the fake counts
+    assert embedded.encoder.encoder.batches == [2]  # type: ignore[attr-defined]  # the fake counts
 
 
 @pytest.mark.parametrize("images", [[], [b"", b"<svg/>"]])
 def test_embed_of_nothing_good_gives_no_rows(images: list[bytes]) -> None:
-    embeddings, errors = tiny_embedded().embed(images)
+    embeddings, errors = tiny_embedded().encoder.embed(images)
     assert embeddings.shape == (0, 4)
     assert all(error is not None for error in errors)
     assert len(errors) == len(images)
@@ -90,7 +123,7 @@ def test_the_versions_are_the_encoders() -> None:
 
 def test_the_embeddings_of_some_postings_are_theirs_and_zeros_where_there_is_none() -> None:
     embedded = tiny_embedded()
-    found = embedded.embeddings_of(["p3", "bare", "p0", "p3"])
+    found = embedded.rows.embeddings_of(["p3", "bare", "p0", "p3"])
     np.testing.assert_array_equal(found[[0, 2, 3]], embedded.embeddings[[3, 0, 3]])
     assert not found[1].any()
-    assert embedded.embeddings_of([]).shape == (0, embedded.encoder.dimension)
+    assert embedded.rows.embeddings_of([]).shape == (0, embedded.encoder.dimension)

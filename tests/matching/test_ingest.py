@@ -150,8 +150,7 @@ def test_progress_ends_at_the_whole() -> None:
     embed_images(
         CONTENTS,
         FolderlessImages(CONTENTS),
-        tiny_decoder(),
-        MeanColourEncoder(),
+        PictureEncoder("test", tiny_decoder(), MeanColourEncoder()),
         MemoryStore(),
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),

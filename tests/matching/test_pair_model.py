@@ -9,7 +9,6 @@ from app.matching.evidence.agreement import AGREEMENT
 from app.matching.evidence.reference import Reference, feature_names
 from app.matching.pair_model import JudgedCatalogue, PairModel
 from tests.matching.evidence.drawn import drawn
-from tests.matching.judged import tiny_model
 
 SIGNALS = ("hash", "title")
 POSTINGS = drawn(80, lacking=0.1)
@@ -55,59 +54,24 @@ def test_candidates_of_a_row_are_its_pairs_by_falling_probability(judged: Judged
 
 
 def test_the_second_scorer_sees_what_the_first_says_of_neighbours(judged: JudgedCatalogue) -> None:
-    for row in (0, 17, 79):
-        others, probabilities = judged.of(row)
-        order = np.random.default_rng(0).permutation(len(others))[:5]
-        found = judged.between(row, others[order])
-        assert found.probabilities.tolist() == probabilities[order].tolist()
-        for first, second, other in zip(found.lines, found.rows, others[order], strict=True):
-            assert {int(first), int(second)} == {row, int(other)}
-        assert found.features.shape == (len(order), len(MODEL.features))
-        np.testing.assert_allclose(MODEL.calibration(MODEL.second.predict(found.features)), found.probabilities)
-        first_scores = found.features[:, MODEL.features.index("first")]
-        np.testing.assert_allclose(first_scores, MODEL.first.predict(found.features), atol=1e-6)
-
-
-def test_a_new_posting_has_the_probabilities_it_has_as_one_of_the_catalogue() -> None:
-    postings = drawn(200, seed=3, lacking=0)
-    newest = len(postings) - 1
-    by_hash = tiny_model(("hash",))
-    stored = JudgedCatalogue(Reference(postings.select(np.arange(newest)), ("hash",)), by_hash)
-    whole = JudgedCatalogue(Reference(postings, ("hash",)), by_hash)
-    _, pairs = stored.new(postings.select(np.array([newest])))
-    held = dict(zip(*(it.tolist() for it in whole.of(newest)), strict=True))
-    assert len(pairs.rows) > 0
-    for row, probability in zip(pairs.rows.tolist(), pairs.probabilities.tolist(), strict=True):
-        assert held[row] == pytest.approx(probability)
-
-
-def test_a_posting_of_the_catalogue_asked_as_new_finds_itself_and_its_neighbours(judged: JudgedCatalogue) -> None:
-    _, pairs = judged.new(POSTINGS)
-    for line in range(len(judged)):
-        own = pairs.lines == line
-        asked = dict(zip(pairs.rows[own].tolist(), pairs.probabilities[own].tolist(), strict=True))
-        if not asked:
-            continue
-        assert max(asked.values()) - asked[line] < 0.05
-        others, probabilities = judged.of(line)
-        common = [(asked[other], p) for other, p in zip(others.tolist(), probabilities, strict=True) if other in asked]
-        assert np.mean([abs(one - other) for one, other in common] or [0]) < 0.1  # itself agrees with each of them
-
-
-def test_pairs_of_new_postings_come_line_by_line(judged: JudgedCatalogue) -> None:
-    _, pairs = judged.new(drawn(9, seed=8))
-    keys = pairs.lines.astype(np.int64) * len(judged) + pairs.rows
-    assert (np.diff(keys) > 0).all()
-    assert ((pairs.probabilities > 0) & (pairs.probabilities < 1)).all()
+    evidence = judged.reference.evidence(judged.reference.side, judged.lines, judged.rows)
+    first = MODEL.first.predict(evidence)
+    np.testing.assert_array_equal(judged.judgements.first, first)
+    whole = np.eye(len(judged))
+    whole[judged.lines, judged.rows] = whole[judged.rows, judged.lines] = np.where(first < 0.02, 0, first)
+    length = np.linalg.norm(whole, axis=1)
+    cosine = (whole @ whole / np.outer(length, length))[judged.lines, judged.rows]
+    agreeing = np.full((len(first), len(AGREEMENT)), np.nan, np.float32)
+    agreeing[:, AGREEMENT.index("first")], agreeing[:, AGREEMENT.index("cosine")] = first, cosine
+    expected = MODEL.judge(np.concatenate([evidence, agreeing], axis=1))
+    np.testing.assert_allclose(judged.probabilities, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_next_to_no_catalogue_is_judged_and_asked(count: int) -> None:
+def test_next_to_no_catalogue_is_judged(count: int) -> None:
     judged = JudgedCatalogue(Reference(drawn(count, lacking=0), SIGNALS), MODEL)
     assert len(judged) == count
     assert [len(judged.of(row)[0]) for row in range(count)] in ([], [0], [1, 1], [0, 0])
-    _, pairs = judged.new(drawn(3, seed=2, lacking=0))
-    assert len(pairs.rows) == len(pairs.probabilities) <= 3 * count
 
 
 def test_blocks_of_pairs_are_counted_while_they_are_judged_and_not_if_they_are_kept(

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from app.adapters import sqlite_schema
-from app.adapters.sqlite_store import DATABASE, INCOMING, Store, open_store
+from app.adapters.sqlite_opening import DATABASE, INCOMING
+from app.adapters.sqlite_store import Store, open_store
 from app.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from app.matching.embeddings import unit_rows
 from app.matching.postings import Posting
+from app.matching.stored import Decision
 from app.offline.backup import backup
 from app.offline.restore import restore
 from app.settings import Settings
@@ -58,7 +60,7 @@ def taken(store: Store, tmp_path: Path) -> Path:
     return tmp_path / "backup.tar"
 
 
-def contents(store: Store) -> tuple[dict[str, Posting], set[object]]:
+def contents(store: Store) -> tuple[dict[str, Posting], set[tuple[str, str, Decision, float]]]:
     verdicts = {(each.first, each.second, each.decision, each.decided_at) for each in store.verdicts.verdicts()}
     return everything(store), verdicts
 
@@ -200,7 +202,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     taken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE second (x);"))
-    for module in ("sqlite_schema", "sqlite_store", "sqlite_backup", "backup_file"):
+    for module in ("sqlite_schema", "sqlite_opening", "sqlite_backup", "backup_reader"):
         monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
     restore(of(tmp_path / "new"), taken, quiet)
     with closing(open_store(tmp_path / "new")) as new:
