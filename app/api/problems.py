@@ -41,6 +41,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
+    errors.Unauthenticated: (401, "unauthenticated"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.RateExceeded: (429, "rate-exceeded"),
 }
 _SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
     errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
@@ -52,6 +55,7 @@ _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    408: "body-too-slow",
     413: "body-too-large",
     415: "media-type",
 }
