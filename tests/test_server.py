@@ -151,7 +151,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
 
 def test_an_address_that_is_none_is_an_error_that_names_it() -> None:
     with pytest.raises(PricematchError, match=r"cannot listen on 203\.0\.113\.1:"):
-        server.serve(Settings(host="203.0.113.1", port=0), lambda *_: None)
+        server.serve(Settings(host="203.0.113.1", port=0, no_auth=True), lambda *_: None)
 
 
 def test_the_answer_does_not_say_which_server_it_is(service: TinyService) -> None:

@@ -20,8 +20,8 @@ class Guard:
     """Lets requests through, or says why not. For one thread only.
 
     A key is limited by its name. Where none is needed, addresses are limited instead, but for this machine's own. Wrong
-    and missing keys are limited apart, by address and in total, and a right key is let through whatever others that come
-    from its address present: else they could lock it out.
+    and missing keys are limited apart, by address and in total, and a right key is let through whatever others from its
+    address present: else they could lock it out.
     """
 
     def __init__(self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,5 +1,6 @@
 """Where the keys come from: a file, the environment, or nowhere."""
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def check_exposure(settings: Settings, keys: tuple[ApiKey, ...]) -> None:
         return
     raise SettingsError(
         f"without keys anybody who reaches {settings.host} could read and change everything: make a key with "
-        "`pricematch key` and give it with --api-keys or PRICEMATCH_API_KEYS, or say --no-auth if something else "
-        "keeps others out, or listen on 127.0.0.1"
+        "`pricematch key NAME --scope read` and give its line in --api-keys-file or PRICEMATCH_API_KEYS, or say "
+        "--no-auth if something else keeps others out, or listen on 127.0.0.1"
     )
 
 
@@ -59,3 +60,19 @@ def _from_file(path: Path) -> tuple[ApiKey, ...]:
     if not keys:
         raise SettingsError(f"api_keys_file: {path} holds no key; `pricematch key` makes a line for it")
     return keys
+
+
+def add_to_file(path: Path, key: ApiKey) -> None:
+    """Add a key to a file of keys, which only its owner may read if it is new.
+
+    Raises:
+        SettingsError: it cannot be written, or holds something else.
+    """
+    try:
+        if path.exists():
+            read_keys(path.read_text(encoding="utf-8"), str(path))
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(f"{key.line()}\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be written as a file of keys ({error})") from error

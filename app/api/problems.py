@@ -1,6 +1,7 @@
 """Every non-2xx answer, as RFC 9457 problem details. The only place where errors meet HTTP numbers."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app import errors
+from app.logs.requests import current
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:pricematch:problem:"
@@ -55,9 +57,10 @@ _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
-    408: "body-too-slow",
+    408: "too-slow",
     413: "body-too-large",
     415: "media-type",
+    503: "too-many-connections",
 }
 _INVALID = "invalid-request"
 _RETRY_AFTER_SECONDS = "5"
@@ -110,6 +113,7 @@ def install(app: FastAPI) -> None:
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response that carries a problem."""
     content = problem.model_dump()
+    current().problem = problem.type.removeprefix(TYPE_PREFIX)
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -121,6 +125,11 @@ def too_large(limit: int) -> Problem:
 def ambiguous_size() -> Problem:
     """The problem of a body that says in two ways where it ends."""
     return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
+
+
+def connection_problem(status: int, detail: str) -> Problem:
+    """The problem of a connection that no request was read from."""
+    return _problem(status, _OF_STATUS[status], detail)
 
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
@@ -137,8 +146,16 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
     if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return answer(problem, headers)
+    return answer(problem, _headers(error, problem.status))
+
+
+def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    """What a client should do next, where a header says it."""
+    if isinstance(error, errors.RateExceeded):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
