@@ -9,7 +9,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.api.problems import MEDIA_TYPE, Problem, connection_problem
-from app.settings import Settings
+from app.settings import MIB, Settings
+
+_SPARE_BYTES = MIB
 
 
 def protocol(settings: Settings) -> type[H11Protocol]:
@@ -33,6 +35,8 @@ class LimitedProtocol(H11Protocol):
     header_seconds: float
     max_connections: int
     _late: asyncio.TimerHandle | None = None
+    _spare: int | None = None
+    """Bytes that may still come of a body whose request is answered already; None where there is none such."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
@@ -49,11 +53,27 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; the time for headers ends with them."""
-        if self.conn.their_state is h11.IDLE and self._late is None:
+        if self._spare is not None:
+            self._spare -= len(data)
+            if self._spare < 0:
+                self.transport.close()
+                return
+        elif self.conn.their_state is h11.IDLE and self._late is None:
             self._wait_for_headers()
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self._spare is None and self.conn.their_state is not h11.IDLE:
             self._wait_no_more()
+        elif self._spare is not None and self.conn.their_state is not h11.SEND_BODY:
+            self._spare = None
+            self._wait_no_more()
+
+    def on_response_complete(self) -> None:
+        """Read what little may be left of a body that nobody wanted, so that its sender hears the answer."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self._spare = _SPARE_BYTES
+            self._wait_no_more()
+            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are no HTTP."""

@@ -116,7 +116,7 @@ class GrownCatalogue:
         return Newcomers(postings, side, others, pairs, first)
 
     def _scored(self, side: Side, old: Pairs, added: Pairs, own: Pairs) -> tuple[JudgedPairs, NDArray[np.float64]]:
-        """Pairs of newcomers with the judged rows, with those behind them and with each other; and first probabilities."""
+        """Pairs of newcomers with the judged rows, with those behind them and with each other; first probabilities."""
         reference, n, behind = self.reference, len(self.judged), np.int32(self.span)
         (with_old, old_rows), (with_added, added_rows), (lines, rows) = old, added, own
         evidence = np.concatenate(
