@@ -215,8 +215,8 @@ class ActiveModels(Protocol):
 class JobStore(Protocol):
     """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
 
-    def create(self, kind: str, spec: str) -> Job:
-        """A new job, queued."""
+    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
+        """A new job, queued; its id is made up where none is given (32 hexadecimal digits that no job has)."""
         ...
 
     def job(self, job_id: str) -> Job | None:
@@ -225,6 +225,10 @@ class JobStore(Protocol):
 
     def jobs(self) -> Sequence[Job]:
         """All that are kept, the newest first."""
+        ...
+
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Those of a kind that are queued or running, the oldest first."""
         ...
 
     def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
@@ -237,4 +241,8 @@ class JobStore(Protocol):
 
     def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
         """Problems of a job in the order they were kept, without the first `after`."""
+        ...
+
+    def remove(self, job_id: str) -> bool:
+        """Forget a job that has ended, and its problems; whether there was one."""
         ...
