@@ -95,8 +95,8 @@ class SqliteJobs:
         """See the port."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT row, column, message, posting_id FROM job_problem WHERE job = (SELECT number FROM job WHERE job_id = ?) "
-                "ORDER BY number LIMIT ? OFFSET ?",
+                "SELECT row, column, message, posting_id FROM job_problem "
+                "WHERE job = (SELECT number FROM job WHERE job_id = ?) ORDER BY number LIMIT ? OFFSET ?",
                 (job_id, limit, after),
             )
             return [RowProblem(*row) for row in rows]
