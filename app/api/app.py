@@ -8,11 +8,10 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app import __version__
-from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
-from app.api.body_size import AnnouncedSize
+from app.api import catalogue, clusters, health, imports, jobs, match, models, postings, problems, verdicts
+from app.api.body_size import BodyLimits
 from app.api.state import Service, State
 from app.errors import NotReady
 
@@ -42,9 +41,9 @@ def create_app(service: Service) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=service.settings.max_body_bytes)
-    app.add_middleware(AnnouncedSize, limit=service.settings.max_body_bytes)
-    for module in (match, catalogue, postings, verdicts, clusters, models, health):
+    settings = service.settings
+    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
+    for module in (match, imports, catalogue, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

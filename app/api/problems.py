@@ -29,6 +29,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.PostingNotFound: (404, "posting-not-found"),
     errors.VerdictNotFound: (404, "verdict-not-found"),
     errors.JobNotFound: (404, "job-not-found"),
+    errors.ImportRefused: (422, "import-refused"),
+    errors.CatalogueError: (422, "import-refused"),
+    errors.Overloaded: (429, "overloaded"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
@@ -57,6 +60,7 @@ _OF_STATUS: Mapping[int, str] = {
 }
 _INVALID = "invalid-request"
 _RETRY_AFTER_SECONDS = "5"
+_COME_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _LOCATION_CHARACTERS = 100
 _CLIENT_GONE = 499
 
@@ -133,7 +137,7 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
     if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status in _COME_AGAIN else None
     return answer(problem, headers)
 
 

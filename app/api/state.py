@@ -10,7 +10,7 @@ from anyio import CapacityLimiter
 from app.errors import NotReady, StoreUnavailable
 from app.matching.intake import Intake
 from app.matching.matcher import Matcher
-from app.matching.ports import ActiveModels, Decoder, ImageSource, JobStore, PostingStore, VerdictStore
+from app.matching.ports import ActiveModels, Decoder, ImageSource, Imports, JobStore, PostingStore, VerdictStore
 from app.settings import Settings
 
 
@@ -21,6 +21,7 @@ class Kept:
     Attributes:
         postings, verdicts, jobs, models: stores.
         intake: changes the catalogue.
+        imports: takes many postings in; None where nothing does.
     """
 
     postings: PostingStore
@@ -28,6 +29,13 @@ class Kept:
     jobs: JobStore
     models: ActiveModels
     intake: Intake
+    imports: Imports | None = None
+
+    def importing(self) -> Imports:
+        """What takes many postings in; raises StoreUnavailable where nothing does."""
+        if self.imports is None:
+            raise StoreUnavailable("this service takes in one posting at a time")
+        return self.imports
 
 
 @dataclass(frozen=True)
