@@ -125,7 +125,7 @@ def test_what_was_judged_by_other_code_is_judged_anew(tmp_path: Path, monkeypatc
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass
-    monkeypatch.setattr("app.service.judged_base.code_digest", lambda folder: f"another {folder.name}")
+    monkeypatch.setattr("app.service.judged_base._code", lambda: "another")
     with served(settings, told):
         assert "Judging pairs" in told.what
 
