@@ -96,7 +96,9 @@ class Settings(BaseSettings):
     header_seconds: float = Field(default=10.0, gt=0, le=3600)
     """Seconds from a connection, or the first byte of a further request on it, to the end of the headers."""
     body_seconds: float = Field(default=60.0, gt=0, le=3600)
-    """Seconds from the first read of a body to its end."""
+    """Seconds from the first read of a body to its end,"""
+    import_seconds: float = Field(default=3600.0, gt=0, le=86400)
+    """and of the body of an import."""
     body_idle_seconds: float = Field(default=10.0, gt=0, le=3600)
     """Seconds between two pieces of a body."""
     keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
@@ -117,6 +119,20 @@ class Settings(BaseSettings):
     """Uploaded pictures in one /cluster request."""
     max_cluster_pairs: int = Field(default=20_000_000, ge=1)
     """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
+    max_match_images: int = Field(default=64, ge=1)
+    """Uploaded pictures in one /match request."""
+    max_import_bytes: int = Field(default=1024 * MIB, ge=KIB)
+    """Bytes of one /postings/import request: the file of postings and the ZIP file of their pictures."""
+    max_import_images: int = Field(default=100_000, ge=1)
+    """Members of a ZIP file that is imported."""
+    max_import_unpacked_bytes: int = Field(default=8192 * MIB, ge=KIB)
+    """Bytes of all members of a ZIP file that is imported, uncompressed."""
+    max_import_ratio: int = Field(default=100, ge=1)
+    """How many times its own size a ZIP file of more than 16 MiB may hold."""
+    max_imports: int = Field(default=8, ge=1)
+    """Imports that wait or run; each keeps its files until it has ended."""
+    import_folder: Path | None = None
+    """Folder below which imports may read pictures from the server's disk; absent: none may."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)

@@ -8,13 +8,12 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.access.guard import Guard
-from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
-from app.api.body_size import AnnouncedSize
+from app.api import catalogue, clusters, health, imports, jobs, match, models, postings, problems, verdicts
+from app.api.body_size import BodyLimits
 from app.api.metrics import Metrics
 from app.api.metrics import router as metrics_router
 from app.api.requests import Around
@@ -58,12 +57,16 @@ def create_app(service: Service, metrics: Metrics | None = None) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
-    app.add_middleware(AnnouncedSize, limit=settings.max_body_bytes)
-    app.add_middleware(BodyDeadline, seconds=settings.body_seconds, idle_seconds=settings.body_idle_seconds)
+    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
+    app.add_middleware(
+        BodyDeadline,
+        seconds=settings.body_seconds,
+        idle_seconds=settings.body_idle_seconds,
+        others={imports.PATH: settings.import_seconds},
+    )
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
-    for module in (match, catalogue, postings, verdicts, clusters, models, health):
+    for module in (match, imports, catalogue, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))

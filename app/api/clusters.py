@@ -12,9 +12,11 @@ from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, Ite
 from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.state import Ready
+from app.api.verdict_schemas import contradictions_out
 from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue, pictured
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import LEAST_MEAN
+from app.matching.contradictions import among, contradictions
 from app.matching.judge import Bar
 from app.matching.matcher import Matcher
 from app.matching.size_thresholds import Thresholds
@@ -91,6 +93,7 @@ def _page(
     batch: ClusteredBatch, bar: Bar | None, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker
 ) -> ClustersOut:
     end, matcher = asked.offset + limit, ready.matcher
+    against = among(contradictions(matcher.verdicts), set(batch.posting_ids))
     models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
     return ClustersOut(
         catalogue_version=ready.version,
@@ -104,6 +107,8 @@ def _page(
         total_items=len(batch),
         total_clusters=len(batch.members),
         next_offset=end if end < len(batch) else None,
+        total_contradictions=len(against),
+        contradictions=contradictions_out(against),
         items=[_item(item) for item in batch.items(asked.offset, limit)],
         clusters=[_cluster(number, batch) for number in batch.clusters(asked.offset, limit)],
     )

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from app.api.access import READ
-from app.api.answers import matches_out
-from app.api.bodies import JSON, MULTIPART, read_query
+from app.api.answers import each_out, matches_out
+from app.api.bodies import JSON, MULTIPART, SentImages, read_query
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
-from app.api.match_schemas import MatchesOut, MatchQuery, TitleRequest
+from app.api.match_schemas import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
 
 router = APIRouter(tags=["match"])
@@ -17,8 +17,12 @@ _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, Web
 _TITLE = TitleRequest.model_json_schema()
 _FORM = {
     "type": "object",
-    "description": "One of them at least.",
-    "properties": {"image": _PICTURE, "title": _TITLE["properties"]["title"]},
+    "description": "`image`, `title` or both; or several `images`, which are answered item by item.",
+    "properties": {
+        "image": _PICTURE,
+        "title": _TITLE["properties"]["title"],
+        "images": {"type": "array", "items": _PICTURE},
+    },
 }
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -35,8 +39,11 @@ async def match(
     service: ServiceDep,
     ready: ReadyDep,
     worker: WorkerDep,
-) -> MatchesOut:
-    """Postings that are the same product as a picture, a title, or both, the surest first."""
+) -> MatchesOut | EachMatchesOut:
+    """Postings that are the same product as a picture, a title, or both, the surest first; or as each of `images`."""
     query = await read_query(request, service.settings)
+    if isinstance(query, SentImages):
+        answers = await worker.run(lambda: ready.matcher.match_each(query.images, asked.asked()))
+        return each_out(answers, query.names, ready, worker.took_ms())
     answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
     return matches_out(answer, ready, worker.took_ms())

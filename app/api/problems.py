@@ -31,6 +31,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.PostingNotFound: (404, "posting-not-found"),
     errors.VerdictNotFound: (404, "verdict-not-found"),
     errors.JobNotFound: (404, "job-not-found"),
+    errors.ImportRefused: (422, "import-refused"),
+    errors.CatalogueError: (422, "import-refused"),
+    errors.Overloaded: (429, "overloaded"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
@@ -64,6 +67,7 @@ _OF_STATUS: Mapping[int, str] = {
 }
 _INVALID = "invalid-request"
 _RETRY_AFTER_SECONDS = "5"
+_COME_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _LOCATION_CHARACTERS = 100
 _CLIENT_GONE = 499
 
@@ -155,7 +159,7 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
         return {"Retry-After": str(math.ceil(error.retry_after))}
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
-    return {"Retry-After": _RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return {"Retry-After": _RETRY_AFTER_SECONDS} if status in _COME_AGAIN else {}
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:

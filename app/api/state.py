@@ -13,7 +13,7 @@ from app.access.keys import KeyRing
 from app.errors import NotReady, StoreUnavailable
 from app.matching.intake import Intake
 from app.matching.matcher import Matcher
-from app.matching.ports import ActiveModels, Decoder, ImageSource, JobStore, PostingStore, VerdictStore
+from app.matching.ports import ActiveModels, Decoder, ImageSource, Imports, JobStore, PostingStore, VerdictStore
 from app.settings import Settings
 
 
@@ -24,6 +24,7 @@ class Kept:
     Attributes:
         postings, verdicts, jobs, models: stores.
         intake: changes the catalogue.
+        imports: takes many postings in; None where nothing does.
     """
 
     postings: PostingStore
@@ -31,6 +32,13 @@ class Kept:
     jobs: JobStore
     models: ActiveModels
     intake: Intake
+    imports: Imports | None = None
+
+    def importing(self) -> Imports:
+        """What takes many postings in; raises StoreUnavailable where nothing does."""
+        if self.imports is None:
+            raise StoreUnavailable("this service takes in one posting at a time")
+        return self.imports
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,16 @@ from app.api.access import READ, WRITE
 from app.api.answers import evidence_out, finite, posting_out
 from app.api.dependencies import PostingId, ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import responses
-from app.api.schemas import TargetName
 from app.api.state import Kept, Ready
 from app.api.verdict_schemas import (
-    ContradictionOut,
     ReviewOut,
+    ReviewQuery,
     StoredVerdictOut,
     UnsureOut,
     VerdictIn,
     VerdictsOut,
     WithdrawnOut,
-    contradiction_out,
+    contradictions_out,
     verdict_out,
 )
 from app.errors import VerdictNotFound
@@ -33,9 +32,8 @@ from app.matching.review import Unsure, review
 from app.matching.stored import Verdict
 
 router = APIRouter(tags=["verdicts"])
-MAX_PAGE, MAX_REVIEW = 1000, 100
+MAX_PAGE = 1000
 COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
-_SHOWN = 100
 OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of another posting.")]
 
 
@@ -107,13 +105,12 @@ async def export(ready: ReadyDep, worker: WorkerDep) -> Response:
 async def pairs_to_review(
     ready: ReadyDep,
     worker: WorkerDep,
-    limit: Annotated[int, Query(ge=1, le=MAX_REVIEW, description="Pairs at most.")] = 10,
-    target: TargetName | None = None,
+    asked: Annotated[ReviewQuery, Query()],
 ) -> ReviewOut:
     """The pairs whose verdict would teach most: their probability is nearest the threshold, one a crowd."""
     judge = ready.matcher.trained("a review")
-    bar = judge.bar(target, None)
-    found = await worker.run_alone(lambda: review(judge, bar, limit))
+    bar = judge.bar(asked.target, None)
+    found = await worker.run_alone(lambda: review(judge, bar, asked.limit))
     return ReviewOut(
         catalogue_version=ready.version,
         matcher=judge.label,
@@ -126,7 +123,7 @@ def _stored(verdict: Verdict, ready: Ready) -> StoredVerdictOut:
     pair = {verdict.first, verdict.second}
     part = [found for found in contradictions(ready.matcher.verdicts) if _has_part(pair, found)]
     return StoredVerdictOut(
-        catalogue_version=ready.version, contradictions=_shown(part), **verdict_out(verdict).model_dump()
+        catalogue_version=ready.version, contradictions=contradictions_out(part), **verdict_out(verdict).model_dump()
     )
 
 
@@ -143,12 +140,8 @@ def _page(ready: Ready, kept: Kept, offset: int, limit: int) -> VerdictsOut:
         verdicts=[verdict_out(verdict) for verdict in every[offset:end]],
         next_offset=end if end < len(every) else None,
         total_contradictions=len(against),
-        contradictions=_shown(against),
+        contradictions=contradictions_out(against),
     )
-
-
-def _shown(found: Sequence[Contradiction]) -> list[ContradictionOut]:
-    return [contradiction_out(it) for it in found[:_SHOWN]]
 
 
 def _csv(verdicts: Sequence[Verdict]) -> str:

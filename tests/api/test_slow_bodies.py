@@ -36,7 +36,7 @@ def run(pauses: list[float], seconds: float, idle_seconds: float, after: float =
         raise AssertionError("nothing is sent")
 
     call: Callable[..., Awaitable[None]] = BodyDeadline(app, seconds, idle_seconds)
-    asyncio.run(call({"type": "http"}, receive, send))  # type: ignore[arg-type]
+    asyncio.run(call({"type": "http", "path": "/match"}, receive, send))  # type: ignore[arg-type]
     return pieces
 
 
