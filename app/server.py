@@ -5,12 +5,16 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 
+from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
 from app.api.state import Service
+from app.connections import limits
 from app.errors import NotReady, SettingsError
 from app.matching.ingest import Progress
 from app.service.running import Running
@@ -50,6 +54,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     for name in unknown_variables():
         _log.warning("%s is set, but is no setting", name)
     service = Service(settings)
+    check_exposure(settings, keys_of(settings))
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -58,8 +63,9 @@ def serve(settings: Settings, progress: Progress) -> None:
         create_app(service),
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
-        log_level="info",
-        access_log=settings.access_log,
+        log_config=None,
+        access_log=False,  # ours says more, and nothing that a client could forge
+        **limits(settings),
     )
     # its "startup complete" means the port, not the service; `ready` below is what counts
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -84,7 +90,7 @@ def serve(settings: Settings, progress: Progress) -> None:
 
     threading.Thread(target=start, daemon=True, name="start").start()
     try:
-        with listener:
+        with listener, _keys_read_on_hangup(service):
             server.run(sockets=[listener])
     finally:
         service.drain()
@@ -93,6 +99,25 @@ def serve(settings: Settings, progress: Progress) -> None:
         _log.info("stopped")
     if failure:
         raise failure[0]
+
+
+@contextmanager
+def _keys_read_on_hangup(service: Service) -> Iterator[None]:
+    """On SIGHUP the keys are read again; where they are no good any more the old ones stay."""
+
+    def read(*_: object) -> None:
+        try:
+            service.keys.replace(keys_of(service.settings))
+        except SettingsError as error:
+            _log.error("the keys stay as they were: %s", error)
+        else:
+            _log.info("%d keys are known now", len(service.keys))
+
+    before = signal.signal(signal.SIGHUP, read)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.access import READ
 from app.api.answers import finite
 from app.api.bodies import JSON, MULTIPART, read_batch
 from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
@@ -37,6 +38,7 @@ _BODY: dict[str, Any] = {
 
 @router.post(
     "/cluster",
+    dependencies=[READ],
     response_model=ClustersOut,
     responses=responses(400, 409, 413, 415, 422, 500, 503),
     openapi_extra=_BODY,

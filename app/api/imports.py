@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from app.api.access import WRITE
 from app.api.bodies import MULTIPART, content_type, invalid, validated
 from app.api.dependencies import ReadyDep, WorkerDep
 from app.api.forms import open_form
@@ -60,6 +61,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     PATH,
+    dependencies=[WRITE],
     status_code=202,
     openapi_extra=_BODY,
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,

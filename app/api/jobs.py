@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from app.api.access import READ, WRITE
 from app.api.dependencies import ReadyDep, WorkerDep
 from app.api.job_schemas import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields, row_problem_out
 from app.api.problems import responses
@@ -15,7 +16,7 @@ MAX_PAGE, MAX_PROBLEMS = 100, 1000
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a job.")]
 
 
-@router.get("/jobs", responses=responses(422, 500, 503))
+@router.get("/jobs", dependencies=[READ], responses=responses(422, 500, 503))
 async def jobs(
     ready: ReadyDep,
     worker: WorkerDep,
@@ -31,13 +32,13 @@ async def jobs(
     )
 
 
-@router.get("/jobs/{job_id}", responses=responses(404, 422, 500, 503))
+@router.get("/jobs/{job_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
 async def job(job_id: JobId, ready: ReadyDep, worker: WorkerDep) -> WholeJobOut:
     """How far a job is, and which rows could not be stored."""
     return await worker.keep(lambda: _job(job_id, ready.stored()))
 
 
-@router.delete("/jobs/{job_id}", responses=responses(404, 422, 500, 503, 507))
+@router.delete("/jobs/{job_id}", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507))
 async def end(job_id: JobId, ready: ReadyDep, worker: WorkerDep) -> EndedJobOut:
     """Cancel a job, or forget one that has ended; what it has stored stays."""
     imports = ready.stored().importing()

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from app.api.access import READ
 from app.api.answers import each_out, matches_out
 from app.api.bodies import JSON, MULTIPART, SentImages, read_query
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
@@ -31,7 +32,7 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/match", responses=responses(400, 409, 413, 415, 422, 500, 503), openapi_extra=_BODY)
+@router.post("/match", dependencies=[READ], responses=responses(400, 409, 413, 415, 422, 500, 503), openapi_extra=_BODY)
 async def match(
     request: Request,
     asked: Annotated[MatchQuery, Query()],

@@ -1,6 +1,7 @@
 """Every non-2xx answer, as RFC 9457 problem details. The only place where errors meet HTTP numbers."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app import errors
+from app.logs.requests import current
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:pricematch:problem:"
@@ -44,6 +46,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
+    errors.Unauthenticated: (401, "unauthenticated"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.RateExceeded: (429, "rate-exceeded"),
 }
 _SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
     errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
@@ -55,8 +60,10 @@ _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "body-too-large",
     415: "media-type",
+    503: "too-many-connections",
 }
 _INVALID = "invalid-request"
 _RETRY_AFTER_SECONDS = "5"
@@ -110,6 +117,7 @@ def install(app: FastAPI) -> None:
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response that carries a problem."""
     content = problem.model_dump()
+    current().problem = problem.type.removeprefix(TYPE_PREFIX)
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -121,6 +129,11 @@ def too_large(limit: int) -> Problem:
 def ambiguous_size() -> Problem:
     """The problem of a body that says in two ways where it ends."""
     return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
+
+
+def connection_problem(status: int, detail: str) -> Problem:
+    """The problem of a connection that no request was read from."""
+    return _problem(status, _OF_STATUS[status], detail)
 
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
@@ -137,8 +150,16 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
     if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status in _COME_AGAIN else None
-    return answer(problem, headers)
+    return answer(problem, _headers(error, problem.status))
+
+
+def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    """What a client should do next, where a header says it."""
+    if isinstance(error, errors.RateExceeded):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": _RETRY_AFTER_SECONDS} if status in _COME_AGAIN else {}
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,9 @@ from typing import Any
 
 from anyio import CapacityLimiter
 
+from app.access.guard import Guard
+from app.access.key_sources import keys_of
+from app.access.keys import KeyRing
 from app.errors import NotReady, StoreUnavailable
 from app.matching.intake import Intake
 from app.matching.matcher import Matcher
@@ -66,10 +69,15 @@ class Ready:
 
 
 class Service:
-    """The service's one mutable fact: whether it can answer. Safe to use from several threads."""
+    """The service's mutable facts: whether it can answer, and which keys it knows. Safe to use from several threads.
+
+    Raises:
+        SettingsError: the keys that settings name cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.keys = KeyRing(keys_of(settings))
         self._lock = Lock()
         self._ready: Callable[[], Ready] | None = None
         self._reason = "the service is starting"
@@ -116,10 +124,12 @@ class State:
 
     Attributes:
         service: the service.
+        guard: says who may ask.
         limiter: how many threads decode and encode at the same time.
         alone: lets one thread at a time do what takes long.
     """
 
     service: Service
+    guard: Guard
     limiter: CapacityLimiter
     alone: CapacityLimiter

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
+from app.api.access import READ, WRITE
 from app.api.answers import evidence_out, finite, posting_out
 from app.api.dependencies import PostingId, ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import responses
@@ -38,6 +39,7 @@ OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of ano
 
 @router.put(
     "/verdicts/{posting_id}/{other_id}",
+    dependencies=[WRITE],
     responses=responses(400, 404, 415, 422, 500, 503, 507) | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
@@ -61,7 +63,7 @@ async def decide(
     return await worker.keep(lambda: _stored(verdict, now))
 
 
-@router.get("/verdicts/{posting_id}/{other_id}", responses=responses(404, 422, 500, 503))
+@router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
 async def verdict(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, worker: WorkerDep) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
     found = await worker.keep(lambda: ready.stored().verdicts.verdict(posting_id, other_id))
@@ -70,14 +72,14 @@ async def verdict(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, wor
     return await worker.keep(lambda: _stored(found, ready))
 
 
-@router.delete("/verdicts/{posting_id}/{other_id}", responses=responses(422, 500, 503, 507))
+@router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
 async def withdraw(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, worker: WorkerDep) -> WithdrawnOut:
     """Take a verdict back; one that is not there is no error."""
     there, version = await worker.keep(lambda: ready.stored().intake.withdraw(posting_id, other_id))
     return WithdrawnOut(catalogue_version=version, withdrawn=there)
 
 
-@router.get("/verdicts", responses=responses(422, 500, 503))
+@router.get("/verdicts", dependencies=[READ], responses=responses(422, 500, 503))
 async def verdicts(
     ready: ReadyDep,
     worker: WorkerDep,
@@ -90,6 +92,7 @@ async def verdicts(
 
 @router.get(
     "/verdicts.csv",
+    dependencies=[READ],
     response_class=Response,
     responses=responses(500, 503) | {200: {"content": {"text/csv": {}}, "description": "All verdicts."}},
 )
@@ -98,7 +101,7 @@ async def export(ready: ReadyDep, worker: WorkerDep) -> Response:
     return Response(await worker.keep(lambda: _csv(ready.stored().verdicts.verdicts())), media_type="text/csv")
 
 
-@router.get("/review", responses=responses(409, 422, 500, 503), tags=["verdicts"])
+@router.get("/review", dependencies=[READ], responses=responses(409, 422, 500, 503), tags=["verdicts"])
 async def pairs_to_review(
     ready: ReadyDep,
     worker: WorkerDep,

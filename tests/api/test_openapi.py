@@ -91,6 +91,7 @@ def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, 
         ("get", "/models"),
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
     }
 
 
