@@ -12,7 +12,7 @@ from app.adapters.job_files import JobFiles
 from app.adapters.posting_file import posting_rows
 from app.adapters.sqlite_store import Store
 from app.adapters.zip_images import ZipImages, ZipLimits
-from app.errors import ImportRefused, PricematchError, StoreError
+from app.errors import DeadlineExceeded, ImportRefused, NotReady, Overloaded, PricematchError, StoreError
 from app.matching.importing import RowImport
 from app.matching.intake import Intake
 from app.matching.ports import ImageSource
@@ -24,8 +24,10 @@ KIND, JOBS = "import", "jobs"
 POSTINGS, IMAGES = "postings", "images"
 MAX_PROBLEMS = 1000
 """Problems of a job that are kept; how many rows failed is counted beyond."""
+_NOT_NOW = (StoreError, Overloaded, DeadlineExceeded, NotReady)
+"""After these an import is taken up again where it was."""
 _PATIENCE = 10
-"""So many times as long the store is left alone after it could not be used."""
+"""So many times as long it waits then."""
 _log = logging.getLogger("pricematch")
 
 
@@ -69,15 +71,15 @@ class Importer:
                 for job in self._store.jobs.unfinished(KIND):
                     if not self._stop.is_set():
                         self._run(job)
-            except StoreError as error:
+            except _NOT_NOW as error:
                 _log.error("imports wait: %s", error)
                 pause *= _PATIENCE
 
     def _run(self, job: Job) -> None:
-        """Import a job to its end, unless the service stops; raises StoreError, after which it is taken up again."""
+        """Import a job to its end, unless the service stops; raises what is one of `_NOT_NOW`."""
         try:
             self._imported(job)
-        except StoreError:
+        except _NOT_NOW:
             raise
         except PricematchError as error:
             self._fail(job, str(error))

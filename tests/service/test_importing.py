@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app.adapters.sqlite_store import Store, open_store
-from app.errors import ModelOutputError, StoreFull
+from app.errors import DeadlineExceeded, ModelOutputError, Overloaded, StoreFull
 from app.matching.importing import AT_ONCE
 from app.matching.intake import Intake, Offered
 from app.matching.stored import Counts, Job
@@ -191,22 +191,23 @@ def test_bad_rows_behind_a_restart_are_told_once(settings: Settings, gate: Gate)
         assert len({problem.row for problem in found}) == len(found) == now(running, job).counts.failed
 
 
-def test_fault_34_while_the_store_takes_nothing_an_import_waits_and_then_goes_on(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [StoreFull("no room"), Overloaded("too many wait"), DeadlineExceeded("too long")])
+def test_fault_34_while_the_store_or_the_encoder_takes_nothing_an_import_waits_and_then_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     job, left, put_each = filled(settings, rows()), [3], Intake.put_each
 
     def full(intake: Intake, offered: Offer) -> Any:
         left[0] -= 1
         if left[0] in {0, 1}:
-            raise StoreFull("there is no room left")
+            raise error
         return put_each(intake, offered)
 
     monkeypatch.setattr(Intake, "put_each", full)
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
         assert now(running, job).counts == Counts(created=ROWS)
-    assert caplog.text.count("imports wait: there is no room left") == 2
+    assert caplog.text.count(f"imports wait: {error}") == 2
 
 
 def test_one_poisonous_picture_fails_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
