@@ -225,8 +225,8 @@ def naive_decided(
     while True:
         free: list[tuple[frozenset[int], frozenset[int]]]
         free = [pair for pair in combinations(clusters, 2) if not apart(*pair)]
-        free.sort(key=lambda pair: (-float(average(*pair, probabilities)), sorted(map(max, pair))))
-        if not free or average(*free[0], probabilities) < exact(threshold):
+        free.sort(key=lambda pair: (-float(average(pair[0], pair[1], probabilities)), sorted(map(max, pair))))
+        if not free or average(free[0][0], free[0][1], probabilities) < exact(threshold):
             return frozenset(clusters)
         clusters = [part for part in clusters if part not in free[0]] + [free[0][0] | free[0][1]]
 
