@@ -13,6 +13,7 @@ import uvicorn
 
 from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
+from app.api.requests import SpanSink
 from app.api.state import Service
 from app.connections import limits
 from app.errors import NotReady, SettingsError
@@ -51,6 +52,11 @@ def serve(settings: Settings, progress: Progress) -> None:
     Raises:
         PricematchError: the service could not start.
     """
+    with _spans() as spans:
+        _serve(settings, progress, spans)
+
+
+def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
     for name in unknown_variables():
         _log.warning("%s is set, but is no setting", name)
     service = Service(settings)
@@ -60,7 +66,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
     config = uvicorn.Config(
-        create_app(service),
+        create_app(service, spans=spans),
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
@@ -99,6 +105,25 @@ def serve(settings: Settings, progress: Progress) -> None:
         _log.info("stopped")
     if failure:
         raise failure[0]
+
+
+@contextmanager
+def _spans() -> Iterator[SpanSink | None]:
+    """Takes requests as spans where the environment says who wants them; None where it does not."""
+    if not any(name in os.environ for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
+        yield None
+        return
+    try:
+        from app.tracing import exported
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and what sends spans is not installed: pip install pricematch[otel]"
+        ) from error
+    spans = exported()
+    try:
+        yield spans
+    finally:
+        spans.close()
 
 
 @contextmanager

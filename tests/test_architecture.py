@@ -44,6 +44,7 @@ COMPOSING = {
     "app.server",
     "app.service",
     "app.terminal",
+    "app.tracing",
 }
 """What puts the others together, and may import all of them."""
 

@@ -16,7 +16,7 @@ from app.api import catalogue, clusters, health, imports, jobs, match, models, p
 from app.api.body_size import BodyLimits
 from app.api.metrics import Metrics
 from app.api.metrics import router as metrics_router
-from app.api.requests import Around
+from app.api.requests import Around, SpanSink
 from app.api.slow_bodies import BodyDeadline
 from app.api.state import Service, State
 from app.errors import NotReady
@@ -32,12 +32,13 @@ class _Lifespan(TypedDict):
     app: State
 
 
-def create_app(service: Service, metrics: Metrics | None = None) -> FastAPI:
+def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> FastAPI:
     """The HTTP application over a service that may still be starting.
 
     Args:
         service: the service.
         metrics: is told of every request; None: one of its own.
+        spans: is told of every request; None: nobody is.
     """
     metrics = metrics or Metrics(service)
     settings = service.settings
@@ -72,7 +73,7 @@ def create_app(service: Service, metrics: Metrics | None = None) -> FastAPI:
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
     inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included
-    app.build_middleware_stack = lambda: Around(inner(), metrics, log=settings.access_log)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: Around(inner(), metrics, spans, log=settings.access_log)  # type: ignore[method-assign]
     return app
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.metrics import NO_ROUTE, Metrics
 from app.logs.lines import FIELDS
 from app.logs.requests import AskedRequest, begin, end
-from app.matching.stages import Stages, measured
+from app.matching.stages import Stage, Stages, measured
 
 _log = logging.getLogger("pricematch.access")
 _GONE = 499
@@ -34,17 +35,36 @@ _OF_PAGES: Mapping[str, str] = MappingProxyType(
 """The page at /docs begins with a script of its own; nothing of the catalogue is in it."""
 
 
+class SpanSink(Protocol):
+    """Takes requests as spans of a trace."""
+
+    def tell(
+        self,
+        *,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        stages: Mapping[Stage, float],
+        request_id: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        """A request was answered just now."""
+        ...
+
+
 class Around:
     """ASGI application around another one, which sees every answer, those to bugs included.
 
     Args:
         app: the other one.
         metrics: is told of every request.
+        spans: is told of every request; None: nobody is.
         log: whether a line is logged for every request.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, log: bool) -> None:
-        self._app, self._metrics, self._log = app, metrics, log
+    def __init__(self, app: ASGIApp, metrics: Metrics, spans: SpanSink | None = None, *, log: bool) -> None:
+        self._app, self._metrics, self._spans, self._log = app, metrics, spans, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back."""
@@ -65,6 +85,16 @@ class Around:
         route = getattr(scope.get("route"), "path", NO_ROUTE)
         self._metrics.observe_request(scope["method"], route, status, seconds)
         self._metrics.observe_stages(stages.seconds)
+        if self._spans is not None:
+            self._spans.tell(
+                method=scope["method"],
+                route=route,
+                status=status,
+                seconds=seconds,
+                stages=stages.seconds,
+                request_id=asked.request_id,
+                headers=Headers(scope=scope),
+            )
         if self._log:
             fields = {
                 "method": scope["method"],
