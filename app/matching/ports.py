@@ -268,7 +268,7 @@ class ArrivingImport(Protocol):
         ...
 
     def discard(self) -> None:
-        """Delete what has come, unless a job was made of it."""
+        """Delete what has come, unless a job was made of it; to be called whatever happens."""
         ...
 
 

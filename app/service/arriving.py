@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, BinaryIO, Literal
 
 from app.adapters.job_files import JobFiles, JobFolder
@@ -15,26 +16,34 @@ from app.service.importing import IMAGES, KIND, POSTINGS, server_folder, zip_lim
 from app.settings import Settings
 
 
-@dataclass(frozen=True)
 class ImportDesk:
-    """Implements `ports.Imports`.
+    """Implements `ports.Imports`. Safe to use from several threads.
 
-    Attributes:
+    Args:
         settings: limits.
         store: where jobs are made.
         files: of the jobs.
     """
 
-    settings: Settings
-    store: Store
-    files: JobFiles
+    def __init__(self, settings: Settings, store: Store, files: JobFiles) -> None:
+        self.settings, self.store, self.files = settings, store, files
+        self._arriving = set[str]()
+        self._lock = Lock()
 
     def begin(self) -> "Arriving":
-        """See the port."""
-        waiting, most = len(self.store.jobs.unfinished(KIND)), self.settings.max_imports
-        if waiting >= most:
-            raise Overloaded(f"expected at most {most} imports that wait or run, and there are {waiting}")
-        return Arriving(self, self.files.new())
+        """See the port; what is still being sent counts as well, for it takes as much room."""
+        with self._lock:
+            waiting, most = len(self.store.jobs.unfinished(KIND)) + len(self._arriving), self.settings.max_imports
+            if waiting >= most:
+                raise Overloaded(f"expected at most {most} imports that wait or run, and there are {waiting}")
+            folder = self.files.new()
+            self._arriving.add(folder.job_id)
+        return Arriving(self, folder)
+
+    def arrived(self, job_id: str) -> None:
+        """Something is being sent no more."""
+        with self._lock:
+            self._arriving.discard(job_id)
 
     def end(self, job_id: str) -> tuple[Job, bool]:
         """See the port."""
@@ -77,6 +86,7 @@ class Arriving:
         """See the port."""
         if not self.queued:
             self.desk.files.remove(self.folder.job_id)
+        self.desk.arrived(self.folder.job_id)
 
     def _check(self, folder: str | None) -> None:
         """Raise ImportRefused or CatalogueError where that can be told at once."""

@@ -446,3 +446,21 @@ def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
     assert (cancelled["state"], cancelled["removed"]) == ("cancelled", False)
     assert left_behind(tmp_path) == [sent[1].json()["job_id"]]
     assert send(client, csv_of(("a", "", "x"))).status_code == 202
+
+
+def test_what_is_still_being_sent_counts_among_the_imports_that_wait(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.service.importing.Importer._work", lambda _: None)  # nothing is taken up
+    client, statuses, write = start(max_imports=2), list[int](), job_files.JobFile.write
+
+    def meanwhile(opened: job_files.JobFile, content: bytes) -> int:
+        if not statuses:
+            statuses.append(0)  # the two below are not to send others
+            statuses.extend(send(client, csv_of(("b", "", "x"))).status_code for _ in range(2))
+        return write(opened, content)
+
+    monkeypatch.setattr(job_files.JobFile, "write", meanwhile)
+    assert send(client, csv_of(("a", "", "x"))).status_code == 202
+    assert statuses[1:] == [202, 429]
+    assert client.get("/jobs").json()["total"] == 3  # with the first fill

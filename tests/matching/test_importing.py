@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.adapters.perceptual_hash import PerceptualHasher
 from app.errors import ImageError, ImageUnavailable, ModelOutputError
@@ -167,6 +169,43 @@ def test_pictures_that_are_kept_together_are_what_each_is_alone() -> None:
     assert {key: vector.tolist() for key, vector in together.store.vectors.items()} == {
         key: vector.tolist() for key, vector in alone.store.vectors.items()
     }
+
+
+_ROW = st.fixed_dictionaries(
+    {"posting_id": st.sampled_from(["a", "b", "c", "..", ""])},
+    optional={
+        "title": st.sampled_from(["", "one", "two", "x" * 21]),
+        "image": st.sampled_from(["red", "green", "cut", "gone"]),
+    },
+)
+
+
+@given(st.lists(st.lists(_ROW, max_size=6), max_size=4), st.booleans())
+def test_whatever_is_imported_after_what_the_store_holds_what_a_dictionary_would(
+    files: list[list[dict[str, str]]], pictured: bool
+) -> None:
+    contents = {"red": RED, "green": GREEN, "cut": RED[:40]}
+    shop = Shop(FolderlessImages(contents) if pictured else None)
+    held: dict[str, tuple[str, bytes | None]] = {}
+    for rows_of_file in files:
+        expected, seen = Counts(), set[str]()
+        for row in rows_of_file:
+            posting_id, title, name = row["posting_id"], row.get("title", ""), row.get("image")
+            image = contents.get(name or "") if pictured else held.get(posting_id, ("", None))[1]
+            bad = posting_id in {"..", "", *seen} or len(title) > 20 or (pictured and name in {"cut", "gone"})
+            seen.add(posting_id)
+            if bad or not (title or image):
+                expected += Counts(failed=1)
+                continue
+            outcome = "created" if posting_id not in held else "replaced"
+            expected += Counts(**{"unchanged" if held.get(posting_id) == (title, image) else outcome: 1})
+            held[posting_id] = title, image
+        found = sum((batch.counts for batch in shop.rows.batches(rows(*rows_of_file))), Counts())
+        assert found == expected
+    stored = {stored.posting.posting_id: stored.posting for stored in shop.store.page("", 99)}
+    assert {
+        key: (it.title, None if it.image is None else shop.store.read(it.image)) for key, it in stored.items()
+    } == held
 
 
 def test_what_is_kept_already_is_not_computed_again() -> None:
