@@ -76,7 +76,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     def start() -> None:
         try:
             running.append(start_catalogue(settings, report))
-            service.open(running[0].ready)
+            service.open(running[0].ready, running[0].trouble)
             _log.info("ready at %s (try it at %s/docs)", url, url)
         except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
             failure.append(error)

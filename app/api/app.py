@@ -1,10 +1,10 @@
 """Puts the endpoints together."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
@@ -12,9 +12,11 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app import __version__
 from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
+from app.api.admission import Admission, TurnAway
 from app.api.body_size import AnnouncedSize
 from app.api.state import Service, State
 from app.errors import NotReady
+from app.matching.slots import Slots
 
 _DESCRIPTION = """Which postings show the same product?
 
@@ -27,10 +29,14 @@ class _Lifespan(TypedDict):
 
 def create_app(service: Service) -> FastAPI:
     """The HTTP application over a service that may still be starting."""
+    settings = service.settings
+    admission = Admission(settings.max_in_flight)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        yield {"app": State(service, CapacityLimiter(service.settings.workers), CapacityLimiter(1))}
+        threads = ThreadPoolExecutor(settings.max_in_flight, "request")
+        yield {"app": State(service, admission, threads, Slots(settings.workers), Slots(1))}
+        threads.shutdown(wait=False)
 
     app = FastAPIOffline(
         title="pricematch",
@@ -42,8 +48,9 @@ def create_app(service: Service) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=service.settings.max_body_bytes)
-    app.add_middleware(AnnouncedSize, limit=service.settings.max_body_bytes)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    app.add_middleware(TurnAway, admission=admission)
+    app.add_middleware(AnnouncedSize, limit=settings.max_body_bytes)
     for module in (match, catalogue, postings, verdicts, clusters, models, health):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way

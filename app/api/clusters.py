@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, Response
 from app.api.answers import finite
 from app.api.bodies import JSON, MULTIPART, read_batch
 from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
-from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
+from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.state import Ready
+from app.api.worker import Worker
 from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue, pictured
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import LEAST_MEAN

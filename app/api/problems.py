@@ -38,6 +38,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ModelOutputError: (500, "model-output"),
     errors.NotReady: (503, "not-ready"),
     errors.ConditionFailed: (412, "condition-failed"),
+    errors.Overloaded: (429, "overloaded"),
+    errors.DeadlineExceeded: (504, "deadline-exceeded"),
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
@@ -56,7 +58,10 @@ _OF_STATUS: Mapping[int, str] = {
     415: "media-type",
 }
 _INVALID = "invalid-request"
-_RETRY_AFTER_SECONDS = "5"
+_RETRY_LATER = {"Retry-After": "5"}
+RETRY_SOON = {"Retry-After": "1"}
+"""What is overloaded by many short requests is not for long."""
+_RETRY = {503: _RETRY_LATER, 429: RETRY_SOON}
 _LOCATION_CHARACTERS = 100
 _CLIENT_GONE = 499
 
@@ -100,6 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
+    app.add_exception_handler(errors.ClientGone, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -133,8 +139,7 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
     if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return answer(problem, headers)
+    return answer(problem, _RETRY.get(problem.status))
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
