@@ -99,7 +99,9 @@ def _arrivals(load: Load) -> Iterator[tuple[int, float | None]]:
 
 
 def _request(path: str, image: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
+    )
     return head.encode() + image
 
 

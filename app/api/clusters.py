@@ -37,7 +37,7 @@ _BODY: dict[str, Any] = {
 @router.post(
     "/cluster",
     response_model=ClustersOut,
-    responses=responses(400, 409, 413, 415, 422, 500, 503),
+    responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,
 )
 async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> Response:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from app.api.answers import matches_out
 from app.api.bodies import JSON, MULTIPART, read_query
@@ -27,15 +27,21 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/match", responses=responses(400, 409, 413, 415, 422, 500, 503), openapi_extra=_BODY)
+@router.post(
+    "/match",
+    response_model=MatchesOut,
+    responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
+    openapi_extra=_BODY,
+)
 async def match(
     request: Request,
     asked: Annotated[MatchQuery, Query()],
     service: ServiceDep,
     ready: ReadyDep,
     worker: WorkerDep,
-) -> MatchesOut:
+) -> Response:
     """Postings that are the same product as a picture, a title, or both, the surest first."""
     query = await read_query(request, service.settings)
     answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
-    return matches_out(answer, ready, worker.took_ms())
+    # written down here, because FastAPI would first check what was built from its own model
+    return Response(matches_out(answer, ready, worker.took_ms()).model_dump_json(), media_type=JSON)

@@ -1,60 +1,35 @@
 """Encodes together what several threads want encoded at the same time.
 
-One thread encodes; while it does, the next batch gathers. Nobody waits for company: whatever is there is taken. A
-network needs little longer for 32 pictures than for a few, so the more is asked, the less each picture costs.
+A network takes less time for a picture among many than for one alone. Where nothing is being encoded, whatever is there
+is taken at once; while one thread encodes, the next batch gathers, and another thread begins once half a batch waits.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
-from typing import Protocol
 
 import numpy as np
 
 from app.errors import DeadlineExceeded, NotReady, Overloaded
+from app.matching.batch_observer import BatchObserver, Unobserved
 from app.matching.embeddings import Embeddings
 from app.matching.encoder_calls import Call, CallQueue, encode_calls
+from app.matching.encoder_health import EncoderHealth, Lane
 from app.matching.ingest import BATCH
 from app.matching.ports import Encoder, Pixels
 from app.matching.slots import slot_given_up
 
-_MOST_THREADS = 4
-"""Threads that may be lost in an encoder that never answers, the last one included."""
-_MOST_FAILURES = 3
-"""Failures in a row after which the encoder is said to be broken,"""
-_REST_SECONDS = 10.0
-"""for so long after the last one: somebody has to try whether it is well again."""
-
-
-class BatchObserver(Protocol):
-    """Is told what a batcher does. Called by several threads, and must not take long."""
-
-    def observe_batch(self, size: int) -> None:
-        """So many pictures are encoded together."""
-        ...
-
-    def set_queue_depth(self, depth: int) -> None:
-        """So many pictures of requests wait to be encoded."""
-        ...
-
-
-class Unobserved:
-    """Implements `BatchObserver` for when nobody looks."""
-
-    def observe_batch(self, size: int) -> None:
-        """Nothing."""
-
-    def set_queue_depth(self, depth: int) -> None:
-        """Nothing."""
+_MOST_LOST = 4
+"""Threads that are given up in encoders that never answer; beyond, the others are waited for."""
 
 
 class Batcher:
-    """Encodes in one thread what others hand in. Safe to use from several threads.
+    """Encodes in threads of its own what others hand in. Safe to use from several threads.
 
     Args:
+        threads: batches that are encoded at the same time.
         max_batch: pictures that are encoded together, at most.
-        max_waiting: pictures of requests that may wait; what has none before it may be more.
+        max_waiting: pictures of requests that may wait; a request that none waits before may bring more.
         hang_seconds: how long an encoder may take for a batch before it is said to hang.
         observer: is told of batches and of those who wait.
     """
@@ -62,6 +37,7 @@ class Batcher:
     def __init__(
         self,
         *,
+        threads: int = 1,
         max_batch: int = BATCH,
         max_waiting: int = 256,
         hang_seconds: float = 30.0,
@@ -72,12 +48,11 @@ class Batcher:
         self._changed = Condition()
         self._calls = CallQueue()
         self._closed = False
-        self._thread = 0
-        self._batch: list[Call] = []
-        self._busy_since: float | None = None
-        self._silent_since: float | None = None
-        self._failures, self._failed = 0, 0.0
-        self._start()
+        self._health = EncoderHealth(hang_seconds)
+        self._lanes: list[Lane] = []
+        self._lost = 0
+        for _ in range(threads):
+            self._start()
 
     def over(self, encoder: Encoder) -> "BatchingEncoder":
         """An encoder that gives what this one gives, together with what others ask."""
@@ -110,12 +85,7 @@ class Batcher:
     def trouble(self) -> str | None:
         """Why nothing can be encoded now; None if something can."""
         with self._changed:
-            now = time.monotonic()
-            if self._silent_since is not None and now - self._silent_since > self._hang_seconds:
-                return f"the encoder has not answered for {now - self._silent_since:.0f} s"
-            if self._failures >= _MOST_FAILURES and now - self._failed < _REST_SECONDS:
-                return f"the encoder has failed {self._failures} times in a row"
-            return None
+            return self._health.trouble(self._lanes)
 
     def close(self) -> None:
         """Encode nothing any more; who waits is told so."""
@@ -130,14 +100,13 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise _stopping()
-            self._replace_if_hanging()
-            depth = self._calls.depth
-            more = sum(map(len, calls))
-            if calls[0].ticket is not None and depth and depth + more > self._max_waiting:
-                raise Overloaded(f"{depth} pictures wait to be encoded")
+            self._replace_hanging()
+            waiting, more = self._calls.depth, sum(map(len, calls))
+            if calls[0].ticket is not None and waiting and waiting + more > self._max_waiting:
+                raise Overloaded(f"{waiting} pictures wait to be encoded")
             self._calls.add(calls)
+            self._observer.set_queue_depth(self._calls.depth)
             self._changed.notify()
-        self._observer.set_queue_depth(depth + more)
 
     def _wait(self, call: Call) -> None:
         if call.ticket is not None:
@@ -148,50 +117,51 @@ class Batcher:
             if (trouble := self.trouble()) is not None:
                 raise DeadlineExceeded(trouble)
 
-    def _replace_if_hanging(self) -> None:
-        """Go on in another thread if the one there is does not come back; its calls have failed."""
-        if self._busy_since is None or time.monotonic() - self._busy_since <= self._hang_seconds:
-            return
-        if self._thread == _MOST_THREADS:
-            raise NotReady("the encoder does not answer")
-        for call in self._batch:
-            call.answer(DeadlineExceeded(f"the encoder took longer than {self._hang_seconds:g} s"))
-        self._start()
+    def _replace_hanging(self) -> None:
+        """Let other threads take the place of those that do not come back; raises NotReady if there are none left."""
+        hanging = [lane for lane in self._lanes if lane.busy(self._hang_seconds)]
+        for lane in hanging[: _MOST_LOST - self._lost]:
+            lane.lost = True
+            self._lost += 1
+            self._health.lose(lane)
+            for call in lane.batch:
+                call.answer(DeadlineExceeded(f"the encoder took longer than {self._hang_seconds:g} s"))
+            self._lanes.remove(lane)
+            self._start()
+        if all(lane.busy(self._hang_seconds) for lane in self._lanes):
+            raise NotReady(self._health.trouble(self._lanes) or "the encoder does not answer")
 
     def _start(self) -> None:
-        self._busy_since = None
-        self._thread += 1
-        Thread(target=self._work, args=(self._thread,), daemon=True, name="encode").start()
+        lane = Lane()
+        self._lanes.append(lane)
+        Thread(target=self._work, args=(lane,), daemon=True, name="encode").start()
 
-    def _work(self, thread: int) -> None:
-        while batch := self._next(thread):
+    def _work(self, lane: Lane) -> None:
+        while batch := self._next(lane):
             self._observer.observe_batch(sum(map(len, batch)))
             for error in encode_calls(batch):
-                if not self._note(thread, error):
-                    return
+                with self._changed:
+                    if lane.lost:
+                        return
+                    self._health.note(error)
+                    lane.began()
 
-    def _next(self, thread: int) -> list[Call]:
-        """The next batch, once there is one; none if it is another thread's to encode, or nobody's."""
+    def _next(self, lane: Lane) -> list[Call]:
+        """The next batch, once there is one; none if another thread encodes it, or nobody does."""
         with self._changed:
-            while not self._closed and thread == self._thread:
-                self._busy_since = None
-                if batch := self._calls.take(self._max_batch):
-                    self._batch, self._busy_since = batch, time.monotonic()
-                    self._silent_since = self._silent_since or self._busy_since
+            lane.rests()
+            while not (self._closed or lane.lost):
+                if self._is_worth_it() and (batch := self._calls.take(self._max_batch)):
+                    lane.began(batch)
                     self._observer.set_queue_depth(self._calls.depth)
                     return batch
                 self._changed.wait()
             return []
 
-    def _note(self, thread: int, error: Exception | None) -> bool:
-        """Remember how a call of the encoder went; whether this thread should go on."""
-        with self._changed:
-            if thread != self._thread:
-                return False
-            now = time.monotonic()
-            self._failures, self._failed = (0, 0.0) if error is None else (self._failures + 1, now)
-            self._busy_since, self._silent_since = now, None
-            return True
+    def _is_worth_it(self) -> bool:
+        """Whether to begin a batch now: if nobody else is at one, or half a batch waits; small ones cost too much."""
+        idle = all(lane.since is None for lane in self._lanes)
+        return idle or 2 * self._calls.size >= self._max_batch
 
 
 @dataclass(frozen=True, eq=False)

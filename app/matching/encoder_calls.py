@@ -47,14 +47,13 @@ class Call:
         """Begin with it, unless nobody waits any more."""
         self._taken = time.perf_counter()
         try:
-            if self.abandoned:
-                raise ClientGone("nobody waits for it")
             if self.ticket is not None:
                 self.ticket.check()
         except (ClientGone, DeadlineExceeded) as error:
             self.answer(error)
-            return False
-        return True
+        if self.abandoned:
+            self.answer(ClientGone("nobody waits for it"))
+        return not self._done.is_set()
 
     def answer(self, result: Embeddings | Exception) -> None:
         """Hand over embeddings [n, d], or why there are none; only the first answer counts."""
@@ -93,6 +92,11 @@ class CallQueue:
     def depth(self) -> int:
         """How many pictures of requests wait."""
         return sum(map(len, self._asked))
+
+    @property
+    def size(self) -> int:
+        """How many pictures wait."""
+        return sum(map(len, self))
 
     def add(self, calls: Sequence[Call]) -> None:
         """Let calls wait."""

@@ -54,31 +54,33 @@ class Slots:
 
     def _take(self, ticket: Ticket | None) -> None:
         """Wait for a slot; without a ticket, in front of all others and however long it takes."""
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            turn = Lock()
-            turn.acquire()
-            (self._waiting.appendleft if ticket is None else self._waiting.append)(turn)
-        if not turn.acquire(timeout=-1 if ticket is None else ticket.left) and ticket is not None:
-            self._leave(turn)
-            raise ticket.late()
+        turn = None
+        while True:
+            with self._lock:
+                if self._free:
+                    self._free -= 1
+                    return
+                again, turn = turn is not None, Lock()
+                turn.acquire()
+                (self._waiting.appendleft if again or ticket is None else self._waiting.append)(turn)
+            if not turn.acquire(timeout=-1 if ticket is None else ticket.left) and ticket is not None:
+                self._leave(turn)
+                raise ticket.late()
 
     def _leave(self, turn: Lock) -> None:
-        """Wait no longer; a slot that was handed over at the last moment goes to the next one."""
+        """Wait no longer; a slot that was given back at the last moment is for the next one."""
         with self._lock:
             if turn in self._waiting:
                 self._waiting.remove(turn)
-                return
-        self._give()
+            elif self._waiting:
+                self._waiting.popleft().release()
 
     def _give(self) -> None:
+        """Give a slot back, and wake one who waits: whoever is there first takes it, which spares threads a wait."""
         with self._lock:
+            self._free += 1
             if self._waiting:
                 self._waiting.popleft().release()
-            else:
-                self._free += 1
 
 
 _held: ContextVar[Slots | None] = ContextVar("slots", default=None)

@@ -13,7 +13,8 @@ from app.adapters.sqlite_store import Store, open_store
 from app.api.state import Kept, Ready
 from app.bootstrap import decoder
 from app.errors import ImageError, PricematchError
-from app.matching.batching import Batcher, BatchObserver
+from app.matching.batch_observer import BatchObserver
+from app.matching.batching import Batcher
 from app.matching.ingest import Progress
 from app.matching.intake import Intake
 from app.matching.live_catalogue import LiveCatalogue
@@ -157,7 +158,12 @@ def start(settings: Settings, progress: Progress, observer: BatchObserver | None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
         source = read_source(settings, choose(settings, {}), progress)  # before anything is made
     store = open_store(settings.data, serve=True)
-    batcher = Batcher(max_waiting=settings.max_waiting_images, hang_seconds=settings.request_seconds, observer=observer)
+    batcher = Batcher(
+        threads=settings.workers,
+        max_waiting=settings.max_waiting_images,
+        hang_seconds=settings.request_seconds,
+        observer=observer,
+    )
     try:
         return _started(settings, store, source, batcher, progress)
     except BaseException:
