@@ -24,11 +24,8 @@ COPY --from=build /opt/pricematch /opt/pricematch
 ENV PATH=/opt/pricematch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     KERAS_HOME=/tmp/keras \
-    PRICEMATCH_HOST=0.0.0.0 \
-    PRICEMATCH_CATALOGUE=/srv/catalogue/catalogue.csv \
-    PRICEMATCH_IMAGES=/srv/catalogue/images \
-    PRICEMATCH_MODELS=/srv/models \
-    PRICEMATCH_DATA=/srv/data
+    PRICEMATCH_HOST=0.0.0.0
+# the defaults of the settings are relative: /srv/catalogue, /srv/models, /srv/data
 WORKDIR /srv
 USER 10001
 EXPOSE 8000

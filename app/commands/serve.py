@@ -13,7 +13,7 @@ def serve(
     images: ImagesIfAny = None,
     models: Models = None,
     data: Annotated[
-        Path | None, setting("data", "Folder the service may write to; keeps embeddings and judgements.")
+        Path | None, setting("data", "Folder of the store: the catalogue that is served, and all that is kept of it.")
     ] = None,
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,

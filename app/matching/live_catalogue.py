@@ -40,6 +40,11 @@ class Snapshot:
         changes = catalogue.span - len(catalogue) if judge is None else judge.judged.changes
         return changes > max(FEW, STALE * len(catalogue))
 
+    def young(self, few: int) -> bool:
+        """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
+        size, judge = len(self.matcher.catalogue), self.matcher.judge
+        return judge is not None and size <= few and judge.judged.changes > STALE * size
+
     @property
     def changed(self) -> bool:
         """Whether anything has come or gone since all were judged together."""
@@ -52,13 +57,22 @@ class LiveCatalogue:
     Args:
         store: what is followed.
         pictures: what its pictures are compared by.
-        build: reads everything from the store.
+        build: reads everything from the store, and judges it together.
+        first: what to begin with; None: what `build` gives.
+        few: so few postings are judged together at once when a quarter of them has changed.
     """
 
-    def __init__(self, store: PostingStore, pictures: StoredPictures, build: Callable[[], Snapshot]) -> None:
-        self._store, self._pictures, self._build = store, pictures, build
+    def __init__(
+        self,
+        store: PostingStore,
+        pictures: StoredPictures,
+        build: Callable[[], Snapshot],
+        first: Snapshot | None = None,
+        few: int = 0,
+    ) -> None:
+        self._store, self._pictures, self._build, self._few = store, pictures, build, few
         self._lock = Lock()
-        self._current = build()
+        self._current = first or build()
 
     @property
     def current(self) -> Snapshot:
@@ -97,7 +111,8 @@ class LiveCatalogue:
             return build()
         if len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue)):
             return build()
-        return self._applied(snapshot, changes)
+        found = self._applied(snapshot, changes)
+        return build() if found.young(self._few) else found
 
     def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
         matcher = snapshot.matcher

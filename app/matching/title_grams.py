@@ -3,9 +3,10 @@
 Words say most, joined words find `Hada Labo` in `hadalabo`, and characters find what is spelled in another way.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from string import ascii_lowercase
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from app.matching.title_words import runs, words
 ALONE = 0.25
 """What remains of the weight of a gram that one title at most holds: a misspelling or a code of a seller more often
 than a difference between products. With all of it, the competition's titles score 0.01 less of mean F1."""
+STRANGERS = 2**18
+"""Columns for the grams that a catalogue does not hold, of titles that come later: so many that two of the few thousand
+that may be waiting to be learned hardly ever meet (feature hashing, Weinberger et al., 2009)."""
 _LENGTH = 3
 _UNIT_LETTERS = f"{ascii_lowercase}%"
 
@@ -55,7 +59,7 @@ class TitleGrams:
         terms: what a title is taken apart into: `grams`, or the words alone.
 
     Attributes:
-        vectors: float32 [n, grams], see `weigh`.
+        vectors: float32 [n, grams], see `weigh`; the columns are the catalogue's grams and `STRANGERS` more.
     """
 
     def __init__(self, titles: Sequence[str], terms: Callable[[str], Iterable[str]] = grams) -> None:
@@ -67,7 +71,7 @@ class TitleGrams:
         weights = 1 + np.log((1 + len(titles)) / (1 + held))
         self._weights = np.where(held <= 1, ALONE, 1) * weights
         self._unknown = ALONE * (1 + np.log(1 + len(titles)))
-        self.vectors = self._scaled(self._matrix(columns), np.zeros(len(titles)))
+        self.vectors = _scaled(self._matrix(columns))
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -80,42 +84,45 @@ class TitleGrams:
     def weigh(self, titles: Sequence[str]) -> csr_array:
         """Titles as float32 [m, grams]: rows of unit length, of zeros where there is no gram.
 
-        Grams that the catalogue does not hold have no column, but count in the length, so that only a title of the
-        same grams is at a cosine of 1. Titles of the catalogue have the row they have in `vectors`.
+        Grams that the catalogue does not hold are shared by titles that it does not hold either. Titles of the
+        catalogue have the row they have in `vectors`.
         """
-        matrix, unknown = self._known(titles)
-        return self._scaled(matrix, self._unknown**2 * unknown)
+        return _scaled(self._weighed(titles))
 
     def weights(self, titles: Sequence[str]) -> tuple[csr_array, NDArray[np.float64]]:
         """The weight of each gram of titles before rows are scaled.
 
         Returns:
-            float32 [m, grams], and per title the sum of all its weights, float64 [m], those without a column included.
+            float32 [m, grams], and per title the sum of all its weights, float64 [m].
         """
-        matrix, unknown = self._known(titles)
-        return matrix.astype(np.float32), matrix.sum(axis=1) + self._unknown * unknown
+        matrix = self._weighed(titles)
+        return matrix.astype(np.float32), matrix.sum(axis=1)
 
-    def _known(self, titles: Sequence[str]) -> tuple[csr_array, NDArray[np.intp]]:
-        """The weights float64 [m, grams] of grams that have a column, and how many of each title have none."""
-        columns, unknown = [], []
-        for title in titles:
-            found = [self._columns.get(term, -1) for term in self._once(title)]
-            columns.append([column for column in found if column >= 0])
-            unknown.append(len(found) - len(columns[-1]))
-        return self._matrix(columns), np.array(unknown, np.intp)
+    def _weighed(self, titles: Sequence[str]) -> csr_array:
+        """The weights float64 [m, grams] of titles."""
+        return self._matrix([{self._column(term) for term in self._once(title)} for title in titles])
 
-    def _matrix(self, columns: Sequence[Sequence[int]]) -> csr_array:
+    def _column(self, term: str) -> int:
+        """Of a gram of the catalogue its own; of another one behind these, which it may share with a few more."""
+        found = self._columns.get(term)
+        return len(self) + crc32(term.encode("utf-8", "surrogatepass")) % STRANGERS if found is None else found
+
+    def _matrix(self, columns: Sequence[Collection[int]]) -> csr_array:
         starts = np.concatenate([[0], np.cumsum([len(line) for line in columns], dtype=np.intp)])
         indices = np.fromiter((column for line in columns for column in sorted(line)), np.int32, int(starts[-1]))
-        return csr_array((self._weights[indices], indices, starts.astype(np.int32)), shape=(len(columns), len(self)))
-
-    def _scaled(self, matrix: csr_array, unknown: NDArray[np.floating]) -> csr_array:
-        """Rows divided by their length, which has the square `unknown` on top of the row's own."""
-        lines = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        squares = np.bincount(lines, matrix.data**2, matrix.shape[0]) + unknown
-        data = (matrix.data / np.sqrt(squares)[lines]).astype(np.float32)
-        return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        weights = np.full(len(indices), self._unknown)
+        known = indices < len(self)
+        weights[known] = self._weights[indices[known]]
+        return csr_array((weights, indices, starts.astype(np.int32)), shape=(len(columns), len(self) + STRANGERS))
 
     def _once(self, title: str) -> Iterable[str]:
         """The terms of a title, each once, in the order they first occur."""
         return dict.fromkeys(self._terms(title))
+
+
+def _scaled(matrix: csr_array) -> csr_array:
+    """Rows divided by their length."""
+    lines = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    squares = np.bincount(lines, matrix.data**2, matrix.shape[0])
+    data = (matrix.data / np.sqrt(squares)[lines]).astype(np.float32)
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)

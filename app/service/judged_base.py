@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from app.adapters.judgement_file import code_digest
@@ -86,11 +87,17 @@ def save_base(data: Path, held: Held, postings: Sequence[Posting], judged: Judge
     _KEPT.save(data / FILE, _key(held), base, {"model": judged.model})
 
 
+@cache
+def _code() -> str:
+    """A digest of the code that runs: taken once, since what is on disk may be a newer one by and by."""
+    return code_digest(Path(core[0]))
+
+
 def _key(held: Held) -> str:
     """Names all that judgements depend on beside the postings: code, matcher, encoders."""
     if held.matcher is None:
         raise ValueError("expected a trained matcher")
-    digest = hashlib.sha256(code_digest(Path(core[0])).encode())
+    digest = hashlib.sha256(_code().encode())
     digest.update((held.matcher.path / MANIFEST).read_bytes())
     for name, encoder in sorted(held.judged.items()):
         digest.update(f"{name}={encoder.key}\n".encode())

@@ -104,6 +104,8 @@ class Reading:
             self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
             rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
             grown = grown.with_newcomers(grown.newcomers(self._carried(catalogue, rows, judged)))
+        if grown.span:  # what was kept builds its tables for searches with the first one
+            grown.newcomers(self._carried(catalogue, np.arange(1), judged))
         return Judge(loaded.label, catalogue, grown, loaded.thresholds)
 
     def _carried(

@@ -17,7 +17,7 @@ from app.matching.batch_observer import BatchObserver
 from app.matching.batching import Batcher
 from app.matching.ingest import Progress
 from app.matching.intake import Intake
-from app.matching.live_catalogue import LiveCatalogue
+from app.matching.live_catalogue import FEW, LiveCatalogue
 from app.matching.stored_pictures import StoredPictures, silent
 from app.service.held import Chosen, choose, hold
 from app.service.reading import Reading
@@ -57,8 +57,8 @@ class Running:
         self._batcher = batcher
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
-        self.live = LiveCatalogue(store.postings, pictures, read)
         self._read = Reading(settings, store, pictures, read.held, silent, anew=True)
+        self.live = LiveCatalogue(store.postings, pictures, self._read, read(), FEW)
         self._rest_until = self._rested(started)
         self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
         self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)

@@ -114,7 +114,9 @@ def test_fault_34_where_the_folder_cannot_be_written_writes_answer_503_and_reads
 def test_fault_41_while_another_process_holds_the_store_writes_answer_503_reads_go_on_and_it_heals_by_itself(
     tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(open_store.__kwdefaults__, "wait_seconds", 0.1)
+    defaults = open_store.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 0.1)
     client = start(stack, titles_and_hashes(tmp_path))
     with closing(sqlite3.connect(tmp_path / "data" / DATABASE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

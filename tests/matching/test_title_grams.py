@@ -86,5 +86,16 @@ def test_the_terms_may_be_the_words_alone() -> None:
     weights, total = fitted.weights(["teh xyz"])
     once = 1 + math.log(3 / 3)
     never = ALONE * (1 + math.log(3))
-    np.testing.assert_allclose(weights.data, [once], rtol=1e-6)
+    np.testing.assert_allclose(weights.data, [once, never], rtol=1e-6)
     np.testing.assert_allclose(total, [once + never], rtol=1e-6)
+
+
+def test_titles_that_come_later_share_the_grams_that_the_catalogue_lacks_and_it_shares_none_of_them() -> None:
+    fitted = TitleGrams(["teh botol", "teh kotak"])
+    found = fitted.weigh(["sirup frambozen", "frambozen sirup", "sirup vanila", "teh botol"])
+    cosines = (found @ found.T).toarray()
+    assert 0.6 < cosines[0, 1] < 1  # joined neighbours differ
+    assert 0.1 < cosines[0, 2] < cosines[0, 1]
+    assert cosines[0, 3] == 0
+    assert not (found[:3] @ fitted.vectors.T).toarray().any()
+    np.testing.assert_allclose(cosines.diagonal(), 1, atol=1e-6)

@@ -125,7 +125,7 @@ def test_what_was_judged_by_other_code_is_judged_anew(tmp_path: Path, monkeypatc
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass
-    monkeypatch.setattr("app.service.judged_base.code_digest", lambda folder: f"another {folder.name}")
+    monkeypatch.setattr("app.service.judged_base._code", lambda: "another")
     with served(settings, told):
         assert "Judging pairs" in told.what
 
@@ -320,6 +320,18 @@ def test_after_many_changes_all_is_judged_together_again_in_the_background(
 
         eventually(together)
         assert "p9" in matched(running, "p0")
+
+
+def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_postings_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_matcher(tmp_path / "models", ["title"])
+    monkeypatch.chdir(tmp_path)
+    with served(Settings()) as running:
+        for row in range(30):
+            offered = [Offered(Posting(f"p{row:02}", None, f"barang nomor{row // 2}"))]
+            running.ready().stored().intake.put(offered)
+            assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
 
 
 def test_a_picture_that_is_damaged_on_disk_is_told_and_the_others_are_served(

@@ -18,7 +18,7 @@ class Titled:
 
     Attributes:
         weights: float32 [n, words], the weight of each word of a title.
-        totals: float64 [n], the sum of a title's weights, words without a column included.
+        totals: float64 [n], the sum of a title's weights.
         words, characters: intp [n].
         keys: int64 [n], the same for the same words in the same order; −1 for no word.
         repeats: intp [n], titles of the catalogue with that key, the posting's own included.

@@ -45,8 +45,8 @@ def together(side: Side, near: Mapping[str, NDArray[np.float64]]) -> Side:
         near: by space, their `nearness_among`.
 
     Returns:
-        What is both sides of the pairs among them. The weights of words stay the catalogue's: a word that it lacks is
-        shared by none.
+        What is both sides of the pairs among them. The weights of words stay the catalogue's: one that it lacks weighs
+        what a word of one title does.
     """
     return replace(beside(side, near, side, itself=True), catalogue_size=side.catalogue_size + len(side.images) - 1)
 
