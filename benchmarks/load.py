@@ -1,7 +1,6 @@
 """Clients that cost little: raw HTTP/1.1 over connections that are kept open, in a process of their own."""
 
 import asyncio
-import itertools
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence

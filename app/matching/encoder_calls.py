@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Lock
 
 import numpy as np
 
@@ -34,10 +34,20 @@ class Call:
     _taken: float = 0.0
     _answered: float = 0.0
     _done: Event = field(default_factory=Event)
+    _lock: Lock = field(default_factory=Lock)
     _result: Embeddings | Exception | None = None
+
+    def __post_init__(self) -> None:
+        if self.ticket is not None:
+            self.ticket.when_cancelled(lambda: self.answer(ClientGone("the client is gone")))
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a result, or will be none."""
+        return self._done.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Whether it was answered within these seconds."""
@@ -53,14 +63,15 @@ class Call:
             self.answer(error)
         if self.abandoned:
             self.answer(ClientGone("nobody waits for it"))
-        return not self._done.is_set()
+        return not self.answered
 
     def answer(self, result: Embeddings | Exception) -> None:
         """Hand over embeddings [n, d], or why there are none; only the first answer counts."""
-        if not self._done.is_set():
-            self._answered = time.perf_counter()
-            self._result = result
-            self._done.set()
+        with self._lock:
+            if not self._done.is_set():
+                self._answered = time.perf_counter()
+                self._result = result
+                self._done.set()
 
     def result(self) -> Embeddings:
         """What was answered, its time counted in the stages of whoever asks; raises what went wrong."""
@@ -91,7 +102,7 @@ class CallQueue:
     @property
     def depth(self) -> int:
         """How many pictures of requests wait."""
-        return sum(map(len, self._asked))
+        return sum(len(call) for call in self._asked if not call.answered)
 
     @property
     def size(self) -> int:

@@ -1,9 +1,10 @@
 """How long somebody waits for what is being done, and whether anybody still does."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 from app.errors import ClientGone, DeadlineExceeded
 
@@ -19,10 +20,23 @@ class Ticket:
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._cancelled = False
+        self._lock = Lock()
+        self._told: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
         """Nobody waits any more."""
-        self._cancelled = True
+        with self._lock:
+            self._cancelled = True
+        for tell in self._told:
+            tell()
+
+    def when_cancelled(self, tell: Callable[[], None]) -> None:
+        """Call something, and not for long, once nobody waits any more; at once if nobody does."""
+        with self._lock:
+            self._told.append(tell)
+            cancelled = self._cancelled
+        if cancelled:
+            tell()
 
     @property
     def left(self) -> float:

@@ -25,6 +25,16 @@ def test_a_cancelled_ticket_is_good_for_nothing() -> None:
         ticket.check()
 
 
+def test_who_has_to_know_is_told_when_a_ticket_is_cancelled_or_at_once_if_it_was() -> None:
+    ticket = Ticket(60)
+    told: list[str] = []
+    ticket.when_cancelled(lambda: told.append("before"))
+    assert told == []
+    ticket.cancel()
+    ticket.when_cancelled(lambda: told.append("after"))
+    assert told == ["before", "after"]
+
+
 def test_the_current_ticket_is_that_of_the_innermost_block() -> None:
     outer, inner = Ticket(60), Ticket(60)
     with ticketed(outer):
