@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Requests worked on at the same time, in threads; bounds the memory that decoding pictures takes."""
     max_in_flight: int = Field(default=64, ge=1, le=1000)
     """Requests that are worked on or wait to be; the next one is answered 429."""
+    max_held_bytes: int = Field(default=256 * MIB, ge=KIB)
+    """Bytes that the bodies of requests take together; what would be more is answered 429, unless it is alone."""
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Decoded pictures that wait for the encoder; each takes 192 KiB."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)

@@ -14,6 +14,7 @@ from app import __version__
 from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
 from app.api.admission import Admission, TurnAway
 from app.api.body_size import AnnouncedSize
+from app.api.held_bodies import HeldBodies
 from app.api.state import Service, State
 from app.errors import NotReady
 from app.matching.slots import Slots
@@ -49,6 +50,7 @@ def create_app(service: Service) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    app.add_middleware(HeldBodies, limit=settings.max_held_bytes)
     app.add_middleware(TurnAway, admission=admission)
     app.add_middleware(AnnouncedSize, limit=settings.max_body_bytes)
     for module in (match, catalogue, postings, verdicts, clusters, models, health):
