@@ -66,7 +66,7 @@ async def read_query(request: Request, settings: Settings) -> Query | SentImages
 
 async def _read_match_form(request: Request, settings: Settings) -> Query | SentImages:
     most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
-    async with open_form(request, max(1, settings.max_match_images), 1, most) as form:
+    async with open_form(request, settings.max_match_images, 1, most) as form:
         if "images" not in form:
             image, fields = await _fields_of(form, {"title"})
             return Query(image, fields.get("title", ""))
