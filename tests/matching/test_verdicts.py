@@ -1,11 +1,10 @@
-"""What people said of pairs, change by change, and where it cannot all be true."""
+"""What people said of pairs, change by change."""
 
-from itertools import pairwise, product
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.contradictions import Contradiction, among, contradictions
 from app.matching.stored import Decision, VerdictChange
 from app.matching.verdicts import NO_VERDICTS, Verdicts
 
@@ -24,18 +23,6 @@ def after(changes: list[tuple[tuple[str, str], Decision | None]]) -> tuple[Verdi
         if said is not None:
             expected[first, second] = said
     return verdicts, expected
-
-
-def steps(expected: dict[tuple[str, str], Decision]) -> dict[tuple[str, str], int]:
-    """How many verdicts lead from one to another at least, over those that say the same (Floyd and Warshall)."""
-    far = len(IDS) + 1
-    found = {(one, other): 0 if one == other else far for one, other in product(IDS, IDS)}
-    for (one, other), said in expected.items():
-        if said == "same":
-            found[one, other] = found[other, one] = 1
-    for over, one, other in product(IDS, IDS, IDS):
-        found[one, other] = min(found[one, other], found[one, over] + found[over, other])
-    return {pair: count for pair, count in found.items() if count < far}
 
 
 @given(CHANGES)
@@ -64,31 +51,3 @@ def test_whoever_holds_the_verdicts_of_before_goes_on_seeing_those() -> None:
     assert list(before) == [("a", "b", "same")]
     assert list(after_it) == [("a", "c", "different")]
     assert list(NO_VERDICTS) == []
-
-
-@given(CHANGES)
-def test_every_contradiction_is_found_with_one_of_its_shortest_chains(
-    changes: list[tuple[tuple[str, str], Decision | None]],
-) -> None:
-    verdicts, expected = after(changes)
-    reached, found = steps(expected), contradictions(verdicts)
-    assert [(it.first, it.second) for it in found] == sorted(
-        pair for pair, said in expected.items() if said == "different" and pair in reached
-    )
-    for it in found:
-        assert (it.chain[0], it.chain[-1]) == (it.first, it.second)
-        assert all(expected[min(link), max(link)] == "same" for link in pairwise(it.chain))
-        assert len(it.chain) - 1 == reached[it.first, it.second]
-
-
-def test_of_equally_short_chains_the_one_over_lower_ids_is_told() -> None:
-    said = [("a", "c", "same"), ("c", "e", "same"), ("a", "b", "same"), ("b", "e", "same"), ("a", "e", "different")]
-    verdicts = NO_VERDICTS.changed(VerdictChange(one, other, 1, how) for one, other, how in said)  # type: ignore[arg-type]
-    assert contradictions(verdicts) == [Contradiction("a", "e", ["a", "b", "e"])]
-
-
-def test_those_among_some_postings_have_both_ends_there() -> None:
-    found = [Contradiction("a", "c", ["a", "b", "c"]), Contradiction("d", "e", ["d", "a", "e"])]
-    assert among(found, {"a", "c", "d"}) == found[:1]
-    assert among(found, set("abcde")) == found
-    assert among(found, {"a", "b"}) == []
