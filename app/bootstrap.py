@@ -88,7 +88,8 @@ def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Pr
     """Load an encoder and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
-    import_tensorflow()
+    # batches are encoded side by side: threads that share one would wait for each other at every operation
+    import_tensorflow(threads=1)
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     precision = resolve_precision(settings.precision)
@@ -180,4 +181,4 @@ def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, l
 def _key(artefacts: Sequence[Artefact], precision: str) -> str:
     """Names everything an embedding depends on beside its picture."""
     weights = "-".join(artefact.manifest.weights_digest[:16] for artefact in artefacts)
-    return f"{artefacts[-1].manifest.name}-{weights}-{precision}-decoding{DECODING}"
+    return f"{artefacts[-1].manifest.name}-{weights}-{precision}-frozen-decoding{DECODING}"

@@ -236,6 +236,10 @@ class DeadlineExceeded(PricematchError):
     """Something took longer than it may."""
 
 
+class ClientGone(PricematchError):
+    """Nobody waits for the answer any more."""
+
+
 class Unauthenticated(PricematchError):
     """A request has no key, or one that is not known."""
 

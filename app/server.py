@@ -1,5 +1,6 @@
 """Runs the service: listens at once, answers health from the first moment, and stops gracefully."""
 
+import gc
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ import uvicorn
 
 from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
+from app.api.metrics import Metrics
 from app.api.requests import SpanSink
 from app.api.state import Service
 from app.connections import limits
@@ -60,13 +62,14 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
     for name in unknown_variables():
         _log.warning("%s is set, but is no setting", name)
     service = Service(settings)
+    metrics = Metrics(service)
     check_exposure(settings, keys_of(settings))
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
     config = uvicorn.Config(
-        create_app(service, spans=spans),
+        create_app(service, metrics, spans),
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
@@ -87,8 +90,9 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
 
     def start() -> None:
         try:
-            running.append(start_catalogue(settings, report))
-            service.open(running[0].ready)
+            running.append(start_catalogue(settings, report, metrics))
+            _settle()
+            service.open(running[0].ready, running[0].trouble)
             _log.info("ready at %s (try it at %s/docs)", url, url)
         except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
             failure.append(error)
@@ -105,6 +109,15 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
         _log.info("stopped")
     if failure:
         raise failure[0]
+
+
+def _settle() -> None:
+    """Let the garbage collector never look again at what the start has made: a third of a second that nobody expects.
+
+    TensorFlow alone makes half a million objects, which live as long as the process.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

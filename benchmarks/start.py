@@ -24,6 +24,7 @@ from rich.table import Table
 
 from app.adapters.sqlite_opening import LOCK
 from app.adapters.sqlite_store import Store, open_store
+from app.matching.batching import Batcher
 from app.matching.embeddings import unit_rows
 from app.matching.picture_encoder import PictureEncoder
 from app.matching.postings import Posting
@@ -43,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     with subject(None, None) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:
         settings = Settings(models=measured.models)
-        [encoder] = set(hold(choose(settings, {}), lambda *_: None, pictured=True).named.values())
+        [encoder] = set(hold(choose(settings, {}), Batcher(), lambda *_: None, pictured=True).named.values())
         counts = (1, options.postings)
         places = [replace(measured, catalogue=Path(name) / str(count) / "catalogue.csv") for count in counts]
         for place, count in zip(places, counts, strict=True):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from app.adapters.manifest import GOLDEN, Artefact, TensorDescription
 from app.errors import ArtefactError, ModelOutputError
@@ -43,8 +44,10 @@ class SavedModel:
 
     def __init__(self, artefact: Artefact, precision: str) -> None:
         self._manifest = artefact.manifest
-        self._function = _load(artefact)
-        _check_signature(artefact, self._function)
+        loaded, function = _load(artefact)  # its variables live as long as what was loaded
+        _check_signature(artefact, function)
+        self._function = _frozen(function)
+        del loaded
         self._check_golden(artefact, artefact.manifest.bfloat16_tolerance if precision == "bfloat16" else TOLERANCE)
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -52,8 +55,8 @@ class SavedModel:
         described = self._manifest.input
         if str(values.dtype) != described.dtype or not _fits(values.shape, described.shape):
             raise ValueError(f"expected {described.dtype} {list(described.shape)}, got {values.dtype} {values.shape}")
-        outputs = self._function(**{described.name: tf.constant(values)})
-        return np.asarray(outputs[self._manifest.output.name])
+        [outputs] = self._function(tf.constant(values))
+        return np.asarray(outputs)
 
     def _check_golden(self, artefact: Artefact, tolerance: float) -> None:
         inputs, expected = _read_golden(artefact.path / GOLDEN)
@@ -113,18 +116,30 @@ class SavedModelEncoder:
 
 def reconstruct(artefact: Artefact, pixels: Pixels) -> Pixels:
     """What a CAE's decoder makes of its latents, uint8 like `pixels`; raises ArtefactError."""
-    function = _load(artefact, "reconstruct")
+    _, function = _load(artefact, "reconstruct")
     rebuilt = np.asarray(function(pixels=tf.constant(pixels))["reconstruction"])
     pixels_rebuilt: Pixels = np.rint(255 * np.clip(rebuilt, 0, 1)).astype(np.uint8)
     return pixels_rebuilt
 
 
-def _load(artefact: Artefact, signature: str = "serving_default") -> Callable[..., Mapping[str, Any]]:
+def _load(artefact: Artefact, signature: str = "serving_default") -> tuple[Any, Callable[..., Mapping[str, Any]]]:
+    """What is exported, and one of its functions; raises ArtefactError."""
     try:
-        return tf.saved_model.load(str(artefact.path)).signatures[signature]  # type: ignore[no-any-return]
+        loaded = tf.saved_model.load(str(artefact.path))
+        return loaded, loaded.signatures[signature]
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ArtefactError(f"{artefact.path} does not load ({type(error).__name__}: {reason})") from error
+
+
+def _frozen(function: Any) -> Callable[[Any], Sequence[Any]]:
+    """The same function with its weights as constants, which are then converted and packed once instead of every time.
+
+    With variables, TensorFlow multiplies a single picture in another order than several, so that an embedding would
+    depend on who else asks; with constants it does not.
+    """
+    frozen: Callable[[Any], Sequence[Any]] = convert_variables_to_constants_v2(function)
+    return frozen
 
 
 def _read_golden(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -1,10 +1,10 @@
 """Puts the endpoints together."""
 
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
@@ -13,13 +13,16 @@ from starlette.middleware.cors import CORSMiddleware
 from app import __version__
 from app.access.guard import Guard
 from app.api import catalogue, clusters, health, imports, jobs, match, models, postings, problems, verdicts
+from app.api.admission import Admission, TurnAway
 from app.api.body_size import BodyLimits
+from app.api.held_bodies import HeldBodies
 from app.api.metrics import Metrics
 from app.api.metrics import router as metrics_router
 from app.api.requests import Around, SpanSink
 from app.api.slow_bodies import BodyDeadline
 from app.api.state import Service, State
 from app.errors import NotReady
+from app.matching.slots import Slots
 from app.settings import Settings
 
 _DESCRIPTION = """Which postings show the same product?
@@ -42,11 +45,13 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
     """
     metrics = metrics or Metrics(service)
     settings = service.settings
+    admission = Admission(settings.max_in_flight)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        guard = Guard(settings, service.keys)
-        yield {"app": State(service, guard, CapacityLimiter(settings.workers), CapacityLimiter(1))}
+        guard, threads = Guard(settings, service.keys), ThreadPoolExecutor(settings.max_in_flight, "request")
+        yield {"app": State(service, guard, admission, threads, Slots(settings.workers), Slots(1))}
+        threads.shutdown(wait=False)
 
     app = FastAPIOffline(
         title="pricematch",
@@ -58,6 +63,8 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)
+    app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
+    app.add_middleware(TurnAway, admission=admission)
     app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
     app.add_middleware(
         BodyDeadline,

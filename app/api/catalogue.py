@@ -56,7 +56,7 @@ async def posting(
     "/postings/{posting_id}",
     dependencies=[WRITE],
     openapi_extra=BODY,
-    responses=responses(400, 412, 413, 415, 422, 500, 503, 507)
+    responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
     | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
 )
 async def put(

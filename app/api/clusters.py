@@ -9,10 +9,11 @@ from app.api.access import READ
 from app.api.answers import finite
 from app.api.bodies import JSON, MULTIPART, read_batch
 from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
-from app.api.dependencies import ReadyDep, ServiceDep, Worker, WorkerDep
+from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.state import Ready
 from app.api.verdict_schemas import contradictions_out
+from app.api.worker import Worker
 from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue, pictured
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import LEAST_MEAN
@@ -40,7 +41,7 @@ _BODY: dict[str, Any] = {
     "/cluster",
     dependencies=[READ],
     response_model=ClustersOut,
-    responses=responses(400, 409, 413, 415, 422, 500, 503),
+    responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,
 )
 async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> Response:

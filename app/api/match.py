@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from app.api.access import READ
 from app.api.answers import each_out, matches_out
@@ -32,18 +33,29 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/match", dependencies=[READ], responses=responses(400, 409, 413, 415, 422, 500, 503), openapi_extra=_BODY)
+@router.post(
+    "/match",
+    dependencies=[READ],
+    response_model=MatchesOut | EachMatchesOut,
+    responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
+    openapi_extra=_BODY,
+)
 async def match(
     request: Request,
     asked: Annotated[MatchQuery, Query()],
     service: ServiceDep,
     ready: ReadyDep,
     worker: WorkerDep,
-) -> MatchesOut | EachMatchesOut:
+) -> Response:
     """Postings that are the same product as a picture, a title, or both, the surest first; or as each of `images`."""
     query = await read_query(request, service.settings)
     if isinstance(query, SentImages):
         answers = await worker.run(lambda: ready.matcher.match_each(query.images, asked.asked()))
-        return each_out(answers, query.names, ready, worker.took_ms())
+        return _written(each_out(answers, query.names, ready, worker.took_ms()))
     answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
-    return matches_out(answer, ready, worker.took_ms())
+    return _written(matches_out(answer, ready, worker.took_ms()))
+
+
+def _written(answer: BaseModel) -> Response:
+    """Written down here, because FastAPI would first check what was built from its own model."""
+    return Response(answer.model_dump_json(), media_type=JSON)

@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus reads. Implements `matching.batching.BatchObserver`."""
+"""GET /metrics: what Prometheus reads. Implements `matching.batch_observer.BatchObserver`."""
 
 from collections.abc import Iterator, Mapping
 

@@ -36,7 +36,7 @@ async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Re
         raise ImageUnavailable(f"posting {posting_id!r} has no picture here")
     images = ready.images
     try:
-        content, media_type = await worker.run(lambda: _stored(images, ready.decoder, name))
+        content, media_type = await worker.keep(lambda: _stored(images, ready.decoder, name))
     except ImageError as error:
         # what became of the file is the operator's to know, and its path nobody else's
         _log.warning("the picture of posting %s: %s", posting_id, error)
@@ -50,7 +50,7 @@ def _stored(images: ImageSource, decoder: Decoder, name: str) -> tuple[bytes, st
     return content, decoder.media_type(content)
 
 
-@router.get("/matches", dependencies=[READ], responses=responses(404, 409, 422, 500, 503))
+@router.get("/matches", dependencies=[READ], responses=responses(404, 409, 422, 429, 500, 503, 504))
 async def matches(
     posting_id: PostingId, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
 ) -> MatchesOut:

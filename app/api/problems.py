@@ -43,6 +43,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ModelOutputError: (500, "model-output"),
     errors.NotReady: (503, "not-ready"),
     errors.ConditionFailed: (412, "condition-failed"),
+    errors.Overloaded: (429, "overloaded"),
+    errors.DeadlineExceeded: (504, "deadline-exceeded"),
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
@@ -66,8 +68,10 @@ _OF_STATUS: Mapping[int, str] = {
     503: "too-many-connections",
 }
 _INVALID = "invalid-request"
-_RETRY_AFTER_SECONDS = "5"
-_COME_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_LATER = {"Retry-After": "5"}
+RETRY_SOON = {"Retry-After": "1"}
+"""What is overloaded by many short requests is not for long."""
+_RETRY = {503: _RETRY_LATER, 429: RETRY_SOON}
 _LOCATION_CHARACTERS = 100
 _CLIENT_GONE = 499
 
@@ -111,6 +115,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_client_gone)
+    app.add_exception_handler(errors.ClientGone, _on_client_gone)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -159,7 +164,7 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
         return {"Retry-After": str(math.ceil(error.retry_after))}
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
-    return {"Retry-After": _RETRY_AFTER_SECONDS} if status in _COME_AGAIN else {}
+    return _RETRY.get(status, {})
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:

@@ -1,19 +1,20 @@
 """What the endpoints work with: the matcher once it is there, and how far the service is."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from anyio import CapacityLimiter
-
 from app.access.guard import Guard
 from app.access.key_sources import keys_of
 from app.access.keys import KeyRing
+from app.api.admission import Admission
 from app.errors import NotReady, StoreUnavailable
 from app.matching.intake import Intake
 from app.matching.matcher import Matcher
 from app.matching.ports import ActiveModels, Decoder, ImageSource, Imports, JobStore, PostingStore, VerdictStore
+from app.matching.slots import Slots
 from app.settings import Settings
 
 
@@ -80,6 +81,7 @@ class Service:
         self.keys = KeyRing(keys_of(settings))
         self._lock = Lock()
         self._ready: Callable[[], Ready] | None = None
+        self._trouble: Callable[[], str | None] = _none
         self._reason = "the service is starting"
         self._stopping = False
 
@@ -88,10 +90,15 @@ class Service:
         with self._lock:
             self._reason = reason
 
-    def open(self, ready: Callable[[], Ready]) -> None:
-        """Answer from now on with what there is when a request comes."""
+    def open(self, ready: Callable[[], Ready], trouble: Callable[[], str | None] | None = None) -> None:
+        """Answer from now on.
+
+        Args:
+            ready: what to answer with when a request comes.
+            trouble: why requests cannot be answered for the time being, None if they can.
+        """
         with self._lock:
-            self._ready, self._reason = ready, ""
+            self._ready, self._trouble, self._reason = ready, trouble or _none, ""
 
     def drain(self) -> None:
         """Report not ready from now on, whatever happens; requests are still answered."""
@@ -105,9 +112,9 @@ class Service:
             return self._stopping
 
     def why_not_ready(self) -> str | None:
-        """None if the service is ready and not stopping."""
+        """None if the service is ready, not stopping and not in trouble."""
         with self._lock:
-            return "the service is stopping" if self._stopping else self._reason or None
+            return "the service is stopping" if self._stopping else self._reason or self._trouble()
 
     def ready(self) -> Ready:
         """What to answer with; raises NotReady."""
@@ -118,6 +125,10 @@ class Service:
         return ready()
 
 
+def _none() -> None:
+    """No trouble."""
+
+
 @dataclass(frozen=True)
 class State:
     """What the application's lifespan hands to its requests.
@@ -125,11 +136,15 @@ class State:
     Attributes:
         service: the service.
         guard: says who may ask.
-        limiter: how many threads decode and encode at the same time.
-        alone: lets one thread at a time do what takes long.
+        admission: who may work or wait for it.
+        threads: do the work.
+        slots: how many of them work at the same time.
+        alone: lets one at a time do what takes long.
     """
 
     service: Service
     guard: Guard
-    limiter: CapacityLimiter
-    alone: CapacityLimiter
+    admission: Admission
+    threads: ThreadPoolExecutor
+    slots: Slots
+    alone: Slots

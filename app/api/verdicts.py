@@ -40,7 +40,8 @@ OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of ano
 @router.put(
     "/verdicts/{posting_id}/{other_id}",
     dependencies=[WRITE],
-    responses=responses(400, 404, 415, 422, 500, 503, 507) | {201: {"model": StoredVerdictOut, "description": "New."}},
+    responses=responses(400, 404, 415, 422, 429, 500, 503, 507)
+    | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
     posting_id: PostingId,
@@ -101,7 +102,7 @@ async def export(ready: ReadyDep, worker: WorkerDep) -> Response:
     return Response(await worker.keep(lambda: _csv(ready.stored().verdicts.verdicts())), media_type="text/csv")
 
 
-@router.get("/review", dependencies=[READ], responses=responses(409, 422, 500, 503), tags=["verdicts"])
+@router.get("/review", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
 async def pairs_to_review(
     ready: ReadyDep,
     worker: WorkerDep,

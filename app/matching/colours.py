@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.matching.embeddings import Embeddings
 from app.matching.ports import Pixels
+from app.matching.stages import stage
 
 HUES, SATURATIONS, VALUES = 16, 4, 4
 BINS = "1"
@@ -35,8 +36,9 @@ class ColourHistogram:
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embeddings [n, 256] of a batch [n, height, width, 3]; height and width are at least 1."""
         count, height, width, _ = pixels.shape
-        places = np.arange(count)[:, np.newaxis, np.newaxis] * self.dimension + _bins(pixels)
-        counts = np.bincount(places.ravel(), minlength=count * self.dimension).reshape(count, self.dimension)
+        with stage("encode"):
+            places = np.arange(count)[:, np.newaxis, np.newaxis] * self.dimension + _bins(pixels)
+            counts = np.bincount(places.ravel(), minlength=count * self.dimension).reshape(count, self.dimension)
         return np.asarray(np.sqrt(counts / (height * width)), np.float32)
 
 

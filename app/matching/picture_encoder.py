@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.errors import ImageError
 from app.matching.embeddings import Embeddings
-from app.matching.ports import Decoder, Encoder
+from app.matching.ports import Decoder, Encoder, Pixels
+from app.matching.stages import stage
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class PictureEncoder:
 
     def encode(self, image: bytes) -> Embeddings:
         """The embedding [1, d] of a picture; raises ImageError."""
-        return self.encoder.encode(self.decoder.decode(image)[np.newaxis])
+        return self.encoder.encode(self._decoded(image)[np.newaxis])
 
     def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, list[ImageError | None]]:
         """Embed pictures of which some may be bad.
@@ -51,10 +52,14 @@ class PictureEncoder:
         errors: list[ImageError | None] = []
         for image in images:
             try:
-                pixels.append(self.decoder.decode(image))
+                pixels.append(self._decoded(image))
                 errors.append(None)
             except ImageError as error:
                 errors.append(error)
         if not pixels:
             return np.empty((0, self.dimension), np.float32), errors
         return self.encoder.encode(np.stack(pixels)), errors
+
+    def _decoded(self, image: bytes) -> Pixels:
+        with stage("decode"):
+            return self.decoder.decode(image)

@@ -39,12 +39,17 @@ def measured() -> Iterator[Stages]:
 @contextmanager
 def stage(name: Stage) -> Iterator[None]:
     """Count the block as time in a stage, if anybody measures."""
-    stages = _current.get()
-    if stages is None:
+    if _current.get() is None:
         yield
         return
     started = time.perf_counter()
     try:
         yield
     finally:
-        stages.add(name, time.perf_counter() - started)
+        spent(name, time.perf_counter() - started)
+
+
+def spent(name: Stage, seconds: float) -> None:
+    """Count time in a stage that was spent elsewhere, if anybody measures."""
+    if (stages := _current.get()) is not None:
+        stages.add(name, seconds)

@@ -1,7 +1,7 @@
 """The models that a service holds, before it has embedded or judged anything with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from app.adapters.manifest import Artefact, versions
 from app.adapters.matcher_files import NAME, LoadedMatcher
 from app.bootstrap import colour_encoder, find_artefacts, load_encoder
+from app.matching.batching import Batcher
 from app.matching.ingest import Progress
 from app.matching.picture_encoder import PictureEncoder
 from app.offline.matchers import load_matcher
@@ -95,11 +96,12 @@ def choose(settings: Settings, active: Mapping[str, str]) -> Chosen:
     return chosen
 
 
-def hold(chosen: Chosen, progress: Progress, *, pictured: bool) -> Held:
+def hold(chosen: Chosen, batcher: Batcher, progress: Progress, *, pictured: bool) -> Held:
     """Load the models.
 
     Args:
         chosen: which.
+        batcher: encodes together what is asked at the same time.
         progress: told what is being done.
         pictured: whether any posting has a picture. Where none has, and the matcher judges by none, an encoder is
             loaded only if it was named.
@@ -114,7 +116,8 @@ def hold(chosen: Chosen, progress: Progress, *, pictured: bool) -> Held:
         artefacts = chosen.artefacts(wanted)
         key = tuple(artefact.manifest.weights_digest for artefact in artefacts)
         if key not in loaded:
-            loaded[key] = load_encoder(wanted, artefacts, progress)
+            encoder = load_encoder(wanted, artefacts, progress)
+            loaded[key] = replace(encoder, encoder=batcher.over(encoder.encoder))
             manifests.extend(it.manifest for it in artefacts if it.manifest not in manifests)
         return loaded[key]
 

@@ -14,6 +14,8 @@ from app.adapters.sqlite_store import Store, open_store
 from app.api.state import Kept, Ready
 from app.bootstrap import decoder
 from app.errors import ImageError, PricematchError
+from app.matching.batch_observer import BatchObserver
+from app.matching.batching import Batcher
 from app.matching.ingest import Progress
 from app.matching.intake import Intake
 from app.matching.live_catalogue import FEW, LiveCatalogue
@@ -41,6 +43,7 @@ class Running:
         chosen: the models that are held.
         read: reads everything with them.
         decode: reads pictures.
+        batcher: encodes for the models.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class Running:
         chosen: Chosen,
         read: Reading,
         decode: PillowDecoder,
+        batcher: Batcher,
     ) -> None:
         self._settings, self._store, self._pictures, self._decoder = settings, store, pictures, decode
+        self._batcher = batcher
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self._read = Reading(settings, store, pictures, read.held, silent, anew=True)
@@ -74,10 +79,15 @@ class Running:
         manifests = self._read.held.manifests
         return Ready(current.matcher, self._store.images, self._decoder, current.version, self._kept, manifests)
 
+    def trouble(self) -> str | None:
+        """Why pictures cannot be encoded now; None if they can."""
+        return self._batcher.trouble()
+
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
         self._importer.close()
+        self._batcher.close()
         self._thread.join()
         self._store.close()
 
@@ -106,7 +116,7 @@ class Running:
 
     def _take(self, chosen: Chosen) -> None:
         """Serve with other models, once all is embedded and judged with them."""
-        held = hold(chosen, silent, pictured=self._store.postings.pictured())
+        held = hold(chosen, self._batcher, silent, pictured=self._store.postings.pictured())
         self._read = Reading(self._settings, self._store, self._pictures, held, silent, anew=True)
         self._rebuild(self._read)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
@@ -140,8 +150,13 @@ class Running:
         return now + _REST * (now - started)
 
 
-def start(settings: Settings, progress: Progress) -> Running:
+def start(settings: Settings, progress: Progress, observer: BatchObserver | None = None) -> Running:
     """Open the store, fill it if it is empty, and make it ready to answer.
+
+    Args:
+        settings: what was given.
+        progress: told what is being done.
+        observer: told of the batches that are encoded.
 
     Raises:
         PricematchError: says why it cannot be.
@@ -150,14 +165,21 @@ def start(settings: Settings, progress: Progress) -> Running:
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
         source = read_source(settings, choose(settings, {}), progress)  # before anything is made
     store = open_store(settings.data, serve=True)
+    batcher = Batcher(
+        threads=settings.workers,
+        max_waiting=settings.max_waiting_images,
+        hang_seconds=settings.request_seconds,
+        observer=observer,
+    )
     try:
-        return _started(settings, store, source, progress)
+        return _started(settings, store, source, batcher, progress)
     except BaseException:
+        batcher.close()
         store.close()
         raise
 
 
-def _started(settings: Settings, store: Store, source: Source | None, progress: Progress) -> Running:
+def _started(settings: Settings, store: Store, source: Source | None, batcher: Batcher, progress: Progress) -> Running:
     chosen, decode = choose(settings, store.models.active()), decoder(settings, _ANY_SIDE)
     seeded = seeded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
@@ -166,12 +188,14 @@ def _started(settings: Settings, store: Store, source: Source | None, progress: 
         store.images, store.computed, PerceptualHasher(decode), HASHING, settings.workers, _tell_of_bad
     )
     if source is not None:
-        held = hold(chosen, progress, pictured=source.images is not None)
+        held = hold(chosen, batcher, progress, pictured=source.images is not None)
         seed(store, source, held, pictures, settings, progress)
     else:
         _tell_of_changed(settings, seeded)
-        held = hold(chosen, progress, pictured=store.postings.pictured())
-    return Running(settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode)
+        held = hold(chosen, batcher, progress, pictured=store.postings.pictured())
+    return Running(
+        settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode, batcher
+    )
 
 
 def _names_catalogue(settings: Settings) -> bool:

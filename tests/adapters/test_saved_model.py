@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from app.adapters.manifest import GOLDEN, Artefact, TensorDescription, digests, verify, write
 from app.errors import ArtefactError, ModelOutputError
+from app.matching.batching import Batcher
 from tests.training.tiny import EMBEDDING, LATENTS, TinyArtefacts
 
 if TYPE_CHECKING:
@@ -64,7 +66,31 @@ def test_pictures_become_unit_embeddings_the_same_in_every_batch(encoder: "Saved
     assert together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     alone = np.concatenate([encoder.encode(PIXELS[row : row + 1]) for row in range(len(PIXELS))])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_embedding_does_not_depend_on_who_else_asks(tiny_artefacts: TinyArtefacts, precision: str) -> None:
+    from app.adapters.saved_model import SavedModelEncoder, use_precision
+
+    encoder = SavedModelEncoder(tiny_artefacts.chain(), precision)
+    try:
+        first = encoder.encode(PIXELS[:1])
+        for size in (2, 3, 8, 31, 32, 70):
+            np.testing.assert_array_equal(encoder.encode(PIXELS[:size])[:1], first, str(size))
+            np.testing.assert_array_equal(encoder.encode(PIXELS[size - 1 :: -1])[-1:], first, str(size))
+    finally:
+        use_precision("float32")
+
+
+def test_requests_that_are_encoded_together_get_what_each_would_get_alone(encoder: "SavedModelEncoder") -> None:
+    alone = np.concatenate([encoder.encode(PIXELS[row : row + 1]) for row in range(len(PIXELS))])
+    batcher = Batcher(threads=2)
+    together = batcher.over(encoder)
+    with ThreadPoolExecutor(32) as pool:
+        found = list(pool.map(lambda row: together.encode(PIXELS[row : row + 1]), range(len(PIXELS))))
+    batcher.close()
+    np.testing.assert_array_equal(np.concatenate(found), alone)
 
 
 def test_it_computes_what_the_two_models_do_in_a_row(

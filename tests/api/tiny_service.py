@@ -1,7 +1,8 @@
 """The real server over the tiny matcher, as a process: `python -m tests.api.tiny_service FOLDER`.
 
 The folder is how a test talks to it: while there is a file `hold-start` it does not get ready; while there is a file
-`hold` a picture is not encoded, and `held` appears; `settings.json` holds its settings. It prints its port.
+`hold` a picture is not encoded, and `held` appears; `encoded` gets a line with the size of every batch; `settings.json`
+holds its settings. It prints its port.
 """
 
 import json
@@ -16,6 +17,8 @@ from unittest.mock import patch
 
 from app import server
 from app.api.state import Ready
+from app.matching.batch_observer import BatchObserver
+from app.matching.batching import Batcher
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
 from app.matching.ports import Pixels
@@ -35,6 +38,8 @@ class HeldEncoder(MeanColourEncoder):
         while (self._folder / "hold").exists():
             (self._folder / "held").touch()
             time.sleep(0.01)
+        with (self._folder / "encoded").open("a") as file:
+            file.write(f"{len(pixels)}\n")
         return super().encode(pixels)
 
 
@@ -43,9 +48,15 @@ class InMemory:
     """A catalogue that is kept in memory, in place of `app.service.running.Running`."""
 
     ready: Callable[[], Ready]
+    batcher: Batcher
+
+    def trouble(self) -> str | None:
+        """Of the encoder."""
+        return self.batcher.trouble()
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Stop encoding."""
+        self.batcher.close()
 
 
 def main(folder: Path) -> None:
@@ -58,11 +69,13 @@ def main(folder: Path) -> None:
         print(listener.getsockname()[1], flush=True)
         return listener
 
-    def start(_: Settings, progress: Progress) -> InMemory:
+    def start(settings: Settings, progress: Progress, observer: BatchObserver) -> InMemory:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        return InMemory(live(tiny_matcher(encoder=HeldEncoder(folder)), tiny_images()))
+        batcher = Batcher(hang_seconds=settings.request_seconds, observer=observer)
+        encoder = batcher.over(HeldEncoder(folder))
+        return InMemory(live(tiny_matcher(encoder=encoder), tiny_images()), batcher)
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):

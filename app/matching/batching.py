@@ -1,0 +1,195 @@
+"""Encodes together what several threads want encoded at the same time.
+
+A network takes less time for a picture among many than for one alone. Where nothing is being encoded, whatever is there
+is taken at once; while one thread encodes, the next batch gathers, and another thread begins once half a batch waits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+import numpy as np
+
+from app.errors import DeadlineExceeded, NotReady, Overloaded
+from app.matching.batch_observer import BatchObserver, Unobserved
+from app.matching.embeddings import Embeddings
+from app.matching.encoder_calls import Call, CallQueue, encode_calls
+from app.matching.encoder_health import EncoderHealth, Lane
+from app.matching.ingest import BATCH
+from app.matching.ports import Encoder, Pixels
+from app.matching.slots import slot_given_up
+
+_MOST_LOST = 4
+"""Threads that are given up in encoders that never answer; beyond, the others are waited for."""
+
+
+class Batcher:
+    """Encodes in threads of its own what others hand in. Safe to use from several threads.
+
+    Args:
+        threads: batches that are encoded at the same time.
+        max_batch: pictures that are encoded together, at most.
+        max_waiting: pictures of requests that may wait; a request that none waits before may bring more.
+        hang_seconds: how long an encoder may take for a batch before it is said to hang.
+        observer: is told of batches and of those who wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        max_batch: int = BATCH,
+        max_waiting: int = 256,
+        hang_seconds: float = 30.0,
+        observer: BatchObserver | None = None,
+    ) -> None:
+        self._max_batch, self._max_waiting, self._hang_seconds = max_batch, max_waiting, hang_seconds
+        self._observer: BatchObserver = observer or Unobserved()
+        self._changed = Condition()
+        self._calls = CallQueue()
+        self._closed = False
+        self._health = EncoderHealth(hang_seconds)
+        self._lanes: list[Lane] = []
+        self._lost = 0
+        for _ in range(threads):
+            self._start()
+
+    def over(self, encoder: Encoder) -> "BatchingEncoder":
+        """An encoder that gives what this one gives, together with what others ask."""
+        return BatchingEncoder(encoder, self)
+
+    def encode(self, encoder: Encoder, pixels: Pixels) -> Embeddings:
+        """Embeddings [n, d] of a batch [n, height, width, 3], for the current ticket's holder or in the background.
+
+        Raises:
+            Overloaded: too many wait already.
+            DeadlineExceeded: there was no answer in time.
+            ClientGone: nobody waits for it any more.
+            NotReady: the encoder hangs, or the service stops.
+            ModelOutputError: as `Encoder.encode`.
+        """
+        pieces = range(0, len(pixels), self._max_batch)
+        calls = [Call(encoder, pixels[first : first + self._max_batch]) for first in pieces]
+        if not calls:
+            return np.empty((0, encoder.dimension), np.float32)
+        self._hand_in(calls)
+        try:
+            with slot_given_up():
+                for call in calls:
+                    self._wait(call)
+        finally:
+            for call in calls:
+                call.abandoned = True
+        return np.concatenate([call.result() for call in calls])
+
+    def trouble(self) -> str | None:
+        """Why nothing can be encoded now; None if something can."""
+        with self._changed:
+            return self._health.trouble(self._lanes)
+
+    def close(self) -> None:
+        """Encode nothing any more; who waits is told so."""
+        with self._changed:
+            self._closed = True
+            for call in self._calls:
+                call.answer(_stopping())
+            self._calls = CallQueue()
+            self._changed.notify_all()
+
+    def _hand_in(self, calls: list[Call]) -> None:
+        with self._changed:
+            if self._closed:
+                raise _stopping()
+            self._replace_hanging()
+            waiting, more = self._calls.depth, sum(map(len, calls))
+            if calls[0].ticket is not None and waiting and waiting + more > self._max_waiting:
+                raise Overloaded(f"{waiting} pictures wait to be encoded")
+            self._calls.add(calls)
+            self._observer.set_queue_depth(self._calls.depth)
+            self._changed.notify()
+
+    def _wait(self, call: Call) -> None:
+        if call.ticket is not None:
+            if not call.wait(call.ticket.left):
+                raise call.ticket.late()
+            return
+        while not call.wait(self._hang_seconds):
+            if (trouble := self.trouble()) is not None:
+                raise DeadlineExceeded(trouble)
+
+    def _replace_hanging(self) -> None:
+        """Let other threads take the place of those that do not come back; raises NotReady if there are none left."""
+        hanging = [lane for lane in self._lanes if lane.busy(self._hang_seconds)]
+        for lane in hanging[: _MOST_LOST - self._lost]:
+            lane.lost = True
+            self._lost += 1
+            self._health.lose(lane)
+            for call in lane.batch:
+                call.answer(DeadlineExceeded(f"the encoder took longer than {self._hang_seconds:g} s"))
+            self._lanes.remove(lane)
+            self._start()
+        if all(lane.busy(self._hang_seconds) for lane in self._lanes):
+            raise NotReady(self._health.trouble(self._lanes) or "the encoder does not answer")
+
+    def _start(self) -> None:
+        lane = Lane()
+        self._lanes.append(lane)
+        Thread(target=self._work, args=(lane,), daemon=True, name="encode").start()
+
+    def _work(self, lane: Lane) -> None:
+        while batch := self._next(lane):
+            self._observer.observe_batch(sum(map(len, batch)))
+            for error in encode_calls(batch):
+                with self._changed:
+                    if lane.lost:
+                        return
+                    self._health.note(error)
+                    lane.began()
+
+    def _next(self, lane: Lane) -> list[Call]:
+        """The next batch, once there is one; none if another thread encodes it, or nobody does."""
+        with self._changed:
+            lane.rests()
+            while not (self._closed or lane.lost):
+                if self._is_worth_it() and (batch := self._calls.take(self._max_batch)):
+                    lane.began(batch)
+                    self._observer.set_queue_depth(self._calls.depth)
+                    return batch
+                self._changed.wait()
+            return []
+
+    def _is_worth_it(self) -> bool:
+        """Whether to begin a batch now: if nobody else is at one, or half a batch waits; small ones cost too much."""
+        idle = all(lane.since is None for lane in self._lanes)
+        return idle or 2 * self._calls.size >= self._max_batch
+
+
+@dataclass(frozen=True, eq=False)
+class BatchingEncoder:
+    """Implements `ports.Encoder` around another one, through a batcher.
+
+    Attributes:
+        inner: the other one.
+        batcher: asks it.
+    """
+
+    inner: Encoder
+    batcher: Batcher
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        return self.inner.dimension
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each model involved."""
+        return self.inner.versions
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        """Embeddings [n, d]; see `Batcher.encode`."""
+        return self.batcher.encode(self.inner, pixels)
+
+
+def _stopping() -> NotReady:
+    return NotReady("the service is stopping")

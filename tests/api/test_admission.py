@@ -1,0 +1,323 @@
+"""What the service does when more is asked than it can do: it says so at once (rows 37, 39 and 40 of the faults)."""
+
+import asyncio
+import json
+import resource
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from app.api.admission import Admission, TurnAway
+from app.api.held_bodies import HeldBodies
+from app.errors import Overloaded
+from app.matching.batching import Batcher
+from app.settings import KIB, MIB
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem, assert_still_answers
+from tests.fakes import picture, tiny_matcher
+from tests.matching.gated_encoder import SAFETY_SECONDS, GatedEncoder
+from tests.test_server import TinyService, eventually, running
+
+RED = picture("#ff0000")
+UPLOADS = 1000
+GROWTH_KIB = 500 * KIB
+
+
+class Held:
+    """An application whose encoder holds what it is asked, and threads that ask."""
+
+    def __init__(self, client: TestClient, encoder: GatedEncoder, pool: ThreadPoolExecutor) -> None:
+        self.client, self.encoder, self._pool = client, encoder, pool
+
+    def hold(self) -> Any:
+        """A request that is being encoded, and will be until the gate opens."""
+        self.encoder.gate.clear()
+        asked = self._pool.submit(self.client.post, "/match", files={"image": RED})
+        self.encoder.enter()
+        return asked
+
+
+@contextmanager
+def held(serve: Serve, **settings: Any) -> Iterator[Held]:
+    """An application over a gated encoder."""
+    encoder = GatedEncoder()
+    with ThreadPoolExecutor(8) as pool:
+        try:
+            yield Held(serve(matcher=tiny_matcher(encoder=encoder), **settings), encoder, pool)
+        finally:
+            encoder.gate.set()
+
+
+def test_fault_37_beyond_the_requests_that_may_be_in_flight_all_are_turned_away_at_once(serve: Serve) -> None:
+    with held(serve, max_in_flight=2, workers=2) as it:
+        asked = [it.hold(), it.hold()]
+        refused = it.client.post("/match", files={"image": RED})
+        assert_problem(refused, 429, "overloaded")
+        assert int(refused.headers["retry-after"]) > 0
+        assert_problem(it.client.post("/cluster", json={"posting_ids": ["p0"], "eps": 0.1}), 429, "overloaded")
+        assert_problem(it.client.put("/postings/new", json={"title": "new"}), 429, "overloaded")
+        assert_problem(it.client.get("/postings/p0/matches"), 429, "overloaded")
+        it.encoder.gate.set()
+        assert [future.result().status_code for future in asked] == [200, 200]
+        assert_still_answers(it.client)
+
+
+def test_fault_37_health_and_what_is_merely_read_are_answered_however_much_is_asked(serve: Serve) -> None:
+    with held(serve, max_in_flight=1) as it:
+        asked = it.hold()
+        for path in ("/healthz", "/readyz", "/docs", "/postings", "/postings/p0", "/postings/p0/image", "/verdicts"):
+            assert it.client.get(path).status_code == 200, path
+        it.encoder.gate.set()
+        assert asked.result().status_code == 200
+
+
+def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
+    admission = Admission(1)
+    admission.enter(again=False)
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        pytest.fail("it should not have been let in")
+
+    async def receive() -> Message:
+        pytest.fail("nothing should have been read")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(TurnAway(app, admission)({"type": "http", "method": "POST"}, receive, send))
+    assert sent[0]["status"] == 429
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"
+
+
+def test_who_is_inside_may_go_on_though_nobody_else_is_let_in() -> None:
+    admission = Admission(1)
+    admission.enter(again=False)
+    admission.enter(again=True)
+    with pytest.raises(Overloaded):
+        admission.enter(again=False)
+    admission.leave()
+    with pytest.raises(Overloaded):
+        admission.check()
+    admission.leave()
+    admission.check()
+
+
+def test_a_request_of_several_steps_is_let_in_once(serve: Serve) -> None:
+    client = serve(max_in_flight=1)
+    asked = {"eps": "0.1", "posting_ids": "all"}
+    for _ in range(3):
+        assert client.post("/cluster", data=asked, files=[("images", RED)]).status_code == 200
+
+
+def test_fault_39_a_request_that_takes_too_long_is_answered_504_and_the_next_one_is_well(serve: Serve) -> None:
+    with held(serve, request_seconds=0.2) as it:
+        answer = it.hold().result(SAFETY_SECONDS)
+        assert_problem(answer, 504, "deadline-exceeded")
+        it.encoder.gate.set()
+        assert_still_answers(it.client)
+
+
+def test_fault_39_work_that_was_given_up_counts_until_its_thread_is_back(serve: Serve) -> None:
+    with held(serve, request_seconds=0.2, max_in_flight=1, workers=2) as it:
+        assert_problem(it.hold().result(SAFETY_SECONDS), 504, "deadline-exceeded")
+        assert_problem(it.client.post("/match", files={"image": RED}), 429, "overloaded")
+        it.encoder.gate.set()
+        eventually(lambda: it.client.post("/match", files={"image": RED}).status_code == 200)
+
+
+def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_time(serve: Serve) -> None:
+    batcher = Batcher()
+    poison = picture("#0d0d0d")  # all of 13
+    client = serve(matcher=tiny_matcher(encoder=batcher.over(GatedEncoder())))
+    for _ in range(3):
+        assert_problem(client.post("/match", files={"image": poison}), 500, "model-output")
+    assert batcher.trouble() == "the encoder has failed 3 times in a row"
+    assert_still_answers(client)
+    assert batcher.trouble() is None
+    batcher.close()
+
+
+def test_bodies_are_read_as_long_as_they_fit_together_or_are_alone(serve: Serve) -> None:
+    large = picture("#ff0000", size=(100, 100), format="BMP")
+    client = serve(max_held_bytes=len(large) - 1)
+    for _ in range(3):
+        assert client.post("/match", content=large, headers={"Content-Type": "image/bmp"}).status_code == 200
+
+
+def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_read_no_further(serve: Serve) -> None:
+    size = 2 * KIB
+    held = HeldBodies(_reads_all, 3 * size)
+    receives = _Pieces(size), _Pieces(size)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def both() -> None:
+        first = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[0], send))
+        await receives[0].give(2)
+        second = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[1], send))
+        await receives[1].give(1)
+        await receives[1].give(1)
+        with pytest.raises(Overloaded, match=f"{3 * size} bytes"):
+            await second
+        await receives[0].give(1)  # there is room again, since the second one's bytes are gone
+        await receives[0].end()
+        await first
+        third = asyncio.ensure_future(held({"type": "http", "path": "/match"}, alone := _Pieces(5 * size), send))
+        await alone.give(1)
+        await alone.end()
+        await third
+
+    asyncio.run(both())
+    assert len(sent) == 2
+
+
+class _Pieces:
+    """A body that comes piece by piece, when a test says so."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def __call__(self) -> Message:
+        return await self._messages.get()
+
+    async def give(self, count: int) -> None:
+        for _ in range(count):
+            self._messages.put_nowait({"type": "http.request", "body": bytes(self._size), "more_body": True})
+        await self._taken()
+
+    async def end(self) -> None:
+        self._messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        await self._taken()
+
+    async def _taken(self) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+async def _reads_all(_: Scope, receive: Receive, send: Send) -> None:
+    while (await receive())["more_body"]:
+        pass
+    await send({"type": "http.response.start", "status": 200})
+
+
+# --- the service as a process ------------------------------------------------------------------------------------
+
+
+def post(service: TinyService) -> socket.socket:
+    """A whole request, whose answer nobody has read yet."""
+    connection = service.connect()
+    head = f"POST /match HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: {len(RED)}\r\n\r\n"
+    connection.sendall(head.encode() + RED)
+    return connection
+
+
+def is_full(service: TinyService) -> bool:
+    """Whether somebody is turned away who would not have to wait for the encoder."""
+    return service.ask("GET", "/postings/p0/matches").status == 429
+
+
+def test_fault_39_while_the_encoder_hangs_the_service_is_not_ready_and_afterwards_it_is_again(tmp_path: Path) -> None:
+    with running(tmp_path, request_seconds=0.5) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        (tmp_path / "hold").touch()
+        answer = service.match()
+        assert (answer.status, answer.body["type"]) == (504, "urn:pricematch:problem:deadline-exceeded")
+        eventually(lambda: service.ask("GET", "/readyz").status == 503)
+        detail = service.ask("GET", "/readyz").body["detail"]
+        assert detail.startswith("the encoder has not answered for ")
+        assert service.ask("GET", "/healthz").status == 200
+        (tmp_path / "hold").unlink()
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        service.assert_well()
+
+
+def test_fault_40_a_request_whose_client_is_gone_is_never_encoded_and_makes_room_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, max_in_flight=2) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        (tmp_path / "hold").touch()
+        first = post(service)
+        eventually((tmp_path / "held").exists)
+        gone = post(service)
+        eventually(lambda: is_full(service))
+        gone.close()
+        eventually(lambda: not is_full(service))
+        (tmp_path / "hold").unlink()
+        assert first.recv(64 * KIB).startswith(b"HTTP/1.1 200")
+        first.close()
+        service.assert_well()
+        assert (tmp_path / "encoded").read_text().split() == ["1", "1"]  # the first one, and the one after
+
+
+def test_fault_37_a_thousand_uploads_at_once_are_answered_or_turned_away_in_bounded_memory(tmp_path: Path) -> None:
+    """Health is answered within a second throughout; whoever is turned away is told when to come again."""
+    image = picture("#ff0000", size=(600, 600), format="BMP")
+    assert UPLOADS * len(image) > 2 * GROWTH_KIB * KIB
+    settings = {"max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False}  # nobody reads its output
+    with running(tmp_path, **settings) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        service.match()
+        before = peak_kib(service.process.pid)
+        uploaded = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            slowest = pool.submit(slowest_health, service, uploaded)
+            try:
+                statuses = asyncio.run(_upload(service.port, image))
+            finally:
+                uploaded.set()
+        assert len(statuses) == UPLOADS
+        assert set(statuses) == {200, 429}
+        assert statuses.count(200) >= 16
+        assert slowest.result(SAFETY_SECONDS) < 1
+        assert peak_kib(service.process.pid) - before < GROWTH_KIB
+        service.assert_well()
+
+
+def peak_kib(process: int) -> int:
+    """The most memory that a process ever had, in KiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def slowest_health(service: TinyService, until: threading.Event) -> float:
+    """Seconds of the slowest of many answers of /healthz."""
+    slowest = 0.0
+    while not until.wait(0.02):
+        started = time.monotonic()
+        assert service.ask("GET", "/healthz").status == 200
+        slowest = max(slowest, time.monotonic() - started)
+    return slowest
+
+
+async def _upload(port: int, image: bytes) -> list[int]:
+    """Statuses of all uploads."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4 * UPLOADS)), hard))
+    head = f"POST /match HTTP/1.1\r\nHost: a\r\nContent-Type: image/bmp\r\nContent-Length: {len(image)}\r\n\r\n"
+    loop = asyncio.get_running_loop()
+
+    async def ask(*request: bytes) -> int:
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            await loop.sock_connect(connection, ("127.0.0.1", port))
+            for piece in request:
+                await loop.sock_sendall(connection, piece)
+            answer = await asyncio.wait_for(loop.sock_recv(connection, 64 * KIB), SAFETY_SECONDS)
+        if answer.startswith(b"HTTP/1.1 429"):
+            assert b"retry-after: 1\r\n" in answer.lower()
+        return int(answer.split(b" ")[1])
+
+    return await asyncio.gather(*(ask(head.encode(), image) for _ in range(UPLOADS)))
