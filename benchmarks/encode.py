@@ -82,6 +82,7 @@ class Worker:
         self._here, there = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         context.Process(target=target, args=(there, *arguments), daemon=True).start()
+        there.close()  # so that the other end is known to be gone if its process dies
         self._ask("seconds")  # warms up
 
     def seconds(self) -> float:

@@ -3,8 +3,8 @@
     python benchmarks/serve.py [--images DIR] [--models DIR] [--requests N] [--rounds N] [--peer-venv DIR] [--soak N]
 
 In one run and in turn, on the same pictures and models: the offline batch rate of `encode.py`; the service, asked by 32
-clients; a naive service that calls the network once a request (`naive_service.py`); and LitServe (`peer_service.py`), in
-a virtual environment of its own that is made if absent and uses the same TensorFlow. Clients keep their connections
+clients; a naive service that calls the network once a request (`naive_service.py`); and LitServe (`peer_service.py`),
+in a virtual environment of its own that is made if absent and uses the same TensorFlow. Clients keep their connections
 open, are a process of their own and share the cores with whom they ask. Then the service alone at half its rate, with
 requests that arrive at random, and if told so the memory it takes while it answers many more.
 """
