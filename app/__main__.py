@@ -10,7 +10,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from app import __version__, terminal
-from app.commands import backup, evaluate, explore, models, restore, sample, serve, show, submit, sweep, train
+from app.commands import (
+    backup,
+    evaluate,
+    explore,
+    import_,
+    key,
+    models,
+    restore,
+    sample,
+    serve,
+    show,
+    submit,
+    sweep,
+    train,
+)
 from app.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
@@ -32,6 +46,8 @@ cli.command()(evaluate.evaluate)
 cli.command()(submit.submit)
 cli.add_typer(train.cli, name="train")
 cli.command()(serve.serve)
+cli.command()(key.key)
+cli.command("import")(import_.import_)
 cli.command()(backup.backup)
 cli.command()(restore.restore)
 cli.command()(sweep.sweep)

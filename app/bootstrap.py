@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
+from app.adapters.csv_catalogue import CsvCatalogue, read_csv
 from app.adapters.embedding_file import EmbeddingFile
 from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
@@ -18,6 +18,7 @@ from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
 from app.matching.picture_encoder import PictureEncoder
+from app.matching.posting_rows import RowLimits
 from app.matching.postings import Catalogue
 from app.settings import Settings
 
@@ -31,7 +32,7 @@ Judge: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 
 def read_catalogue(settings: Settings) -> CsvCatalogue:
     """The catalogue file; bad rows are in its `problems`. Raises CatalogueError."""
-    return read_csv(settings.catalogue, CsvLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes))
+    return read_csv(settings.catalogue, RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes))
 
 
 def image_folder(settings: Settings) -> ImageFolder:

@@ -6,6 +6,7 @@ PricematchError
 ├── PostingNotFound           no posting has this id
 ├── VerdictNotFound           nobody said anything of these two postings
 ├── JobNotFound               no job has this id
+├── ImportRefused             what is to be imported cannot be, as a whole
 ├── ImageError                one picture cannot be used
 │   ├── ImageEmpty            no bytes
 │   ├── ImageTypeUnsupported  not one of the picture formats we read
@@ -62,11 +63,13 @@ class RowProblem:
         row: record number in the file, the header being row 1 (as a spreadsheet counts).
         column: name of the column, or None where the whole row is meant.
         message: what was expected and what came.
+        posting_id: as the row has it, where that is told beside.
     """
 
     row: int
     column: str | None
     message: str
+    posting_id: str | None = None
 
     def __str__(self) -> str:
         place = f"row {self.row}" if self.column is None else f"row {self.row}, column {self.column}"
@@ -108,6 +111,10 @@ class JobNotFound(PricematchError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}")
+
+
+class ImportRefused(PricematchError):
+    """What is to be imported cannot be as a whole: no archive, a dangerous one, a folder that is not to be read."""
 
 
 class ImageError(PricematchError):

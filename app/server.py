@@ -6,12 +6,18 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 
+from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
+from app.api.metrics import Metrics
+from app.api.requests import SpanSink
 from app.api.state import Service
+from app.connections import limits
 from app.errors import NotReady, SettingsError
 from app.matching.ingest import Progress
 from app.service.running import Running
@@ -48,19 +54,27 @@ def serve(settings: Settings, progress: Progress) -> None:
     Raises:
         PricematchError: the service could not start.
     """
+    with _spans() as spans:
+        _serve(settings, progress, spans)
+
+
+def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
     for name in unknown_variables():
         _log.warning("%s is set, but is no setting", name)
     service = Service(settings)
+    metrics = Metrics(service)
+    check_exposure(settings, keys_of(settings))
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
     config = uvicorn.Config(
-        create_app(service),
+        create_app(service, metrics, spans),
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
-        log_level="info",
-        access_log=settings.access_log,
+        log_config=None,
+        access_log=False,  # ours says more, and nothing that a client could forge
+        **limits(settings),
     )
     # its "startup complete" means the port, not the service; `ready` below is what counts
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -76,7 +90,7 @@ def serve(settings: Settings, progress: Progress) -> None:
 
     def start() -> None:
         try:
-            running.append(start_catalogue(settings, report))
+            running.append(start_catalogue(settings, report, metrics))
             _settle()
             service.open(running[0].ready, running[0].trouble)
             _log.info("ready at %s (try it at %s/docs)", url, url)
@@ -86,7 +100,7 @@ def serve(settings: Settings, progress: Progress) -> None:
 
     threading.Thread(target=start, daemon=True, name="start").start()
     try:
-        with listener:
+        with listener, _keys_read_on_hangup(service):
             server.run(sockets=[listener])
     finally:
         service.drain()
@@ -104,6 +118,44 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def _spans() -> Iterator[SpanSink | None]:
+    """Takes requests as spans where the environment says who wants them; None where it does not."""
+    if not any(name in os.environ for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
+        yield None
+        return
+    try:
+        from app.tracing import exported
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and what sends spans is not installed: pip install pricematch[otel]"
+        ) from error
+    spans = exported()
+    try:
+        yield spans
+    finally:
+        spans.close()
+
+
+@contextmanager
+def _keys_read_on_hangup(service: Service) -> Iterator[None]:
+    """On SIGHUP the keys are read again; where they are no good any more the old ones stay."""
+
+    def read(*_: object) -> None:
+        try:
+            service.keys.replace(keys_of(service.settings))
+        except SettingsError as error:
+            _log.error("the keys stay as they were: %s", error)
+        else:
+            _log.info("%d keys are known now", len(service.keys))
+
+    before = signal.signal(signal.SIGHUP, read)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """TCP port to listen on; 0 takes a free one."""
     access_log: bool = True
     """Log a line for every request."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """Lines of JSON, or text for people; auto is text on a terminal and JSON elsewhere."""
     workers: int = Field(default=2, ge=1, le=64)
     """Requests worked on at the same time, in threads; bounds the memory that decoding pictures takes."""
     max_in_flight: int = Field(default=64, ge=1, le=1000)
@@ -76,6 +78,39 @@ class Settings(BaseSettings):
     grace_seconds: int = Field(default=20, ge=0, le=600)
     """Seconds that requests in flight may take to finish after the port has closed."""
 
+    api_keys: SecretStr = SecretStr("")
+    """Keys as `pricematch key` prints them, NAME SCOPE sha256:HEX, with commas between them; digests, never keys."""
+    api_keys_file: Path | None = None
+    """File of such lines; read again on SIGHUP."""
+    no_auth: bool = False
+    """Ask for no key although others can reach the address."""
+    metrics: Literal["key", "open", "off"] = "key"
+    """Who may read /metrics: those with a key of scope read, where there are keys; everybody; nobody."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Origins whose pages may ask from a browser, such as https://shop.example, with commas between them; none."""
+    requests_per_second: float = Field(default=100.0, gt=0, le=1e6)
+    """Requests a second that each key may make on average; without keys each address but this machine's."""
+    requests_at_once: int = Field(default=200, ge=1, le=1_000_000)
+    """Requests that it may make in one go, after a pause."""
+    refusals_per_second: float = Field(default=1.0, gt=0, le=1e6)
+    """Wrong or missing keys a second that an address is told of with 401; it gets 429 beyond."""
+    refusals_at_once: int = Field(default=20, ge=1, le=1_000_000)
+    """Wrong or missing keys that it is told of in one go, after a pause."""
+
+    max_connections: int = Field(default=2000, ge=1, le=1_000_000)
+    """Open connections; one more is answered 503 and closed."""
+    max_header_bytes: int = Field(default=64 * KIB, ge=KIB, le=MIB)
+    """Bytes of a request's first line and headers together."""
+    header_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds from a connection, or the first byte of a further request on it, to the end of the headers."""
+    body_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds from the first read of a body to its end,"""
+    import_seconds: float = Field(default=3600.0, gt=0, le=86400)
+    """and of the body of an import."""
+    body_idle_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds between two pieces of a body."""
+    keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
+    """Seconds that an idle connection is kept after an answer."""
     max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
     """Bytes of one request body; enforced while reading."""
     max_image_bytes: int = Field(default=20 * MIB, ge=KIB)
@@ -92,6 +127,20 @@ class Settings(BaseSettings):
     """Uploaded pictures in one /cluster request."""
     max_cluster_pairs: int = Field(default=20_000_000, ge=1)
     """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
+    max_match_images: int = Field(default=64, ge=1)
+    """Uploaded pictures in one /match request."""
+    max_import_bytes: int = Field(default=1024 * MIB, ge=KIB)
+    """Bytes of one /postings/import request: the file of postings and the ZIP file of their pictures."""
+    max_import_images: int = Field(default=100_000, ge=1)
+    """Members of a ZIP file that is imported."""
+    max_import_unpacked_bytes: int = Field(default=8192 * MIB, ge=KIB)
+    """Bytes of all members of a ZIP file that is imported, uncompressed."""
+    max_import_ratio: int = Field(default=100, ge=1)
+    """How many times its own size a ZIP file of more than 16 MiB may hold."""
+    max_imports: int = Field(default=8, ge=1)
+    """Imports that wait or run; each keeps its files until it has ended."""
+    import_folder: Path | None = None
+    """Folder below which imports may read pictures from the server's disk; absent: none may."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)

@@ -135,9 +135,9 @@ class MemoryStore:
     def activate(self, name: str, version: str) -> None:
         self.chosen[name] = version
 
-    def create(self, kind: str, spec: str) -> Job:
+    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
         now = time.time()
-        job = Job(uuid.uuid4().hex, kind, spec, "queued", 0, None, False, None, now, now)
+        job = Job(job_id or uuid.uuid4().hex, kind, spec, "queued", 0, None, False, None, now, now)
         self.kept_jobs[job.job_id], self.kept_problems[job.job_id] = job, []
         return job
 
@@ -147,8 +147,13 @@ class MemoryStore:
     def jobs(self) -> Sequence[Job]:
         return list(reversed(self.kept_jobs.values()))
 
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        return [job for job in self.kept_jobs.values() if job.kind == kind and job.state in {"queued", "running"}]
+
     def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
         cancelling = self.kept_jobs[job.job_id].cancelling
+        if self.kept_jobs[job.job_id].state not in {"queued", "running"}:
+            return self.kept_jobs[job.job_id]
         self.kept_jobs[job.job_id] = replace(job, cancelling=cancelling, changed_at=time.time())
         self.kept_problems[job.job_id] += problems
         return self.kept_jobs[job.job_id]
@@ -162,6 +167,13 @@ class MemoryStore:
 
     def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
         return self.kept_problems.get(job_id, [])[after : after + limit]
+
+    def remove(self, job_id: str) -> bool:
+        job = self.kept_jobs.get(job_id)
+        if job is None or job.state in {"queued", "running"}:
+            return False
+        del self.kept_jobs[job_id], self.kept_problems[job_id]
+        return True
 
     def _check(self, posting_id: str, condition: Condition) -> None:
         stored = self.get(posting_id)

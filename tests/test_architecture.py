@@ -19,9 +19,11 @@ ALLOWED: dict[str, tuple[set[str], set[str] | None]] = {
     "app.errors": (set(), set()),
     "app.settings": (CORE, {"pydantic", "pydantic_settings"}),
     "app.matching": (CORE, {"numpy", "scipy", "sklearn"}),
+    "app.access": ({"app.errors", "app.access", "app.settings"}, set()),
+    "app.logs": ({"app.logs", "app.access.keys"}, set()),
     "app.api": (
-        {*CORE, "app", "app.api", "app.settings"},
-        {"fastapi", "starlette", "fastapi_offline", "python_multipart", "pydantic", "anyio"},
+        {*CORE, "app", "app.access", "app.api", "app.logs", "app.settings"},
+        {"fastapi", "starlette", "fastapi_offline", "python_multipart", "pydantic", "anyio", "prometheus_client"},
     ),
     "app.adapters": ({*CORE, "app.adapters"}, None),
     "app.training": (
@@ -34,6 +36,7 @@ ALLOWED: dict[str, tuple[set[str], set[str] | None]] = {
 """Per folder: what of ours and what of others it may import; None: anything but web servers and terminals."""
 COMPOSING = {
     "app",
+    "app.connections",
     "app.__main__",
     "app.bootstrap",
     "app.commands",
@@ -41,6 +44,7 @@ COMPOSING = {
     "app.server",
     "app.service",
     "app.terminal",
+    "app.tracing",
 }
 """What puts the others together, and may import all of them."""
 

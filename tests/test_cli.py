@@ -65,6 +65,7 @@ def test_help_needs_no_tensorflow_and_nothing_else_that_is_heavy() -> None:
         ["show", "reconstructions"],
         ["show", "matches"],
         ["explore"],
+        ["import"],
     ],
 )
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from app import server
+from app.access.key_sources import add_to_file
+from app.access.keys import new_key
 from app.errors import CatalogueError, PricematchError, SettingsError
 from app.settings import KIB, MIB, Settings
 from tests.api.wire import FORM, file, form
@@ -151,7 +153,7 @@ def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
 
 def test_an_address_that_is_none_is_an_error_that_names_it() -> None:
     with pytest.raises(PricematchError, match=r"cannot listen on 203\.0\.113\.1:"):
-        server.serve(Settings(host="203.0.113.1", port=0), lambda *_: None)
+        server.serve(Settings(host="203.0.113.1", port=0, no_auth=True), lambda *_: None)
 
 
 def test_the_answer_does_not_say_which_server_it_is(service: TinyService) -> None:
@@ -353,3 +355,30 @@ def test_connections_do_not_wait_for_nagles_algorithm() -> None:
             return bool(await asyncio.wait_for(found, SAFETY_SECONDS))
 
     assert asyncio.run(undelayed())
+
+
+def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="pricematch key NAME"):
+        server.serve(Settings(host="0.0.0.0", port=0), lambda *_: None)  # noqa: S104 — that is the point
+
+
+def test_keys_are_read_again_on_sighup_and_stay_where_the_file_is_no_good(tmp_path: Path) -> None:
+    (one, first), (other, second) = new_key("one", "read"), new_key("other", "read")
+    add_to_file(tmp_path / "keys", first)
+
+    def status(service: TinyService, key: str) -> int:
+        return service.ask("GET", "/postings/p0", X_API_Key=key).status
+
+    with running(tmp_path, api_keys_file=str(tmp_path / "keys"), refusals_at_once=1000) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        assert (status(service, one), status(service, other)) == (200, 401)
+        (tmp_path / "keys").write_text(second.line())
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: status(service, other) == 200)
+        assert status(service, one) == 401
+        (tmp_path / "keys").write_text("damaged")
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "the keys stay as they were" in service.log())
+        assert status(service, other) == 200
+        assert one not in service.log()
+        assert other not in service.log()

@@ -13,11 +13,13 @@ class ImageFolder:
     Args:
         root: the folder.
         max_bytes: size beyond which a picture is not read.
+        called: what errors call the folder; its path if None.
     """
 
-    def __init__(self, root: Path, max_bytes: int) -> None:
+    def __init__(self, root: Path, max_bytes: int, called: str | None = None) -> None:
         self._root = root.resolve()
         self._max_bytes = max_bytes
+        self._called = called or str(self._root)
 
     def read(self, name: str) -> bytes:
         """The bytes of the picture `name`, a path relative to the folder.
@@ -31,7 +33,7 @@ class ImageFolder:
             # O_NONBLOCK: opening a FIFO that took the file's place must not wait for a writer
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
-            raise ImageUnavailable(f"{name!r} cannot be opened in {self._root} ({error.strerror})") from error
+            raise ImageUnavailable(f"{name!r} cannot be opened in {self._called} ({error.strerror})") from error
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -47,7 +49,7 @@ class ImageFolder:
             path = (self._root / name).resolve()
             mode = path.lstat().st_mode if path.is_relative_to(self._root) else None
         except (OSError, RuntimeError) as error:
-            raise ImageUnavailable(f"{name[:200]!r} is not in {self._root}") from error
+            raise ImageUnavailable(f"{name[:200]!r} is not in {self._called}") from error
         if mode is None:
             raise ImageUnavailable(
                 f"expected a file inside the image folder, got {name[:200]!r}, which leads out of it"
@@ -55,3 +57,18 @@ class ImageFolder:
         if not stat.S_ISREG(mode):
             raise ImageUnavailable(f"expected a regular file, got something else at {name[:200]!r}")
         return path
+
+
+def folder_within(root: Path, name: str) -> Path | None:
+    """The folder with a relative path in `root`, which may be `root` itself; None where it leads out of it or is none.
+
+    Links are followed, and count for where they lead.
+    """
+    if "\0" in name or "://" in name or Path(name).is_absolute():
+        return None
+    try:
+        root = root.resolve(strict=True)
+        path = (root / name).resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+    return path if path.is_relative_to(root) and path.is_dir() else None

@@ -84,7 +84,15 @@ CREATE TABLE job_problem (
 CREATE INDEX job_problem_by_job ON job_problem (job);
 """
 
-MIGRATIONS = (_FIRST,)
+_SECOND = """
+ALTER TABLE job ADD COLUMN created INTEGER NOT NULL DEFAULT 0;  -- what became of the items that are done
+ALTER TABLE job ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN unchanged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job_problem ADD COLUMN posting_id TEXT;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 SCHEMA = len(MIGRATIONS)
 

@@ -1,13 +1,17 @@
 """What the core answers, as it goes over the wire."""
 
+from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
-from app.api.match_schemas import EvidenceOut, MatchesOut, MatchOut, ReasonOut
+from app.api.match_schemas import EachMatchesOut, EvidenceOut, ItemMatchesOut, MatchesOut, MatchOut, ReasonOut
+from app.api.problems import problem_of
 from app.api.schemas import PostingOut, StoredPostingOut
 from app.api.state import Ready
-from app.matching.matches import Evidence, Match
+from app.errors import ImageError
+from app.matching.matches import Evidence, Match, Matches
 from app.matching.postings import Posting
-from app.matching.queries import Answer
+from app.matching.queries import Answer, Answers
 
 
 def stored_out(posting: Posting, ready: Ready, version: int) -> StoredPostingOut:
@@ -28,19 +32,38 @@ def posting_out(posting: Posting, ready: Ready) -> PostingOut:
 
 def matches_out(answer: Answer, ready: Ready, took_ms: float) -> MatchesOut:
     """Matches as they are answered."""
+    return MatchesOut(**_decided(answer, ready, took_ms), matches=_matches(answer.matches, ready))
+
+
+def each_out(answers: Answers, names: Sequence[str | None], ready: Ready, took_ms: float) -> EachMatchesOut:
+    """Matches of several pictures, with the names these were sent with."""
+    items = [
+        ItemMatchesOut(index=index, name=name, problem=problem_of(found))
+        if isinstance(found, ImageError)
+        else ItemMatchesOut(index=index, name=name, matches=_matches(found, ready))
+        for index, (name, found) in enumerate(zip(names, answers.each, strict=True))
+    ]
+    return EachMatchesOut(**_decided(answers.common, ready, took_ms), items=items)
+
+
+def _decided(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
+    """The fields of `DecidedOut`."""
     judge = ready.matcher.judge
-    return MatchesOut(
-        catalogue_version=ready.version,
-        models=dict(answer.models),
-        took_ms=took_ms,
-        catalogue_size=len(ready.matcher.catalogue),
-        matcher=None if judge is None else judge.label,
-        decided_by=answer.decided_by,
-        target=None if answer.target is None else str(answer.target),
-        threshold=finite(answer.threshold),
-        alone=finite(answer.alone),
-        matches=[_match_out(match, ready) for match in answer.matches],
-    )
+    return {
+        "catalogue_version": ready.version,
+        "models": dict(answer.models),
+        "took_ms": took_ms,
+        "catalogue_size": len(ready.matcher.catalogue),
+        "matcher": None if judge is None else judge.label,
+        "decided_by": answer.decided_by,
+        "target": None if answer.target is None else str(answer.target),
+        "threshold": finite(answer.threshold),
+        "alone": finite(answer.alone),
+    }
+
+
+def _matches(matches: Matches, ready: Ready) -> list[MatchOut]:
+    return [_match_out(match, ready) for match in matches]
 
 
 def image_url(posting: Posting, ready: Ready) -> str | None:

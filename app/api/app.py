@@ -1,6 +1,6 @@
 """Puts the endpoints together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
@@ -8,35 +8,49 @@ from typing import Any, TypedDict
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import catalogue, clusters, health, match, models, postings, problems, verdicts
+from app.access.guard import Guard
+from app.api import catalogue, clusters, health, imports, jobs, match, models, postings, problems, verdicts
 from app.api.admission import Admission, TurnAway
-from app.api.body_size import AnnouncedSize
+from app.api.body_size import BodyLimits
 from app.api.held_bodies import HeldBodies
+from app.api.metrics import Metrics
+from app.api.metrics import router as metrics_router
+from app.api.requests import Around, SpanSink
+from app.api.slow_bodies import BodyDeadline
 from app.api.state import Service, State
 from app.errors import NotReady
 from app.matching.slots import Slots
+from app.settings import Settings
 
 _DESCRIPTION = """Which postings show the same product?
 
-Errors are `application/problem+json` (RFC 9457)."""
+Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
+`Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
 
 class _Lifespan(TypedDict):
     app: State
 
 
-def create_app(service: Service) -> FastAPI:
-    """The HTTP application over a service that may still be starting."""
+def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> FastAPI:
+    """The HTTP application over a service that may still be starting.
+
+    Args:
+        service: the service.
+        metrics: is told of every request; None: one of its own.
+        spans: is told of every request; None: nobody is.
+    """
+    metrics = metrics or Metrics(service)
     settings = service.settings
     admission = Admission(settings.max_in_flight)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        threads = ThreadPoolExecutor(settings.max_in_flight, "request")
-        yield {"app": State(service, admission, threads, Slots(settings.workers), Slots(1))}
+        guard, threads = Guard(settings, service.keys), ThreadPoolExecutor(settings.max_in_flight, "request")
+        yield {"app": State(service, guard, admission, threads, Slots(settings.workers), Slots(1))}
         threads.shutdown(wait=False)
 
     app = FastAPIOffline(
@@ -49,14 +63,35 @@ def create_app(service: Service) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True},
     )
     problems.install(app)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
-    app.add_middleware(HeldBodies, limit=settings.max_held_bytes)
+    app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
     app.add_middleware(TurnAway, admission=admission)
-    app.add_middleware(AnnouncedSize, limit=settings.max_body_bytes)
-    for module in (match, catalogue, postings, verdicts, clusters, models, health):
+    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
+    app.add_middleware(
+        BodyDeadline,
+        seconds=settings.body_seconds,
+        idle_seconds=settings.body_idle_seconds,
+        others={imports.PATH: settings.import_seconds},
+    )
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **_cors(settings))
+    for module in (match, imports, catalogue, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
+    if settings.metrics != "off":
+        app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
     app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
+    inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included
+    app.build_middleware_stack = lambda: Around(inner(), metrics, spans, log=settings.access_log)  # type: ignore[method-assign]
     return app
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    """Which pages may ask from a browser, and what they may send and read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID"],
+    }
 
 
 def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
@@ -69,10 +104,18 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "posting_id" and example_ids:
                     parameter["example"] = example_ids[0]
+            operation["responses"] |= _of_all(operation)
             if path == "/cluster":
                 body = operation["requestBody"]["content"]
                 body["application/json"]["example"] = {"posting_ids": example_ids, **how}
     return schema
+
+
+def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers that all operations with a body, or all that need a key, may give."""
+    statuses = [408] if "requestBody" in operation else []
+    statuses += [401, 403, 429] if "security" in operation else []
+    return {str(status): response for status, response in problems.responses(*statuses).items()}
 
 
 def _definitions() -> dict[str, Any]:
@@ -84,6 +127,8 @@ def _definitions() -> dict[str, Any]:
 def _examples(service: Service) -> tuple[list[str], dict[str, Any]]:
     """Ids of postings, and a way to cluster them that this service has."""
     by_similarity = {"method": "dbscan", "eps": 0.005}
+    if service.keys.required:  # the description is open to everybody
+        return [], by_similarity
     try:
         matcher = service.ready().matcher
     except NotReady:

@@ -1,6 +1,7 @@
 """Reads request bodies: a picture or a title as such or in a form, and a batch as JSON or as a form."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -22,17 +23,26 @@ _JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
+_NAME = 255
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-async def read_query(request: Request, settings: Settings) -> Query:
-    """The picture and the title of a /match request: a form with `image`, `title` or both, JSON, or a picture as such.
+@dataclass(frozen=True)
+class SentImages:
+    """Several pictures of a /match request, and the names they were sent with, shortened."""
+
+    images: Sequence[bytes]
+    names: Sequence[str | None]
+
+
+async def read_query(request: Request, settings: Settings) -> Query | SentImages:
+    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or a picture as such.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
             than a title can take.
         RequestValidationError: it has neither, a title that is too long, or anything else.
-        LimitExceeded: the form has more parts.
+        LimitExceeded: the form has more parts, or more pictures than Settings allow.
     """
     kind = content_type(request)
     if kind.startswith("image/"):
@@ -41,8 +51,10 @@ async def read_query(request: Request, settings: Settings) -> Query:
         body = await read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
         image, title = None, validated(TitleRequest, body).title
     elif kind == MULTIPART:
-        image, fields = await read_fields(request, settings, {"title"})
-        title = fields.get("title", "")
+        sent = await _read_match_form(request, settings)
+        if isinstance(sent, SentImages):
+            return sent
+        image, title = sent.image, sent.title
     else:
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
     if len(title) > settings.max_title_chars:
@@ -52,21 +64,40 @@ async def read_query(request: Request, settings: Settings) -> Query:
     return Query(image, decode_byte_escapes(title.strip()))
 
 
+async def _read_match_form(request: Request, settings: Settings) -> Query | SentImages:
+    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    async with open_form(request, max(1, settings.max_match_images), 1, most) as form:
+        if "images" not in form:
+            image, fields = await _fields_of(form, {"title"})
+            return Query(image, fields.get("title", ""))
+        _only(form, {"images"})
+        parts = _files(form, "images")
+        return SentImages(
+            [await part.read() for part in parts], [(part.filename or "")[:_NAME] or None for part in parts]
+        )
+
+
 async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
     """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
     most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
     async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
-        _only(form, {"image", *names})
-        image, fields = form.get("image"), dict[str, str]()
-        if image is not None and not isinstance(image, UploadFile):
-            raise invalid("image", "expected a file part, got a text field")
-        for name in names & set(form):
-            if not isinstance(value := form[name], str):
-                raise invalid(name, "expected a text field, got a file part")
-            if len(form.getlist(name)) > 1:
-                raise invalid(name, "expected it once, got it twice")
-            fields[name] = value
-        return None if image is None else await image.read(), fields
+        return await _fields_of(form, names)
+
+
+async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+    _only(form, {"image", *names})
+    image, fields = form.get("image"), dict[str, str]()
+    if image is not None and not isinstance(image, UploadFile):
+        raise invalid("image", "expected a file part, got a text field")
+    if len(form.getlist("image")) > 1:
+        raise LimitExceeded("expected at most one part image, got more")
+    for name in names & set(form):
+        if not isinstance(value := form[name], str):
+            raise invalid(name, "expected a text field, got a file part")
+        if len(form.getlist(name)) > 1:
+            raise invalid(name, "expected it once, got it twice")
+        fields[name] = value
+    return None if image is None else await image.read(), fields
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
@@ -105,11 +136,17 @@ async def read_json(request: Request, limit: int) -> bytes:
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
     async with open_form(request, settings.max_cluster_images, max_fields) as form:
-        parts = form.getlist("images")
-        files = [part for part in parts if isinstance(part, UploadFile)]
-        if len(files) < len(parts):
-            raise invalid("images", "expected file parts, got a text field")
+        files = _files(form, "images")
         return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
+
+
+def _files(form: FormData, name: str) -> list[UploadFile]:
+    """The file parts of a name."""
+    parts = form.getlist(name)
+    files = [part for part in parts if isinstance(part, UploadFile)]
+    if len(files) < len(parts):
+        raise invalid(name, "expected file parts, got a text field")
+    return files
 
 
 def _fields(form: FormData) -> dict[str, Any]:

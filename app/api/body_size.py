@@ -1,6 +1,9 @@
-"""Judges a request by the size it announces, before its body is read."""
+"""How large a body may be: judged by the size it announces, and counted while it is read."""
+
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import Problem, ambiguous_size, answer, too_large
@@ -35,3 +38,25 @@ class AnnouncedSize:
         if size.isdecimal() and (len(size) > _MAX_DIGITS or int(size) > self._limit):
             return too_large(self._limit)
         return None
+
+
+class BodyLimits:
+    """ASGI middleware: a body has at most so many bytes, whether it announces its size or not.
+
+    Args:
+        app: what is behind it.
+        limit: bytes.
+        others: limits of single paths that have their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, others: Mapping[str, int]) -> None:
+        self._usual = _limited(app, limit)
+        self._others = {path: _limited(app, other) for path, other in others.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413, or pass the request on."""
+        await self._others.get(scope.get("path", ""), self._usual)(scope, receive, send)
+
+
+def _limited(app: ASGIApp, limit: int) -> ASGIApp:
+    return AnnouncedSize(RequestBodyLimitMiddleware(app, max_body_size=limit), limit)

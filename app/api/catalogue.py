@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from app.api.access import READ, WRITE
 from app.api.answers import posting_out, stored_out
 from app.api.conditions import IfMatch, IfNoneMatch, condition, etag, is_known
 from app.api.dependencies import PostingId, ReadyDep, ServiceDep, WorkerDep
@@ -22,7 +23,7 @@ _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
 _TAGGED = {"ETag": {"description": "Its revision, for If-Match and If-None-Match.", "schema": {"type": "string"}}}
 
 
-@router.get("/postings", responses=responses(422, 500, 503))
+@router.get("/postings", dependencies=[READ], responses=responses(422, 500, 503))
 async def postings(
     ready: ReadyDep,
     worker: WorkerDep,
@@ -37,6 +38,7 @@ async def postings(
 
 @router.get(
     "/postings/{posting_id}",
+    dependencies=[READ],
     responses=responses(404, 422, 500, 503) | _NOT_MODIFIED | {200: {"headers": _TAGGED}},
 )
 async def posting(
@@ -52,6 +54,7 @@ async def posting(
 
 @router.put(
     "/postings/{posting_id}",
+    dependencies=[WRITE],
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
     | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
@@ -74,7 +77,7 @@ async def put(
     return stored_out(stored, ready, version)
 
 
-@router.delete("/postings/{posting_id}", responses=responses(412, 422, 500, 503, 507))
+@router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
 async def remove(
     posting_id: PostingId,
     ready: ReadyDep,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from app.api.problems import Problem
 from app.api.schemas import CatalogueVersion, EncoderName, MinProbability, TargetName, absent, check_one_threshold
+from app.api.verdict_schemas import ContradictionOut
 from app.matching.clustering.assignment import Method
 from app.matching.clustering.judged_clusters import LEAST_MEAN
 
@@ -94,5 +95,9 @@ class ClustersOut(BaseModel):
     total_items: int = Field(description="Items of all pages.")
     total_clusters: int = Field(description="Clusters of all pages.")
     next_offset: int | None = Field(description="Where the next page begins; null on the last.")
+    total_contradictions: int = Field(
+        ge=0, description="Of people's verdicts on postings of the batch; no verdict is dropped because of them."
+    )
+    contradictions: list[ContradictionOut] = Field(description="The first hundred.")
     items: list[ItemOut]
     clusters: list[ClusterOut]

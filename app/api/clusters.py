@@ -5,16 +5,19 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.access import READ
 from app.api.answers import finite
 from app.api.bodies import JSON, MULTIPART, read_batch
 from app.api.cluster_schemas import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import problem_of, responses
 from app.api.state import Ready
+from app.api.verdict_schemas import contradictions_out
 from app.api.worker import Worker
 from app.matching.clustering.batch import ClusteredBatch, Clustering, Item, cluster_batch, cluster_catalogue, pictured
 from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from app.matching.clustering.judged_clusters import LEAST_MEAN
+from app.matching.contradictions import among, contradictions
 from app.matching.judge import Bar
 from app.matching.matcher import Matcher
 from app.matching.size_thresholds import Thresholds
@@ -36,6 +39,7 @@ _BODY: dict[str, Any] = {
 
 @router.post(
     "/cluster",
+    dependencies=[READ],
     response_model=ClustersOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,
@@ -90,6 +94,7 @@ def _page(
     batch: ClusteredBatch, bar: Bar | None, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker
 ) -> ClustersOut:
     end, matcher = asked.offset + limit, ready.matcher
+    against = among(contradictions(matcher.verdicts), set(batch.posting_ids))
     models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
     return ClustersOut(
         catalogue_version=ready.version,
@@ -103,6 +108,8 @@ def _page(
         total_items=len(batch),
         total_clusters=len(batch.members),
         next_offset=end if end < len(batch) else None,
+        total_contradictions=len(against),
+        contradictions=contradictions_out(against),
         items=[_item(item) for item in batch.items(asked.offset, limit)],
         clusters=[_cluster(number, batch) for number in batch.clusters(asked.offset, limit)],
     )

@@ -1,12 +1,13 @@
 """Reads multipart forms, in a way that leaves nothing behind."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import BinaryIO, TypeAlias
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -15,6 +16,8 @@ from app.settings import KIB
 
 FIELD_BYTES = 4 * KIB
 """Of one text field, at most, where nothing else is said."""
+Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
+"""What opens a file for each of some file parts, by their names."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
 
@@ -24,6 +27,18 @@ class _Parser(MultiPartParser):
     ended = False
     undecoded: str | None = None
     """The name of a text field that is not in UTF-8; Starlette takes it for Latin-1."""
+    places: Places | None = None
+    """Where file parts go by their names, once each; None: to temporary files."""
+
+    def on_headers_finished(self) -> None:
+        """Called by the parser where a part's content begins."""
+        super().on_headers_finished()
+        part = self._current_part
+        if self.places is not None and part.file is not None:
+            self._files_to_close_on_error.pop().close()
+            self.places, place = _taken(self.places, part.field_name)
+            self._files_to_close_on_error.append(place)  # type: ignore[arg-type]  # it is only closed
+            part.file = UploadFile(place, filename=part.file.filename, headers=part.file.headers)
 
     def on_part_end(self) -> None:
         """Called by the parser at the end of each part."""
@@ -39,18 +54,32 @@ class _Parser(MultiPartParser):
         self.ended = True
 
 
+def _taken(places: Places, name: str) -> tuple[Places, BinaryIO]:
+    """The places that are left, and the file of the one that is taken."""
+    if name not in places:
+        message = f"expected no file part but {', '.join(places) or 'those before'}, each once"
+        raise RequestValidationError([{"type": "value_error", "loc": ("body", name[:80]), "msg": message}])
+    return {other: place for other, place in places.items() if other != name}, places[name]()
+
+
 @asynccontextmanager
 async def open_form(
-    request: Request, max_files: int, max_fields: int, max_field_bytes: int = FIELD_BYTES
+    request: Request,
+    max_files: int,
+    max_fields: int,
+    max_field_bytes: int = FIELD_BYTES,
+    places: Places | None = None,
 ) -> AsyncIterator[FormData]:
     """The form of a request; its temporary files are closed behind it, and if it cannot be parsed.
 
+    With `places` file parts are written there instead of to temporary files, and closed, but not deleted, behind it.
     Unlike `request.form()` it refuses a form without its last boundary, whose open part would stay behind as a file.
 
     Raises:
         HTTPException: 415 for another charset than UTF-8, 400 for a form that cannot be parsed.
-        RequestValidationError: a text field is not in UTF-8.
+        RequestValidationError: a text field is not in UTF-8, or a file part has no place.
         LimitExceeded: more files or fields.
+        StoreError: a file part cannot be written to its place.
     """
     _check_charset(request)
 
@@ -62,6 +91,7 @@ async def open_form(
 
     limits = {"max_files": max_files, "max_fields": max_fields, "max_part_size": max_field_bytes}
     parser = _Parser(request.headers, stream(), **limits)
+    parser.places = places
     try:
         form = await parser.parse()
     except MultiPartException as error:

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from app.api.access import OPEN
 from app.api.dependencies import ServiceDep
 from app.api.problems import responses
 from app.api.schemas import HealthOut
@@ -10,13 +11,13 @@ from app.errors import NotReady
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[OPEN])
 async def healthz() -> HealthOut:
     """The process answers."""
     return HealthOut(status="ok")
 
 
-@router.get("/readyz", responses=responses(503))
+@router.get("/readyz", dependencies=[OPEN], responses=responses(503))
 async def readyz(service: ServiceDep) -> HealthOut:
     """Models are loaded and exercised, and the index is built; 503 with the reason before and while stopping."""
     if (reason := service.why_not_ready()) is not None:

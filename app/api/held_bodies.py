@@ -1,5 +1,7 @@
 """Bounds the memory that the bodies of requests take together."""
 
+from collections.abc import Collection
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded
@@ -9,16 +11,16 @@ class HeldBodies:
     """ASGI middleware: while the bodies that are held have more bytes than the limit, no other one is read on.
 
     A body is held from its first byte until its request is answered. What it interrupts is answered 429; a request that
-    is alone may be as large as any.
+    is alone may be as large as any. Bodies for paths that are `streamed` go to the disk and are not held.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, streamed: Collection[str] = ()) -> None:
+        self._app, self._limit, self._streamed = app, limit, streamed
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and count its body as it comes."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._streamed:
             await self._app(scope, receive, send)
             return
         own = 0

@@ -3,11 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
-from app.api.answers import matches_out
-from app.api.bodies import JSON, MULTIPART, read_query
+from app.api.access import READ
+from app.api.answers import each_out, matches_out
+from app.api.bodies import JSON, MULTIPART, SentImages, read_query
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
-from app.api.match_schemas import MatchesOut, MatchQuery, TitleRequest
+from app.api.match_schemas import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
 
 router = APIRouter(tags=["match"])
@@ -16,8 +18,12 @@ _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, Web
 _TITLE = TitleRequest.model_json_schema()
 _FORM = {
     "type": "object",
-    "description": "One of them at least.",
-    "properties": {"image": _PICTURE, "title": _TITLE["properties"]["title"]},
+    "description": "`image`, `title` or both; or several `images`, which are answered item by item.",
+    "properties": {
+        "image": _PICTURE,
+        "title": _TITLE["properties"]["title"],
+        "images": {"type": "array", "items": _PICTURE},
+    },
 }
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -29,7 +35,8 @@ _BODY: dict[str, Any] = {
 
 @router.post(
     "/match",
-    response_model=MatchesOut,
+    dependencies=[READ],
+    response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,
 )
@@ -40,8 +47,15 @@ async def match(
     ready: ReadyDep,
     worker: WorkerDep,
 ) -> Response:
-    """Postings that are the same product as a picture, a title, or both, the surest first."""
+    """Postings that are the same product as a picture, a title, or both, the surest first; or as each of `images`."""
     query = await read_query(request, service.settings)
+    if isinstance(query, SentImages):
+        answers = await worker.run(lambda: ready.matcher.match_each(query.images, asked.asked()))
+        return _written(each_out(answers, query.names, ready, worker.took_ms()))
     answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
-    # written down here, because FastAPI would first check what was built from its own model
-    return Response(matches_out(answer, ready, worker.took_ms()).model_dump_json(), media_type=JSON)
+    return _written(matches_out(answer, ready, worker.took_ms()))
+
+
+def _written(answer: BaseModel) -> Response:
+    """Written down here, because FastAPI would first check what was built from its own model."""
+    return Response(answer.model_dump_json(), media_type=JSON)

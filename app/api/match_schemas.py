@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.api.problems import Problem
 from app.api.schemas import CatalogueVersion, EncoderName, MinProbability, TargetName, absent, check_one_threshold
 from app.matching.levels import Level
 from app.matching.postings import POSTING_ID_PATTERN
@@ -99,8 +100,8 @@ class MatchOut(BaseModel):
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
 
 
-class MatchesOut(BaseModel):
-    """Matches in descending probability, or without a trained matcher in descending similarity."""
+class DecidedOut(BaseModel):
+    """What matches were searched in, and what decided which they are."""
 
     catalogue_version: CatalogueVersion
     models: dict[str, str] = Field(description="Version of each model involved.")
@@ -117,4 +118,24 @@ class MatchesOut(BaseModel):
         description="From which on the best posting is a match where no other is, `threshold` at most; null where "
         "none is."
     )
+
+
+class MatchesOut(DecidedOut):
+    """Matches in descending probability, or without a trained matcher in descending similarity."""
+
     matches: list[MatchOut]
+
+
+class ItemMatchesOut(BaseModel):
+    """What became of one of several pictures: its matches, or the problem it has."""
+
+    index: int = Field(ge=0, description="Position among the pictures sent, from 0.")
+    name: str | None = Field(description="File name it was sent with, the first 255 characters.")
+    matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
+    problem: Problem | None = Field(default=None, exclude_if=absent)
+
+
+class EachMatchesOut(DecidedOut):
+    """The answer to `images`: an item for each, in their order."""
+
+    items: list[ItemMatchesOut]

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from app.api.access import READ
 from app.api.dependencies import ReadyDep
 from app.api.problems import responses
 from app.api.schemas import CatalogueVersion
@@ -32,7 +33,7 @@ class ModelsOut(BaseModel):
     models: list[ModelOut]
 
 
-@router.get("/models", responses=responses(503))
+@router.get("/models", dependencies=[READ], responses=responses(503))
 async def models(ready: ReadyDep) -> ModelsOut:
     """The models that are loaded, with their manifests."""
     judge = ready.matcher.judge

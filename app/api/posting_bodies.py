@@ -9,12 +9,11 @@ from starlette.exceptions import HTTPException
 from app.api.bodies import JSON, MULTIPART, content_type, invalid, read_fields, read_json, validated
 from app.errors import ImageEmpty, ImageTooLarge
 from app.matching.intake import Offered
-from app.matching.postings import Posting
+from app.matching.postings import MAX_LABEL_CHARS, Posting
 from app.matching.stored import Condition
 from app.matching.titles import decode_byte_escapes
 from app.settings import Settings
 
-MAX_LABEL_CHARS = 256
 _JSON_BYTES_PER_CHARACTER = 12
 
 

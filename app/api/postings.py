@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from app.api.access import READ
 from app.api.answers import matches_out
 from app.api.dependencies import PostingId, ReadyDep, WorkerDep
 from app.api.match_schemas import MatchesOut, MatchQuery
@@ -23,6 +24,7 @@ _PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Polic
 
 @router.get(
     "/image",
+    dependencies=[READ],
     response_class=Response,
     responses=responses(404, 422, 503)
     | {200: {"content": {"image/*": {}}, "description": "The picture as it is stored."}},
@@ -48,7 +50,7 @@ def _stored(images: ImageSource, decoder: Decoder, name: str) -> tuple[bytes, st
     return content, decoder.media_type(content)
 
 
-@router.get("/matches", responses=responses(404, 409, 422, 429, 500, 503, 504))
+@router.get("/matches", dependencies=[READ], responses=responses(404, 409, 422, 429, 500, 503, 504))
 async def matches(
     posting_id: PostingId, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
 ) -> MatchesOut:

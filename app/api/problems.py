@@ -1,6 +1,7 @@
 """Every non-2xx answer, as RFC 9457 problem details. The only place where errors meet HTTP numbers."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app import errors
+from app.logs.requests import current
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:pricematch:problem:"
@@ -29,6 +31,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.PostingNotFound: (404, "posting-not-found"),
     errors.VerdictNotFound: (404, "verdict-not-found"),
     errors.JobNotFound: (404, "job-not-found"),
+    errors.ImportRefused: (422, "import-refused"),
+    errors.CatalogueError: (422, "import-refused"),
+    errors.Overloaded: (429, "overloaded"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
@@ -43,6 +48,9 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
+    errors.Unauthenticated: (401, "unauthenticated"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.RateExceeded: (429, "rate-exceeded"),
 }
 _SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
     errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
@@ -54,8 +62,10 @@ _OF_STATUS: Mapping[int, str] = {
     400: "malformed-request",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "body-too-large",
     415: "media-type",
+    503: "too-many-connections",
 }
 _INVALID = "invalid-request"
 _RETRY_LATER = {"Retry-After": "5"}
@@ -112,6 +122,7 @@ def install(app: FastAPI) -> None:
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response that carries a problem."""
     content = problem.model_dump()
+    current().problem = problem.type.removeprefix(TYPE_PREFIX)
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -123,6 +134,11 @@ def too_large(limit: int) -> Problem:
 def ambiguous_size() -> Problem:
     """The problem of a body that says in two ways where it ends."""
     return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
+
+
+def connection_problem(status: int, detail: str) -> Problem:
+    """The problem of a connection that no request was read from."""
+    return _problem(status, _OF_STATUS[status], detail)
 
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
@@ -139,7 +155,16 @@ async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
     problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
     if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
-    return answer(problem, _RETRY.get(problem.status))
+    return answer(problem, _headers(error, problem.status))
+
+
+def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    """What a client should do next, where a header says it."""
+    if isinstance(error, errors.RateExceeded):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return _RETRY.get(status, {})
 
 
 async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from app.access.guard import Guard
+from app.access.key_sources import keys_of
+from app.access.keys import KeyRing
 from app.api.admission import Admission
 from app.errors import NotReady, StoreUnavailable
 from app.matching.intake import Intake
 from app.matching.matcher import Matcher
-from app.matching.ports import ActiveModels, Decoder, ImageSource, JobStore, PostingStore, VerdictStore
+from app.matching.ports import ActiveModels, Decoder, ImageSource, Imports, JobStore, PostingStore, VerdictStore
 from app.matching.slots import Slots
 from app.settings import Settings
 
@@ -22,6 +25,7 @@ class Kept:
     Attributes:
         postings, verdicts, jobs, models: stores.
         intake: changes the catalogue.
+        imports: takes many postings in; None where nothing does.
     """
 
     postings: PostingStore
@@ -29,6 +33,13 @@ class Kept:
     jobs: JobStore
     models: ActiveModels
     intake: Intake
+    imports: Imports | None = None
+
+    def importing(self) -> Imports:
+        """What takes many postings in; raises StoreUnavailable where nothing does."""
+        if self.imports is None:
+            raise StoreUnavailable("this service takes in one posting at a time")
+        return self.imports
 
 
 @dataclass(frozen=True)
@@ -59,10 +70,15 @@ class Ready:
 
 
 class Service:
-    """The service's one mutable fact: whether it can answer. Safe to use from several threads."""
+    """The service's mutable facts: whether it can answer, and which keys it knows. Safe to use from several threads.
+
+    Raises:
+        SettingsError: the keys that settings name cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.keys = KeyRing(keys_of(settings))
         self._lock = Lock()
         self._ready: Callable[[], Ready] | None = None
         self._trouble: Callable[[], str | None] = _none
@@ -119,6 +135,7 @@ class State:
 
     Attributes:
         service: the service.
+        guard: says who may ask.
         admission: who may work or wait for it.
         threads: do the work.
         slots: how many of them work at the same time.
@@ -126,6 +143,7 @@ class State:
     """
 
     service: Service
+    guard: Guard
     admission: Admission
     threads: ThreadPoolExecutor
     slots: Slots

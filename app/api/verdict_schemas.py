@@ -1,14 +1,30 @@
 """What goes over the wire of people's verdicts, and of pairs that wait for one."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.match_schemas import EvidenceOut
-from app.api.schemas import CatalogueVersion, PostingOut
+from app.api.schemas import CatalogueVersion, PostingOut, TargetName
 from app.matching.contradictions import Contradiction
 from app.matching.levels import Level
 from app.matching.stored import Decision, Verdict
+
+SHOWN = 100
+"""Contradictions of an answer, at most."""
+
+
+MAX_REVIEW = 100
+
+
+class ReviewQuery(BaseModel):
+    """How many pairs, and which threshold they are near."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=10, ge=1, le=MAX_REVIEW, description="Pairs at most.")
+    target: TargetName | None = None
 
 
 class VerdictIn(BaseModel):
@@ -89,3 +105,8 @@ def verdict_out(verdict: Verdict) -> VerdictOut:
 def contradiction_out(found: Contradiction) -> ContradictionOut:
     """A contradiction as it is answered."""
     return ContradictionOut(first=found.first, second=found.second, chain=list(found.chain))
+
+
+def contradictions_out(found: Sequence[Contradiction]) -> list[ContradictionOut]:
+    """The first hundred of them as they are answered."""
+    return [contradiction_out(it) for it in found[:SHOWN]]

@@ -9,20 +9,20 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
+from app.api.access import READ, WRITE
 from app.api.answers import evidence_out, finite, posting_out
 from app.api.dependencies import PostingId, ReadyDep, ServiceDep, WorkerDep
 from app.api.problems import responses
-from app.api.schemas import TargetName
 from app.api.state import Kept, Ready
 from app.api.verdict_schemas import (
-    ContradictionOut,
     ReviewOut,
+    ReviewQuery,
     StoredVerdictOut,
     UnsureOut,
     VerdictIn,
     VerdictsOut,
     WithdrawnOut,
-    contradiction_out,
+    contradictions_out,
     verdict_out,
 )
 from app.errors import VerdictNotFound
@@ -32,14 +32,14 @@ from app.matching.review import Unsure, review
 from app.matching.stored import Verdict
 
 router = APIRouter(tags=["verdicts"])
-MAX_PAGE, MAX_REVIEW = 1000, 100
+MAX_PAGE = 1000
 COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
-_SHOWN = 100
 OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of another posting.")]
 
 
 @router.put(
     "/verdicts/{posting_id}/{other_id}",
+    dependencies=[WRITE],
     responses=responses(400, 404, 415, 422, 429, 500, 503, 507)
     | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
@@ -64,7 +64,7 @@ async def decide(
     return await worker.keep(lambda: _stored(verdict, now))
 
 
-@router.get("/verdicts/{posting_id}/{other_id}", responses=responses(404, 422, 500, 503))
+@router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
 async def verdict(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, worker: WorkerDep) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
     found = await worker.keep(lambda: ready.stored().verdicts.verdict(posting_id, other_id))
@@ -73,14 +73,14 @@ async def verdict(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, wor
     return await worker.keep(lambda: _stored(found, ready))
 
 
-@router.delete("/verdicts/{posting_id}/{other_id}", responses=responses(422, 500, 503, 507))
+@router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
 async def withdraw(posting_id: PostingId, other_id: OtherId, ready: ReadyDep, worker: WorkerDep) -> WithdrawnOut:
     """Take a verdict back; one that is not there is no error."""
     there, version = await worker.keep(lambda: ready.stored().intake.withdraw(posting_id, other_id))
     return WithdrawnOut(catalogue_version=version, withdrawn=there)
 
 
-@router.get("/verdicts", responses=responses(422, 500, 503))
+@router.get("/verdicts", dependencies=[READ], responses=responses(422, 500, 503))
 async def verdicts(
     ready: ReadyDep,
     worker: WorkerDep,
@@ -93,6 +93,7 @@ async def verdicts(
 
 @router.get(
     "/verdicts.csv",
+    dependencies=[READ],
     response_class=Response,
     responses=responses(500, 503) | {200: {"content": {"text/csv": {}}, "description": "All verdicts."}},
 )
@@ -101,17 +102,16 @@ async def export(ready: ReadyDep, worker: WorkerDep) -> Response:
     return Response(await worker.keep(lambda: _csv(ready.stored().verdicts.verdicts())), media_type="text/csv")
 
 
-@router.get("/review", responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
+@router.get("/review", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
 async def pairs_to_review(
     ready: ReadyDep,
     worker: WorkerDep,
-    limit: Annotated[int, Query(ge=1, le=MAX_REVIEW, description="Pairs at most.")] = 10,
-    target: TargetName | None = None,
+    asked: Annotated[ReviewQuery, Query()],
 ) -> ReviewOut:
     """The pairs whose verdict would teach most: their probability is nearest the threshold, one a crowd."""
     judge = ready.matcher.trained("a review")
-    bar = judge.bar(target, None)
-    found = await worker.run_alone(lambda: review(judge, bar, limit))
+    bar = judge.bar(asked.target, None)
+    found = await worker.run_alone(lambda: review(judge, bar, asked.limit))
     return ReviewOut(
         catalogue_version=ready.version,
         matcher=judge.label,
@@ -124,7 +124,7 @@ def _stored(verdict: Verdict, ready: Ready) -> StoredVerdictOut:
     pair = {verdict.first, verdict.second}
     part = [found for found in contradictions(ready.matcher.verdicts) if _has_part(pair, found)]
     return StoredVerdictOut(
-        catalogue_version=ready.version, contradictions=_shown(part), **verdict_out(verdict).model_dump()
+        catalogue_version=ready.version, contradictions=contradictions_out(part), **verdict_out(verdict).model_dump()
     )
 
 
@@ -141,12 +141,8 @@ def _page(ready: Ready, kept: Kept, offset: int, limit: int) -> VerdictsOut:
         verdicts=[verdict_out(verdict) for verdict in every[offset:end]],
         next_offset=end if end < len(every) else None,
         total_contradictions=len(against),
-        contradictions=_shown(against),
+        contradictions=contradictions_out(against),
     )
-
-
-def _shown(found: Sequence[Contradiction]) -> list[ContradictionOut]:
-    return [contradiction_out(it) for it in found[:_SHOWN]]
 
 
 def _csv(verdicts: Sequence[Verdict]) -> str:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from app import terminal
 from app.commands.options import Catalogue, Encoder, EncoderVersion, ImagesIfAny, Models, SkipBadImages, setting
 from app.settings import load_settings
@@ -26,12 +28,24 @@ def serve(
         str | None, setting("matcher", "Version of the trained matcher; auto: the newest if there is one; or none.")
     ] = None,
     skip_bad_images: SkipBadImages = None,
+    api_keys_file: Annotated[
+        Path | None,
+        setting("api_keys_file", "File of API keys, as `pricematch key` writes it."),
+    ] = None,
+    no_auth: Annotated[
+        bool | None, typer.Option("--no-auth", help="Ask for no key although other machines can reach the address.")
+    ] = None,
+    log_format: Annotated[
+        str | None, setting("log_format", "json, text, or auto: text on a terminal, JSON lines elsewhere.")
+    ] = None,
 ) -> None:
     """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
 
-    Every setting, limits included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
+    Listening on anything but this machine takes API keys (`pricematch key`), or --no-auth. Every setting, limits
+    included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
     from app import server
+    from app.logs import lines
 
     settings = load_settings(
         catalogue=catalogue,
@@ -45,6 +59,10 @@ def serve(
         encoders=encoders,
         matcher=matcher,
         skip_bad_images=skip_bad_images,
+        api_keys_file=api_keys_file,
+        no_auth=no_auth,
+        log_format=log_format,
     )
+    lines.install(settings.log_format)
     with terminal.progress_bars() as bars:
         server.serve(settings, bars)

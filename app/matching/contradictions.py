@@ -1,7 +1,7 @@
 """Verdicts that cannot all be true: what is the same as the same is the same."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from app.matching.disjoint_sets import DisjointSets
@@ -33,6 +33,11 @@ def contradictions(verdicts: Verdicts) -> list[Contradiction]:
         for one, other, said in verdicts
         if said == "different" and sets.find(one) == sets.find(other)
     ]
+
+
+def among(found: Sequence[Contradiction], posting_ids: Container[str]) -> list[Contradiction]:
+    """Those whose two postings are both among some; the chain between them may lead over others."""
+    return [it for it in found if it.first in posting_ids and it.second in posting_ids]
 
 
 def _chain(verdicts: Verdicts, first: str, second: str) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import ImageError
 from app.matching.catalogue_graph import CatalogueGraph
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings
@@ -70,6 +71,13 @@ class EmbeddedCatalogue:
     def match(self, image: bytes, limit: int, min_similarity: float = -1.0) -> Matches:
         """The `limit` most similar postings of a picture that reach `min_similarity`; raises ImageError."""
         return self._search(self.encoder.encode(image), limit).at_least(min_similarity)
+
+    def match_each(self, images: Sequence[bytes], limit: int, least: float = -1.0) -> Sequence[Matches | ImageError]:
+        """The same for several pictures, which are encoded together; of a bad one why it is."""
+        embeddings, errors = self.encoder.embed(images)
+        with stage("search"):
+            found = iter(self.index.search(embeddings, limit) if len(embeddings) else [])
+        return [next(found).at_least(least) if error is None else error for error in errors]
 
     def match_posting(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
         """The same for a stored posting, itself excluded, from its stored embedding; none where it has none."""

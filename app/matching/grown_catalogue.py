@@ -8,6 +8,7 @@ crowded the surroundings of the older postings are, stay those of before.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,13 @@ from app.matching.added import Added, Newcomers
 from app.matching.evidence.agreement import agreement
 from app.matching.evidence.carried import Carried
 from app.matching.evidence.reference import Reference
+from app.matching.evidence.side import Side
 from app.matching.pair_model import JudgedCatalogue, JudgedPairs, PairModel
 from app.matching.probability_graph import FirstPairs, some_rows
+from app.matching.stages import stage
+
+Pairs: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Lines and rows, [m] each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +106,33 @@ class GrownCatalogue:
 
     def newcomers(self, postings: Carried) -> Newcomers:
         """Judge postings that are not there."""
+        reference, n = self.reference, len(self.judged)
+        with stage("search"):
+            side, with_old, old = reference.describe(postings, self.alive[:n])
+            side, lines, rows = reference.together(side)
+            side, others, with_added, added = reference.beside(side, self.added.side, self.alive[n:])
+        with stage("score"):
+            pairs, first = self._scored(side, (with_old, old), (with_added, added), (lines, rows))
+        return Newcomers(postings, side, others, pairs, first)
+
+    def _scored(self, side: Side, old: Pairs, added: Pairs, own: Pairs) -> tuple[JudgedPairs, NDArray[np.float64]]:
+        """Pairs of newcomers with the judged rows, with those behind them and with each other; first probabilities."""
         reference, n, behind = self.reference, len(self.judged), np.int32(self.span)
-        side, with_old, old = reference.describe(postings, self.alive[:n])
-        side, lines, rows = reference.together(side)
-        side, others, with_added, added = reference.beside(side, self.added.side, self.alive[n:])
+        (with_old, old_rows), (with_added, added_rows), (lines, rows) = old, added, own
         evidence = np.concatenate(
             [
-                reference.evidence(side, with_old, old),
-                reference.evidence(side, with_added, added, self.added.side),
+                reference.evidence(side, with_old, old_rows),
+                reference.evidence(side, with_added, added_rows, self.added.side),
                 reference.evidence(side, lines, rows, side),
             ]
         )
         ones = np.concatenate([with_old, with_added, lines]) + behind
-        ends = np.concatenate([old, added + np.int32(n), rows + behind])
+        ends = np.concatenate([old_rows, added_rows + np.int32(n), rows + behind])
         first = self.model.first.predict(evidence)
-        alive = np.concatenate([self.alive, np.ones(len(postings), bool)])
+        alive = np.concatenate([self.alive, np.ones(len(side.images), bool)])
         graph = [*self._graph, FirstPairs(ones, ends, first).matrix(len(alive))]
         features = np.concatenate([evidence, _agreement(graph, alive, ones, ends, first)], axis=1)
-        pairs = JudgedPairs(ones, ends, features, self.model.judge(features))
-        return Newcomers(postings, side, others, pairs, first)
+        return JudgedPairs(ones, ends, features, self.model.judge(features)), first
 
     def with_newcomers(self, found: Newcomers) -> "GrownCatalogue":
         """With postings that were judged against it behind the last row."""

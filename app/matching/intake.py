@@ -1,9 +1,11 @@
 """Changes to a catalogue: kept for good first, then in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from app.errors import ImageError
 from app.matching.live_catalogue import LiveCatalogue
+from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import PostingStore, VerdictStore
 from app.matching.postings import Posting
 from app.matching.stored import ANYHOW, Condition, Decision, Kept, Put, Verdict
@@ -15,8 +17,8 @@ class Offered:
     """A posting that somebody brings.
 
     Attributes:
-        posting: without its `image`.
-        image: the bytes of its picture; None where it has none.
+        posting: its `image` is None, or the digest of a picture that is stored.
+        image: the bytes of its picture; None where it brings none.
         condition: what must be true of the stored one.
     """
 
@@ -56,6 +58,20 @@ class Intake:
         kept = self.store.put(puts)
         return list(zip((it.posting for it in puts), kept, strict=True)), self.live.follow().version
 
+    def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
+        """Store those of some postings whose picture can be used; pictures are encoded together.
+
+        Returns:
+            What became of each, or why its picture cannot be used.
+
+        Raises:
+            ImageUnavailable: one was to show a picture that is not stored; nothing is stored.
+            ConditionFailed, StoreError, ModelOutputError: nothing is stored.
+        """
+        kept = put_each(self.store, self.pictures, self.live.current.matcher.picture_encoders, offered)
+        self.live.follow()
+        return kept
+
     def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version in which it is not.
 
@@ -82,3 +98,19 @@ class Intake:
             return Put(offered.posting, None, offered.condition)
         digest = self.pictures.keep(offered.image, self.live.current.matcher.picture_encoders)
         return Put(replace(offered.posting, image=digest.hex()), offered.image, offered.condition)
+
+
+def put_each(
+    store: PostingStore, pictures: StoredPictures, encoders: Iterable[PictureEncoder], offered: Sequence[Offered]
+) -> Sequence[Kept | ImageError]:
+    """The same without a catalogue in memory; pictures are encoded by `encoders`."""
+    digests = iter(pictures.keep_each([it.image for it in offered if it.image is not None], encoders))
+    found = [None if it.image is None else next(digests) for it in offered]
+    puts = []
+    for it, digest in zip(offered, found, strict=True):
+        if digest is None:
+            puts.append(Put(it.posting, None, it.condition))
+        elif not isinstance(digest, ImageError):
+            puts.append(Put(replace(it.posting, image=digest.hex()), it.image, it.condition))
+    kept = iter(store.put(puts))
+    return [digest if isinstance(digest, ImageError) else next(kept) for digest in found]

@@ -15,6 +15,7 @@ from app.matching.explanations import Explanation, Explanations
 from app.matching.grown_catalogue import GrownCatalogue
 from app.matching.postings import Catalogue, Posting
 from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+from app.matching.stages import stage
 from app.matching.verdicts import NO_VERDICTS, Verdicts
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
@@ -174,7 +175,8 @@ class Judge:
     def explained(self, found: "Found", kept: NDArray[np.intp]) -> list[Explanation]:
         """How the matches at some positions are the same product, and why; costs about a millisecond each."""
         titles = [self.catalogue[row].title for row in found.rows[kept]]
-        return self._explanations.of(found.title, titles, found.features(kept))
+        with stage("score"):
+            return self._explanations.of(found.title, titles, found.features(kept))
 
     def _sorted(
         self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]

@@ -14,7 +14,7 @@ from app.matching.matches import Match, Matches
 from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Hasher
 from app.matching.postings import Catalogue, Posting
-from app.matching.queries import Answer, Asked, Query
+from app.matching.queries import Answer, Answers, Asked, Query
 from app.matching.sent_pictures import read_pictures
 from app.matching.stored import Decision
 from app.matching.stored_pictures import StoredPictures, digests_of
@@ -134,6 +134,19 @@ class Matcher:
         least = _least(embedded, asked)
         return _by_similarity(embedded, embedded.match(query.image, asked.limit, least), least)
 
+    def match_each(self, images: Sequence[bytes], asked: Asked) -> Answers:
+        """The matches of several pictures, each by itself; they are encoded together, and a bad one fails alone.
+
+        Raises:
+            RequestUnanswerable: nothing that is held could answer this.
+        """
+        if self.judge is not None:
+            return self._each_judged(self.judge, images, asked)
+        embedded = self._similar(asked)
+        least = _least(embedded, asked)
+        common = _by_similarity(embedded, Matches([]), least)
+        return Answers(common, embedded.match_each(images, asked.limit, least))
+
     def match_posting(self, posting_id: str, asked: Asked) -> Answer:
         """The matches of a stored posting, itself excluded, from what is stored of it.
 
@@ -176,15 +189,35 @@ class Matcher:
         bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
         if query.image is None and asked.min_similarity is not None:
             raise SignalNeeded("min_similarity takes a picture, got a title only")
-        # encoding is the dearest thing here: nothing is encoded only to tell a similarity that nobody asked for
-        wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
-        encoders = [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
         images = [] if query.image is None else [query.image]
-        sent = read_pictures(images, self.hasher, encoders if images else [])
+        sent = read_pictures(images, self.hasher, self._asked_of(told, asked) if images else [])
         for error in filter(None, sent.errors):
             raise error
         found = judge.new(sent.carried([query.title], self.judged_encoders, judge.dimensions), bar)
         return self._by_probability(judge, found, bar, asked, _Similar(told, sent.embeddings.get(id(told))))
+
+    def _each_judged(self, judge: Judge, images: Sequence[bytes], asked: Asked) -> Answers:
+        judge.check_judges_by(picture=True)
+        bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
+        sent = read_pictures(images, self.hasher, self._asked_of(told, asked))
+        carried = sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions)
+        embeddings = sent.embeddings.get(id(told))
+        good, each = iter(range(len(carried))), list[Matches | ImageError]()
+        for error in sent.errors:
+            if error is not None:
+                each.append(error)
+                continue
+            line = next(good)  # one by one: in a catalogue that had the others, each would be judged as less likely
+            found = judge.new(carried.select(np.array([line])), bar)
+            similar = _Similar(told, None if embeddings is None else embeddings[line : line + 1])
+            each.append(self._by_probability(judge, found, bar, asked, similar).matches)
+        models = {**self.judge_versions, **_Similar(told, embeddings).versions}
+        return Answers(_decided_by(bar, models, Matches([])), each)
+
+    def _asked_of(self, told: EmbeddedCatalogue | None, asked: Asked) -> Sequence[EmbeddedCatalogue]:
+        """What a picture is encoded by: encoding is the dearest thing here, so not to tell what nobody asked for."""
+        wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
+        return [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
 
     def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
@@ -207,8 +240,7 @@ class Matcher:
             )
             for place, why in zip(kept, explanations, strict=True)
         ]
-        models, bars = {**self.judge_versions, **similar.versions}, bar.thresholds
-        return Answer(Matches(matches), "probability", bar.target, bars.match, bars.alone, models)
+        return _decided_by(bar, {**self.judge_versions, **similar.versions}, Matches(matches))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +264,10 @@ class _Similar:
 
 def _versions(embedded: EmbeddedCatalogue | None) -> Mapping[str, str]:
     return {} if embedded is None else embedded.versions
+
+
+def _decided_by(bar: Bar, models: Mapping[str, str], matches: Matches) -> Answer:
+    return Answer(matches, "probability", bar.target, bar.thresholds.match, bar.thresholds.alone, models)
 
 
 def _by_similarity(embedded: EmbeddedCatalogue, matches: Matches, least: float) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,8 +215,8 @@ class ActiveModels(Protocol):
 class JobStore(Protocol):
     """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
 
-    def create(self, kind: str, spec: str) -> Job:
-        """A new job, queued."""
+    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
+        """A new job, queued; its id is made up where none is given (32 hexadecimal digits that no job has)."""
         ...
 
     def job(self, job_id: str) -> Job | None:
@@ -225,6 +225,10 @@ class JobStore(Protocol):
 
     def jobs(self) -> Sequence[Job]:
         """All that are kept, the newest first."""
+        ...
+
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Those of a kind that are queued or running, the oldest first."""
         ...
 
     def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
@@ -237,4 +241,49 @@ class JobStore(Protocol):
 
     def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
         """Problems of a job in the order they were kept, without the first `after`."""
+        ...
+
+    def remove(self, job_id: str) -> bool:
+        """Forget a job that has ended, and its problems; whether there was one."""
+        ...
+
+
+class ArrivingImport(Protocol):
+    """Files of postings and pictures that are being sent."""
+
+    def open(self, name: Literal["postings", "images"]) -> BinaryIO:
+        """A file to write to, once each; it and its `write` raise StoreError."""
+        ...
+
+    def queue(self, folder: str | None) -> Job:
+        """Make a job of it; from now on it is kept for good.
+
+        Args:
+            folder: of the server, relative, that the pictures are in; None where they are sent, or there are none.
+
+        Raises:
+            ImportRefused, CatalogueError: it is of no use as a whole.
+            StoreError: it cannot be kept.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Delete what has come, unless a job was made of it; to be called whatever happens."""
+        ...
+
+
+class Imports(Protocol):
+    """Takes files of postings in, to be stored one batch after the other."""
+
+    def begin(self) -> ArrivingImport:
+        """Raises Overloaded where too many wait, StoreError."""
+        ...
+
+    def end(self, job_id: str) -> tuple[Job, bool]:
+        """Cancel a job, or forget it if it has ended: as it is or was, and whether it was forgotten.
+
+        Raises:
+            JobNotFound: there is none.
+            StoreError: nothing is changed.
+        """
         ...

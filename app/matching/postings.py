@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from app.errors import CatalogueError, PostingNotFound
 
 POSTING_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,127}$"
+MAX_LABEL_CHARS = 256
+"""Characters of a label group that is stored."""
 NOWHERE = -1
 _POSTING_ID = re.compile(POSTING_ID_PATTERN)
 

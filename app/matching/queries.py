@@ -1,9 +1,10 @@
 """What is asked of a matcher, and what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from app.errors import ImageError
 from app.matching.matches import Matches
 from app.matching.size_thresholds import Target
 
@@ -56,3 +57,16 @@ class Answer:
     threshold: float
     alone: float
     models: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Matches of several pictures.
+
+    Attributes:
+        common: what decided them all; without matches.
+        each: per picture its matches, or why it is bad.
+    """
+
+    common: Answer
+    each: Sequence[Matches | ImageError]

@@ -123,6 +123,24 @@ JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the items of a job that are done; a row whose posting could not be stored has failed."""
+
+    created: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.created + other.created,
+            self.replaced + other.replaced,
+            self.unchanged + other.unchanged,
+            self.failed + other.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Work that outlives the request that asked for it, and the process that began it.
 
@@ -135,6 +153,7 @@ class Job:
         cancelling: whether somebody asked it to stop.
         reason: why it failed, or None.
         created_at, changed_at: seconds since 1970, UTC.
+        counts: what became of the items that are done.
     """
 
     job_id: str
@@ -147,3 +166,4 @@ class Job:
     reason: str | None
     created_at: float
     changed_at: float
+    counts: Counts = Counts()

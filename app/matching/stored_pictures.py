@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,23 @@ class StoredPictures:
             self.kept.keep_hashes(self.hash_key, [digest], [said])
         return digest
 
+    def keep_each(self, images: Sequence[bytes], encoders: Iterable[PictureEncoder]) -> list[bytes | ImageError]:
+        """The same for several pictures, which are encoded together, some of them perhaps bad.
+
+        Returns:
+            Per picture its digest, or why it cannot be used. Of a bad one something may be kept, until it is forgotten.
+
+        Raises:
+            ModelOutputError: an encoder gave something that is no embedding.
+        """
+        digests = [hashlib.sha256(image).digest() for image in images]
+        bad: dict[bytes, ImageError] = {}
+        given = replace(self, images=_Given(dict(zip(digests, images, strict=True))), told=bad.__setitem__)
+        given.hashes(digests)
+        for encoder in encoders:
+            given.embeddings(encoder, [digest for digest in digests if digest not in bad])
+        return [bad.get(digest, digest) for digest in digests]
+
     def _encoded(
         self, encoder: PictureEncoder, digests: Sequence[bytes], progress: Progress
     ) -> Mapping[bytes, NDArray[np.float32]]:
@@ -133,6 +150,16 @@ class StoredPictures:
     def _tell(self, errors: Mapping[str, ImageError]) -> None:
         for name, error in errors.items():
             self.told(bytes.fromhex(name), error)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Implements `ports.ImageSource` over pictures in memory, by digest."""
+
+    contents: Mapping[bytes, bytes]
+
+    def read(self, name: str) -> bytes:
+        return self.contents[bytes.fromhex(name)]
 
 
 def digests_of(images: Iterable[str | None]) -> list[bytes | None]:

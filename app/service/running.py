@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from threading import Event, Thread
 
+from app.adapters.job_files import JobFiles
 from app.adapters.manifest import digest_of_file
 from app.adapters.perceptual_hash import HASHING, PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
@@ -19,7 +20,9 @@ from app.matching.ingest import Progress
 from app.matching.intake import Intake
 from app.matching.live_catalogue import FEW, LiveCatalogue
 from app.matching.stored_pictures import StoredPictures, silent
+from app.service.arriving import ImportDesk
 from app.service.held import Chosen, choose, hold
+from app.service.importing import JOBS, Importer
 from app.service.reading import Reading
 from app.service.seeding import Source, is_empty, read_source, seed, seeded_from
 from app.settings import Settings
@@ -61,7 +64,10 @@ class Running:
         self.live = LiveCatalogue(store.postings, pictures, self._read, read(), FEW)
         self._rest_until = self._rested(started)
         self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
-        self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake)
+        files = JobFiles(settings.data / JOBS)
+        desk = ImportDesk(settings, store, files)
+        self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake, desk)
+        self._importer = Importer(settings, store, self._intake, files)
         self._tell_of_named()
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")
@@ -80,6 +86,7 @@ class Running:
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
+        self._importer.close()
         self._batcher.close()
         self._thread.join()
         self._store.close()

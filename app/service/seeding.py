@@ -13,7 +13,7 @@ from app.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
 from app.errors import ImageError
 from app.matching.ingest import Progress, check_images, digest_images
 from app.matching.postings import Posting
-from app.matching.stored import Put
+from app.matching.stored import Counts, Put
 from app.matching.stored_pictures import StoredPictures
 from app.offline.signals import pictures
 from app.service.encoders import refuse_or_tell
@@ -69,7 +69,7 @@ def seeded_from(store: Store) -> str | None:
 
 def is_empty(store: Store) -> bool:
     """Whether nothing was ever stored, or no more than what a fill that broke off has left."""
-    return store.postings.version() == 0 or any(job.kind == KIND and job.state == "queued" for job in store.jobs.jobs())
+    return store.postings.version() == 0 or bool(store.jobs.unfinished(KIND))
 
 
 def seed(
@@ -84,13 +84,17 @@ def seed(
     digests, errors = _read(source, held, kept, settings, progress)
     _refuse(source, held, errors, settings)
     job = store.jobs.create(KIND, json.dumps({"digest": digest_of_file(settings.catalogue)}))
+    for earlier in store.jobs.unfinished(KIND):
+        if earlier.job_id != job.job_id:  # it broke off, and this one puts all of it
+            store.jobs.cancel(earlier.job_id)
     postings = [posting for posting in source.content.postings if held.matcher is not None or posting.image in digests]
-    done = 0
+    done, counts = 0, Counts()
     for batch in _batches(postings, source.images, digests):
-        store.postings.put(batch)
+        for put in store.postings.put(batch):
+            counts += Counts(**{put.outcome: 1})
         done += len(batch)
         progress("Storing postings", done, len(postings))
-    store.jobs.change(replace(job, state="done", done=done, total=done))
+    store.jobs.change(replace(job, state="done", done=done, total=done, counts=counts))
     _log.info("%d postings of %s are stored in %s", done, settings.catalogue, settings.data)
 
 

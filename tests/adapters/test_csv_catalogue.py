@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.csv_catalogue import CsvCatalogue, CsvLimits, read_csv
+from app.adapters.csv_catalogue import CsvCatalogue, read_csv
 from app.errors import CatalogueError, ImageEmpty, RowProblem
+from app.matching.posting_rows import RowLimits
 from app.matching.postings import Posting
 
-LIMITS = CsvLimits(rows=1000, row_bytes=4096)
+LIMITS = RowLimits(rows=1000, row_bytes=4096)
 HEADER = "posting_id,image,image_phash,title,label_group\n"
 PHASH = "94974f937d4c2433"
 
 
-def read(folder: Path, content: str | bytes, limits: CsvLimits = LIMITS) -> CsvCatalogue:
+def read(folder: Path, content: str | bytes, limits: RowLimits = LIMITS) -> CsvCatalogue:
     path = folder / "catalogue.csv"
     path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     return read_csv(path, limits)
@@ -178,7 +179,7 @@ def test_refusing_no_problems_does_nothing_and_one_is_not_many(tmp_path: Path) -
 # --- files that are refused as a whole ---------------------------------------------------------------------------
 
 
-def refusal(folder: Path, content: str | bytes, limits: CsvLimits = LIMITS) -> str:
+def refusal(folder: Path, content: str | bytes, limits: RowLimits = LIMITS) -> str:
     def read_and_refuse() -> None:
         catalogue = read(folder, content, limits)
         catalogue.refuse(catalogue.problems)
@@ -230,7 +231,7 @@ def test_fault_25_a_line_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -
 
 def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     row = "a,1.png," + "x" * 247 + "\n"
-    limits = CsvLimits(rows=10, row_bytes=len(row))
+    limits = RowLimits(rows=10, row_bytes=len(row))
     assert len(read(tmp_path, "posting_id,image,title\n" + row, limits).postings) == 1
     assert "(line 2)" in refusal(tmp_path, "posting_id,image,title\n" + row.replace("x", "xx", 1), limits)
 
@@ -252,7 +253,7 @@ def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
 
 def test_more_rows_than_the_limit_are_refused_and_as_many_are_not(tmp_path: Path) -> None:
     rows = [f"p{row},1.png\n" for row in range(4)]
-    limits = CsvLimits(rows=3, row_bytes=256)
+    limits = RowLimits(rows=3, row_bytes=256)
     assert len(read(tmp_path, "posting_id,image\n" + "".join(rows[:3]), limits).postings) == 3
     assert len(read(tmp_path, "posting_id,image\n" + "\n".join(rows[:3]) + "\n\n", limits).postings) == 3
     assert "expected at most 3 postings, got more" in refusal(tmp_path, "posting_id,image\n" + "".join(rows), limits)

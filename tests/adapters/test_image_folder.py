@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.image_folder import ImageFolder
+from app.adapters.image_folder import ImageFolder, folder_within
 from app.errors import ImageTooLarge, ImageUnavailable
 
 LIMIT = 100
@@ -142,3 +142,27 @@ def test_every_reading_closes_its_file(root: Path) -> None:
         with pytest.raises((ImageTooLarge, ImageUnavailable)):
             images.read(name)
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
+
+
+@pytest.mark.parametrize("name", ["..", "a/../..", "/", "out", "file", "none", "a\0b", "file://a", "loop", "x" * 300])
+def test_a_folder_that_leads_elsewhere_or_is_none_is_not_within(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    (root / "file").touch()
+    (root / "out").symlink_to(tmp_path)
+    (root / "loop").symlink_to(root / "loop")
+    assert folder_within(root, name) is None
+
+
+def test_a_folder_below_is_within_and_so_is_the_folder_itself_and_a_link_that_stays(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    expected = {"a": "a", "a/b": "a/b", ".": ".", "link": "a", "a/../a": "a"}
+    for name, path in expected.items():
+        assert folder_within(tmp_path, name) == (tmp_path / path).resolve()
+
+
+def test_a_folder_that_has_a_name_is_called_by_it(tmp_path: Path) -> None:
+    with pytest.raises(ImageUnavailable) as caught:
+        ImageFolder(tmp_path, 100, "the folder").read("a/b/none.png")
+    assert str(tmp_path) not in str(caught.value)

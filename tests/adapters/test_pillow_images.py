@@ -351,9 +351,18 @@ def webp(width: int, height: int) -> bytes:
     return bytes(whole)
 
 
+def tiff(width: int, height: int) -> bytes:
+    """A TIFF of one strip whose header says this size, deflated."""
+    strip = zlib.compress(bytes(1000))
+    tags = {256: width, 257: height, 258: 8, 259: 8, 262: 1, 273: 8, 277: 1, 278: height, 279: len(strip)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHI", b"II", 42, 8 + len(strip)) + strip + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 @pytest.mark.parametrize(
     "content",
     [
+        pytest.param(tiff(60_000, 60_000), id="TIFF of 60,000²"),
         pytest.param(png(50_000, 50_000), id="PNG of 50,000 × 50,000"),
         pytest.param(png(7_000, 7_000), id="PNG of 49 megapixels"),
         pytest.param(gif(65_535, 65_535), id="GIF of 65,535²"),

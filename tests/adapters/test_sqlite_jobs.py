@@ -1,5 +1,6 @@
 """Jobs in SQLite."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.adapters import sqlite_jobs
+from app.adapters.sqlite_opening import DATABASE
 from app.adapters.sqlite_store import Store, open_store
 from app.errors import RowProblem
+from app.matching.stored import Counts
 
 
 @pytest.fixture
@@ -84,3 +87,50 @@ def test_jobs_that_ended_long_ago_are_forgotten_with_their_problems_and_open_one
     kept = [job.job_id for job in store.jobs.jobs()]
     assert kept == [last.job_id, jobs[4].job_id, jobs[3].job_id, jobs[0].job_id]
     assert store.jobs.problems(jobs[1].job_id, 0, 9) == []
+
+
+def test_what_became_of_the_items_is_kept_and_a_problem_says_which_posting_it_is_of(store: Store) -> None:
+    job = store.jobs.create("import", "{}")
+    problem = RowProblem(3, "image", "expected a picture, got none", "p3")
+    changed = store.jobs.change(replace(job, counts=Counts(1, 2, 3, 4)), [problem])
+    assert changed.counts == Counts(created=1, replaced=2, unchanged=3, failed=4)
+    assert store.jobs.job(job.job_id) == changed
+    assert store.jobs.problems(job.job_id, 0, 9) == [problem]
+
+
+def test_a_job_takes_the_id_it_is_given(store: Store) -> None:
+    assert store.jobs.create("import", "{}", "a" * 32).job_id == "a" * 32
+
+
+def test_jobs_of_a_kind_that_have_not_ended_come_the_oldest_first(store: Store) -> None:
+    jobs = [store.jobs.create(kind, "{}") for kind in ("import", "seed", "import", "import")]
+    store.jobs.change(replace(jobs[0], state="done"))
+    running = store.jobs.change(replace(jobs[2], state="running"))
+    assert store.jobs.unfinished("import") == [running, jobs[3]]
+
+
+def test_only_a_job_that_has_ended_is_removed_and_its_problems_with_it(store: Store) -> None:
+    job = store.jobs.create("import", "{}")
+    assert not store.jobs.remove(job.job_id)
+    store.jobs.change(replace(job, state="done"), [RowProblem(1, None, "x")])
+    assert store.jobs.remove(job.job_id)
+    assert not store.jobs.remove(job.job_id)
+    assert store.jobs.job(job.job_id) is None
+    with store.database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM job_problem").fetchone() == (0,)
+
+
+def test_a_job_of_the_first_schema_is_kept_with_nothing_counted(tmp_path: Path) -> None:
+    first = Path(__file__).with_name("schema_1.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.executescript(first)
+        connection.execute("INSERT INTO job VALUES (1, 'a', 'seed', '{}', 'done', 7, 7, 0, NULL, 1.0, 2.0)")
+        connection.execute("INSERT INTO job_problem VALUES (1, 1, 5, 'image', 'x')")
+        connection.execute("PRAGMA application_id = 1349668195")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    (tmp_path / "images").mkdir()
+    with closing(open_store(tmp_path)) as store:
+        [job] = store.jobs.jobs()
+        assert (job.job_id, job.done, job.counts) == ("a", 7, Counts())
+        assert store.jobs.problems("a", 0, 9) == [RowProblem(5, "image", "x")]

@@ -88,7 +88,7 @@ def test_a_newer_schema_is_refused_and_left_alone(filled: Path) -> None:
     statement(filled, f"PRAGMA user_version = {sqlite_schema.SCHEMA + 1}")
     before = (filled / DATABASE).read_bytes()
     for serve in (False, True):
-        with pytest.raises(StoreNewer, match=r"has version 2 of the schema, and this pricematch knows 1: .*--data"):
+        with pytest.raises(StoreNewer, match=r"has version 3 of the schema, and this pricematch knows 2: .*--data"):
             open_store(filled, serve=serve)
     assert (filled / DATABASE).read_bytes() == before
 
@@ -105,42 +105,42 @@ def test_the_first_version_of_the_schema_is_what_it_was_when_it_was_first_writte
     assert sqlite_schema.MIGRATIONS[0].strip() == FIRST_SCHEMA.read_text(encoding="utf-8").strip()
 
 
-SECOND = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;"
+THIRD = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;"
 
 
 def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND, "CREATE TABLE third (x);"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD, "CREATE TABLE fourth (x);"))
     for module in ("sqlite_schema", "sqlite_opening"):
-        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
+        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 4)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
         assert store.postings.changes(0).version == 400
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
         assert connection.execute("SELECT count(shop) FROM posting").fetchone() == (0,)
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = ("CREATE TABLE second (x);", "CREATE TABLE third (x); INSERT INTO nowhere VALUES (1);")
+    broken = ("CREATE TABLE third (x);", "CREATE TABLE fourth (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
     for module in ("sqlite_schema", "sqlite_opening"):
-        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
+        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 4)
     with pytest.raises(StoreError):
         open_store(filled)
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'third'").fetchone() == (0,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'fourth'").fetchone() == (0,)
 
 
 def test_a_store_that_is_being_served_is_not_migrated_under_the_service(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(open_store(filled, serve=True)):
-        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, SECOND))
+        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD))
         for module in ("sqlite_schema", "sqlite_opening"):
-            monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
+            monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
         with pytest.raises(StoreInUse):
             open_store(filled)
 

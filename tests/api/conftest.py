@@ -19,6 +19,9 @@ from app.settings import Settings
 from tests.api.contract import client_of
 from tests.fakes import FolderlessImages, tiny_decoder, tiny_images, tiny_matcher
 from tests.memory_store import MemoryStore
+from tests.service.served import loaded
+
+__all__ = ["loaded"]
 
 Serve: TypeAlias = Callable[..., TestClient]
 

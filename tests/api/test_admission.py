@@ -165,9 +165,9 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         sent.append(message)
 
     async def both() -> None:
-        first = asyncio.ensure_future(held({"type": "http"}, receives[0], send))
+        first = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[0], send))
         await receives[0].give(2)
-        second = asyncio.ensure_future(held({"type": "http"}, receives[1], send))
+        second = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[1], send))
         await receives[1].give(1)
         await receives[1].give(1)
         with pytest.raises(Overloaded, match=f"{3 * size} bytes"):
@@ -175,7 +175,7 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         await receives[0].give(1)  # there is room again, since the second one's bytes are gone
         await receives[0].end()
         await first
-        third = asyncio.ensure_future(held({"type": "http"}, alone := _Pieces(5 * size), send))
+        third = asyncio.ensure_future(held({"type": "http", "path": "/match"}, alone := _Pieces(5 * size), send))
         await alone.give(1)
         await alone.end()
         await third

@@ -49,6 +49,8 @@ def test_clusters_come_with_their_cohesion_and_what_decided(judged: TestClient) 
         "total_items": 6,
         "total_clusters": 2,
         "next_offset": None,
+        "total_contradictions": 0,
+        "contradictions": [],
         "clusters": [
             {"cluster": 0, "posting_ids": ["p0", "p2"], "images": [], "cohesion": pytest.approx(63 / 64)},
             {"cluster": 1, "posting_ids": ["p1", "p3"], "images": [], "cohesion": pytest.approx(63 / 64)},

@@ -39,7 +39,7 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
 def test_every_documented_way_to_send_a_picture_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*"}
-    assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title"}
+    assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}
     assert client.post("/match", files={"image": picture("#ff0000")}).status_code == 200
     raw = client.post("/match", content=picture("#ff0000"), headers={"Content-Type": "image/png"})
     assert raw.status_code == 200
@@ -84,9 +84,14 @@ def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, 
         ("put", "/verdicts/{posting_id}/{other_id}"),
         ("delete", "/verdicts/{posting_id}/{other_id}"),
         ("get", "/review"),
+        ("post", "/postings/import"),
+        ("get", "/jobs"),
+        ("get", "/jobs/{job_id}"),
+        ("delete", "/jobs/{job_id}"),
         ("get", "/models"),
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
     }
 
 

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from app import server
 from app.api.state import Ready
+from app.matching.batch_observer import BatchObserver
 from app.matching.batching import Batcher
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
@@ -68,11 +69,11 @@ def main(folder: Path) -> None:
         print(listener.getsockname()[1], flush=True)
         return listener
 
-    def start(settings: Settings, progress: Progress) -> InMemory:
+    def start(settings: Settings, progress: Progress, observer: BatchObserver) -> InMemory:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        batcher = Batcher(hang_seconds=settings.request_seconds)
+        batcher = Batcher(hang_seconds=settings.request_seconds, observer=observer)
         encoder = batcher.over(HeldEncoder(folder))
         return InMemory(live(tiny_matcher(encoder=encoder), tiny_images()), batcher)
 

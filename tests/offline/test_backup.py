@@ -202,9 +202,9 @@ def test_pictures_without_a_database_and_a_database_without_pictures_are_restore
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     taken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE second (x);"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE third (x);"))
     for module in ("sqlite_schema", "sqlite_opening", "sqlite_backup", "backup_reader"):
-        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 2)
+        monkeypatch.setattr(f"app.adapters.{module}.SCHEMA", 3)
     restore(of(tmp_path / "new"), taken, quiet)
     with closing(open_store(tmp_path / "new")) as new:
         assert new.postings.count() == 60
@@ -349,10 +349,10 @@ def test_a_backup_that_is_not_what_was_written_is_refused_before_anything_change
     check_whole(store)
 
 
-@pytest.mark.parametrize("said", [{"format": 2}, {"schema": 99}])
-def test_a_backup_of_a_newer_pricematch_is_refused(said: dict[str, int], store: Store, taken: Path) -> None:
+@pytest.mark.parametrize(("said", "known"), [({"format": 2}, 1), ({"schema": 99}, sqlite_schema.SCHEMA)])
+def test_a_backup_of_a_newer_pricematch_is_refused(said: dict[str, int], known: int, store: Store, taken: Path) -> None:
     rewrite(taken, say(**said))
-    with pytest.raises(StoreNewer, match="this pricematch knows 1"):
+    with pytest.raises(StoreNewer, match=f"this pricematch knows {known}"):
         restore(of(store.folder), taken, quiet)
     assert not list((store.folder / INCOMING).iterdir())
 

@@ -204,3 +204,58 @@ def test_a_threshold_below_what_was_merged_or_out_of_range_is_refused() -> None:
     for lowest in (0.0, -1.0, 1.5, float("nan")):
         with pytest.raises(ValueError, match="above 0, up to 1"):
             linked(2, {(0, 1): 0.9}, lowest)
+
+
+# --- what people decided -----------------------------------------------------------------------------------------
+
+
+def naive_decided(
+    count: int, probabilities: Mapping[Pair, float], threshold: float, decided: Mapping[Pair, int]
+) -> Partition:
+    """Those who belong together are one from the beginning; nobody is joined with whom they do not belong."""
+    clusters = [frozenset([row]) for row in range(count)]
+    for (one, other), said in decided.items():
+        if said > 0:
+            both = [part for part in clusters if one in part or other in part]
+            clusters = [part for part in clusters if part not in both] + [frozenset().union(*both)]
+
+    def apart(one: frozenset[int], other: frozenset[int]) -> bool:
+        return any(said < 0 and len({*pair} & one) == len({*pair} & other) == 1 for pair, said in decided.items())
+
+    while True:
+        free: list[tuple[frozenset[int], frozenset[int]]]
+        free = [pair for pair in combinations(clusters, 2) if not apart(*pair)]
+        free.sort(key=lambda pair: (-float(average(pair[0], pair[1], probabilities)), sorted(map(max, pair))))
+        if not free or average(free[0][0], free[0][1], probabilities) < exact(threshold):
+            return frozenset(clusters)
+        clusters = [part for part in clusters if part not in free[0]] + [free[0][0] | free[0][1]]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_belongs_together_is_together_and_what_does_not_is_apart_whatever_the_probabilities_are(seed: int) -> None:
+    draw = Random(seed)
+    pairs = [pair for pair in combinations(range(10), 2) if draw.random() < 0.6]
+    probabilities = {pair: draw.random() for pair in pairs}
+    decided = {pair: draw.choice([1, -1]) for pair in pairs if draw.random() < 0.12}
+    together = naive_decided(10, {}, 1.0, {pair: said for pair, said in decided.items() if said > 0})
+    group = {row: part for part in together for row in part}
+    decided = {pair: said for pair, said in decided.items() if said > 0 or group[pair[0]] is not group[pair[1]]}
+    said = np.array([decided.get(pair, 0) for pair in probabilities], np.int8)
+    found = average_linkage(*arrays(probabilities), np.arange(10), 0.4, said).labels(0.4)
+    assert parts(found) == naive_decided(10, probabilities, 0.4, decided)
+
+
+def test_without_a_word_nothing_is_different() -> None:
+    probabilities = {(0, 1): 0.9, (1, 2): 0.8, (2, 3): 0.95}
+    nothing = np.zeros(3, np.int8)
+    with_nothing = average_linkage(*arrays(probabilities), np.arange(4), 0.3, nothing)
+    assert parts(with_nothing.labels(0.3)) == partition(4, probabilities, 0.3)
+
+
+def test_two_who_belong_together_bring_what_is_with_them_and_one_who_does_not_keeps_a_crowd_apart() -> None:
+    probabilities = {(0, 1): 0.9, (2, 3): 0.9, (1, 2): 0.001, (0, 2): 0.9, (1, 3): 0.9, (0, 3): 0.9}
+    together = average_linkage(*arrays(probabilities), np.arange(4), 0.5, np.array([0, 0, 1, 0, 0, 0], np.int8))
+    assert together.labels(0.5).tolist() == [0, 0, 0, 0]
+    apart = average_linkage(*arrays(probabilities), np.arange(4), 0.5, np.array([0, 0, -1, 0, 0, 0], np.int8))
+    labels = apart.labels(0.5)
+    assert labels[1] != labels[2]

@@ -1,0 +1,1 @@
+"""What is logged, in lines that no request can forge."""

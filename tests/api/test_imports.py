@@ -1,0 +1,466 @@
+"""POST /postings/import and /jobs: many postings at once, behind the requests."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from app.adapters import job_files
+from app.api.app import create_app
+from app.api.state import Service
+from app.errors import StoreFull
+from app.settings import KIB, MIB
+from tests.adapters.test_manifest import export
+from tests.adapters.zip_files import Member, archive, overlapping
+from tests.api.contract import assert_problem, client_of
+from tests.api.odd_pictures import truncated
+from tests.api.wire import FORM, field, file, form, send_pieces
+from tests.fakes import COLOURS, picture
+from tests.service.served import Loaded, served
+from tests.test_bootstrap import settings_of
+
+Start: TypeAlias = Callable[..., TestClient]
+RED, GREEN = picture("#ff0000"), picture("#00ff00")
+TEAL = picture("#008080")
+
+
+@pytest.fixture
+def start(tmp_path: Path, loaded: Loaded) -> Iterator[Start]:
+    """Starts services over one store of the tiny catalogue, one after the other."""
+    export(tmp_path / "models", "cae", "1")
+    with ExitStack() as stack:
+
+        def begin(**given: Any) -> TestClient:
+            stack.close()
+            settings = settings_of(tmp_path, encoder="cae", **{"follow_seconds": 0.02, **given})
+            running = stack.enter_context(served(settings))
+            service = Service(settings)
+            service.open(running.ready)
+            return stack.enter_context(client_of(create_app(service)))
+
+        yield begin
+
+
+@pytest.fixture
+def client(start: Start) -> TestClient:
+    return start()
+
+
+def csv_of(*rows: tuple[str, str, str]) -> bytes:
+    """A file of postings: id, image, title."""
+    return "".join(f"{','.join(row)}\n" for row in (("posting_id", "image", "title"), *rows)).encode()
+
+
+def zip_of(contents: Mapping[str, bytes]) -> bytes:
+    """A ZIP file of pictures."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as writer:
+        for name, content in contents.items():
+            writer.writestr(name, content)
+    return packed.getvalue()
+
+
+def send(client: TestClient, postings: bytes, images: bytes | None = None, **fields: str) -> httpx2.Response:
+    """POST an import."""
+    files = {"postings": ("postings.csv", postings)}
+    if images is not None:
+        files["images"] = ("images.zip", images)
+    return client.post("/postings/import", files=files, data=fields)
+
+
+def ended(client: TestClient, location: str) -> Any:
+    """A job once it has ended."""
+    end = time.monotonic() + 30
+    while (job := client.get(location).json())["state"] in {"queued", "running"}:
+        assert time.monotonic() < end, job
+        time.sleep(0.01)
+    return job
+
+
+def imported(client: TestClient, postings: bytes, images: bytes | None = None, **fields: str) -> Any:
+    """The job of an import that was taken, once it has ended."""
+    response = send(client, postings, images, **fields)
+    assert response.status_code == 202, response.text
+    assert response.headers["location"] == f"/jobs/{response.json()['job_id']}"
+    return ended(client, response.headers["location"])
+
+
+def counts(job: Mapping[str, Any]) -> tuple[int, ...]:
+    """Rows of a job: done, created, replaced, unchanged, failed."""
+    return tuple(job[name] for name in ("done", "created", "replaced", "unchanged", "failed"))
+
+
+def problems(job: Mapping[str, Any]) -> list[tuple[int, str | None, str | None, str]]:
+    """Of a job's rows."""
+    return [(it["row"], it["posting_id"], it["column"], it["message"]) for it in job["problems"]]
+
+
+def version(client: TestClient) -> int:
+    """The catalogue's."""
+    return int(client.get("/postings").json()["catalogue_version"])
+
+
+def matched(client: TestClient, image: bytes, limit: int = 1) -> list[str]:
+    """Ids of the postings that match a picture."""
+    found = client.post("/match", files={"image": image}, params={"limit": limit}).json()["matches"]
+    return [match["posting_id"] for match in found]
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Folders of jobs that are still there."""
+    jobs = folder / "data" / "jobs"
+    return [path.name for path in jobs.iterdir()] if jobs.exists() else []
+
+
+# --- what is taken -----------------------------------------------------------------------------------------------
+
+
+def test_postings_and_their_pictures_are_found_as_soon_as_the_job_is_done(client: TestClient, tmp_path: Path) -> None:
+    job = imported(
+        client, csv_of(("a", "x/1.png", "Teal"), ("b", "", "Nothing but a title")), zip_of({"x/1.png": TEAL})
+    )
+    assert (job["kind"], job["state"], job["total"], job["reason"]) == ("import", "done", 2, None)
+    assert counts(job) == (2, 2, 0, 0, 0)
+    assert matched(client, TEAL) == ["a"]
+    assert client.get("/postings/a/image").content == TEAL
+    assert client.get("/postings/b").json()["image_url"] is None
+    assert left_behind(tmp_path) == []
+
+
+def test_lines_of_json_are_taken_as_well(client: TestClient) -> None:
+    rows = [{"posting_id": "a", "image": "1.png", "label_group": "g", "image_phash": "0" * 16}, {"posting_id": "b"}]
+    job = imported(client, "".join(json.dumps(row) + "\n" for row in rows).encode(), zip_of({"1.png": TEAL}))
+    assert counts(job) == (2, 1, 0, 0, 1)
+    assert problems(job) == [(2, "b", None, "expected a picture or a title, got neither")]
+    stored = client.get("/postings/a").json()
+    assert (stored["label_group"], stored["image_phash"]) == ("g", "0" * 16)
+
+
+def test_the_same_again_changes_nothing_and_costs_no_version(client: TestClient) -> None:
+    postings, images = csv_of(("a", "1.png", "Teal"), ("b", "2.png", "Red")), zip_of({"1.png": TEAL, "2.png": RED})
+    assert counts(imported(client, postings, images)) == (2, 2, 0, 0, 0)
+    before = version(client)
+    assert counts(imported(client, postings, images)) == (2, 0, 0, 2, 0)
+    assert version(client) == before
+    other = csv_of(("a", "1.png", "Teal"), ("b", "2.png", "Another title"))
+    assert counts(imported(client, other, images)) == (2, 0, 1, 1, 0)
+    assert version(client) == before + 1
+
+
+def test_rows_without_pictures_leave_stored_postings_theirs(client: TestClient) -> None:
+    job = imported(
+        client, csv_of(("p0", "p0.png", "A red one"), ("new", "new.png", "A new one"), ("none", "1.png", ""))
+    )
+    assert counts(job) == (3, 1, 1, 0, 1)
+    assert client.get("/postings/p0/image").content == RED
+    assert client.get("/postings/p0").json()["title"] == "A red one"
+    assert client.get("/postings/new").json()["image_url"] is None
+    assert problems(job) == [(4, "none", None, "expected a picture or a title, got neither")]
+
+
+def test_with_pictures_a_row_that_names_none_takes_the_stored_one_away(client: TestClient) -> None:
+    imported(client, csv_of(("p0", "", "No picture any more")), zip_of({}))
+    assert client.get("/postings/p0").json()["image_url"] is None
+
+
+def test_verdicts_survive_a_re_import(client: TestClient) -> None:
+    for pair, said in (("p0/p1", "different"), ("p2/p4", "same")):
+        assert client.put(f"/verdicts/{pair}", json={"verdict": said}).status_code == 201
+    before = client.get("/verdicts.csv").text
+    postings = csv_of(*((f"p{row}", f"{row}.png", f"Anew {row}") for row in range(len(COLOURS))))
+    images = zip_of({f"{row}.png": picture(colour) for row, colour in enumerate(COLOURS)})
+    assert counts(imported(client, postings, images)) == (len(COLOURS), 0, len(COLOURS), 0, 0)
+    assert client.get("/verdicts.csv").text == before
+    best = client.get("/postings/p2/matches", params={"limit": 1}).json()["matches"]
+    assert [(it["posting_id"], it["verdict"]) for it in best] == [("p4", "same")]
+    assert "p1" not in [it["posting_id"] for it in client.get("/postings/p0/matches").json()["matches"]]
+
+
+def test_the_pictures_of_a_batch_are_encoded_together(start: Start, loaded: Loaded) -> None:
+    client = start()
+    before, names = loaded.pictures["1"], [f"{row}.png" for row in range(100)]
+    pictures = {name: picture(f"#{row:02x}8040") for row, name in enumerate(names)}
+    job = imported(client, csv_of(*((f"n{row}", name, "") for row, name in enumerate(names))), zip_of(pictures))
+    assert counts(job) == (100, 100, 0, 0, 0)
+    assert loaded.pictures["1"] - before == 100
+    assert matched(client, pictures["77.png"]) == ["n77"]
+
+
+def test_a_bad_row_and_a_bad_picture_fail_alone_and_are_told(client: TestClient) -> None:
+    rows = [
+        ("a", "1.png", "Teal"),
+        ("..", "1.png", ""),
+        ("c", "cut.jpg", ""),
+        ("d", "gone.png", ""),
+        ("a", "1.png", ""),
+    ]
+    images = zip_of({"1.png": TEAL, "cut.jpg": truncated("JPEG"), "svg.png": b"<svg/>"})
+    job = imported(
+        client, csv_of(*rows, ("e", "svg.png", ""), ("f", "1.png", "x" * 1001), ("g", "1.png", "Last")), images
+    )
+    assert job["state"] == "done"
+    assert counts(job) == (8, 2, 0, 0, 6)
+    found = problems(job)
+    assert [(row, posting_id, column) for row, posting_id, column, _ in found] == [
+        (3, "..", "posting_id"),
+        (4, "c", "image"),
+        (5, "d", "image"),
+        (6, "a", "posting_id"),
+        (7, "e", "image"),
+        (8, "f", "title"),
+    ]
+    assert found[2][3] == "'gone.png' is not in the ZIP file"
+    assert found[3][3] == "'a' already stands in row 2"
+    assert found[5][3] == "expected at most 1000 characters, got 1001"
+    assert matched(client, TEAL, limit=2) == ["a", "g"]
+
+
+def test_only_the_first_thousand_problems_are_kept_and_all_are_counted(client: TestClient) -> None:
+    job = imported(client, csv_of(*((f"a{row}", "", "") for row in range(1100))))
+    assert counts(job) == (1100, 0, 0, 0, 1100)
+    assert [row for row, *_ in problems(job)] == list(range(2, 1002))
+
+
+# --- a folder of the server --------------------------------------------------------------------------------------
+
+
+def test_pictures_are_read_from_a_folder_of_the_server_where_settings_allow_it(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "shops" / "one").mkdir(parents=True)
+    (tmp_path / "shops" / "one" / "1.png").write_bytes(TEAL)
+    (tmp_path / "secret.png").write_bytes(GREEN)
+    (tmp_path / "shops" / "one" / "link.png").symlink_to(tmp_path / "secret.png")
+    client = start(import_folder=tmp_path / "shops")
+    rows = [
+        ("a", "1.png", ""),
+        ("b", "link.png", ""),
+        ("c", "../../secret.png", ""),
+        ("d", str(tmp_path / "secret.png"), ""),
+    ]
+    job = imported(client, csv_of(*rows), folder="one")
+    assert counts(job) == (4, 1, 0, 0, 3)
+    assert matched(client, TEAL) == ["a"]
+    told = " ".join(message for *_, message in problems(job))
+    assert str(tmp_path / "shops") not in told
+    assert counts(imported(client, csv_of(("e", "one/1.png", "")), folder=".")) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("folder", ["..", "one/../..", "/etc", "none", "out", "file://one", "1.png"])
+def test_fault_26_a_folder_that_leads_elsewhere_is_refused(start: Start, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "shops" / "one").mkdir(parents=True)
+    (tmp_path / "shops" / "1.png").write_bytes(TEAL)
+    (tmp_path / "shops" / "out").symlink_to(tmp_path)
+    client = start(import_folder=tmp_path / "shops")
+    response = send(client, csv_of(("a", "1.png", "")), folder=folder)
+    assert_problem(response, 422, "import-refused")
+    assert str(tmp_path) not in response.text
+    assert left_behind(tmp_path) == []
+
+
+def test_without_the_setting_no_folder_is_read(client: TestClient) -> None:
+    assert_problem(send(client, csv_of(("a", "1.png", "")), folder="."), 422, "import-refused")
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+
+def bombs() -> dict[str, bytes]:
+    """ZIP files that are none for us."""
+    return {
+        "flat": archive([Member(b"1.png", bytes(48 * MIB), deflated=True)]),
+        "overlapping": overlapping(Member(b"x", b"kernel" * 1000, deflated=True), 100),
+        "upwards": archive([Member(b"../1.png")]),
+        "no ZIP": b"PK\3\4",
+        "a picture": RED,
+        "nothing": b"",
+        "many": archive(Member(b"%d" % number) for number in range(11)),
+    }
+
+
+@pytest.mark.parametrize("kind", bombs())
+def test_a_zip_bomb_or_trick_is_refused_at_once_and_leaves_nothing(start: Start, tmp_path: Path, kind: str) -> None:
+    client = start(max_import_images=10)
+    response = send(client, csv_of(("a", "1.png", "")), bombs()[kind])
+    assert_problem(response, 422, "import-refused")
+    assert response.json()["detail"].startswith("images: ")
+    assert left_behind(tmp_path) == []
+    assert client.get("/jobs").json()["jobs"][0]["kind"] == "seed"
+
+
+@pytest.mark.parametrize(
+    ("postings", "told"),
+    [
+        (b"", "postings: expected a header row, got an empty file"),
+        (b"id,title\na,b\n", "missing posting_id, image"),
+        (b"posting_id,image\n", "expected at least one posting, got none"),
+        (RED, "postings: row 1: "),
+        (b"posting_id,image,\0\n", "NUL"),
+    ],
+)
+def test_fault_25_a_file_that_is_of_no_use_is_refused_at_once(
+    client: TestClient, tmp_path: Path, postings: bytes, told: str
+) -> None:
+    response = send(client, postings)
+    assert_problem(response, 422, "import-refused")
+    assert told in response.json()["detail"]
+    assert str(tmp_path) not in response.text
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [file("images", zip_of({}))],
+        [field("postings", b"posting_id,image\na,1.png\n")],
+        [file("postings", csv_of()), file("postings", csv_of())],
+        [file("postings", csv_of()), file("other", b"x")],
+        [file("postings", csv_of()), field("other", b"x")],
+        [file("postings", csv_of()), field("folder", b"a"), field("folder", b"a")],
+        [file("postings", csv_of()), file("images", zip_of({})), field("folder", b"a")],
+        [file("postings", csv_of()), field("folder", b"")],
+        [file("postings", csv_of()), field("images", b"x")],
+    ],
+)
+def test_fault_18_parts_that_are_missing_unknown_or_come_twice_are_named(
+    client: TestClient, tmp_path: Path, parts: list[bytes]
+) -> None:
+    response = client.post("/postings/import", content=form(parts), headers={"Content-Type": FORM})
+    assert_problem(response, 422, "invalid-request")
+    assert left_behind(tmp_path) == []
+
+
+def test_fault_18_another_content_type_is_refused(client: TestClient) -> None:
+    response = client.post("/postings/import", content=csv_of(), headers={"Content-Type": "text/csv"})
+    assert_problem(response, 415, "media-type")
+
+
+def test_fault_17_many_parts_are_refused(client: TestClient, tmp_path: Path) -> None:
+    flood = form([file("postings", csv_of()), *(field(f"x{number}", b"") for number in range(5000))])
+    assert_problem(
+        client.post("/postings/import", content=flood, headers={"Content-Type": FORM}), 413, "too-many-items"
+    )
+    assert left_behind(tmp_path) == []
+
+
+def test_fault_15_an_import_has_a_limit_of_its_own(start: Start, tmp_path: Path) -> None:
+    client = start(max_body_bytes=2 * KIB, max_import_bytes=64 * KIB)
+    assert imported(client, csv_of(*((f"a{row}", "", "x" * 100) for row in range(100))))["state"] == "done"
+    large = csv_of(("a", "", "x" * 65 * KIB))
+    assert_problem(send(client, large), 413, "body-too-large")
+    assert_problem(client.post("/match", content=large, headers={"Content-Type": "image/png"}), 413, "body-too-large")
+    assert left_behind(tmp_path) == []
+
+
+def test_fault_16_a_chunked_import_over_the_limit_ends_there_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    app = start(max_import_bytes=64 * KIB).app
+    head, _, _ = file("postings", b"|").partition(b"|")
+    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [head, *[b"x" * KIB] * 200])  # type: ignore[arg-type]
+    assert (answer.status, answer.problem["type"].rpartition(":")[2]) == (413, "body-too-large")
+    assert answer.pieces_read < 70
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("aborts", [True, False], ids=["aborted", "cut"])
+def test_fault_18_an_import_that_breaks_off_leaves_nothing(start: Start, tmp_path: Path, *, aborts: bool) -> None:
+    app = start().app
+    body = form([file("postings", csv_of(("a", "", "x")))])[:-20]
+    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [body], aborts=aborts)  # type: ignore[arg-type]
+    assert answer.status == (499 if aborts else 400)
+    assert left_behind(tmp_path) == []
+
+
+def test_fault_34_where_there_is_no_room_for_an_import_it_is_refused_and_the_next_is_taken(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise StoreFull("there is no room left in the folder")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job_files.JobFile, "write", full)
+        assert_problem(send(client, csv_of(("a", "", "x"))), 507, "storage-full")
+    assert left_behind(tmp_path) == []
+    assert counts(imported(client, csv_of(("a", "", "x")))) == (1, 1, 0, 0, 0)
+
+
+def test_fault_34_a_small_disk_that_fills_up_while_an_import_is_sent_answers_507_and_is_empty_again(
+    small_disk: Path, tmp_path_factory: pytest.TempPathFactory, loaded: Loaded
+) -> None:
+    folder = tmp_path_factory.mktemp("given")
+    export(folder / "models", "cae", "1")
+    settings = settings_of(folder, encoder="cae", data=small_disk, follow_seconds=0.02)
+    with served(settings) as running:
+        service = Service(settings)
+        service.open(running.ready)
+        with client_of(create_app(service)) as client:
+            assert_problem(send(client, csv_of(("a", "", "x" * 2 * MIB))), 507, "storage-full")
+            assert list((small_disk / "jobs").iterdir()) == []
+            assert counts(imported(client, csv_of(("a", "", "x")))) == (1, 1, 0, 0, 0)
+
+
+# --- jobs --------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_are_listed_the_newest_first_page_by_page_with_the_one_that_filled_the_store(client: TestClient) -> None:
+    locations = [send(client, csv_of((f"a{row}", "", "x"))).headers["location"] for row in range(3)]
+    for location in locations:
+        ended(client, location)
+    first = client.get("/jobs", params={"limit": 3}).json()
+    assert [f"/jobs/{job['job_id']}" for job in first["jobs"]] == locations[::-1]
+    assert (first["total"], first["next_offset"]) == (4, 3)
+    rest = client.get("/jobs", params={"limit": 3, "offset": 3}).json()
+    assert [(job["kind"], job["state"]) for job in rest["jobs"]] == [("seed", "done")]
+    assert rest["next_offset"] is None
+
+
+def test_a_job_that_has_ended_is_forgotten_and_what_it_stored_stays(client: TestClient) -> None:
+    job = imported(client, csv_of(("a", "", "x"), ("b", "", "")))
+    gone = client.delete(f"/jobs/{job['job_id']}").json()
+    assert (gone["removed"], gone["state"]) == (True, "done")
+    for method in ("GET", "DELETE"):
+        assert_problem(client.request(method, f"/jobs/{job['job_id']}"), 404, "job-not-found")
+    assert client.get("/postings/a").status_code == 200
+
+
+@pytest.mark.parametrize("job_id", ["x", "..", "%00", "A" * 32, "0" * 31, "' OR 1=1"])
+def test_fault_22_what_is_no_id_of_a_job_is_refused(client: TestClient, job_id: str) -> None:
+    assert client.get(f"/jobs/{job_id}").status_code in {404, 422}
+
+
+def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.service.importing.Importer._work", lambda _: None)  # nothing is taken up
+    client = start(max_imports=2)
+    sent = [send(client, csv_of(("a", "", "x"))) for _ in range(3)]
+    assert [response.status_code for response in sent] == [202, 202, 429]
+    assert_problem(sent[2], 429, "overloaded")
+    assert int(sent[2].headers["retry-after"]) > 0
+    cancelled = client.delete(sent[0].headers["location"]).json()
+    assert (cancelled["state"], cancelled["removed"]) == ("cancelled", False)
+    assert left_behind(tmp_path) == [sent[1].json()["job_id"]]
+    assert send(client, csv_of(("a", "", "x"))).status_code == 202
+
+
+def test_what_is_still_being_sent_counts_among_the_imports_that_wait(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.service.importing.Importer._work", lambda _: None)  # nothing is taken up
+    client, statuses, write = start(max_imports=2), list[int](), job_files.JobFile.write
+
+    def meanwhile(opened: job_files.JobFile, content: bytes) -> int:
+        if not statuses:
+            statuses.append(0)  # the two below are not to send others
+            statuses.extend(send(client, csv_of(("b", "", "x"))).status_code for _ in range(2))
+        return write(opened, content)
+
+    monkeypatch.setattr(job_files.JobFile, "write", meanwhile)
+    assert send(client, csv_of(("a", "", "x"))).status_code == 202
+    assert statuses[1:] == [202, 429]
+    assert client.get("/jobs").json()["total"] == 3  # with the first fill

@@ -1,0 +1,129 @@
+"""Matches of several pictures in one request, an item for each."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.matching.embedded_rows import EmbeddedRows
+from tests.api.conftest import Serve
+from tests.api.contract import PREFIX, assert_problem, assert_still_answers
+from tests.api.odd_pictures import NOT_PICTURES, truncated
+from tests.api.test_match_judged import POSTINGS, SCENE, judged_matcher
+from tests.api.wire import FORM, field, file, form
+from tests.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.matching.judged import tiny_judge
+
+PICTURES = [picture(colour) for colour in COLOURS]
+COMMON = ("catalogue_version", "models", "catalogue_size", "matcher", "decided_by", "target", "threshold", "alone")
+
+
+def send(client: TestClient, *images: bytes, **asked: Any) -> Any:
+    """POST several pictures."""
+    parts = [("images", (f"{index}.png", image)) for index, image in enumerate(images)]
+    return client.post("/match", files=parts, params=asked)
+
+
+def alone(client: TestClient, image: bytes, **asked: Any) -> Any:
+    """The answer for one of them."""
+    return client.post("/match", files={"image": image}, params=asked).json()
+
+
+def test_each_picture_has_the_matches_it_has_alone_in_the_order_they_were_sent(client: TestClient) -> None:
+    images = [*PICTURES, PICTURES[2]]
+    body = send(client, *images, limit=3, min_similarity=0.5).json()
+    expected = [alone(client, image, limit=3, min_similarity=0.5) for image in images]
+    assert [item["matches"] for item in body["items"]] == [answer["matches"] for answer in expected]
+    assert [(item["index"], item["name"]) for item in body["items"]] == [(i, f"{i}.png") for i in range(len(images))]
+    assert {name: body[name] for name in COMMON} == {name: expected[0][name] for name in COMMON}
+    assert set(body) == {*COMMON, "took_ms", "items"}
+    assert all("problem" not in item for item in body["items"])
+
+
+@pytest.mark.parametrize("asked", [{}, {"min_probability": 0}, {"limit": 1}])
+def test_where_a_matcher_decides_each_picture_is_judged_by_itself(serve: Serve, asked: dict[str, Any]) -> None:
+    client = serve(matcher=judged_matcher())
+    images = [SCENE, picture("red"), SCENE]
+    body = send(client, *images, **asked).json()
+    expected = [alone(client, image, **asked) for image in images]
+    assert [item["matches"] for item in body["items"]] == [answer["matches"] for answer in expected]
+    assert body["items"][0]["matches"][0]["probability"] > 0.5
+    assert {name: body[name] for name in COMMON} == {name: expected[0][name] for name in COMMON}
+
+
+def test_all_are_encoded_in_one_call(serve: Serve) -> None:
+    encoder = MeanColourEncoder()
+    client = serve(matcher=tiny_matcher(encoder=encoder))
+    assert send(client, *PICTURES).status_code == 200
+    assert encoder.batches == [len(PICTURES)]
+
+
+@pytest.mark.parametrize("matcher", [None, judged_matcher()], ids=["similarity", "probability"])
+def test_a_bad_picture_fails_alone_with_its_own_problem(serve: Serve, matcher: Any) -> None:
+    client = serve(matcher=matcher)
+    bad = [b"", truncated("JPEG"), NOT_PICTURES["svg"], picture("red", (2, 2))]
+    body = send(client, PICTURES[0], *bad, PICTURES[2]).json()
+    good = [body["items"][0], body["items"][-1]]
+    assert [item["matches"] for item in good] == [alone(client, PICTURES[index])["matches"] for index in (0, 2)]
+    told = [(item["problem"]["type"].removeprefix(PREFIX), item["problem"]["status"]) for item in body["items"][1:-1]]
+    assert told == [("image-empty", 422), ("image-corrupt", 422), ("image-type", 415), ("image-too-small", 422)]
+    assert all("matches" not in item for item in body["items"][1:-1])
+
+
+@pytest.mark.parametrize("matcher", [None, judged_matcher()], ids=["similarity", "probability"])
+def test_where_all_are_bad_the_answer_says_so_item_by_item(serve: Serve, matcher: Any) -> None:
+    client = serve(matcher=matcher)
+    body = send(client, b"", b"").json()
+    assert [item["problem"]["status"] for item in body["items"]] == [422, 422]
+
+
+def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve) -> None:
+    client = serve(max_match_images=3)
+    assert len(send(client, *PICTURES[:3]).json()["items"]) == 3
+    assert_problem(send(client, *PICTURES[:4]), 413, "too-many-items")
+    assert_still_answers(client)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [file("images", PICTURES[0]), file("image", PICTURES[0])],
+        [file("images", PICTURES[0]), field("title", b"kopi")],
+        [file("images", PICTURES[0]), field("images", b"text")],
+        [field("images", b"text")],
+        [file("images", PICTURES[0]), file("other", PICTURES[0])],
+    ],
+)
+def test_other_parts_beside_pictures_are_refused(client: TestClient, parts: list[bytes]) -> None:
+    response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
+    assert_problem(response, 422, "invalid-request")
+
+
+def test_file_names_are_told_as_they_came_and_shortened(client: TestClient) -> None:
+    names = ["<script>.png", "x" * 300, "ü.png"]
+    parts = [("images", (name, PICTURES[0])) for name in names]
+    found = client.post("/match", files=parts).json()["items"]
+    assert [item["name"] for item in found] == ["<script>.png", "x" * 255, "ü.png"]
+
+
+def test_a_matcher_of_titles_only_needs_another_signal(serve: Serve) -> None:
+    judge = tiny_judge(POSTINGS, ["title"])
+    client = serve(matcher=replace(judged_matcher(), judge=judge))
+    assert_problem(send(client, SCENE, SCENE), 422, "signal-needed")
+
+
+def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
+    client = serve(matcher=replace(tiny_matcher(), encoders={}))
+    assert_problem(send(client, SCENE, SCENE), 409, "encoder-needed")
+
+
+def test_several_pictures_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
+    matcher, embedded = judged_matcher(), tiny_matcher().encoders["mean-colour"]
+    rows = EmbeddedRows(matcher.catalogue, embedded.embeddings[: len(POSTINGS)])
+    client = serve(matcher=replace(matcher, encoders={"mean-colour": replace(embedded, rows=rows)}))
+    asked = {"encoder": "mean-colour", "min_probability": 0}
+    images = [SCENE, PICTURES[0]]
+    found = [item["matches"] for item in send(client, *images, **asked).json()["items"]]
+    assert found == [alone(client, image, **asked)["matches"] for image in images]
+    assert all("similarity" in match for matches in found for match in matches)

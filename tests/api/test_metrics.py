@@ -1,0 +1,88 @@
+"""GET /metrics."""
+
+import math
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.api.metrics import Metrics
+from app.api.state import Service
+from app.settings import Settings
+from tests.api.conftest import Serve
+from tests.fakes import COLOURS, picture
+
+
+def figures(client: TestClient) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and labels."""
+    response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    families = text_string_to_metric_families(response.text)
+    return {(it.name, *sorted(it.labels.values())): it.value for family in families for it in family.samples}
+
+
+def test_requests_are_counted_by_route_and_status_and_never_by_what_clients_make_up(serve: Serve) -> None:
+    client = serve()
+    for row in range(3):
+        client.get(f"/postings/p{row}")
+    client.get("/postings/absent")
+    client.get("/made/up")
+    client.request("MADEUP", "/postings/p0")
+    found = figures(client)
+    assert found["pricematch_requests_total", "/postings/{posting_id}", "200", "GET"] == 3
+    assert found["pricematch_requests_total", "/postings/{posting_id}", "404", "GET"] == 1
+    assert found["pricematch_requests_total", "404", "GET", "none"] == 1
+    assert found["pricematch_request_seconds_count", "/postings/{posting_id}"] >= 4
+    assert not [key for key in found if any("made" in part.lower() for part in key[1:])]
+
+
+def test_stages_of_a_match_are_measured(serve: Serve) -> None:
+    client = serve()
+    client.post("/match", files={"image": picture("red")})
+    found = figures(client)
+    for stage in ("search",):
+        assert found["pricematch_stage_seconds_count", stage] == 1, stage
+
+
+def test_the_catalogue_its_version_and_the_models_are_told_as_they_are_now(serve: Serve) -> None:
+    client = serve()
+    before = figures(client)
+    assert before["pricematch_catalogue_postings",] == len(COLOURS)
+    client.put("/postings/new", json={"title": "kopi"})
+    after = figures(client)
+    assert after["pricematch_catalogue_version",] == before["pricematch_catalogue_version",] + 1
+    assert after["pricematch_ready",] == 1
+
+
+def test_a_service_that_starts_has_figures_as_well() -> None:
+    with TestClient(create_app(Service(Settings()))) as client:
+        found = figures(client)
+    assert found["pricematch_ready",] == 0
+    assert ("pricematch_catalogue_postings",) not in found
+
+
+def test_the_process_is_told_of(client: TestClient) -> None:
+    found = figures(client)
+    assert found["process_resident_memory_bytes",] > 1e6
+    assert found["process_open_fds",] > 0
+
+
+def test_batches_and_those_who_wait_are_told() -> None:
+    service = Service(Settings())
+    metrics = Metrics(service)
+    for size in (1, 3, 32):
+        metrics.observe_batch(size)
+    metrics.set_queue_depth(7)
+    with TestClient(create_app(service, metrics)) as client:
+        found = figures(client)
+    assert found["pricematch_batch_pictures_sum",] == 36
+    assert found["pricematch_batch_pictures_bucket", "4.0"] == 2
+    assert found["pricematch_queue_pictures",] == 7
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_two_applications_count_apart(serve: Serve, path: str) -> None:
+    one, other = serve(), serve()
+    one.get(path)
+    assert math.isnan(figures(other).get(("pricematch_requests_total", path, "200", "GET"), math.nan))

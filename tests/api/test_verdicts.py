@@ -1,0 +1,217 @@
+"""Verdicts of people, what they overrule, what they contradict, and which pairs wait for one."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem
+from tests.api.test_match_judged import judged_matcher
+
+
+@pytest.fixture
+def client(serve: Serve) -> TestClient:
+    """A client of an application with a trained matcher over `scene`, `twin`, `worded` and `other`."""
+    return serve(matcher=judged_matcher())
+
+
+def say(client: TestClient, one: str, other: str, verdict: str) -> Any:
+    """PUT a verdict."""
+    return client.put(f"/verdicts/{one}/{other}", json={"verdict": verdict})
+
+
+def matched(client: TestClient, posting_id: str, **asked: Any) -> list[str]:
+    """Ids of a posting's matches."""
+    found = client.get(f"/postings/{posting_id}/matches", params=asked).json()["matches"]
+    return [match["posting_id"] for match in found]
+
+
+# --- saying ------------------------------------------------------------------------------------------------------
+
+
+def test_a_verdict_is_new_once_and_is_one_in_whichever_order_it_is_given(client: TestClient) -> None:
+    first = say(client, "worded", "other", "same")
+    assert first.status_code == 201
+    body = first.json()
+    assert (body["first"], body["second"], body["verdict"]) == ("other", "worded", "same")
+    assert datetime.fromisoformat(body["decided_at"]).tzinfo == UTC
+    again = say(client, "other", "worded", "same")
+    assert (again.status_code, again.json()["catalogue_version"]) == (200, body["catalogue_version"])
+    for path in ("/verdicts/other/worded", "/verdicts/worded/other"):
+        assert client.get(path).json()["verdict"] == "same"
+    assert say(client, "worded", "other", "different").json()["catalogue_version"] == body["catalogue_version"] + 1
+
+
+def test_it_overrules_what_is_computed_at_the_very_next_request_and_is_taken_back_as_soon(client: TestClient) -> None:
+    assert matched(client, "scene") == ["twin"]
+    say(client, "scene", "twin", "different")
+    say(client, "scene", "other", "same")
+    best = client.get("/postings/scene/matches").json()["matches"][0]
+    assert (best["posting_id"], best["probability"], best["verdict"]) == ("other", 1.0, "same")
+    assert "twin" not in matched(client, "scene", min_probability=0)
+    for pair in ("scene/twin", "other/scene"):
+        assert client.delete(f"/verdicts/{pair}").json()["withdrawn"]
+    assert matched(client, "scene") == ["twin"]
+    assert not client.delete("/verdicts/scene/twin").json()["withdrawn"]
+
+
+def test_it_overrules_clusters_as_well(client: TestClient) -> None:
+    asked = {"posting_ids": "all", "method": "matcher"}
+
+    def clusters() -> list[list[str]]:
+        return [cluster["posting_ids"] for cluster in client.post("/cluster", json=asked).json()["clusters"]]
+
+    assert ["scene", "twin"] in clusters()
+    say(client, "scene", "twin", "different")
+    say(client, "twin", "other", "same")
+    assert clusters() == [["other", "twin"]]
+
+
+def test_it_outlives_its_postings(client: TestClient) -> None:
+    say(client, "scene", "twin", "different")
+    client.delete("/postings/twin")
+    assert client.get("/verdicts/scene/twin").json()["verdict"] == "different"
+    client.put("/postings/twin", json={"title": "Kopi Susu 200 ml"})
+    assert "twin" not in matched(client, "scene", min_probability=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "slug"),
+    [
+        ("/verdicts/scene/scene", {"verdict": "same"}, 422, "invalid-request"),
+        ("/verdicts/scene/twin", {"verdict": "perhaps"}, 422, "invalid-request"),
+        ("/verdicts/scene/twin", {}, 422, "invalid-request"),
+        ("/verdicts/scene/twin", {"verdict": "same", "why": "x"}, 422, "invalid-request"),
+        ("/verdicts/scene/twin", "same", 422, "invalid-request"),
+        ("/verdicts/scene/nobody", {"verdict": "same"}, 404, "posting-not-found"),
+        ("/verdicts/scene/%00", {"verdict": "same"}, 422, "invalid-request"),
+        ("/verdicts/%2e%2e/scene", {"verdict": "same"}, 422, "invalid-request"),
+    ],
+)
+def test_fault_22_what_is_no_verdict_is_refused(
+    client: TestClient, path: str, body: Any, status: int, slug: str
+) -> None:
+    assert_problem(client.put(path, json=body), status, slug)
+    assert client.get("/verdicts").json()["total"] == 0
+
+
+def test_a_pair_that_nobody_spoke_of_has_no_verdict(client: TestClient) -> None:
+    assert_problem(client.get("/verdicts/scene/twin"), 404, "verdict-not-found")
+
+
+# --- listing -----------------------------------------------------------------------------------------------------
+
+
+def test_verdicts_are_listed_by_their_ids_page_by_page_and_exported_all(client: TestClient) -> None:
+    for one, other, said in (
+        ("twin", "scene", "same"),
+        ("other", "worded", "different"),
+        ("other", "scene", "different"),
+    ):
+        say(client, one, other, said)
+    expected = [("other", "scene", "different"), ("other", "worded", "different"), ("scene", "twin", "same")]
+    found, offset = [], 0
+    while offset is not None:
+        page = client.get("/verdicts", params={"limit": 2, "offset": offset}).json()
+        assert page["total"] == 3
+        found += [(it["first"], it["second"], it["verdict"]) for it in page["verdicts"]]
+        offset = page["next_offset"]
+    assert found == expected
+    export = client.get("/verdicts.csv")
+    assert export.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(export.text)))
+    assert [(row["posting_id"], row["other_posting_id"], row["verdict"]) for row in rows] == expected
+
+
+# --- contradictions ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def contradicting(client: TestClient) -> TestClient:
+    """The same where people contradict each other: scene = twin = worded, and scene ≠ worded."""
+    say(client, "scene", "twin", "same")
+    say(client, "twin", "worded", "same")
+    say(client, "scene", "worded", "different")
+    return client
+
+
+CONTRADICTION = {"first": "scene", "second": "worded", "chain": ["scene", "twin", "worded"]}
+
+
+def test_contradictions_are_told_with_each_verdict_that_has_a_part_in_them_and_in_the_list(
+    contradicting: TestClient,
+) -> None:
+    for pair in ("scene/worded", "scene/twin", "twin/worded"):
+        assert contradicting.get(f"/verdicts/{pair}").json()["contradictions"] == [CONTRADICTION]
+    assert say(contradicting, "other", "scene", "different").json()["contradictions"] == []
+    page = contradicting.get("/verdicts").json()
+    assert (page["total_contradictions"], page["contradictions"]) == (1, [CONTRADICTION])
+    contradicting.delete("/verdicts/scene/twin")
+    assert contradicting.get("/verdicts").json()["contradictions"] == []
+
+
+@pytest.mark.parametrize(
+    ("posting_ids", "told"),
+    [
+        ("all", [CONTRADICTION]),
+        (["worded", "scene"], [CONTRADICTION]),  # the chain leads over one that is not of the batch
+        (["scene", "twin", "nobody"], []),
+        (["scene"], []),
+    ],
+)
+def test_those_among_the_postings_of_a_batch_are_told_with_its_clusters(
+    contradicting: TestClient, posting_ids: Any, told: Any
+) -> None:
+    body = contradicting.post("/cluster", json={"posting_ids": posting_ids, "method": "matcher"}).json()
+    assert (body["total_contradictions"], body["contradictions"]) == (len(told), told)
+
+
+def test_by_similarity_they_are_told_as_well(serve: Serve) -> None:
+    client = serve()
+    for one, other, said in (("p0", "p1", "same"), ("p1", "p2", "same"), ("p0", "p2", "different")):
+        say(client, one, other, said)
+    body = client.post("/cluster", json={"posting_ids": ["p0", "p2"]}).json()
+    assert body["contradictions"] == [{"first": "p0", "second": "p2", "chain": ["p0", "p1", "p2"]}]
+
+
+# --- review ------------------------------------------------------------------------------------------------------
+
+
+def test_a_review_names_pairs_nobody_decided_one_a_crowd_with_reasons(client: TestClient) -> None:
+    body = client.get("/review").json()
+    assert (body["matcher"], body["threshold"]) == ("matcher/1", 0.9)
+    pairs = [(pair["first"]["posting_id"], pair["second"]["posting_id"]) for pair in body["pairs"]]
+    assert pairs
+    assert all(one < other for one, other in pairs)
+    for pair in body["pairs"]:
+        assert pair["level"] in {"identical", "near", "same_product"}
+        assert set(pair["evidence"]) == {"signals", "reasons"}
+    first = pairs[0]
+    say(client, *first, "different")
+    again = client.get("/review").json()["pairs"]
+    assert first not in [(pair["first"]["posting_id"], pair["second"]["posting_id"]) for pair in again]
+
+
+def test_a_review_has_a_limit_and_a_target(client: TestClient) -> None:
+    assert len(client.get("/review", params={"limit": 1}).json()["pairs"]) == 1
+    for limit in (0, 101, -1):
+        assert_problem(client.get("/review", params={"limit": limit}), 422, "invalid-request")
+    assert_problem(client.get("/review", params={"target": "precision:0.5"}), 422, "target-unknown")
+    assert client.get("/review", params={"target": "precision:0.95"}).json()["threshold"] == 0.99
+
+
+def test_without_a_trained_matcher_there_is_nothing_to_review(serve: Serve) -> None:
+    assert_problem(serve().get("/review"), 409, "matcher-needed")
+
+
+# --- models ------------------------------------------------------------------------------------------------------
+
+
+def test_models_says_what_answers(client: TestClient, serve: Serve) -> None:
+    body = client.get("/models").json()
+    assert (body["matcher"], body["encoder"], body["models"]) == ("matcher/1", None, [])
+    assert (serve().get("/models").json()["matcher"], serve().get("/models").json()["encoder"]) == (None, "mean-colour")

@@ -1,0 +1,79 @@
+"""Lines of the log."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+
+from app.logs.lines import FIELDS, JsonLines, TextLines, install
+from app.logs.requests import begin, end
+
+HOSTILE = 'x\n{"level":"info"}\r\x1b[2J\u2028\u202e\x00\x85'
+
+
+def record(message: str, **extra: object) -> logging.LogRecord:
+    made = logging.makeLogRecord(
+        {"name": "pricematch", "levelname": "WARNING", "levelno": 30, "msg": "%s", "args": (message,), "created": 0.25}
+    )
+    made.__dict__.update(extra)
+    return made
+
+
+def failed() -> logging.LogRecord:
+    raised = None
+    try:
+        int("a bug")
+    except ValueError:
+        raised = sys.exc_info()
+    return record("it failed", exc_info=raised)
+
+
+def test_a_json_line_says_when_who_what_and_of_which_request() -> None:
+    _, token = begin("r1")
+    line = JsonLines().format(record("hello", **{FIELDS: {"status": 200}}))
+    end(token)
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.250+00:00",
+        "level": "warning",
+        "logger": "pricematch",
+        "message": "hello",
+        "request_id": "r1",
+        "status": 200,
+    }
+
+
+def test_whatever_is_logged_stays_on_its_line() -> None:
+    for line in (JsonLines().format(record(HOSTILE)), TextLines().format(record(HOSTILE))):
+        assert len(line.splitlines()) == 1
+        assert all(character.isprintable() for character in line)
+    assert json.loads(JsonLines().format(record(HOSTILE)))["message"] == HOSTILE
+
+
+def test_a_traceback_is_in_the_json_line_and_below_the_text() -> None:
+    assert "ValueError: invalid literal" in json.loads(JsonLines().format(failed()))["traceback"]
+    first, *rest = TextLines().format(failed()).splitlines()
+    assert first == "it failed"
+    assert rest[-1].startswith("ValueError: invalid literal")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "terminal", "is_json"),
+    [("json", True, True), ("text", False, False), ("auto", True, False), ("auto", False, True)],
+)
+def test_auto_is_text_for_people_and_json_for_machines(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, terminal: bool, is_json: bool
+) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    root, stream = logging.getLogger(), Stream()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+    install(chosen)  # type: ignore[arg-type]
+    logging.getLogger("pricematch").warning("hello")
+    assert stream.getvalue().startswith("{") is is_json
+    assert "hello" in stream.getvalue()
