@@ -14,7 +14,9 @@ from app.settings import KIB, MIB
 from tests.api.contract import PREFIX
 from tests.test_server import POST, TinyService, eventually, running
 
-HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS = 1.0, 2.0, 1.0
+HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS, ANSWER_SECONDS = 1.0, 2.0, 1.0, 2.0
+LARGE = b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n"
+"""Asks for more than a megabyte."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
         header_seconds=HEADER_SECONDS,
         body_seconds=BODY_SECONDS,
         body_idle_seconds=IDLE_SECONDS,
+        answer_idle_seconds=ANSWER_SECONDS,
         keep_alive_seconds=1,
         max_connections=1200,
     ) as service:
@@ -171,6 +174,39 @@ def test_a_thousand_idle_connections_hold_up_nobody_and_are_gone_soon(service: T
         assert time.monotonic() - began < 5
         eventually(lambda: open_files(service) <= files + 5)
     assert memory(service) - before < 64 * MIB
+
+
+def reader(service: TinyService) -> socket.socket:
+    """A connection whose client's system takes little on its own."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", service.port))
+    return connection
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"Connection: close\r\n\r\n"], ids=["kept", "to be closed"])
+def test_clients_that_never_take_their_answers_are_cut_off(service: TinyService, end: bytes) -> None:
+    eventually(lambda: open_files(service) < 100)
+    files = open_files(service)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(reader(service)).sendall((LARGE + b"\r\n") * 5 + LARGE + end)
+        eventually(lambda: open_files(service) >= files + 20)
+        service.assert_well()
+        eventually(lambda: open_files(service) <= files + 5)
+    service.assert_well()
+
+
+def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(service: TinyService) -> None:
+    began, received = time.monotonic(), 0
+    with reader(service) as connection:
+        connection.sendall((LARGE + b"\r\n") * 5 + LARGE + b"Connection: close\r\n\r\n")
+        while piece := connection.recv(64 * KIB):
+            received += len(piece)
+            time.sleep(len(piece) / (1.5 * MIB))
+    assert received > 6 * MIB
+    assert time.monotonic() - began > 1.5 * ANSWER_SECONDS
 
 
 def test_one_connection_more_than_may_be_is_answered_503_and_the_next_is_taken_once_there_is_room(
