@@ -79,7 +79,7 @@ class Around:
                 await self._app(scope, receive, answered)
         finally:
             self._tell(scope, asked, stages, answered.status, time.perf_counter() - started)
-            end(token)
+        end(token)  # not after a bug: the server is about to log it, and its line is to have the request's id
 
     def _tell(self, scope: Scope, asked: AskedRequest, stages: Stages, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", NO_ROUTE)

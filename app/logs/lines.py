@@ -38,9 +38,15 @@ class TextLines(logging.Formatter):
     """The message alone, on one line; control characters are shown, not obeyed."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and a traceback below it where there is one."""
-        line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), record.getMessage())
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        """The line, and a traceback below it where there is one, indented: what it quotes cannot pass for a line."""
+        lines = [record.getMessage()]
+        if record.exc_info:
+            lines += [f"    {line}" for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(map(_shown, lines))
+
+
+def _shown(line: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), line)
 
 
 def install(chosen: LogFormat) -> None:

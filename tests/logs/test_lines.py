@@ -55,7 +55,14 @@ def test_a_traceback_is_in_the_json_line_and_below_the_text() -> None:
     assert "ValueError: invalid literal" in json.loads(JsonLines().format(failed()))["traceback"]
     first, *rest = TextLines().format(failed()).splitlines()
     assert first == "it failed"
-    assert rest[-1].startswith("ValueError: invalid literal")
+    assert rest[-1].startswith("    ValueError: invalid literal")
+
+
+def test_what_a_traceback_quotes_cannot_pass_for_a_line() -> None:
+    raised = (ValueError, ValueError(HOSTILE), None)
+    _, *rest = TextLines().format(record("it failed", exc_info=raised)).split("\n")
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+    assert len(JsonLines().format(record("it failed", exc_info=raised)).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
