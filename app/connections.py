@@ -9,19 +9,21 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.api.problems import MEDIA_TYPE, Problem, connection_problem
+from app.api.refusals import Refusals
 from app.settings import KIB, MIB, Settings
 
 _SPARE_BYTES = MIB
 _TAKEN_BYTES = 64 * KIB
 
 
-def protocol(settings: Settings) -> type[H11Protocol]:
+def protocol(settings: Settings, told: Refusals) -> type[H11Protocol]:
     """HTTP/1.1 as uvicorn speaks it, with the limits of settings."""
 
     class Limited(LimitedProtocol):
         header_seconds = settings.header_seconds
         answer_idle_seconds = settings.answer_idle_seconds
         max_connections = settings.max_connections
+        refusals = told
 
     return Limited
 
@@ -33,11 +35,13 @@ class LimitedProtocol(H11Protocol):
         header_seconds: from the connection, or the first byte of a further request, to the end of the headers.
         answer_idle_seconds: in which a client that lets its answer wait must take 64 KiB more of it, or the rest.
         max_connections: open ones, this one included.
+        refusals: is told of each connection that is refused.
     """
 
     header_seconds: float
     answer_idle_seconds: float
     max_connections: int
+    refusals: Refusals
     _late: asyncio.TimerHandle | None = None
     _spare: int | None = None
     """Bytes that may still come of a body whose request is answered already; None where there is none such."""
@@ -130,18 +134,23 @@ class LimitedProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         content = json.dumps(problem.model_dump()).encode()
-        head = (
-            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
-            f"Content-Length: {len(content)}\r\nConnection: close\r\nCache-Control: no-store\r\n\r\n"
-        )
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(content)),
+            "Connection": "close",
+            **self.refusals.tell(problem, self.client[0] if self.client else ""),
+        }
+        status = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}"
+        head = "\r\n".join([status, *(f"{name}: {value}" for name, value in headers.items()), "", ""])
         self.transport.write(head.encode("ascii") + content)
         self.transport.close()
 
 
-def limits(settings: Settings) -> dict[str, Any]:
-    """What uvicorn itself takes of these limits."""
+def limits(settings: Settings, refusals: Refusals) -> dict[str, Any]:
+    """What uvicorn takes of these limits; `refusals` is told of each connection that is refused."""
     return {
-        "http": protocol(settings),
+        "http": protocol(settings, refusals),
+        "ws": "none",  # whatever is installed: behind an upgrade none of these limits would hold
         "h11_max_incomplete_event_size": settings.max_header_bytes,
         "timeout_keep_alive": settings.keep_alive_seconds,
     }

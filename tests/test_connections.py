@@ -1,5 +1,6 @@
 """Connections that bring nothing, or too much, against the real server."""
 
+import http.client
 import json
 import socket
 import time
@@ -37,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
 
 
 def answer(connection: socket.socket) -> tuple[int, str]:
-    """Status and type of the problem that comes before the connection is closed."""
+    """Status and type of the problem that comes before the connection is closed, as safe as any other answer."""
     received = bytearray()
     with suppress(ConnectionError):
         while piece := connection.recv(64 * KIB):
@@ -45,6 +46,8 @@ def answer(connection: socket.socket) -> tuple[int, str]:
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
     assert b"connection: close" in head.lower()
+    for name in (b"x-request-id", b"x-content-type-options: nosniff", b"cache-control: no-store", b"referrer-policy"):
+        assert name in head.lower()
     return int(head.split()[1]), json.loads(body)["type"].removeprefix(PREFIX)
 
 
@@ -242,6 +245,23 @@ def test_fault_21_floods_of_headers_and_bytes_that_are_no_http_are_answered_with
     answered = service.send(flood)
     assert answered == b"" or (b" 400 " in answered[:20] and b"malformed-request" in answered)
     service.assert_well()
+
+
+def test_what_is_refused_before_it_is_a_request_is_logged_and_counted(service: TinyService) -> None:
+    answered = service.send(bytes(1000))
+    request_id = next(line for line in answered.split(b"\r\n") if line.lower().startswith(b"x-request-id")).split()[1]
+    assert f"127.0.0.1 400 malformed-request {request_id.decode()}\n" in service.log()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port)
+    connection.request("GET", "/metrics")
+    counted = connection.getresponse().read()
+    connection.close()
+    assert b'pricematch_requests_total{method="other",route="none",status="400"}' in counted
+
+
+def test_an_upgrade_is_not_taken(service: TinyService) -> None:
+    upgrade = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    assert service.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + upgrade + key).startswith(b"HTTP/1.1 200")
 
 
 def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:
