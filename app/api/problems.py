@@ -33,7 +33,6 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.ImportRefused: (422, "import-refused"),
     errors.CatalogueError: (422, "import-refused"),
-    errors.Overloaded: (429, "overloaded"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),

@@ -138,6 +138,7 @@ class State:
         guard: says who may ask.
         admission: who may work or wait for it.
         threads: do the work.
+        keepers: threads that do short work on what is stored.
         slots: how many of them work at the same time.
         alone: lets one at a time do what takes long.
     """
@@ -146,5 +147,6 @@ class State:
     guard: Guard
     admission: Admission
     threads: ThreadPoolExecutor
+    keepers: ThreadPoolExecutor
     slots: Slots
     alone: Slots
