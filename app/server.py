@@ -16,6 +16,7 @@ from app import arenas
 from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
 from app.api.metrics import Metrics
+from app.api.refusals import Refusals
 from app.api.requests import SpanSink
 from app.api.state import Service
 from app.connections import limits
@@ -76,10 +77,10 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
         access_log=False,  # ours says more, and nothing that a client could forge
-        **limits(settings),
+        **limits(settings, Refusals(metrics, log=settings.access_log)),
     )
-    # its "startup complete" means the port, not the service; `ready` below is what counts
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     server = _Server(config, service)
     failure: list[BaseException] = []
     running: list[Running] = []

@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     """Seconds between two pieces of a body."""
     keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
     """Seconds that an idle connection is kept after an answer."""
+    answer_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds in which a client that lets its answer wait must take 64 KiB more of it, or the rest."""
     max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
     """Bytes of one request body; enforced while reading."""
     max_image_bytes: int = Field(default=20 * MIB, ge=KIB)

@@ -1,5 +1,6 @@
 """Connections that bring nothing, or too much, against the real server."""
 
+import http.client
 import json
 import socket
 import time
@@ -14,7 +15,9 @@ from app.settings import KIB, MIB
 from tests.api.contract import PREFIX
 from tests.test_server import POST, TinyService, eventually, running
 
-HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS = 1.0, 2.0, 1.0
+HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS, ANSWER_SECONDS = 1.0, 2.0, 1.0, 2.0
+LARGE = b"GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n"
+"""Asks for more than a megabyte."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
         header_seconds=HEADER_SECONDS,
         body_seconds=BODY_SECONDS,
         body_idle_seconds=IDLE_SECONDS,
+        answer_idle_seconds=ANSWER_SECONDS,
         keep_alive_seconds=1,
         max_connections=1200,
     ) as service:
@@ -34,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
 
 
 def answer(connection: socket.socket) -> tuple[int, str]:
-    """Status and type of the problem that comes before the connection is closed."""
+    """Status and type of the problem that comes before the connection is closed, as safe as any other answer."""
     received = bytearray()
     with suppress(ConnectionError):
         while piece := connection.recv(64 * KIB):
@@ -42,6 +46,8 @@ def answer(connection: socket.socket) -> tuple[int, str]:
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
     assert b"connection: close" in head.lower()
+    for name in (b"x-request-id", b"x-content-type-options: nosniff", b"cache-control: no-store", b"referrer-policy"):
+        assert name in head.lower()
     return int(head.split()[1]), json.loads(body)["type"].removeprefix(PREFIX)
 
 
@@ -173,6 +179,39 @@ def test_a_thousand_idle_connections_hold_up_nobody_and_are_gone_soon(service: T
     assert memory(service) - before < 64 * MIB
 
 
+def reader(service: TinyService) -> socket.socket:
+    """A connection whose client's system takes little on its own."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", service.port))
+    return connection
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"Connection: close\r\n\r\n"], ids=["kept", "to be closed"])
+def test_clients_that_never_take_their_answers_are_cut_off(service: TinyService, end: bytes) -> None:
+    eventually(lambda: open_files(service) < 100)
+    files = open_files(service)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(reader(service)).sendall((LARGE + b"\r\n") * 5 + LARGE + end)
+        eventually(lambda: open_files(service) >= files + 20)
+        service.assert_well()
+        eventually(lambda: open_files(service) <= files + 5)
+    service.assert_well()
+
+
+def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(service: TinyService) -> None:
+    began, received = time.monotonic(), 0
+    with reader(service) as connection:
+        connection.sendall((LARGE + b"\r\n") * 5 + LARGE + b"Connection: close\r\n\r\n")
+        while piece := connection.recv(64 * KIB):
+            received += len(piece)
+            time.sleep(len(piece) / (1.5 * MIB))
+    assert received > 6 * MIB
+    assert time.monotonic() - began > 1.5 * ANSWER_SECONDS
+
+
 def test_one_connection_more_than_may_be_is_answered_503_and_the_next_is_taken_once_there_is_room(
     tmp_path: Path,
 ) -> None:
@@ -206,6 +245,23 @@ def test_fault_21_floods_of_headers_and_bytes_that_are_no_http_are_answered_with
     answered = service.send(flood)
     assert answered == b"" or (b" 400 " in answered[:20] and b"malformed-request" in answered)
     service.assert_well()
+
+
+def test_what_is_refused_before_it_is_a_request_is_logged_and_counted(service: TinyService) -> None:
+    answered = service.send(bytes(1000))
+    request_id = next(line for line in answered.split(b"\r\n") if line.lower().startswith(b"x-request-id")).split()[1]
+    assert f"127.0.0.1 400 malformed-request {request_id.decode()}\n" in service.log()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port)
+    connection.request("GET", "/metrics")
+    counted = connection.getresponse().read()
+    connection.close()
+    assert b'pricematch_requests_total{method="other",route="none",status="400"}' in counted
+
+
+def test_an_upgrade_is_not_taken(service: TinyService) -> None:
+    upgrade = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    assert service.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + upgrade + key).startswith(b"HTTP/1.1 200")
 
 
 def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:

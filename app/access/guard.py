@@ -77,8 +77,10 @@ def _network(address: str) -> str | None:
         found = ip_address(address)
     except ValueError:
         return None  # a socket in the file system, which only this machine reaches
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped  # how a socket that listens on :: names those who come by IPv4
     if found.is_loopback:
         return None
     if isinstance(found, IPv6Address):
         return str(IPv6Address(int(found) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
-    return address
+    return str(found)

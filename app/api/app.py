@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from fastapi import FastAPI
@@ -82,7 +83,8 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
-    app.openapi = lambda: _openapi(app, service)  # type: ignore[method-assign]  # FastAPI's documented way
+    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
+    app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]  # FastAPI's documented way
     inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included
     app.build_middleware_stack = lambda: Around(inner(), metrics, spans, log=settings.access_log)  # type: ignore[method-assign]
     return app
@@ -98,11 +100,11 @@ def _cors(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
+def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[str, Any]:
     """The API's description, its examples taken from the catalogue that is served, so that they work when tried."""
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schema["components"]["schemas"] |= _definitions()
-    example_ids, how = _examples(service)
+    how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
@@ -111,7 +113,7 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
             operation["responses"] |= _of_all(operation)
             if path == "/cluster":
                 body = operation["requestBody"]["content"]
-                body["application/json"]["example"] = {"posting_ids": example_ids, **how}
+                body["application/json"]["example"] = {"posting_ids": list(example_ids), **how}
     return schema
 
 
@@ -128,14 +130,13 @@ def _definitions() -> dict[str, Any]:
     return {**definitions.pop("$defs"), "Problem": definitions}
 
 
-def _examples(service: Service) -> tuple[list[str], dict[str, Any]]:
-    """Ids of postings, and a way to cluster them that this service has."""
-    by_similarity = {"method": "dbscan", "eps": 0.005}
+def _examples(service: Service) -> tuple[tuple[str, ...], str]:
+    """Ids of postings, and a method to cluster them that this service has."""
     if service.keys.required:  # the description is open to everybody
-        return [], by_similarity
+        return (), "dbscan"
     try:
         matcher = service.ready().matcher
     except NotReady:
-        return [], by_similarity
-    ids = [matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue)))]
-    return ids, by_similarity if matcher.judge is None else {"method": "matcher"}
+        return (), "dbscan"
+    ids = tuple(matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue))))
+    return ids, "dbscan" if matcher.judge is None else "matcher"

@@ -16,7 +16,7 @@ from app.matching.stages import Stage, Stages, measured
 
 _log = logging.getLogger("pricematch.access")
 _GONE = 499
-_HEADERS: Mapping[str, str] = MappingProxyType(
+HEADERS: Mapping[str, str] = MappingProxyType(
     {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
@@ -26,6 +26,7 @@ _HEADERS: Mapping[str, str] = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
+"""What every answer has that does not say otherwise."""
 _OF_PAGES: Mapping[str, str] = MappingProxyType(
     {
         "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
@@ -79,7 +80,7 @@ class Around:
                 await self._app(scope, receive, answered)
         finally:
             self._tell(scope, asked, stages, answered.status, time.perf_counter() - started)
-            end(token)
+        end(token)  # not after a bug: the server is about to log it, and its line is to have the request's id
 
     def _tell(self, scope: Scope, asked: AskedRequest, stages: Stages, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", NO_ROUTE)
@@ -129,6 +130,6 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._asked.request_id
             page = headers.get("content-type", "").startswith("text/html")
-            for name, value in {**_HEADERS, **(_OF_PAGES if page else {})}.items():
+            for name, value in {**HEADERS, **(_OF_PAGES if page else {})}.items():
                 headers.setdefault(name, value)
         await self._send(message)

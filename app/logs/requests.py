@@ -29,8 +29,13 @@ _asked: ContextVar[AskedRequest | None] = ContextVar("asked_request", default=No
 def begin(given_id: str | None) -> tuple[AskedRequest, Token[AskedRequest | None]]:
     """A request begins; an id that the client gave is taken if nothing can be forged with it."""
     taken = given_id is not None and _SAFE_ID.fullmatch(given_id) is not None
-    asked = AskedRequest(given_id if taken and given_id is not None else uuid.uuid4().hex)
+    asked = AskedRequest(given_id if taken and given_id is not None else new_id())
     return asked, _asked.set(asked)
+
+
+def new_id() -> str:
+    """An id that no other request has."""
+    return uuid.uuid4().hex
 
 
 def end(token: Token[AskedRequest | None]) -> None:

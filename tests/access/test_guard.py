@@ -65,6 +65,15 @@ def test_one_ipv6_customer_is_one_address() -> None:
         guarding.admit("read", None, "2001:db8:0:1::1")
 
 
+def test_those_who_come_by_ipv4_to_an_address_of_ipv6_are_each_one_address() -> None:
+    guarding = guard(refusals_at_once=1)
+    for address in ("::ffff:203.0.113.1", "::ffff:203.0.113.2"):
+        with pytest.raises(Unauthenticated):
+            guarding.admit("read", None, address)
+    with pytest.raises(RateExceeded):
+        guarding.admit("read", None, "203.0.113.1")
+
+
 def test_a_key_may_ask_so_often_from_wherever_and_is_told_when_it_may_again() -> None:
     clock = Clock()
     guarding = guard(clock, requests_per_second=2.0, requests_at_once=2)
@@ -80,7 +89,7 @@ def test_a_key_may_ask_so_often_from_wherever_and_is_told_when_it_may_again() ->
 @pytest.mark.parametrize("scope", ["read", "write", "admin"])
 def test_without_keys_everybody_may_and_addresses_are_limited_but_not_this_machine(scope: Scope) -> None:
     guarding = Guard(Settings(requests_at_once=1), KeyRing([]), Clock())
-    for address in ("127.0.0.1", "::1", "", "unix"):
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix"):
         for _ in range(5):
             assert guarding.admit(scope, None, address) is None
     assert guarding.admit(scope, "whatever", "203.0.113.1") is None

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from app.api.app import create_app
 from app.api.state import Service
 from app.settings import Settings
+from tests.api.conftest import live
 from tests.api.contract import check
-from tests.fakes import picture
+from tests.fakes import picture, tiny_images, tiny_matcher
 
 
 @pytest.fixture
@@ -137,6 +138,17 @@ def test_a_starting_service_describes_itself_without_examples() -> None:
         "method": "dbscan",
         "eps": 0.005,
     }
+
+
+def test_the_description_is_made_once_and_again_only_when_its_examples_change() -> None:
+    service = Service(Settings())
+    app = create_app(service)
+    starting = app.openapi()
+    assert app.openapi() is starting
+    service.open(live(tiny_matcher(), tiny_images()))
+    ready = app.openapi()
+    assert ready["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]["posting_ids"]
+    assert app.openapi() is ready
 
 
 @pytest.mark.parametrize(

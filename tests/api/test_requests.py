@@ -1,5 +1,6 @@
 """What every answer carries, and what is logged of it."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -8,8 +9,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.api.metrics import Metrics
+from app.api.requests import Around
+from app.api.state import Service
 from app.logs.lines import FIELDS, JsonLines
 from app.matching.matcher import Matcher
+from app.settings import Settings
 from tests.api.conftest import Serve
 from tests.fakes import picture
 
@@ -53,6 +58,19 @@ def test_even_the_answer_to_a_bug_has_them(serve: Serve, monkeypatch: pytest.Mon
     assert response.status_code == 500
     assert response.headers["x-request-id"] == "mine"
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_the_server_logs_of_a_bug_has_the_id_of_its_request() -> None:
+    async def broken(*_: object) -> Any:
+        raise RuntimeError("a bug")
+
+    async def ask() -> str:
+        scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"mine")]}
+        with pytest.raises(RuntimeError):
+            await Around(broken, Metrics(Service(Settings())), log=False)(scope, broken, broken)
+        return JsonLines().format(logging.makeLogRecord({"msg": "Exception in ASGI application"}))
+
+    assert json.loads(asyncio.run(ask()))["request_id"] == "mine"
 
 
 def test_an_id_that_the_client_gives_comes_back_unless_something_could_be_forged_with_it(client: TestClient) -> None:

@@ -4,10 +4,14 @@ import io
 import json
 import logging
 import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from app.logs.lines import FIELDS, JsonLines, TextLines, install
+from app.logs.lines import FIELDS, JsonLines, LogFormat, TextLines, install
 from app.logs.requests import begin, end
 
 HOSTILE = 'x\n{"level":"info"}\r\x1b[2J\u2028\u202e\x00\x85'
@@ -55,25 +59,59 @@ def test_a_traceback_is_in_the_json_line_and_below_the_text() -> None:
     assert "ValueError: invalid literal" in json.loads(JsonLines().format(failed()))["traceback"]
     first, *rest = TextLines().format(failed()).splitlines()
     assert first == "it failed"
-    assert rest[-1].startswith("ValueError: invalid literal")
+    assert rest[-1].startswith("    ValueError: invalid literal")
+
+
+def test_what_a_traceback_quotes_cannot_pass_for_a_line() -> None:
+    raised = (ValueError, ValueError(HOSTILE), None)
+    _, *rest = TextLines().format(record("it failed", exc_info=raised)).split("\n")
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+    assert len(JsonLines().format(record("it failed", exc_info=raised)).splitlines()) == 1
+
+
+class Stream(io.StringIO):
+    """What may be a terminal."""
+
+    terminal = False
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@contextmanager
+def installed(chosen: LogFormat, *, terminal: bool = False) -> Iterator[Stream]:
+    """Standard error, once a format is installed; what that changes is put back."""
+    root, stream = logging.getLogger(), Stream()
+    stream.terminal = terminal
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        patch.setattr(root, "handlers", list(root.handlers))
+        patch.setattr(root, "level", root.level)
+        patch.setattr(threading, "excepthook", threading.excepthook)
+        install(chosen)
+        yield stream
+        logging.captureWarnings(capture=False)
 
 
 @pytest.mark.parametrize(
     ("chosen", "terminal", "is_json"),
     [("json", True, True), ("text", False, False), ("auto", True, False), ("auto", False, True)],
 )
-def test_auto_is_text_for_people_and_json_for_machines(
-    monkeypatch: pytest.MonkeyPatch, chosen: str, terminal: bool, is_json: bool
-) -> None:
-    class Stream(io.StringIO):
-        def isatty(self) -> bool:
-            return terminal
-
-    root, stream = logging.getLogger(), Stream()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    monkeypatch.setattr(root, "level", root.level)
-    install(chosen)  # type: ignore[arg-type]
-    logging.getLogger("pricematch").warning("hello")
+def test_auto_is_text_for_people_and_json_for_machines(chosen: LogFormat, terminal: bool, is_json: bool) -> None:
+    with installed(chosen, terminal=terminal) as stream:
+        logging.getLogger("pricematch").warning("hello")
     assert stream.getvalue().startswith("{") is is_json
     assert "hello" in stream.getvalue()
+
+
+def test_warnings_and_threads_that_fail_are_lines_of_the_log_too() -> None:
+    with installed("json") as stream, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("take care", stacklevel=1)
+        thread = threading.Thread(target=int, args=["a bug"], name="worker")
+        thread.start()
+        thread.join()
+    warned, failed = map(json.loads, stream.getvalue().splitlines())
+    assert "take care" in warned["message"]
+    assert (failed["level"], failed["message"]) == ("error", "worker failed")
+    assert "ValueError" in failed["traceback"]
