@@ -3,21 +3,34 @@
 import hashlib
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.errors import ConditionFailed, HistoryLost, ImageCorrupt, ImageError, ImageUnavailable
+from app.errors import (
+    ConditionFailed,
+    HistoryLost,
+    ImageCorrupt,
+    ImageError,
+    ImageUnavailable,
+    ModelOutputError,
+    StoreUnavailable,
+)
 from app.matching import live_catalogue
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
+from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.intake import Intake, Offered
 from app.matching.live_catalogue import LiveCatalogue, Snapshot
 from app.matching.matcher import Matcher
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Pixels
 from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Asked, Query
-from app.matching.stored import Changes, Condition
+from app.matching.stored import Changes, Condition, Put
 from app.matching.stored_pictures import StoredPictures, digests_of
 from tests.fakes import COLOURS, BruteForceIndex, MeanColourEncoder, by_similarity, picture, tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
@@ -29,14 +42,38 @@ HASHER = by_similarity(tiny_embedded()).hasher
 
 @dataclass
 class Forgetful(MemoryStore):
-    """A store that may have forgotten what has changed."""
+    """A store that may have forgotten what has changed, or fail.
+
+    Attributes:
+        fails_at: which read of embeddings from now on fails, from 1; 0: none.
+    """
 
     forgotten: bool = False
+    fails_at: int = 0
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise StoreUnavailable("locked")
+        return super().embeddings(key, digests)
 
     def changes(self, since: int) -> Changes:
         if self.forgotten:
             raise HistoryLost("too long ago")
         return super().changes(since)
+
+
+class NoNumbers(MeanColourEncoder):
+    """Its numbers are none."""
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        return unit_rows(np.full((len(pixels), self.dimension), np.nan), self.dimension)
+
+
+def embedded_by(encoder: PictureEncoder) -> EmbeddedCatalogue:
+    """No postings yet."""
+    rows = EmbeddedRows(Catalogue([]), np.zeros((0, encoder.dimension), np.float32))
+    return EmbeddedCatalogue(rows, encoder, BruteForceIndex)
 
 
 @dataclass
@@ -210,6 +247,81 @@ def test_a_rebuild_that_fails_leaves_what_serves() -> None:
     shop.store.forgotten = True
     shop.put("b", "#00ff00")  # is not built by what failed either
     assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+
+
+@pytest.mark.parametrize(("read", "built"), [(1, 1), (2, 2)])
+def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_with_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, read: int, built: int
+) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    held = shop.live.current
+    for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
+        image = picture(colour)
+        name = hashlib.sha256(image).hexdigest()
+        shop.store.put([Put(Posting(f"b{row}", name), image)])
+    monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
+    shop.store.fails_at = read  # of the two pieces that the changes are taken in by
+    with pytest.raises(StoreUnavailable):
+        shop.live.follow()
+    assert shop.live.current is held
+    assert found(held.matcher, "#ff0000") == ["a"]
+    assert shop.live.follow().version == 5
+    assert shop.built == built  # anew only where some changes had been taken in already
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert shop.put("c", "#ffffff") == 6
+    assert "c" in found(shop.live.current.matcher, "#ffffff")
+
+
+def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+    shop = Shop()
+    broken = replace(ENCODER, encoder=NoNumbers())
+    shop.live.rebuild(lambda: replace(shop.build(), matcher=by_similarity(embedded_by(broken))))
+    for _ in range(2):
+        with pytest.raises(ModelOutputError):
+            shop.put("a", "#ff0000")
+    assert (shop.store.version(), shop.store.vectors, shop.store.hashed) == (0, {}, {})
+    assert shop.put("b", None) == 1
+    assert shop.live.current.matcher.catalogue.posting_ids == ("b",)
+
+
+def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_again_and_do_no_harm() -> None:
+    shop = Shop()
+    for posting_id in "abc":
+        shop.put(posting_id, "#ff0000")
+
+    def torn() -> Snapshot:
+        version = shop.store.version()
+        shop.intake.remove("a")
+        shop.put("b", "#0000ff")
+        shop.put("d", "#00ff00")
+        return replace(shop.build(), version=version)
+
+    assert shop.live.rebuild(torn).version == 6
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert sorted(shop.live.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
+
+
+def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanwhile() -> None:
+    shop, done = Shop(), threading.Event()
+    shop.intake.put([Offered(Posting(name, None, "round 0")) for name in "abc"])
+    seen: list[tuple[int, dict[str, str]]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            held = shop.live.current
+            seen.append((held.version, {it.posting_id: it.title for it in held.matcher.catalogue}))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 60):
+        shop.intake.put([Offered(Posting(name, None, f"round {number}")) for name in "abc"])
+    done.set()
+    for reader in readers:
+        reader.join()
+    for version, titles in seen:
+        assert titles == dict.fromkeys("abc", f"round {version // 3 - 1}")
 
 
 def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
