@@ -39,7 +39,7 @@ def _alone(
     """The method, one thread at a time."""
 
     @wraps(method)
-    def alone(self: "MemoryStore", *args: P.args, **kwargs: P.kwargs) -> T:
+    def alone(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
         with self.lock:
             return method(self, *args, **kwargs)
 
