@@ -361,6 +361,66 @@ def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_
     assert not snapshot(3, 0).changed
 
 
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_never_whatever_is_put_again(
+    seed: int,
+) -> None:
+    draw, shop, names = random.Random(seed), Shop(), [f"p{row}" for row in range(8)]
+    for _ in range(50):
+        one, other = draw.sample(names, 2)
+        match draw.randrange(5):
+            case 0:
+                shop.intake.remove(one)
+            case 1:
+                shop.intake.decide(one, other, "same")
+            case 2:
+                shop.intake.decide(one, other, "different")
+            case 3:
+                shop.intake.withdraw(one, other)
+            case _:
+                shop.put(one, draw.choice([*COLOURS[:4], None]), str(draw.random()))
+        current, undecided = shop.live.current.matcher, shop.build().matcher
+        for posting in current.catalogue:
+            said = {
+                it.second if it.first == posting.posting_id else it.first: it.decision
+                for it in shop.store.verdicts()
+                if posting.posting_id in (it.first, it.second)
+            }
+            same = [name for name in names if said.get(name) == "same" and current.catalogue.holds(name)]
+            found = list(current.match_posting(posting.posting_id, Asked(50)).matches)
+            assert sorted(match.posting_id for match in found[: len(same)]) == same
+            assert all(match.verdict == "same" for match in found[: len(same)])
+            computed = undecided.match_posting(posting.posting_id, Asked(50)).matches
+            assert found[len(same) :] == [match for match in computed if match.posting_id not in said]
+            for limit in (1, 2, 3):
+                assert list(current.match_posting(posting.posting_id, Asked(limit)).matches) == found[:limit]
+
+
+def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_were_said() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    shop.put("b", "#00ff00")
+
+    def slow() -> Snapshot:
+        snapshot = shop.build()
+        shop.intake.decide("b", "a", "same")
+        return snapshot
+
+    assert shop.live.rebuild(slow).version == 3
+    assert shop.intake.decide("a", "b", "same")[1] is False
+    assert shop.live.current.version == 3
+    assert [(it.posting_id, it.verdict) for it in shop.live.current.matcher.match_posting("a", Asked(9)).matches] == [
+        ("b", "same")
+    ]
+    assert shop.intake.withdraw("a", "b") == (True, 4)
+    assert shop.intake.withdraw("a", "b") == (False, 4)
+    with pytest.raises(ValueError, match="expected two postings"):
+        shop.intake.decide("a", "a", "same")
+
+
 # --- pictures ----------------------------------------------------------------------------------------------------
 
 
