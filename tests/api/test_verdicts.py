@@ -120,13 +120,16 @@ def test_verdicts_are_listed_by_their_ids_page_by_page_and_exported_all(client: 
     ):
         say(client, one, other, said)
     expected = [("other", "scene", "different"), ("other", "worded", "different"), ("scene", "twin", "same")]
-    found, offset = [], 0
-    while offset is not None:
-        page = client.get("/verdicts", params={"limit": 2, "offset": offset}).json()
-        assert page["total"] == 3
-        found += [(it["first"], it["second"], it["verdict"]) for it in page["verdicts"]]
-        offset = page["next_offset"]
-    assert found == expected
+    for limit, pages in ((1, 3), (2, 2), (3, 1), (4, 1)):
+        found, offset = list[list[tuple[str, str, str]]](), 0
+        while offset is not None:
+            page = client.get("/verdicts", params={"limit": limit, "offset": offset}).json()
+            assert page["total"] == 3
+            found.append([(it["first"], it["second"], it["verdict"]) for it in page["verdicts"]])
+            offset = page["next_offset"]
+        assert len(found) == pages
+        assert [verdict for page_ in found for verdict in page_] == expected
+    assert client.get("/verdicts", params={"offset": 2**31}).json()["verdicts"] == []
     export = client.get("/verdicts.csv")
     assert export.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(export.text)))

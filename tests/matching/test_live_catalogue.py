@@ -19,7 +19,7 @@ from app.errors import (
     ModelOutputError,
     StoreUnavailable,
 )
-from app.matching import live_catalogue
+from app.matching import live_catalogue, stored_pictures
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
@@ -232,6 +232,42 @@ def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() 
 
     assert shop.live.rebuild(slow).version == 2
     assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+
+
+def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    caught_up, changes = list[int](), shop.store.changes
+
+    def then_somebody_puts(since: int) -> Changes:
+        found = changes(since)
+        caught_up.append(since)
+        if len(caught_up) == 1:  # after the rebuild has caught up, before it takes the place of what serves
+            assert shop.put("b", "#00ff00") == 2
+        return found
+
+    monkeypatch.setattr(shop.store, "changes", then_somebody_puts)
+    assert shop.live.rebuild().version == 2
+    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+
+
+def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    building, put = threading.Event(), threading.Event()
+
+    def slow() -> Snapshot:
+        building.set()
+        assert put.wait(10)
+        return shop.build()
+
+    rebuilding = threading.Thread(target=shop.live.rebuild, args=(slow,))
+    rebuilding.start()
+    assert building.wait(10)
+    assert shop.put("b", "#00ff00") == 2
+    put.set()
+    rebuilding.join()
+    assert shop.live.current.version == 2
 
 
 def test_a_rebuild_that_fails_leaves_what_serves() -> None:
@@ -447,6 +483,33 @@ def test_pictures_are_encoded_and_hashed_once_and_what_is_bad_is_told_and_left_o
     np.testing.assert_array_equal(shop.pictures.embeddings(ENCODER, kept), embeddings[[0, 1, 3, 4]])
     assert shop.pictures.hashes(kept) == [hashes[place] for place in (0, 1, 3, 4)]
     assert shop.bad == {}
+
+
+def test_a_picture_of_many_postings_is_encoded_once_and_what_is_encoded_is_kept_in_pieces_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, encoder, kept = Shop(), MeanColourEncoder(), list[list[bytes]]()
+    counting, keep = replace(ENCODER, encoder=encoder), shop.store.keep_embeddings
+
+    def keep_and_count(key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        kept.append(list(digests))
+        keep(key, digests, embeddings)
+
+    monkeypatch.setattr(shop.store, "keep_embeddings", keep_and_count)
+    monkeypatch.setattr(stored_pictures, "_KEPT_AT_ONCE", 2)
+    distinct = [digest(colour) for colour in COLOURS[:5]]
+    for colour in COLOURS[:5]:
+        shop.store.pictures[digest(colour).hex()] = picture(colour)
+    progress: list[tuple[int, int]] = []
+    found = shop.pictures.embeddings(counting, distinct * 3, lambda _, done, total: progress.append((done, total)))
+    np.testing.assert_array_equal(found[:5], found[5:10])
+    assert sum(encoder.batches) == 5
+    assert [len(piece) for piece in kept] == [2, 2, 1]
+    assert sorted(one for piece in kept for one in piece) == sorted(distinct)
+    assert progress[-1] == (5, 5)
+    shop.pictures.embeddings(counting, [*distinct, digest(COLOURS[5])])
+    assert sum(encoder.batches) == 5  # the sixth is not there to be read, and is told
+    assert isinstance(shop.bad[digest(COLOURS[5])], ImageUnavailable)
 
 
 def test_embeddings_of_different_encoders_are_kept_apart() -> None:
