@@ -98,8 +98,8 @@ def test_above_one_nothing_belongs_together() -> None:
 def test_a_pair_that_somebody_decided_counts_as_sure_in_how_well_a_cluster_holds_together() -> None:
     judge = tiny_judge(hashed(0, 2, 4), ["hash"])  # 62 / 64 next to each other, 60 / 64 at the ends
     said = NO_VERDICTS.changed([VerdictChange("p0", "p1", 1, "same")])
-    [before] = cluster_judged_catalogue(judge.clusters, judge.catalogue, 0.9).cohesion
-    [after] = cluster_judged_catalogue(replace(judge, verdicts=said).clusters, judge.catalogue, 0.9).cohesion
+    [before] = judge.clusters.all(0.9).cohesion
+    [after] = replace(judge, verdicts=said).clusters.all(0.9).cohesion
     assert before == pytest.approx((62 + 62 + 60) / 64 / 3)
     assert after == pytest.approx((64 + 62 + 60) / 64 / 3)
 
@@ -109,9 +109,9 @@ def test_where_people_contradict_each_other_those_who_are_the_same_are_together(
     judge = tiny_judge(hashed(0, 30, 60), ["hash"])
     changes = [VerdictChange("p0", "p1", 1, "same"), VerdictChange("p1", "p2", 2, "same")]
     said = NO_VERDICTS.changed([*changes, VerdictChange("p0", "p2", 3, "different")])
-    batch = cluster_judged_catalogue(replace(judge, verdicts=said).clusters, judge.catalogue, threshold)
-    assert listed(batch) == [{"p0", "p1", "p2"}]
-    assert batch.cohesion.tolist() == pytest.approx([2 / 3])
+    clusters = replace(judge, verdicts=said).clusters
+    assert listed(cluster_judged_catalogue(clusters, judge.catalogue, threshold)) == [{"p0", "p1", "p2"}]
+    assert clusters.all(threshold).cohesion.tolist() == pytest.approx([2 / 3])
 
 
 def test_answers_are_kept_for_their_pages_and_the_oldest_is_dropped() -> None:
