@@ -36,10 +36,12 @@ check-deployment: $(INSTALLED) ## hadolint and docker compose's own check; no en
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/docker-compose config -q
 
-bench: $(INSTALLED) ## Encoding, serving and sweeping, each beside its peer (IMAGES=… takes your JPEGs)
+bench: $(INSTALLED) ## Encoding, serving, sweeping, storing and starting, each beside its peer (IMAGES=… takes your JPEGs)
 	$(BIN)/python benchmarks/encode.py $(if $(IMAGES),--images "$(IMAGES)")
 	$(BIN)/python benchmarks/serve.py $(if $(IMAGES),--images "$(IMAGES)")
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/start.py
 
 lock: ## Pin the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev --output-file requirements.lock --upgrade pyproject.toml

@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 
+from app import arenas
 from app.access.key_sources import check_exposure, keys_of
 from app.api.app import create_app
 from app.api.metrics import Metrics
@@ -54,6 +55,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     Raises:
         PricematchError: the service could not start.
     """
+    arenas.share()
     with _spans() as spans:
         _serve(settings, progress, spans)
 

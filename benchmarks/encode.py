@@ -82,6 +82,7 @@ class Worker:
         self._here, there = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         context.Process(target=target, args=(there, *arguments), daemon=True).start()
+        there.close()  # so that the other end is known to be gone if its process dies
         self._ask("seconds")  # warms up
 
     def seconds(self) -> float:
@@ -121,7 +122,7 @@ def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Cal
 
 def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
     """As the service embeds a catalogue, default settings."""
-    import_tensorflow()
+    import_tensorflow(threads=1)
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))

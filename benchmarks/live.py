@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -22,29 +22,42 @@ Ask: TypeAlias = Callable[[bytes], Any]
 @contextmanager
 def service(measured: Subject) -> Iterator[int]:
     """A ready service; gives its port."""
+    port = free_port()
+    with started(command(measured, port), port):
+        yield port
+
+
+def command(measured: Subject, port: int) -> list[str]:
+    """What starts a service."""
+    options = {
+        "catalogue": measured.catalogue,
+        "images": measured.images,
+        "models": measured.models,
+        "data": measured.catalogue.parent / "data",
+        "port": port,
+    }
+    return [sys.executable, "-m", "app", "serve", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
-    options = [
-        f"--{name}={value}"
-        for name, value in (
-            ("catalogue", measured.catalogue),
-            ("images", measured.images),
-            ("models", measured.models),
-            ("data", measured.catalogue.parent / "data"),
-            ("port", port),
-        )
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", *options], env=os.environ | {"PRICEMATCH_ACCESS_LOG": "false"}
-    )
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def started(command: Sequence[str], port: int) -> Iterator[int]:
+    """A process, and whatever it starts, once it answers /readyz; gives its id."""
+    environment = os.environ | {"PRICEMATCH_ACCESS_LOG": "false"}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         while not is_ready(port):
             if process.poll() is not None:
                 sys.exit(process.returncode)
             time.sleep(0.2)
-        yield port
+        yield process.pid
     finally:
-        process.send_signal(signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 

@@ -1,14 +1,18 @@
 """Clients that cost little: raw HTTP/1.1 over connections that are kept open, in a process of their own."""
 
-import asyncio
 import multiprocessing
+import selectors
+import socket
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 _OK = b"HTTP/1.1 200"
+_LENGTH = b"content-length:"
+_ANSWER_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -18,17 +22,19 @@ class Load:
     Attributes:
         port: of the service, on loopback.
         path: where pictures are posted to.
-        images: their bytes, asked in turn.
+        bodies: what is posted, in turn.
         requests: how many.
         clients: connections, each with one request at a time.
-        rate: requests a second that arrive, at random (Poisson); None: each client asks again once it is answered.
+        media_type: of the bodies.
+        rate: requests a second that arrive, at random (a Poisson process); None: each client asks again once answered.
     """
 
     port: int
     path: str
-    images: Sequence[bytes]
+    bodies: Sequence[bytes]
     requests: int
     clients: int
+    media_type: str = "image/jpeg"
     rate: float | None = None
 
 
@@ -51,9 +57,17 @@ class Measured:
         """Requests that were answered 200 a second."""
         return len(self.milliseconds) / self.seconds
 
-    def percentile(self, share: float) -> float:
+    def percentiles(self, *shares: float) -> list[float]:
         """Of the milliseconds."""
-        return float(np.percentile(self.milliseconds, share))
+        return [float(value) for value in np.percentile(self.milliseconds, shares)]
+
+
+@dataclass(eq=False)
+class _Client:
+    connection: socket.socket
+    due: float = 0.0
+    unsent: memoryview = field(default_factory=lambda: memoryview(b""))
+    answer: bytearray = field(default_factory=bytearray)
 
 
 def put_on(load: Load) -> Measured:
@@ -63,51 +77,72 @@ def put_on(load: Load) -> Measured:
 
 
 def _ask_all(load: Load) -> Measured:
-    return asyncio.run(_clients(load))
-
-
-async def _clients(load: Load) -> Measured:
-    bodies = [_request(load.path, image) for image in load.images]
-    times: list[float] = []
-    failed: list[bytes] = []
-    due = _arrivals(load)
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", load.port, limit=2**20)
-        for number, arrival in due:
-            if arrival is not None:
-                await asyncio.sleep(arrival - time.perf_counter())
-            begun = time.perf_counter() if arrival is None else arrival
-            writer.write(bodies[number % len(bodies)])
-            status = await _answer(reader)
-            (times if status else failed).append(1e3 * (time.perf_counter() - begun))  # type: ignore[arg-type]
-        writer.close()
-
+    requests = [_request(load, body) for body in load.bodies]
+    arrivals, times, failed = _arrivals(load), list[float](), 0
+    idle = deque(_connected(load.port) for _ in range(load.clients))
+    busy = selectors.DefaultSelector()
     started = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(load.clients)))
-    return Measured(times, time.perf_counter() - started, len(failed))
+    number, due = next(arrivals)
+    while number < load.requests or len(idle) < load.clients:
+        while idle and number < load.requests and (due is None or due <= time.perf_counter()):
+            _send(idle.popleft(), requests[number % len(requests)], due, busy)
+            number, due = next(arrivals)
+        waits = max(0.0, due - time.perf_counter()) if due is not None and idle else None
+        for key, events in busy.select(waits):
+            ok = _go_on(key.data, events, busy)
+            if ok is not None:
+                times.append(1e3 * (time.perf_counter() - key.data.due)) if ok else None
+                failed += not ok
+                idle.append(key.data)
+    seconds = time.perf_counter() - started
+    for client in idle:
+        client.connection.close()
+    return Measured(times, seconds, failed)
+
+
+def _connected(port: int) -> _Client:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.settimeout(0)
+    return _Client(connection)
 
 
 def _arrivals(load: Load) -> Iterator[tuple[int, float | None]]:
-    """Number of each request and when it is due; None: now."""
+    """Number of each request and when it is due; None: now. One more at the end, which is not to be sent."""
     if load.rate is None:
-        return ((number, None) for number in range(load.requests))
-    gaps = np.random.default_rng(0).exponential(1 / load.rate, load.requests)
-    start = time.perf_counter() + 0.1
-    return iter(list(enumerate((start + np.cumsum(gaps)).tolist())))
+        yield from ((number, None) for number in range(load.requests + 1))
+        return
+    gaps = np.random.default_rng(0).exponential(1 / load.rate, load.requests + 1)
+    start = time.perf_counter()
+    yield from enumerate((start + np.cumsum(gaps)).tolist())
 
 
-def _request(path: str, image: bytes) -> bytes:
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
-    )
-    return head.encode() + image
+def _request(load: Load, body: bytes) -> bytes:
+    headers = ("Host: localhost", f"Content-Type: {load.media_type}", f"Content-Length: {len(body)}")
+    return "\r\n".join((f"POST {load.path} HTTP/1.1", *headers, "", "")).encode() + body
 
 
-async def _answer(reader: asyncio.StreamReader) -> bool:
-    """Read an answer; whether it is 200."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    lower = head.lower()
-    begin = lower.index(b"content-length:") + 15
-    await reader.readexactly(int(lower[begin : lower.index(b"\r\n", begin)]))
+def _send(client: _Client, request: bytes, due: float | None, busy: selectors.BaseSelector) -> None:
+    client.due = time.perf_counter() if due is None else due
+    sent = client.connection.send(request)
+    client.unsent = memoryview(request)[sent:]
+    waits_for = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.unsent else 0)
+    busy.register(client.connection, waits_for, client)
+
+
+def _go_on(client: _Client, events: int, busy: selectors.BaseSelector) -> bool | None:
+    """Send and read what can be; None while there is more to come, else whether the answer was 200."""
+    if events & selectors.EVENT_WRITE:
+        client.unsent = client.unsent[client.connection.send(client.unsent) :]
+        if not client.unsent:
+            busy.modify(client.connection, selectors.EVENT_READ, client)
+    if not events & selectors.EVENT_READ:
+        return None
+    client.answer += (piece := client.connection.recv(_ANSWER_BYTES))
+    if not piece:
+        raise ConnectionError("the service hung up")
+    head, end, body = bytes(client.answer).partition(b"\r\n\r\n")
+    if not end or len(body) < int(head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]):
+        return None
+    busy.unregister(client.connection)
+    client.answer.clear()
     return head.startswith(_OK)

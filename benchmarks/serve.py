@@ -1,25 +1,40 @@
-"""How long does /match take over loopback, beside the same work done in-process?
+"""How many requests of /match does the service answer, beside what the same cores do without it or with others?
 
-    python benchmarks/serve.py [--images DIR] [--models DIR] [--requests N]
+    python benchmarks/serve.py [--images DIR] [--models DIR] [--requests N] [--rounds N] [--peer-venv DIR] [--soak N]
 
-A service is started on the pictures; 1 and then 16 clients post them, each on one connection that is kept open; the
-same pictures are then matched by as many threads in this process. Latencies are what a client sees.
+In one run and in turn, on the same pictures and models: the offline batch rate of `encode.py`; the service, asked by 32
+clients; a naive service that calls the network once a request (`naive_service.py`); and LitServe (`peer_service.py`),
+in a virtual environment of its own that is made if absent and uses the same TensorFlow. Clients keep their connections
+open, are a process of their own and share the cores with whom they ask. Then the service alone at half its rate, with
+requests that arrive at random, and if told so the memory it takes while it answers many more.
 """
 
 import argparse
-import itertools
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import base64
+import json
+import statistics
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from catalogues import Subject, jpegs, subject
-from live import Ask, client, service
+from encode import Worker, our_way
+from live import command, free_port, started
+from load import Load, put_on
 from rich.console import Console
 from rich.table import Table
 
-CLIENTS = (1, 16)
+CLIENTS = 32
+HERE = Path(__file__).parent
+OFFLINE, SERVICE, NAIVE, PEER = "offline", "the service", "naive service", "LitServe"
+WANTED = {OFFLINE: 0.8, NAIVE: 1.5, PEER: 1.3}
+SOAK_STEPS = 10
 
 
 def main() -> None:
@@ -27,72 +42,110 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=Path, help="folder of JPEG pictures; a sample is drawn if absent")
     parser.add_argument("--models", type=Path, help="folder of exported models; trained for this run if absent")
-    parser.add_argument("--requests", type=int, default=600, help="for each number of clients")
+    parser.add_argument("--requests", type=int, default=1500, help="for each service and round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peer-venv", type=Path, help="where LitServe is, or is to be installed; without it if absent")
+    parser.add_argument("--soak", type=int, default=0, help="requests during which memory is measured")
     options = parser.parse_args()
-    with subject(options.images, options.models) as measured:
+    with subject(options.images, options.models) as measured, ExitStack() as stack:
         images = [path.read_bytes() for path in jpegs(measured.images)]
-        table = Table(title=f"/match, {options.requests} requests, {len(images)} pictures")
-        for column in ("clients", "where", "p50 ms", "p99 ms", "requests a second"):
-            table.add_column(column, justify="right")
-        with service(measured) as port:
-            for clients in CLIENTS:
-                add_row(
-                    table, clients, "over loopback", measure(images, options.requests, clients, lambda: client(port))
-                )
-        ask = in_process(measured)
-        for clients in CLIENTS:
-            add_row(table, clients, "in-process", measure(images, options.requests, clients, lambda: ask))
-        Console().print(table)
+        port = free_port()
+        process = stack.enter_context(started(command(measured, port), port))
+        loads = {SERVICE: Load(port, "/match?limit=10", images, options.requests, CLIENTS)}
+        loads |= others(measured, options.peer_venv, loads[SERVICE], stack)
+        offline = Worker(our_way, images, measured.models)
+        rounds = [measured_round(loads, offline, len(images)) for _ in range(options.rounds)]
+        Console().print(rates(rounds))
+        half = replace(loads[SERVICE], rate=statistics.median(one[SERVICE] for one in rounds) / 2)
+        Console().print(latencies([put_on(half).percentiles(50, 99) for _ in range(options.rounds)], half.rate or 0))
+        if options.soak:
+            Console().print(soak(replace(loads[SERVICE], requests=options.soak // SOAK_STEPS), process))
 
 
-def in_process(measured: Subject) -> Ask:
-    """Matches pictures without a server."""
-    from app.matching.queries import Asked, Query
-    from app.service.start import load
-    from app.settings import load_settings
-
-    settings = load_settings(
-        catalogue=measured.catalogue,
-        images=measured.images,
-        models=measured.models,
-        data=measured.catalogue.parent / "data",
-    )
-    matcher = load(settings, lambda *_: None).matcher
-
-    def ask(image: bytes) -> None:
-        matcher.match(Query(image), Asked(10))
-
-    return ask
+def others(measured: Subject, peer: Path | None, load: Load, stack: ExitStack) -> Mapping[str, Load]:
+    """The naive service and, where it is wanted, LitServe: started, and how to ask them."""
+    port = free_port()
+    naive = [HERE / "naive_service.py", measured.images, measured.models, port]
+    stack.enter_context(started([sys.executable, *map(str, naive)], port))
+    found = {NAIVE: replace(load, port=port, path="/match")}
+    if peer is not None:
+        port = free_port()
+        service = [peer_python(peer), HERE / "peer_service.py", measured.models, port]
+        stack.enter_context(started([*map(str, service)], port))
+        bodies = [json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in load.bodies]
+        found[PEER] = replace(load, port=port, path="/match", bodies=bodies, media_type="application/json")
+    for warms_up in found.values():
+        put_on(warms_up)
+    return found
 
 
-def measure(
-    images: Sequence[bytes], requests: int, clients: int, connect: Callable[[], Ask]
-) -> tuple[list[float], float]:
-    """Milliseconds of each request, and requests a second."""
-
-    def work(share: Sequence[bytes]) -> list[float]:
-        ask = connect()
-        ask(share[0])  # connects, warms up
-        times = []
-        for image in share:
-            started = time.perf_counter()
-            ask(image)
-            times.append(1e3 * (time.perf_counter() - started))
-        return times
-
-    asked = list(itertools.islice(itertools.cycle(images), requests))
-    with ThreadPoolExecutor(clients) as pool:
-        started = time.perf_counter()
-        shares = list(pool.map(work, [asked[first::clients] for first in range(clients)]))
-        seconds = time.perf_counter() - started
-    return [milliseconds for share in shares for milliseconds in share], requests / seconds
+def peer_python(folder: Path) -> Path:
+    """The Python of a virtual environment that has LitServe, made if there is none; the rest it finds in ours."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "litserve"], check=True)
+        ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        packages = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+        (Path(packages) / "ours.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return python
 
 
-def add_row(table: Table, clients: int, where: str, measured: tuple[list[float], float]) -> None:
-    """One line of the table."""
-    times, rate = measured
-    p50, p99 = np.percentile(times, [50, 99])
-    table.add_row(str(clients), where, f"{p50:.1f}", f"{p99:.1f}", f"{rate:.0f}")
+def measured_round(loads: Mapping[str, Load], offline: Worker, images: int) -> Mapping[str, float]:
+    """Pictures a second, everybody once."""
+    found = {OFFLINE: images / offline.seconds()}
+    for name, load in loads.items():
+        answered = put_on(load)
+        if answered.failed:
+            raise RuntimeError(f"{name} did not answer {answered.failed} of {load.requests} requests with 200")
+        found[name] = answered.rate
+    return found
+
+
+def rates(rounds: Sequence[Mapping[str, float]]) -> Table:
+    """Pictures a second, and the median of the rounds' ratios."""
+    table = Table(title=f"Pictures a second, {CLIENTS} clients, {len(rounds)} rounds")
+    for column in ("", "median", "least", "most", "service / this", "wanted"):
+        table.add_column(column, justify="right")
+    for name in rounds[0]:
+        values = [one[name] for one in rounds]
+        ratio = statistics.median(one[SERVICE] / one[name] for one in rounds)
+        wanted = f"{WANTED[name]:.1f}" if name in WANTED else ""
+        figures = (f"{value:.0f}" for value in (statistics.median(values), min(values), max(values)))
+        table.add_row(name, *figures, f"{ratio:.2f}", wanted)
+    return table
+
+
+def latencies(rounds: Sequence[Sequence[float]], rate: float) -> Table:
+    """p50 and p99, and the median of the rounds' ratios; at most 3 is wanted."""
+    table = Table(title=f"The service at half load: {rate:.0f} requests a second that arrive at random")
+    for column in ("p50 ms", "p99 ms", "p99 / p50"):
+        table.add_column(column, justify="right")
+    p50, p99 = (statistics.median(values) for values in zip(*rounds, strict=True))
+    table.add_row(f"{p50:.1f}", f"{p99:.1f}", f"{statistics.median(late / usual for usual, late in rounds):.1f}")
+    return table
+
+
+def soak(load: Load, process: int) -> Table:
+    """Memory of the service while it answers many requests, and by how much it grows."""
+    table = Table(title=f"Memory during {SOAK_STEPS * load.requests} requests")
+    for column in ("requests", "MiB", "requests a second"):
+        table.add_column(column, justify="right")
+    taken = []
+    for step in range(1, SOAK_STEPS + 1):
+        rate = put_on(load).rate
+        taken.append(resident_mib(process))
+        table.add_row(str(step * load.requests), f"{taken[-1]:.1f}", f"{rate:.0f}")
+    later = taken[SOAK_STEPS // 2 :]
+    slope = float(np.polyfit(np.arange(len(later)) * load.requests / 10_000, later, 1)[0])
+    table.caption = f"{slope:+.1f} MiB for 10,000 requests, in the second half"
+    return table
+
+
+def resident_mib(process: int) -> float:
+    """Memory that a process has, in MiB."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[set[str], set[str] | None]] = {
 """Per folder: what of ours and what of others it may import; None: anything but web servers and terminals."""
 COMPOSING = {
     "app",
+    "app.arenas",
     "app.connections",
     "app.__main__",
     "app.bootstrap",

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from app.adapters.simplejpeg_images import decode_undamaged
-from app.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
+from app.errors import (
+    ImageCorrupt,
+    ImageEmpty,
+    ImageError,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTypeUnsupported,
+    Overloaded,
+)
 from app.matching.ports import Header, Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -82,13 +90,15 @@ class PillowDecoder:
 
     @contextmanager
     def _guarded(self, image: bytes) -> Iterator[Image.Image]:
-        """The picture, neither too large nor too small; whatever else fails in the block is ImageCorrupt."""
+        """The picture, neither too large nor too small; what else fails in the block is ImageCorrupt, or Overloaded."""
         picture = self._open(image)
         self._check_size(picture)
         try:
             yield picture
         except ImageError:
             raise
+        except MemoryError as error:  # its pixels are few enough: it is not the picture's fault
+            raise Overloaded("no memory is left to decode the picture; try again soon") from error
         except Exception as error:
             raise ImageCorrupt(f"the {picture.format} picture does not decode ({_first_line(error)})") from error
 

@@ -1,7 +1,6 @@
 """Puts the endpoints together."""
 
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
@@ -21,10 +20,13 @@ from app.api.metrics import router as metrics_router
 from app.api.requests import Around, SpanSink
 from app.api.slow_bodies import BodyDeadline
 from app.api.state import Service, State
+from app.api.threads import started
 from app.errors import NotReady
 from app.matching.slots import Slots
 from app.settings import Settings
 
+_KEEPERS = 8
+"""Threads for short work on what is stored."""
 _DESCRIPTION = """Which postings show the same product?
 
 Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
@@ -49,9 +51,11 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        guard, threads = Guard(settings, service.keys), ThreadPoolExecutor(settings.max_in_flight, "request")
-        yield {"app": State(service, guard, admission, threads, Slots(settings.workers), Slots(1))}
-        threads.shutdown(wait=False)
+        guard = Guard(settings, service.keys)
+        threads, keepers = started(settings.max_in_flight, "request"), started(_KEEPERS, "keep")
+        yield {"app": State(service, guard, admission, threads, keepers, Slots(settings.workers), Slots(1))}
+        for pool in (threads, keepers):
+            pool.shutdown(wait=False)
 
     app = FastAPIOffline(
         title="pricematch",

@@ -1,7 +1,6 @@
-"""Reads request bodies: a picture or a title as such or in a form, and a batch as JSON or as a form."""
+"""Reads request bodies: JSON, forms with a picture, and a batch as either."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -12,81 +11,27 @@ from starlette.exceptions import HTTPException
 
 from app.api.cluster_schemas import ClusterRequest
 from app.api.forms import FIELD_BYTES, open_form
-from app.api.match_schemas import TitleRequest
 from app.errors import LimitExceeded
-from app.matching.queries import Query
-from app.matching.titles import decode_byte_escapes
 from app.settings import Settings
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
-_JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
-_UTF8_BYTES_PER_CHARACTER = 4
+JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
+UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
-_NAME = 255
 _Body = TypeVar("_Body", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class SentImages:
-    """Several pictures of a /match request, and the names they were sent with, shortened."""
-
-    images: Sequence[bytes]
-    names: Sequence[str | None]
-
-
-async def read_query(request: Request, settings: Settings) -> Query | SentImages:
-    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or a picture as such.
-
-    Raises:
-        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
-            than a title can take.
-        RequestValidationError: it has neither, a title that is too long, or anything else.
-        LimitExceeded: the form has more parts, or more pictures than Settings allow.
-    """
-    kind = content_type(request)
-    if kind.startswith("image/"):
-        return Query(await request.body())
-    if kind == JSON:
-        body = await read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
-        image, title = None, validated(TitleRequest, body).title
-    elif kind == MULTIPART:
-        sent = await _read_match_form(request, settings)
-        if isinstance(sent, SentImages):
-            return sent
-        image, title = sent.image, sent.title
-    else:
-        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
-    if len(title) > settings.max_title_chars:
-        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
-    title = decode_byte_escapes(title.strip()).strip()
-    if image is None and not title:
-        raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
-    return Query(image, title)
-
-
-async def _read_match_form(request: Request, settings: Settings) -> Query | SentImages:
-    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
-    async with open_form(request, max(1, settings.max_match_images), 1, most) as form:
-        if "images" not in form:
-            image, fields = await _fields_of(form, {"title"})
-            return Query(image, fields.get("title", ""))
-        _only(form, {"images"})
-        parts = _files(form, "images")
-        return SentImages(
-            [await part.read() for part in parts], [(part.filename or "")[:_NAME] or None for part in parts]
-        )
 
 
 async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
     """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
-    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
     async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
-        return await _fields_of(form, names)
+        return await fields_of(form, names)
 
 
-async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
-    _only(form, {"image", *names})
+async def fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+    """The same of a form that is open."""
+    only(form, {"image", *names})
     image, fields = form.get("image"), dict[str, str]()
     if image is not None and not isinstance(image, UploadFile):
         raise invalid("image", "expected a file part, got a text field")
@@ -137,11 +82,11 @@ async def read_json(request: Request, limit: int) -> bytes:
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
     async with open_form(request, settings.max_cluster_images, max_fields) as form:
-        files = _files(form, "images")
+        files = files_of(form, "images")
         return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
 
 
-def _files(form: FormData, name: str) -> list[UploadFile]:
+def files_of(form: FormData, name: str) -> list[UploadFile]:
     """The file parts of a name."""
     parts = form.getlist(name)
     files = [part for part in parts if isinstance(part, UploadFile)]
@@ -173,7 +118,8 @@ def validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
 
 
-def _only(form: FormData, names: set[str]) -> None:
+def only(form: FormData, names: set[str]) -> None:
+    """Raise RequestValidationError if a form has other parts."""
     unknown = sorted(set(form) - names)
     if unknown:
         raise invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from app.api.access import READ
 from app.api.answers import each_out, matches_out
-from app.api.bodies import JSON, MULTIPART, SentImages, read_query
+from app.api.bodies import JSON, MULTIPART
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
+from app.api.match_bodies import SentImages, read_query
 from app.api.match_schemas import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
 

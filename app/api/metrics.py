@@ -118,7 +118,7 @@ def router(metrics: Metrics, *, guarded: bool) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
     )
-    def read() -> Response:
+    async def read() -> Response:
         """Counters and histograms of requests, stages, batches, the catalogue, models and the process."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 

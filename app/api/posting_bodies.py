@@ -6,15 +6,22 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from app.api.bodies import JSON, MULTIPART, content_type, invalid, read_fields, read_json, validated
+from app.api.bodies import (
+    JSON,
+    JSON_BYTES_PER_CHARACTER,
+    MULTIPART,
+    content_type,
+    invalid,
+    read_fields,
+    read_json,
+    validated,
+)
 from app.errors import ImageEmpty, ImageTooLarge
 from app.matching.intake import Offered
 from app.matching.postings import MAX_LABEL_CHARS, Posting
 from app.matching.stored import Condition
 from app.matching.titles import decode_byte_escapes
 from app.settings import Settings
-
-_JSON_BYTES_PER_CHARACTER = 12
 
 
 class PostingIn(BaseModel):
@@ -66,7 +73,7 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     if kind.startswith("image/"):
         image, given = await request.body(), PostingIn()
     elif kind == JSON:
-        given = validated(PostingIn, await read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER))
+        given = validated(PostingIn, await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER))
     elif kind == MULTIPART:
         image, fields = await read_fields(request, settings, set(PostingIn.model_fields))
         given = validated(PostingIn, fields)

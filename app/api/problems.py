@@ -33,7 +33,6 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.JobNotFound: (404, "job-not-found"),
     errors.ImportRefused: (422, "import-refused"),
     errors.CatalogueError: (422, "import-refused"),
-    errors.Overloaded: (429, "overloaded"),
     errors.LimitExceeded: (413, "too-many-items"),
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
@@ -41,6 +40,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.SignalNeeded: (422, "signal-needed"),
     errors.TargetUnknown: (422, "target-unknown"),
     errors.ModelOutputError: (500, "model-output"),
+    errors.ArtefactError: (422, "model-unusable"),
     errors.NotReady: (503, "not-ready"),
     errors.ConditionFailed: (412, "condition-failed"),
     errors.Overloaded: (429, "overloaded"),
@@ -53,6 +53,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.RateExceeded: (429, "rate-exceeded"),
 }
 _SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
+    errors.ArtefactError: "expected a version that was exported and is whole; the log says what was found",
     errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
     errors.StoreUnavailable: "the store cannot be used now: nothing was changed; its log says why",
     errors.StoreDamaged: "the store of the service is damaged; its log says what to do",

@@ -26,6 +26,7 @@ class Kept:
         postings, verdicts, jobs, models: stores.
         intake: changes the catalogue.
         imports: takes many postings in; None where nothing does.
+        activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
     """
 
     postings: PostingStore
@@ -34,6 +35,13 @@ class Kept:
     models: ActiveModels
     intake: Intake
     imports: Imports | None = None
+    activate: Callable[[str], object] | None = None
+
+    def activating(self) -> Callable[[str], object]:
+        """What lets a version of a model serve; raises StoreUnavailable where nobody can."""
+        if self.activate is None:
+            raise StoreUnavailable("the models of this service are fixed")
+        return self.activate
 
     def importing(self) -> Imports:
         """What takes many postings in; raises StoreUnavailable where nothing does."""
@@ -138,6 +146,7 @@ class State:
         guard: says who may ask.
         admission: who may work or wait for it.
         threads: do the work.
+        keepers: threads that do short work on what is stored.
         slots: how many of them work at the same time.
         alone: lets one at a time do what takes long.
     """
@@ -146,5 +155,6 @@ class State:
     guard: Guard
     admission: Admission
     threads: ThreadPoolExecutor
+    keepers: ThreadPoolExecutor
     slots: Slots
     alone: Slots

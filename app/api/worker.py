@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TypeVar
 
-from anyio import to_thread
 from fastapi import Request
 
 from app.api.state import State
@@ -43,7 +42,7 @@ class Worker:
 
     async def keep(self, work: Callable[[], T]) -> T:
         """The result of short work on what is stored, which does not wait for pictures to be decoded."""
-        return await to_thread.run_sync(work)
+        return await asyncio.get_running_loop().run_in_executor(self._state.keepers, copy_context().run, work)
 
     async def run_alone(self, work: Callable[[], T]) -> T:
         """The result of `work` that may take seconds: one at a time, and matches are answered meanwhile.

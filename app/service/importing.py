@@ -16,7 +16,7 @@ from app.errors import DeadlineExceeded, ImportRefused, NotReady, Overloaded, Pr
 from app.matching.importing import RowImport
 from app.matching.intake import Intake
 from app.matching.ports import ImageSource
-from app.matching.posting_rows import RowLimits
+from app.matching.posting_rows import PostingRow, RowLimits
 from app.matching.stored import Job
 from app.settings import Settings
 
@@ -90,26 +90,34 @@ class Importer:
             self._files.remove(job.job_id)
 
     def _imported(self, job: Job) -> None:
-        limits = RowLimits(self._settings.max_catalogue_rows, self._settings.max_csv_row_bytes)
-        path = self._files.path(job.job_id, POSTINGS)
-        total = sum(1 for _ in posting_rows(path, POSTINGS, limits)) if job.total is None else job.total
+        total = job.total if job.total is not None else sum(1 for _ in self._rows(job))
         job = self._store.jobs.change(replace(job, state="running", total=total))
         if job.state != "running":  # cancelled meanwhile
             return
-        room = MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, MAX_PROBLEMS))
-        with pictures_of(job, self._files, self._settings) as images:
-            rows = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
-            for batch in rows.batches(posting_rows(path, POSTINGS, limits), job.done):
-                done, counts = job.done + batch.rows, job.counts + batch.counts
-                job = self._store.jobs.change(replace(job, done=done, counts=counts), batch.problems[:room])
-                room -= len(batch.problems[:room])
-                if job.cancelling or self._stop.is_set():
-                    break
+        if not job.cancelling:
+            job = self._stored(job)
         if job.cancelling:
             self._store.jobs.change(replace(job, state="cancelled"))
         elif job.done >= total:
             self._store.jobs.change(replace(job, state="done"))
             _log.info("import %s: %d rows, %d failed", job.job_id, job.done, job.counts.failed)
+
+    def _stored(self, job: Job) -> Job:
+        """The job after as many of its batches as there are, or until it is cancelled or the service stops."""
+        room = MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, MAX_PROBLEMS))
+        with pictures_of(job, self._files, self._settings) as images:
+            put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
+            for batch in put.batches(self._rows(job), job.done):
+                done, counts, told = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
+                job = self._store.jobs.change(replace(job, done=done, counts=counts), told)
+                room -= len(told)
+                if job.cancelling or self._stop.is_set():
+                    break
+        return job
+
+    def _rows(self, job: Job) -> Iterator[PostingRow]:
+        limits = RowLimits(self._settings.max_catalogue_rows, self._settings.max_csv_row_bytes)
+        return posting_rows(self._files.path(job.job_id, POSTINGS), POSTINGS, limits)
 
     def _fail(self, job: Job, reason: str) -> None:
         now = self._store.jobs.job(job.job_id)

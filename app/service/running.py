@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from threading import Event, Thread
 
 from app.adapters.job_files import JobFiles
@@ -20,6 +21,7 @@ from app.matching.ingest import Progress
 from app.matching.intake import Intake
 from app.matching.live_catalogue import FEW, LiveCatalogue
 from app.matching.stored_pictures import StoredPictures, silent
+from app.offline.models import activate
 from app.service.arriving import ImportDesk
 from app.service.held import Chosen, choose, hold
 from app.service.importing import JOBS, Importer
@@ -66,7 +68,8 @@ class Running:
         self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
         files = JobFiles(settings.data / JOBS)
         desk = ImportDesk(settings, store, files)
-        self._kept = Kept(store.postings, store.verdicts, store.jobs, store.models, self._intake, desk)
+        stores = (store.postings, store.verdicts, store.jobs, store.models)
+        self._kept = Kept(*stores, self._intake, desk, partial(activate, settings))
         self._importer = Importer(settings, store, self._intake, files)
         self._tell_of_named()
         self._stop = Event()

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import httpx2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from app.adapters import job_files
@@ -40,9 +42,9 @@ def start(tmp_path: Path, loaded: Loaded) -> Iterator[Start]:
 
         def begin(**given: Any) -> TestClient:
             stack.close()
-            settings = settings_of(tmp_path, encoder="cae", **{"follow_seconds": 0.02, **given})
-            running = stack.enter_context(served(settings))
-            service = Service(settings)
+            given_settings = settings_of(tmp_path, encoder="cae", **{"follow_seconds": 0.02, **given})
+            running = stack.enter_context(served(given_settings))
+            service = Service(given_settings)
             service.open(running.ready)
             return stack.enter_context(client_of(create_app(service)))
 
@@ -394,9 +396,9 @@ def test_fault_34_a_small_disk_that_fills_up_while_an_import_is_sent_answers_507
 ) -> None:
     folder = tmp_path_factory.mktemp("given")
     export(folder / "models", "cae", "1")
-    settings = settings_of(folder, encoder="cae", data=small_disk, follow_seconds=0.02)
-    with served(settings) as running:
-        service = Service(settings)
+    small = settings_of(folder, encoder="cae", data=small_disk, follow_seconds=0.02)
+    with served(small) as running:
+        service = Service(small)
         service.open(running.ready)
         with client_of(create_app(service)) as client:
             assert_problem(send(client, csv_of(("a", "", "x" * 2 * MIB))), 507, "storage-full")
@@ -464,3 +466,49 @@ def test_what_is_still_being_sent_counts_among_the_imports_that_wait(
     assert send(client, csv_of(("a", "", "x"))).status_code == 202
     assert statuses[1:] == [202, 429]
     assert client.get("/jobs").json()["total"] == 3  # with the first fill
+
+
+# --- hostile -----------------------------------------------------------------------------------------------------
+
+
+def _mutated(draw: st.DrawFn, content: bytes) -> bytes:
+    """A file of which a few bytes are others, or which is cut or repeated."""
+    found = bytearray(content)
+    for _ in range(draw(st.integers(0, 4))):
+        found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
+    end = draw(st.integers(0, len(found) + 20))
+    return bytes(found[:end]) + bytes(found[: max(0, end - len(found))])
+
+
+@st.composite
+def _hostile(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
+    postings = draw(st.sampled_from([csv_of(("h0", "1.png", "x"), ("h1", "2.png", "")), b'{"posting_id": "h2"}\n' * 3]))
+    images = draw(st.sampled_from([None, zip_of({"1.png": TEAL, "2.png": RED}), archive([Member(b"1.png", GREEN)])]))
+    return _mutated(draw, postings), None if images is None else _mutated(draw, images)
+
+
+@pytest.fixture(scope="module")
+def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
+        patched.setattr("app.service.held.load_encoder", Loaded())
+        export(folder / "models", "cae", "1")
+        busy = settings_of(folder, encoder="cae", follow_seconds=0.001, max_imports=10_000)
+        running = stack.enter_context(served(busy))
+        service = Service(busy)
+        service.open(running.ready)
+        yield stack.enter_context(client_of(create_app(service)))
+
+
+@settings(max_examples=150)
+@given(_hostile())
+def test_whatever_is_sent_is_refused_or_becomes_a_job_that_ends_and_the_service_answers_on(
+    hostile_client: TestClient, sent: tuple[bytes, bytes | None]
+) -> None:
+    response = send(hostile_client, *sent)
+    assert response.status_code in {202, 422}, response.text
+    if response.status_code == 202:
+        job = ended(hostile_client, response.headers["location"])
+        assert job["state"] == "done" or job["reason"] != "the service failed; its log says why", job
+        assert job["done"] == job["created"] + job["replaced"] + job["unchanged"] + job["failed"]
+    assert matched(hostile_client, RED)

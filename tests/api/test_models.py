@@ -1,16 +1,77 @@
 """GET /models: what the service answers with."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from app.access.keys import new_key
 from app.api.app import create_app
 from app.api.state import Service
 from tests.adapters.test_manifest import export
-from tests.api.contract import client_of
+from tests.api.conftest import Serve
+from tests.api.contract import assert_problem, client_of
+from tests.api.test_match_judged import judged_matcher
 from tests.service.served import Loaded, loaded, served
+from tests.service.test_running import eventually
 from tests.service.test_start import coloured
+from tests.test_bootstrap import settings_of
 
 __all__ = ["loaded"]
+
+
+@pytest.fixture
+def closed(tmp_path: Path, loaded: Loaded) -> Iterator[TestClient]:
+    """A client with a key of scope admin, of a service that holds version 1 of the CAE; there is a version 2."""
+    export(tmp_path / "models", "cae", "1")
+    (admin, kept), (writer, other) = new_key("admin", "admin"), new_key("writer", "write")
+    keys = SecretStr(f"{kept.line()},{other.line()}")
+    given = settings_of(tmp_path, encoder="cae", follow_seconds=0.02, api_keys=keys)
+    with served(given) as running:
+        export(tmp_path / "models", "cae", "2")
+        service = Service(given)
+        service.open(running.ready)
+        with client_of(create_app(service)) as client:
+            client.headers["X-API-Key"] = admin
+            client.headers["X-Writer"] = writer
+            yield client
+
+
+def versions(client: TestClient) -> list[str]:
+    return [f"{model['name']}/{model['version']}" for model in client.get("/models").json()["models"]]
+
+
+def test_a_version_is_activated_and_gone_back_from_by_whoever_has_a_key_of_scope_admin(closed: TestClient) -> None:
+    answer = closed.put("/models/cae", json={"version": "2"})
+    assert (answer.status_code, answer.json()) == (202, {"name": "cae", "version": "2", "before": None})
+    eventually(lambda: versions(closed) == ["cae/2"])
+    assert closed.put("/models/cae", json={"version": "1"}).json()["before"] == "2"
+    eventually(lambda: versions(closed) == ["cae/1"])
+    writer = {"X-API-Key": closed.headers["X-Writer"]}
+    assert_problem(closed.put("/models/cae", json={"version": "2"}, headers=writer), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "slug"),
+    [
+        ("cae", "9", "model-unusable"),
+        ("matcher", "1", "model-unusable"),
+        ("cae", "../1", "invalid-request"),
+        ("resnet", "1", "invalid-request"),
+    ],
+)
+def test_what_is_no_version_is_refused_and_what_serves_goes_on(
+    closed: TestClient, name: str, version: str, slug: str
+) -> None:
+    assert_problem(closed.put(f"/models/{name}", json={"version": version}), 422, slug)
+    assert versions(closed) == ["cae/1"]
+
+
+def test_a_service_of_a_catalogue_in_memory_cannot_change_its_models(serve: Serve) -> None:
+    assert_problem(serve().put("/models/cae", json={"version": "1"}), 503, "storage-unavailable")
 
 
 def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path, loaded: Loaded) -> None:
@@ -27,3 +88,9 @@ def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path
     exported = json.loads((path / "manifest.json").read_text())
     assert answer["models"][1]["manifest"]["weights_digest"] == exported["weights_digest"]
     assert answer["models"][0]["manifest"]["trained_on"]["groups"] == 0  # their number, not their names
+
+
+def test_without_a_matcher_or_an_encoder_there_is_none_to_tell_of(serve: Serve) -> None:
+    by_title, by_similarity = serve(matcher=judged_matcher()).get("/models").json(), serve().get("/models").json()
+    assert (by_title["matcher"], by_title["encoder"]) == ("matcher/1", None)
+    assert (by_similarity["matcher"], by_similarity["encoder"]) == (None, "mean-colour")

@@ -45,6 +45,16 @@ def test_every_documented_way_to_send_a_picture_works(client: TestClient, docume
     assert raw.status_code == 200
 
 
+def test_the_answers_to_one_picture_and_to_several_are_both_documented(
+    client: TestClient, document: dict[str, Any]
+) -> None:
+    schema = document["paths"]["/match"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    documented = [document["components"]["schemas"][one["$ref"].rpartition("/")[2]] for one in schema["anyOf"]]
+    for part, model in zip(("image", "images"), documented, strict=True):
+        body = client.post("/match", files={part: picture("#ff0000")}).json()
+        assert set(model["required"]) <= set(body) <= set(model["properties"])
+
+
 def test_the_documented_way_to_send_a_title_works(client: TestClient, document: dict[str, Any]) -> None:
     schema = document["paths"]["/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     [(name, field)] = schema["properties"].items()
@@ -89,6 +99,7 @@ def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, 
         ("get", "/jobs/{job_id}"),
         ("delete", "/jobs/{job_id}"),
         ("get", "/models"),
+        ("put", "/models/{name}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
         ("get", "/metrics"),

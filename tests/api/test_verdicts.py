@@ -236,12 +236,3 @@ def test_a_review_has_a_limit_and_a_target(client: TestClient) -> None:
 
 def test_without_a_trained_matcher_there_is_nothing_to_review(serve: Serve) -> None:
     assert_problem(serve().get("/review"), 409, "matcher-needed")
-
-
-# --- models ------------------------------------------------------------------------------------------------------
-
-
-def test_models_says_what_answers(client: TestClient, serve: Serve) -> None:
-    body = client.get("/models").json()
-    assert (body["matcher"], body["encoder"], body["models"]) == ("matcher/1", None, [])
-    assert (serve().get("/models").json()["matcher"], serve().get("/models").json()["encoder"]) == (None, "mean-colour")

@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from app import server
+from app.adapters.pillow_images import PillowDecoder
 from app.api.state import Ready
 from app.matching.batch_observer import BatchObserver
 from app.matching.batching import Batcher
@@ -24,7 +25,7 @@ from app.matching.ingest import Progress
 from app.matching.ports import Pixels
 from app.settings import Settings
 from tests.api.conftest import live
-from tests.fakes import MeanColourEncoder, tiny_images, tiny_matcher
+from tests.fakes import MIN_SIDE, SIDE, MeanColourEncoder, tiny_images, tiny_matcher
 
 
 class HeldEncoder(MeanColourEncoder):
@@ -74,8 +75,9 @@ def main(folder: Path) -> None:
         while (folder / "hold-start").exists():
             time.sleep(0.01)
         batcher = Batcher(hang_seconds=settings.request_seconds, observer=observer)
+        decoder = PillowDecoder(SIDE, settings.max_pixels, MIN_SIDE)
         encoder = batcher.over(HeldEncoder(folder))
-        return InMemory(live(tiny_matcher(encoder=encoder), tiny_images()), batcher)
+        return InMemory(live(tiny_matcher(encoder=encoder, decoder=decoder), tiny_images()), batcher)
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):

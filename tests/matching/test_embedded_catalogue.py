@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import ImageCorrupt, ImageEmpty
+from app.errors import ImageCorrupt, ImageEmpty, ImageError
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.postings import Catalogue, Posting
 from tests.fakes import COLOURS, BruteForceIndex, picture, tiny_embedded, tiny_images
@@ -127,3 +127,24 @@ def test_the_embeddings_of_some_postings_are_theirs_and_zeros_where_there_is_non
     np.testing.assert_array_equal(found[[0, 2, 3]], embedded.embeddings[[3, 0, 3]])
     assert not found[1].any()
     assert embedded.rows.embeddings_of([]).shape == (0, embedded.encoder.dimension)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_several_pictures_find_what_each_finds_alone_in_one_call_of_the_encoder(limit: int) -> None:
+    embedded = tiny_embedded()
+    images = [PICTURES[2], b"", PICTURES[0], PICTURES[0][:40], PICTURES[2]]
+    found = embedded.match_each(images, limit, 0.5)
+    assert embedded.encoder.encoder.batches == [3]  # type: ignore[attr-defined]  # the fake counts
+    for image, matches in zip(images, found, strict=True):
+        if isinstance(matches, ImageError):
+            with pytest.raises(type(matches)):
+                embedded.match(image, limit, 0.5)
+        else:
+            assert list(matches) == list(embedded.match(image, limit, 0.5))
+    assert [isinstance(matches, ImageError) for matches in found] == [False, True, False, True, False]
+
+
+def test_of_no_good_picture_nothing_is_searched() -> None:
+    [found] = tiny_embedded().match_each([b""], 5)
+    assert isinstance(found, ImageEmpty)
+    assert tiny_embedded().match_each([], 5) == []

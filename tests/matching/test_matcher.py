@@ -13,6 +13,7 @@ from app.errors import (
     EncoderNeeded,
     EncoderUnknown,
     ImageCorrupt,
+    ImageError,
     MatcherNeeded,
     PostingNotFound,
     SignalNeeded,
@@ -222,6 +223,37 @@ def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() 
     kept = matcher.match_posting("p0", replace(ALL, min_similarity=0.9)).matches
     assert [match for match in every if (match.similarity or 0) >= 0.9] == list(kept)
     assert 0 < len(kept) < len(every)
+
+
+@pytest.mark.parametrize("judged", [True, False])
+@pytest.mark.parametrize("asked", [Asked(), ALL, replace(ALL, encoder="mean-colour"), Asked(2, min_similarity=0.5)])
+def test_several_pictures_are_answered_as_each_is_alone_and_encoded_in_one_call(judged: bool, asked: Asked) -> None:
+    images = [picture("#ff0000"), b"", picture("#08f408"), picture("#ff0000")[:60]]
+    together, alone = with_encoder(judged=judged), with_encoder(judged=judged)
+    answers = together.match_each(images, asked)
+    assert sum(batches(together)) == len(batches(together)) * 2  # the good ones, in as many calls as one picture takes
+    for image, found in zip(images, answers.each, strict=True):
+        if isinstance(found, ImageError):
+            with pytest.raises(type(found)):
+                alone.match(Query(image), asked)
+        else:
+            answer = alone.match(Query(image), asked)
+            assert list(found) == list(answer.matches)
+            assert replace(answer, matches=answers.common.matches) == answers.common
+    assert [isinstance(found, ImageError) for found in answers.each] == [False, True, False, True]
+    assert list(answers.common.matches) == []
+
+
+def test_several_pictures_take_what_one_does() -> None:
+    images = [picture("#ff0000")] * 2
+    with pytest.raises(SignalNeeded):
+        Matcher(Catalogue([]), {}, HASHER, tiny_judge([Posting("a", None, "kopi")], ["title"])).match_each(
+            images, Asked()
+        )
+    with pytest.raises(EncoderNeeded):
+        Matcher(Catalogue([]), {}, HASHER).match_each(images, Asked())
+    with pytest.raises(MatcherNeeded):
+        tiny_matcher().match_each(images, Asked(min_probability=0.5))
 
 
 def test_a_least_similarity_takes_a_picture() -> None:

@@ -1,22 +1,20 @@
 """Pairs for a person to decide."""
 
-import math
-import random
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
+from math import log
 
+import numpy as np
 import pytest
 
-from app.matching.judge import Bar
+from app.matching.judge import Bar, Judge
 from app.matching.postings import Posting
-from app.matching.review import review
+from app.matching.review import Unsure, review
 from app.matching.size_thresholds import Thresholds
-from app.matching.stored import Decision, VerdictChange
-from app.matching.verdicts import NO_VERDICTS, Verdicts
+from app.matching.stored import VerdictChange
+from app.matching.verdicts import NO_VERDICTS
 from tests.matching.judged import tiny_judge
 
-DECISIONS: Sequence[Decision] = ["same", "different"]
+WORDS = ["kopi", "susu", "teh", "manis", "coklat", "gula"]
 BAR = Bar(None, Thresholds(0.9, 0.9))
 
 
@@ -66,49 +64,51 @@ def test_each_is_explained() -> None:
     assert pair.explanation.evidence.signals["hash"] == pytest.approx(58 / 64)
 
 
-def naive_review(postings: list[Posting], threshold: float, said: Verdicts) -> list[tuple[str, str]]:
-    """Pair by pair, the nearest first; one where another was asked of either one's crowd is passed over."""
-    judge = replace(tiny_judge(postings, ["hash"]), verdicts=said)
-    labels = judge.clusters.all(threshold).assignment.labels.tolist()
-    ids = [judge.catalogue[row].posting_id for row in judge.catalogue.by_id]
-    crowd = {name: name if label < 0 else label for name, label in zip(ids, labels, strict=True)}
+def shop(seed: int, count: int = 30) -> Judge:
+    """A matcher of titles over random ones, in random order."""
+    random = np.random.default_rng(seed)
+    titles = [" ".join(random.choice(WORDS, random.integers(1, 5))) for _ in range(count)]
+    numbers = random.permutation(count)
+    return tiny_judge([Posting(f"p{number:02}", None, title) for number, title in zip(numbers, titles, strict=True)])
 
-    def odds(probability: float) -> float:
-        held = min(max(probability, 1e-6), 1 - 1e-6)
-        return math.log(held / (1 - held))
 
-    bits = {posting.posting_id: int(str(posting.image_phash), 16) for posting in postings}
-    pairs = [(*pair, 1 - (bits[pair[0]] ^ bits[pair[1]]).bit_count() / 64) for pair in combinations(sorted(bits), 2)]
-    candidates = {
-        frozenset(judge.catalogue[int(row)].posting_id for row in ends)
-        for ends in zip(*judge.judged.pairs[:2], strict=True)
+def log_odds(probability: float) -> float:
+    held = min(max(probability, 1e-6), 1 - 1e-6)
+    return log(held / (1 - held))
+
+
+def asked_one_by_one(judge: Judge, threshold: float, limit: int) -> list[tuple[str, str, float]]:
+    """The same by looking at every pair there is."""
+    ids = [judge.catalogue[row].posting_id for row in range(judge.catalogue.span)]
+    ordered = sorted(ids)
+    labels = judge.clusters.all(threshold).assignment.labels
+    crowd = {
+        id_: (label if label >= 0 else f"alone {id_}") for id_, label in zip(ordered, labels.tolist(), strict=True)
     }
-    asked, found = set[object](), list[tuple[str, str]]()
-    for one, other, _ in sorted(pairs, key=lambda pair: (round(abs(odds(pair[2]) - odds(threshold)), 9), pair[:2])):
-        fresh = not {crowd[one], crowd[other]} & asked
-        if frozenset([one, other]) in candidates and fresh and other not in said.of(one):
-            found.append((one, other))
-            asked |= {crowd[one], crowd[other]}
+    pairs = []
+    for row, one in enumerate(ids):
+        rows, probabilities = judge.judged.of_row(row)
+        for other_row, probability in zip(rows.tolist(), probabilities.tolist(), strict=True):
+            if one < ids[other_row]:
+                pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, ids[other_row], probability))
+    found, crowds = list[tuple[str, str, float]](), set[object]()
+    for _, one, other, probability in sorted(pairs):
+        if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in judge.verdicts.of(one):
+            found.append((one, other, probability))
+            crowds |= {crowd[one], crowd[other]}
     return found
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_of_any_catalogue_the_pairs_are_those_that_going_through_all_pairs_finds(seed: int) -> None:
-    draw = random.Random(seed)
-    centres = [draw.getrandbits(64) for _ in range(4)]
-    postings = [
-        Posting(
-            f"p{row:02}",
-            None,
-            image_phash=f"{draw.choice(centres) ^ sum(1 << bit for bit in draw.sample(range(64), 5)):016x}",
-        )
-        for row in range(16)
-    ]
-    names = [posting.posting_id for posting in postings]
-    pairs = [(sorted(draw.sample(names, 2)), draw.choice(DECISIONS)) for _ in range(6)]
-    said = NO_VERDICTS.changed(VerdictChange(one, other, 1, decision) for (one, other), decision in pairs)
-    judge = replace(tiny_judge(postings, ["hash"]), verdicts=said)
-    expected = naive_review(postings, 0.9, said)
-    assert expected
+def told(found: list[Unsure]) -> list[tuple[str, str, float]]:
+    return [(it.first, it.second, it.probability) for it in found]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("probability", [0.3, 0.6, 0.9])
+def test_the_nearest_pairs_one_a_crowd_are_those_that_a_look_at_every_pair_finds(seed: int, probability: float) -> None:
+    judge = shop(seed)
     for limit in (1, 3, 100):
-        assert [(it.first, it.second) for it in review(judge, BAR, limit)] == expected[:limit]
+        found = told(review(judge, judge.bar(None, probability), limit))
+        expected = asked_one_by_one(judge, probability, limit)
+        assert [pair[:2] for pair in found] == [pair[:2] for pair in expected]
+        assert [pair[2] for pair in found] == pytest.approx([pair[2] for pair in expected])

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
         assert running.ready().stored().postings.get(f"n{2 * AT_ONCE:05}") is None
         eventually(lambda: left_behind(settings) == [])
         assert imports.end(job.job_id)[1]
+
+
+def test_one_that_was_to_stop_when_the_process_was_killed_stores_no_more(settings: Settings, gate: Gate) -> None:
+    job = filled(settings, rows())
+    with closing(open_store(settings.data)) as store:
+        store.jobs.change(replace(job, state="running", done=AT_ONCE, total=ROWS))
+        store.jobs.cancel(job.job_id)
+    with served(settings) as running:
+        eventually(lambda: now(running, job).state == "cancelled")
+        assert (now(running, job).done, gate.offered) == (AT_ONCE, [])
+        eventually(lambda: left_behind(settings) == [])
 
 
 def test_one_that_is_cancelled_while_it_waits_stores_nothing(settings: Settings, gate: Gate) -> None:

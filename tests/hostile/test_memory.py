@@ -1,0 +1,79 @@
+"""Memory: bombs at the same time, a ceiling, and very many requests."""
+
+import http.client
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.settings import KIB, MIB
+from tests.api.odd_pictures import png_of_zeros
+from tests.fakes import picture
+from tests.test_server import TinyService, eventually, running
+
+BOMB = png_of_zeros(4990, 4990)
+"""25 megapixels, as many as may be, in 75 kB."""
+WARM_UP, MANY = 1000, 3000
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[TinyService]:
+    """A service that decodes two pictures at a time."""
+    with running(tmp_path, access_log=False) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        service.assert_well()
+        yield service
+
+
+def status(service: TinyService, name: str) -> int:
+    """Bytes of a line of /proc/…/status."""
+    lines = Path(f"/proc/{service.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * KIB for line in lines if line.startswith(f"{name}:"))
+
+
+def bombs(service: TinyService, count: int) -> "Counter[int]":
+    """The answers to as many bombs at once."""
+    with ThreadPoolExecutor(count) as pool:
+        answers = pool.map(lambda _: service.ask("POST", "/match", BOMB, Content_Type="image/png"), range(count))
+        return Counter(answer.status for answer in answers)
+
+
+def test_fault_38_pictures_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
+    service: TinyService,
+) -> None:
+    assert len(BOMB) < 200 * KIB
+    before = status(service, "VmRSS")
+    assert bombs(service, 24).keys() <= {200, 429}
+    assert status(service, "VmHWM") - before < 700 * MIB
+    service.assert_well()
+
+
+def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: TinyService) -> None:
+    process, most = service.process.pid, resource.RLIM_INFINITY
+    resource.prlimit(process, resource.RLIMIT_AS, (status(service, "VmSize") + 40 * MIB, most))
+    answered = bombs(service, 8)
+    assert answered.keys() <= {200, 429}
+    assert answered[429] > 0
+    assert service.ask("GET", "/healthz").status == 200
+    resource.prlimit(process, resource.RLIMIT_AS, (most, most))
+    service.assert_well()
+
+
+def test_fault_43_after_thousands_of_requests_memory_is_what_it_was(service: TinyService) -> None:
+    image = picture("#00ff00")
+
+    def ask(connection: http.client.HTTPConnection, count: int) -> int:
+        for number in range(count):
+            connection.request("POST", "/match", image, {"Content-Type": "image/png", "X-Request-ID": f"r{number}"})
+            response = connection.getresponse()
+            assert response.status == 200
+            response.read()
+        return status(service, "VmRSS")
+
+    with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)) as connection:
+        before = ask(connection, WARM_UP)
+        assert ask(connection, MANY) - before < 8 * MIB
