@@ -3,8 +3,11 @@
 import hashlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from threading import RLock
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +29,26 @@ from app.matching.stored import (
     VerdictChange,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _alone(
+    method: Callable[Concatenate["MemoryStore", P], T],
+) -> Callable[Concatenate["MemoryStore", P], T]:
+    """The method, one thread at a time."""
+
+    @wraps(method)
+    def alone(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return alone
+
 
 @dataclass
 class MemoryStore:
-    """Implements all stores of `app.matching.ports`, and `ImageSource`."""
+    """Implements all stores of `app.matching.ports`, and `ImageSource`; safe to use from several threads."""
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
     said: dict[tuple[str, str], VerdictChange] = field(default_factory=dict)
@@ -40,6 +59,7 @@ class MemoryStore:
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
     latest: int = 0
+    lock: RLock = field(default_factory=RLock, repr=False)
 
     @classmethod
     def holding(cls, postings: Sequence[Posting]) -> "MemoryStore":
@@ -52,6 +72,7 @@ class MemoryStore:
     def version(self) -> int:
         return self.latest
 
+    @_alone
     def count(self) -> int:
         return sum(change.posting is not None for change in self.postings.values())
 
@@ -59,10 +80,12 @@ class MemoryStore:
         change = self.postings.get(posting_id)
         return None if change is None or change.posting is None else Stored(change.posting, change.revision)
 
+    @_alone
     def page(self, after: str, limit: int) -> Sequence[Stored]:
         there = (self.get(posting_id) for posting_id in sorted(self.postings) if posting_id > after)
         return [stored for stored in there if stored is not None][:limit]
 
+    @_alone
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         for put in puts:
             self._check(put.posting.posting_id, put.condition)
@@ -70,6 +93,7 @@ class MemoryStore:
                 raise ImageUnavailable(f"no picture {put.posting.image}")
         return [self._put(put) for put in puts]
 
+    @_alone
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
         self._check(posting_id, condition)
         there = self.get(posting_id) is not None
@@ -77,6 +101,7 @@ class MemoryStore:
             self._change(posting_id, None)
         return there
 
+    @_alone
     def changes(self, since: int) -> Changes:
         postings = [change for change in self.postings.values() if change.revision > since]
         verdicts = [change for change in self.said.values() if change.revision > since]
@@ -113,6 +138,7 @@ class MemoryStore:
         found = (_verdict(self.said[pair]) for pair in sorted(self.said))
         return [verdict for verdict in found if verdict is not None]
 
+    @_alone
     def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
         if one == other:
             raise ValueError("expected two postings")
@@ -123,6 +149,7 @@ class MemoryStore:
         assert found is not None
         return found, before is None
 
+    @_alone
     def withdraw(self, one: str, other: str) -> bool:
         there = self.verdict(one, other) is not None
         if there:

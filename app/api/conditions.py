@@ -9,7 +9,7 @@ from app.matching.stored import ANYHOW, Condition
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _LIST = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
-_STRONG = re.compile(r'"(\d{1,18})"')
+_STRONG = re.compile(r'"([1-9][0-9]{0,17})"')
 _MAX = 2000
 
 IfMatch = Annotated[

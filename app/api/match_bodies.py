@@ -60,9 +60,10 @@ async def read_query(request: Request, settings: Settings) -> Query | SentImages
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
     if len(title) > settings.max_title_chars:
         raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
-    if image is None and not title.strip():
+    title = decode_byte_escapes(title.strip()).strip()
+    if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
-    return Query(image, decode_byte_escapes(title.strip()))
+    return Query(image, title)
 
 
 async def _read_match_form(request: Request, settings: Settings) -> Query | SentImages:

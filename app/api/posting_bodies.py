@@ -79,7 +79,7 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
         given = validated(PostingIn, fields)
     else:
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
-    title = decode_byte_escapes(given.title.strip())
+    title = decode_byte_escapes(given.title.strip()).strip()
     if len(given.title) > settings.max_title_chars:
         raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given.title)}")
     if image is None and not title:

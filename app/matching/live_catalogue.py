@@ -105,6 +105,8 @@ class LiveCatalogue:
             return self._current
 
     def _caught_up(self, snapshot: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
+        if not snapshot.matcher.catalogue.newest:  # taking in some changes broke off after the first of them
+            return build()
         try:
             changes = self._store.changes(snapshot.version)
         except HistoryLost:

@@ -61,15 +61,20 @@ class Matcher:
             put: new postings, and those that take the place of others; an `image` is a digest in hexadecimal digits.
             removed: ids of postings that are no more.
             pictures: what their pictures are compared by.
+
+        Raises:
+            StoreError, ModelOutputError: of the pictures; nothing is changed then.
         """
-        catalogue, digests = self.catalogue.changed(put, removed), digests_of(posting.image for posting in put)
+        digests = digests_of(posting.image for posting in put)
         held = {id(it): it for it in (*self.encoders.values(), *self.judged_encoders.values())}
         more = {key: pictures.embeddings(embedded.encoder, digests) for key, embedded in held.items()}
+        hashes = [] if self.judge is None else pictures.hashes(digests)
+        catalogue = self.catalogue.changed(put, removed)  # a catalogue is changed once: after all that may fail
         changed = {key: embedded.changed(catalogue, more[key]) for key, embedded in held.items()}
         judge = self.judge
         if judge is not None:
             spaces = {name: more[id(embedded)] for name, embedded in self.judged_encoders.items()}
-            judge = judge.changed(catalogue, judge.carried(put, spaces, pictures.hashes(digests), digests))
+            judge = judge.changed(catalogue, judge.carried(put, spaces, hashes, digests))
         return replace(
             self,
             catalogue=catalogue,

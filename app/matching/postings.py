@@ -66,6 +66,11 @@ class Catalogue:
         """Rows, those included that nobody sees any more."""
         return self._span
 
+    @property
+    def newest(self) -> bool:
+        """Whether it can be changed: no rows have been put behind its own yet."""
+        return len(self._log.postings) == self._span
+
     def __len__(self) -> int:
         return self._count
 

@@ -73,6 +73,14 @@ def test_a_change_may_ask_that_nobody_else_has_changed_it_meanwhile(client: Test
     assert client.delete("/postings/a", headers={"If-Match": listed}).json()["removed"]
 
 
+def test_a_picture_is_put_under_the_same_conditions(client: TestClient) -> None:
+    tag = client.put("/postings/a", files={"image": RED}).headers["etag"]
+    assert client.put("/postings/a", files={"image": GREEN}, headers={"If-Match": tag}).status_code == 200
+    stale = client.put("/postings/a", files={"image": RED}, headers={"If-Match": tag})
+    assert_problem(stale, 412, "condition-failed")
+    assert client.get("/postings/a/image").content == GREEN
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"If-Match": "7"}, {"If-Match": '"a" "b"'}, {"If-None-Match": '"7"'}, {"If-Match": "*", "If-None-Match": "*"}],

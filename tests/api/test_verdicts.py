@@ -3,11 +3,17 @@
 import csv
 import io
 from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.adapters.verdict_file import read_verdicts
+from app.matching.postings import POSTING_ID_PATTERN
 from tests.api.conftest import Serve
 from tests.api.contract import assert_problem
 from tests.api.test_match_judged import judged_matcher
@@ -114,17 +120,41 @@ def test_verdicts_are_listed_by_their_ids_page_by_page_and_exported_all(client: 
     ):
         say(client, one, other, said)
     expected = [("other", "scene", "different"), ("other", "worded", "different"), ("scene", "twin", "same")]
-    found, offset = [], 0
-    while offset is not None:
-        page = client.get("/verdicts", params={"limit": 2, "offset": offset}).json()
-        assert page["total"] == 3
-        found += [(it["first"], it["second"], it["verdict"]) for it in page["verdicts"]]
-        offset = page["next_offset"]
-    assert found == expected
+    for limit, pages in ((1, 3), (2, 2), (3, 1), (4, 1)):
+        found, offset = list[list[tuple[str, str, str]]](), 0
+        while offset is not None:
+            page = client.get("/verdicts", params={"limit": limit, "offset": offset}).json()
+            assert page["total"] == 3
+            found.append([(it["first"], it["second"], it["verdict"]) for it in page["verdicts"]])
+            offset = page["next_offset"]
+        assert len(found) == pages
+        assert [verdict for page_ in found for verdict in page_] == expected
+    assert client.get("/verdicts", params={"offset": 2**31}).json()["verdicts"] == []
     export = client.get("/verdicts.csv")
     assert export.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(export.text)))
     assert [(row["posting_id"], row["other_posting_id"], row["verdict"]) for row in rows] == expected
+
+
+def test_what_is_exported_is_read_back_as_labels_and_no_cell_is_a_formula_to_a_spreadsheet(
+    client: TestClient, tmp_path: Path
+) -> None:
+    ids = ["_=1+1", "0@SUM:A1", "A" * 128, "a~b.c-d"]  # what comes nearest to one within the pattern of ids
+    for posting_id in ids:
+        assert client.put(f"/postings/{posting_id}", json={"title": "=cmd|' /C calc'!A0"}).status_code in {201, 422}
+    stored = [it["posting_id"] for it in client.get("/postings").json()["postings"]]
+    for one, other in combinations(stored, 2):
+        say(client, one, other, "different")
+    (tmp_path / "verdicts.csv").write_bytes(client.get("/verdicts.csv").content)
+    expected = [(one, other, "different") for one, other in combinations(sorted(stored), 2)]
+    assert list(read_verdicts(tmp_path / "verdicts.csv", 1000)) == expected
+    rows = list(csv.reader(io.StringIO(client.get("/verdicts.csv").text)))
+    assert all(cell[0] not in "=+-@\t\r" for row in rows for cell in row)
+
+
+@given(st.from_regex(POSTING_ID_PATTERN, fullmatch=True))
+def test_no_id_begins_as_a_formula_does(posting_id: str) -> None:
+    assert posting_id[0] not in "=+-@\t\r\n"
 
 
 # --- contradictions ----------------------------------------------------------------------------------------------

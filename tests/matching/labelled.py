@@ -2,13 +2,17 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from app.adapters.sqlite_store import open_store
 from app.matching.hashes import parse_hashes
 from app.matching.postings import Posting
 from app.matching.signals import HashSignal, TitleSignal
+from app.matching.stored import Decision
 
 _WORDS = (
     "kopi",
@@ -103,3 +107,27 @@ def _flipped(value: int, bits: int, rng: np.random.Generator) -> int:
     for bit in rng.choice(64, bits, replace=False):
         value ^= 1 << int(bit)
     return value
+
+
+def mislabelled(postings: Sequence[Posting]) -> tuple[list[Posting], list[tuple[str, str, Decision]]]:
+    """Some postings of groups of three or more under labels of their own, and the verdicts that mend that."""
+    groups: dict[str | None, list[Posting]] = {}
+    for posting in postings:
+        groups.setdefault(posting.label_group, []).append(posting)
+    moved = {group[-1].posting_id: group[0].posting_id for group in groups.values() if len(group) > 2}
+    wrong = [
+        replace(posting, label_group=f"wrong {posting.posting_id}") if posting.posting_id in moved else posting
+        for posting in postings
+    ]
+    return wrong, [(one, other, "same") for one, other in moved.items()]
+
+
+def write_verdicts(path: Path, said: Iterable[tuple[str, str, Decision]]) -> None:
+    """Write verdicts as a CSV file, or into a store where the path is none of one."""
+    if path.suffix != ".csv":
+        with closing(open_store(path)) as store:
+            for one, other, decision in said:
+                store.verdicts.decide(one, other, decision)
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("posting_id", "other_posting_id", "verdict"), *said])

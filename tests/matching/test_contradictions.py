@@ -78,6 +78,14 @@ def test_a_contradiction_is_a_pair_that_differs_and_is_joined_by_a_shortest_chai
         assert all(verdicts.of(one)[other] == "same" for one, other in zip(it.chain, it.chain[1:], strict=False))
 
 
+@pytest.mark.parametrize("last", [0, 1, 2, 3])
+def test_of_equally_short_chains_the_one_over_lower_ids_is_told_in_whichever_order_they_were_said(last: int) -> None:
+    same: list[tuple[str, str, Decision | None]]
+    same = [("a", "c", "same"), ("c", "d", "same"), ("a", "b", "same"), ("b", "d", "same")]
+    [found] = contradictions(said(*same[last:], *same[:last], ("a", "d", "different")))
+    assert found.chain == ["a", "b", "d"]
+
+
 def test_contradictions_among_some_may_lead_over_others() -> None:
     found = contradictions(said(("a", "b", "same"), ("b", "c", "same"), ("a", "c", "different")))
     assert [it.chain for it in among(found, {"a", "c"})] == [["a", "b", "c"]]

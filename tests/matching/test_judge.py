@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from app.errors import SignalNeeded
 from app.matching.evidence.carried import carried
 from app.matching.evidence.spaces import IMAGE_SPACES
-from app.matching.judge import Found, Judge
+from app.matching.judge import Bar, Found, Judge
 from app.matching.postings import Catalogue, Posting
-from app.matching.stored import VerdictChange
+from app.matching.review import Unsure, review
+from app.matching.size_thresholds import Thresholds
+from app.matching.stored import Decision, VerdictChange
 from app.matching.verdicts import NO_VERDICTS
 from tests.fakes import tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
 
 HASH = ("hash",)
+DECISIONS: Sequence[Decision | None] = ["same", "different", None]
 
 
 def after(judge: Judge, put: Sequence[Posting], removed: Sequence[str] = ()) -> Judge:
@@ -118,6 +122,38 @@ def test_verdicts_are_of_ids_and_stay_where_a_posting_is_replaced_and_sleep_wher
     replaced = after(judge, [Posting("p2", None, image_phash="f" * 16), Posting("p1", None, image_phash="0" * 16)])
     assert matches(replaced, "p0") == [("p2", 1)]
     assert matches(after(replaced, [], ["p2"]), "p0") == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_any_changes_and_verdicts_clusters_and_pairs_to_review_are_those_of_all_judged_anew(seed: int) -> None:
+    drawn, verdicts = random.Random(seed), NO_VERDICTS
+    names, judge, held = [f"p{number}" for number in range(18)], tiny_judge([], HASH), dict[str, Posting]()
+    for revision in range(8):
+        hashes = hashed(*(drawn.randint(0, 64) for _ in range(5)))
+        put = [replace(it, posting_id=name) for it, name in zip(hashes, drawn.sample(names, 5), strict=True)]
+        removed = [name for name in drawn.sample(names, 2) if name not in {posting.posting_id for posting in put}]
+        held = {name: posting for name, posting in held.items() if name not in removed}
+        held |= {posting.posting_id: posting for posting in put}
+        first, second = sorted(drawn.sample(names, 2))
+        said = drawn.choice(DECISIONS)
+        verdicts = verdicts.changed([VerdictChange(first, second, revision, said)])
+        judge = replace(after(judge, put, removed), verdicts=verdicts)
+        anew = replace(tiny_judge(drawn.sample(list(held.values()), len(held)), HASH), verdicts=verdicts)
+        for threshold in (0.8, 0.9, float("inf")):
+            assert clusters(judge, threshold) == clusters(anew, threshold)
+            bar = Bar(None, Thresholds(threshold, threshold))
+            assert [asked_of(it) for it in review(judge, bar, 9)] == [asked_of(it) for it in review(anew, bar, 9)]
+
+
+def clusters(judge: Judge, threshold: float) -> set[frozenset[str]]:
+    """The postings of each cluster."""
+    labels = judge.clusters.all(threshold).assignment.labels
+    ids = [judge.catalogue[row].posting_id for row in judge.catalogue.by_id]
+    return {frozenset(compress(ids, (labels == label).tolist())) for label in range(labels.max(initial=-1) + 1)}
+
+
+def asked_of(pair: Unsure) -> tuple[str, str, float]:
+    return pair.first, pair.second, round(pair.probability, 6)
 
 
 def test_the_bar_is_that_of_how_many_postings_there_are_now() -> None:

@@ -3,21 +3,34 @@
 import hashlib
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.errors import ConditionFailed, HistoryLost, ImageCorrupt, ImageError, ImageUnavailable
-from app.matching import live_catalogue
+from app.errors import (
+    ConditionFailed,
+    HistoryLost,
+    ImageCorrupt,
+    ImageError,
+    ImageUnavailable,
+    ModelOutputError,
+    StoreUnavailable,
+)
+from app.matching import live_catalogue, stored_pictures
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
+from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.intake import Intake, Offered
 from app.matching.live_catalogue import LiveCatalogue, Snapshot
 from app.matching.matcher import Matcher
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Pixels
 from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Asked, Query
-from app.matching.stored import Changes, Condition
+from app.matching.stored import Changes, Condition, Put
 from app.matching.stored_pictures import StoredPictures, digests_of
 from tests.fakes import COLOURS, BruteForceIndex, MeanColourEncoder, by_similarity, picture, tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
@@ -29,14 +42,38 @@ HASHER = by_similarity(tiny_embedded()).hasher
 
 @dataclass
 class Forgetful(MemoryStore):
-    """A store that may have forgotten what has changed."""
+    """A store that may have forgotten what has changed, or fail.
+
+    Attributes:
+        fails_at: which read of embeddings from now on fails, from 1; 0: none.
+    """
 
     forgotten: bool = False
+    fails_at: int = 0
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise StoreUnavailable("locked")
+        return super().embeddings(key, digests)
 
     def changes(self, since: int) -> Changes:
         if self.forgotten:
             raise HistoryLost("too long ago")
         return super().changes(since)
+
+
+class NoNumbers(MeanColourEncoder):
+    """Its numbers are none."""
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        return unit_rows(np.full((len(pixels), self.dimension), np.nan), self.dimension)
+
+
+def embedded_by(encoder: PictureEncoder) -> EmbeddedCatalogue:
+    """No postings yet."""
+    rows = EmbeddedRows(Catalogue([]), np.zeros((0, encoder.dimension), np.float32))
+    return EmbeddedCatalogue(rows, encoder, BruteForceIndex)
 
 
 @dataclass
@@ -197,6 +234,42 @@ def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() 
     assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
 
 
+def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    caught_up, changes = list[int](), shop.store.changes
+
+    def then_somebody_puts(since: int) -> Changes:
+        found = changes(since)
+        caught_up.append(since)
+        if len(caught_up) == 1:  # after the rebuild has caught up, before it takes the place of what serves
+            assert shop.put("b", "#00ff00") == 2
+        return found
+
+    monkeypatch.setattr(shop.store, "changes", then_somebody_puts)
+    assert shop.live.rebuild().version == 2
+    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+
+
+def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    building, put = threading.Event(), threading.Event()
+
+    def slow() -> Snapshot:
+        building.set()
+        assert put.wait(10)
+        return shop.build()
+
+    rebuilding = threading.Thread(target=shop.live.rebuild, args=(slow,))
+    rebuilding.start()
+    assert building.wait(10)
+    assert shop.put("b", "#00ff00") == 2
+    put.set()
+    rebuilding.join()
+    assert shop.live.current.version == 2
+
+
 def test_a_rebuild_that_fails_leaves_what_serves() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
@@ -210,6 +283,81 @@ def test_a_rebuild_that_fails_leaves_what_serves() -> None:
     shop.store.forgotten = True
     shop.put("b", "#00ff00")  # is not built by what failed either
     assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+
+
+@pytest.mark.parametrize(("read", "built"), [(1, 1), (2, 2)])
+def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_with_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, read: int, built: int
+) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    held = shop.live.current
+    for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
+        image = picture(colour)
+        name = hashlib.sha256(image).hexdigest()
+        shop.store.put([Put(Posting(f"b{row}", name), image)])
+    monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
+    shop.store.fails_at = read  # of the two pieces that the changes are taken in by
+    with pytest.raises(StoreUnavailable):
+        shop.live.follow()
+    assert shop.live.current is held
+    assert found(held.matcher, "#ff0000") == ["a"]
+    assert shop.live.follow().version == 5
+    assert shop.built == built  # anew only where some changes had been taken in already
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert shop.put("c", "#ffffff") == 6
+    assert "c" in found(shop.live.current.matcher, "#ffffff")
+
+
+def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+    shop = Shop()
+    broken = replace(ENCODER, encoder=NoNumbers())
+    shop.live.rebuild(lambda: replace(shop.build(), matcher=by_similarity(embedded_by(broken))))
+    for _ in range(2):
+        with pytest.raises(ModelOutputError):
+            shop.put("a", "#ff0000")
+    assert (shop.store.version(), shop.store.vectors, shop.store.hashed) == (0, {}, {})
+    assert shop.put("b", None) == 1
+    assert shop.live.current.matcher.catalogue.posting_ids == ("b",)
+
+
+def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_again_and_do_no_harm() -> None:
+    shop = Shop()
+    for posting_id in "abc":
+        shop.put(posting_id, "#ff0000")
+
+    def torn() -> Snapshot:
+        version = shop.store.version()
+        shop.intake.remove("a")
+        shop.put("b", "#0000ff")
+        shop.put("d", "#00ff00")
+        return replace(shop.build(), version=version)
+
+    assert shop.live.rebuild(torn).version == 6
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert sorted(shop.live.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
+
+
+def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanwhile() -> None:
+    shop, done = Shop(), threading.Event()
+    shop.intake.put([Offered(Posting(name, None, "round 0")) for name in "abc"])
+    seen: list[tuple[int, dict[str, str]]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            held = shop.live.current
+            seen.append((held.version, {it.posting_id: it.title for it in held.matcher.catalogue}))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 60):
+        shop.intake.put([Offered(Posting(name, None, f"round {number}")) for name in "abc"])
+    done.set()
+    for reader in readers:
+        reader.join()
+    for version, titles in seen:
+        assert titles == dict.fromkeys("abc", f"round {version // 3 - 1}")
 
 
 def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
@@ -249,6 +397,66 @@ def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_
     assert not snapshot(3, 0).changed
 
 
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_never_whatever_is_put_again(
+    seed: int,
+) -> None:
+    draw, shop, names = random.Random(seed), Shop(), [f"p{row}" for row in range(8)]
+    for _ in range(50):
+        one, other = draw.sample(names, 2)
+        match draw.randrange(5):
+            case 0:
+                shop.intake.remove(one)
+            case 1:
+                shop.intake.decide(one, other, "same")
+            case 2:
+                shop.intake.decide(one, other, "different")
+            case 3:
+                shop.intake.withdraw(one, other)
+            case _:
+                shop.put(one, draw.choice([*COLOURS[:4], None]), str(draw.random()))
+        current, undecided = shop.live.current.matcher, shop.build().matcher
+        for posting in current.catalogue:
+            said = {
+                it.second if it.first == posting.posting_id else it.first: it.decision
+                for it in shop.store.verdicts()
+                if posting.posting_id in (it.first, it.second)
+            }
+            same = [name for name in names if said.get(name) == "same" and current.catalogue.holds(name)]
+            found = list(current.match_posting(posting.posting_id, Asked(50)).matches)
+            assert sorted(match.posting_id for match in found[: len(same)]) == same
+            assert all(match.verdict == "same" for match in found[: len(same)])
+            computed = undecided.match_posting(posting.posting_id, Asked(50)).matches
+            assert found[len(same) :] == [match for match in computed if match.posting_id not in said]
+            for limit in (1, 2, 3):
+                assert list(current.match_posting(posting.posting_id, Asked(limit)).matches) == found[:limit]
+
+
+def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_were_said() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    shop.put("b", "#00ff00")
+
+    def slow() -> Snapshot:
+        snapshot = shop.build()
+        shop.intake.decide("b", "a", "same")
+        return snapshot
+
+    assert shop.live.rebuild(slow).version == 3
+    assert shop.intake.decide("a", "b", "same")[1] is False
+    assert shop.live.current.version == 3
+    assert [(it.posting_id, it.verdict) for it in shop.live.current.matcher.match_posting("a", Asked(9)).matches] == [
+        ("b", "same")
+    ]
+    assert shop.intake.withdraw("a", "b") == (True, 4)
+    assert shop.intake.withdraw("a", "b") == (False, 4)
+    with pytest.raises(ValueError, match="expected two postings"):
+        shop.intake.decide("a", "a", "same")
+
+
 # --- pictures ----------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +483,33 @@ def test_pictures_are_encoded_and_hashed_once_and_what_is_bad_is_told_and_left_o
     np.testing.assert_array_equal(shop.pictures.embeddings(ENCODER, kept), embeddings[[0, 1, 3, 4]])
     assert shop.pictures.hashes(kept) == [hashes[place] for place in (0, 1, 3, 4)]
     assert shop.bad == {}
+
+
+def test_a_picture_of_many_postings_is_encoded_once_and_what_is_encoded_is_kept_in_pieces_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, encoder, kept = Shop(), MeanColourEncoder(), list[list[bytes]]()
+    counting, keep = replace(ENCODER, encoder=encoder), shop.store.keep_embeddings
+
+    def keep_and_count(key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        kept.append(list(digests))
+        keep(key, digests, embeddings)
+
+    monkeypatch.setattr(shop.store, "keep_embeddings", keep_and_count)
+    monkeypatch.setattr(stored_pictures, "_KEPT_AT_ONCE", 2)
+    distinct = [digest(colour) for colour in COLOURS[:5]]
+    for colour in COLOURS[:5]:
+        shop.store.pictures[digest(colour).hex()] = picture(colour)
+    progress: list[tuple[int, int]] = []
+    found = shop.pictures.embeddings(counting, distinct * 3, lambda _, done, total: progress.append((done, total)))
+    np.testing.assert_array_equal(found[:5], found[5:10])
+    assert sum(encoder.batches) == 5
+    assert [len(piece) for piece in kept] == [2, 2, 1]
+    assert sorted(one for piece in kept for one in piece) == sorted(distinct)
+    assert progress[-1] == (5, 5)
+    shop.pictures.embeddings(counting, [*distinct, digest(COLOURS[5])])
+    assert sum(encoder.batches) == 5  # the sixth is not there to be read, and is told
+    assert isinstance(shop.bad[digest(COLOURS[5])], ImageUnavailable)
 
 
 def test_embeddings_of_different_encoders_are_kept_apart() -> None:

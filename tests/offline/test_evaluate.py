@@ -18,7 +18,16 @@ from app.matching.postings import Posting
 from app.reports.evaluation import shown_names
 from tests.cli import Ran, Run
 from tests.fakes import encoded, scene
-from tests.matching.labelled import groups_of, hash_lists, labelled_postings, naive_means, signals_of, write_catalogue
+from tests.matching.labelled import (
+    groups_of,
+    hash_lists,
+    labelled_postings,
+    mislabelled,
+    naive_means,
+    signals_of,
+    write_catalogue,
+    write_verdicts,
+)
 from tests.training.tiny import TinyArtefacts
 
 POSTINGS = labelled_postings(90)
@@ -270,3 +279,30 @@ def test_pictures_are_encoded_and_bad_ones_are_skipped_where_told(
     assert ran.code == 0, ran.err
     assert report_of(folder)["postings"] == 90
     assert report_of(folder)["image"]["measure"] == "cosine similarity, at least"
+
+
+@pytest.mark.parametrize("kept_in", ["verdicts.csv", "data"])
+def test_wrong_labels_that_verdicts_mend_are_judged_as_if_they_had_been_right(
+    run: Run, tmp_path: Path, kept_in: str
+) -> None:
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    postings, said = mislabelled(POSTINGS)
+    for folder, content in ((right, POSTINGS), (wrong, postings)):
+        folder.mkdir()
+        write_catalogue(folder / "catalogue.csv", content)
+    write_verdicts(wrong / kept_in, said)
+    assert evaluate(run, right, "--signals", "hash").code == 0
+    assert evaluate(run, wrong, "--signals", "hash").code == 0
+    assert report_of(wrong)["hash"] != report_of(right)["hash"]
+    ran = evaluate(run, wrong, "--signals", "hash", "--verdicts", str(wrong / kept_in))
+    assert ran.code == 0, ran.err
+    assert report_of(wrong)["hash"] == report_of(right)["hash"]
+
+
+def test_verdicts_that_cannot_be_read_are_told_in_one_line(run: Run, folder: Path) -> None:
+    (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\np0,p1,perhaps\n")
+    ran = evaluate(run, folder, "--verdicts", str(folder / "verdicts.csv"))
+    assert ran.code == 1
+    assert "row 2, column verdict: expected same or different, got 'perhaps'" in ran.err
+    assert "Traceback" not in ran.err
+    assert not (folder / "out" / "report.json").exists()

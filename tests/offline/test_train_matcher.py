@@ -15,7 +15,7 @@ from app.offline.train_matcher import STAGED, TrainMatcherOptions, learned_from,
 from app.settings import Settings
 from tests.adapters.test_manifest import PIXELS, export
 from tests.cli import Ran, Run
-from tests.matching.labelled import labelled_postings, write_catalogue
+from tests.matching.labelled import labelled_postings, mislabelled, write_catalogue, write_verdicts
 
 POSTINGS = labelled_postings(120)
 
@@ -166,3 +166,18 @@ def test_labels_are_numbered_in_order_of_occurrence() -> None:
 
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:
     assert learned_from(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
+
+
+def test_what_people_said_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
+    postings, said = mislabelled(POSTINGS)
+    write_verdicts(tmp_path / "verdicts.csv", said)
+    options = ["--signals", "hash", "--train-share", "0.7"]
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    assert train(run, tmp_path, *options).code == 0
+    write_catalogue(tmp_path / "train.csv", postings)
+    assert train(run, tmp_path, *options).code == 0
+    ran = train(run, tmp_path, *options, "--verdicts", str(tmp_path / "verdicts.csv"))
+    assert ran.code == 0, ran.err
+    right, wrong, mended = (read_matcher(tmp_path / "m", version).manifest for version in "123")
+    assert mended.files == right.files != wrong.files
+    assert mended.held_out == right.held_out != wrong.held_out

@@ -1,5 +1,7 @@
 """Clusters of stored postings and new pictures by the probabilities of a trained matcher."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from app.matching.clustering.judged_batch import cluster_judged_batch, cluster_j
 from app.matching.clustering.judged_clusters import JudgedClusters
 from app.matching.evidence.carried import carried
 from app.matching.postings import Catalogue, Posting
+from app.matching.stored import VerdictChange
+from app.matching.verdicts import NO_VERDICTS
 from tests.matching.judged import hashed, tiny_judge
 
 POSTINGS = [*hashed(0, 30, 1, 31, 60, None)]
@@ -89,6 +93,25 @@ def test_a_chain_of_near_postings_does_not_hold_together() -> None:
 def test_above_one_nothing_belongs_together() -> None:
     batch = cluster_judged_catalogue(clusters_of(POSTINGS), Catalogue(POSTINGS), float("inf"))
     assert (listed(batch), set(batch.labels.tolist())) == ([], {-1})
+
+
+def test_a_pair_that_somebody_decided_counts_as_sure_in_how_well_a_cluster_holds_together() -> None:
+    judge = tiny_judge(hashed(0, 2, 4), ["hash"])  # 62 / 64 next to each other, 60 / 64 at the ends
+    said = NO_VERDICTS.changed([VerdictChange("p0", "p1", 1, "same")])
+    [before] = judge.clusters.all(0.9).cohesion
+    [after] = replace(judge, verdicts=said).clusters.all(0.9).cohesion
+    assert before == pytest.approx((62 + 62 + 60) / 64 / 3)
+    assert after == pytest.approx((64 + 62 + 60) / 64 / 3)
+
+
+@pytest.mark.parametrize("threshold", [0.9, float("inf")])
+def test_where_people_contradict_each_other_those_who_are_the_same_are_together(threshold: float) -> None:
+    judge = tiny_judge(hashed(0, 30, 60), ["hash"])
+    changes = [VerdictChange("p0", "p1", 1, "same"), VerdictChange("p1", "p2", 2, "same")]
+    said = NO_VERDICTS.changed([*changes, VerdictChange("p0", "p2", 3, "different")])
+    clusters = replace(judge, verdicts=said).clusters
+    assert listed(cluster_judged_catalogue(clusters, judge.catalogue, threshold)) == [{"p0", "p1", "p2"}]
+    assert clusters.all(threshold).cohesion.tolist() == pytest.approx([2 / 3])
 
 
 def test_answers_are_kept_for_their_pages_and_the_oldest_is_dropped() -> None:
