@@ -1,7 +1,7 @@
 """Encodes together what several threads want encoded at the same time.
 
 A network takes less time for a picture among many than for one alone. Where nothing is being encoded, whatever is there
-is taken at once; while one thread encodes, the next batch gathers, and another thread begins once half a batch waits.
+is taken at once; while one thread encodes, the next batch gathers, and another thread begins once enough wait.
 """
 
 from collections.abc import Mapping
@@ -159,9 +159,13 @@ class Batcher:
             return []
 
     def _is_worth_it(self) -> bool:
-        """Whether to begin a batch now: if nobody else is at one, or half a batch waits; small ones cost too much."""
-        idle = all(lane.since is None for lane in self._lanes)
-        return idle or 2 * self._calls.size >= self._max_batch
+        """Whether to begin a batch now: if nobody is at one, most are free and half a batch waits, or a whole one does.
+
+        Small batches cost too much where processors have other work, requests and decoding.
+        """
+        busy = sum(lane.since is not None for lane in self._lanes)
+        enough = self._max_batch // 2 if 2 * busy < len(self._lanes) else self._max_batch
+        return busy == 0 or self._calls.size >= enough
 
 
 @dataclass(frozen=True, eq=False)

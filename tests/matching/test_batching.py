@@ -137,16 +137,19 @@ def test_calls_of_different_encoders_are_never_encoded_together() -> None:
     assert (it.gated.batches, other.batches) == ([1, 2], [2])
 
 
-def test_a_second_thread_begins_once_half_a_batch_waits() -> None:
-    with bench(threads=2, max_batch=4) as it:
-        asked = [it.hold(), it.ask(20)]
+@pytest.mark.parametrize(("threads", "enough"), [(2, 4), (3, 2)])
+def test_a_second_thread_begins_once_a_batch_waits_and_half_a_one_where_most_threads_are_free(
+    threads: int, enough: int
+) -> None:
+    with bench(threads=threads, max_batch=4) as it:
+        asked = [it.hold(), *(it.ask(20 + number) for number in range(enough - 1))]
         assert not it.gated.entered.acquire(timeout=0.05)
-        asked.append(it.ask(21))
+        asked.append(it.ask(30))
         it.gated.enter()
         it.gated.gate.set()
-        for future, value in zip(asked, (1, 20, 21), strict=True):
+        for future, value in zip(asked, (1, *range(20, 19 + enough), 30), strict=True):
             np.testing.assert_array_equal(future.result(SAFETY_SECONDS), alone(value))
-    assert sorted(it.gated.batches) == [1, 2]
+    assert sorted(it.gated.batches) == [1, enough]
 
 
 def test_fault_39_one_poisonous_picture_fails_alone() -> None:
