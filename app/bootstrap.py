@@ -88,8 +88,7 @@ def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Pr
     """Load an encoder and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
-    # batches are encoded side by side: threads that share one would wait for each other at every operation
-    import_tensorflow(threads=1)
+    import_tensorflow()
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     precision = resolve_precision(settings.precision)

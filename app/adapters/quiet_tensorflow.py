@@ -5,19 +5,13 @@ import logging
 import os
 
 
-def import_tensorflow(threads: int | None = None) -> None:
+def import_tensorflow() -> None:
     """Import TensorFlow with file descriptor 2 silenced meanwhile, and let it log errors only.
-
-    Args:
-        threads: among which one operation is divided; None for as many as there are cores. Too late where TensorFlow
-            has computed something already.
 
     Its native code writes half a dozen lines there before any of its logging settings is read. Python's own messages
     are not lost, provided that `sys.stderr` writes elsewhere; the command line sees to that.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if threads is not None:
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
     kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     try:

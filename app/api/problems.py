@@ -43,6 +43,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ArtefactError: (422, "model-unusable"),
     errors.NotReady: (503, "not-ready"),
     errors.ConditionFailed: (412, "condition-failed"),
+    errors.Overloaded: (429, "overloaded"),
     errors.DeadlineExceeded: (504, "deadline-exceeded"),
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),

@@ -85,13 +85,34 @@ def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(ser
         (errors.LimitExceeded("x"), 413, "too-many-items"),
         (errors.ModelOutputError("x"), 500, "model-output"),
         (errors.NotReady("x"), 503, "not-ready"),
-        (errors.ArtefactError("x"), 500, "internal-error"),
+        (errors.Overloaded("x"), 429, "overloaded"),
+        (errors.DeadlineExceeded("x"), 504, "deadline-exceeded"),
+        (errors.Unauthenticated("x"), 401, "unauthenticated"),
+        (errors.Forbidden("x"), 403, "forbidden"),
+        (errors.PricematchError("x"), 500, "internal-error"),
     ],
 )
 def test_an_error_has_its_status_and_name(error: errors.PricematchError, status: int, slug: str) -> None:
     problem = problem_of(error)
     assert (problem.status, problem.type) == (status, f"urn:pricematch:problem:{slug}")
     assert problem.detail == str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (errors.ArtefactError("/srv/models"), 422, "model-unusable"),
+        (errors.StoreFull("/srv/data"), 507, "storage-full"),
+        (errors.StoreUnavailable("/srv/data"), 503, "storage-unavailable"),
+        (errors.StoreDamaged("/srv/data"), 500, "storage-damaged"),
+    ],
+)
+def test_an_error_that_names_folders_is_told_without_them(
+    error: errors.PricematchError, status: int, slug: str
+) -> None:
+    problem = problem_of(error)
+    assert (problem.status, problem.type) == (status, f"urn:pricematch:problem:{slug}")
+    assert "/srv" not in problem.detail
 
 
 def test_what_is_wrong_with_a_request_is_listed_by_place(client: TestClient) -> None:

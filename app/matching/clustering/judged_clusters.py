@@ -94,6 +94,11 @@ def _said(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) ->
     return found
 
 
+def _keys(lines: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The same for the same two ends, whichever comes first."""
+    return np.minimum(lines, rows).astype(np.int64) << 32 | np.maximum(lines, rows)
+
+
 def _overruled(
     lines: NDArray[np.int32],
     rows: NDArray[np.int32],
@@ -103,9 +108,8 @@ def _overruled(
     """Pairs, their probabilities, and what was decided on them, see `average_linkage`; decided ones may be new."""
     if not said:
         return lines, rows, probabilities, np.zeros(len(lines), np.int8)
-    ends = zip(np.minimum(lines, rows).tolist(), np.maximum(lines, rows).tolist(), strict=True)
-    free = np.array([pair not in said for pair in ends], np.bool_)
     decided = np.array(list(said), np.int32)
+    free = ~np.isin(_keys(lines, rows), _keys(decided[:, 0], decided[:, 1]))
     same = np.array(list(said.values()), np.bool_)
     return (
         np.concatenate([lines[free], decided[:, 0]]),
