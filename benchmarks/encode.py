@@ -122,7 +122,7 @@ def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Cal
 
 def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
     """As the service embeds a catalogue, default settings."""
-    import_tensorflow(threads=1)
+    import_tensorflow()
     from app.adapters.saved_model import SavedModelEncoder, resolve_precision
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
