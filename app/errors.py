@@ -35,7 +35,7 @@ PricematchError
 ├── HistoryLost               changes too long ago to be told one by one
 ├── Overloaded                more requests wait than may
 ├── DeadlineExceeded          it took longer than it may
-├── ClientGone          it took longer than it may
+├── ClientGone                nobody waits for the answer any more
 ├── Unauthenticated           no key, or an unknown one
 ├── Forbidden                 the key's scope does not cover this
 ├── RateExceeded              more requests with one key than it may make
