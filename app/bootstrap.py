@@ -6,10 +6,13 @@ from typing import TypeAlias
 
 from app.adapters.csv_catalogue import CsvCatalogue, read_csv
 from app.adapters.embedding_file import EmbeddingFile
+from app.adapters.encoder_processes import EncoderProcesses
+from app.adapters.encoder_wire import EncoderSpec
 from app.adapters.exact_index import ExactIndex
 from app.adapters.image_folder import ImageFolder
 from app.adapters.manifest import Artefact, find_chain, side_of_pixels
 from app.adapters.pillow_images import DECODING, PillowDecoder
+from app.adapters.precision import resolve_precision
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.whole_file import make_folder
 from app.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
@@ -17,7 +20,7 @@ from app.matching.colours import BINS, ColourHistogram
 from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.ingest import EmbeddedImages, Progress, check_images, embed_images
-from app.matching.picture_encoder import PictureEncoder
+from app.matching.picture_encoder import DecodingEmbedder, PictureEncoder
 from app.matching.posting_rows import RowLimits
 from app.matching.postings import Catalogue
 from app.settings import Settings
@@ -85,23 +88,46 @@ def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, prog
 
 
 def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Progress) -> PictureEncoder:
-    """Load an encoder and exercise it; raises ArtefactError, ModelOutputError."""
+    """Load an encoder into this process, and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
     import_tensorflow()
-    from app.adapters.saved_model import SavedModelEncoder, resolve_precision
+    from app.adapters.saved_model import SavedModelEncoder
 
     precision = resolve_precision(settings.precision)
     encoder = SavedModelEncoder(list(artefacts), precision)
     progress("Loading models", 1, 1)
     decode = decoder(settings, side_of_pixels(artefacts[0]))
-    return PictureEncoder(_key(artefacts, precision), decode, encoder, artefacts[-1].manifest.threshold)
+    embedder = DecodingEmbedder(decode, encoder)
+    return PictureEncoder(_key(artefacts, precision), embedder, artefacts[-1].manifest.threshold)
+
+
+def host_encoder(
+    settings: Settings, artefacts: Sequence[Artefact], processes: EncoderProcesses, progress: Progress
+) -> PictureEncoder:
+    """Load an encoder into other processes, and exercise it there; raises ArtefactError, ModelOutputError."""
+    progress("Loading models", 0, 1)
+    last, precision = artefacts[-1].manifest, resolve_precision(settings.precision)
+    spec = EncoderSpec(
+        models=settings.models.absolute(),
+        name=last.name,
+        version=last.version,
+        weights=tuple(artefact.manifest.weights_digest for artefact in artefacts),
+        precision=precision,
+        side=side_of_pixels(artefacts[0]),
+        max_pixels=settings.max_pixels,
+        min_side=settings.min_image_side,
+    )
+    versions = {artefact.manifest.name: artefact.manifest.version for artefact in artefacts}
+    embedder = processes.embedder(spec, versions, last.output.shape[-1] or 0)
+    progress("Loading models", 1, 1)
+    return PictureEncoder(_key(artefacts, precision), embedder, last.threshold)
 
 
 def colour_encoder(settings: Settings) -> PictureEncoder:
     """What counts the colours of pictures."""
     key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
-    return PictureEncoder(key, decoder(settings, _COLOURS_SIDE), ColourHistogram())
+    return PictureEncoder(key, DecodingEmbedder(decoder(settings, _COLOURS_SIDE), ColourHistogram()))
 
 
 def embed_colours(

@@ -27,11 +27,12 @@ from rich.table import Table
 
 from app.adapters.manifest import Artefact, find_chain
 from app.adapters.pillow_images import PillowDecoder
+from app.adapters.precision import resolve_precision
 from app.adapters.quiet_tensorflow import import_tensorflow
 from app.adapters.simplejpeg_images import decode_undamaged
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.ingest import embed_images
-from app.matching.picture_encoder import PictureEncoder
+from app.matching.picture_encoder import DecodingEmbedder, PictureEncoder
 from app.matching.ports import Encoder
 
 MAX_PIXELS = 25_000_000
@@ -123,10 +124,10 @@ def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Cal
 def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
     """As the service embeds a catalogue, default settings."""
     import_tensorflow()
-    from app.adapters.saved_model import SavedModelEncoder, resolve_precision
+    from app.adapters.saved_model import SavedModelEncoder
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
-    embedding = PictureEncoder("benchmark", PillowDecoder(256, MAX_PIXELS), encoder)
+    embedding = PictureEncoder("benchmark", DecodingEmbedder(PillowDecoder(256, MAX_PIXELS), encoder))
     names = [str(position) for position in range(len(images))]
 
     def encode() -> Embeddings:

@@ -31,7 +31,8 @@ class Networks:
         import_tensorflow()
         import tensorflow as tf
 
-        from app.adapters.saved_model import resolve_precision, use_precision
+        from app.adapters.precision import resolve_precision
+        from app.adapters.saved_model import use_precision
 
         use_precision(resolve_precision("auto"))
         self._tf = tf

@@ -22,6 +22,7 @@ from live import client, service
 from rich.console import Console
 from rich.table import Table
 
+from app.adapters.encoder_processes import EncoderProcesses, starts
 from app.adapters.sqlite_opening import LOCK
 from app.adapters.sqlite_store import Store, open_store
 from app.matching.batching import Batcher
@@ -29,7 +30,7 @@ from app.matching.embeddings import unit_rows
 from app.matching.picture_encoder import PictureEncoder
 from app.matching.postings import Posting
 from app.matching.stored import Put
-from app.service.held import choose, hold
+from app.service.held import Encoding, choose, hold
 from app.settings import MIB, Settings
 
 ROUNDS, BATCH, REQUESTS = 3, 1000, 20
@@ -44,7 +45,9 @@ def main() -> None:
     options = parser.parse_args()
     with subject(None, None) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:
         settings = Settings(models=measured.models)
-        [encoder] = set(hold(choose(settings, {}), Batcher(), lambda *_: None, pictured=True).named.values())
+        with closing(Encoding(Batcher(), EncoderProcesses(starts(1), seconds=60.0))) as encoding:
+            held = hold(choose(settings, {}), encoding, lambda *_: None, pictured=True)
+        [encoder] = set(held.named.values())
         counts = (1, options.postings)
         places = [replace(measured, catalogue=Path(name) / str(count) / "catalogue.csv") for count in counts]
         for place, count in zip(places, counts, strict=True):

@@ -20,8 +20,8 @@ from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
 from app.matching.matches import Match, Matches
-from app.matching.picture_encoder import PictureEncoder
-from app.matching.ports import Pixels
+from app.matching.picture_encoder import DecodingEmbedder, PictureEncoder
+from app.matching.ports import Decoder, Encoder, Pixels
 from app.matching.postings import Catalogue, Posting
 
 SIDE = 16
@@ -173,13 +173,31 @@ def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
     encoder.batches.clear()
     rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
-    return EmbeddedCatalogue(rows, PictureEncoder("mean-colour", decoder, encoder), ExactIndex)
+    return EmbeddedCatalogue(rows, tiny_encoder(encoder, decoder), ExactIndex)
 
 
-def tiny_matcher(colours: Sequence[str] = COLOURS, **changed: Any) -> Matcher:
-    """A matcher by similarity over `tiny_embedded`, of whose encoder some attributes may be changed."""
-    embedded = tiny_embedded(colours)
-    return by_similarity(replace(embedded, encoder=replace(embedded.encoder, **changed)))
+def tiny_encoder(encoder: Encoder | None = None, decoder: Decoder | None = None) -> PictureEncoder:
+    """Of pictures, here: their mean colours, or by another encoder or decoder."""
+    return PictureEncoder("mean-colour", DecodingEmbedder(decoder or tiny_decoder(), encoder or MeanColourEncoder()))
+
+
+def mean_colours(encoder: PictureEncoder) -> MeanColourEncoder:
+    """The encoder in what `tiny_encoder` gave."""
+    assert isinstance(encoder.embedder, DecodingEmbedder)
+    assert isinstance(encoder.embedder.encoder, MeanColourEncoder)
+    return encoder.embedder.encoder
+
+
+def tiny_matcher(
+    colours: Sequence[str] = COLOURS,
+    *,
+    encoder: Encoder | None = None,
+    decoder: Decoder | None = None,
+    **changed: Any,
+) -> Matcher:
+    """A matcher by similarity over `tiny_embedded`, what embeds pictures for it changed."""
+    changed_encoder = replace(tiny_encoder(encoder, decoder), **changed)
+    return by_similarity(replace(tiny_embedded(colours), encoder=changed_encoder))
 
 
 def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:

@@ -20,14 +20,6 @@ TOLERANCE = 1e-3
 """Largest relative error (Euclidean) of a golden output in float32; that in bfloat16 is the manifest's."""
 
 
-def resolve_precision(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """`auto` becomes bfloat16 where the processor multiplies it natively (AVX512-BF16 or AMX-BF16), else float32."""
-    if precision != "auto":
-        return precision
-    flags = cpuinfo.read_text(encoding="ascii", errors="replace") if cpuinfo.is_file() else ""
-    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
 def use_precision(precision: str) -> None:
     """Let TensorFlow run the networks loaded from now on in `float32` or `bfloat16`."""
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": precision == "bfloat16"})

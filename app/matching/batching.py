@@ -1,10 +1,10 @@
-"""Encodes together what several threads want encoded at the same time.
+"""Embeds together what several threads want embedded at the same time.
 
-A network takes less time for a picture among many than for one alone. Where nothing is being encoded, whatever is there
-is taken at once; while one thread encodes, the next batch gathers, and another thread begins once enough wait.
+A network takes less time for a picture among many than for one alone. A thread that has nothing to do takes whatever is
+there at once; while all are busy, the next batch gathers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
 
@@ -12,23 +12,23 @@ import numpy as np
 
 from app.errors import DeadlineExceeded, NotReady, Overloaded
 from app.matching.batch_observer import BatchObserver, Unobserved
-from app.matching.embeddings import Embeddings
-from app.matching.encoder_calls import Call, CallQueue, encode_calls
+from app.matching.encoder_calls import Call, CallQueue, embed_calls
 from app.matching.encoder_health import EncoderHealth, Lane
-from app.matching.ingest import BATCH
-from app.matching.ports import Encoder, Pixels
+from app.matching.ports import Embedded, Embedder
 from app.matching.slots import slot_given_up
 
+BATCH = 16
+"""Pictures that are embedded together, at most: more make nothing cheaper, and others wait for longer."""
 _MOST_LOST = 4
 """Threads that are given up in encoders that never answer; beyond, the others are waited for."""
 
 
 class Batcher:
-    """Encodes in threads of its own what others hand in. Safe to use from several threads.
+    """Embeds in threads of its own what others hand in. Safe to use from several threads.
 
     Args:
-        threads: batches that are encoded at the same time.
-        max_batch: pictures that are encoded together, at most.
+        threads: batches that are embedded at the same time.
+        max_batch: pictures that are embedded together, at most.
         max_waiting: pictures of requests that may wait; a request that none waits before may bring more.
         hang_seconds: how long an encoder may take for a batch before it is said to hang.
         observer: is told of batches and of those who wait.
@@ -54,24 +54,24 @@ class Batcher:
         for _ in range(threads):
             self._start()
 
-    def over(self, encoder: Encoder) -> "BatchingEncoder":
-        """An encoder that gives what this one gives, together with what others ask."""
-        return BatchingEncoder(encoder, self)
+    def over(self, embedder: Embedder) -> "BatchingEmbedder":
+        """An embedder that gives what this one gives, together with what others ask."""
+        return BatchingEmbedder(embedder, self)
 
-    def encode(self, encoder: Encoder, pixels: Pixels) -> Embeddings:
-        """Embeddings [n, d] of a batch [n, height, width, 3], for the current ticket's holder or in the background.
+    def embed(self, embedder: Embedder, images: Sequence[bytes]) -> Embedded:
+        """What becomes of some pictures, for the current ticket's holder or in the background.
 
         Raises:
             Overloaded: too many wait already.
             DeadlineExceeded: there was no answer in time.
             ClientGone: nobody waits for it any more.
             NotReady: the encoder hangs, or the service stops.
-            ModelOutputError: as `Encoder.encode`.
+            ModelOutputError: as `Embedder.embed`.
         """
-        pieces = range(0, len(pixels), self._max_batch)
-        calls = [Call(encoder, pixels[first : first + self._max_batch]) for first in pieces]
+        pieces = range(0, len(images), self._max_batch)
+        calls = [Call(embedder, images[first : first + self._max_batch]) for first in pieces]
         if not calls:
-            return np.empty((0, encoder.dimension), np.float32)
+            return Embedded(np.empty((0, embedder.dimension), np.float32), [], 0.0)
         self._hand_in(calls)
         try:
             with slot_given_up():
@@ -80,15 +80,20 @@ class Batcher:
         finally:
             for call in calls:
                 call.abandoned = True
-        return np.concatenate([call.result() for call in calls])
+        found = [call.result() for call in calls]
+        return Embedded(
+            np.concatenate([one.embeddings for one in found]),
+            [error for one in found for error in one.errors],
+            sum(one.decode_seconds for one in found),
+        )
 
     def trouble(self) -> str | None:
-        """Why nothing can be encoded now; None if something can."""
+        """Why nothing can be embedded now; None if something can."""
         with self._changed:
             return self._health.trouble(self._lanes)
 
     def close(self) -> None:
-        """Encode nothing any more; who waits is told so."""
+        """Embed nothing any more; who waits is told so."""
         with self._changed:
             self._closed = True
             for call in self._calls:
@@ -139,7 +144,7 @@ class Batcher:
     def _work(self, lane: Lane) -> None:
         while batch := self._next(lane):
             self._observer.observe_batch(sum(map(len, batch)))
-            for error in encode_calls(batch):
+            for error in embed_calls(batch):
                 with self._changed:
                     if lane.lost:
                         return
@@ -147,37 +152,28 @@ class Batcher:
                     lane.began()
 
     def _next(self, lane: Lane) -> list[Call]:
-        """The next batch, once there is one; none if another thread encodes it, or nobody does."""
+        """The next batch, once there is one; none if another thread takes it, or nobody does."""
         with self._changed:
             lane.rests()
             while not (self._closed or lane.lost):
-                if self._is_worth_it() and (batch := self._calls.take(self._max_batch)):
+                if batch := self._calls.take(self._max_batch):
                     lane.began(batch)
                     self._observer.set_queue_depth(self._calls.depth)
                     return batch
                 self._changed.wait()
             return []
 
-    def _is_worth_it(self) -> bool:
-        """Whether to begin a batch now: if nobody is at one, most are free and half a batch waits, or a whole one does.
-
-        Small batches cost too much where processors have other work, requests and decoding.
-        """
-        busy = sum(lane.since is not None for lane in self._lanes)
-        enough = self._max_batch // 2 if 2 * busy < len(self._lanes) else self._max_batch
-        return busy == 0 or self._calls.size >= enough
-
 
 @dataclass(frozen=True, eq=False)
-class BatchingEncoder:
-    """Implements `ports.Encoder` around another one, through a batcher.
+class BatchingEmbedder:
+    """Implements `ports.Embedder` around another one, through a batcher.
 
     Attributes:
         inner: the other one.
         batcher: asks it.
     """
 
-    inner: Encoder
+    inner: Embedder
     batcher: Batcher
 
     @property
@@ -190,9 +186,9 @@ class BatchingEncoder:
         """Name and version of each model involved."""
         return self.inner.versions
 
-    def encode(self, pixels: Pixels) -> Embeddings:
-        """Embeddings [n, d]; see `Batcher.encode`."""
-        return self.batcher.encode(self.inner, pixels)
+    def embed(self, images: Sequence[bytes]) -> Embedded:
+        """See `Batcher.embed`."""
+        return self.batcher.embed(self.inner, images)
 
 
 def _stopping() -> NotReady:

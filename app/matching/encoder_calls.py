@@ -1,16 +1,13 @@
-"""Calls of encoders that wait to be encoded together, and the order in which they are."""
+"""Calls of embedders that wait to be answered together, and the order in which they are."""
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
-import numpy as np
-
 from app.errors import ClientGone, DeadlineExceeded, ModelOutputError
-from app.matching.embeddings import Embeddings
-from app.matching.ports import Encoder, Pixels
+from app.matching.ports import Embedded, Embedder
 from app.matching.stages import spent
 from app.matching.tickets import Ticket, current_ticket
 
@@ -20,14 +17,14 @@ class Call:
     """What one thread hands in and waits for.
 
     Attributes:
-        encoder: what it is to be encoded with.
-        pixels: [n, height, width, 3].
+        embedder: what is to embed them.
+        images: n pictures.
         ticket: for whom; None for what runs in the background.
         abandoned: nobody waits for it any more.
     """
 
-    encoder: Encoder
-    pixels: Pixels
+    embedder: Embedder
+    images: Sequence[bytes]
     ticket: Ticket | None = field(default_factory=current_ticket)
     abandoned: bool = False
     _asked: float = field(default_factory=time.perf_counter)
@@ -35,14 +32,14 @@ class Call:
     _answered: float = 0.0
     _done: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
-    _result: Embeddings | Exception | None = None
+    _result: Embedded | Exception | None = None
 
     def __post_init__(self) -> None:
         if self.ticket is not None:
             self.ticket.when_cancelled(lambda: self.answer(ClientGone("the client is gone")))
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.images)
 
     @property
     def answered(self) -> bool:
@@ -65,23 +62,24 @@ class Call:
             self.answer(ClientGone("nobody waits for it"))
         return not self.answered
 
-    def answer(self, result: Embeddings | Exception) -> None:
-        """Hand over embeddings [n, d], or why there are none; only the first answer counts."""
+    def answer(self, result: Embedded | Exception) -> None:
+        """Hand over what became of them, or why nothing did; only the first answer counts."""
         with self._lock:
             if not self._done.is_set():
                 self._answered = time.perf_counter()
                 self._result = result
                 self._done.set()
 
-    def result(self) -> Embeddings:
-        """What was answered, its time counted in the stages of whoever asks; raises what went wrong."""
+    def result(self) -> Embedded:
+        """What was answered, its time counted in the stages of whoever asks, but for decoding; raises what failed."""
         taken = self._taken or self._answered
         spent("queue", taken - self._asked)
-        spent("encode", self._answered - taken)
         if isinstance(self._result, Exception):
+            spent("encode", self._answered - taken)
             raise self._result
         if self._result is None:
             raise RuntimeError("it was not answered yet")
+        spent("encode", self._answered - taken - self._result.decode_seconds)
         return self._result
 
 
@@ -115,7 +113,7 @@ class CallQueue:
             (self._background if call.ticket is None else self._asked).append(call)
 
     def take(self, most: int) -> list[Call]:
-        """The next calls of one encoder with so many pictures at most; those that nobody waits for are dropped.
+        """The next calls of one embedder with so many pictures at most; those that nobody waits for are dropped.
 
         Calls of requests and of the background are never mixed, so that nobody waits for what can wait.
         """
@@ -127,7 +125,7 @@ class CallQueue:
         others: list[Call] = []
         while queue:
             call = queue.popleft()
-            if batch and call.encoder is not batch[0].encoder:
+            if batch and call.embedder is not batch[0].embedder:
                 others.append(call)
             elif batch and len(call) > most:
                 others.append(call)
@@ -139,30 +137,41 @@ class CallQueue:
         return batch
 
 
-def encode_calls(batch: Sequence[Call]) -> Iterator[Exception | None]:
-    """Encode calls of one encoder together; if that fails each by itself, so that only those fail that must.
+def embed_calls(batch: Sequence[Call]) -> Iterator[Exception | None]:
+    """Answer calls of one embedder together; if that fails each by itself, so that only those fail that must.
 
     Yields:
-        After each time the encoder was called why it failed, None where it did not.
+        After each time the embedder was called why it failed, None where it did not.
     """
     try:
-        found = _encoded(batch)
-    except Exception as error:  # noqa: BLE001 — whatever an encoder raises is its caller's to judge
+        found = _embedded(batch)
+    except Exception as error:  # noqa: BLE001 — whatever an embedder raises is its caller's to judge
         if len(batch) == 1:
             batch[0].answer(error)
         yield error
-        if len(batch) > 1:
-            for call in batch:
-                yield from encode_calls([call])
+        for call in batch if len(batch) > 1 else ():
+            if call.take():  # somebody may have waited long enough by now
+                yield from embed_calls([call])
         return
-    for call, embeddings in zip(batch, np.split(found, np.cumsum([len(call) for call in batch])[:-1]), strict=True):
-        call.answer(embeddings)
+    for call, answer in zip(batch, _shares(found, map(len, batch)), strict=True):
+        call.answer(answer)
     yield None
 
 
-def _encoded(batch: Sequence[Call]) -> Embeddings:
-    pixels = batch[0].pixels if len(batch) == 1 else np.concatenate([call.pixels for call in batch])
-    found = batch[0].encoder.encode(pixels)
-    if len(found) != len(pixels):
-        raise ModelOutputError(f"expected {len(pixels)} embeddings, got {len(found)}")
+def _embedded(batch: Sequence[Call]) -> Embedded:
+    images = [image for call in batch for image in call.images]
+    found = batch[0].embedder.embed(images)
+    good = sum(error is None for error in found.errors)
+    if len(found.errors) != len(images) or len(found.embeddings) != good:
+        raise ModelOutputError(f"expected {len(images)} embeddings, got {len(found.embeddings)}")
     return found
+
+
+def _shares(found: Embedded, lengths: Iterable[int]) -> Iterator[Embedded]:
+    """What became of consecutive pieces of a batch; each has waited until all of it was decoded."""
+    first = row = 0
+    for length in lengths:
+        errors = found.errors[first : first + length]
+        good = sum(error is None for error in errors)
+        yield Embedded(found.embeddings[row : row + good], errors, found.decode_seconds)
+        first, row = first + length, row + good

@@ -50,8 +50,8 @@ def embed_images(
 ) -> EmbeddedImages:
     """Embed the pictures with these names; names may repeat.
 
-    A batch of pictures is read, decoded and encoded by one of `workers` threads, so at most workers × 32 decoded
-    pictures are in memory. New embeddings are put into `store`, and those no picture has any more are dropped.
+    A batch of 32 pictures is read and embedded by one of `workers` threads, so at most workers × 32 are in memory. New
+    embeddings are put into `store`, and those no picture has any more are dropped.
 
     Raises:
         ModelOutputError: the encoder gave something that is no embedding.
@@ -151,7 +151,7 @@ def encode_contents(
     errors: dict[str, ImageError],
     progress: Progress,
 ) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
-    """Digest and embedding of each good picture; batches of 32 are decoded and encoded by one thread each.
+    """Digest and embedding of each good picture; batches of 32 are read and embedded by one thread each.
 
     Args:
         new: names of pictures by digest.
@@ -163,18 +163,19 @@ def encode_contents(
     """
 
     def encode(batch: Sequence[tuple[bytes, str]]) -> list[tuple[bytes, NDArray[np.float32]]]:
-        good: list[bytes] = []
-        pixels: list[NDArray[np.uint8]] = []
+        read: dict[bytes, bytes] = {}
         for digest, name in batch:
             try:
                 image = images.read(name)
                 if hashlib.sha256(image).digest() != digest:
                     raise ImageUnavailable(f"{name!r} changed while it was read")
-                pixels.append(encoder.decoder.decode(image))
-                good.append(digest)
+                read[digest] = image
             except ImageError as error:
                 errors[name] = error
-        return list(zip(good, encoder.encoder.encode(np.stack(pixels)), strict=True)) if pixels else []
+        embeddings, failed = encoder.embed(list(read.values()))
+        bad = {digest: error for digest, error in zip(read, failed, strict=True) if error is not None}
+        errors.update({new[digest]: error for digest, error in bad.items()})
+        return list(zip((digest for digest in read if digest not in bad), embeddings, strict=True))
 
     done = 0
     batches = chunks(list(new.items()))

@@ -1,5 +1,6 @@
 """From the bytes of a picture to its embedding."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,25 +9,20 @@ from numpy.typing import NDArray
 
 from app.errors import ImageError
 from app.matching.embeddings import Embeddings
-from app.matching.ports import Decoder, Encoder, Pixels
-from app.matching.stages import stage
+from app.matching.ports import Decoder, Embedded, Embedder, Encoder
+from app.matching.stages import spent
 
 
 @dataclass(frozen=True)
-class PictureEncoder:
-    """An encoder and the decoder that feeds it. Immutable, safe to use from several threads.
+class DecodingEmbedder:
+    """Implements `ports.Embedder`: a decoder and the encoder that it feeds, in the thread that asks.
 
     Attributes:
-        key: names everything an embedding depends on beside its picture: weights, arithmetic, decoder.
         decoder, encoder: themselves.
-        threshold: the similarity from which on two pictures are said to show the same product; None where none was
-            measured with the encoder.
     """
 
-    key: str
     decoder: Decoder
     encoder: Encoder
-    threshold: float | None = None
 
     @property
     def dimension(self) -> int:
@@ -38,28 +34,61 @@ class PictureEncoder:
         """Name and version of each model involved."""
         return self.encoder.versions
 
+    def embed(self, images: Sequence[bytes]) -> Embedded:
+        """See `ports.Embedder.embed`."""
+        pixels: list[NDArray[np.uint8]] = []
+        errors: list[ImageError | None] = []
+        started = time.perf_counter()
+        for image in images:
+            try:
+                pixels.append(self.decoder.decode(image))
+                errors.append(None)
+            except ImageError as error:
+                errors.append(error)
+        seconds = time.perf_counter() - started
+        if not pixels:
+            return Embedded(np.empty((0, self.dimension), np.float32), errors, seconds)
+        return Embedded(self.encoder.encode(np.stack(pixels)), errors, seconds)
+
+
+@dataclass(frozen=True)
+class PictureEncoder:
+    """What makes embeddings of pictures. Immutable, safe to use from several threads.
+
+    Attributes:
+        key: names everything an embedding depends on beside its picture: weights, arithmetic, decoder.
+        embedder: embeds.
+        threshold: the similarity from which on two pictures are said to show the same product; None where none was
+            measured with the encoder.
+    """
+
+    key: str
+    embedder: Embedder
+    threshold: float | None = None
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        return self.embedder.dimension
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each model involved."""
+        return self.embedder.versions
+
     def encode(self, image: bytes) -> Embeddings:
         """The embedding [1, d] of a picture; raises ImageError."""
-        return self.encoder.encode(self._decoded(image)[np.newaxis])
+        embeddings, [error] = self.embed([image])
+        if error is not None:
+            raise error
+        return embeddings
 
-    def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, list[ImageError | None]]:
+    def embed(self, images: Sequence[bytes]) -> tuple[Embeddings, Sequence[ImageError | None]]:
         """Embed pictures of which some may be bad.
 
         Returns:
             embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
         """
-        pixels: list[NDArray[np.uint8]] = []
-        errors: list[ImageError | None] = []
-        for image in images:
-            try:
-                pixels.append(self._decoded(image))
-                errors.append(None)
-            except ImageError as error:
-                errors.append(error)
-        if not pixels:
-            return np.empty((0, self.dimension), np.float32), errors
-        return self.encoder.encode(np.stack(pixels)), errors
-
-    def _decoded(self, image: bytes) -> Pixels:
-        with stage("decode"):
-            return self.decoder.decode(image)
+        found = self.embedder.embed(images)
+        spent("decode", found.decode_seconds)
+        return found.embeddings, found.errors

@@ -7,7 +7,7 @@ from typing import BinaryIO, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import RowProblem
+from app.errors import ImageError, RowProblem
 from app.matching.embeddings import Embeddings
 from app.matching.matches import Matches
 from app.matching.stored import ANYHOW, Changes, Condition, Decision, Job, Kept, Put, Stored, Verdict
@@ -28,6 +28,21 @@ class Header:
     media_type: str
     width: int
     height: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Embedded:
+    """What became of n pictures.
+
+    Attributes:
+        embeddings: [m, d], of the m good ones in order.
+        errors: n, why a picture is bad; None where it is good.
+        decode_seconds: how long they took to become pixels, all together.
+    """
+
+    embeddings: Embeddings
+    errors: Sequence[ImageError | None]
+    decode_seconds: float
 
 
 class Decoder(Protocol):
@@ -65,6 +80,24 @@ class Encoder(Protocol):
 
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embeddings [n, d] of a batch [n, height, width, 3]; raises ModelOutputError."""
+        ...
+
+
+class Embedder(Protocol):
+    """Embeds pictures from their bytes. Safe to call from several threads."""
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each model involved; see `Encoder.versions`."""
+        ...
+
+    def embed(self, images: Sequence[bytes]) -> Embedded:
+        """Embed pictures of which some may be bad; raises ModelOutputError."""
         ...
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.adapters.encoder_processes import EncoderProcesses
 from app.adapters.manifest import Artefact, versions
 from app.adapters.matcher_files import NAME, LoadedMatcher
-from app.bootstrap import colour_encoder, find_artefacts, load_encoder
+from app.bootstrap import colour_encoder, find_artefacts, host_encoder
 from app.matching.batching import Batcher
 from app.matching.ingest import Progress
 from app.matching.picture_encoder import PictureEncoder
@@ -17,6 +18,24 @@ from app.service.encoders import names_alone, names_beside
 from app.settings import EncoderName, Settings
 
 NONE = "none"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Who encodes, whatever the models are.
+
+    Attributes:
+        batcher: encodes together what is asked at the same time.
+        processes: where the networks are.
+    """
+
+    batcher: Batcher
+    processes: EncoderProcesses
+
+    def close(self) -> None:
+        """Encode nothing any more; who waits is told so."""
+        self.batcher.close()
+        self.processes.close()
 
 
 @dataclass(frozen=True)
@@ -96,12 +115,12 @@ def choose(settings: Settings, active: Mapping[str, str]) -> Chosen:
     return chosen
 
 
-def hold(chosen: Chosen, batcher: Batcher, progress: Progress, *, pictured: bool) -> Held:
+def hold(chosen: Chosen, encoding: Encoding, progress: Progress, *, pictured: bool) -> Held:
     """Load the models.
 
     Args:
         chosen: which.
-        batcher: encodes together what is asked at the same time.
+        encoding: encodes for them.
         progress: told what is being done.
         pictured: whether any posting has a picture. Where none has, and the matcher judges by none, an encoder is
             loaded only if it was named.
@@ -116,8 +135,8 @@ def hold(chosen: Chosen, batcher: Batcher, progress: Progress, *, pictured: bool
         artefacts = chosen.artefacts(wanted)
         key = tuple(artefact.manifest.weights_digest for artefact in artefacts)
         if key not in loaded:
-            encoder = load_encoder(wanted, artefacts, progress)
-            loaded[key] = replace(encoder, encoder=batcher.over(encoder.encoder))
+            encoder = host_encoder(wanted, artefacts, encoding.processes, progress)
+            loaded[key] = replace(encoder, embedder=encoding.batcher.over(encoder.embedder))
             manifests.extend(it.manifest for it in artefacts if it.manifest not in manifests)
         return loaded[key]
 

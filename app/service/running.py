@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from threading import Event, Thread
 
+from app.adapters.encoder_processes import EncoderProcesses, starts
 from app.adapters.job_files import JobFiles
 from app.adapters.manifest import digest_of_file
 from app.adapters.perceptual_hash import HASHING, PerceptualHasher
@@ -23,7 +24,7 @@ from app.matching.live_catalogue import FEW, LiveCatalogue
 from app.matching.stored_pictures import StoredPictures, silent
 from app.offline.models import activate
 from app.service.arriving import ImportDesk
-from app.service.held import Chosen, choose, hold
+from app.service.held import Chosen, Encoding, choose, hold
 from app.service.importing import JOBS, Importer
 from app.service.reading import Reading
 from app.service.seeding import Source, is_empty, read_source, seed, seeded_from
@@ -45,7 +46,7 @@ class Running:
         chosen: the models that are held.
         read: reads everything with them.
         decode: reads pictures.
-        batcher: encodes for the models.
+        encoding: encodes for the models.
     """
 
     def __init__(
@@ -56,10 +57,10 @@ class Running:
         chosen: Chosen,
         read: Reading,
         decode: PillowDecoder,
-        batcher: Batcher,
+        encoding: Encoding,
     ) -> None:
         self._settings, self._store, self._pictures, self._decoder = settings, store, pictures, decode
-        self._batcher = batcher
+        self._encoding = encoding
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self._read = Reading(settings, store, pictures, read.held, silent, anew=True)
@@ -84,13 +85,13 @@ class Running:
 
     def trouble(self) -> str | None:
         """Why pictures cannot be encoded now; None if they can."""
-        return self._batcher.trouble()
+        return self._encoding.batcher.trouble()
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
         self._importer.close()
-        self._batcher.close()
+        self._encoding.close()
         self._thread.join()
         self._store.close()
 
@@ -119,7 +120,7 @@ class Running:
 
     def _take(self, chosen: Chosen) -> None:
         """Serve with other models, once all is embedded and judged with them."""
-        held = hold(chosen, self._batcher, silent, pictured=self._store.postings.pictured())
+        held = hold(chosen, self._encoding, silent, pictured=self._store.postings.pictured())
         self._read = Reading(self._settings, self._store, self._pictures, held, silent, anew=True)
         self._rebuild(self._read)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
@@ -174,15 +175,18 @@ def start(settings: Settings, progress: Progress, observer: BatchObserver | None
         hang_seconds=settings.request_seconds,
         observer=observer,
     )
+    encoding = Encoding(batcher, EncoderProcesses(starts(settings.workers), settings.request_seconds))
     try:
-        return _started(settings, store, source, batcher, progress)
+        return _started(settings, store, source, encoding, progress)
     except BaseException:
-        batcher.close()
+        encoding.close()
         store.close()
         raise
 
 
-def _started(settings: Settings, store: Store, source: Source | None, batcher: Batcher, progress: Progress) -> Running:
+def _started(
+    settings: Settings, store: Store, source: Source | None, encoding: Encoding, progress: Progress
+) -> Running:
     chosen, decode = choose(settings, store.models.active()), decoder(settings, _ANY_SIDE)
     seeded = seeded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
@@ -191,13 +195,13 @@ def _started(settings: Settings, store: Store, source: Source | None, batcher: B
         store.images, store.computed, PerceptualHasher(decode), HASHING, settings.workers, _tell_of_bad
     )
     if source is not None:
-        held = hold(chosen, batcher, progress, pictured=source.images is not None)
+        held = hold(chosen, encoding, progress, pictured=source.images is not None)
         seed(store, source, held, pictures, settings, progress)
     else:
         _tell_of_changed(settings, seeded)
-        held = hold(chosen, batcher, progress, pictured=store.postings.pictured())
+        held = hold(chosen, encoding, progress, pictured=store.postings.pictured())
     return Running(
-        settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode, batcher
+        settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode, encoding
     )
 
 

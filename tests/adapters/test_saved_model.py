@@ -12,6 +12,7 @@ import pytest
 from app.adapters.manifest import GOLDEN, Artefact, TensorDescription, digests, verify, write
 from app.errors import ArtefactError, ModelOutputError
 from app.matching.batching import Batcher
+from tests.matching.gated_encoder import pictured
 from tests.training.tiny import EMBEDDING, LATENTS, TinyArtefacts
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ def test_an_embedding_does_not_depend_on_who_else_asks(tiny_artefacts: TinyArtef
 def test_requests_that_are_encoded_together_get_what_each_would_get_alone(encoder: "SavedModelEncoder") -> None:
     alone = np.concatenate([encoder.encode(PIXELS[row : row + 1]) for row in range(len(PIXELS))])
     batcher = Batcher(threads=2)
-    together = batcher.over(encoder)
+    together = batcher.over(pictured(encoder))
     with ThreadPoolExecutor(32) as pool:
-        found = list(pool.map(lambda row: together.encode(PIXELS[row : row + 1]), range(len(PIXELS))))
+        found = list(pool.map(lambda pixels: together.embed([pixels.tobytes()]).embeddings, PIXELS))
     batcher.close()
     np.testing.assert_array_equal(np.concatenate(found), alone)
 
@@ -294,7 +295,7 @@ def test_a_model_without_the_signature_is_refused(copied: Path, tiny_artefacts: 
     [("fpu avx512_bf16 sse", "bfloat16"), ("fpu amx_bf16", "bfloat16"), ("fpu avx512f", "float32"), (None, "float32")],
 )
 def test_auto_takes_bfloat16_where_the_processor_has_it(tmp_path: Path, flags: str | None, precision: str) -> None:
-    from app.adapters.saved_model import resolve_precision
+    from app.adapters.precision import resolve_precision
 
     cpuinfo = tmp_path / "cpuinfo"
     if flags is not None:

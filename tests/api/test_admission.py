@@ -23,7 +23,7 @@ from app.matching.batching import Batcher
 from app.settings import KIB, MIB
 from tests.api.conftest import Serve
 from tests.api.contract import assert_problem, assert_still_answers
-from tests.fakes import picture, tiny_matcher
+from tests.fakes import picture, tiny_encoder, tiny_matcher
 from tests.matching.gated_encoder import SAFETY_SECONDS, GatedEncoder
 from tests.test_server import TinyService, eventually, running
 
@@ -139,7 +139,7 @@ def test_fault_39_work_that_was_given_up_counts_until_its_thread_is_back(serve: 
 def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_time(serve: Serve) -> None:
     batcher = Batcher()
     poison = picture("#0d0d0d")  # all of 13
-    client = serve(matcher=tiny_matcher(encoder=batcher.over(GatedEncoder())))
+    client = serve(matcher=tiny_matcher(embedder=batcher.over(tiny_encoder(GatedEncoder()).embedder)))
     for _ in range(3):
         assert_problem(client.post("/match", files={"image": poison}), 500, "model-output")
     assert batcher.trouble() == "the encoder has failed 3 times in a row"

@@ -15,7 +15,7 @@ from app.matching.postings import Catalogue, Posting
 from tests.api.conftest import Serve, make_app
 from tests.api.contract import assert_problem, client_of
 from tests.api.test_match_judged import HASHER
-from tests.fakes import MeanColourEncoder, encoded, picture, scene, tiny_embedded
+from tests.fakes import encoded, mean_colours, picture, scene, tiny_embedded
 from tests.matching.judged import hashed, tiny_judge
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
@@ -217,8 +217,7 @@ def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_na
     response = send(client, picture("#0402fd"), b"", RED, picture("#fd0402"), **asked)
     assert members(response) == [(["p0"], [2, 3]), (["p4"], [0])]
     assert response.json()["models"] == {"matcher": "1", "mean-colour": "1"}
-    assert isinstance(embedded.encoder.encoder, MeanColourEncoder)
-    assert embedded.encoder.encoder.batches == [3]
+    assert mean_colours(embedded.encoder).batches == [3]
 
 
 @pytest.mark.parametrize("seed", range(3))

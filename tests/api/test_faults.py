@@ -23,7 +23,6 @@ from app.matching.embedded_catalogue import EmbeddedCatalogue
 from app.matching.embedded_rows import EmbeddedRows
 from app.matching.embeddings import Embeddings, unit_rows
 from app.matching.matcher import Matcher
-from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import Pixels
 from app.matching.postings import Catalogue, Posting
 from app.settings import KIB, MIB, Settings
@@ -53,6 +52,7 @@ from tests.fakes import (
     picture,
     scene,
     tiny_catalogue,
+    tiny_encoder,
     tiny_matcher,
 )
 
@@ -306,7 +306,7 @@ def scenes_matcher() -> Matcher:
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
     rows = EmbeddedRows(catalogue, embeddings)
-    return by_similarity(EmbeddedCatalogue(rows, PictureEncoder("corner", decoder, encoder), ExactIndex))
+    return by_similarity(EmbeddedCatalogue(rows, tiny_encoder(encoder, decoder), ExactIndex))
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))

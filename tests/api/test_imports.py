@@ -491,7 +491,7 @@ def _hostile(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
 def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.setattr("app.service.held.load_encoder", Loaded())
+        patched.setattr("app.service.held.host_encoder", Loaded())
         export(folder / "models", "cae", "1")
         busy = settings_of(folder, encoder="cae", follow_seconds=0.001, max_imports=10_000)
         running = stack.enter_context(served(busy))

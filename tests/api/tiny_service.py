@@ -25,7 +25,7 @@ from app.matching.ingest import Progress
 from app.matching.ports import Pixels
 from app.settings import Settings
 from tests.api.conftest import live
-from tests.fakes import MIN_SIDE, SIDE, MeanColourEncoder, tiny_images, tiny_matcher
+from tests.fakes import MIN_SIDE, SIDE, MeanColourEncoder, tiny_encoder, tiny_images, tiny_matcher
 
 
 class HeldEncoder(MeanColourEncoder):
@@ -76,8 +76,8 @@ def main(folder: Path) -> None:
             time.sleep(0.01)
         batcher = Batcher(hang_seconds=settings.request_seconds, observer=observer)
         decoder = PillowDecoder(SIDE, settings.max_pixels, MIN_SIDE)
-        encoder = batcher.over(HeldEncoder(folder))
-        return InMemory(live(tiny_matcher(encoder=encoder, decoder=decoder), tiny_images()), batcher)
+        embedder = batcher.over(tiny_encoder(HeldEncoder(folder), decoder).embedder)
+        return InMemory(live(tiny_matcher(embedder=embedder), tiny_images()), batcher)
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):

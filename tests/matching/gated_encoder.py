@@ -1,13 +1,15 @@
-"""Encoders that tests hold, and count."""
+"""Encoders that tests hold, and count, and pictures for them."""
 
 import threading
 from collections.abc import Callable
+from math import isqrt
 
 import numpy as np
 
-from app.errors import ModelOutputError
+from app.errors import ImageCorrupt, ModelOutputError
 from app.matching.embeddings import Embeddings
-from app.matching.ports import Pixels
+from app.matching.picture_encoder import DecodingEmbedder
+from app.matching.ports import Encoder, Pixels
 from tests.fakes import MeanColourEncoder
 
 SAFETY_SECONDS = 30
@@ -42,9 +44,27 @@ class GatedEncoder(MeanColourEncoder):
         assert self.entered.acquire(timeout=SAFETY_SECONDS), "nobody came"
 
 
-def grey(*values: int) -> Pixels:
-    """Pictures of one grey each, [n, 2, 2, 3]."""
-    return np.repeat(np.array(values, np.uint8), 12).reshape(-1, 2, 2, 3)
+class RawDecoder:
+    """Takes bytes for the pixels of a square; none for a picture that is damaged."""
+
+    def decode(self, image: bytes) -> Pixels:
+        if not image:
+            raise ImageCorrupt("it has no pixels")
+        side = isqrt(len(image) // 3)
+        return np.frombuffer(image, np.uint8).reshape(side, side, 3)
+
+    def media_type(self, image: bytes) -> str:
+        raise NotImplementedError
+
+
+def pictured(encoder: Encoder) -> DecodingEmbedder:
+    """What embeds pictures such as `grey` gives."""
+    return DecodingEmbedder(RawDecoder(), encoder)
+
+
+def grey(*values: int) -> list[bytes]:
+    """Pictures of one grey each, 2 × 2 pixels."""
+    return [bytes([value] * 12) for value in values]
 
 
 def eventually(happens: Callable[[], bool]) -> None:

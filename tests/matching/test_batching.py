@@ -1,22 +1,22 @@
 """What is asked at the same time is encoded together, and nobody suffers from it."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from app.errors import ClientGone, DeadlineExceeded, ModelOutputError, NotReady, Overloaded
+from app.errors import ClientGone, DeadlineExceeded, ImageCorrupt, ModelOutputError, NotReady, Overloaded
 from app.matching.batching import Batcher
 from app.matching.embeddings import Embeddings
 from app.matching.encoder_calls import CallQueue
-from app.matching.ports import Encoder, Pixels
+from app.matching.ports import Embedder, Pixels
 from app.matching.stages import Stage, measured
 from app.matching.tickets import Ticket, ticketed
 from tests.fakes import MeanColourEncoder
-from tests.matching.gated_encoder import POISON, SAFETY_SECONDS, GatedEncoder, eventually, grey
+from tests.matching.gated_encoder import POISON, SAFETY_SECONDS, GatedEncoder, eventually, grey, pictured
 
 
 class Bench:
@@ -24,26 +24,26 @@ class Bench:
 
     def __init__(self, encoder: GatedEncoder, batcher: Batcher, pool: ThreadPoolExecutor) -> None:
         self.gated, self.batcher, self._pool = encoder, batcher, pool
-        self.encoder = batcher.over(encoder)
+        self.embedder = batcher.over(pictured(encoder))
 
     def ask(
-        self, *values: int, ticket: Ticket | None = None, background: bool = False, encoder: Encoder | None = None
+        self, *values: int, ticket: Ticket | None = None, background: bool = False, embedder: Embedder | None = None
     ) -> "Future[Embeddings]":
         """Ask for grey pictures in a thread, and wait until they are queued or being encoded."""
         before = self.known
-        asked = self.submit(grey(*values), ticket, background, encoder)
+        asked = self.submit(grey(*values), ticket, background, embedder)
         eventually(lambda: self.known > before or asked.done())
         return asked
 
     def submit(
         self,
-        pixels: Pixels,
+        images: Sequence[bytes],
         ticket: Ticket | None = None,
         background: bool = False,
-        encoder: Encoder | None = None,
+        embedder: Embedder | None = None,
     ) -> "Future[Embeddings]":
         """Ask for pictures in a thread."""
-        return self._pool.submit(self._encode, pixels, ticket, background, encoder or self.encoder)
+        return self._pool.submit(self._embed, images, ticket, background, embedder or self.embedder)
 
     @property
     def known(self) -> int:
@@ -60,11 +60,11 @@ class Bench:
         return asked
 
     @staticmethod
-    def _encode(pixels: Pixels, ticket: Ticket | None, background: bool, encoder: Encoder) -> Embeddings:
+    def _embed(images: Sequence[bytes], ticket: Ticket | None, background: bool, embedder: Embedder) -> Embeddings:
         if background:
-            return encoder.encode(pixels)
+            return embedder.embed(images).embeddings
         with ticketed(ticket or Ticket(SAFETY_SECONDS)):
-            return encoder.encode(pixels)
+            return embedder.embed(images).embeddings
 
 
 @contextmanager
@@ -81,24 +81,24 @@ def bench(**options: float) -> Iterator[Bench]:
 
 def alone(*values: int) -> Embeddings:
     """What the encoder gives without a batcher."""
-    return MeanColourEncoder().encode(grey(*values))
+    return pictured(MeanColourEncoder()).embed(grey(*values)).embeddings
 
 
 def test_what_gathers_while_a_batch_is_encoded_is_the_next_batch_and_everybody_gets_their_own() -> None:
     with bench() as it:
         first = it.hold()
-        asked = [it.ask(value, value + 1) for value in range(20, 60, 4)]
+        asked = [it.ask(value, value + 1) for value in range(20, 52, 4)]
         it.gated.gate.set()
-        for future, value in zip(asked, range(20, 60, 4), strict=True):
+        for future, value in zip(asked, range(20, 52, 4), strict=True):
             np.testing.assert_array_equal(future.result(SAFETY_SECONDS), alone(value, value + 1))
         np.testing.assert_array_equal(first.result(), alone(1))
-    assert it.gated.batches == [1, 20]
+    assert it.gated.batches == [1, 16]
 
 
 def test_somebody_who_asks_alone_does_not_wait_for_company() -> None:
     with bench() as it:
-        np.testing.assert_array_equal(it.encoder.encode(grey(5)), alone(5))
-        np.testing.assert_array_equal(it.encoder.encode(grey(6)), alone(6))
+        np.testing.assert_array_equal(it.embedder.embed(grey(5)).embeddings, alone(5))
+        np.testing.assert_array_equal(it.embedder.embed(grey(6)).embeddings, alone(6))
     assert it.gated.batches == [1, 1]
 
 
@@ -115,21 +115,21 @@ def test_no_batch_has_more_pictures_than_it_may_and_a_larger_request_is_divided(
 
 def test_no_pictures_need_no_encoder() -> None:
     with bench() as it:
-        assert it.encoder.encode(np.empty((0, 2, 2, 3), np.uint8)).shape == (0, 4)
+        assert it.embedder.embed([]).embeddings.shape == (0, 4)
     assert it.gated.batches == []
 
 
 def test_it_has_the_dimension_and_versions_of_what_it_asks() -> None:
     with bench() as it:
-        assert (it.encoder.dimension, it.encoder.versions) == (4, {"mean-colour": "1"})
+        assert (it.embedder.dimension, it.embedder.versions) == (4, {"mean-colour": "1"})
 
 
 def test_calls_of_different_encoders_are_never_encoded_together() -> None:
     other = GatedEncoder()
     with bench() as it:
         first = it.hold()
-        second = it.batcher.over(other)
-        asked = [it.ask(20), it.ask(21, encoder=second), it.ask(22), it.ask(23, encoder=second)]
+        second = it.batcher.over(pictured(other))
+        asked = [it.ask(20), it.ask(21, embedder=second), it.ask(22), it.ask(23, embedder=second)]
         it.gated.gate.set()
         for future, value in zip(asked, range(20, 24), strict=True):
             np.testing.assert_array_equal(future.result(SAFETY_SECONDS), alone(value))
@@ -137,19 +137,30 @@ def test_calls_of_different_encoders_are_never_encoded_together() -> None:
     assert (it.gated.batches, other.batches) == ([1, 2], [2])
 
 
-@pytest.mark.parametrize(("threads", "enough"), [(2, 4), (3, 2)])
-def test_a_second_thread_begins_once_a_batch_waits_and_half_a_one_where_most_threads_are_free(
-    threads: int, enough: int
-) -> None:
-    with bench(threads=threads, max_batch=4) as it:
-        asked = [it.hold(), *(it.ask(20 + number) for number in range(enough - 1))]
-        assert not it.gated.entered.acquire(timeout=0.05)
-        asked.append(it.ask(30))
+def test_a_thread_that_has_nothing_to_do_begins_at_once() -> None:
+    with bench(threads=2) as it:
+        first = it.hold()
+        second = it.ask(20)
         it.gated.enter()
+        third = it.ask(21), it.ask(22)
+        assert not it.gated.entered.acquire(timeout=0.05)
         it.gated.gate.set()
-        for future, value in zip(asked, (1, *range(20, 19 + enough), 30), strict=True):
+        for future, value in zip((first, second, *third), (1, 20, 21, 22), strict=True):
             np.testing.assert_array_equal(future.result(SAFETY_SECONDS), alone(value))
-    assert sorted(it.gated.batches) == [1, enough]
+    assert sorted(it.gated.batches) == [1, 1, 2]
+
+
+def test_a_picture_that_cannot_be_decoded_is_told_of_and_the_others_are_embedded() -> None:
+    with bench() as it:
+        first = it.hold()
+        asked = [it.submit(grey(20)), it.submit([*grey(21), b"", *grey(22)]), it.submit([b""])]
+        eventually(lambda: it.known == 4)
+        it.gated.gate.set()
+        for future, values in zip((first, *asked), ((1,), (20,), (21, 22), ()), strict=True):
+            np.testing.assert_array_equal(future.result(SAFETY_SECONDS), alone(*values))
+        found = it.embedder.embed([*grey(5), b""])
+        assert [type(error) for error in found.errors] == [type(None), ImageCorrupt]
+    assert it.gated.batches == [1, 3, 1]
 
 
 def test_fault_39_one_poisonous_picture_fails_alone() -> None:
@@ -163,7 +174,7 @@ def test_fault_39_one_poisonous_picture_fails_alone() -> None:
         np.testing.assert_array_equal(asked[2].result(SAFETY_SECONDS), alone(22))
         first.result()
         assert it.batcher.trouble() is None
-        np.testing.assert_array_equal(it.encoder.encode(grey(7)), alone(7))
+        np.testing.assert_array_equal(it.embedder.embed(grey(7)).embeddings, alone(7))
     assert it.gated.batches == [1, 3, 1, 1, 1, 1]
 
 
@@ -171,7 +182,7 @@ def test_pictures_of_another_size_fail_nobody_but_who_sent_them() -> None:
     with bench() as it:
         first = it.hold()
         good = it.ask(20)
-        odd = it.submit(np.zeros((1, 9, 9, 3), np.uint8))
+        odd = it.submit([bytes(9 * 9 * 3)])
         eventually(lambda: it.known == 3)
         it.gated.gate.set()
         np.testing.assert_array_equal(good.result(SAFETY_SECONDS), alone(20))
@@ -185,7 +196,7 @@ def test_an_encoder_that_gives_too_few_embeddings_is_not_believed() -> None:
             return super().encode(pixels)[1:]
 
     with bench() as it, pytest.raises(ModelOutputError, match="expected 2 embeddings, got 1"):
-        it.batcher.over(Short()).encode(grey(1, 2))
+        it.batcher.over(pictured(Short())).embed(grey(1, 2))
 
 
 def test_fault_39_after_three_failures_in_a_row_it_says_so_until_something_succeeds() -> None:
@@ -193,9 +204,9 @@ def test_fault_39_after_three_failures_in_a_row_it_says_so_until_something_succe
         for number in range(3):
             assert it.batcher.trouble() is None, number
             with pytest.raises(ModelOutputError):
-                it.encoder.encode(grey(POISON))
+                it.embedder.embed(grey(POISON))
         assert it.batcher.trouble() == "the encoder has failed 3 times in a row"
-        it.encoder.encode(grey(1))
+        it.embedder.embed(grey(1))
         assert it.batcher.trouble() is None
 
 
@@ -204,7 +215,7 @@ def test_after_a_rest_without_failures_somebody_may_try_again(monkeypatch: pytes
     with bench() as it:
         for _ in range(3):
             with pytest.raises(ModelOutputError):
-                it.encoder.encode(grey(POISON))
+                it.embedder.embed(grey(POISON))
         assert it.batcher.trouble() is None
 
 
@@ -223,16 +234,16 @@ def test_fault_39_another_thread_goes_on_in_place_of_one_that_hangs() -> None:
     hanging = GatedEncoder()
     with bench(hang_seconds=0.05) as it:
         hanging.gate.clear()
-        lost = it.ask(20, encoder=it.batcher.over(hanging))
+        lost = it.ask(20, embedder=it.batcher.over(pictured(hanging)))
         hanging.enter()
         eventually(lambda: it.batcher.trouble() is not None)
-        np.testing.assert_array_equal(it.encoder.encode(grey(21)), alone(21))
+        np.testing.assert_array_equal(it.embedder.embed(grey(21)).embeddings, alone(21))
         assert it.batcher.trouble() is None
         with pytest.raises(DeadlineExceeded):
             lost.result(SAFETY_SECONDS)
         hanging.gate.set()
         eventually(lambda: hanging.batches == [1])
-        np.testing.assert_array_equal(it.encoder.encode(grey(22)), alone(22))
+        np.testing.assert_array_equal(it.embedder.embed(grey(22)).embeddings, alone(22))
 
 
 def test_fault_39_threads_are_lost_a_few_times_only_then_requests_are_refused_until_one_comes_back() -> None:
@@ -250,7 +261,7 @@ def test_fault_39_threads_are_lost_a_few_times_only_then_requests_are_refused_un
                 future.result(SAFETY_SECONDS)
         it.gated.gate.set()
         np.testing.assert_array_equal(asked[4].result(SAFETY_SECONDS), alone(24))
-        np.testing.assert_array_equal(it.encoder.encode(grey(31)), alone(31))
+        np.testing.assert_array_equal(it.embedder.embed(grey(31)).embeddings, alone(31))
 
 
 def test_the_background_does_not_wait_for_ever_for_a_hanging_encoder() -> None:
@@ -287,7 +298,7 @@ def test_requests_are_encoded_before_what_runs_in_the_background_and_apart_from_
 
     encoder = Noting()
     with bench() as it:
-        it.gated, it.encoder = encoder, it.batcher.over(encoder)
+        it.gated, it.embedder = encoder, it.batcher.over(pictured(encoder))
         asked = [it.hold(), it.ask(20, background=True), it.ask(21, background=True), it.ask(22), it.ask(23)]
         encoder.gate.set()
         for future in asked:
@@ -306,7 +317,7 @@ def test_fault_37_when_too_many_pictures_wait_the_next_request_is_turned_away_at
         it.gated.gate.set()
         for future in (first, *asked, in_background):
             future.result(SAFETY_SECONDS)
-        np.testing.assert_array_equal(it.encoder.encode(grey(25)), alone(25))
+        np.testing.assert_array_equal(it.embedder.embed(grey(25)).embeddings, alone(25))
 
 
 def test_one_request_may_bring_more_than_may_wait_if_nobody_waits_before_it() -> None:
@@ -322,7 +333,7 @@ def test_when_it_is_closed_who_waits_and_who_comes_is_told_that_the_service_stop
         with pytest.raises(NotReady, match="stopping"):
             waiting.result(SAFETY_SECONDS)
         with pytest.raises(NotReady, match="stopping"):
-            it.encoder.encode(grey(21))
+            it.embedder.embed(grey(21))
         it.gated.gate.set()
         np.testing.assert_array_equal(first.result(SAFETY_SECONDS), alone(1))
 
@@ -333,7 +344,7 @@ def test_the_time_in_the_queue_and_in_the_encoder_is_counted_for_whoever_asked()
 
         def asked() -> Mapping[Stage, float]:
             with measured() as stages, ticketed(Ticket(SAFETY_SECONDS)):
-                it.encoder.encode(grey(20))
+                it.embedder.embed(grey(20))
             return stages.seconds
 
         waiting = pool.submit(asked)
@@ -376,9 +387,9 @@ def test_what_is_asked_by_many_at_once_is_all_answered_rightly() -> None:
             with ticketed(Ticket(SAFETY_SECONDS)):
                 if value == POISON:
                     with pytest.raises(ModelOutputError):
-                        it.encoder.encode(grey(value))
+                        it.embedder.embed(grey(value))
                 else:
-                    np.testing.assert_array_equal(it.encoder.encode(grey(value)), alone(value))
+                    np.testing.assert_array_equal(it.embedder.embed(grey(value)).embeddings, alone(value))
 
         list(pool.map(ask, [*range(256)] * 4))
         assert it.known == 0

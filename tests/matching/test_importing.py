@@ -13,12 +13,11 @@ from app.errors import ImageError, ImageUnavailable, ModelOutputError
 from app.matching import importing
 from app.matching.importing import AT_ONCE, ImportedBatch, RowImport
 from app.matching.intake import Offered, put_each
-from app.matching.picture_encoder import PictureEncoder
 from app.matching.posting_rows import PostingRow, RowChecker
 from app.matching.postings import Posting
 from app.matching.stored import Counts, Kept, Put
 from app.matching.stored_pictures import StoredPictures
-from tests.fakes import FolderlessImages, MeanColourEncoder, picture, tiny_decoder
+from tests.fakes import FolderlessImages, MeanColourEncoder, picture, tiny_decoder, tiny_encoder
 from tests.memory_store import MemoryStore
 
 RED, GREEN, TEAL = picture("red"), picture("lime"), picture("teal")
@@ -49,7 +48,7 @@ class Shop:
         self.pictures = StoredPictures(
             self.store, self.store, PerceptualHasher(tiny_decoder()), "phash", 2, lambda *_: None
         )
-        self.picture_encoder = PictureEncoder("mean-colour", tiny_decoder(), self.encoder)
+        self.picture_encoder = tiny_encoder(self.encoder)
         self._put = partial(put_each, self.store, self.pictures, [self.picture_encoder])
         self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
 

@@ -8,9 +8,8 @@ import pytest
 
 from app.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
 from app.matching.ingest import EmbeddedImages, check_images, chunks, embed_images
-from app.matching.picture_encoder import PictureEncoder
 from app.matching.ports import EmbeddingStore, Encoder, ImageSource, Pixels
-from tests.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder
+from tests.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder, tiny_encoder
 
 CONTENTS = {f"{number}.png": picture(f"rgb({number}, {255 - number}, 7)", (16, 16)) for number in range(100)}
 
@@ -29,7 +28,7 @@ def embed(
     return embed_images(
         names,
         images,
-        PictureEncoder("test", tiny_decoder(), encoder or MeanColourEncoder()),
+        tiny_encoder(encoder),
         store or MemoryStore(),
         workers=3,
         progress=ignore,
@@ -150,7 +149,7 @@ def test_progress_ends_at_the_whole() -> None:
     embed_images(
         CONTENTS,
         FolderlessImages(CONTENTS),
-        PictureEncoder("test", tiny_decoder(), MeanColourEncoder()),
+        tiny_encoder(),
         MemoryStore(),
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),

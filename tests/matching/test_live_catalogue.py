@@ -32,7 +32,7 @@ from app.matching.postings import Catalogue, Posting
 from app.matching.queries import Asked, Query
 from app.matching.stored import Changes, Condition, Put
 from app.matching.stored_pictures import StoredPictures, digests_of
-from tests.fakes import COLOURS, BruteForceIndex, MeanColourEncoder, by_similarity, picture, tiny_embedded
+from tests.fakes import COLOURS, BruteForceIndex, MeanColourEncoder, by_similarity, picture, tiny_embedded, tiny_encoder
 from tests.matching.judged import hashed, tiny_judge
 from tests.memory_store import MemoryStore
 
@@ -311,7 +311,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
 
 def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
     shop = Shop()
-    broken = replace(ENCODER, encoder=NoNumbers())
+    broken = tiny_encoder(NoNumbers())
     shop.live.rebuild(lambda: replace(shop.build(), matcher=by_similarity(embedded_by(broken))))
     for _ in range(2):
         with pytest.raises(ModelOutputError):
@@ -489,7 +489,7 @@ def test_a_picture_of_many_postings_is_encoded_once_and_what_is_encoded_is_kept_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shop, encoder, kept = Shop(), MeanColourEncoder(), list[list[bytes]]()
-    counting, keep = replace(ENCODER, encoder=encoder), shop.store.keep_embeddings
+    counting, keep = tiny_encoder(encoder), shop.store.keep_embeddings
 
     def keep_and_count(key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
         kept.append(list(digests))
@@ -530,9 +530,7 @@ def test_of_a_bad_picture_nothing_is_kept() -> None:
 def test_several_pictures_are_encoded_together_and_a_bad_one_fails_alone() -> None:
     shop = Shop()
     encoder = MeanColourEncoder()
-    said = shop.pictures.keep_each(
-        [picture("#ff0000"), b"bad", picture("#00ff00")], [replace(ENCODER, encoder=encoder)]
-    )
+    said = shop.pictures.keep_each([picture("#ff0000"), b"bad", picture("#00ff00")], [tiny_encoder(encoder)])
     assert encoder.batches == [2]
     assert [isinstance(it, ImageError) for it in said] == [False, True, False]
     assert (said[0], said[2]) == (digest("#ff0000"), digest("#00ff00"))

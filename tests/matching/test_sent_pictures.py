@@ -9,7 +9,7 @@ from app.adapters.perceptual_hash import PerceptualHasher
 from app.adapters.pillow_images import PillowDecoder
 from app.errors import ImageCorrupt, ImageEmpty, ImageTooLarge
 from app.matching.sent_pictures import read_pictures
-from tests.fakes import SIDE, MeanColourEncoder, encoded, picture, scene, tiny_decoder, tiny_embedded
+from tests.fakes import SIDE, encoded, mean_colours, picture, scene, tiny_decoder, tiny_embedded, tiny_encoder
 
 HASHER = PerceptualHasher(tiny_decoder())
 SCENE = encoded(scene())
@@ -30,14 +30,13 @@ def test_each_encoder_encodes_all_pictures_in_one_call() -> None:
     one, other = tiny_embedded(), tiny_embedded()
     sent = read_pictures([RED, SCENE, RED], HASHER, [one, other, one])
     for embedded in (one, other):
-        assert isinstance(embedded.encoder.encoder, MeanColourEncoder)
-        assert embedded.encoder.encoder.batches == [3]
+        assert mean_colours(embedded.encoder).batches == [3]
     assert set(sent.embeddings) == {id(one), id(other)}
 
 
 def test_a_picture_that_one_encoder_cannot_take_is_bad_for_all() -> None:
     usual, small = tiny_embedded(), picture("#00ff00", (32, 32))
-    strict = replace(usual, encoder=replace(usual.encoder, decoder=PillowDecoder(SIDE, 64 * 64 - 1, 1)))
+    strict = replace(usual, encoder=tiny_encoder(decoder=PillowDecoder(SIDE, 64 * 64 - 1, 1)))
     sent = read_pictures([RED, small], HASHER, [strict, usual])
     assert [type(error) for error in sent.errors] == [ImageTooLarge, type(None)]
     assert sent.hashes == [HASHER.hash(small)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.adapters.encoder_processes import EncoderProcesses
 from app.adapters.manifest import Artefact
 from app.matching.embeddings import Embeddings
 from app.matching.ingest import Progress
@@ -14,7 +16,7 @@ from app.matching.ports import Pixels
 from app.matching.queries import Asked
 from app.service.running import Running, start
 from app.settings import Settings
-from tests.fakes import MeanColourEncoder, tiny_decoder
+from tests.fakes import MeanColourEncoder, tiny_encoder
 from tests.test_bootstrap import Told
 
 
@@ -35,7 +37,7 @@ class VersionedEncoder(MeanColourEncoder):
 
 
 class Loaded:
-    """Takes the place of `bootstrap.load_encoder`, and counts what it has loaded and encoded.
+    """Takes the place of `bootstrap.host_encoder`, and counts what it has loaded and encoded.
 
     Attributes:
         pictures: how many each version has encoded.
@@ -46,21 +48,22 @@ class Loaded:
         self.pictures: dict[str, int] = {}
         self.fails: dict[str, Exception] = {}
 
-    def __call__(self, _: Settings, artefacts: Sequence[Artefact], progress: Progress) -> PictureEncoder:
+    def __call__(
+        self, _: Settings, artefacts: Sequence[Artefact], __: EncoderProcesses, progress: Progress
+    ) -> PictureEncoder:
         progress("Loading models", 0, 1)
         manifest = artefacts[-1].manifest
         if manifest.version in self.fails:
             raise self.fails[manifest.version]
-        return PictureEncoder(
-            manifest.weights_digest, tiny_decoder(), VersionedEncoder(manifest.version, self.pictures)
-        )
+        encoder = tiny_encoder(VersionedEncoder(manifest.version, self.pictures))
+        return replace(encoder, key=manifest.weights_digest)
 
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """What is loaded as encoders in this test."""
     loaded = Loaded()
-    monkeypatch.setattr("app.service.held.load_encoder", loaded)
+    monkeypatch.setattr("app.service.held.host_encoder", loaded)
     return loaded
 
 
