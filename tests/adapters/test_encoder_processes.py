@@ -13,13 +13,17 @@ import numpy as np
 import pytest
 
 from app.adapters import encoder_processes
+from app.adapters.encoder_process import load
 from app.adapters.encoder_processes import EncoderProcesses, ProcessEmbedder, starts
 from app.adapters.encoder_wire import EncoderSpec
+from app.bootstrap import host_encoder, load_encoder
 from app.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady
 from app.matching.batching import Batcher
 from app.matching.tickets import Ticket, ticketed
+from app.settings import Settings
 from tests.adapters.tiny_encoder_process import CRASH, FAIL, HANG, LEAVE, SAFETY_SECONDS, alone, start
 from tests.matching.gated_encoder import eventually, grey
+from tests.training.tiny import TinyArtefacts
 
 
 class Started:
@@ -213,3 +217,22 @@ def test_each_has_a_processor_of_its_own_if_there_are_as_many_and_threads_for_it
         for one in starts(count):
             one(nowhere)
     assert seen == [(threads, processor) for processor in own]
+
+
+def test_exported_models_give_there_what_they_give_here_to_the_bit(tiny_artefacts: TinyArtefacts) -> None:
+    settings = Settings(models=tiny_artefacts.models, precision="float32", encoder="autoencoder")
+    images = [path.read_bytes() for path in sorted(tiny_artefacts.images.iterdir())]
+    here = load_encoder(settings, tiny_artefacts.chain(), lambda *_: None)
+    processes = EncoderProcesses(starts(2), SAFETY_SECONDS)
+    there = host_encoder(settings, tiny_artefacts.chain(), processes, lambda *_: None)
+    assert (there.key, there.dimension, there.versions) == (here.key, here.dimension, here.versions)
+    np.testing.assert_array_equal(there.embed(images)[0], here.embed(images)[0])
+    with pytest.raises(ImageCorrupt):
+        there.encode(images[0][:-50])
+    processes.close()
+
+
+def test_models_that_were_replaced_meanwhile_are_not_loaded(tiny_artefacts: TinyArtefacts) -> None:
+    asked = spec("autoencoder").model_copy(update={"models": tiny_artefacts.models, "weights": ("0", "1")})
+    with pytest.raises(ArtefactError, match="has other weights than when the service began with it"):
+        load(asked)
