@@ -3,17 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
 
 from app.api.state import State
-from app.errors import PricematchError
 from app.matching.slots import Slots
 from app.matching.tickets import Ticket, ticketed
 
 T = TypeVar("T")
+_WATCH_SECONDS = 0.1
+"""After which somebody looks whether the client still waits; most requests are answered by then."""
 
 
 def state_of(request: Request) -> State:
@@ -29,6 +32,7 @@ class Worker:
         self._request, self._state = request, state_of(request)
         self._started = time.perf_counter()
         self._ticket: Ticket | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`.
@@ -59,25 +63,41 @@ class Worker:
     async def _run(self, work: Callable[[], T], slots: Slots) -> T:
         self._state.admission.enter(again=self._ticket is not None)
         ticket = self._ticket = self._ticket or Ticket(self._state.service.settings.request_seconds)
-
-        def worked() -> T:
-            try:
-                with ticketed(ticket), slots.held(ticket):
-                    return work()
-            finally:
-                self._state.admission.leave()
-
         loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(self._state.threads, copy_context().run, worked)
-        answered: asyncio.Future[T] = loop.create_future()
-        done.add_done_callback(lambda _: _pass_on(done, answered))
+        answered = self._handed_over(work, slots, ticket)
         late = loop.call_later(ticket.left, _fail, answered, ticket.late())
-        gone = loop.create_task(self._cancel_when_gone(ticket))
+        watch = loop.call_later(_WATCH_SECONDS, self._watch, ticket)
         try:
             return await answered
         finally:
             late.cancel()
-            gone.cancel()
+            watch.cancel()
+            if self._watching is not None:
+                self._watching.cancel()
+
+    def _handed_over(self, work: Callable[[], T], slots: Slots, ticket: Ticket) -> "asyncio.Future[T]":
+        """What will be known once a thread has done the work; a future of the pool's would be handed on twice."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[T] = loop.create_future()
+
+        def worked() -> None:
+            try:
+                with ticketed(ticket), slots.held(ticket):
+                    result = work()
+            except BaseException as error:  # noqa: BLE001 — whoever awaits it gets it
+                tell = partial(_fail, answered, error)
+            else:
+                tell = partial(_succeed, answered, result)
+            finally:
+                self._state.admission.leave()
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(tell)
+
+        self._state.threads.submit(copy_context().run, worked)
+        return answered
+
+    def _watch(self, ticket: Ticket) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._cancel_when_gone(ticket))
 
     async def _cancel_when_gone(self, ticket: Ticket) -> None:
         """Wait until the client hangs up; the request's body was read, or there is none."""
@@ -86,17 +106,11 @@ class Worker:
         ticket.cancel()
 
 
-def _pass_on(done: "asyncio.Future[T]", answered: "asyncio.Future[T]") -> None:
-    """Hand on what came of the work, unless its time was over before."""
-    error = done.exception()
-    if answered.done():
-        return
-    if error is None:
-        answered.set_result(done.result())
-    else:
-        answered.set_exception(error)
+def _succeed(answered: "asyncio.Future[T]", result: T) -> None:
+    if not answered.done():
+        answered.set_result(result)
 
 
-def _fail(answered: "asyncio.Future[T]", error: PricematchError) -> None:
+def _fail(answered: "asyncio.Future[T]", error: BaseException) -> None:
     if not answered.done():
         answered.set_exception(error)
