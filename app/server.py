@@ -95,6 +95,7 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
         try:
             running.append(start_catalogue(settings, report, metrics))
             _settle()
+            metrics.watch(running[0].encoders)
             service.open(running[0].ready, running[0].trouble)
             _log.info("ready at %s (try it at %s/docs)", url, url)
         except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it

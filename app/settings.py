@@ -64,15 +64,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     """Lines of JSON, or text for people; auto is text on a terminal and JSON elsewhere."""
     workers: int = Field(default=2, ge=1, le=64)
-    """Requests worked on at the same time, in threads; bounds the memory that decoding pictures takes."""
+    """Processes that decode and encode, one a core is best; as many requests are searched and scored at a time."""
     max_in_flight: int = Field(default=64, ge=1, le=1000)
     """Requests that are worked on or wait to be; the next one is answered 429."""
     max_held_bytes: int = Field(default=256 * MIB, ge=KIB)
     """Bytes that the bodies of requests take together; what would be more is answered 429, unless it is alone."""
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
-    """Decoded pictures that wait for the encoder; each takes 192 KiB."""
+    """Pictures that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds a request may take once it is read; an encoder that takes longer for one batch is said to hang."""
+    """Seconds a request may take once it is read; an encoder that takes longer for one batch is ended."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
     grace_seconds: int = Field(default=20, ge=0, le=600)

@@ -79,6 +79,10 @@ class EncoderProcesses:
         finally:
             self._free.put(process)
 
+    def ids(self) -> Sequence[int]:
+        """Of those that run, as the system numbers processes."""
+        return [found for process in self._every if (found := process.id) is not None]
+
     def close(self) -> None:
         """End them, whatever they are at."""
         for process in self._every:
@@ -136,6 +140,12 @@ class _Process:
         return Embedded(
             embeddings, [it if isinstance(it, ImageError) else None for it in faults], said["decode_seconds"]
         )
+
+    @property
+    def id(self) -> int | None:
+        """The system's number of it; None while it does not run."""
+        running = self._running
+        return None if running is None or running.poll() is not None else running.pid
 
     def close(self) -> None:
         """End it, and start it no more."""

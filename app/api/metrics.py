@@ -1,6 +1,7 @@
 """GET /metrics: what Prometheus reads. Implements `matching.batch_observer.BatchObserver`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from fastapi import APIRouter, Response
 from prometheus_client import (
@@ -63,6 +64,10 @@ class Metrics:
             collector(registry=self.registry)
         self.registry.register(_Served(service))
 
+    def watch(self, encoders: Callable[[], Sequence[int]]) -> None:
+        """Tell of the processes that encode, too; the function gives the ids of those that run."""
+        self.registry.register(_Encoders(encoders))
+
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; 499: its client had gone."""
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
@@ -111,6 +116,25 @@ class _Served(Collector):
         for manifest in served.manifests:
             models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
         yield models
+
+
+class _Encoders(Collector):
+    """The processes that encode, looked at when somebody reads it."""
+
+    def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        """What `ProcessCollector` tells of one process, of each of these."""
+        found: dict[str, Metric] = {}
+        for number, process in enumerate(self._processes()):
+            for told in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                name = told.name.replace("process_", "pricematch_encoder_", 1)
+                metric = found.setdefault(name, Metric(name, told.documentation, told.type))
+                for sample in told.samples:
+                    sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
+                    metric.add_sample(sampled, {"process": str(number)}, sample.value)
+        yield from found.values()
 
 
 def router(metrics: Metrics, *, guarded: bool) -> APIRouter:

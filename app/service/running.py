@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Event, Thread
 
@@ -86,6 +86,10 @@ class Running:
     def trouble(self) -> str | None:
         """Why pictures cannot be encoded now; None if they can."""
         return self._encoding.batcher.trouble()
+
+    def encoders(self) -> Sequence[int]:
+        """Ids of the processes that encode."""
+        return self._encoding.processes.ids()
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""

@@ -1,6 +1,9 @@
 """GET /metrics."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -66,6 +69,28 @@ def test_the_process_is_told_of(client: TestClient) -> None:
     found = figures(client)
     assert found["process_resident_memory_bytes",] > 1e6
     assert found["process_open_fds",] > 0
+
+
+def test_the_processes_that_encode_are_told_of_one_by_one() -> None:
+    metrics = Metrics(Service(Settings()))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        metrics.watch(lambda: [os.getpid(), other.pid])
+        families = text_string_to_metric_families(metrics.text().decode())
+        found = {(it.name, it.labels.get("process")): it.value for family in families for it in family.samples}
+        other.kill()
+    assert found["pricematch_encoder_start_time_seconds", "0"] == found["process_start_time_seconds", None]
+    assert found["pricematch_encoder_start_time_seconds", "1"] > found["process_start_time_seconds", None]
+    for process in "01":
+        assert found["pricematch_encoder_resident_memory_bytes", process] > 0
+        assert found["pricematch_encoder_cpu_seconds_total", process] >= 0
+
+
+def test_a_process_that_has_ended_meanwhile_is_left_out() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    metrics = Metrics(Service(Settings()))
+    metrics.watch(lambda: [ended.pid])
+    assert "pricematch_encoder_" not in metrics.text().decode()
 
 
 def test_batches_and_those_who_wait_are_told() -> None:

@@ -55,6 +55,10 @@ class InMemory:
         """Of the encoder."""
         return self.batcher.trouble()
 
+    def encoders(self) -> list[int]:
+        """None: it encodes in this process."""
+        return []
+
     def close(self) -> None:
         """Stop encoding."""
         self.batcher.close()

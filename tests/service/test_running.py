@@ -29,6 +29,7 @@ from tests.service.exported_matcher import export_matcher
 from tests.service.served import Loaded, matched, served
 from tests.service.test_start import coloured, titles_and_hashes
 from tests.test_bootstrap import Told, settings_of
+from tests.training.tiny import TinyArtefacts
 
 ROOT = Path(__file__).parents[2]
 
@@ -369,3 +370,25 @@ time.sleep(60)
         process.kill()
     with served(settings) as running:
         assert matched(running, "p2") == ["p3"]
+
+
+def test_exported_models_serve_and_the_service_itself_never_loads_tensorflow(
+    tiny_artefacts: TinyArtefacts, tmp_path: Path
+) -> None:
+    script = """
+import sys
+from pathlib import Path
+from app.matching.queries import Asked, Query
+from app.service.running import start
+from app.settings import load_settings
+catalogue, images, models, data = map(Path, sys.argv[1:])
+settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)
+running = start(settings, lambda *_: None)
+found = running.ready().matcher.match(Query((images / "p0.png").read_bytes()), Asked(1)).matches
+print([match.posting_id for match in found], "tensorflow" in sys.modules, len(running.encoders()))
+running.close()
+"""
+    paths = (tiny_artefacts.csv_path, tiny_artefacts.images, tiny_artefacts.models, tmp_path / "data")
+    command = [sys.executable, "-c", script, *map(str, paths)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("['p0'] False 1\n", "")
