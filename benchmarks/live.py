@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from catalogues import Subject
@@ -59,6 +60,15 @@ def started(command: Sequence[str], port: int) -> Iterator[int]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def memory_mib(process: int) -> float:
+    """Memory of a process and all it started, in MiB; what they share is counted once (Pss, see proc(5))."""
+    shares = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+    own = int(shares.partition("\nPss:")[2].split()[0]) / 1024
+    threads = Path(f"/proc/{process}/task").iterdir()
+    started = [other for thread in threads for other in (thread / "children").read_text(encoding="ascii").split()]
+    return own + sum(memory_mib(int(other)) for other in started)
 
 
 def is_ready(port: int) -> bool:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from catalogues import Subject, jpegs, subject
 from encode import Worker, our_way
-from live import command, free_port, started
+from live import command, free_port, memory_mib, started
 from load import Load, put_on
 from rich.console import Console
 from rich.table import Table
@@ -134,18 +134,12 @@ def soak(load: Load, process: int) -> Table:
     taken = []
     for step in range(1, SOAK_STEPS + 1):
         rate = put_on(load).rate
-        taken.append(resident_mib(process))
+        taken.append(memory_mib(process))
         table.add_row(str(step * load.requests), f"{taken[-1]:.1f}", f"{rate:.0f}")
     later = taken[SOAK_STEPS // 2 :]
     slope = float(np.polyfit(np.arange(len(later)) * load.requests / 10_000, later, 1)[0])
     table.caption = f"{slope:+.1f} MiB for 10,000 requests, in the second half"
     return table
-
-
-def resident_mib(process: int) -> float:
-    """Memory that a process has, in MiB."""
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from catalogues import Subject, jpegs, subject
-from live import client, service
+from live import client, memory_mib, service
 from rich.console import Console
 from rich.table import Table
 
@@ -31,10 +31,9 @@ from app.matching.picture_encoder import PictureEncoder
 from app.matching.postings import Posting
 from app.matching.stored import Put
 from app.service.held import Encoding, choose, hold
-from app.settings import MIB, Settings
+from app.settings import Settings
 
 ROUNDS, BATCH, REQUESTS = 3, 1000, 20
-PAGE_BYTES = 4096
 
 
 def main() -> None:
@@ -103,8 +102,8 @@ def started(place: Subject, image: bytes) -> tuple[float, float, float]:
             ask(image)
             seconds.append(time.perf_counter() - asked)
         process = (place.catalogue.parent / "data" / LOCK).read_text(encoding="ascii").strip()
-        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
-    return ready, pages * PAGE_BYTES / MIB, statistics.median(seconds)
+        memory = memory_mib(int(process))
+    return ready, memory, statistics.median(seconds)
 
 
 if __name__ == "__main__":
