@@ -9,11 +9,12 @@ from app.api.access import READ
 from app.api.answers import each_out, matches_out
 from app.api.bodies import JSON, MULTIPART
 from app.api.dependencies import ReadyDep, ServiceDep, WorkerDep
+from app.api.direct_routes import DirectRoute
 from app.api.match_bodies import SentImages, read_query
 from app.api.match_schemas import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
 
-router = APIRouter(tags=["match"])
+router = APIRouter(tags=["match"], route_class=DirectRoute)
 
 _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 _TITLE = TitleRequest.model_json_schema()
