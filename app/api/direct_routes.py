@@ -15,6 +15,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from starlette.datastructures import QueryParams
 
 _Function: TypeAlias = Callable[..., Awaitable[Any]]
@@ -45,10 +46,7 @@ class DirectRoute(APIRoute):
             raise TypeError(f"expected {self.path} to return a Response, got {answer}")
         before: dict[_Function, _Call] = {}
         endpoint = _call(self.dependant, before, _OF_ENDPOINTS)
-        models = [_model(field.name, field.field_info.annotation) for field in self.dependant.query_params]
-        if len(models) > 1:
-            raise TypeError(f"expected one model of the query, got {len(models)}")
-        calls = list(before.values())
+        calls, models = list(before.values()), _models(self.dependant)
 
         async def handle(request: Request) -> Response:
             made: dict[_Function, Any] = {}
@@ -109,14 +107,22 @@ def _checked(dependant: Dependant, understood: frozenset[str]) -> _Function:
     return function
 
 
-def _model(name: str, annotation: Any) -> tuple[str, type[BaseModel]]:
-    """A parameter for the query; raises TypeError unless it takes a model of single values by their own names."""
-    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        raise TypeError(f"expected a model for the query, got {annotation}")
-    for field, info in annotation.model_fields.items():
-        if info.alias or info.validation_alias or not _is_single(info.annotation):
-            raise TypeError(f"expected single values by their own names, got {annotation.__name__}.{field}")
-    return name, annotation
+def _models(dependant: Dependant) -> list[tuple[str, type[BaseModel]]]:
+    """The parameter for the query, if there is one; raises TypeError unless it takes a model that `_asked` can read."""
+    found = [(param.name, _model(param.field_info)) for param in dependant.query_params]
+    if len(found) > 1:
+        raise TypeError(f"expected one model of the query, got {len(found)}")
+    return found
+
+
+def _model(taken: FieldInfo) -> type[BaseModel]:
+    model = taken.annotation
+    if not (isinstance(model, type) and issubclass(model, BaseModel)) or taken.metadata:
+        raise TypeError(f"expected a model for the query and nothing else, got {model} {taken.metadata}")
+    for name, field in model.model_fields.items():
+        if field.alias or field.validation_alias or not _is_single(field.annotation):
+            raise TypeError(f"expected single values by their own names, got {model.__name__}.{name}")
+    return model
 
 
 def _is_single(annotation: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.testclient import TestClient
 
 from app.api.access import READ, WRITE
@@ -202,6 +202,7 @@ class _Renamed(BaseModel):
         ("one", Response),
         ("one", Annotated[_Several, Query()]),
         ("one", Annotated[_Renamed, Query()]),
+        ("one", Annotated[Wide, AfterValidator(str), Query()]),
         ("one", Annotated[int, Depends(_made)]),
         ("one", Annotated[int, Depends(_yielded)]),
         ("one", Annotated[int, Depends(_blocking)]),
