@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from app.access.keys import KeyRing, Scope
@@ -14,6 +15,7 @@ _ALL = "all addresses"
 _ALL_TIMES = 50
 """All addresses together may present so many times as many wrong keys as one."""
 _IPV6_HOST_BITS = 64
+_KEPT_ADDRESSES = 256
 
 
 class Guard:
@@ -71,6 +73,7 @@ class Guard:
             raise RateExceeded("more requests without a known key than may be", wait)
 
 
+@lru_cache(_KEPT_ADDRESSES)
 def _network(address: str) -> str | None:
     """Whom an address stands for: itself, or of IPv6 the network that one customer gets; None for this machine."""
     try:

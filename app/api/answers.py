@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from app.api.match_schemas import EachMatchesOut, EvidenceOut, ItemMatchesOut, MatchesOut, MatchOut, ReasonOut
+from app.api.match_schemas import EvidenceOut
 from app.api.problems import problem_of
-from app.api.schemas import PostingOut, StoredPostingOut
+from app.api.schemas import PostingOut, StoredPostingOut, absent
 from app.api.state import Ready
 from app.errors import ImageError
 from app.matching.matches import Evidence, Match, Matches
@@ -30,20 +30,20 @@ def posting_out(posting: Posting, ready: Ready) -> PostingOut:
     )
 
 
-def matches_out(answer: Answer, ready: Ready, took_ms: float) -> MatchesOut:
-    """Matches as they are answered."""
-    return MatchesOut(**_decided(answer, ready, took_ms), matches=_matches(answer.matches, ready))
+def matches_out(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
+    """Matches as they are answered: the fields of `MatchesOut`."""
+    return {**_decided(answer, ready, took_ms), "matches": _matches(answer.matches, ready)}
 
 
-def each_out(answers: Answers, names: Sequence[str | None], ready: Ready, took_ms: float) -> EachMatchesOut:
-    """Matches of several pictures, with the names these were sent with."""
+def each_out(answers: Answers, names: Sequence[str | None], ready: Ready, took_ms: float) -> dict[str, Any]:
+    """Matches of several pictures, with the names these were sent with: the fields of `EachMatchesOut`."""
     items = [
-        ItemMatchesOut(index=index, name=name, problem=problem_of(found))
+        {"index": index, "name": name, "problem": problem_of(found).model_dump()}
         if isinstance(found, ImageError)
-        else ItemMatchesOut(index=index, name=name, matches=_matches(found, ready))
+        else {"index": index, "name": name, "matches": _matches(found, ready)}
         for index, (name, found) in enumerate(zip(names, answers.each, strict=True))
     ]
-    return EachMatchesOut(**_decided(answers.common, ready, took_ms), items=items)
+    return {**_decided(answers.common, ready, took_ms), "items": items}
 
 
 def _decided(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _decided(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
     }
 
 
-def _matches(matches: Matches, ready: Ready) -> list[MatchOut]:
+def _matches(matches: Matches, ready: Ready) -> list[dict[str, Any]]:
     return [_match_out(match, ready) for match in matches]
 
 
@@ -78,23 +78,32 @@ def finite(threshold: float) -> float | None:
     return threshold if isfinite(threshold) else None
 
 
-def _match_out(match: Match, ready: Ready) -> MatchOut:
+def _match_out(match: Match, ready: Ready) -> dict[str, Any]:
+    """The fields of `MatchOut`, but for those that are absent."""
     posting = ready.matcher.catalogue.posting(match.posting_id)
-    return MatchOut(
-        posting_id=match.posting_id,
-        title=posting.title,
-        image_url=image_url(posting, ready),
-        probability=match.probability,
-        level=match.level,
-        similarity=match.similarity,
-        verdict=match.verdict,
-        evidence=None if match.evidence is None else evidence_out(match.evidence),
-    )
+    told = {
+        "probability": match.probability,
+        "level": match.level,
+        "similarity": match.similarity,
+        "verdict": match.verdict,
+        "evidence": None if match.evidence is None else _evidence(match.evidence),
+    }
+    return {
+        "posting_id": match.posting_id,
+        "title": posting.title,
+        "image_url": image_url(posting, ready),
+        **{name: value for name, value in told.items() if not absent(value)},
+    }
 
 
 def evidence_out(evidence: Evidence) -> EvidenceOut:
     """Evidence as it is answered."""
-    return EvidenceOut(
-        signals={name: round(similarity, 6) for name, similarity in evidence.signals.items()},
-        reasons=[ReasonOut(text=reason.text, weight=round(reason.weight, 3)) for reason in evidence.reasons],
-    )
+    return EvidenceOut(**_evidence(evidence))
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    """The fields of `EvidenceOut`."""
+    return {
+        "signals": {name: round(similarity, 6) for name, similarity in evidence.signals.items()},
+        "reasons": [{"text": reason.text, "weight": round(reason.weight, 3)} for reason in evidence.reasons],
+    }

@@ -3,45 +3,21 @@
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, ambiguous_size, answer, too_large
 
+_TOO_LARGE = 413
 _MAX_DIGITS = 18
-
-
-class AnnouncedSize:
-    """ASGI middleware: a body whose Content-Length is over the limit is answered before a byte of it is read.
-
-    Starlette's `RequestBodyLimitMiddleware`, inside this one, counts the others while they are read; its own answer to
-    an announced size is plain text. A body that is chunked and has a Content-Length as well is refused: a proxy in
-    front may have seen it end elsewhere (RFC 9112, section 6.3).
-    """
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or pass the request on."""
-        problem = self._problem(Headers(scope=scope)) if scope["type"] == "http" else None
-        if problem is None:
-            await self._app(scope, receive, send)
-        else:
-            await answer(problem, {"Connection": "close"})(scope, receive, send)
-
-    def _problem(self, headers: Headers) -> Problem | None:
-        size = headers.get("content-length", "")
-        if size and "transfer-encoding" in headers:
-            return ambiguous_size()
-        # digits are counted first, since Python refuses to read thousands of them
-        if size.isdecimal() and (len(size) > _MAX_DIGITS or int(size) > self._limit):
-            return too_large(self._limit)
-        return None
 
 
 class BodyLimits:
     """ASGI middleware: a body has at most so many bytes, whether it announces its size or not.
+
+    One whose Content-Length is over the limit is answered before a byte of it is read; whoever reads another gets an
+    HTTPException where it goes over. A body that is chunked and has a Content-Length as well is refused: a proxy in
+    front may have seen it end elsewhere (RFC 9112, section 6.3).
 
     Args:
         app: what is behind it.
@@ -50,13 +26,36 @@ class BodyLimits:
     """
 
     def __init__(self, app: ASGIApp, limit: int, others: Mapping[str, int]) -> None:
-        self._usual = _limited(app, limit)
-        self._others = {path: _limited(app, other) for path, other in others.items()}
+        self._app, self._limit, self._others = app, limit, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or pass the request on."""
-        await self._others.get(scope.get("path", ""), self._usual)(scope, receive, send)
+        """Answer 413 or 400, or pass the request on and count its body as it comes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._others.get(scope["path"], self._limit)
+        if (problem := _problem(Headers(scope=scope), limit)) is not None:
+            await answer(problem, {"Connection": "close"})(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise HTTPException(_TOO_LARGE, "Content Too Large")
+            return message
+
+        await self._app(scope, counted, send)
 
 
-def _limited(app: ASGIApp, limit: int) -> ASGIApp:
-    return AnnouncedSize(RequestBodyLimitMiddleware(app, max_body_size=limit), limit)
+def _problem(headers: Headers, limit: int) -> Problem | None:
+    """What is wrong with the size that a body announces."""
+    size = headers.get("content-length", "")
+    if size and "transfer-encoding" in headers:
+        return ambiguous_size()
+    # digits are counted first, since Python refuses to read thousands of them
+    if size.isdecimal() and (len(size) > _MAX_DIGITS or int(size) > limit):
+        return too_large(limit)
+    return None

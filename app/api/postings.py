@@ -56,4 +56,4 @@ async def matches(
 ) -> MatchesOut:
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     answer = await worker.run(lambda: ready.matcher.match_posting(posting_id, query.asked()))
-    return matches_out(answer, ready, worker.took_ms())
+    return MatchesOut(**matches_out(answer, ready, worker.took_ms()))

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.metrics import NO_ROUTE, Metrics
@@ -34,6 +34,14 @@ _OF_PAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The page at /docs begins with a script of its own; nothing of the catalogue is in it."""
+_Raw: TypeAlias = list[tuple[bytes, bytes]]
+
+
+def _raw(headers: Mapping[str, str]) -> _Raw:
+    return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+_USUAL, _USUAL_OF_PAGES = _raw(HEADERS), _raw({**HEADERS, **_OF_PAGES})
 
 
 class SpanSink(Protocol):
@@ -127,9 +135,12 @@ class _Answer:
         """Send a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self._asked.request_id
-            page = headers.get("content-type", "").startswith("text/html")
-            for name, value in {**HEADERS, **(_OF_PAGES if page else {})}.items():
-                headers.setdefault(name, value)
+            message["headers"] = _complete(list(message.get("headers", ())), self._asked.request_id)
         await self._send(message)
+
+
+def _complete(headers: _Raw, request_id: str) -> _Raw:
+    """The headers of an answer with those that every one has."""
+    said = dict(headers)
+    usual = _USUAL_OF_PAGES if said.get(b"content-type", b"").startswith(b"text/html") else _USUAL
+    return [*headers, (b"x-request-id", request_id.encode("ascii")), *(it for it in usual if it[0] not in said)]
