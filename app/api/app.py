@@ -66,6 +66,7 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to whatever host the client names
         swagger_ui_parameters={"tryItOutEnabled": True},
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours tells of requests; twice would be wrong
     )
     problems.install(app)
     app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
