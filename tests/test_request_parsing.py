@@ -274,6 +274,7 @@ def test_what_another_server_might_read_otherwise_is_answered_400_and_closed(kin
     assert statuses(answer) == [400]
     assert b"application/problem+json" in answer
     assert connection.told.statuses == [400]
+    assert statuses(answered(NEXT + request)[0]) == [200, 400]
     assert "/next" not in [scope["path"] for scope in connection.app.scopes]
 
 
@@ -347,10 +348,14 @@ def test_requests_that_come_at_once_are_worked_on_one_after_the_other_and_no_mor
 
 
 def test_an_application_that_works_on_a_request_that_turns_out_malformed_is_told_and_not_heard() -> None:
-    answer, connection = answered(CHUNKED + b"3\r\nabc\r\n", b"no size\r\n")
-    assert statuses(answer) == [400]
-    assert connection.app.gone == 1
-    assert connection.app.working == 0
+    async def malformed() -> None:
+        connection = Connection()
+        answer = await connection.send(CHUNKED + b"3\r\nabc\r\n", b"no size\r\n")
+        assert statuses(answer) == [400]
+        assert (connection.app.gone, connection.app.working) == (1, 0)
+        await connection.end()
+
+    asyncio.run(malformed())
 
 
 def test_an_answer_that_has_begun_is_not_followed_by_a_refusal() -> None:
@@ -411,14 +416,80 @@ def test_a_whole_address_is_taken_for_its_path(target: bytes) -> None:
     assert echoed(answer) == [["GET", "/a", ""]]
 
 
-def test_a_connection_whose_unread_body_came_to_its_end_is_closed_when_it_idles() -> None:
-    async def idle() -> None:
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (HEALTH + b"Host: y\r\n\r\n", "expected one Host header, got 2"),
+        (b"GET  / HTTP/1.1\r\n\r\n", "the first line is not METHOD /PATH HTTP/1.1"),
+        (HEALTH + b"X : y\r\n\r\n", "Invalid header token"),
+        (HEALTH + b"X: " + b"y" * MIB, f"more than {HEADER_BYTES} bytes of headers"),
+    ],
+)
+def test_the_refusal_says_why(request_: bytes, reason: str) -> None:
+    answer, _ = answered(request_)
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert problem["type"].endswith("malformed-request")
+    assert problem["detail"] == f"expected HTTP/1.1 within the limits of its size: {reason}"
+
+
+def test_requests_that_wait_for_others_are_answered_however_short_an_idle_connection_is_kept() -> None:
+    async def waiting() -> None:
         connection = Connection(Settings(keep_alive_seconds=0))
-        early = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
-        connection.protocol.timeout_keep_alive = 60
-        assert statuses(await connection.send(early, b"ab")) == [200]
+        answer = await connection.send(NEXT * 3)
+        assert statuses(answer) == [200] * 3
+        await asyncio.sleep(0.05)
+        assert connection.client.closed
+        await connection.end()
+
+    asyncio.run(waiting())
+
+
+def test_a_body_may_take_longer_than_headers() -> None:
+    async def slow() -> None:
+        connection = Connection(Settings(header_seconds=0.05))
+        await connection.send(POST + b"Content-Length: 3\r\n\r\n")
+        await asyncio.sleep(0.2)
+        assert echoed(await connection.send(b"abc")) == [["POST", "/match", "abc"]]
+        await connection.end()
+
+    asyncio.run(slow())
+
+
+EARLY = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab"
+
+
+def test_of_a_body_whose_answer_is_sent_the_rest_is_not_waited_for_long() -> None:
+    async def missing() -> None:
+        connection = Connection(Settings(header_seconds=0.05, keep_alive_seconds=60))
+        assert statuses(await connection.send(EARLY)) == [200]
+        await asyncio.sleep(0.2)
+        assert connection.client.closed
+        assert statuses(bytes(connection.client.received)) == [200]
+        await connection.end()
+
+    asyncio.run(missing())
+
+
+def test_a_connection_whose_unread_body_came_to_its_end_is_as_good_as_any() -> None:
+    async def whole() -> None:
+        connection = Connection(Settings(header_seconds=0.05, keep_alive_seconds=60))
+        await connection.send(EARLY, b"c")
+        await asyncio.sleep(0.2)
+        large = POST + size(bytes(2 * MIB))
+        answer = await connection.send(*split(large, range(0, len(large), 64 * KIB)))
+        assert statuses(answer) == [200, 200]
+        await connection.end()
+
+    asyncio.run(whole())
+
+
+def test_it_is_closed_as_any_when_it_idles() -> None:
+    async def idle() -> None:
+        connection = Connection()
+        assert statuses(await connection.send(EARLY)) == [200]
         connection.protocol.timeout_keep_alive = 0
         await connection.send(b"c")
+        await asyncio.sleep(0.05)
         assert connection.client.closed
         await connection.end()
 
