@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.problems import MEDIA_TYPE, Problem, connection_problem
@@ -19,7 +20,7 @@ _SPARE_BYTES = MIB
 _TAKEN_BYTES = 64 * KIB
 _BLANK_LINE = b"\r\n\r\n"
 """Ends headers and chunked bodies; nothing else does."""
-_REQUEST_LINE = re.compile(rb"[A-Z-]+ (?:/|\*|https?://[^/?#]+/)[!-~]* HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"[A-Z-]+ (?:/|\*|https?://[^/?#\s]+/)[!-~]* HTTP/1\.[01]\r\n")
 _LENGTH_DIGITS = 20
 
 
@@ -38,6 +39,21 @@ def protocol(settings: Settings, told: Refusals) -> type[HttpToolsProtocol]:
         refusals = told
 
     return Limited
+
+
+class _Flow(FlowControl):
+    """Reads no more while a whole request is held, whoever wants to hear whether the client is still there.
+
+    Attributes:
+        full: whether one is held.
+    """
+
+    full: bool = False
+
+    def resume_reading(self) -> None:
+        """Go on, unless it is full."""
+        if not self.full:
+            super().resume_reading()
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -64,7 +80,9 @@ class LimitedProtocol(HttpToolsProtocol):
     _untaken: asyncio.TimerHandle | None = None
     _waiting: int = 0
     """Bytes of answers that waited for the client when it was last looked at."""
+    flow: _Flow
     _received: bytes = b""
+    """What is to be parsed, behind what was parsed last."""
     _parsed: int = 0
     """How much of that the parser has had."""
     _head: bytearray
@@ -78,6 +96,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         transport.set_write_buffer_limits(high=0)  # pause_writing then tells of every byte that the client lets wait
         self._head, self._allowed = bytearray(), self.max_header_bytes
         if len(self.connections) > self.max_connections:
@@ -98,8 +117,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._spare < 0:
                 self.transport.close()
                 return
-        before = max(self._parsed - len(_BLANK_LINE) + 1, 0)  # a blank line may have begun there
-        self._received, self._parsed = self._received[before:] + data, self._parsed - before
+        self._received += data
         self._parse()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -148,6 +166,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with what was held, or read what little may be left of a body, so that its sender hears the answer."""
+        self.flow.full = False
         super().on_response_complete()
         if self._in_body and not self.transport.is_closing():
             self._spare = _SPARE_BYTES
@@ -163,6 +182,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Parse what there is, as far as a request that is to be answered first."""
         while self._parsed < len(self._received) and not self.transport.is_closing():
             if not self._in_body and self.cycle is not None and not self.cycle.response_complete:
+                self.flow.full = True
                 self.flow.pause_reading()
                 return
             self._unset_keepalive_if_required()
@@ -172,8 +192,14 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
             piece, self._parsed = self._received[self._parsed : end], end
             self._feed(piece)
+        self._forget()
         if self._head and self._late is None and not self.transport.is_closing():
             self._wait_for_headers()
+
+    def _forget(self) -> None:
+        """Keep of what was parsed as much as a blank line may have begun in."""
+        parsed = max(self._parsed - len(_BLANK_LINE) + 1, 0)
+        self._received, self._parsed = self._received[parsed:], self._parsed - parsed
 
     def _end_of_piece(self) -> int:
         """How far the parser may go on: not beyond the end of the request, nor of what may come of its headers."""

@@ -98,6 +98,7 @@ class App:
                 message = await receive()
                 body += message.get("body", b"")
             self.gone += message["type"] == "http.disconnect"
+        await asyncio.sleep(0)  # others have their turn while it works
         content = json.dumps([scope["method"], scope["path"], body.decode("latin-1")]).encode()
         headers = [(b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -120,15 +121,14 @@ class Connection:
     async def send(self, *pieces: bytes) -> bytes:
         """Everything that was answered up to now, once these pieces are sent."""
         for piece in pieces:
-            for _ in range(100):
-                if self.client.reading or self.client.closed:
-                    break
-                await asyncio.sleep(0)
+            async with asyncio.timeout(60):
+                while not self.client.reading and not self.client.closed:
+                    await asyncio.sleep(0)
             if self.client.closed:
                 break
             self.protocol.data_received(piece)
             await asyncio.sleep(0)
-        for _ in range(20):
+        for _ in range(60):
             await asyncio.sleep(0)
         return bytes(self.client.received)
 
@@ -345,6 +345,18 @@ def test_requests_that_come_at_once_are_worked_on_one_after_the_other_and_no_mor
         await connection.end()
 
     asyncio.run(asyncio.wait_for(held(), 60))
+
+
+def test_of_requests_that_keep_coming_no_more_are_held_than_came_at_once() -> None:
+    async def pouring() -> None:
+        connection, poured = Connection(), 0
+        for _ in range(20):
+            assert len(connection.app.scopes) >= poured - 100
+            await connection.send((POST + size(b"")) * 100)
+            poured += 100
+        await connection.end()
+
+    asyncio.run(pouring())
 
 
 def test_an_application_that_works_on_a_request_that_turns_out_malformed_is_told_and_not_heard() -> None:
