@@ -359,6 +359,11 @@ def test_of_requests_that_keep_coming_no_more_are_held_than_came_at_once() -> No
     asyncio.run(pouring())
 
 
+def test_of_what_was_parsed_nothing_is_kept() -> None:
+    _, connection = answered(POST + size(bytes(MIB)))
+    assert len(connection.protocol._received) < 4
+
+
 def test_an_application_that_works_on_a_request_that_turns_out_malformed_is_told_and_not_heard() -> None:
     async def malformed() -> None:
         connection = Connection()
@@ -485,7 +490,8 @@ def test_of_a_body_whose_answer_is_sent_the_rest_is_not_waited_for_long() -> Non
 def test_a_connection_whose_unread_body_came_to_its_end_is_as_good_as_any() -> None:
     async def whole() -> None:
         connection = Connection(Settings(header_seconds=0.05, keep_alive_seconds=60))
-        await connection.send(EARLY, b"c")
+        assert statuses(await connection.send(EARLY)) == [200]
+        await connection.send(b"c")
         await asyncio.sleep(0.2)
         large = POST + size(bytes(2 * MIB))
         answer = await connection.send(*split(large, range(0, len(large), 64 * KIB)))
