@@ -20,7 +20,8 @@ _SPARE_BYTES = MIB
 _TAKEN_BYTES = 64 * KIB
 _BLANK_LINE = b"\r\n\r\n"
 """Ends headers and chunked bodies; nothing else does."""
-_REQUEST_LINE = re.compile(rb"[A-Z-]+ (?:/|\*|https?://[^/?#\s]+/)[!-~]* HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"[A-Z-]+ (?:/|\*|https?://[^/?#\s]+/)[!\"$-~]* HTTP/1\.[01]\r\n")
+"""Without #, which the parser would drop, and what is behind it."""
 _LENGTH_DIGITS = 20
 
 
@@ -74,13 +75,13 @@ class LimitedProtocol(HttpToolsProtocol):
     max_connections: int
     max_header_bytes: int
     refusals: Refusals
+    flow: _Flow
     _late: asyncio.TimerHandle | None = None
     _spare: int | None = None
     """Bytes that may still come of a body whose request is answered already; None where there is none such."""
     _untaken: asyncio.TimerHandle | None = None
     _waiting: int = 0
     """Bytes of answers that waited for the client when it was last looked at."""
-    flow: _Flow
     _received: bytes = b""
     """What is to be parsed, behind what was parsed last."""
     _parsed: int = 0
@@ -205,9 +206,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """How far the parser may go on: not beyond the end of the request, nor of what may come of its headers."""
         if self._left:
             return min(self._parsed + self._left, len(self._received))
-        blank = self._received.find(_BLANK_LINE, max(self._parsed - len(_BLANK_LINE) + 1, 0))
-        end = len(self._received) if blank < 0 else blank + len(_BLANK_LINE)
-        return min(end, self._parsed + self._allowed)
+        most = min(self._parsed + self._allowed, len(self._received))
+        blank = self._received.find(_BLANK_LINE, max(self._parsed - len(_BLANK_LINE) + 1, 0), most)
+        return most if blank < 0 else blank + len(_BLANK_LINE)
 
     def _feed(self, piece: bytes) -> None:
         if self._left:
