@@ -13,6 +13,7 @@ import pytest
 
 from app.settings import KIB, MIB
 from tests.api.contract import PREFIX
+from tests.test_request_parsing import AMBIGUOUS, STREAM
 from tests.test_server import POST, TinyService, eventually, running
 
 HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS, ANSWER_SECONDS = 1.0, 2.0, 1.0, 2.0
@@ -272,3 +273,12 @@ def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:
             service.assert_well()
         for each in floods:
             each.result()
+
+
+def test_nothing_that_is_sent_makes_the_server_log_a_traceback(service: TinyService) -> None:
+    for request in AMBIGUOUS.values():
+        assert service.send(request).startswith(b"HTTP/1.1 400")
+    for end in range(1, len(STREAM), 7):
+        with service.connect() as connection:
+            connection.sendall(STREAM[:end])
+    service.assert_well()
