@@ -67,7 +67,7 @@ class _Client:
     connection: socket.socket
     due: float = 0.0
     unsent: memoryview = field(default_factory=lambda: memoryview(b""))
-    answer: bytearray = field(default_factory=bytearray)
+    answer: bytes = b""
 
 
 def put_on(load: Load) -> Measured:
@@ -79,17 +79,17 @@ def put_on(load: Load) -> Measured:
 def _ask_all(load: Load) -> Measured:
     requests = [_request(load, body) for body in load.bodies]
     arrivals, times, failed = _arrivals(load), list[float](), 0
-    idle = deque(_connected(load.port) for _ in range(load.clients))
-    busy = selectors.DefaultSelector()
+    events = selectors.DefaultSelector()
+    idle = deque(_connected(load.port, events) for _ in range(load.clients))
     started = time.perf_counter()
     number, due = next(arrivals)
     while number < load.requests or len(idle) < load.clients:
         while idle and number < load.requests and (due is None or due <= time.perf_counter()):
-            _send(idle.popleft(), requests[number % len(requests)], due, busy)
+            _send(idle.popleft(), requests[number % len(requests)], due, events)
             number, due = next(arrivals)
         waits = max(0.0, due - time.perf_counter()) if due is not None and idle else None
-        for key, events in busy.select(waits):
-            ok = _go_on(key.data, events, busy)
+        for key, ready in events.select(waits):
+            ok = _go_on(key.data, ready, events)
             if ok is not None:
                 times.append(1e3 * (time.perf_counter() - key.data.due)) if ok else None
                 failed += not ok
@@ -100,10 +100,11 @@ def _ask_all(load: Load) -> Measured:
     return Measured(times, seconds, failed)
 
 
-def _connected(port: int) -> _Client:
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.settimeout(0)
-    return _Client(connection)
+def _connected(port: int, events: selectors.BaseSelector) -> _Client:
+    client = _Client(socket.create_connection(("127.0.0.1", port)))
+    client.connection.settimeout(0)
+    events.register(client.connection, selectors.EVENT_READ, client)
+    return client
 
 
 def _arrivals(load: Load) -> Iterator[tuple[int, float | None]]:
@@ -121,28 +122,27 @@ def _request(load: Load, body: bytes) -> bytes:
     return "\r\n".join((f"POST {load.path} HTTP/1.1", *headers, "", "")).encode() + body
 
 
-def _send(client: _Client, request: bytes, due: float | None, busy: selectors.BaseSelector) -> None:
+def _send(client: _Client, request: bytes, due: float | None, events: selectors.BaseSelector) -> None:
     client.due = time.perf_counter() if due is None else due
     sent = client.connection.send(request)
-    client.unsent = memoryview(request)[sent:]
-    waits_for = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.unsent else 0)
-    busy.register(client.connection, waits_for, client)
+    if sent < len(request):
+        client.unsent = memoryview(request)[sent:]
+        events.modify(client.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
 
 
-def _go_on(client: _Client, events: int, busy: selectors.BaseSelector) -> bool | None:
+def _go_on(client: _Client, ready: int, events: selectors.BaseSelector) -> bool | None:
     """Send and read what can be; None while there is more to come, else whether the answer was 200."""
-    if events & selectors.EVENT_WRITE:
+    if ready & selectors.EVENT_WRITE:
         client.unsent = client.unsent[client.connection.send(client.unsent) :]
         if not client.unsent:
-            busy.modify(client.connection, selectors.EVENT_READ, client)
-    if not events & selectors.EVENT_READ:
+            events.modify(client.connection, selectors.EVENT_READ, client)
+    if not ready & selectors.EVENT_READ:
         return None
-    client.answer += (piece := client.connection.recv(_ANSWER_BYTES))
-    if not piece:
+    if not (piece := client.connection.recv(_ANSWER_BYTES)):
         raise ConnectionError("the service hung up")
-    head, end, body = bytes(client.answer).partition(b"\r\n\r\n")
+    client.answer += piece
+    head, end, body = client.answer.partition(b"\r\n\r\n")
     if not end or len(body) < int(head.lower().partition(_LENGTH)[2].partition(b"\r\n")[0]):
         return None
-    busy.unregister(client.connection)
-    client.answer.clear()
+    client.answer = b""
     return head.startswith(_OK)

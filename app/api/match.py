@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi import Query as InQuery
 from pydantic import TypeAdapter
 
 from app.api.access import READ
@@ -13,6 +14,7 @@ from app.api.direct_routes import DirectRoute
 from app.api.match_bodies import SentImages, read_query
 from app.api.match_schemas import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from app.api.problems import responses
+from app.matching.queries import Query
 
 router = APIRouter(tags=["match"], route_class=DirectRoute)
 _ANSWER = TypeAdapter(dict[str, Any])
@@ -45,17 +47,22 @@ _BODY: dict[str, Any] = {
 )
 async def match(
     request: Request,
-    asked: Annotated[MatchQuery, Query()],
+    asked: Annotated[MatchQuery, InQuery()],
     service: ServiceDep,
     ready: ReadyDep,
     worker: WorkerDep,
 ) -> Response:
     """Postings that are the same product as a picture, a title, or both, the surest first; or as each of `images`."""
-    query = await read_query(request, service.settings)
+    query, matcher, wanted = await read_query(request, service.settings), ready.matcher, asked.asked()
     if isinstance(query, SentImages):
-        answers = await worker.run(lambda: ready.matcher.match_each(query.images, asked.asked()))
+        encoders = matcher.encoders_of(Query(query.images[0]), wanted)
+        answers = await worker.run_embedded(
+            lambda: matcher.match_each(query.images, wanted), query.images, encoders, quick=False
+        )
         return _written(each_out(answers, query.names, ready, worker.took_ms()))
-    answer = await worker.run(lambda: ready.matcher.match(query, asked.asked()))
+    images = [] if query.image is None else [query.image]
+    encoders = matcher.encoders_of(query, wanted)
+    answer = await worker.run_embedded(lambda: matcher.match(query, wanted), images, encoders, quick=matcher.quick)
     return _written(matches_out(answer, ready, worker.took_ms()))
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
@@ -11,6 +11,10 @@ from typing import TypeVar
 from fastapi import Request
 
 from app.api.state import State
+from app.matching.ahead import embedded_ahead
+from app.matching.batching import BatchingEmbedder
+from app.matching.picture_encoder import PictureEncoder
+from app.matching.ports import Embedded
 from app.matching.slots import Slots
 from app.matching.tickets import Ticket, ticketed
 
@@ -44,6 +48,31 @@ class Worker:
         """
         return await self._run(work, self._state.slots)
 
+    async def run_embedded(
+        self, work: Callable[[], T], images: Sequence[bytes], encoders: Sequence[PictureEncoder], *, quick: bool
+    ) -> T:
+        """The result of `work`, which needs embeddings: a thread is taken once they are there.
+
+        Args:
+            work: embeds the pictures with the encoders, which is then done.
+            images: the pictures.
+            encoders: what is to embed them; those that do not batch are asked by `work` itself.
+            quick: all that `work` does else takes less time than to hand it to a thread.
+
+        Raises:
+            Overloaded, DeadlineExceeded, ClientGone: as `run`.
+            ModelOutputError, NotReady: the encoder fails, or hangs.
+        """
+        self._state.admission.enter(again=False)
+        ticket = self._ticket = Ticket(self._state.service.settings.request_seconds)
+        try:
+            batching = {it.key: it.embedder for it in encoders if isinstance(it.embedder, BatchingEmbedder)}
+            found = {key: await self._embedded(embedder, images, ticket) for key, embedder in batching.items()}
+        finally:
+            self._state.admission.leave()
+        with embedded_ahead(images, found):
+            return work() if quick and len(found) == len(encoders) > 0 else await self.run(work)
+
     async def keep(self, work: Callable[[], T]) -> T:
         """The result of short work on what is stored, which does not wait for pictures to be decoded."""
         return await asyncio.get_running_loop().run_in_executor(self._state.keepers, copy_context().run, work)
@@ -63,12 +92,39 @@ class Worker:
     async def _run(self, work: Callable[[], T], slots: Slots) -> T:
         self._state.admission.enter(again=self._ticket is not None)
         ticket = self._ticket = self._ticket or Ticket(self._state.service.settings.request_seconds)
-        loop = asyncio.get_running_loop()
         answered = self._handed_over(work, slots, ticket)
+        with self._waiting(answered, ticket):
+            return await answered
+
+    async def _embedded(self, embedder: BatchingEmbedder, images: Sequence[bytes], ticket: Ticket) -> Embedded:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[None] = loop.create_future()
+
+        def look() -> None:
+            if begun.done:
+                _succeed(answered, None)
+
+        def told() -> None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(look)
+
+        with ticketed(ticket):
+            begun = embedder.begin(images, told)
+        try:
+            with self._waiting(answered, ticket):
+                await answered
+        finally:
+            begun.abandon()
+        return begun.result()
+
+    @contextmanager
+    def _waiting(self, answered: "asyncio.Future[T]", ticket: Ticket) -> Iterator[None]:
+        """Let an answer fail at the deadline, and look now and then whether the client still waits."""
+        loop = asyncio.get_running_loop()
         late = loop.call_later(ticket.left, _fail, answered, ticket.late())
         watch = loop.call_later(_WATCH_SECONDS, self._watch, ticket)
         try:
-            return await answered
+            yield
         finally:
             late.cancel()
             watch.cancel()

@@ -4,7 +4,7 @@ A network takes less time for a picture among many than for one alone. A thread 
 there at once; while all are busy, the next batch gathers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
 
@@ -68,24 +68,31 @@ class Batcher:
             NotReady: the encoder hangs, or the service stops.
             ModelOutputError: as `Embedder.embed`.
         """
-        pieces = range(0, len(images), self._max_batch)
-        calls = [Call(embedder, images[first : first + self._max_batch]) for first in pieces]
-        if not calls:
-            return Embedded(np.empty((0, embedder.dimension), np.float32), [], 0.0)
-        self._hand_in(calls)
+        begun = self.begin(embedder, images)
         try:
             with slot_given_up():
-                for call in calls:
+                for call in begun.calls:
                     self._wait(call)
         finally:
-            for call in calls:
-                call.abandoned = True
-        found = [call.result() for call in calls]
-        return Embedded(
-            np.concatenate([one.embeddings for one in found]),
-            [error for one in found for error in one.errors],
-            sum(one.decode_seconds for one in found),
-        )
+            begun.abandon()
+        return begun.result()
+
+    def begin(self, embedder: Embedder, images: Sequence[bytes], told: Callable[[], None] | None = None) -> "Begun":
+        """Have pictures embedded without waiting for it, for the current ticket's holder or in the background.
+
+        Args:
+            embedder: is to embed them.
+            images: the pictures.
+            told: called whenever a part of them is done, from another thread, and not for long.
+
+        Raises:
+            Overloaded, NotReady: as `embed`.
+        """
+        pieces = range(0, len(images), self._max_batch)
+        calls = [Call(embedder, images[first : first + self._max_batch], told) for first in pieces]
+        if calls:
+            self._hand_in(calls)
+        return Begun(embedder, calls)
 
     def trouble(self) -> str | None:
         """Why nothing can be embedded now; None if something can."""
@@ -165,6 +172,40 @@ class Batcher:
 
 
 @dataclass(frozen=True, eq=False)
+class Begun:
+    """Pictures that a batcher was given.
+
+    Attributes:
+        embedder: embeds them.
+        calls: they, in order.
+    """
+
+    embedder: Embedder
+    calls: Sequence[Call]
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result, or will be none."""
+        return all(call.answered for call in self.calls)
+
+    def abandon(self) -> None:
+        """Nobody waits any more for what is not done."""
+        for call in self.calls:
+            call.abandoned = True
+
+    def result(self) -> Embedded:
+        """What has become of them; raises what went wrong. Their time is counted in the stages of whoever asks."""
+        if not self.calls:
+            return Embedded(np.empty((0, self.embedder.dimension), np.float32), [], 0.0)
+        found = [call.result() for call in self.calls]
+        return Embedded(
+            np.concatenate([one.embeddings for one in found]),
+            [error for one in found for error in one.errors],
+            sum(one.decode_seconds for one in found),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class BatchingEmbedder:
     """Implements `ports.Embedder` around another one, through a batcher.
 
@@ -189,6 +230,10 @@ class BatchingEmbedder:
     def embed(self, images: Sequence[bytes]) -> Embedded:
         """See `Batcher.embed`."""
         return self.batcher.embed(self.inner, images)
+
+    def begin(self, images: Sequence[bytes], told: Callable[[], None]) -> Begun:
+        """See `Batcher.begin`."""
+        return self.batcher.begin(self.inner, images, told)
 
 
 def _stopping() -> NotReady:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
@@ -20,11 +20,13 @@ class Call:
         embedder: what is to embed them.
         images: n pictures.
         ticket: for whom; None for what runs in the background.
+        told: called once it is answered, by whoever answers, and not for long.
         abandoned: nobody waits for it any more.
     """
 
     embedder: Embedder
     images: Sequence[bytes]
+    told: Callable[[], None] | None = None
     ticket: Ticket | None = field(default_factory=current_ticket)
     abandoned: bool = False
     _asked: float = field(default_factory=time.perf_counter)
@@ -69,6 +71,8 @@ class Call:
                 self._answered = time.perf_counter()
                 self._result = result
                 self._done.set()
+                if self.told is not None:
+                    self.told()
 
     def result(self) -> Embedded:
         """What was answered, its time counted in the stages of whoever asks, but for decoding; raises what failed."""

@@ -20,6 +20,9 @@ from app.matching.stored import Decision
 from app.matching.stored_pictures import StoredPictures, digests_of
 from app.matching.verdicts import NO_VERDICTS, Verdicts
 
+_FEW_VALUES = 2**20
+"""So many values of embeddings are searched in about 0.1 ms."""
+
 
 @dataclass(frozen=True)
 class Matcher:
@@ -123,6 +126,25 @@ class Matcher:
         judge.check_judges_by(picture=True)
         sent = read_pictures(images, self.hasher, self.judged_encoders.values())
         return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions), sent.errors
+
+    def encoders_of(self, query: Query, asked: Asked) -> Sequence[PictureEncoder]:
+        """What the picture of a query is embedded by when its matches are asked for.
+
+        Raises:
+            RequestUnanswerable: nothing that is held could answer this.
+        """
+        if self.judge is not None:
+            self.judge.bar(asked.target, asked.min_probability)
+            told = self._told(asked)
+            return [] if query.image is None else [it.encoder for it in self._asked_of(told, asked)]
+        if query.title or query.image is None:
+            raise MatcherNeeded("matching by title")
+        return [self._similar(asked).encoder]
+
+    @property
+    def quick(self) -> bool:
+        """Whether the matches of an embedding are found in less time than it takes to hand this to a thread."""
+        return self.judge is None and all(it.embeddings.size <= _FEW_VALUES for it in self.encoders.values())
 
     def match(self, query: Query, asked: Asked) -> Answer:
         """The matches of a picture, a title, or both.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import ImageError
+from app.matching.ahead import found_ahead
 from app.matching.embeddings import Embeddings
 from app.matching.ports import Decoder, Embedded, Embedder, Encoder
 from app.matching.stages import spent
@@ -89,6 +90,6 @@ class PictureEncoder:
         Returns:
             embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
         """
-        found = self.embedder.embed(images)
+        found = found_ahead(self.key, images) or self.embedder.embed(images)
         spent("decode", found.decode_seconds)
         return found.embeddings, found.errors
