@@ -15,6 +15,7 @@ from app.access.guard import Guard
 from app.api import catalogue, clusters, health, imports, jobs, match, models, postings, problems, verdicts
 from app.api.admission import Admission, TurnAway
 from app.api.body_size import BodyLimits
+from app.api.direct_routes import Straight
 from app.api.held_bodies import HeldBodies
 from app.api.metrics import Metrics
 from app.api.metrics import router as metrics_router
@@ -84,6 +85,7 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
+    app.router.middleware_stack = Straight(app.router.middleware_stack, match.router.routes)
     described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
     app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]  # FastAPI's documented way
     inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included

@@ -4,7 +4,7 @@ FastAPI finds that out anew for every request: 0.1 of the 0.28 ms of processor t
 matching.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, fields
 from inspect import iscoroutinefunction
 from types import UnionType
@@ -17,6 +17,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.datastructures import QueryParams
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _Function: TypeAlias = Callable[..., Awaitable[Any]]
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -35,9 +37,14 @@ class DirectRoute(APIRoute):
     once, in the order in which they are declared, and the query is looked at after them, as FastAPI does. Dependencies
     belong to the route or its router: those that `include_router` adds would not be called.
 
+    Attributes:
+        handler: answers a request.
+
     Raises:
         TypeError: the endpoint takes or answers anything else.
     """
+
+    handler: _Handler
 
     def get_route_handler(self) -> _Handler:
         """FastAPI's way to let a route call its endpoint."""
@@ -58,7 +65,35 @@ class DirectRoute(APIRoute):
             response: Response = await endpoint.function(**arguments)
             return response
 
+        self.handler = handle
         return handle
+
+
+class Straight:
+    """ASGI application in front of a router: a request for the very path of a direct route goes straight to that.
+
+    Routers compare pattern after pattern, twice where one is included in another, and make room for dependencies that
+    want to be closed: another 0.08 ms for what a dictionary knows.
+
+    Args:
+        router: answers all others.
+        routes: of which those count that are direct.
+    """
+
+    def __init__(self, router: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._router = router
+        direct = [route for route in routes if isinstance(route, DirectRoute)]
+        self._routes = {(method, route.path): route for route in direct for method in route.methods or ()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass the request on."""
+        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if route is None:
+            await self._router(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.handler(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 @dataclass(frozen=True)
