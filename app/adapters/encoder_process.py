@@ -17,6 +17,9 @@ from app.errors import ArtefactError, ModelOutputError, PricematchError
 from app.matching.picture_encoder import DecodingEmbedder
 from app.matching.ports import Embedder
 
+_NICE = 10
+"""Requests are read and answers sent before the next picture: they take little, and give everybody something to do."""
+
 
 def main(descriptor: int, threads: int, processor: int | None) -> None:
     """Answer what comes over a socket.
@@ -28,6 +31,7 @@ def main(descriptor: int, threads: int, processor: int | None) -> None:
     """
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C goes to the service, which ends this
         signal.signal(ignored, signal.SIG_IGN)
+    os.nice(_NICE)
     if processor is not None:
         os.sched_setaffinity(0, {processor})
     with socket.socket(fileno=descriptor) as connection:

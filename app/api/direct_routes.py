@@ -6,6 +6,7 @@ matching.
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from types import UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -61,7 +62,7 @@ class DirectRoute(APIRoute):
                 made[call.function] = await call.function(**call.arguments(request, made))
             arguments = endpoint.arguments(request, made)
             for name, model in models:
-                arguments[name] = _asked(model, request.query_params)
+                arguments[name] = _asked(model, request.scope["query_string"])
             response: Response = await endpoint.function(**arguments)
             return response
 
@@ -171,14 +172,17 @@ def _is_single(annotation: Any) -> bool:
     return not (isinstance(kind, type) and issubclass(kind, Collection)) or kind is str
 
 
-def _asked(model: type[BaseModel], query: QueryParams) -> BaseModel:
+@lru_cache(maxsize=256)
+def _asked(model: type[BaseModel], query: bytes) -> BaseModel:
     """A query as its model, as FastAPI reads it: the last value of a field, all values of what is none.
+
+    Many ask the same; who gets one is not to change it.
 
     Raises:
         RequestValidationError: fields that are unknown or out of range.
     """
     given, others = dict[str, Any](), dict[str, list[str]]()
-    for name, value in query.multi_items():
+    for name, value in QueryParams(query).multi_items():
         if name in model.model_fields:
             given[name] = value
         else:

@@ -121,7 +121,7 @@ class Worker:
     def _waiting(self, answered: "asyncio.Future[T]", ticket: Ticket) -> Iterator[None]:
         """Let an answer fail at the deadline, and look now and then whether the client still waits."""
         loop = asyncio.get_running_loop()
-        late = loop.call_later(ticket.left, _fail, answered, ticket.late())
+        late = loop.call_later(ticket.left, lambda: _fail(answered, ticket.late()))
         watch = loop.call_later(_WATCH_SECONDS, self._watch, ticket)
         try:
             yield

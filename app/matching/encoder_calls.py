@@ -32,11 +32,13 @@ class Call:
     _asked: float = field(default_factory=time.perf_counter)
     _taken: float = 0.0
     _answered: float = 0.0
-    _done: Event = field(default_factory=Event)
+    _done: Event | None = None
     _lock: Lock = field(default_factory=Lock)
     _result: Embedded | Exception | None = None
 
     def __post_init__(self) -> None:
+        if self.told is None:
+            self._done = Event()
         if self.ticket is not None:
             self.ticket.when_cancelled(lambda: self.answer(ClientGone("the client is gone")))
 
@@ -46,11 +48,11 @@ class Call:
     @property
     def answered(self) -> bool:
         """Whether there is a result, or will be none."""
-        return self._done.is_set()
+        return self._result is not None
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was answered within these seconds."""
-        return self._done.wait(seconds)
+        """Whether it was answered within these seconds; for one who is not told."""
+        return self._done is not None and self._done.wait(seconds)
 
     def take(self) -> bool:
         """Begin with it, unless nobody waits any more."""
@@ -67,12 +69,13 @@ class Call:
     def answer(self, result: Embedded | Exception) -> None:
         """Hand over what became of them, or why nothing did; only the first answer counts."""
         with self._lock:
-            if not self._done.is_set():
-                self._answered = time.perf_counter()
-                self._result = result
+            if self._result is not None:
+                return
+            self._answered, self._result = time.perf_counter(), result
+            if self._done is not None:
                 self._done.set()
-                if self.told is not None:
-                    self.told()
+            if self.told is not None:
+                self.told()
 
     def result(self) -> Embedded:
         """What was answered, its time counted in the stages of whoever asks, but for decoding; raises what failed."""
