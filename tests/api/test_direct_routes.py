@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from app.api.access import READ, WRITE
-from app.api.direct_routes import DirectRoute
+from app.api.direct_routes import DirectRoute, Straight
 from app.api.match_schemas import MatchQuery
 from tests.api.conftest import make_app
 
@@ -237,3 +238,31 @@ def test_so_is_one_that_is_no_coroutine_or_answers_with_no_response() -> None:
     for endpoint in (model, blocking):
         with pytest.raises(TypeError, match="expected"):
             app_of(endpoint, DirectRoute)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "straight"),
+    [
+        ("POST", "/match", 415, True),
+        ("GET", "/match", 405, False),
+        ("POST", "/match/", 404, False),
+        ("POST", "//match", 404, False),
+        ("GET", "/postings/p0", 200, False),
+    ],
+)
+def test_only_a_request_for_the_very_path_of_a_direct_route_goes_straight_to_it(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str, status: int, straight: bool
+) -> None:
+    app, asked = make_app(), list[str]()
+    routers = app.router.middleware_stack
+    assert isinstance(routers, Straight)
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["type"])
+        await router(scope, receive, send)
+
+    router = routers._router
+    monkeypatch.setattr(routers, "_router", noting)
+    with TestClient(app) as client:
+        assert client.request(method, f"http://testserver{path}").status_code == status
+    assert asked.count("http") == (not straight)

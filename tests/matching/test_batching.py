@@ -394,3 +394,32 @@ def test_what_is_asked_by_many_at_once_is_all_answered_rightly() -> None:
         list(pool.map(ask, [*range(256)] * 4))
         assert it.known == 0
         assert isinstance(it.batcher._calls, CallQueue)
+
+
+def test_what_is_begun_is_told_of_when_it_is_done_and_nobody_waits_meanwhile() -> None:
+    told = threading.Event()
+    with bench(max_batch=2) as it:
+        first = it.hold()
+        with ticketed(Ticket(SAFETY_SECONDS)):
+            begun = it.embedder.begin(grey(20, 21, 22), told.set)
+        assert (begun.done, told.is_set()) == (False, False)
+        it.gated.gate.set()
+        eventually(lambda: begun.done)
+        assert told.is_set()
+        np.testing.assert_array_equal(begun.result().embeddings, alone(20, 21, 22))
+        first.result()
+        assert it.embedder.begin([], told.set).result().embeddings.shape == (0, 4)
+
+
+def test_what_is_begun_and_abandoned_is_not_embedded() -> None:
+    with bench() as it:
+        first = it.hold()
+        with ticketed(Ticket(SAFETY_SECONDS)):
+            begun = it.embedder.begin(grey(20), lambda: None)
+        begun.abandon()
+        it.gated.gate.set()
+        eventually(lambda: begun.done)
+        with pytest.raises(ClientGone):
+            begun.result()
+        first.result()
+    assert it.gated.batches == [1]
