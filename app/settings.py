@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     max_connections: int = Field(default=2000, ge=1, le=1_000_000)
     """Open connections; one more is answered 503 and closed."""
     max_header_bytes: int = Field(default=64 * KIB, ge=KIB, le=MIB)
-    """Bytes of a request's first line and headers together."""
+    """Bytes of a request's first line and headers together, and of what may stand between two pieces of its body."""
     header_seconds: float = Field(default=10.0, gt=0, le=3600)
     """Seconds from a connection, or the first byte of a further request on it, to the end of the headers."""
     body_seconds: float = Field(default=60.0, gt=0, le=3600)

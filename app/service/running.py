@@ -176,7 +176,7 @@ def start(settings: Settings, progress: Progress, observer: BatchObserver | None
     batcher = Batcher(
         threads=settings.workers,
         max_waiting=settings.max_waiting_images,
-        hang_seconds=settings.request_seconds,
+        hang_seconds=2 * settings.request_seconds,  # a process that hangs is ended before
         observer=observer,
     )
     encoding = Encoding(batcher, EncoderProcesses(starts(settings.workers), settings.request_seconds))

@@ -229,6 +229,13 @@ def test_exported_models_give_there_what_they_give_here_to_the_bit(tiny_artefact
     np.testing.assert_array_equal(there.embed(images)[0], here.embed(images)[0])
     with pytest.raises(ImageCorrupt):
         there.encode(images[0][:-50])
+    for process in processes.ids():
+        assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
+        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # as from a terminal that is closed
+            os.kill(process, ignored)
+    before = processes.ids()
+    np.testing.assert_array_equal(there.embed(images)[0], here.embed(images)[0])
+    assert processes.ids() == before
     processes.close()
 
 
