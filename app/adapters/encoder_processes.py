@@ -27,6 +27,8 @@ from app.matching.ports import Embedded
 
 _PROGRAM = "app.adapters.encoder_process"
 _ROOT = Path(__file__).parents[2]
+_ENDS_SECONDS = 1.0
+"""For what has hung up to end."""
 Start: TypeAlias = Callable[[socket.socket], "subprocess.Popen[bytes]"]
 """Starts a process that answers what comes over a socket."""
 
@@ -160,23 +162,27 @@ class _Process:
     def _connected(self) -> Iterator[socket.socket]:
         """The connection to it, started anew if it has ended; raises ModelOutputError if it ends in the block."""
         try:
-            if self._running is None or self._running.poll() is not None:
-                self._restart()
-            if self._connection is None:
-                raise NotReady("the service is stopping")
-            yield self._connection
+            yield self._reached()
+        except PricematchError:  # it said so itself, and goes on
+            raise
         except (OSError, EOFError) as error:
             raise ModelOutputError(self._end(late=isinstance(error, TimeoutError))) from error
+        except BaseException:  # an answer may be left that nobody has read to its end
+            self._end(late=True)
+            raise
 
-    def _restart(self) -> None:
+    def _reached(self) -> socket.socket:
+        if self._connection is not None and self._running is not None and self._running.poll() is None:
+            return self._connection
         self._disconnect()
         if self._closed:
-            return
+            raise NotReady("the service is stopping")
         self._connection, there = socket.socketpair()
         self._connection.settimeout(self._seconds)
         self._loaded = set()
         with there:
             self._running = self._start(there)
+        return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -187,9 +193,11 @@ class _Process:
         """End it; says why."""
         if self._running is None:
             return "the process that encodes could not be started"
-        if late:
+        try:
+            ended = self._running.wait(0 if late else _ENDS_SECONDS)
+        except subprocess.TimeoutExpired:
             self._running.kill()
-        ended = self._running.wait()
+            ended = self._running.wait()
         if late:
             return f"the process that encodes took longer than {self._seconds:g} s"
         why = signal.Signals(-ended).name if ended < 0 else f"exit code {ended}"

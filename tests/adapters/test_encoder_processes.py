@@ -12,7 +12,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from app.adapters import encoder_processes
+from app.adapters import encoder_processes, encoder_wire
 from app.adapters.encoder_process import load
 from app.adapters.encoder_processes import EncoderProcesses, ProcessEmbedder, starts
 from app.adapters.encoder_wire import EncoderSpec
@@ -137,6 +137,19 @@ def test_fault_39_one_that_hangs_is_ended_and_another_takes_its_place(started: S
     np.testing.assert_array_equal(embedder.embed(grey(1)).embeddings, alone(1))
     assert [process.poll() for process in started.processes] == [-signal.SIGKILL, None]
     processes.close()
+
+
+def test_one_whose_answer_was_not_read_to_its_end_is_not_asked_again(
+    processes: EncoderProcesses, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = held(processes)
+    with monkeypatch.context() as patched:
+        patched.setattr(encoder_wire, "_exactly", lambda *_: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(MemoryError):
+            embedder.embed(grey(5))
+    for value in range(3):
+        np.testing.assert_array_equal(embedder.embed(grey(value)).embeddings, alone(value))
+    assert len(started.processes) == 3
 
 
 def test_nobody_notices_that_one_has_ended_while_it_had_nothing_to_do(
