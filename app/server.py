@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from app import arenas
 from app.access.key_sources import check_exposure, keys_of
@@ -95,6 +96,7 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
         try:
             running.append(start_catalogue(settings, report, metrics))
             _settle()
+            _leave_cores()
             metrics.watch(running[0].encoders)
             service.open(running[0].ready, running[0].trouble)
             _log.info("ready at %s (try it at %s/docs)", url, url)
@@ -122,6 +124,15 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _leave_cores() -> None:
+    """Let linear algebra compute in one thread from now on.
+
+    Others would wait busily for the next product, on the cores that pictures are encoded on: with 100,000 postings a
+    match took 18 ms instead of 7.
+    """
+    threadpool_limits(1, user_api="blas")
 
 
 @contextmanager

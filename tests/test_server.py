@@ -382,3 +382,14 @@ def test_keys_are_read_again_on_sighup_and_stay_where_the_file_is_no_good(tmp_pa
         assert status(service, other) == 200
         assert one not in service.log()
         assert other not in service.log()
+
+
+def test_once_it_is_ready_linear_algebra_leaves_the_other_cores_to_those_who_encode(tmp_path: Path) -> None:
+    script = """
+from threadpoolctl import threadpool_info
+from app import server
+server._leave_cores()
+print({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.stdout == "{1}\n", ran.stderr
