@@ -45,4 +45,4 @@ def jpegs(folder: Path) -> list[Path]:
 
 def run(*arguments: str) -> None:
     """Run a verb of the command line."""
-    subprocess.run([sys.executable, "-m", "app", *arguments], check=True, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "pricematch", *arguments], check=True, stdout=sys.stderr)

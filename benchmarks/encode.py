@@ -25,15 +25,15 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from app.adapters.manifest import Artefact, find_chain
-from app.adapters.pillow_images import PillowDecoder
-from app.adapters.precision import resolve_precision
-from app.adapters.quiet_tensorflow import import_tensorflow
-from app.adapters.simplejpeg_images import decode_undamaged
-from app.matching.embeddings import Embeddings, unit_rows
-from app.matching.ingest import embed_images
-from app.matching.picture_encoder import DecodingEmbedder, PictureEncoder
-from app.matching.ports import Encoder
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ingest import embed_images
+from pricematch.encoding.jpeg import decode_undamaged
+from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
+from pricematch.encoding.ports import Encoder
+from pricematch.encoding.precision import resolve_precision
+from pricematch.encoding.quiet_tensorflow import import_tensorflow
+from pricematch.formats.manifest import Artefact, find_chain
 
 MAX_PIXELS = 25_000_000
 
@@ -124,7 +124,7 @@ def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Cal
 def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
     """As the service embeds a catalogue, default settings."""
     import_tensorflow()
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
     embedding = PictureEncoder("benchmark", DecodingEmbedder(PillowDecoder(256, MAX_PIXELS), encoder))
@@ -163,9 +163,9 @@ def notebook_way(connection: Connection, images: Sequence[bytes], models: Path) 
     import_tensorflow()
     import tensorflow as tf
 
-    from app.training.networks.autoencoder import build_autoencoder
-    from app.training.networks.cae import build_cae
-    from app.training.recipes import NOTEBOOK
+    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.recipes import NOTEBOOK
 
     chain = find_chain(models, "autoencoder")
     _, cae = build_cae(NOTEBOOK.cae)

@@ -37,7 +37,7 @@ def command(measured: Subject, port: int) -> list[str]:
         "data": measured.catalogue.parent / "data",
         "port": port,
     }
-    return [sys.executable, "-m", "app", "serve", *(f"--{name}={value}" for name, value in options.items())]
+    return [sys.executable, "-m", "pricematch", "serve", *(f"--{name}={value}" for name, value in options.items())]
 
 
 def free_port() -> int:

@@ -17,15 +17,15 @@ from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
-from app.adapters.matcher_files import read_matcher
-from app.bootstrap import read_catalogue
-from app.matching.evidence.carried import carried
-from app.matching.evidence.reference import Reference
-from app.matching.grown_catalogue import GrownCatalogue
-from app.matching.judge import Judge
-from app.matching.pair_model import JudgedCatalogue
-from app.matching.postings import Catalogue
-from app.settings import Settings
+from pricematch.catalogue.features import carried
+from pricematch.catalogue.postings import Catalogue
+from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.formats.matcher_files import read_matcher
+from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.judge import Judge
+from pricematch.pairs.model import JudgedCatalogue
+from pricematch.pairs.reference import Reference
+from pricematch.settings import Settings
 
 THREADS = 2
 NEAREST = 50

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from catalogues import jpegs
 
-from app.adapters.exact_index import ExactIndex
-from app.adapters.manifest import find_chain
-from app.adapters.pillow_images import PillowDecoder
-from app.adapters.quiet_tensorflow import import_tensorflow
-from app.matching.embedded_rows import EmbeddedRows
-from app.matching.embeddings import Embeddings, unit_rows
-from app.matching.ports import Pixels
-from app.matching.postings import Catalogue, Posting
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ports import Pixels
+from pricematch.encoding.quiet_tensorflow import import_tensorflow
+from pricematch.formats.manifest import find_chain
+from pricematch.matching.exact_index import ExactIndex
 
 SIDE, MAX_PIXELS, LIMIT, BATCH = 256, 25_000_000, 10, 32
 
@@ -31,8 +31,8 @@ class Networks:
         import_tensorflow()
         import tensorflow as tf
 
-        from app.adapters.precision import resolve_precision
-        from app.adapters.saved_model import use_precision
+        from pricematch.encoding.precision import resolve_precision
+        from pricematch.encoding.saved_model import use_precision
 
         use_precision(resolve_precision("auto"))
         self._tf = tf

@@ -23,7 +23,7 @@ class Embed(litserve.LitAPI):  # type: ignore[misc]
         sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
         from naive_service import Networks
 
-        from app.adapters.pillow_images import PillowDecoder
+        from pricematch.encoding.decoder import PillowDecoder
 
         self._decoder, self._networks = PillowDecoder(SIDE, MAX_PIXELS), Networks(Path(sys.argv[1]))
 

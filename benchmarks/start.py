@@ -22,16 +22,16 @@ from live import client, memory_mib, service
 from rich.console import Console
 from rich.table import Table
 
-from app.adapters.encoder_processes import EncoderProcesses, starts
-from app.adapters.sqlite_opening import LOCK
-from app.adapters.sqlite_store import Store, open_store
-from app.matching.batching import Batcher
-from app.matching.embeddings import unit_rows
-from app.matching.picture_encoder import PictureEncoder
-from app.matching.postings import Posting
-from app.matching.stored import Put
-from app.service.held import Encoding, choose, hold
-from app.settings import Settings
+from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Put
+from pricematch.encoding.batching import Batcher
+from pricematch.encoding.picture_encoder import PictureEncoder
+from pricematch.encoding.processes import EncoderProcesses, starts
+from pricematch.serving.held import Encoding, choose, hold
+from pricematch.settings import Settings
+from pricematch.store.sqlite.opening import LOCK
+from pricematch.store.sqlite.store import Store, open_store
 
 ROUNDS, BATCH, REQUESTS = 3, 1000, 20
 

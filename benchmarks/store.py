@@ -23,14 +23,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.adapters.sqlite_opening import DATABASE
-from app.adapters.sqlite_store import Store, open_store
-from app.matching.embeddings import Embeddings, unit_rows
-from app.matching.postings import Posting
-from app.matching.stored import Put
-from app.offline.backup import backup
-from app.offline.restore import restore
-from app.settings import MIB, Settings
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Put
+from pricematch.settings import MIB, Settings
+from pricematch.store.backup import backup
+from pricematch.store.restore import restore
+from pricematch.store.sqlite.opening import DATABASE
+from pricematch.store.sqlite.store import Store, open_store
 
 PICTURE_BYTES, SINGLE, BATCHES, BATCH, PAGE = 50_000, 300, 20, 100, 1_000
 

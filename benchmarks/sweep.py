@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.matching.clustering.assignment import answers
-from app.matching.clustering.lists import Lists, lists_of_labels, longest, prefixes
-from app.matching.embeddings import Embeddings, unit_rows
-from app.matching.neighbours import radius_graph
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.clustering.assignment import answers
+from pricematch.search.lists import Lists, lists_of_labels, longest, prefixes
+from pricematch.search.neighbours import radius_graph
 
 EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
 MIN_SAMPLES = 2

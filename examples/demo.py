@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-PRICEMATCH = [sys.executable, "-m", "app"]
+PRICEMATCH = [sys.executable, "-m", "pricematch"]
 FOLDER = Path("demo")
 POSTINGS = "300"
 SMALL = 2000

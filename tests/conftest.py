@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.cli import Run, runner
-from tests.small_disk import small_disk
-from tests.training.tiny import TinyArtefacts, make_artefacts
+from tests.support.cli import Run, runner
+from tests.support.small_disk import small_disk
+from tests.support.tiny import TinyArtefacts, make_artefacts
 
 __all__ = ["small_disk"]
 
@@ -29,7 +29,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _repeatable_tensorflow() -> None:
-    from app.training.determinism import make_deterministic
+    from pricematch.training.determinism import make_deterministic
 
     make_deterministic()
 

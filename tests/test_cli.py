@@ -9,12 +9,12 @@ from typing import NoReturn
 import pytest
 from PIL import Image
 
-from app import __version__
-from app.errors import TrainingInterrupted
-from app.offline import train as offline_train
-from app.training.recipes import NOTEBOOK, Recipe
-from tests.cli import Run
-from tests.fakes import encoded, scene, tiny_catalogue
+from pricematch import __version__
+from pricematch.errors import TrainingInterrupted
+from pricematch.training import train_encoder as offline_train
+from pricematch.training.recipes import NOTEBOOK, Recipe
+from tests.support.cli import Run
+from tests.support.fakes import encoded, scene, tiny_catalogue
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,14 +34,19 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_module_is_the_command() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "app", "--version"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "pricematch", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"pricematch {__version__}\n", "")
 
 
 def test_help_needs_no_tensorflow_and_nothing_else_that_is_heavy() -> None:
     ran = python(
-        "import os, sys; os.environ['COLUMNS'] = '160'; from app.__main__ import main\n"
+        "import os, sys; os.environ['COLUMNS'] = '160'; from pricematch.__main__ import main\n"
         "sys.argv = ['pricematch', 'train', 'encoder', '--help']\n"
         "try: main()\n"
         "except SystemExit as ended: assert not ended.code\n"

@@ -4,8 +4,8 @@ import inspect
 
 import pytest
 
-from app import errors
-from app.errors import CatalogueError, PricematchError, RowProblem
+from pricematch import errors
+from pricematch.errors import CatalogueError, PricematchError, RowProblem
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
 

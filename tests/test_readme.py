@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 SECONDS = 120
 
@@ -109,7 +109,7 @@ def run(command: str, folder: Path) -> str:
 
 def words(command: str) -> list[str]:
     """The command's words, `pricematch` being that of this environment."""
-    return [sys.executable, "-m", "app", *shlex.split(command)[1:]]
+    return [sys.executable, "-m", "pricematch", *shlex.split(command)[1:]]
 
 
 def curl(command: str, folder: Path) -> str:

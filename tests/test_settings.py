@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.errors import SettingsError
-from app.settings import Settings, load_settings, unknown_variables
+from pricematch.errors import SettingsError
+from pricematch.settings import Settings, load_settings, unknown_variables
 
 
 def test_the_environment_sets_what_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:

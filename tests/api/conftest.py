@@ -8,18 +8,18 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.api.app import create_app
-from app.api.state import Kept, Ready, Service
-from app.matching.intake import Intake
-from app.matching.live_catalogue import LiveCatalogue, Snapshot
-from app.matching.matcher import Matcher
-from app.matching.ports import ImageSource
-from app.matching.stored_pictures import StoredPictures
-from app.settings import Settings
-from tests.api.contract import client_of
-from tests.fakes import FolderlessImages, tiny_decoder, tiny_images, tiny_matcher
-from tests.memory_store import MemoryStore
-from tests.service.served import loaded
+from pricematch.api.app import create_app
+from pricematch.api.state import Kept, Ready, Service
+from pricematch.encoding.ports import ImageSource
+from pricematch.matching.matcher import Matcher
+from pricematch.serving.intake import Intake
+from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.settings import Settings
+from tests.support.contract import client_of
+from tests.support.fakes import FolderlessImages, tiny_decoder, tiny_images, tiny_matcher
+from tests.support.memory_store import MemoryStore
+from tests.support.served import loaded
 
 __all__ = ["loaded"]
 

@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.access.keys import ApiKey, Scope, new_key
-from app.api.access import ADMIN, OPEN, READ, WRITE
+from pricematch.api.access import ADMIN, OPEN, READ, WRITE
+from pricematch.api.keys import ApiKey, Scope, new_key
 from tests.api.conftest import make_app
-from tests.api.contract import assert_problem, client_of
-from tests.fakes import picture
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import picture
 
 KEYS: dict[Scope, tuple[str, ApiKey]] = {
     "read": new_key("reader", "read"),

@@ -16,16 +16,16 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.admission import Admission, TurnAway
-from app.api.held_bodies import HeldBodies
-from app.errors import Overloaded
-from app.matching.batching import Batcher
-from app.settings import KIB, MIB
+from pricematch.api.admission import Admission, TurnAway
+from pricematch.api.held_bodies import HeldBodies
+from pricematch.encoding.batching import Batcher
+from pricematch.errors import Overloaded
+from pricematch.settings import KIB, MIB
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem, assert_still_answers
-from tests.fakes import picture, tiny_encoder, tiny_matcher
-from tests.matching.gated_encoder import SAFETY_SECONDS, GatedEncoder
-from tests.test_server import TinyService, eventually, running
+from tests.api.test_server import TinyService, eventually, running
+from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.fakes import picture, tiny_encoder, tiny_matcher
+from tests.support.gated_encoder import SAFETY_SECONDS, GatedEncoder
 
 RED = picture("#ff0000")
 UPLOADS = 1000

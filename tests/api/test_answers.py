@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from app.api.match_schemas import EachMatchesOut, MatchesOut
+from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from tests.api.conftest import Serve
 from tests.api.test_match_judged import ALL, SCENE, judged_matcher
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 RED = picture("red")
 

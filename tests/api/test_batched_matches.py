@@ -10,17 +10,17 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.adapters.perceptual_hash import PerceptualHasher
-from app.matching.batching import Batcher
-from app.matching.evidence.spaces import IMAGE_SPACES
-from app.matching.matcher import Matcher
-from app.matching.ports import Embedder
-from app.matching.postings import Catalogue
+from pricematch.catalogue.postings import Catalogue
+from pricematch.encoding.batching import Batcher
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.encoding.ports import Embedder
+from pricematch.matching.matcher import Matcher
+from pricematch.pairs.retrievers import IMAGE_SPACES
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem
-from tests.fakes import COLOURS, by_similarity, picture, tiny_decoder, tiny_embedded, tiny_encoder
-from tests.matching.gated_encoder import SAFETY_SECONDS, GatedEncoder, eventually
-from tests.matching.judged import tiny_judge
+from tests.support.contract import assert_problem
+from tests.support.fakes import COLOURS, by_similarity, picture, tiny_decoder, tiny_embedded, tiny_encoder
+from tests.support.gated_encoder import SAFETY_SECONDS, GatedEncoder, eventually
+from tests.support.judged import tiny_judge
 
 PICTURES = [picture(colour) for colour in COLOURS]
 
@@ -90,7 +90,7 @@ def said(response: Response) -> Any:
 def test_those_who_ask_at_once_are_embedded_together_and_each_gets_what_it_would_alone(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, few: int, judged: bool
 ) -> None:
-    monkeypatch.setattr("app.matching.matcher._FEW_VALUES", few)
+    monkeypatch.setattr("pricematch.matching.matcher._FEW_VALUES", few)
     alone = serve(matcher=matcher_over(tiny_encoder().embedder, judged=judged))
     with batched(serve, judged=judged) as it:
         first = it.hold()

@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem
-from tests.fakes import picture
+from tests.support.contract import assert_problem
+from tests.support.fakes import picture
 
 PNG = {"Content-Type": "image/png"}
 

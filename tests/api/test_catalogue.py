@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem
-from tests.fakes import COLOURS, picture
+from tests.support.contract import assert_problem
+from tests.support.fakes import COLOURS, picture
 
 RED, GREEN = picture("#ff0000"), picture("#00ff00")
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem, assert_still_answers
-from tests.api.wire import FORM, field, file, form
-from tests.fakes import COLOURS, picture
+from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.fakes import COLOURS, picture
+from tests.support.wire import FORM, field, file, form
 
 JSON = {"Content-Type": "application/json"}
 PAIRS = [["p0", "p1"], ["p2", "p3"]]

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.matching.evidence.spaces import IMAGE_SPACES
-from app.matching.matcher import Matcher
-from app.matching.postings import Catalogue, Posting
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.matching.matcher import Matcher
+from pricematch.pairs.retrievers import IMAGE_SPACES
 from tests.api.conftest import Serve, make_app
-from tests.api.contract import assert_problem, client_of
 from tests.api.test_match_judged import HASHER
-from tests.fakes import encoded, mean_colours, picture, scene, tiny_embedded
-from tests.matching.judged import hashed, tiny_judge
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import encoded, mean_colours, picture, scene, tiny_embedded
+from tests.support.judged import hashed, tiny_judge
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 

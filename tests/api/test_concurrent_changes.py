@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.api.conftest import Serve
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 RED = picture("#ff0000")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.conditions import condition, etag, is_known
-from app.matching.stored import ANYHOW, Condition
+from pricematch.api.conditions import condition, etag, is_known
+from pricematch.catalogue.records import ANYHOW, Condition
 
 REVISIONS = st.integers(1, 10**18 - 1)
 OPAQUE = st.text(st.characters(codec="latin-1", exclude_characters='"', exclude_categories=("Cc", "Zs")), max_size=9)

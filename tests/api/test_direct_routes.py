@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from app.api.access import READ, WRITE
-from app.api.direct_routes import DirectRoute, Straight
-from app.api.match_schemas import MatchQuery
+from pricematch.api.access import READ, WRITE
+from pricematch.api.direct_routes import DirectRoute, Straight
+from pricematch.api.schemas.matches import MatchQuery
 from tests.api.conftest import make_app
 
 BOTH = (APIRoute, DirectRoute)

@@ -16,33 +16,19 @@ import pytest
 from PIL import Image, ImageCms
 from starlette.testclient import TestClient
 
-from app.adapters.exact_index import ExactIndex
-from app.adapters.image_folder import ImageFolder
-from app.adapters.pillow_images import PillowDecoder
-from app.matching.embedded_catalogue import EmbeddedCatalogue
-from app.matching.embedded_rows import EmbeddedRows
-from app.matching.embeddings import Embeddings, unit_rows
-from app.matching.matcher import Matcher
-from app.matching.ports import Pixels
-from app.matching.postings import Catalogue, Posting
-from app.settings import KIB, MIB, Settings
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ports import Pixels
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from pricematch.matching.exact_index import ExactIndex
+from pricematch.matching.matcher import Matcher
+from pricematch.settings import KIB, MIB, Settings
 from tests.api.conftest import Serve, make_app
-from tests.api.contract import assert_problem, assert_still_answers
-from tests.api.odd_pictures import (
-    MAGIC_NUMBERS,
-    NOT_PICTURES,
-    animated,
-    gif_header,
-    png_chunk,
-    png_header,
-    png_of_zeros,
-    png_with,
-    truncated,
-    webp_header,
-    zip_file,
-)
-from tests.api.wire import FORM, field, file, form, send_pieces
-from tests.fakes import (
+from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.fakes import (
     SIDE,
     STORED_AS,
     FolderlessImages,
@@ -55,6 +41,20 @@ from tests.fakes import (
     tiny_encoder,
     tiny_matcher,
 )
+from tests.support.odd_pictures import (
+    MAGIC_NUMBERS,
+    NOT_PICTURES,
+    animated,
+    gif_header,
+    png_chunk,
+    png_header,
+    png_of_zeros,
+    png_with,
+    truncated,
+    webp_header,
+    zip_file,
+)
+from tests.support.wire import FORM, field, file, form, send_pieces
 
 RED = picture("#ff0000")
 DEFAULT = Settings()
@@ -150,9 +150,9 @@ def test_fault_07_a_header_that_says_too_many_pixels_is_enough(default_client: T
 _MEMORY = """
 import sys
 from pathlib import Path
-from app.errors import ImageTooLarge
+from pricematch.errors import ImageTooLarge
 from tests.api.test_faults import HUGE, default_decoder
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

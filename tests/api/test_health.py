@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from app.api.app import create_app
-from app.api.state import Service
-from app.settings import Settings
+from pricematch.api.app import create_app
+from pricematch.api.state import Service
+from pricematch.settings import Settings
 from tests.api.conftest import live
-from tests.api.contract import assert_problem, client_of
-from tests.fakes import picture, tiny_images, tiny_matcher
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import picture, tiny_images, tiny_matcher
 
 
 @pytest.fixture

@@ -15,19 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.adapters import job_files
-from app.api.app import create_app
-from app.api.state import Service
-from app.errors import StoreFull
-from app.settings import KIB, MIB
-from tests.adapters.test_manifest import export
-from tests.adapters.zip_files import Member, archive, overlapping
-from tests.api.contract import assert_problem, client_of
-from tests.api.odd_pictures import truncated
-from tests.api.wire import FORM, field, file, form, send_pieces
-from tests.fakes import COLOURS, picture
-from tests.service.served import Loaded, served
-from tests.test_bootstrap import settings_of
+from pricematch.api.app import create_app
+from pricematch.api.state import Service
+from pricematch.errors import StoreFull
+from pricematch.settings import KIB, MIB
+from pricematch.store import job_files
+from tests.encoding.test_bootstrap import settings_of
+from tests.formats.test_manifest import export
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import COLOURS, picture
+from tests.support.odd_pictures import truncated
+from tests.support.served import Loaded, served
+from tests.support.wire import FORM, field, file, form, send_pieces
+from tests.support.zip_files import Member, archive, overlapping
 
 Start: TypeAlias = Callable[..., TestClient]
 RED, GREEN = picture("#ff0000"), picture("#00ff00")
@@ -438,7 +438,7 @@ def test_fault_22_what_is_no_id_of_a_job_is_refused(client: TestClient, job_id: 
 def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.service.importing.Importer._work", lambda _: None)  # nothing is taken up
+    monkeypatch.setattr("pricematch.serving.importing.Importer._work", lambda _: None)  # nothing is taken up
     client = start(max_imports=2)
     sent = [send(client, csv_of(("a", "", "x"))) for _ in range(3)]
     assert [response.status_code for response in sent] == [202, 202, 429]
@@ -453,7 +453,7 @@ def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
 def test_what_is_still_being_sent_counts_among_the_imports_that_wait(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.service.importing.Importer._work", lambda _: None)  # nothing is taken up
+    monkeypatch.setattr("pricematch.serving.importing.Importer._work", lambda _: None)  # nothing is taken up
     client, statuses, write = start(max_imports=2), list[int](), job_files.JobFile.write
 
     def meanwhile(opened: job_files.JobFile, content: bytes) -> int:
@@ -491,7 +491,7 @@ def _hostile(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
 def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.setattr("app.service.held.host_encoder", Loaded())
+        patched.setattr("pricematch.serving.held.host_encoder", Loaded())
         export(folder / "models", "cae", "1")
         busy = settings_of(folder, encoder="cae", follow_seconds=0.001, max_imports=10_000)
         running = stack.enter_context(served(busy))

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.matching.embeddings import Embeddings
-from app.matching.ports import Pixels
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.encoding.ports import Pixels
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem, assert_still_answers
-from tests.api.odd_pictures import MAGIC_NUMBERS
-from tests.api.wire import FORM, field, file, form
-from tests.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.support.odd_pictures import MAGIC_NUMBERS
+from tests.support.wire import FORM, field, file, form
 
 RED = picture("#ff0000")
 SAFETY_SECONDS = 30

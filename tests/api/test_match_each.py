@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.matching.embedded_rows import EmbeddedRows
+from pricematch.catalogue.embedded_rows import EmbeddedRows
 from tests.api.conftest import Serve
-from tests.api.contract import PREFIX, assert_problem, assert_still_answers
-from tests.api.odd_pictures import NOT_PICTURES, truncated
 from tests.api.test_match_judged import POSTINGS, SCENE, judged_matcher
-from tests.api.wire import FORM, field, file, form
-from tests.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
-from tests.matching.judged import tiny_judge
+from tests.support.contract import PREFIX, assert_problem, assert_still_answers
+from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.support.judged import tiny_judge
+from tests.support.odd_pictures import NOT_PICTURES, truncated
+from tests.support.wire import FORM, field, file, form
 
 PICTURES = [picture(colour) for colour in COLOURS]
 COMMON = ("catalogue_version", "models", "catalogue_size", "matcher", "decided_by", "target", "threshold", "alone")

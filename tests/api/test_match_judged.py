@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.adapters.perceptual_hash import PerceptualHasher
-from app.matching.matcher import Matcher
-from app.matching.postings import Catalogue, Posting
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.matching.matcher import Matcher
 from tests.api.conftest import Serve, make_app
-from tests.api.contract import assert_problem, client_of
-from tests.api.wire import FORM, field, file, form
-from tests.fakes import encoded, picture, scene, tiny_decoder
-from tests.matching.judged import tiny_judge
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import encoded, picture, scene, tiny_decoder
+from tests.support.judged import tiny_judge
+from tests.support.wire import FORM, field, file, form
 
 HASHER = PerceptualHasher(tiny_decoder())
 SCENE = encoded(scene())
@@ -250,7 +250,7 @@ def test_a_title_of_no_word_has_no_matches(judged: TestClient) -> None:
 def test_where_a_target_is_out_of_reach_there_is_no_threshold_and_no_match(serve: Serve) -> None:
     from math import inf
 
-    from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
+    from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 
     thresholds = SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)], Target(0.99): [Thresholds(inf, inf)]})
     client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, HASHER, tiny_judge(POSTINGS, thresholds=thresholds)))

@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from app.api.app import create_app
-from app.api.metrics import Metrics
-from app.api.state import Service
-from app.settings import Settings
+from pricematch.api.app import create_app
+from pricematch.api.metrics import Metrics
+from pricematch.api.state import Service
+from pricematch.settings import Settings
 from tests.api.conftest import Serve
-from tests.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, picture
 
 
 def figures(client: TestClient) -> dict[tuple[str, ...], float]:

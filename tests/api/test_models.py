@@ -8,17 +8,17 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.access.keys import new_key
-from app.api.app import create_app
-from app.api.state import Service
-from tests.adapters.test_manifest import export
+from pricematch.api.app import create_app
+from pricematch.api.keys import new_key
+from pricematch.api.state import Service
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem, client_of
 from tests.api.test_match_judged import judged_matcher
-from tests.service.served import Loaded, loaded, served
-from tests.service.test_running import eventually
-from tests.service.test_start import coloured
-from tests.test_bootstrap import settings_of
+from tests.encoding.test_bootstrap import settings_of
+from tests.formats.test_manifest import export
+from tests.serving.test_running import eventually
+from tests.serving.test_start import coloured
+from tests.support.contract import assert_problem, client_of
+from tests.support.served import Loaded, loaded, served
 
 __all__ = ["loaded"]
 

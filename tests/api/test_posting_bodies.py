@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from app.settings import KIB
+from pricematch.settings import KIB
 from tests.api.conftest import Serve, make_app
-from tests.api.contract import assert_problem, client_of
-from tests.api.wire import FORM, field, file, form
-from tests.fakes import picture
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import picture
+from tests.support.wire import FORM, field, file, form
 
 RED = picture("#ff0000")
 JSON = "application/json"

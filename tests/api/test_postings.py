@@ -3,14 +3,14 @@
 import pytest
 from starlette.testclient import TestClient
 
-from app.adapters.exact_index import ExactIndex
-from app.matching.embedded_catalogue import EmbeddedCatalogue
-from app.matching.embedded_rows import EmbeddedRows
-from app.matching.matcher import Matcher
-from app.matching.postings import Catalogue, Posting
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from pricematch.matching.exact_index import ExactIndex
+from pricematch.matching.matcher import Matcher
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem
-from tests.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_embedded
+from tests.support.contract import assert_problem
+from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_embedded
 
 
 def matcher_of(posting: Posting) -> Matcher:

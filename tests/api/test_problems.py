@@ -5,14 +5,14 @@ import logging
 import pytest
 from starlette.testclient import TestClient
 
-from app import errors
-from app.api.problems import problem_of
-from app.matching.embeddings import Embeddings
-from app.matching.ports import Pixels
+from pricematch import errors
+from pricematch.api.problems import problem_of
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.encoding.ports import Pixels
 from tests.api.conftest import Serve, make_app
-from tests.api.contract import assert_problem, assert_still_answers
-from tests.api.wire import FORM, file, send_pieces
-from tests.fakes import MeanColourEncoder, picture, tiny_matcher
+from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.fakes import MeanColourEncoder, picture, tiny_matcher
+from tests.support.wire import FORM, file, send_pieces
 
 INSIDE = "File /home/inside.py"
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.api.metrics import Metrics
-from app.api.requests import Around
-from app.api.state import Service
-from app.logs.lines import FIELDS, JsonLines
-from app.matching.matcher import Matcher
-from app.settings import Settings
+from pricematch.api.log_lines import FIELDS, JsonLines
+from pricematch.api.metrics import Metrics
+from pricematch.api.requests import Around
+from pricematch.api.state import Service
+from pricematch.matching.matcher import Matcher
+from pricematch.settings import Settings
 from tests.api.conftest import Serve
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 ANSWERS: list[tuple[str, str, Mapping[str, Any], int]] = [
     ("GET", "/healthz", {}, 200),

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.adapters import sqlite_database
-from app.adapters.sqlite_opening import DATABASE
-from app.adapters.sqlite_store import open_store
-from app.api.app import create_app
-from app.api.state import Service
-from app.settings import Settings
-from tests.api.contract import assert_problem, client_of
-from tests.fakes import encoded, scene
-from tests.service.served import served
-from tests.service.test_start import titles_and_hashes
-from tests.small_disk import fill_up
+from pricematch.api.app import create_app
+from pricematch.api.state import Service
+from pricematch.settings import Settings
+from pricematch.store.sqlite import database as sqlite_database
+from pricematch.store.sqlite.opening import DATABASE
+from pricematch.store.sqlite.store import open_store
+from tests.serving.test_start import titles_and_hashes
+from tests.support.contract import assert_problem, client_of
+from tests.support.fakes import encoded, scene
+from tests.support.served import served
+from tests.support.small_disk import fill_up
 
 WRITES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/postings/new", {"json": {"title": "kopi susu"}}),

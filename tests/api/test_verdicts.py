@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.adapters.verdict_file import read_verdicts
-from app.matching.postings import POSTING_ID_PATTERN
+from pricematch.catalogue.postings import POSTING_ID_PATTERN
+from pricematch.formats.verdict_file import read_verdicts
 from tests.api.conftest import Serve
-from tests.api.contract import assert_problem
 from tests.api.test_match_judged import judged_matcher
+from tests.support.contract import assert_problem
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.api.app import create_app
-from app.api.state import Service
-from tests.api.contract import documented
-from tests.service.served import served
-from tests.service.test_start import coloured
+from pricematch.api.app import create_app
+from pricematch.api.state import Service
+from tests.serving.test_start import coloured
+from tests.support.contract import documented
+from tests.support.served import served
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 30

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import KIB, MIB
-from tests.api.odd_pictures import png_of_zeros
-from tests.fakes import picture
-from tests.test_server import TinyService, eventually, running
+from pricematch.settings import KIB, MIB
+from tests.api.test_server import TinyService, eventually, running
+from tests.support.fakes import picture
+from tests.support.odd_pictures import png_of_zeros
 
 BOMB = png_of_zeros(4990, 4990)
 """25 megapixels, as many as may be, in 75 kB."""

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from app.settings import KIB, MIB, Settings
-from tests.api.odd_pictures import png_header, webp_header
-from tests.api.wire import FORM, file, form
-from tests.fakes import COLOURS, picture
-from tests.test_server import HEALTH, POST, TinyService, eventually, running
+from pricematch.settings import KIB, MIB, Settings
+from tests.api.test_server import HEALTH, POST, TinyService, eventually, running
+from tests.support.fakes import COLOURS, picture
+from tests.support.odd_pictures import png_header, webp_header
+from tests.support.wire import FORM, file, form
 
 CLIENTS, SECONDS = 32, float(os.environ.get("HOSTILE_SECONDS", "5"))
 PICTURES = [picture(colour) for colour in COLOURS]

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import ImageCorrupt, ImageEmpty, ImageError
-from app.matching.embedded_catalogue import EmbeddedCatalogue
-from app.matching.postings import Catalogue, Posting
-from tests.fakes import COLOURS, BruteForceIndex, mean_colours, picture, tiny_embedded, tiny_images
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.errors import ImageCorrupt, ImageEmpty, ImageError
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from tests.support.fakes import COLOURS, BruteForceIndex, mean_colours, picture, tiny_embedded, tiny_images
 
 PICTURES = list(tiny_images().contents.values())
 

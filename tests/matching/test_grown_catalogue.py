@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.matching.added import Newcomers
-from app.matching.evidence.agreement import AGREEMENT, agreement, probability_rows
-from app.matching.evidence.carried import Carried, carried
-from app.matching.evidence.reference import Reference, feature_names
-from app.matching.grown_catalogue import GrownCatalogue
-from app.matching.pair_model import JudgedCatalogue, PairModel
-from tests.matching.evidence.drawn import drawn
-from tests.matching.judged import tiny_model
+from pricematch.catalogue.features import Carried, carried
+from pricematch.matching.added import Newcomers
+from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.pairs.graph_features import AGREEMENT, agreement, probability_rows
+from pricematch.pairs.model import JudgedCatalogue, PairModel
+from pricematch.pairs.reference import Reference, feature_names
+from tests.support.drawn import drawn
+from tests.support.judged import tiny_model
 
 HASH = ("hash",)
 POSTINGS = drawn(200, seed=3, lacking=0)

@@ -8,17 +8,17 @@ from itertools import compress
 import numpy as np
 import pytest
 
-from app.errors import SignalNeeded
-from app.matching.evidence.carried import carried
-from app.matching.evidence.spaces import IMAGE_SPACES
-from app.matching.judge import Bar, Found, Judge
-from app.matching.postings import Catalogue, Posting
-from app.matching.review import Unsure, review
-from app.matching.size_thresholds import Thresholds
-from app.matching.stored import Decision, VerdictChange
-from app.matching.verdicts import NO_VERDICTS
-from tests.fakes import tiny_embedded
-from tests.matching.judged import hashed, tiny_judge
+from pricematch.catalogue.features import carried
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import Decision, VerdictChange
+from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.errors import SignalNeeded
+from pricematch.matching.judge import Bar, Found, Judge
+from pricematch.matching.review import Unsure, review
+from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.thresholds import Thresholds
+from tests.support.fakes import tiny_embedded
+from tests.support.judged import hashed, tiny_judge
 
 HASH = ("hash",)
 DECISIONS: Sequence[Decision | None] = ["same", "different", None]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.perceptual_hash import PerceptualHasher
-from app.errors import (
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.errors import (
     EncoderNeeded,
     EncoderUnknown,
     ImageCorrupt,
@@ -19,13 +21,11 @@ from app.errors import (
     SignalNeeded,
     TargetUnknown,
 )
-from app.matching.embedded_rows import EmbeddedRows
-from app.matching.evidence.spaces import IMAGE_SPACES
-from app.matching.matcher import Matcher
-from app.matching.postings import Catalogue, Posting
-from app.matching.queries import Answer, Asked, Query
-from app.matching.size_thresholds import F1, Target
-from tests.fakes import (
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Answer, Asked, Query
+from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.thresholds import F1, Target
+from tests.support.fakes import (
     COLOURS,
     encoded,
     mean_colours,
@@ -36,7 +36,7 @@ from tests.fakes import (
     tiny_images,
     tiny_matcher,
 )
-from tests.matching.judged import hashed, tiny_judge
+from tests.support.judged import hashed, tiny_judge
 
 HASHER = PerceptualHasher(tiny_decoder())
 SCENE = encoded(scene())

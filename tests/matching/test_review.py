@@ -6,13 +6,13 @@ from math import log
 import numpy as np
 import pytest
 
-from app.matching.judge import Bar, Judge
-from app.matching.postings import Posting
-from app.matching.review import Unsure, review
-from app.matching.size_thresholds import Thresholds
-from app.matching.stored import VerdictChange
-from app.matching.verdicts import NO_VERDICTS
-from tests.matching.judged import tiny_judge
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import VerdictChange
+from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.matching.judge import Bar, Judge
+from pricematch.matching.review import Unsure, review
+from pricematch.pairs.thresholds import Thresholds
+from tests.support.judged import tiny_judge
 
 WORDS = ["kopi", "susu", "teh", "manis", "coklat", "gula"]
 BAR = Bar(None, Thresholds(0.9, 0.9))

@@ -6,18 +6,18 @@ from math import inf
 import numpy as np
 import pytest
 
-from app.errors import ImageUnavailable
-from app.matching.evaluation.evaluate import Evaluation, evaluate
-from app.matching.evaluation.matched import judge_matcher
-from app.matching.evidence.carried import carried
-from app.matching.metrics import number_groups
-from app.matching.postings import Posting
-from app.matching.size_thresholds import F1, SizeThresholds, Target, Thresholds
-from app.reports.evaluation import evaluation_page, said, shown_names, threshold_texts
-from app.reports.page import Pictures, picture
-from tests.matching.judged import tiny_model
-from tests.matching.labelled import groups_of, labelled_postings, signals_of
-from tests.reports.browser import Page
+from pricematch.catalogue.features import carried
+from pricematch.catalogue.postings import Posting
+from pricematch.errors import ImageUnavailable
+from pricematch.evaluation.matcher_evaluation import judge_matcher
+from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
+from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
+from pricematch.reports.evaluation import evaluation_page, said, shown_names, threshold_texts
+from pricematch.reports.page import Pictures, picture
+from tests.support.browser import Page
+from tests.support.judged import tiny_model
+from tests.support.labelled import groups_of, labelled_postings, signals_of
 
 POSTINGS = labelled_postings(120)
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import RowProblem
-from app.matching.exploration.explore import Exploration, explore
-from app.matching.exploration.groups import Relation
-from app.matching.exploration.pictures import PictureFacts
-from app.matching.ports import Header
-from app.matching.postings import Posting
-from app.reports.exploration import LISTED, Source, exploration_page, shown_names
-from app.reports.page import Pictures, picture
-from tests.matching.exploration.catalogues import repetitive_postings
-from tests.reports.browser import Page
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.ports import Header
+from pricematch.errors import RowProblem
+from pricematch.evaluation.exploration import Exploration, explore
+from pricematch.evaluation.groups import Relation
+from pricematch.evaluation.pictures import PictureFacts
+from pricematch.reports.exploration import LISTED, Source, exploration_page, shown_names
+from pricematch.reports.page import Pictures, picture
+from tests.support.browser import Page
+from tests.support.catalogues import repetitive_postings
 
 SOURCE = Source("catalogue.csv", None, [], [], 0)
 POSTINGS = repetitive_postings(80, 0)

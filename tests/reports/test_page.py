@@ -11,9 +11,9 @@ from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 from PIL import Image
 
-from app.reports import page as page_module
-from app.reports.page import picture, plot, render
-from tests.reports.browser import Page
+from pricematch.reports import page as page_module
+from pricematch.reports.page import picture, plot, render
+from tests.support.browser import Page
 
 HOSTILE = (
     "<script>alert('x')</script>",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.errors import SettingsError
-from app.reports.sheets import Captioned, check_output, draw_sheet, save_sheet
+from pricematch.errors import SettingsError
+from pricematch.reports.sheets import Captioned, check_output, draw_sheet, save_sheet
 
 
 def plain(

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from app.matching.clustering.assignment import METHODS
-from app.matching.clustering.sweep import SweepRecord
-from app.reports.sweep import draw_sweep
+from pricematch.clustering.assignment import METHODS
+from pricematch.evaluation.clustering_sweep import SweepRecord
+from pricematch.reports.sweep import draw_sweep
 
 RECORDS = [
     SweepRecord(method, eps, f1 + place / 100, 1, 1, 1, 1)

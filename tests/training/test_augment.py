@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.training.augment import augment, augment_batch, clahe, flip, gamma, shift_hue_and_saturation, variants
-from tests.fakes import scene
+from pricematch.training.augment import augment, augment_batch, clahe, flip, gamma, shift_hue_and_saturation, variants
+from tests.support.fakes import scene
 
 PIXELS = np.asarray(scene((32, 24)))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.training.augment import augment_batch
-from app.training.pixel_cache import PixelCache
-from tests.fakes import SIDE, tiny_decoder, tiny_images
+from pricematch.training.augment import augment_batch
+from pricematch.training.pixel_cache import PixelCache
+from tests.support.fakes import SIDE, tiny_decoder, tiny_images
 
 pytestmark = pytest.mark.tensorflow
 
@@ -22,7 +22,7 @@ def filled_cache(folder: Path) -> PixelCache:
 
 
 def test_shuffling_keeps_the_rows_and_depends_on_seed_and_epoch() -> None:
-    from app.training.batches import shuffled
+    from pricematch.training.batches import shuffled
 
     rows = np.arange(10, 110)
     once = shuffled(rows, 1, 2)
@@ -35,7 +35,7 @@ def test_shuffling_keeps_the_rows_and_depends_on_seed_and_epoch() -> None:
     ("count", "share", "held_out"), [(10, 0, 0), (10, 0.1, 1), (10, 0.25, 2), (7, 0.5, 4), (10, 0.9, 9), (1, 0.9, 0)]
 )
 def test_a_split_holds_out_its_share_but_never_everything(count: int, share: float, held_out: int) -> None:
-    from app.training.batches import split
+    from pricematch.training.batches import split
 
     training, validation = split(count, share, 3)
     assert len(validation) == held_out
@@ -46,7 +46,7 @@ def test_a_split_holds_out_its_share_but_never_everything(count: int, share: flo
 
 
 def test_pixels_come_in_the_order_asked_scaled_to_one(tmp_path: Path) -> None:
-    from app.training.batches import PixelBatches
+    from pricematch.training.batches import PixelBatches
 
     cache = filled_cache(tmp_path)
     batches = PixelBatches(cache, np.array([0, 2, 4, 6]), SIDE, seed=0, augment=False)
@@ -58,7 +58,7 @@ def test_pixels_come_in_the_order_asked_scaled_to_one(tmp_path: Path) -> None:
 
 
 def test_pixels_are_augmented_by_row_and_epoch_where_asked(tmp_path: Path) -> None:
-    from app.training.batches import PixelBatches
+    from pricematch.training.batches import PixelBatches
 
     cache = filled_cache(tmp_path)
     batches = PixelBatches(cache, np.arange(7), SIDE, seed=5, augment=True)
@@ -68,7 +68,7 @@ def test_pixels_are_augmented_by_row_and_epoch_where_asked(tmp_path: Path) -> No
 
 
 def test_pixels_outside_of_an_epoch_are_never_augmented(tmp_path: Path) -> None:
-    from app.training.batches import PixelBatches
+    from pricematch.training.batches import PixelBatches
 
     cache = filled_cache(tmp_path)
     batches = PixelBatches(cache, np.arange(7), SIDE, seed=5, augment=True)
@@ -78,7 +78,7 @@ def test_pixels_outside_of_an_epoch_are_never_augmented(tmp_path: Path) -> None:
 
 
 def test_the_rest_of_an_epoch_is_the_same_as_if_it_had_not_been_interrupted(tmp_path: Path) -> None:
-    from app.training.batches import PixelBatches, shuffled
+    from pricematch.training.batches import PixelBatches, shuffled
 
     batches = PixelBatches(filled_cache(tmp_path), np.arange(7), SIDE, seed=5, augment=True)
     order = shuffled(np.arange(7), 5, 3)
@@ -89,7 +89,7 @@ def test_the_rest_of_an_epoch_is_the_same_as_if_it_had_not_been_interrupted(tmp_
 
 
 def test_latents_come_in_the_order_asked() -> None:
-    from app.training.batches import LatentBatches
+    from pricematch.training.batches import LatentBatches
 
     latents = np.random.default_rng(0).random((5, 3), np.float32)
     batches = LatentBatches(latents)

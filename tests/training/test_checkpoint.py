@@ -24,7 +24,7 @@ def everything(made: Any) -> list[np.ndarray[Any, Any]]:
 
 
 def test_weights_optimizer_best_weights_and_state_come_back(tmp_path: Path) -> None:
-    from app.training.checkpoint import Checkpoint, TrainingState
+    from pricematch.training.checkpoint import Checkpoint, TrainingState
 
     one, other = model(1), model(2)
     best = [weights + 1 for weights in one.get_weights()]
@@ -39,7 +39,7 @@ def test_weights_optimizer_best_weights_and_state_come_back(tmp_path: Path) -> N
 
 
 def test_without_a_checkpoint_it_is_the_beginning(tmp_path: Path) -> None:
-    from app.training.checkpoint import Checkpoint, TrainingState
+    from pricematch.training.checkpoint import Checkpoint, TrainingState
 
     one = model(1)
     before = everything(one)
@@ -52,7 +52,7 @@ def test_without_a_checkpoint_it_is_the_beginning(tmp_path: Path) -> None:
 def test_a_save_that_fails_leaves_the_last_checkpoint(
     tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.training.checkpoint import Checkpoint, TrainingState
+    from pricematch.training.checkpoint import Checkpoint, TrainingState
 
     def fail(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
@@ -67,7 +67,7 @@ def test_a_save_that_fails_leaves_the_last_checkpoint(
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
-    from app.training.checkpoint import TrainingState
+    from pricematch.training.checkpoint import TrainingState
 
     state = TrainingState().after_step(1.0, 3).after_step(5.0, 1)
     assert (state.epoch, state.step, state.rows_seen) == (0, 2, 4)
@@ -77,7 +77,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
 
 
 def test_the_best_epoch_is_that_of_the_least_held_out_loss_the_first_of_equal_ones() -> None:
-    from app.training.checkpoint import TrainingState
+    from pricematch.training.checkpoint import TrainingState
 
     state = TrainingState()
     best = []

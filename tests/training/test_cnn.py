@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from app.adapters.manifest import find, find_chain, side_of_pixels, versions
-from app.adapters.pillow_images import PillowDecoder
-from app.errors import ArtefactExists, CatalogueError, ImageError, SettingsError, TrainingInterrupted
-from app.matching.evaluation.splits import group_digest, training_groups
-from app.matching.ports import Pixels
-from app.training.workplace import FOLDER
-from tests.fakes import MAX_PIXELS, FolderlessImages
-from tests.matching.evaluation.naive_threshold import naive_best, naive_f1
-from tests.training.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ports import Pixels
+from pricematch.errors import ArtefactExists, CatalogueError, ImageError, SettingsError, TrainingInterrupted
+from pricematch.evaluation.splits import group_digest, training_groups
+from pricematch.formats.manifest import find, find_chain, side_of_pixels, versions
+from pricematch.training.workplace import FOLDER
+from tests.support.fakes import MAX_PIXELS, FolderlessImages
+from tests.support.naive_threshold import naive_best, naive_f1
+from tests.support.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
 
 if TYPE_CHECKING:
-    from app.training.fit import Step
+    from pricematch.training.fit import Step
 
 pytestmark = pytest.mark.tensorflow
 
@@ -42,7 +42,7 @@ def judged_groups(train_share: float = 1, seed: int = 0) -> list[str]:
 
 def assert_threshold_is_best(models: Path, judged: list[str]) -> None:
     """The threshold of the newest version is the best there is for the embeddings it gives."""
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     chain = find_chain(models, "cnn")
     embeddings, labels = SavedModelEncoder(chain).encode(pixels()), list(labelled_images()[1].values())
@@ -65,7 +65,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: Non
 
 
 def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(models: Path) -> None:
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     [artefact] = find_chain(models, "cnn")
     assert side_of_pixels(artefact) == SIDE
@@ -79,7 +79,7 @@ def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(mod
 
 
 def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_path: Path) -> None:
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     trained = train_cnn(tmp_path, recipe(shrinkage=0.0), labels={})
     manifest = find(tmp_path, "cnn").manifest
@@ -136,8 +136,8 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
 def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.training import cnn_fine_tune
-    from app.training.metric_learning import MetricLearning
+    from pricematch.training import cnn_fine_tune
+    from pricematch.training.metric_learning import MetricLearning
 
     trained_variables: list[str] = []
 
@@ -159,7 +159,7 @@ def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_pic
         return learning
 
     monkeypatch.setattr(cnn_fine_tune, "MetricLearning", noted)
-    monkeypatch.setattr("app.training.metric_learning.held_out_map", _rising())
+    monkeypatch.setattr("pricematch.training.metric_learning.held_out_map", _rising())
     chosen = recipe(epochs=0, fine_tune=True, fine_tune_layers=2, fine_tune_epochs=2, fine_tune_rate=0.01)
     told: list[str] = []
     trained = train_cnn(tmp_path, chosen, progress=lambda what, *_: told.append(what))
@@ -248,7 +248,7 @@ def test_weights_that_are_not_to_be_had_are_told_before_pictures_are_read(tmp_pa
 def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Path) -> None:
     import keras
 
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
     for layer in network.layers:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Path) -> None:
-    from app.training.cnn_features import kept
+    from pricematch.training.cnn_features import kept
 
     made: list[str] = []
 
@@ -34,7 +34,7 @@ def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Pa
 def test_all_pictures_are_encoded_in_order_in_batches_of_32_and_it_is_told() -> None:
     import keras
 
-    from app.training.cnn_features import Pictures, PixelFunction
+    from pricematch.training.cnn_features import Pictures, PixelFunction
 
     class Shades:
         """Stands for a cache: picture i is of the shade i."""

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.mark.parametrize("power", [1.0, 3.0, 10.0])
 def test_pooling_is_the_generalised_mean_of_each_channel(power: float) -> None:
-    from app.training.networks.gem import GeneralisedMean
+    from pricematch.training.networks.gem import GeneralisedMean
 
     maps = np.random.default_rng(0).uniform(0, 6, (2, 3, 4, 5)).astype(np.float32)
     pooled = np.asarray(GeneralisedMean(power)(maps))
@@ -20,7 +20,7 @@ def test_pooling_is_the_generalised_mean_of_each_channel(power: float) -> None:
 
 
 def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive_counts_as_next_to_nothing() -> None:
-    from app.training.networks.gem import GeneralisedMean
+    from pricematch.training.networks.gem import GeneralisedMean
 
     maps = np.array([0.0, 1.0, 2.0, 5.0], np.float32).reshape(1, 2, 2, 1)
     assert float(np.asarray(GeneralisedMean(1.0)(maps))[0, 0]) == pytest.approx(2)
@@ -31,7 +31,7 @@ def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive
 def test_an_embedding_is_linear_in_the_features_of_unit_length_and_of_unit_length_itself() -> None:
     import keras
 
-    from app.training.networks.cnn import build_encoder, build_head, build_pooled
+    from pricematch.training.networks.cnn import build_encoder, build_head, build_pooled
 
     maps = keras.Input((8, 8, 3))
     pooled = build_pooled(keras.Model(maps, keras.layers.ReLU()(maps)), 2.0)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.errors import SettingsError
-from app.training.cnn_recipe import CNN, CnnRecipe
-from app.training.recipes import override
+from pricematch.errors import SettingsError
+from pricematch.training.cnn_recipe import CNN, CnnRecipe
+from pricematch.training.recipes import override
 
 
 def test_hyper_parameters_are_overridden_as_those_of_other_recipes() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.adapters.pillow_images import PillowDecoder
-from app.adapters.torch_file import Tensors, read_tensors
-from app.errors import ArtefactError
-from tests.training import efficientnet_oracle as oracle
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.errors import ArtefactError
+from pricematch.formats.torch_file import Tensors, read_tensors
+from tests.support import efficientnet_oracle as oracle
 
 pytestmark = pytest.mark.tensorflow
 
@@ -27,14 +27,14 @@ def photo(name: str, side: int) -> NDArray[np.uint8]:
 
 
 def tensors_of(name: str) -> Tensors:
-    from app.training.pretrained import _package
+    from pricematch.training.pretrained import _package
 
     return read_tensors(_package(name)[0])
 
 
 def feature_map(name: str, tensors: Tensors, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    from app.adapters.saved_model import use_precision
-    from app.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights, scale
+    from pricematch.encoding.saved_model import use_precision
+    from pricematch.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights, scale
 
     use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     network = build_efficientnet_lite(name, len(pixels))
@@ -73,7 +73,7 @@ def test_a_temple_is_taken_for_a_building(name: str, side: int) -> None:
 
 
 def test_weights_that_are_missing_or_of_another_network_are_named() -> None:
-    from app.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights
+    from pricematch.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights
 
     tensors = tensors_of("efficientnet-lite0")
     network = build_efficientnet_lite("efficientnet-lite0", 32)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.adapters.manifest import Manifest, TensorDescription, verify
-from app.errors import ArtefactExists
-from tests.training.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
+from pricematch.errors import ArtefactExists
+from pricematch.formats.manifest import Manifest, TensorDescription, verify
+from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
 
@@ -47,9 +47,9 @@ def test_the_autoencoder_is_served_as_latents_to_embeddings_for_any_batch(tiny_a
 
 
 def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
-    from app.training.export import export_autoencoder, export_cae
-    from app.training.networks.autoencoder import build_autoencoder
-    from app.training.networks.cae import build_cae
+    from pricematch.training.export import export_autoencoder, export_cae
+    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks.cae import build_cae
 
     cae, encoder = build_cae(RECIPE.cae)
     export_cae(tmp_path / "cae", cae, encoder)
@@ -69,8 +69,8 @@ def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
 
 
 def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> None:
-    from app.training.export import export_autoencoder
-    from app.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.export import export_autoencoder
+    from pricematch.training.networks.autoencoder import build_autoencoder
 
     (tmp_path / "staged" / "variables").mkdir(parents=True)
     (tmp_path / "staged" / "leftover").write_bytes(b"half")
@@ -80,7 +80,7 @@ def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> Non
 
 
 def test_golden_pixels_are_distinct_pictures_that_use_the_whole_range() -> None:
-    from app.training.export import golden_pixels
+    from pricematch.training.export import golden_pixels
 
     pixels = golden_pixels(64)
     assert pixels.shape == (4, 64, 64, 3)
@@ -95,7 +95,7 @@ def test_golden_pixels_are_distinct_pictures_that_use_the_whole_range() -> None:
 def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
     import keras
 
-    from app.training.export import weights_digest
+    from pricematch.training.export import weights_digest
 
     def digest(shape: tuple[int, int], value: float) -> str:
         dense = keras.Sequential([keras.Input((shape[0],)), keras.layers.Dense(shape[1], use_bias=False)])
@@ -109,7 +109,7 @@ def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
 def test_the_cnn_is_served_as_uint8_pixels_to_embeddings_with_its_scaling_inside(tmp_path: Path) -> None:
     import keras
 
-    from app.training.export import export_cnn
+    from pricematch.training.export import export_cnn
 
     scaled = keras.Input((16, 16, 3))
     encoder = keras.Model(scaled, keras.layers.GlobalAveragePooling2D()(scaled))
@@ -142,7 +142,7 @@ def manifest(artefacts: TinyArtefacts, version: str) -> Manifest:
 def test_a_published_version_is_moved_whole_with_a_manifest_that_fits(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
-    from app.training.export import publish
+    from pricematch.training.export import publish
 
     path = publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
     assert path == tmp_path / "models" / "cae" / "7"
@@ -151,7 +151,7 @@ def test_a_published_version_is_moved_whole_with_a_manifest_that_fits(
 
 
 def test_an_existing_version_is_left_as_it_is(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    from app.training.export import publish
+    from pricematch.training.export import publish
 
     existing = tmp_path / "models" / "cae" / "7"
     existing.mkdir(parents=True)
@@ -162,11 +162,11 @@ def test_an_existing_version_is_left_as_it_is(tmp_path: Path, tiny_artefacts: Ti
     assert (existing / "saved_model.pb").read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("moment", ["app.training.export.write", "os.fsync", "pathlib.Path.rename"])
+@pytest.mark.parametrize("moment", ["pricematch.training.export.write", "os.fsync", "pathlib.Path.rename"])
 def test_a_publication_that_breaks_off_leaves_no_version(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.training.export import publish
+    from pricematch.training.export import publish
 
     def stop(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -180,7 +180,7 @@ def test_a_publication_that_breaks_off_leaves_no_version(
 def test_everything_is_on_the_disk_before_the_version_has_its_name(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.training.export import publish
+    from pricematch.training.export import publish
 
     synced: list[str] = []
     fsync, rename = os.fsync, Path.rename
@@ -204,7 +204,7 @@ def test_everything_is_on_the_disk_before_the_version_has_its_name(
 
 
 def test_a_description_names_the_libraries_and_the_time() -> None:
-    from app.training.export import describe
+    from pricematch.training.export import describe
 
     tensor = TensorDescription(name="x", shape=(None, 1), dtype="float32")
     described = describe(

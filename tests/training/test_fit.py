@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import TrainingInterrupted
+from pricematch.errors import TrainingInterrupted
 
 if TYPE_CHECKING:
-    from app.training.fit import Fit, Fitted, Step
+    from pricematch.training.fit import Fit, Fitted, Step
 
 pytestmark = pytest.mark.tensorflow
 
@@ -35,9 +35,9 @@ def fit(
     """A training of one dense layer to rebuild its input."""
     import keras
 
-    from app.training.batches import LatentBatches
-    from app.training.checkpoint import Checkpoint
-    from app.training.fit import Fit, Schedule
+    from pricematch.training.batches import LatentBatches
+    from pricematch.training.checkpoint import Checkpoint
+    from pricematch.training.fit import Fit, Schedule
 
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input((WIDTH,)), keras.layers.Dense(WIDTH)], name="tiny")
@@ -65,7 +65,7 @@ def weights_after(fit: "Fit") -> tuple["Fitted", list[NDArray[Any]]]:
 
 
 def test_the_learning_rate_is_constant_for_ten_epochs_and_falls_by_a_tenth_of_its_logarithm_then() -> None:
-    from app.training.fit import decayed
+    from pricematch.training.fit import decayed
 
     rate = decayed(0.001, 10, 0.1)
     assert [rate(epoch) for epoch in range(10)] == [0.001] * 10
@@ -76,7 +76,7 @@ def test_the_learning_rate_is_constant_for_ten_epochs_and_falls_by_a_tenth_of_it
 
 
 def test_a_rate_without_decay_is_constant() -> None:
-    from app.training.fit import decayed
+    from pricematch.training.fit import decayed
 
     assert {decayed(0.5, 2, 0)(epoch) for epoch in range(9)} == {0.5}
 
@@ -174,7 +174,7 @@ def test_a_finished_training_does_nothing_when_run_again(tmp_path: Path) -> None
 
 
 def test_the_checkpoint_is_written_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.training import fit as module
+    from pricematch.training import fit as module
 
     monkeypatch.setattr(module, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
     seen: list[bool] = []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.training.group_batches import group_batches
+from pricematch.training.group_batches import group_batches
 
 GROUPS = st.lists(st.integers(-1, 6), min_size=2, max_size=40).map(np.array)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.embeddings import unit_rows
-from app.training import group_retrieval
-from app.training.group_retrieval import held_out_map
+from pricematch.catalogue.embeddings import unit_rows
+from pricematch.training import group_retrieval
+from pricematch.training.group_retrieval import held_out_map
 
 
 @given(st.lists(st.integers(-1, 3), min_size=2, max_size=12), st.integers(1, 4), st.integers(0, 5))

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.matching.evaluation.splits import training_groups
-from app.matching.postings import Posting
-from app.training.label_groups import choose_groups, label_of_picture
+from pricematch.catalogue.postings import Posting
+from pricematch.evaluation.splits import training_groups
+from pricematch.training.label_groups import choose_groups, label_of_picture
 
 
 def posting(number: int, image: str | None, group: str | None) -> Posting:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import TrainingInterrupted
-from app.matching.embeddings import unit_rows
+from pricematch.catalogue.embeddings import unit_rows
+from pricematch.errors import TrainingInterrupted
 
 if TYPE_CHECKING:
-    from app.training.fit import Step
-    from app.training.metric_learning import Course, MetricLearning
+    from pricematch.training.fit import Step
+    from pricematch.training.metric_learning import Course, MetricLearning
 
 pytestmark = pytest.mark.tensorflow
 
@@ -30,7 +30,7 @@ def values(seed: int = 0) -> NDArray[np.float32]:
 
 
 def course(epochs: int = 30, patience: int = 30, learning_rate: float = 0.02) -> "Course":
-    from app.training.metric_learning import Course
+    from pricematch.training.metric_learning import Course
 
     return Course(epochs, patience, 16, 4, learning_rate, 0.1, 5)
 
@@ -43,8 +43,8 @@ def learning(
     seed: int = 0,
 ) -> "MetricLearning":
     """Learns a square layer, from the identity on."""
-    from app.training.metric_learning import MetricLearning
-    from app.training.networks.cnn import build_head
+    from pricematch.training.metric_learning import MetricLearning
+    from pricematch.training.networks.cnn import build_head
 
     rows, head = values(), build_head(6, 6)
     head.set_weights([np.eye(6, dtype=np.float32), np.zeros(6, np.float32)])
@@ -67,7 +67,7 @@ def learning(
 def test_the_loss_is_the_mean_share_of_a_groups_rows_among_all_others(temperature: float) -> None:
     import tensorflow as tf
 
-    from app.training.metric_learning import supervised_contrastive
+    from pricematch.training.metric_learning import supervised_contrastive
 
     embeddings = unit_rows(np.random.default_rng(0).normal(size=(7, 3)), 3)
     groups = np.array([0, 0, 0, 1, 1, 2, 3])
@@ -94,7 +94,7 @@ def test_it_learns_what_tells_groups_apart_that_it_has_not_seen() -> None:
 def test_the_kept_weights_are_those_of_the_best_epoch() -> None:
     task = learning(course(learning_rate=0.3))
     fitted = task.run()
-    from app.training.group_retrieval import held_out_map
+    from pricematch.training.group_retrieval import held_out_map
 
     assert held_out_map(task.embed(), HELD_OUT, 5) == max(fitted.losses["held_out_map"])
 

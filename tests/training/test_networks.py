@@ -6,13 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from app.training.recipes import NOTEBOOK
+from pricematch.training.recipes import NOTEBOOK
 
 pytestmark = pytest.mark.tensorflow
 
 
 def test_the_cae_has_the_notebooks_layers() -> None:
-    from app.training.networks.cae import build_cae
+    from pricematch.training.networks.cae import build_cae
 
     cae, encoder = build_cae(NOTEBOOK.cae)
     halving = ["Conv2D", "AveragePooling2D"]
@@ -34,7 +34,7 @@ def test_the_cae_has_the_notebooks_layers() -> None:
 
 
 def test_the_cae_has_as_many_weights_as_its_convolutions_need() -> None:
-    from app.training.networks.cae import build_cae
+    from pricematch.training.networks.cae import build_cae
 
     def weights(channels: list[int]) -> int:
         return sum((3 * 3 * given + 1) * taken for given, taken in pairwise(channels))
@@ -45,7 +45,7 @@ def test_the_cae_has_as_many_weights_as_its_convolutions_need() -> None:
 
 
 def test_the_cae_gives_2048_latents_of_256_pixels_a_side_and_pixels_back() -> None:
-    from app.training.networks.cae import build_cae
+    from pricematch.training.networks.cae import build_cae
 
     cae, encoder = build_cae(NOTEBOOK.cae)
     assert encoder.input_shape == cae.input_shape == cae.output_shape == (None, 256, 256, 3)
@@ -53,7 +53,7 @@ def test_the_cae_gives_2048_latents_of_256_pixels_a_side_and_pixels_back() -> No
 
 
 def test_the_autoencoder_has_the_notebooks_layers_and_weights() -> None:
-    from app.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks.autoencoder import build_autoencoder
 
     autoencoder, encoder = build_autoencoder(NOTEBOOK.autoencoder, 2048)
     assert [type(layer).__name__ for layer in autoencoder.layers] == ["InputLayer", *["Dense", "LeakyReLU"] * 4]
@@ -67,8 +67,8 @@ def test_the_autoencoder_has_the_notebooks_layers_and_weights() -> None:
 
 
 def test_the_encoders_share_their_weights_with_the_networks_that_are_trained() -> None:
-    from app.training.networks.autoencoder import build_autoencoder
-    from app.training.networks.cae import build_cae
+    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks.cae import build_cae
 
     small = replace(NOTEBOOK.cae, side=16, filters=(2,))
     for network, encoder in (build_cae(small), build_autoencoder(replace(NOTEBOOK.autoencoder, encoder_units=(3,)), 5)):
@@ -77,7 +77,7 @@ def test_the_encoders_share_their_weights_with_the_networks_that_are_trained() -
 
 
 def test_the_cae_computes_convolution_relu_and_mean_pooling() -> None:
-    from app.training.networks.cae import build_cae
+    from pricematch.training.networks.cae import build_cae
 
     _, encoder = build_cae(replace(NOTEBOOK.cae, side=4, filters=(1,)))
     kernel, bias = (np.zeros_like(weights) for weights in encoder.get_weights())

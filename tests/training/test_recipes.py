@@ -4,8 +4,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from app.errors import SettingsError
-from app.training.recipes import DEFAULT, NOTEBOOK, RECIPES, AutoencoderRecipe, CaeRecipe, Recipe, override
+from pricematch.errors import SettingsError
+from pricematch.training.recipes import DEFAULT, NOTEBOOK, RECIPES, AutoencoderRecipe, CaeRecipe, Recipe, override
 
 
 def test_the_notebooks_recipe_is_the_notebooks() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.training.seller_views import seller_view, seller_views
-from tests.fakes import scene
+from pricematch.training.seller_views import seller_view, seller_views
+from tests.support.fakes import scene
 
 
 def pixels(side: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.adapters.manifest import PickedOn
-from app.matching.evaluation.similarity_threshold import SimilarityThreshold
-from app.matching.postings import Posting
-from app.training.threshold import described, judged_postings
+from pricematch.catalogue.postings import Posting
+from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from pricematch.formats.manifest import PickedOn
+from pricematch.training.threshold import described, judged_postings
 
 NAMES = ["a.png", "b.png", "c.png"]
 POSTINGS = [

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.adapters.manifest import digests, find, find_chain, versions
-from app.adapters.pillow_images import PillowDecoder
-from app.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
-from app.matching.ports import Pixels
-from app.matching.postings import Posting
-from app.training.workplace import FOLDER, locked
-from tests.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
-from tests.matching.evaluation.naive_threshold import naive_best, naive_f1
-from tests.training.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ports import Pixels
+from pricematch.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
+from pricematch.formats.manifest import digests, find, find_chain, versions
+from pricematch.training.workplace import FOLDER, locked
+from tests.support.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
+from tests.support.naive_threshold import naive_best, naive_f1
+from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
 
 if TYPE_CHECKING:
-    from app.training.fit import Step
+    from pricematch.training.fit import Step
 
 pytestmark = pytest.mark.tensorflow
 
@@ -90,8 +90,8 @@ def test_asked_to_stop_while_it_decodes_it_trains_nothing(tmp_path: Path) -> Non
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from app.training import fit
-from tests.training.tiny import train
+from pricematch.training import fit
+from tests.support.tiny import train
 
 fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 
@@ -186,8 +186,8 @@ def test_bad_pictures_are_judged_before_training(tmp_path: Path) -> None:
 def test_a_recipe_that_augments_does_so_on_the_good_pictures_that_are_not_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.training import batches
-    from app.training.augment import augment_batch
+    from pricematch.training import batches
+    from pricematch.training.augment import augment_batch
 
     augmented: list[tuple[int, int]] = []
 
@@ -258,7 +258,7 @@ def labelled_models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensor
 def test_the_threshold_is_the_best_for_what_is_exported_on_all_labelled_postings(
     labelled_models: Path, name: str
 ) -> None:
-    from app.adapters.saved_model import SavedModelEncoder
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     chain = find_chain(labelled_models, name)
     decoder = PillowDecoder(RECIPE.cae.side, MAX_PIXELS, MIN_SIDE)

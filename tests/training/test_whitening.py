@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import CatalogueError
-from app.training.whitening import Linear, whitening, within_group_whitening
+from pricematch.errors import CatalogueError
+from pricematch.training.whitening import Linear, whitening, within_group_whitening
 
 
 def correlated(rows: int, width: int, seed: int = 0) -> NDArray[np.float32]:

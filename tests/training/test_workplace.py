@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ArtefactError, ArtefactExists, SettingsError
-from app.training.recipes import NOTEBOOK
-from app.training.workplace import FOLDER, choose_version, locked, unfinished
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.training.recipes import NOTEBOOK
+from pricematch.training.workplace import FOLDER, choose_version, locked, unfinished
 
 
 def enter(models: Path) -> None:

@@ -1,1 +1,0 @@
-"""Who may ask what, and how often; no HTTP in it."""

@@ -1,1 +1,0 @@
-"""One third-party library or file format per module; implements the ports of `app.matching.ports`."""

@@ -1,1 +1,0 @@
-"""The HTTP rim: endpoints translate between HTTP and `app.matching`."""

@@ -1,1 +1,0 @@
-"""What is logged, in lines that no request can forge."""

@@ -1,1 +1,0 @@
-"""Clusterings of one neighbour graph."""

@@ -1,1 +1,0 @@
-"""How well signals find the label groups of a catalogue."""

@@ -1,1 +1,0 @@
-"""Learns a model of pairs from label groups."""

@@ -1,1 +1,0 @@
-"""Composition of what runs without the service, one module a verb."""

@@ -1,0 +1,1 @@
+"""FastAPI: endpoints translate between HTTP and `pricematch.serving`."""

@@ -1,0 +1,146 @@
+"""Puts the endpoints together."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any, TypedDict
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+
+from pricematch import __version__
+from pricematch.api import problems
+from pricematch.api.admission import Admission, TurnAway
+from pricematch.api.body_size import BodyLimits
+from pricematch.api.direct_routes import Straight
+from pricematch.api.guard import Guard
+from pricematch.api.held_bodies import HeldBodies
+from pricematch.api.metrics import Metrics
+from pricematch.api.metrics import router as metrics_router
+from pricematch.api.requests import Around, SpanSink
+from pricematch.api.routes import catalogue, clusters, health, imports, jobs, match, models, postings, verdicts
+from pricematch.api.slow_bodies import BodyDeadline
+from pricematch.api.state import Service, State
+from pricematch.api.threads import started
+from pricematch.encoding.slots import Slots
+from pricematch.errors import NotReady
+from pricematch.settings import Settings
+
+_KEEPERS = 8
+"""Threads for short work on what is stored."""
+_DESCRIPTION = """Which postings show the same product?
+
+Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
+`Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+
+
+class _Lifespan(TypedDict):
+    app: State
+
+
+def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> FastAPI:
+    """The HTTP application over a service that may still be starting.
+
+    Args:
+        service: the service.
+        metrics: is told of every request; None: one of its own.
+        spans: is told of every request; None: nobody is.
+    """
+    metrics = metrics or Metrics(service)
+    settings = service.settings
+    admission = Admission(settings.max_in_flight)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
+        guard = Guard(settings, service.keys)
+        threads, keepers = started(settings.max_in_flight, "request"), started(_KEEPERS, "keep")
+        yield {"app": State(service, guard, admission, threads, keepers, Slots(settings.workers), Slots(1))}
+        for pool in (threads, keepers):
+            pool.shutdown(wait=False)
+
+    app = FastAPIOffline(
+        title="pricematch",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would go to whatever host the client names
+        swagger_ui_parameters={"tryItOutEnabled": True},
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours tells of requests; twice would be wrong
+    )
+    problems.install(app)
+    app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
+    app.add_middleware(TurnAway, admission=admission)
+    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
+    app.add_middleware(
+        BodyDeadline,
+        seconds=settings.body_seconds,
+        idle_seconds=settings.body_idle_seconds,
+        others={imports.PATH: settings.import_seconds},
+    )
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **_cors(settings))
+    for module in (match, imports, catalogue, postings, jobs, verdicts, clusters, models, health):
+        app.include_router(module.router)
+    if settings.metrics != "off":
+        app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
+    app.router.middleware_stack = Straight(app.router.middleware_stack, match.router.routes)
+    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
+    app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]  # FastAPI's documented way
+    inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included
+    app.build_middleware_stack = lambda: Around(inner(), metrics, spans, log=settings.access_log)  # type: ignore[method-assign]
+    return app
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    """Which pages may ask from a browser, and what they may send and read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID"],
+    }
+
+
+def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[str, Any]:
+    """The API's description, its examples taken from the catalogue that is served, so that they work when tried."""
+    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schema["components"]["schemas"] |= _definitions()
+    how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "posting_id" and example_ids:
+                    parameter["example"] = example_ids[0]
+            operation["responses"] |= _of_all(operation)
+            if path == "/cluster":
+                body = operation["requestBody"]["content"]
+                body["application/json"]["example"] = {"posting_ids": list(example_ids), **how}
+    return schema
+
+
+def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers that all operations with a body, or all that need a key, may give."""
+    statuses = [408] if "requestBody" in operation else []
+    statuses += [401, 403, 429] if "security" in operation else []
+    return {str(status): response for status, response in problems.responses(*statuses).items()}
+
+
+def _definitions() -> dict[str, Any]:
+    """Schemas that only answers of errors refer to."""
+    definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**definitions.pop("$defs"), "Problem": definitions}
+
+
+def _examples(service: Service) -> tuple[tuple[str, ...], str]:
+    """Ids of postings, and a method to cluster them that this service has."""
+    if service.keys.required:  # the description is open to everybody
+        return (), "dbscan"
+    try:
+        matcher = service.ready().matcher
+    except NotReady:
+        return (), "dbscan"
+    ids = tuple(matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue))))
+    return ids, "dbscan" if matcher.judge is None else "matcher"

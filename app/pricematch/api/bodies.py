@@ -1,0 +1,135 @@
+"""Reads request bodies: JSON, forms with a picture, and a batch as either."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from pricematch.api.forms import FIELD_BYTES, open_form
+from pricematch.api.schemas.clusters import ClusterRequest
+from pricematch.errors import LimitExceeded
+from pricematch.settings import Settings
+
+MULTIPART, JSON = "multipart/form-data", "application/json"
+JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
+UTF8_BYTES_PER_CHARACTER = 4
+_JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
+_MAX_FAULTS = 1000
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+    """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
+    most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
+        return await fields_of(form, names)
+
+
+async def fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+    """The same of a form that is open."""
+    only(form, {"image", *names})
+    image, fields = form.get("image"), dict[str, str]()
+    if image is not None and not isinstance(image, UploadFile):
+        raise invalid("image", "expected a file part, got a text field")
+    if len(form.getlist("image")) > 1:
+        raise LimitExceeded("expected at most one part image, got more")
+    for name in names & set(form):
+        if not isinstance(value := form[name], str):
+            raise invalid(name, "expected a text field, got a file part")
+        if len(form.getlist(name)) > 1:
+            raise invalid(name, "expected it once, got it twice")
+        fields[name] = value
+    return None if image is None else await image.read(), fields
+
+
+async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
+    """What a /cluster request asks, and the pictures it brings.
+
+    Raises:
+        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
+            than the postings allowed can take.
+        RequestValidationError: fields that are missing, unknown or out of range.
+        LimitExceeded: more pictures or postings than Settings allow.
+    """
+    kind = content_type(request)
+    if kind == JSON:
+        limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
+        asked = validated(ClusterRequest, await read_json(request, limit))
+        images: list[bytes] = []
+        if "posting_ids" not in asked.model_fields_set:
+            raise invalid("posting_ids", 'expected a list of ids or "all", got none')
+    elif kind == MULTIPART:
+        asked, images = await _read_form(request, settings)
+    else:
+        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {kind or 'none'!r}")
+    if asked.posting_ids != "all" and len(asked.posting_ids) > settings.max_cluster_postings:
+        raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
+    return asked, images
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """A body of so many bytes at most, and some for the other fields."""
+    body, limit = await request.body(), limit + FIELD_BYTES
+    if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
+        raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
+    return body
+
+
+async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
+    max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
+    async with open_form(request, settings.max_cluster_images, max_fields) as form:
+        files = files_of(form, "images")
+        return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
+
+
+def files_of(form: FormData, name: str) -> list[UploadFile]:
+    """The file parts of a name."""
+    parts = form.getlist(name)
+    files = [part for part in parts if isinstance(part, UploadFile)]
+    if len(files) < len(parts):
+        raise invalid(name, "expected file parts, got a text field")
+    return files
+
+
+def _fields(form: FormData) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: value for name, value in form.multi_items() if name != "images"}
+    posting_ids: Sequence[Any] = form.getlist("posting_ids")
+    if "all" in posting_ids and len(posting_ids) > 1:
+        raise invalid("posting_ids", 'expected either "all" or ids, got both')
+    if posting_ids:
+        fields["posting_ids"] = "all" if "all" in posting_ids else posting_ids
+    return fields
+
+
+def validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
+    """A body as its model; raises RequestValidationError."""
+    try:
+        if isinstance(asked, bytes):
+            return model.model_validate_json(asked)
+        return model.model_validate(asked)
+    except ValidationError as error:
+        if (count := error.error_count()) > _MAX_FAULTS:
+            raise invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
+
+
+def only(form: FormData, names: set[str]) -> None:
+    """Raise RequestValidationError if a form has other parts."""
+    unknown = sorted(set(form) - names)
+    if unknown:
+        raise invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")
+
+
+def invalid(location: str, message: str) -> RequestValidationError:
+    """What is wrong with a part of a body."""
+    return RequestValidationError([{"loc": ("body", location), "msg": message, "type": "value_error"}])
+
+
+def content_type(request: Request) -> str:
+    """The type and subtype that a request declares, in lower case; "" for none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,72 @@
+"""What a line of the log looks like: JSON for machines, text for people."""
+
+import json
+import logging
+import re
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from pricematch.api.log_requests import current
+
+LogFormat: TypeAlias = Literal["auto", "json", "text"]
+FIELDS = "fields"
+"""Attribute of a record that holds more fields of its line, by name."""
+_log = logging.getLogger("pricematch")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, and what is known of the request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; JSON escapes everything that could forge another one."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := current().request_id:
+            line["request_id"] = request_id
+        line |= getattr(record, FIELDS, {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class TextLines(logging.Formatter):
+    """The message alone, on one line; control characters are shown, not obeyed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and a traceback below it where there is one, indented: what it quotes cannot pass for a line."""
+        lines = [record.getMessage()]
+        if record.exc_info:
+            lines += [f"    {line}" for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(map(_shown, lines))
+
+
+def _log_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    name = failed.thread.name if failed.thread is not None else "a thread that is gone"
+    error = failed.exc_value or failed.exc_type()
+    _log.error("%s failed", name, exc_info=error)
+
+
+def _shown(line: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), line)
+
+
+def install(chosen: LogFormat) -> None:
+    """Let all that is logged from now on take a format, on standard error; auto is text on a terminal.
+
+    What Python would write there itself, of warnings and of threads that failed, is logged as well.
+    """
+    text = chosen == "text" or (chosen == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextLines() if text else JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_failed_thread

@@ -1,0 +1,153 @@
+"""GET /metrics: what Prometheus reads. Implements `matching.batch_observer.BatchObserver`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from fastapi import APIRouter, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pricematch.api.access import OPEN, READ
+from pricematch.api.state import Service
+from pricematch.errors import NotReady
+from pricematch.search.stages import Stage
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+NO_ROUTE = "none"
+"""The route of requests that no endpoint answers: what they name is the client's."""
+
+
+class Metrics:
+    """Counts what one application does. Safe to use from several threads.
+
+    Args:
+        service: whose catalogue and models are told.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "pricematch_requests", "Answers.", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "pricematch_request_seconds",
+            "From the first byte of a request's body to the last of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "pricematch_stage_seconds",
+            "Of a request: waiting, picture to pixels, pixels to embedding, neighbours, evidence.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._batches = Histogram(
+            "pricematch_batch_pictures", "Pictures encoded together.", buckets=_SIZES, registry=self.registry
+        )
+        self._depth = Gauge("pricematch_queue_pictures", "Pictures that wait to be encoded.", registry=self.registry)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.registry.register(_Served(service))
+
+    def watch(self, encoders: Callable[[], Sequence[int]]) -> None:
+        """Tell of the processes that encode, too; the function gives the ids of those that run."""
+        self.registry.register(_Encoders(encoders))
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; 499: its client had gone."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def observe_refusal(self, status: int) -> None:
+        """A connection was answered before a request was read from it."""
+        self._requests.labels("other", NO_ROUTE, str(status)).inc()
+
+    def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
+        """A request has spent so long in each stage that it went through."""
+        for stage, spent in seconds.items():
+            self._stages.labels(stage).observe(spent)
+
+    def observe_batch(self, size: int) -> None:
+        """So many pictures are encoded together."""
+        self._batches.observe(size)
+
+    def set_queue_depth(self, depth: int) -> None:
+        """So many pictures wait to be encoded."""
+        self._depth.set(depth)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class _Served(Collector):
+    """What is served now, looked at when somebody reads it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether the service is ready, and if it can answer with which catalogue and models."""
+        ready = float(self._service.why_not_ready() is None)
+        yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
+        try:
+            served = self._service.ready()
+        except NotReady:
+            return
+        size = float(len(served.matcher.catalogue))
+        yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", size)
+        yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(served.version))
+        models = GaugeMetricFamily("pricematch_model", "1 for each model that answers.", labels=["name", "version"])
+        for manifest in served.manifests:
+            models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
+        yield models
+
+
+class _Encoders(Collector):
+    """The processes that encode, looked at when somebody reads it."""
+
+    def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        """What `ProcessCollector` tells of one process, of each of these."""
+        found: dict[str, Metric] = {}
+        for number, process in enumerate(self._processes()):
+            for told in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                name = told.name.replace("process_", "pricematch_encoder_", 1)
+                metric = found.setdefault(name, Metric(name, told.documentation, told.type))
+                for sample in told.samples:
+                    sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
+                    metric.add_sample(sampled, {"process": str(number)}, sample.value)
+        yield from found.values()
+
+
+def router(metrics: Metrics, *, guarded: bool) -> APIRouter:
+    """The endpoint; `guarded` asks for a key of scope read, where there are keys."""
+    found = APIRouter(tags=["health"], dependencies=[READ if guarded else OPEN])
+
+    @found.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
+    )
+    async def read() -> Response:
+        """Counters and histograms of requests, stages, batches, the catalogue, models and the process."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return found

@@ -1,0 +1,204 @@
+"""Every non-2xx answer, as RFC 9457 problem details. The only place where errors meet HTTP numbers."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from pricematch import errors
+from pricematch.api.log_requests import current
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:pricematch:problem:"
+_log = logging.getLogger("pricematch")
+
+_OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
+    errors.ImageEmpty: (422, "image-empty"),
+    errors.ImageCorrupt: (422, "image-corrupt"),
+    errors.ImageTooSmall: (422, "image-too-small"),
+    errors.ImageTooLarge: (413, "image-too-large"),
+    errors.ImageTypeUnsupported: (415, "image-type"),
+    errors.ImageUnavailable: (404, "image-unavailable"),
+    errors.PostingNotFound: (404, "posting-not-found"),
+    errors.VerdictNotFound: (404, "verdict-not-found"),
+    errors.JobNotFound: (404, "job-not-found"),
+    errors.ImportRefused: (422, "import-refused"),
+    errors.CatalogueError: (422, "import-refused"),
+    errors.LimitExceeded: (413, "too-many-items"),
+    errors.MatcherNeeded: (409, "matcher-needed"),
+    errors.EncoderNeeded: (409, "encoder-needed"),
+    errors.EncoderUnknown: (422, "encoder-unknown"),
+    errors.SignalNeeded: (422, "signal-needed"),
+    errors.TargetUnknown: (422, "target-unknown"),
+    errors.ModelOutputError: (500, "model-output"),
+    errors.ArtefactError: (422, "model-unusable"),
+    errors.NotReady: (503, "not-ready"),
+    errors.ConditionFailed: (412, "condition-failed"),
+    errors.Overloaded: (429, "overloaded"),
+    errors.DeadlineExceeded: (504, "deadline-exceeded"),
+    errors.StoreFull: (507, "storage-full"),
+    errors.StoreUnavailable: (503, "storage-unavailable"),
+    errors.StoreDamaged: (500, "storage-damaged"),
+    errors.Unauthenticated: (401, "unauthenticated"),
+    errors.Forbidden: (403, "forbidden"),
+    errors.RateExceeded: (429, "rate-exceeded"),
+}
+_SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
+    errors.ArtefactError: "expected a version that was exported and is whole; the log says what was found",
+    errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
+    errors.StoreUnavailable: "the store cannot be used now: nothing was changed; its log says why",
+    errors.StoreDamaged: "the store of the service is damaged; its log says what to do",
+}
+"""For errors whose own sentence names folders of the server."""
+_OF_STATUS: Mapping[int, str] = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "too-slow",
+    413: "body-too-large",
+    415: "media-type",
+    503: "too-many-connections",
+}
+_INVALID = "invalid-request"
+_RETRY_LATER = {"Retry-After": "5"}
+RETRY_SOON = {"Retry-After": "1"}
+"""What is overloaded by many short requests is not for long."""
+_RETRY = {503: _RETRY_LATER, 429: RETRY_SOON}
+_LOCATION_CHARACTERS = 100
+_CLIENT_GONE = 499
+
+
+class Fault(BaseModel):
+    """One thing wrong with a request."""
+
+    location: str = Field(examples=["query.limit"])
+    message: str = Field(examples=["Input should be less than or equal to 50"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=[TYPE_PREFIX + "image-empty"], description="Stable name of the kind of problem.")
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["expected a picture, got no bytes"])
+    errors: list[Fault] | None = Field(
+        default=None,
+        exclude_if=lambda errors: errors is None,
+        description="What is wrong where; with `invalid-request` only.",
+    )
+
+
+def problem_of(error: errors.PricematchError) -> Problem:
+    """The problem that stands for a domain error."""
+    status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
+    return _problem(status, slug, _SAID_IN_PUBLIC.get(type(error), str(error)))
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: these statuses answer with a problem."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error with a problem."""
+    app.add_exception_handler(errors.PricematchError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
+    app.add_exception_handler(errors.ClientGone, _on_client_gone)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response that carries a problem."""
+    content = problem.model_dump()
+    current().problem = problem.type.removeprefix(TYPE_PREFIX)
+    return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def too_large(limit: int) -> Problem:
+    """The problem of a body with more bytes than the limit."""
+    return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
+
+
+def ambiguous_size() -> Problem:
+    """The problem of a body that says in two ways where it ends."""
+    return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
+
+
+def connection_problem(status: int, detail: str) -> Problem:
+    """The problem of a connection that no request was read from."""
+    return _problem(status, _OF_STATUS[status], detail)
+
+
+def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
+    return Problem(
+        type=TYPE_PREFIX + slug,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=None if faults is None else list(faults),
+    )
+
+
+async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
+    problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
+    if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: %s", problem.type, error)
+    return answer(problem, _headers(error, problem.status))
+
+
+def _headers(error: Exception, status: int) -> Mapping[str, str]:
+    """What a client should do next, where a header says it."""
+    if isinstance(error, errors.RateExceeded):
+        return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return _RETRY.get(status, {})
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    raw = error.errors() if isinstance(error, RequestValidationError) else ()
+    faults = [Fault(location=_location(fault["loc"]), message=fault["msg"]) for fault in raw]
+    detail = "; ".join(f"{fault.location}: {fault.message}" for fault in faults[:5])
+    return answer(_problem(422, _INVALID, detail, faults[: errors.SHOWN_PROBLEMS]))
+
+
+def _location(parts: Sequence[object]) -> str:
+    """Where a fault is; shortened, since the names of unknown fields are the client's."""
+    location = ".".join(map(str, parts))
+    return location if len(location) <= _LOCATION_CHARACTERS else location[: _LOCATION_CHARACTERS - 1] + "…"
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return answer(_bug())
+    slug = _OF_STATUS.get(error.status_code, "http-error")
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"nothing is served at {request.scope['path'][:200]!r}; /docs shows what is"
+    return answer(_problem(error.status_code, slug, detail), error.headers)
+
+
+async def _on_client_gone(_: Request, __: Exception) -> Response:
+    """Nobody reads this answer; without it every aborted upload would be logged as a bug."""
+    return Response(status_code=_CLIENT_GONE)
+
+
+async def _on_bug(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 — the server logs it with its traceback
+    return answer(_bug())
+
+
+def _bug() -> Problem:
+    return _problem(500, "internal-error", "the service failed; its log says why")

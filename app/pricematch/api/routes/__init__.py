@@ -1,0 +1,1 @@
+"""One file a resource; each endpoint calls one method of the service."""

@@ -1,0 +1,105 @@
+"""POST /postings/import: many postings at once, behind the requests."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from pricematch.api.access import WRITE
+from pricematch.api.bodies import MULTIPART, content_type, invalid, validated
+from pricematch.api.dependencies import ReadyDep, WorkerDep
+from pricematch.api.forms import open_form
+from pricematch.api.problems import responses
+from pricematch.api.schemas.jobs import JobOut, job_fields
+from pricematch.serving.ports import ArrivingImport
+
+router = APIRouter(tags=["postings"])
+PATH = "/postings/import"
+_FILE = {"type": "string", "format": "binary"}
+
+
+class ImportForm(BaseModel):
+    """The text fields of an import."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None,
+        description="Folder of the server that the pictures are in, instead of `images`: a path relative to the one "
+        "the setting `import_folder` names.",
+    )
+
+
+_POSTINGS = "CSV with the columns posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
+_IMAGES = "ZIP file of the pictures; a row's `image` is the name of a member."
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "required": ["postings"],
+                    "properties": {
+                        "postings": {**_FILE, "description": _POSTINGS},
+                        "images": {**_FILE, "description": _IMAGES},
+                        **ImportForm.model_json_schema()["properties"],
+                    },
+                }
+            }
+        },
+    }
+}
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "It is kept, and will be imported whatever happens to the service.",
+        "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    PATH,
+    dependencies=[WRITE],
+    status_code=202,
+    openapi_extra=_BODY,
+    responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
+)
+async def import_postings(request: Request, ready: ReadyDep, worker: WorkerDep, response: Response) -> JobOut:
+    """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
+    if (kind := content_type(request)) != MULTIPART:
+        raise HTTPException(415, f"expected {MULTIPART}, got {kind or 'none'!r}")
+    arriving = await worker.keep(ready.stored().importing().begin)
+    try:
+        folder = await _received(request, arriving)
+        job = await worker.keep(lambda: arriving.queue(folder))
+    finally:
+        await worker.keep(arriving.discard)
+    response.headers["Location"] = f"/jobs/{job.job_id}"
+    return JobOut.model_validate(job_fields(job))
+
+
+async def _received(request: Request, arriving: ArrivingImport) -> str | None:
+    """Write what is sent to where it is to be; the folder of the server that is named.
+
+    Raises:
+        HTTPException: 400 for a form that cannot be parsed.
+        RequestValidationError: parts that are missing, unknown, or come twice.
+        LimitExceeded: more parts.
+        StoreError: it cannot be written.
+    """
+    places = {"postings": lambda: arriving.open("postings"), "images": lambda: arriving.open("images")}
+    async with open_form(request, len(places) + 1, len(ImportForm.model_fields) + len(places), places=places) as form:
+        for name in places:
+            if isinstance(form.get(name), str):
+                raise invalid(name, "expected a file part, got a text field")
+        if "postings" not in form:
+            raise invalid("postings", "expected a file part, got none")
+        fields = {name: value for name, value in form.multi_items() if name not in places}
+        if len(fields) + len(set(form) & set(places)) < len(form.multi_items()):
+            raise invalid("folder", "expected it once, got it twice")
+        folder = validated(ImportForm, fields).folder
+        if folder is not None and "images" in form:
+            raise invalid("folder", "expected either a folder of the server or images, got both")
+        return folder

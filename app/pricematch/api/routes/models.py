@@ -1,0 +1,74 @@
+"""GET /models: what the service answers with."""
+
+from typing import Any, Literal, TypeAlias
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from pricematch.api.access import ADMIN, READ
+from pricematch.api.dependencies import ReadyDep, WorkerDep
+from pricematch.api.problems import responses
+from pricematch.api.schemas.postings import CatalogueVersion
+from pricematch.settings import EncoderName
+
+router = APIRouter(tags=["models"])
+ModelName: TypeAlias = EncoderName | Literal["matcher"]
+
+
+class ModelOut(BaseModel):
+    """A model that is loaded."""
+
+    name: str = Field(examples=["matcher"])
+    version: str = Field(examples=["3"])
+    manifest: dict[str, Any] = Field(
+        description="What it is, where it comes from and what it was measured to, as it was exported; of the label "
+        "groups it was trained on their number."
+    )
+
+
+class ModelsOut(BaseModel):
+    """The models that answer, the one that decides first."""
+
+    catalogue_version: CatalogueVersion
+    matcher: str | None = Field(description="The trained matcher; null where similarity decides.")
+    encoder: str | None = Field(description="The encoder whose similarity is meant where none is named.")
+    models: list[ModelOut]
+
+
+class ActivateIn(BaseModel):
+    """Which version is to serve."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(pattern=r"^[0-9]{1,9}$", examples=["2"])
+
+
+class ActivatedOut(BaseModel):
+    """A version that serves once the catalogue is embedded and judged with it; until then the one of before does."""
+
+    name: str
+    version: str
+    before: str | None = Field(description="What was activated before; null: the newest served.")
+
+
+@router.put(
+    "/models/{name}", dependencies=[ADMIN], status_code=202, responses=responses(400, 415, 422, 429, 500, 503, 507)
+)
+async def activate(name: ModelName, asked: ActivateIn, ready: ReadyDep, worker: WorkerDep) -> ActivatedOut:
+    """Let a version of a model serve, newer or older; GET /models tells when it does."""
+    kept = ready.stored()
+    before = await worker.keep(lambda: kept.models.active().get(name))
+    await worker.keep(lambda: kept.activating()(f"{name}/{asked.version}"))
+    return ActivatedOut(name=name, version=asked.version, before=before)
+
+
+@router.get("/models", dependencies=[READ], responses=responses(503))
+async def models(ready: ReadyDep) -> ModelsOut:
+    """The models that are loaded, with their manifests."""
+    judge = ready.matcher.judge
+    return ModelsOut(
+        catalogue_version=ready.version,
+        matcher=None if judge is None else judge.label,
+        encoder=next(iter(ready.matcher.encoders), None),
+        models=[ModelOut(name=it["name"], version=it["version"], manifest=dict(it)) for it in ready.manifests],
+    )

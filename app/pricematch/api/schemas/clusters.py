@@ -1,0 +1,110 @@
+"""What goes over the wire when postings are clustered."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pricematch.api.problems import Problem
+from pricematch.api.schemas.postings import (
+    CatalogueVersion,
+    EncoderName,
+    MinProbability,
+    TargetName,
+    absent,
+    check_one_threshold,
+)
+from pricematch.api.schemas.verdicts import ContradictionOut
+from pricematch.clustering.assignment import Method
+from pricematch.matching.judged_clusters import LEAST_MEAN
+
+ClusterMethod: TypeAlias = Method | Literal["matcher"]
+Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]
+_OF_SIMILARITY = {"eps", "min_samples", "encoder"}
+_OF_PROBABILITY = {"min_probability", "target"}
+
+
+def _all_or_ids(value: Any) -> Any:
+    """One message for one mistake, found before the union of both is tried on each of many items."""
+    if value == "all" or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return value
+    raise ValueError('expected "all" or a list of ids')
+
+
+class ClusterRequest(BaseModel):
+    """What to cluster, and how. Multipart requests carry the same fields beside their `images`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    posting_ids: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_ids)] = Field(
+        default=[], description="Ids of stored postings, or `all` of them."
+    )
+    method: ClusterMethod = Field(
+        default="dbscan",
+        description="`dbscan`, `optics`: density clusters. `nearest`: each item's cluster is its own list of the at "
+        "most 50 items closer than eps. `ensemble`: the longest of the three. Clusters of the last two may overlap. "
+        "`matcher`: postings and pictures by the probabilities of the trained matcher.",
+    )
+    eps: Eps = 0.005
+    min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; not nearest.")
+    encoder: EncoderName | None = None
+    min_probability: Annotated[MinProbability, Field(ge=LEAST_MEAN, le=1)] | None = None
+    target: TargetName | None = None
+    offset: int = Field(default=0, ge=0, le=2**31, description="Leave out that many items: a page's `next_offset`.")
+    limit: int = Field(
+        default=100_000, ge=1, le=100_000, description="Items a page; no more than the service's own limit."
+    )
+
+    @model_validator(mode="after")
+    def _fields_of_the_method(self) -> "ClusterRequest":
+        others = _OF_SIMILARITY if self.method == "matcher" else _OF_PROBABILITY
+        if given := sorted(others & self.model_fields_set):
+            raise ValueError(f"method {self.method} takes no {', '.join(given)}")
+        check_one_threshold(self.min_probability, self.target)
+        return self
+
+
+class ItemOut(BaseModel):
+    """One item of the batch."""
+
+    posting_id: str | None = Field(description="The stored posting, or null for a picture.")
+    image: int | None = Field(description="Position among the pictures sent, from 0, or null for a posting.")
+    status: Literal["clustered", "noise", "problem"]
+    cluster: int | None = Field(description="Its cluster, or null.")
+    problem: Problem | None = Field(default=None, description="Why it could not be clustered.")
+
+
+class ClusterOut(BaseModel):
+    """One cluster's members."""
+
+    cluster: int
+    posting_ids: list[str]
+    images: list[int]
+    cohesion: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        exclude_if=absent,
+        description="Mean probability of all pairs within; with method matcher only.",
+    )
+
+
+class ClustersOut(BaseModel):
+    """An assignment per item of the page, and the members of every cluster whose first item is on it."""
+
+    catalogue_version: CatalogueVersion
+    models: dict[str, str]
+    took_ms: float = Field(ge=0)
+    method: ClusterMethod
+    eps: Eps | None = Field(description="Null with method matcher.")
+    min_samples: int | None = Field(description="Null with method matcher.")
+    target: str | None = Field(description="What the threshold was picked for; with method matcher only.")
+    threshold: float | None = Field(description="Mean probability clusters were joined at; with method matcher only.")
+    total_items: int = Field(description="Items of all pages.")
+    total_clusters: int = Field(description="Clusters of all pages.")
+    next_offset: int | None = Field(description="Where the next page begins; null on the last.")
+    total_contradictions: int = Field(
+        ge=0, description="Of people's verdicts on postings of the batch; no verdict is dropped because of them."
+    )
+    contradictions: list[ContradictionOut] = Field(description="The first hundred.")
+    items: list[ItemOut]
+    clusters: list[ClusterOut]

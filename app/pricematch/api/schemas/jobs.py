@@ -1,0 +1,79 @@
+"""What goes over the wire of jobs."""
+
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, Field
+
+from pricematch.catalogue.records import Job, JobState
+from pricematch.errors import RowProblem
+
+
+class JobOut(BaseModel):
+    """Work that goes on behind the requests, and how far it is."""
+
+    job_id: str = Field(pattern="^[0-9a-f]{32}$")
+    kind: str = Field(description="`import`: of POST /postings/import; `seed`: what the store was first filled from.")
+    state: JobState = Field(description="`done` may have rows that failed; `failed` has a `reason`.")
+    done: int = Field(ge=0, description="Rows that were looked at.")
+    total: int | None = Field(description="Rows there are; null until they are counted.")
+    created: int = Field(ge=0, description="Postings that are new.")
+    replaced: int = Field(ge=0, description="Postings that took the place of others.")
+    unchanged: int = Field(ge=0, description="Postings that were stored just so already.")
+    failed: int = Field(ge=0, description="Rows that could not be stored.")
+    cancelling: bool = Field(description="Whether somebody asked it to stop.")
+    reason: str | None = Field(description="Why it failed as a whole.")
+    created_at: datetime
+    changed_at: datetime
+
+
+class RowProblemOut(BaseModel):
+    """What is wrong with one row."""
+
+    row: int = Field(description="Line of an NDJSON file; record of a CSV file, whose header is row 1.")
+    posting_id: str | None = Field(description="As the row has it.")
+    column: str | None = Field(description="Null where the whole row is meant.")
+    message: str = Field(description="What was expected and what came.")
+
+
+class WholeJobOut(JobOut):
+    """A job, and what is wrong with its rows."""
+
+    problems: list[RowProblemOut] = Field(description="The first thousand, in the order of the file.")
+
+
+class JobsOut(BaseModel):
+    """A page of the jobs, the newest first."""
+
+    total: int = Field(ge=0, description="Jobs of all pages.")
+    jobs: list[JobOut]
+    next_offset: int | None = Field(description="`offset` of the next page; null on the last.")
+
+
+class EndedJobOut(JobOut):
+    """What became of a job that was to end."""
+
+    removed: bool = Field(description="Whether it had ended before, and is forgotten now. What it stored stays.")
+
+
+def job_fields(job: Job) -> dict[str, object]:
+    """A job as it is answered, by the fields of `JobOut`."""
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "state": job.state,
+        "done": job.done,
+        "total": job.total,
+        "created": job.counts.created,
+        "replaced": job.counts.replaced,
+        "unchanged": job.counts.unchanged,
+        "failed": job.counts.failed,
+        "cancelling": job.cancelling,
+        "reason": job.reason,
+        "created_at": datetime.fromtimestamp(job.created_at, UTC),
+        "changed_at": datetime.fromtimestamp(job.changed_at, UTC),
+    }
+
+
+def row_problem_out(problem: RowProblem) -> RowProblemOut:
+    """A row's problem as it is answered."""
+    return RowProblemOut(row=problem.row, posting_id=problem.posting_id, column=problem.column, message=problem.message)

@@ -1,0 +1,188 @@
+"""Runs the service: listens at once, answers health from the first moment, and stops gracefully."""
+
+import gc
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from threadpoolctl import threadpool_limits
+
+from pricematch.api import arenas
+from pricematch.api.app import create_app
+from pricematch.api.connections import limits
+from pricematch.api.key_sources import check_exposure, keys_of
+from pricematch.api.metrics import Metrics
+from pricematch.api.refusals import Refusals
+from pricematch.api.requests import SpanSink
+from pricematch.api.state import Service
+from pricematch.errors import NotReady, SettingsError
+from pricematch.progress import Progress
+from pricematch.serving.running import Running
+from pricematch.serving.running import start as start_catalogue
+from pricematch.settings import Settings, unknown_variables
+
+BACKLOG = 2048
+_log = logging.getLogger("pricematch")
+
+
+class _Server(uvicorn.Server):
+    """Reports not ready for a while before it stops listening, so that a load balancer looks elsewhere first."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._told = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM drains, anything else stops at once."""
+        if sig == signal.SIGTERM and not self._told:
+            self._told = True
+            self._service.drain()
+            timer = threading.Timer(self._service.settings.drain_seconds, super().handle_exit, (sig, frame))
+            timer.daemon = True
+            timer.start()
+        else:
+            super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings, progress: Progress) -> None:
+    """Answer HTTP until told to stop; health answers from the first moment, the rest once `load` is through.
+
+    Raises:
+        PricematchError: the service could not start.
+    """
+    arenas.share()
+    with _spans() as spans:
+        _serve(settings, progress, spans)
+
+
+def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
+    for name in unknown_variables():
+        _log.warning("%s is set, but is no setting", name)
+    service = Service(settings)
+    metrics = Metrics(service)
+    check_exposure(settings, keys_of(settings))
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _log.info("starting at %s, process %d", url, os.getpid())
+    config = uvicorn.Config(
+        create_app(service, metrics, spans),
+        server_header=False,
+        timeout_graceful_shutdown=settings.grace_seconds,
+        log_config=None,
+        access_log=False,  # ours says more, and nothing that a client could forge
+        **limits(settings, Refusals(metrics, log=settings.access_log)),
+    )
+    # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    server = _Server(config, service)
+    failure: list[BaseException] = []
+    running: list[Running] = []
+
+    def report(what: str, done: int, total: int) -> None:
+        if service.stopping:
+            raise NotReady("stopped while starting")
+        service.report(f"the service is starting: {what.lower()}, {done} of {total}")
+        progress(what, done, total)
+
+    def start() -> None:
+        try:
+            running.append(start_catalogue(settings, report, metrics))
+            _settle()
+            _leave_cores()
+            metrics.watch(running[0].encoders)
+            service.open(running[0].ready, running[0].trouble)
+            _log.info("ready at %s (try it at %s/docs)", url, url)
+        except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
+            failure.append(error)
+            server.should_exit = True
+
+    threading.Thread(target=start, daemon=True, name="start").start()
+    try:
+        with listener, _keys_read_on_hangup(service):
+            server.run(sockets=[listener])
+    finally:
+        service.drain()
+        for catalogue in running:
+            catalogue.close()
+        _log.info("stopped")
+    if failure:
+        raise failure[0]
+
+
+def _settle() -> None:
+    """Let the garbage collector never look again at what the start has made: a third of a second that nobody expects.
+
+    TensorFlow alone makes half a million objects, which live as long as the process.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _leave_cores() -> None:
+    """Let linear algebra compute in one thread from now on.
+
+    Others would wait busily for the next product, on the cores that pictures are encoded on: with 100,000 postings a
+    match took 18 ms instead of 7.
+    """
+    threadpool_limits(1, user_api="blas")
+
+
+@contextmanager
+def _spans() -> Iterator[SpanSink | None]:
+    """Takes requests as spans where the environment says who wants them; None where it does not."""
+    if not any(name in os.environ for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
+        yield None
+        return
+    try:
+        from pricematch.api.tracing import exported
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and what sends spans is not installed: pip install pricematch[otel]"
+        ) from error
+    spans = exported()
+    try:
+        yield spans
+    finally:
+        spans.close()
+
+
+@contextmanager
+def _keys_read_on_hangup(service: Service) -> Iterator[None]:
+    """On SIGHUP the keys are read again; where they are no good any more the old ones stay."""
+
+    def read(*_: object) -> None:
+        try:
+            service.keys.replace(keys_of(service.settings))
+        except SettingsError as error:
+            _log.error("the keys stay as they were: %s", error)
+        else:
+            _log.info("%d keys are known now", len(service.keys))
+
+    before = signal.signal(signal.SIGHUP, read)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only for sockets that say they are TCP; with it every answer takes 40 ms more
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        listener.close()
+        raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({reason})") from error
+    return listener

@@ -1,0 +1,176 @@
+"""Postings, and the catalogue that holds them in order."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.errors import CatalogueError, PostingNotFound
+
+POSTING_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,127}$"
+MAX_LABEL_CHARS = 256
+"""Characters of a label group that is stored."""
+NOWHERE = -1
+_POSTING_ID = re.compile(POSTING_ID_PATTERN)
+
+
+def is_posting_id(text: str) -> bool:
+    """Whether `text` may name a posting: 1–128 letters, digits or `_ . : @ + ~ -`, the first a letter, digit or `_`."""
+    return _POSTING_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One seller's listing.
+
+    Attributes:
+        posting_id: unique in its catalogue.
+        image: name of the picture file inside the image folder, or None where it has none.
+        title: decoded text, "" where absent.
+        image_phash: 16 hexadecimal digits (64 bits), or None.
+        label_group: ground truth, the same for postings of the same product, or None.
+    """
+
+    posting_id: str
+    image: str | None
+    title: str = ""
+    image_phash: str | None = None
+    label_group: str | None = None
+
+
+class Catalogue:
+    """Postings in rows. Immutable; safe to use from several threads.
+
+    A posting's *row* is its position, from 0. A changed catalogue keeps the rows there were: what is replaced or
+    removed leaves a row behind that nobody sees any more, and what is new gets one at the end. So a change costs what
+    is changed, and whoever holds the catalogue of before goes on seeing that.
+
+    Raises:
+        CatalogueError: an id occurs twice.
+    """
+
+    def __init__(self, postings: Sequence[Posting]) -> None:
+        self._log = _Log(postings)
+        self._span = len(self._log.postings)
+        self.alive: NDArray[np.bool_] = np.ones(self._span, np.bool_)
+        """bool [span], which rows are seen."""
+        self._count = self._span
+        if len(self._log.latest) != self._span:
+            raise CatalogueError(f"expected unique ids, got {self._span} postings of {len(self._log.latest)} ids")
+
+    @property
+    def span(self) -> int:
+        """Rows, those included that nobody sees any more."""
+        return self._span
+
+    @property
+    def newest(self) -> bool:
+        """Whether it can be changed: no rows have been put behind its own yet."""
+        return len(self._log.postings) == self._span
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Posting]:
+        return (self._log.postings[row] for row in self.rows)
+
+    def holds(self, posting_id: str) -> bool:
+        """Whether a posting has this id."""
+        return self._find(posting_id) is not None
+
+    def __getitem__(self, row: int) -> Posting:
+        """The posting of a row, also of one that nobody sees any more."""
+        return self._log.postings[row]
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """The rows that are seen, ascending."""
+        return np.flatnonzero(self.alive)
+
+    @cached_property
+    def by_id(self) -> NDArray[np.intp]:
+        """The rows that are seen, by ascending ids of their postings."""
+        return np.array(sorted(self.rows.tolist(), key=lambda row: self._log.postings[row].posting_id), np.intp)
+
+    @property
+    def posting_ids(self) -> Sequence[str]:
+        """The ids in the order of their rows."""
+        return tuple(posting.posting_id for posting in self)
+
+    def row(self, posting_id: str) -> int:
+        """Row of a posting.
+
+        Raises:
+            PostingNotFound: no posting has this id.
+        """
+        row = self._find(posting_id)
+        if row is None:
+            raise PostingNotFound(posting_id)
+        return row
+
+    def located(self, posting_ids: Iterable[str]) -> dict[str, int]:
+        """Rows of those postings that are there."""
+        found = {posting_id: self._find(posting_id) for posting_id in posting_ids}
+        return {posting_id: row for posting_id, row in found.items() if row is not None}
+
+    def posting(self, posting_id: str) -> Posting:
+        """The posting with this id; raises PostingNotFound."""
+        return self._log.postings[self.row(posting_id)]
+
+    def one_per_image(self) -> "Catalogue":
+        """The first posting of each image name, as the notebook cleans its data; those without one left out."""
+        postings = list(self)
+        seen = {posting.image: posting for posting in reversed(postings) if posting.image is not None}
+        return Catalogue([posting for posting in postings if seen.get(posting.image or "") is posting])
+
+    def changed(self, put: Sequence[Posting], removed: Sequence[str]) -> "Catalogue":
+        """The catalogue after a change; each catalogue can be changed once, by one thread at a time.
+
+        Args:
+            put: new postings, or ones in place of those with their ids, each id once; they get rows behind the last.
+            removed: ids of postings that are no more; those that the catalogue does not hold are passed over.
+        """
+        gone = [self._find(posting_id) for posting_id in (*removed, *(posting.posting_id for posting in put))]
+        changed: Catalogue = Catalogue.__new__(Catalogue)
+        changed._log = self._log.extended(put, self._span)
+        changed._span = self._span + len(put)
+        changed.alive = np.concatenate([self.alive, np.ones(len(put), np.bool_)])
+        changed.alive[[row for row in gone if row is not None]] = False
+        changed._count = int(changed.alive.sum())
+        return changed
+
+    def _find(self, posting_id: str) -> int | None:
+        row = self._log.latest.get(posting_id, NOWHERE)
+        while row >= self._span:  # of a later catalogue
+            row = self._log.previous[row]
+        return row if row != NOWHERE and self.alive[row] else None
+
+
+class _Log:
+    """The postings that all catalogues of one descent have had, row by row.
+
+    Attributes:
+        postings: by row.
+        latest: last row of each id.
+        previous: by row, the row that the id had before; `NOWHERE` for none.
+    """
+
+    def __init__(self, postings: Sequence[Posting]) -> None:
+        self.postings = list(postings)
+        self.latest = {posting.posting_id: row for row, posting in enumerate(self.postings)}
+        self.previous = [NOWHERE] * len(self.postings)
+
+    def extended(self, postings: Sequence[Posting], span: int) -> "_Log":
+        """Itself with more rows; raises ValueError if it has been extended beyond a span."""
+        if len(self.postings) != span:
+            raise ValueError(
+                f"expected the newest catalogue, got one of {span} rows where there are {len(self.postings)}"
+            )
+        for row, posting in enumerate(postings, start=span):
+            self.previous.append(self.latest.get(posting.posting_id, NOWHERE))
+            self.postings.append(posting)
+            self.latest[posting.posting_id] = row
+        return self

@@ -1,0 +1,169 @@
+"""What a store keeps, and what changes in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pricematch.catalogue.postings import Posting
+
+Decision: TypeAlias = Literal["same", "different"]
+"""What a person says of two postings: the same product, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A posting as it is stored.
+
+    Attributes:
+        posting: its `image` is the SHA-256 of the picture's bytes in 64 hexadecimal digits, or None.
+        revision: the catalogue's version that its last change made, from 1; no two postings share one.
+    """
+
+    posting: Posting
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must be true of a stored posting for it to be changed (RFC 9110, sections 13.1.1 and 13.1.2).
+
+    Attributes:
+        revisions: it is there and of one of these; None: it may be of any.
+        exists: whether it is there; None: it may be or not.
+    """
+
+    revisions: frozenset[int] | None = None
+    exists: bool | None = None
+
+
+ANYHOW = Condition()
+"""Whatever is stored is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A posting to be stored, in place of the one with its id if there is one.
+
+    Attributes:
+        posting: all of it; its `image` is the SHA-256 of the picture, or None.
+        image: the bytes of that picture; None where it has none, or the store holds it already.
+        condition: else nothing is changed.
+    """
+
+    posting: Posting
+    image: bytes | None = None
+    condition: Condition = ANYHOW
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a posting that was put: it is stored, with all that it needs.
+
+    Attributes:
+        revision: of the stored posting; an older one where nothing had to be changed.
+        outcome: what was done.
+    """
+
+    revision: int
+    outcome: Literal["created", "replaced", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class PostingChange:
+    """A posting as it is since a revision; None where it is no longer there."""
+
+    posting_id: str
+    revision: int
+    posting: Posting | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of two postings. These need not be there: a verdict outlives them.
+
+    Attributes:
+        first, second: their ids, first < second.
+        decision: what was said.
+        revision: the catalogue's version that it made.
+        decided_at: seconds since 1970, UTC.
+    """
+
+    first: str
+    second: str
+    decision: Decision
+    revision: int
+    decided_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictChange:
+    """A verdict as it is since a revision; None where it was taken back."""
+
+    first: str
+    second: str
+    revision: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is different between two versions of a catalogue.
+
+    Attributes:
+        version: the later one.
+        postings, verdicts: each one once, as it is at that version, in ascending order of revisions.
+    """
+
+    version: int
+    postings: Sequence[PostingChange]
+    verdicts: Sequence[VerdictChange]
+
+
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the items of a job that are done; a row whose posting could not be stored has failed."""
+
+    created: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.created + other.created,
+            self.replaced + other.replaced,
+            self.unchanged + other.unchanged,
+            self.failed + other.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that outlives the request that asked for it, and the process that began it.
+
+    Attributes:
+        job_id: 32 hexadecimal digits.
+        kind: what it does, `import`.
+        spec: what it was asked, as JSON text.
+        state: how it is; `done` may have problems, `failed` has a reason.
+        done, total: items; total is None until it is known.
+        cancelling: whether somebody asked it to stop.
+        reason: why it failed, or None.
+        created_at, changed_at: seconds since 1970, UTC.
+        counts: what became of the items that are done.
+    """
+
+    job_id: str
+    kind: str
+    spec: str
+    state: JobState
+    done: int
+    total: int | None
+    cancelling: bool
+    reason: str | None
+    created_at: float
+    changed_at: float
+    counts: Counts = Counts()

@@ -1,0 +1,28 @@
+"""`pricematch backup`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import setting
+from pricematch.settings import MIB, load_settings
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; it appears whole or not at all.")],
+    data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
+) -> None:
+    """Write everything a store holds to one file, while a service may run on it: postings, pictures, verdicts."""
+    from pricematch.store.backup import backup as take
+
+    with terminal.progress_bars() as bars:
+        taken = take(load_settings(data=data), file, bars)
+    what = taken.counted
+    figures = [what.version, what.postings, len(what.pictures), what.verdicts]
+    terminal.print_table(
+        str(file),
+        ["catalogue version", "postings", "pictures", "verdicts", "MiB", "seconds"],
+        [[*map(str, figures), f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
+    )

@@ -1,0 +1,202 @@
+"""`pricematch evaluate`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import (
+    Catalogue,
+    Data,
+    EmbeddingArray,
+    Encoder,
+    EncoderVersion,
+    ImagesIfAny,
+    Models,
+    OutputFolder,
+    Signals,
+    SkipBadImages,
+    Verdicts,
+)
+from pricematch.settings import load_settings
+
+if TYPE_CHECKING:
+    from pricematch.evaluation.cluster_metrics import PairScores
+    from pricematch.evaluation.held_out import Measured
+    from pricematch.evaluation.matcher_evaluation import Matched
+    from pricematch.evaluation.matcher_sizes import MatchedSize
+    from pricematch.evaluation.signal_evaluation import Evaluation
+
+_SHOWN_KS = (1, 5, 10)
+_SHOWN_TARGET = "precision:0.95"
+
+
+def evaluate(
+    output: OutputFolder,
+    catalogue: Catalogue = None,
+    signals: Signals = "hash,title",
+    images: ImagesIfAny = None,
+    models: Models = None,
+    embeddings: EmbeddingArray = None,
+    data: Data = None,
+    encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
+    folds: Annotated[
+        int, typer.Option(min=2, max=100, help="Parts of the label groups; each is judged at the others' thresholds.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the folds, the interval and the smaller catalogues.")] = 0,
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
+        ),
+    ] = None,
+    verdicts: Verdicts = None,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
+
+    Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
+    """
+    from pricematch.evaluation.load_signals import check_embeddings, parse_signals
+    from pricematch.reports.evaluate import PAGE, REPORT, EvaluateOptions
+    from pricematch.reports.evaluate import evaluate as run
+
+    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
+    check_embeddings(options.signals, embeddings)
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    with terminal.progress_bars() as bars:
+        found = run(settings, options, output, bars)
+    _print(found.signals)
+    if found.matched is not None:
+        _print_matched(found.signals, found.matched, str(found.matcher))
+    typer.echo(f"wrote {output / REPORT} and {output / PAGE}")
+
+
+def _print(found: "Evaluation") -> None:
+    """A column a signal, which fits a narrow terminal."""
+    from pricematch.reports.evaluation import TOGETHER
+
+    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
+    columns = [_cells(found, one) for one in measured.values()]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *measured], rows)
+    if "hash" in found.curves:
+        _print_distances(found)
+
+
+def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> None:
+    """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
+    from pricematch.reports.evaluation import TOGETHER, compared
+
+    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
+    rows = [
+        [
+            name,
+            *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1)),
+        ]
+        for name, one in compared(measured, matched).items()
+    ]
+    title = f"{matcher}, and the signals, on {matched.judged.sum()} postings of groups it was not trained on"
+    terminal.print_table(title, ["", "F1", "precision", "recall", "B-cubed F1"], rows)
+    figures = {
+        "95 % of F1": f"{matched.interval[0]:.4f}–{matched.interval[1]:.4f}",
+        "pairwise F1": f"{matched.pairwise.f1:.4f}",
+        "threshold, and for a posting left alone": ", ".join(
+            map(_least, (matched.thresholds.match, matched.thresholds.alone))
+        ),
+        "true pairs among candidates": f"{matched.candidate_recall:.4f}",
+        **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **{f"mAP@{k}": f"{matched.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        "Brier score": f"{matched.brier:.5f}",
+        "expected calibration error": f"{matched.calibration_error:.4f}",
+        "of candidates of 0.05 and more": f"{matched.calibration_error_likely:.4f}",
+        **{
+            f"target {target}": f"{_right(pairs)} of its answers right, {pairs.recall:.4f} of true pairs found"
+            for target, pairs in matched.targets.items()
+        },
+    }
+    terminal.print_table(matcher, ["", ""], [[name, figure] for name, figure in figures.items()])
+    sizes = [
+        [f"{point.postings}{_times(point)}", _least(point.threshold), f"{point.f1:.4f}", f"{point.f1_fixed:.4f}"]
+        for point in matched.by_catalogue_size
+    ]
+    columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
+    terminal.print_table(f"{matcher} by the size of the catalogue", columns, sizes)
+    _print_sized_target(matched, matcher)
+
+
+def _print_sized_target(matched: "Matched", matcher: str) -> None:
+    """What the threshold stored for a size is worth where a precision is promised, beside one threshold for all."""
+    from pricematch.pairs.thresholds import Target
+
+    target = Target.parse(_SHOWN_TARGET)
+    rows = [
+        [
+            f"{point.postings}{_times(point)}",
+            _least(point.targets[target].threshold),
+            *(_precision_recall(pairs) for pairs in (point.targets[target].stored, point.targets[target].fixed)),
+        ]
+        for point in matched.by_catalogue_size
+        if target in point.targets
+    ]
+    columns = ["postings", "stored threshold", "precision, recall", "at the threshold of the whole"]
+    terminal.print_table(f"{matcher}, target {target}, by the size of the catalogue", columns, rows)
+
+
+def _least(threshold: float) -> str:
+    """From which probability on a posting is a match."""
+    return f"{threshold:.4f}" if threshold <= 1 else "never"
+
+
+def _times(point: "MatchedSize") -> str:
+    """How many catalogues of one size were drawn, if not one."""
+    return f" × {point.draws}" if point.draws > 1 else ""
+
+
+def _precision_recall(pairs: "PairScores") -> str:
+    return f"{_right(pairs)}, {pairs.recall:.4f}"
+
+
+def _right(pairs: "PairScores") -> str:
+    """The share of the answers that is right."""
+    return f"{pairs.precision:.4f}" if pairs.answered else "–"
+
+
+def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
+    from pricematch.reports.evaluation import threshold_texts
+
+    return {
+        "postings": f"{len(found.groups)}",
+        "groups": f"{found.group_count}",
+        "threshold": "\n".join(threshold_texts(one.thresholds)),
+        "F1": f"{one.scores.mean_f1:.4f}",
+        "95 %": f"{one.interval[0]:.4f}–{one.interval[1]:.4f}",
+        "precision": f"{one.scores.mean_precision:.4f}",
+        "recall": f"{one.scores.mean_recall:.4f}",
+        "B-cubed F1": f"{one.scores.b_cubed_f1:.4f}",
+        "pairwise F1": f"{one.pairwise.f1:.4f}",
+        "pairwise precision": f"{one.pairwise.precision:.4f}",
+        "pairwise recall": f"{one.pairwise.recall:.4f}",
+        **{f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **{f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+    }
+
+
+def _print_distances(found: "Evaluation") -> None:
+    """Mean F1 of equal hash, and of every Hamming distance up to 16 bits."""
+    from pricematch.evaluation.curves import shown_curve
+    from pricematch.evaluation.signals import MAX_DISTANCE
+
+    curve = shown_curve("hash", found.curves["hash"], MAX_DISTANCE + 1)
+    rows = [[str(bits), f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]
+    title = f"Hash alone at every distance (not held out), {len(found.groups)} postings, {found.group_count} groups"
+    terminal.print_table(title, ["Hamming distance, at most", "mean F1"], rows)

@@ -1,0 +1,53 @@
+"""`pricematch explore`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import Catalogue, ImagesIfAny, OutputFolder
+from pricematch.settings import load_settings
+
+if TYPE_CHECKING:
+    from pricematch.reports.explore import Explored
+
+
+def explore(
+    output: OutputFolder,
+    catalogue: Catalogue = None,
+    images: ImagesIfAny = None,
+    seed: Annotated[int, typer.Option(min=0, help="Which groups and pairs are shown.")] = 0,
+) -> None:
+    """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, pictures.
+
+    Nothing is needed but the CSV. Bad rows and bad pictures are counted and listed, and the others are explored.
+    Where there are pictures, hashes that the CSV lacks are computed from them.
+    """
+    from pricematch.reports.explore import PAGE
+    from pricematch.reports.explore import explore as run
+
+    settings = load_settings(catalogue=catalogue, images=images)
+    with terminal.progress_bars() as bars:
+        explored = run(settings, output, seed, bars)
+    _print(explored)
+    typer.echo(f"wrote {output / PAGE}")
+
+
+def _print(explored: "Explored") -> None:
+    """What was found, in numbers."""
+    from pricematch.evaluation.exploration import NEAR
+    from pricematch.evaluation.groups import Relation, group_sizes
+
+    found = explored.exploration
+    groups, near = len(group_sizes(found.groups)), found.near.pairs[1:].sum(axis=0)
+    counts = {"postings": len(found.postings), "bad rows": explored.bad_rows, "groups": groups or None}
+    counts["postings without a usable picture"] = explored.bad_pictures
+    kinds = {"file names": found.names, "file contents": found.contents, "hashes": found.hashes, "titles": found.titles}
+    for kind, repeats in kinds.items():
+        counts[f"different {kind}"] = repeats.distinct or None
+        counts[f"{kind} in more than one group"] = len(repeats.across) if groups and repeats.distinct else None
+    if found.hashes.distinct:
+        counts[f"near-duplicates, 1 to {NEAR} bits apart"] = int(near.sum())
+        counts["near-duplicates of different groups"] = int(near[Relation.ACROSS]) if groups else None
+    rows = [[what, f"{count:,}"] for what, count in counts.items() if count is not None]
+    terminal.print_table("Explored", ["", "count"], rows)

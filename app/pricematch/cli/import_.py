@@ -1,0 +1,47 @@
+"""`pricematch import`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import setting
+from pricematch.errors import SHOWN_PROBLEMS
+from pricematch.settings import load_settings
+
+
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
+        ),
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Folder or ZIP file of the pictures; left out, stored postings keep theirs."),
+    ] = None,
+    data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
+) -> None:
+    """Store the postings of a file, each in place of the one with its id, while a service may run on the store.
+
+    A row that is bad, or whose picture is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
+    """
+    from pricematch.serving.import_file import import_file
+
+    settings = load_settings(data=data)
+    with terminal.progress_bars() as bars:
+        done = import_file(settings, file, images, bars)
+    counts = done.counts
+    terminal.print_table(
+        f"{file} → {settings.data}",
+        ["created", "replaced", "unchanged", "failed", "catalogue version"],
+        [[*map(str, (counts.created, counts.replaced, counts.unchanged, counts.failed, done.version))]],
+    )
+    if counts.failed:
+        for problem in done.problems[:SHOWN_PROBLEMS]:
+            typer.echo(f"  {problem}", err=True)
+        if counts.failed > SHOWN_PROBLEMS:
+            typer.echo(f"  … {counts.failed} rows in all", err=True)
+        raise typer.Exit(1)

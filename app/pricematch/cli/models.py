@@ -1,0 +1,39 @@
+"""`pricematch models`."""
+
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import Data, Models
+from pricematch.settings import load_settings
+
+cli = typer.Typer(help="Which versions of the exported models serve.", no_args_is_help=True)
+
+
+@cli.command("list")
+def list_models(models: Models = None, data: Data = None) -> None:
+    """List the exported versions, and which of them are to serve."""
+    from pricematch.serving.models import exported
+
+    settings = load_settings(models=models, data=data)
+    rows = [(it.name, it.version, it.created, it.says) for it in exported(settings)]
+    terminal.print_table(f"Models in {settings.models}", ("name", "version", "exported", ""), rows)
+
+
+@cli.command()
+def activate(
+    label: Annotated[str, typer.Argument(metavar="NAME/VERSION", help="For example matcher/3 or cnn/2.")],
+    models: Models = None,
+    data: Data = None,
+) -> None:
+    """Let a version serve, newer or older than the one that does.
+
+    A running service on the same data folder takes it within seconds: it embeds and judges the catalogue with it in the
+    background, goes on answering with the old version meanwhile, and then switches at once. Without a running service
+    the next start takes it. Going back is the same: activate the old version.
+    """
+    from pricematch.serving.models import activate as choose
+
+    settings = load_settings(models=models, data=data)
+    typer.echo(choose(settings, label))

@@ -1,0 +1,48 @@
+"""Options that several verbs take."""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from pricematch.settings import Settings
+
+
+def setting(name: str, text: str) -> Any:
+    """An option that is a setting as well; says its environment variable and default."""
+    default = Settings.model_fields[name].default
+    otherwise = "" if default in (None, ()) else f", default: {default}"
+    return typer.Option(help=f"{text} (env: PRICEMATCH_{name.upper()}{otherwise})")
+
+
+Catalogue: TypeAlias = Annotated[
+    Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
+]
+Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the pictures.")]
+ImagesIfAny: TypeAlias = Annotated[
+    Path | None, setting("images", "Folder of the pictures; left out if it is not named and holds none of them.")
+]
+Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
+Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
+Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values), cae (2,048) or cnn (256).")]
+EncoderVersion: TypeAlias = Annotated[str | None, setting("encoder_version", "The newest if absent.")]
+EmbeddingArray: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--embeddings", help="NumPy file, float32 [n, d], row i for row i of the CSV; instead of pictures."),
+]
+Signals: TypeAlias = Annotated[
+    str, typer.Option(metavar="SIGNALS", help="hash, title, image: one or more, with commas between them.")
+]
+Verdicts: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="What people said of pairs of postings, which overrules label groups: a CSV file as GET /verdicts.csv "
+        "gives it, or the data folder of a service."
+    ),
+]
+SkipBadImages: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
+]
+Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; its ending chooses the format.")]
+OutputFolder: TypeAlias = Annotated[Path, typer.Option("--output", help="Folder to write into; made if absent.")]

@@ -1,0 +1,68 @@
+"""`pricematch serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import Catalogue, Encoder, EncoderVersion, ImagesIfAny, Models, SkipBadImages, setting
+from pricematch.settings import load_settings
+
+
+def serve(
+    catalogue: Catalogue = None,
+    images: ImagesIfAny = None,
+    models: Models = None,
+    data: Annotated[
+        Path | None, setting("data", "Folder of the store: the catalogue that is served, and all that is kept of it.")
+    ] = None,
+    host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
+    port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
+    encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
+    encoders: Annotated[
+        str | None, setting("encoders", "Encoders held besides, with commas between them; requests may name them.")
+    ] = None,
+    matcher: Annotated[
+        str | None, setting("matcher", "Version of the trained matcher; auto: the newest if there is one; or none.")
+    ] = None,
+    skip_bad_images: SkipBadImages = None,
+    api_keys_file: Annotated[
+        Path | None,
+        setting("api_keys_file", "File of API keys, as `pricematch key` writes it."),
+    ] = None,
+    no_auth: Annotated[
+        bool | None, typer.Option("--no-auth", help="Ask for no key although other machines can reach the address.")
+    ] = None,
+    log_format: Annotated[
+        str | None, setting("log_format", "json, text, or auto: text on a terminal, JSON lines elsewhere.")
+    ] = None,
+) -> None:
+    """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
+
+    Listening on anything but this machine takes API keys (`pricematch key`), or --no-auth. Every setting, limits
+    included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
+    """
+    from pricematch.api import log_lines as lines
+    from pricematch.api import server
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        host=host,
+        port=port,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        encoders=encoders,
+        matcher=matcher,
+        skip_bad_images=skip_bad_images,
+        api_keys_file=api_keys_file,
+        no_auth=no_auth,
+        log_format=log_format,
+    )
+    lines.install(settings.log_format)
+    with terminal.progress_bars() as bars:
+        server.serve(settings, bars)

@@ -1,0 +1,148 @@
+"""`pricematch show`."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import (
+    Catalogue,
+    Data,
+    Encoder,
+    EncoderVersion,
+    Images,
+    ImagesIfAny,
+    Models,
+    Output,
+    SkipBadImages,
+    setting,
+)
+from pricematch.settings import load_settings
+
+if TYPE_CHECKING:
+    from pricematch.serving.show_matches import Shown, ShownMatch
+
+_SAME = {True: "yes", False: "no", None: "–"}
+
+cli = typer.Typer(help="Draw pictures that show what happens.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@cli.command("augmentations")
+def augmentations(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    output: Output,
+    seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
+) -> None:
+    """Draw a picture beside what the augmentations make of it."""
+    from pricematch.training import show
+
+    show.augmentations(load_settings(), image, output, seed)
+    typer.echo(f"wrote {output}")
+
+
+@cli.command("reconstructions")
+def reconstructions(
+    output: Output,
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=32, help="Pictures to show.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Which pictures are drawn from the catalogue.")] = 0,
+) -> None:
+    """Draw pictures of the catalogue above what a trained CAE rebuilds of them."""
+    from pricematch.training import show
+
+    settings = load_settings(catalogue=catalogue, images=images, models=models)
+    show.reconstructions(settings, version, count, output, seed)
+    typer.echo(f"wrote {output}")
+
+
+@cli.command("matches")
+def matches(
+    posting_id: Annotated[str, typer.Argument(help="The query, a posting of the catalogue.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Picture file to write; its ending chooses the format. Without it, only the table."),
+    ] = None,
+    catalogue: Catalogue = None,
+    images: ImagesIfAny = None,
+    models: Models = None,
+    data: Data = None,
+    matcher: Annotated[
+        str | None, setting("matcher", "A version of the trained matcher, auto for the newest if any, none.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="f1, or a precision such as precision:0.95: what the matcher's threshold is for.")
+    ] = None,
+    min_probability: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Instead of a target; 0 shows every candidate.")
+    ] = None,
+    encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
+    count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show, at most.")] = 8,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """List a posting's matches as the service answers them, with the reasons, and draw them beside it.
+
+    With a trained matcher each has its probability; without one, those most similar by the encoder are shown. Where
+    label groups are known, a green frame means the same one, a red frame another.
+    """
+    from pricematch.serving.show_matches import show_matches
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        matcher=matcher,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    with terminal.progress_bars() as bars:
+        shown = show_matches(settings, posting_id, count, target, min_probability, output, bars)
+    _print_matches(shown)
+    if output is not None:
+        typer.echo(f"wrote {output}")
+
+
+def _print_matches(shown: "Shown") -> None:
+    title = f"Matches of {shown.query.posting_id}: {_one_line(shown.query.title)}"
+    if shown.answer.decided_by == "similarity":
+        columns = ["posting_id", "similarity", "same group?", "title"]
+        said = [[f"{it.match.similarity or 0:.5f}"] for it in shown.found]
+    else:
+        columns = ["posting_id", "probability", "level", "why", "same group?", "title"]
+        said = [
+            [f"{it.match.probability or 0:.3f}", str(it.match.level), "\n".join(_reasons(it))] for it in shown.found
+        ]
+    rows = [
+        [it.posting.posting_id, *cells, _SAME[it.same_group], _one_line(it.posting.title)]
+        for it, cells in zip(shown.found, said, strict=True)
+    ]
+    terminal.print_table(title, columns, rows)
+    if not shown.found and shown.answer.decided_by == "probability":
+        typer.echo(f"{_why_none(shown)}; --min-probability 0 shows every candidate")
+
+
+def _why_none(shown: "Shown") -> str:
+    """Why nothing was found."""
+    least = min(shown.answer.threshold, shown.answer.alone)
+    if math.isinf(least):
+        return f"the matcher reaches {shown.answer.target} at no probability in a catalogue of this size"
+    return f"no posting reaches a probability of {least:.3f}"
+
+
+def _reasons(shown: "ShownMatch") -> list[str]:
+    """What weighed most, with its weight in log odds."""
+    evidence = shown.match.evidence
+    return [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
+
+
+def _one_line(title: str) -> str:
+    """A title as a table holds it."""
+    line = " ".join(title.split())
+    return line if len(line) <= 80 else f"{line[:79]}…"

@@ -1,0 +1,178 @@
+"""`pricematch train`."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import (
+    Catalogue,
+    Data,
+    Encoder,
+    EncoderVersion,
+    Images,
+    ImagesIfAny,
+    Models,
+    Signals,
+    SkipBadImages,
+    Verdicts,
+)
+from pricematch.errors import SettingsError
+from pricematch.settings import MIB, load_settings
+
+if TYPE_CHECKING:
+    from pricematch.training.cnn_recipe import CnnTrainingRecipe
+    from pricematch.training.recipes import Recipe
+
+cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@cli.command("encoder")
+def encoder(
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="notebook: exactly the notebook's. default: trains until it stops learning. "
+            "cnn: a pretrained network, whitened, and trained on the label groups if there are some."
+        ),
+    ] = "default",
+    catalogue: Catalogue = None,
+    images: Images = None,
+    models: Models = None,
+    version: Annotated[str | None, typer.Option(help="Whole number to export as; the next free one if absent.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31, help="Of everything drawn; the same seed trains the same weights.")
+    ] = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of the CAE, or of the CNN's embedding, at most."),
+    ] = None,
+    autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
+    augment: Annotated[
+        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE or CNN on augmented pictures.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the CNN: efficientnet-lite0 (default), -lite1, -lite2, or a network of keras.applications."
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of the CNN's backbone: imagenet (default), none, or a file.")
+    ] = None,
+    train_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the label groups that the CNN is trained on, chosen by the seed; 0: no labels.",
+        ),
+    ] = None,
+    fine_tune: Annotated[
+        bool | None,
+        typer.Option("--fine-tune/--no-fine-tune", help="Go on with the upper layers of the CNN's backbone; slow."),
+    ] = None,
+    hyper_parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other hyper-parameter, such as cae.patience=5 or autoencoder.encoder_units=[1024,64]; "
+            "may be given several times, and wins over the options above.",
+        ),
+    ] = None,
+    memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded pictures.")] = 4096,
+    disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Train encoders and export them: the CAE and the autoencoder on its latents, or the CNN.
+
+    Ctrl-C stops after the running step; the same command goes on from there.
+    """
+    from pricematch.training import train_encoder as train
+
+    settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
+    network = "cnn" if recipe == "cnn" else "cae"
+    given: dict[str, Any] = {f"{network}.epochs": epochs, f"{network}.augment": augment, f"{network}.batch": batch}
+    given |= {"cnn.backbone": backbone, "cnn.weights": weights, "cnn.train_share": train_share}
+    given |= {"cnn.fine_tune": fine_tune, "autoencoder.epochs": autoencoder_epochs}
+    if network == "cae":
+        given["autoencoder.batch"] = batch
+    values = {name: value for name, value in given.items() if value is not None}
+    chosen = _recipe(recipe, values | dict(map(_assignment, hyper_parameters or [])))
+    options = train.TrainOptions(seed, version, memory * MIB, disk * MIB)
+    with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
+        trained = train.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
+    terminal.print_trained(trained)
+    terminal.print_retrieval(trained)
+    terminal.print_thresholds(trained)
+
+
+@cli.command("matcher")
+def matcher(
+    catalogue: Catalogue = None,
+    signals: Signals = "hash,title",
+    images: ImagesIfAny = None,
+    models: Models = None,
+    data: Data = None,
+    encoder: Encoder = None,
+    encoder_version: EncoderVersion = None,
+    version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
+    verdicts: Verdicts = None,
+    train_share: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Share of the label groups to learn from, chosen by the seed; `pricematch evaluate --matcher` "
+            "judges on the others.",
+        ),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,
+    skip_bad_images: SkipBadImages = None,
+) -> None:
+    """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
+
+    Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take. Minutes for 17,000 postings.
+    """
+    from pricematch.evaluation.load_signals import parse_signals
+    from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
+
+    settings = load_settings(
+        catalogue=catalogue,
+        images=images,
+        models=models,
+        data=data,
+        encoder=encoder,
+        encoder_version=encoder_version,
+        skip_bad_images=skip_bad_images,
+    )
+    options = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts)
+    with terminal.progress_bars() as bars:
+        trained = train_matcher(settings, options, bars)
+    terminal.print_matcher(trained)
+
+
+def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe":
+    """The recipe with this name, with other values; raises SettingsError."""
+    from pricematch.training.cnn_recipe import CNN
+    from pricematch.training.recipes import RECIPES, override
+
+    if name == CNN.name:
+        return override(CNN, values)
+    if name not in RECIPES:
+        raise SettingsError(f"expected a recipe among {', '.join([*RECIPES, CNN.name])}, got {name!r}")
+    return override(RECIPES[name], values)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """`NAME=VALUE`, the value being JSON."""
+    name, equals, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError as error:
+        what = "a number, true, false or [a list of numbers] behind =" if equals else "NAME=VALUE"
+        raise SettingsError(f"--set: expected {what}, got {text!r}") from error

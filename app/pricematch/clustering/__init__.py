@@ -1,0 +1,1 @@
+"""Clusterings of one neighbour graph, and average linkage over probabilities."""

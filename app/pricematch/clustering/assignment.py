@@ -1,0 +1,102 @@
+"""Clusters and lists of one neighbour graph by a named method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.clustering.dbscan import dbscan
+from pricematch.clustering.nearest import nearest_lists
+from pricematch.clustering.optics import optics
+from pricematch.clustering.xi import xi_labels
+from pricematch.search.lists import NOISE, Lists, lists_of_labels, longest
+from pricematch.search.neighbours import NeighbourGraph
+
+Method: TypeAlias = Literal["dbscan", "optics", "nearest", "ensemble"]
+METHODS: tuple[Method, ...] = ("dbscan", "optics", "nearest", "ensemble")
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Which cluster each item belongs to.
+
+    Attributes:
+        labels: intp [n], −1 is noise.
+        members: per cluster the items it holds, ascending.
+    """
+
+    labels: NDArray[np.intp]
+    members: Sequence[NDArray[np.integer]]
+
+    @property
+    def noise(self) -> int:
+        """How many items belong to no cluster."""
+        return int((self.labels == NOISE).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a method says of a graph: as clusters, and as the list of each row."""
+
+    assignment: Assignment
+    lists: Lists
+
+
+def answer(graph: NeighbourGraph, method: Method, eps: float, min_samples: int) -> Answer:
+    """The answer of one method; see `answers`."""
+    if method == "ensemble":
+        return answers(graph, eps, min_samples)["ensemble"]
+    return _answer(graph.within(eps), method, min_samples)
+
+
+def answers(graph: NeighbourGraph, eps: float, min_samples: int) -> dict[Method, Answer]:
+    """The answers of all methods.
+
+    `dbscan` and `optics` (ξ extraction, max_eps = eps) divide the rows into clusters, and a row's list is its cluster.
+    `nearest` gives each row its own list, and `ensemble` the longest of its three lists: that of dbscan on a tie, then
+    that of nearest. Then a cluster is what one list holds; lists overlap, so clusters may, and rows whose lists hold
+    the same share one.
+
+    Args:
+        graph: of radius `eps` or larger.
+        eps: cosine distance within which (`nearest`: below which) two rows are neighbours, 0…2.
+        min_samples: neighbours, itself included, that make a row core, at least 1; `nearest` takes none.
+    """
+    near = graph.within(eps)
+    found: dict[Method, Answer] = {
+        method: _answer(near, method, min_samples) for method in METHODS if method != "ensemble"
+    }
+    ensemble = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
+    found["ensemble"] = Answer(_overlapping(ensemble), ensemble)
+    return found
+
+
+def _answer(graph: NeighbourGraph, method: Method, min_samples: int) -> Answer:
+    if method == "nearest":
+        lists = nearest_lists(graph, graph.radius)
+        return Answer(_overlapping(lists), lists)
+    labels = dbscan(graph, min_samples) if method == "dbscan" else xi_labels(optics(graph, min_samples), min_samples)
+    return Answer(divided(labels), lists_of_labels(labels))
+
+
+def divided(labels: NDArray[np.intp]) -> Assignment:
+    """The clusters of labels [n]: from 0, none empty; −1 is noise."""
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(labels.max(initial=NOISE) + 2))
+    return Assignment(labels, [order[first:last] for first, last in pairwise(bounds)])
+
+
+def _overlapping(lists: Lists) -> Assignment:
+    """Clusters numbered by the first row assigned to them; a list of its own row alone is noise."""
+    labels = np.full(len(lists), NOISE, np.intp)
+    numbers: dict[bytes, int] = {}
+    members: list[NDArray[np.int32]] = []
+    for row in np.flatnonzero(lists.sizes() > 1).tolist():
+        rows = np.sort(lists[row])
+        labels[row] = numbers.setdefault(rows.tobytes(), len(members))
+        if labels[row] == len(members):
+            members.append(rows)
+    return Assignment(labels, members)

@@ -1,0 +1,131 @@
+"""OPTICS over a neighbour graph.
+
+Ankerst, Breunig, Kriegel, Sander: OPTICS: Ordering Points To Identify the Clustering Structure, SIGMOD 1999. Results
+are those of `sklearn.cluster.OPTICS(min_samples, max_eps, metric="cosine")`.
+"""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.search.lists import NOISE
+from pricematch.search.neighbours import NeighbourGraph
+
+NOBODY = -1
+_MANY = 48
+_REACHED = -1.0  # below every distance, so that nothing improves on it
+
+
+@dataclass(frozen=True, eq=False)
+class Ordering:
+    """Rows in the order in which OPTICS reaches them.
+
+    Attributes:
+        order: intp [n], rows.
+        reachability: float64 [n] by row, the distance at which it was reached; infinite where a new walk began.
+        core_distances: float64 [n] by row, distance to the `min_samples`-th neighbour, itself being the first;
+            infinite beyond the radius.
+        predecessors: intp [n] by row, the row it was reached from, −1 where a new walk began.
+    """
+
+    order: NDArray[np.intp]
+    reachability: NDArray[np.float64]
+    core_distances: NDArray[np.float64]
+    predecessors: NDArray[np.intp]
+
+
+def optics(graph: NeighbourGraph, min_samples: int) -> Ordering:
+    """Walk from row to row, always on to the one at the smallest reachability, the lower row on a tie.
+
+    Nothing is reached from beyond the radius, so a walk never leaves its connected component; where it ends, the next
+    begins at the lowest row not yet reached.
+
+    Where scikit-learn refuses, the definition is followed: with `min_samples` 1 every row is core at distance 0, and
+    with more than there are rows none is.
+
+    Args:
+        graph: all pairs within max_eps.
+        min_samples: at least 1.
+    """
+    core = _core_distances(graph, min_samples)
+    walk = _Walk(graph, core)
+    for row in range(len(graph)):
+        walk.begin(row)
+    reachability = np.array(walk.reached_at, np.float64)
+    return Ordering(np.array(walk.order, np.intp), reachability, core, np.array(walk.predecessors, np.intp))
+
+
+def optics_dbscan_labels(ordering: Ordering, eps: float) -> NDArray[np.intp]:
+    """Clusters of DBSCAN at `eps`, at most the graph's radius, read off the ordering (`cluster_method="dbscan"`).
+
+    A row that was not reached within `eps` begins a cluster if it is core within `eps`, and is noise if not; any other
+    belongs to the cluster last begun. Border rows may differ from DBSCAN's own.
+
+    Returns:
+        intp [n]: clusters from 0 in the order of the walk, −1 is noise.
+    """
+    far = ordering.reachability[ordering.order] > eps
+    core = ordering.core_distances[ordering.order] <= eps
+    labels = np.empty(len(far), np.intp)
+    labels[ordering.order] = np.where(far & ~core, NOISE, np.cumsum(far & core) - 1)
+    return labels
+
+
+def _core_distances(graph: NeighbourGraph, min_samples: int) -> NDArray[np.float64]:
+    core = np.full(len(graph), np.inf)
+    enough = np.diff(graph.starts) >= min_samples
+    core[enough] = graph.distances[graph.starts[:-1][enough] + min_samples - 1]
+    return core
+
+
+class _Walk:
+    """The walk over the rows: what was reached, in which order, from where, at which distance."""
+
+    def __init__(self, graph: NeighbourGraph, core: NDArray[np.float64]) -> None:
+        self._rows, self._distances = graph.rows, graph.distances
+        self._starts: list[int] = graph.starts.tolist()
+        self._core: list[float] = core.tolist()
+        # plain arrays are fast to read one by one, and NumPy sees the same memory
+        self._nearest = array("d", [np.inf]) * len(graph)
+        self._nearest_view = np.frombuffer(self._nearest) if len(graph) else np.empty(0)
+        self.reached_at = array("d", [np.inf]) * len(graph)
+        self.predecessors = array("q", [NOBODY]) * len(graph)
+        self.order: list[int] = []
+
+    def begin(self, row: int) -> None:
+        """Walk from `row` as far as it goes, unless it has been reached."""
+        if self._nearest[row] == _REACHED:
+            return
+        waiting = [(np.inf, row)]
+        while waiting:
+            distance, row = heappop(waiting)
+            if self._nearest[row] == _REACHED:
+                continue
+            self._nearest[row] = _REACHED
+            self.reached_at[row] = distance
+            self.order.append(row)
+            if self._core[row] < np.inf:
+                self._approach(row, waiting)
+
+    def _approach(self, row: int, waiting: list[tuple[float, int]]) -> None:
+        """Let the neighbours of a core row wait at their distance from it, or its core distance if that is larger."""
+        core = self._core[row]
+        for neighbour, distance in zip(*self._improvable(row, core), strict=True):
+            reachability = max(core, distance)
+            if reachability < self._nearest[neighbour]:
+                self._nearest[neighbour] = reachability
+                self.predecessors[neighbour] = row
+                heappush(waiting, (reachability, neighbour))
+
+    def _improvable(self, row: int, core: float) -> tuple[Sequence[int], Sequence[float]]:
+        """Neighbours that may be closer from here than from anywhere before, and their distances."""
+        span = slice(self._starts[row], self._starts[row + 1])
+        rows, distances = self._rows[span], self._distances[span]
+        if len(rows) > _MANY:
+            improved = np.maximum(distances, core) < self._nearest_view[rows]
+            rows, distances = rows[improved], distances[improved]
+        return rows.tolist(), distances.tolist()

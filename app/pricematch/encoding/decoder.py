@@ -1,0 +1,213 @@
+"""The one way from the bytes of a picture to the pixels a network sees, in training and in serving.
+
+Formats are known by content, never by name. JPEG, PNG, WebP, GIF, BMP and TIFF; the first frame of animations;
+transparency on white; EXIF orientation applied; embedded colour profiles are not applied. Pillow decodes, OpenCV
+resizes: bilinear as in the notebook's `tf.image.resize`, or by pixel area where more than two source pixels fall on
+one (the notebook's way would skip some).
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from pricematch.encoding.jpeg import decode_undamaged
+from pricematch.encoding.ports import Header, Pixels
+from pricematch.errors import (
+    ImageCorrupt,
+    ImageEmpty,
+    ImageError,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTypeUnsupported,
+    Overloaded,
+)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MEDIA_TYPES = {name: f"image/{name.lower()}" for name in FORMATS} | {"MPO": "image/jpeg"}
+
+_EXIF_ORIENTATION = 0x0112
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_DEEPER = ("I", "F")
+_LYING = (5, 6, 7, 8)
+_CLEAR_SIDE = 1024
+
+
+DECODING = "1"
+"""Grows whenever the same bytes give other pixels, so that embeddings kept from before are not mixed with new ones."""
+
+
+class PillowDecoder:
+    """Implements `ports.Decoder`.
+
+    Args:
+        side: height and width of the pixels it returns.
+        max_pixels: width × height beyond which a picture is refused from its header.
+        min_side: pixels of the shorter side below which a picture is refused.
+    """
+
+    def __init__(self, side: int, max_pixels: int, min_side: int = 1) -> None:
+        self._side, self._max_pixels, self._min_side = side, max_pixels, min_side
+
+    def decode(self, image: bytes) -> Pixels:
+        """Pixels uint8 [side, side, 3] in RGB, the whole picture squeezed to a square as the notebook does.
+
+        Raises:
+            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        """
+        with self._guarded(image) as picture:
+            picture.draft("RGB", (self._side, self._side))  # JPEG halves while it decodes, down to no less than this
+            return _oriented(self._resized(_pixels(picture, image, 2 * self._side)), _orientation(picture))
+
+    def upright(self, image: bytes) -> Pixels:
+        """Pixels uint8 [height, width, 3] in RGB of the whole picture in its own size and proportions.
+
+        Only a transparent one of more than 2,048 pixels a side is shrunk, by a whole factor, which bounds its memory.
+
+        Raises:
+            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        """
+        with self._guarded(image) as picture:
+            return _oriented(_pixels(picture, image, _CLEAR_SIDE), _orientation(picture))
+
+    def header(self, image: bytes) -> Header:
+        """What the header of a picture says; the rest of it may be damaged.
+
+        Raises:
+            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        """
+        with self._guarded(image) as picture:
+            width, height = reversed(picture.size) if _lies(picture) else picture.size
+            return Header(MEDIA_TYPES[str(picture.format)], width, height)
+
+    def media_type(self, image: bytes) -> str:
+        """The media type of a picture by its content; raises ImageError."""
+        return MEDIA_TYPES[str(self._open(image).format)]
+
+    @contextmanager
+    def _guarded(self, image: bytes) -> Iterator[Image.Image]:
+        """The picture, neither too large nor too small; what else fails in the block is ImageCorrupt, or Overloaded."""
+        picture = self._open(image)
+        self._check_size(picture)
+        try:
+            yield picture
+        except ImageError:
+            raise
+        except MemoryError as error:  # its pixels are few enough: it is not the picture's fault
+            raise Overloaded("no memory is left to decode the picture; try again soon") from error
+        except Exception as error:
+            raise ImageCorrupt(f"the {picture.format} picture does not decode ({_first_line(error)})") from error
+
+    def _open(self, image: bytes) -> Image.Image:
+        """The picture, its header read."""
+        if not image:
+            raise ImageEmpty("expected a picture, got no bytes")
+        try:
+            return Image.open(io.BytesIO(image), formats=FORMATS)
+        except UnidentifiedImageError as error:
+            if (name := _magic(image)) is not None:
+                raise ImageCorrupt(f"the {name} picture has a damaged header") from error
+            expected = f"expected {', '.join(FORMATS)}"
+            raise ImageTypeUnsupported(f"{expected}, got bytes that begin with {image[:8]!r}") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got many more") from error
+        except Exception as error:  # Pillow's plugins raise whatever their parsers raise
+            raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
+
+    def _check_size(self, picture: Image.Image) -> None:
+        width, height = picture.size
+        if width * height > self._max_pixels:
+            raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got {width} × {height}")
+        if min(width, height) < self._min_side:
+            raise ImageTooSmall(f"expected at least {self._min_side} pixels a side, got {width} × {height}")
+
+    def _resized(self, pixels: Pixels) -> Pixels:
+        height, width = pixels.shape[:2]
+        shrinks = max(height, width) > 2 * self._side
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(pixels, (self._side, self._side), interpolation=interpolation), np.uint8)
+
+
+def _magic(image: bytes) -> str | None:
+    """The format whose first bytes these are, or None."""
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return "WEBP"
+    signatures = {
+        "JPEG": (b"\xff\xd8\xff",),
+        "PNG": (b"\x89PNG\r\n\x1a\n",),
+        "GIF": (b"GIF87a", b"GIF89a"),
+        "BMP": (b"BM",),
+        "TIFF": (b"II*\0", b"MM\0*"),
+    }
+    return next((name for name, starts in signatures.items() if image.startswith(starts)), None)
+
+
+def _pixels(picture: Image.Image, image: bytes, clear_side: int) -> Pixels:
+    """RGB on white, as it lies in the file (a TIFF upright); a transparent one shrunk towards `clear_side`."""
+    pixels = _undamaged_jpeg(picture, image)
+    if pixels is None:
+        picture.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
+        pixels = _on_white(picture, clear_side)
+    return pixels
+
+
+def _undamaged_jpeg(picture: Image.Image, image: bytes) -> Pixels | None:
+    """The pixels of a plain colour JPEG in the size that was drafted; None for anything else."""
+    if (picture.format, picture.mode) != ("JPEG", "RGB"):
+        return None
+    return decode_undamaged(image, *picture.size)
+
+
+def _on_white(picture: Image.Image, side: int) -> Pixels:
+    """8-bit RGB; a transparent picture is shrunk towards `side` first, so that compositing takes little memory."""
+    if picture.mode in _SIXTEEN_BIT:
+        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    if picture.mode in _DEEPER:
+        raise ImageTypeUnsupported(f"expected at most 16 bits a channel, got 32 (mode {picture.mode})")
+    if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    factor = min(picture.size) // side
+    clear = picture.convert("RGBA")
+    if factor > 1:
+        clear = clear.reduce(factor)
+    white = Image.new("RGBA", clear.size, "white")
+    return np.asarray(Image.alpha_composite(white, clear).convert("RGB"))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation 1–8; 1 where there is none or the EXIF data is damaged."""
+    try:
+        value = picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 — damaged metadata is no reason to refuse a picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _lies(picture: Image.Image) -> bool:
+    """Whether its header says that width and height change places; a TIFF's size is the upright one already.
+
+    A PNG is not asked unless its EXIF data stands before the pixels: Pillow would decode them to look behind.
+    """
+    asked = picture.format != "TIFF" and (picture.format != "PNG" or "exif" in picture.info)
+    return asked and _orientation(picture) in _LYING
+
+
+def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:
+    """Undo an EXIF orientation (CIPA DC-008, tag 0x0112)."""
+    if orientation in _LYING:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,265 @@
+"""What can go wrong, as the domain sees it. HTTP status lives in `api.problems`, exit codes in `__main__`.
+
+PricematchError
+├── SettingsError             an option or environment variable does not make sense
+├── CatalogueError            a catalogue cannot be used; carries its row problems
+├── PostingNotFound           no posting has this id
+├── VerdictNotFound           nobody said anything of these two postings
+├── JobNotFound               no job has this id
+├── ImportRefused             what is to be imported cannot be, as a whole
+├── ImageError                one picture cannot be used
+│   ├── ImageEmpty            no bytes
+│   ├── ImageTypeUnsupported  not one of the picture formats we read
+│   ├── ImageCorrupt          the right format, but it does not decode
+│   ├── ImageTooLarge         more pixels than the limit
+│   ├── ImageTooSmall         fewer pixels a side than the limit
+│   └── ImageUnavailable      a posting's picture is missing or must not be opened
+├── LimitExceeded             more items than a request may hold
+├── RequestUnanswerable       the service holds nothing to answer this with
+│   ├── MatcherNeeded         only a trained matcher could
+│   ├── EncoderNeeded         only an encoder could
+│   ├── EncoderUnknown        it names an encoder that is not held
+│   ├── SignalNeeded          it lacks what the matcher judges by
+│   └── TargetUnknown         the matcher has no thresholds for this target
+├── ArtefactError             an exported model cannot be used
+├── ArtefactExists            a version or an output would be overwritten
+├── ModelOutputError          a model answered with something that is no embedding
+├── NotReady                  the service is still starting, or stopping
+├── StoreError                what is kept on disk
+│   ├── StoreUnavailable      cannot be read or written now
+│   ├── StoreFull             has no room for more
+│   ├── StoreDamaged          is not whole, or no store at all
+│   ├── StoreNewer            was written by a newer pricematch
+│   └── StoreInUse            is served by another process
+├── ConditionFailed           a posting is not as the request says it must be
+├── HistoryLost               changes too long ago to be told one by one
+├── Overloaded                more requests wait than may
+├── DeadlineExceeded          it took longer than it may
+├── ClientGone                nobody waits for the answer any more
+├── Unauthenticated           no key, or an unknown one
+├── Forbidden                 the key's scope does not cover this
+├── RateExceeded              more requests with one key than it may make
+└── TrainingInterrupted       Ctrl-C; the same command resumes
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN_PROBLEMS = 20
+
+
+class PricematchError(Exception):
+    """Root of every error a caller may want to catch; its text is one sentence for a person."""
+
+
+class SettingsError(PricematchError):
+    """An option or environment variable does not make sense."""
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """What is wrong with one row of a catalogue file.
+
+    Attributes:
+        row: record number in the file, the header being row 1 (as a spreadsheet counts).
+        column: name of the column, or None where the whole row is meant.
+        message: what was expected and what came.
+        posting_id: as the row has it, where that is told beside.
+    """
+
+    row: int
+    column: str | None
+    message: str
+    posting_id: str | None = None
+
+    def __str__(self) -> str:
+        place = f"row {self.row}" if self.column is None else f"row {self.row}, column {self.column}"
+        return f"{place}: {self.message}"
+
+
+class CatalogueError(PricematchError):
+    """A catalogue cannot be used.
+
+    Attributes:
+        problems: every bad row; empty where the file as a whole is at fault. The text shows the first 20 and a count.
+    """
+
+    def __init__(self, message: str, problems: Sequence[RowProblem] = ()) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.row))
+        lines = [message, *(f"  {problem}" for problem in self.problems[:SHOWN_PROBLEMS])]
+        hidden = len(self.problems) - SHOWN_PROBLEMS
+        if hidden > 0:
+            lines.append(f"  … and {hidden} more")
+        super().__init__("\n".join(lines))
+
+
+class PostingNotFound(PricematchError):
+    """No posting has this id."""
+
+    def __init__(self, posting_id: str) -> None:
+        super().__init__(f"no posting has the id {posting_id!r}")
+
+
+class VerdictNotFound(PricematchError):
+    """Nobody said anything of these two postings."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"there is no verdict on the postings {one!r} and {other!r}")
+
+
+class JobNotFound(PricematchError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}")
+
+
+class ImportRefused(PricematchError):
+    """What is to be imported cannot be as a whole: no archive, a dangerous one, a folder that is not to be read."""
+
+
+class ImageError(PricematchError):
+    """One picture cannot be used."""
+
+
+class ImageEmpty(ImageError):
+    """The picture has no bytes."""
+
+
+class ImageTypeUnsupported(ImageError):
+    """The bytes are not one of the picture formats we read."""
+
+
+class ImageCorrupt(ImageError):
+    """The bytes begin like a picture but do not decode."""
+
+
+class ImageTooLarge(ImageError):
+    """The picture has more pixels than the limit; known from its header, before decoding."""
+
+
+class ImageTooSmall(ImageError):
+    """The picture has fewer pixels a side than the limit."""
+
+
+class ImageUnavailable(ImageError):
+    """A posting's picture is missing, is no regular file, or lies outside the image folder."""
+
+
+class LimitExceeded(PricematchError):
+    """A request holds more items than the limit."""
+
+
+class RequestUnanswerable(PricematchError):
+    """The service holds nothing to answer this with."""
+
+
+class MatcherNeeded(RequestUnanswerable):
+    """Only a trained matcher could answer this, and the service has none."""
+
+    def __init__(self, what: str) -> None:
+        hint = "`pricematch train matcher` makes one"
+        super().__init__(f"{what} takes a trained matcher, and this service has none; {hint}")
+
+
+class EncoderNeeded(RequestUnanswerable):
+    """Only an encoder of pictures could answer this, and the service holds none."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} takes an encoder of pictures, and this service was started without one")
+
+
+class EncoderUnknown(RequestUnanswerable):
+    """It names an encoder that the service does not hold."""
+
+
+class SignalNeeded(RequestUnanswerable):
+    """It lacks what the matcher judges by."""
+
+
+class TargetUnknown(RequestUnanswerable):
+    """The matcher has no thresholds for this target."""
+
+
+class ArtefactError(PricematchError):
+    """An exported model is missing, damaged, or does not fit the others."""
+
+
+class ArtefactExists(PricematchError):
+    """Writing would overwrite a version or an output that exists."""
+
+
+class ModelOutputError(PricematchError):
+    """A model answered with something that is no embedding (wrong shape, NaN, infinite, zero)."""
+
+
+class NotReady(PricematchError):
+    """The service cannot answer yet, or no longer."""
+
+
+class StoreError(PricematchError):
+    """Something about what is kept on disk."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be read or written now: a read-only file system, an I/O error, a lock that is held too long."""
+
+
+class StoreFull(StoreError):
+    """The store has no room for more."""
+
+
+class StoreDamaged(StoreError):
+    """The store is not whole, or is no store of ours; says what to do."""
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer pricematch than this one."""
+
+
+class StoreInUse(StoreError):
+    """Another process serves this store."""
+
+
+class ConditionFailed(PricematchError):
+    """A stored posting is not as the request says it must be."""
+
+
+class HistoryLost(PricematchError):
+    """The changes since a version are too long ago to be told one by one."""
+
+
+class Overloaded(PricematchError):
+    """More requests wait than may; one that is turned away may come again soon."""
+
+
+class DeadlineExceeded(PricematchError):
+    """Something took longer than it may."""
+
+
+class ClientGone(PricematchError):
+    """Nobody waits for the answer any more."""
+
+
+class Unauthenticated(PricematchError):
+    """A request has no key, or one that is not known."""
+
+
+class Forbidden(PricematchError):
+    """The scope of a request's key does not cover what it asks."""
+
+
+class RateExceeded(PricematchError):
+    """More requests were made with one key than may be.
+
+    Attributes:
+        retry_after: seconds after which the next one may be made.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class TrainingInterrupted(PricematchError):
+    """The user interrupted a training; the same command resumes it."""

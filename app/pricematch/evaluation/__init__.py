@@ -1,0 +1,1 @@
+"""How well signals and matchers find the label groups of a catalogue, and what a catalogue holds."""

@@ -1,0 +1,124 @@
+"""How well clusters, and the pairs of postings they or lists answer, agree with the label groups."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.evaluation.metrics import Scores, group_sizes, harmonic_mean, hits_of_lists, scores_of_counts
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """How well the answered pairs agree with the pairs of one group; large groups, which have most pairs, weigh most.
+
+    Attributes:
+        right: answered pairs of one group (tp).
+        answered: all answered pairs (tp + fp).
+        expected: all pairs of one group (tp + fn).
+    """
+
+    right: int
+    answered: int
+    expected: int
+
+    def __add__(self, other: "PairScores") -> "PairScores":
+        return PairScores(self.right + other.right, self.answered + other.answered, self.expected + other.expected)
+
+    @property
+    def precision(self) -> float:
+        """The right share, tp / (tp + fp); 1.0 where no pair is answered, since none is wrong."""
+        return self.right / self.answered if self.answered else 1.0
+
+    @property
+    def recall(self) -> float:
+        """The share found, tp / (tp + fn); 1.0 where every posting is alone in its group, since none is missed."""
+        return self.right / self.expected if self.expected else 1.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall; 0.0 if both are."""
+        return harmonic_mean(self.precision, self.recall)
+
+
+def pairwise_scores_of_lists(
+    starts: NDArray[np.integer],
+    rows: NDArray[np.integer],
+    groups: NDArray[np.integer],
+    asked: NDArray[np.bool_],
+) -> PairScores:
+    """The pairs of a posting and another in its list: precision, recall and F1 over all of them (micro-averaged).
+
+    A pair that stands in the lists of both postings counts in each. No posting pairs with itself.
+
+    Args:
+        starts: [n + 1], as for `scores`, like
+        rows: [m] and
+        groups: [n].
+        asked: [n], the postings whose lists count.
+
+    >>> lists = np.array([0, 2, 4, 5]), np.array([0, 2, 1, 0, 2])
+    >>> pairwise_scores_of_lists(*lists, np.array([0, 0, 1]), np.array([True, True, True]))
+    PairScores(right=1, answered=2, expected=2)
+    """
+    counts = hits_of_lists(starts, rows, groups) - 1, np.diff(starts) - 1, group_sizes(groups) - 1
+    right, answered, expected = (int(count[asked].sum()) for count in counts)
+    return PairScores(right, answered, expected)
+
+
+def pairwise_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairScores:
+    """The pairs of postings that share a cluster, judged by whether they share a label group.
+
+    Precision is the share of the answered pairs that is right, recall the share of the true pairs that is answered,
+    each unordered pair once.
+
+    Args:
+        labels: [n], the cluster of each posting; −1 is a posting alone.
+        groups: [n], the number of each posting's label group, from 0.
+
+    >>> found = pairwise_scores(np.array([0, 0, 0, -1]), np.array([0, 0, 1, 1]))
+    >>> found, round(found.precision, 4), found.recall, round(found.f1, 4)
+    (PairScores(right=1, answered=3, expected=2), 0.3333, 0.5, 0.4)
+    """
+    parts = _parts(labels)
+    counts = group_sizes(_crossed(parts, groups)), group_sizes(parts), group_sizes(groups)
+    right, answered, expected = (int((count - 1).sum()) // 2 for count in counts)
+    return PairScores(right, answered, expected)
+
+
+def b_cubed_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Scores:
+    """Each posting's cluster, judged as its list: B-cubed precision and recall.
+
+    Bagga, Baldwin: Entity-Based Cross-Document Coreferencing Using the Vector Space Model, 1998; Amigó, Gonzalo,
+    Artiles, Verdejo: A Comparison of Extrinsic Clustering Evaluation Metrics, 2009. Precision of a posting is the share
+    of its cluster that is of its group, recall the share of its group that is in its cluster, itself included; their
+    means are B-cubed precision and recall, and `Scores.b_cubed_f1` is the harmonic mean of these two. `Scores.mean_f1`
+    is the competition's figure of the partition instead.
+
+    Args:
+        labels: [n], the cluster of each posting; −1 is a posting alone.
+        groups: [n], the number of each posting's label group, from 0.
+
+    Returns:
+        The scores of each posting; their means and F1 are 1.0 for no postings.
+
+    >>> found = b_cubed_scores(np.array([0, 0, 0, -1]), np.array([0, 0, 1, 1]))
+    >>> round(found.mean_precision, 4), found.mean_recall, round(found.b_cubed_f1, 4)
+    (0.6667, 0.75, 0.7059)
+    """
+    parts = _parts(labels)
+    return scores_of_counts(group_sizes(_crossed(parts, groups)), group_sizes(parts), group_sizes(groups))
+
+
+def _parts(labels: NDArray[np.integer]) -> NDArray[np.intp]:
+    """The part of each posting, numbered from 0; one of its own for each that is alone."""
+    parts = labels.astype(np.intp)
+    alone = labels < 0
+    parts[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
+    return parts
+
+
+def _crossed(parts: NDArray[np.intp], groups: NDArray[np.integer]) -> NDArray[np.intp]:
+    """The pairs of part and group that occur, numbered from 0, [n]."""
+    found: NDArray[np.intp] = np.unique(parts * (groups.max(initial=0) + 1) + groups, return_inverse=True)[1]
+    return found

@@ -1,0 +1,36 @@
+"""What the lists of a judged catalogue are worth at given thresholds."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
+from pricematch.evaluation.metrics import Scores, scores
+from pricematch.evaluation.signals import CANDIDATES
+from pricematch.pairs.model import JudgedCatalogue
+from pricematch.pairs.thresholds import Thresholds
+from pricematch.search.candidates import Candidates, ranked
+
+
+def candidates_of(catalogue: JudgedCatalogue) -> Candidates:
+    """The 49 most probable others of each posting; their similarities are probabilities."""
+    return ranked(
+        np.concatenate([catalogue.lines, catalogue.rows]),
+        np.concatenate([catalogue.rows, catalogue.lines]),
+        np.concatenate([catalogue.probabilities, catalogue.probabilities]),
+        len(catalogue),
+        CANDIDATES,
+    )
+
+
+def scores_of(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp]) -> Scores:
+    """The scores of all n postings' lists; `groups` [n] are numbered from 0."""
+    lists = thresholds.lists(proposed)
+    return scores(lists.starts, lists.rows, groups)
+
+
+def pairs_of(
+    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], judged: NDArray[np.bool_]
+) -> PairScores:
+    """The pairs in the lists of the judged postings, bool [n]."""
+    lists = thresholds.lists(proposed)
+    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)

@@ -1,0 +1,170 @@
+"""From settings to the signals of a catalogue."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.bootstrap import decoder, embed_postings, image_folder, skip_or_refuse
+from pricematch.encoding.ingest import BATCH, thread_pool
+from pricematch.encoding.perceptual_hash import phash
+from pricematch.errors import CatalogueError, ImageError, SettingsError
+from pricematch.evaluation.labelled import embedded
+from pricematch.evaluation.signals import SIGNALS, HashSignal, ImageSignal, Signal, TitleSignal
+from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.progress import Progress
+from pricematch.settings import Settings
+
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+
+
+def parse_signals(text: str) -> tuple[str, ...]:
+    """Names of signals with commas between them, each once; raises SettingsError."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in SIGNALS]
+    if unknown:
+        known = ", ".join(SIGNALS)
+        raise SettingsError(f"--signals: expected some of {known}, with commas between them, got {unknown[0]!r}")
+    return names
+
+
+def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
+    """Raise SettingsError where a file of embeddings is given that no signal needs."""
+    if embeddings is not None and "image" not in names:
+        raise SettingsError(f"--embeddings: expected image among the signals, got --signals {','.join(names)}")
+
+
+def pictures(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
+    """The folder of pictures; None where nobody named one and the default one holds none of these names.
+
+    Raises:
+        SettingsError: the one that was named is no folder.
+    """
+    if "images" in settings.model_fields_set:
+        return image_folder(settings)
+    if not settings.images.is_dir():
+        return None
+    images = image_folder(settings)
+    return images if any(_readable(images, name) for name in names) else None
+
+
+def _readable(images: ImageFolder, name: str) -> bool:
+    try:
+        images.read(name)
+    except ImageError:
+        return False
+    return True
+
+
+def load_signals(
+    settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, list[Signal]]:
+    """The postings of a catalogue, and signals over them, in the order of their names.
+
+    Hashes are those of the column `image_phash`; where it has none, they are computed from the pictures. A posting that
+    lacks what a signal is computed from stays, and this signal has nothing to say of it.
+
+    Args:
+        settings: where pictures and encoder are.
+        content: the catalogue file, all rows good.
+        names: see `parse_signals`.
+        embeddings: a NumPy file to take instead of encoding pictures.
+        progress: is told what is being done.
+
+    Raises:
+        SettingsError: something that a signal is computed from is missing; says what.
+        CatalogueError: no picture can be hashed.
+        PricematchError: as `embedded`.
+    """
+    if "title" in names and not any(posting.title for posting in content.postings):
+        raise SettingsError(f"signal title: {content.path} has no titles")
+    hashes = _hashes(settings, content, progress) if "hash" in names else {}
+    catalogue = Catalogue(content.postings)
+    signals: dict[str, Signal] = {
+        "hash": HashSignal(parse_hashes([hashes.get(posting.posting_id) for posting in catalogue])),
+        "title": TitleSignal([posting.title for posting in catalogue]),
+    }
+    if "image" in names:
+        part, vectors = _embedded(settings, content, embeddings, progress)
+        rows = np.array([catalogue.row(posting.posting_id) for posting in part], np.intp)
+        signals["image"] = ImageSignal(vectors, rows, len(catalogue))
+    return catalogue, [signals[name] for name in names]
+
+
+def _embedded(
+    settings: Settings, content: CsvCatalogue, embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, Embeddings]:
+    """The postings that have a picture, and their embeddings [n, d]."""
+    if embeddings is not None:
+        return embedded(settings, embeddings, progress)
+    pictured = content.pictured()
+    if not pictured.postings:
+        raise SettingsError(f"signal image: no posting of {content.path} names a picture")
+
+    def judge(errors: Mapping[str, ImageError]) -> None:
+        skip_or_refuse(pictured, errors, skip=settings.skip_bad_images)
+
+    found = embed_postings(settings, pictured, judge, progress)
+    return found.catalogue, found.embeddings
+
+
+def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
+    """Hashes by posting_id, of the column or of the pictures."""
+    known = {posting.posting_id: posting.image_phash for posting in content.postings if posting.image_phash is not None}
+    lacking = [posting for posting in content.postings if posting.image_phash is None]
+    if not lacking:
+        return known
+    images = pictures(settings, content.names())
+    if images is None:
+        _refuse_or_tell(content, lacking)
+        return known
+    computed, errors = hash_pictures(settings, lacking, images, progress)
+    known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
+    bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
+    problems = [problem for problem in content.image_problems(errors) if problem.row in set(bad)]
+    if not known:
+        content.refuse(problems)
+    if problems:
+        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings without a hash", problems))
+    return known
+
+
+def _refuse_or_tell(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
+    """Without pictures: refuse hashes that could be computed from some, or where none is known; else tell of them."""
+    named = [posting for posting in lacking if posting.image is not None]
+    first = (named or lacking)[0]
+    said = (
+        f"{len(named or lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, the first "
+        f"in row {content.rows[content.postings.index(first)]}"
+    )
+    if named or len(lacking) == len(content.postings):
+        raise SettingsError(f"signal hash: {said}; give --images to compute it from the pictures")
+    _log.warning("%s, and no picture to compute it from", said)
+
+
+def hash_pictures(
+    settings: Settings, postings: list[Posting], images: ImageFolder, progress: Progress
+) -> tuple[dict[str, str], dict[str, ImageError]]:
+    """Hashes of pictures by name, and why the others have none."""
+    names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
+    decode = decoder(settings, _ANY_SIDE)
+    hashes: dict[str, str] = {}
+    errors: dict[str, ImageError] = {}
+
+    def compute(name: str) -> None:
+        try:
+            hashes[name] = phash(images.read(name), decode)
+        except ImageError as error:
+            errors[name] = error
+
+    with thread_pool(settings.workers) as pool:
+        for done, _ in enumerate(pool.map(compute, names), start=1):
+            if done % BATCH == 0 or done == len(names):
+                progress("Hashing pictures", done, len(names))
+    return hashes, errors

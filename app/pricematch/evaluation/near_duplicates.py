@@ -1,0 +1,108 @@
+"""Pairs of postings whose hashes differ in a few bits: the same picture, cropped, scaled or compressed again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pricematch.catalogue.hashes import Hashes
+from pricematch.evaluation.groups import UNKNOWN, Relation
+from pricematch.search.hamming import close_hashes
+
+
+@dataclass(frozen=True, eq=False)
+class NearDuplicates:
+    """Pairs of postings by how far apart their hashes are.
+
+    Attributes:
+        pairs: int64 [d + 1, 3], how many pairs differ in 0…d bits, by `Relation`.
+        examples: int32 [k, 2], rows of some pairs that differ in 1…d bits, by `Relation`.
+    """
+
+    pairs: NDArray[np.int64]
+    examples: Mapping[Relation, NDArray[np.int32]]
+
+
+def find_near_duplicates(
+    hashes: Hashes, groups: NDArray[np.int32], max_distance: int, examples: int, generator: np.random.Generator
+) -> NearDuplicates:
+    """Count the pairs of postings within a Hamming distance, and draw some that do not have the same hash.
+
+    Each distinct hash is compared once, so ten thousand postings of one picture cost no more than one.
+
+    Args:
+        hashes: of n postings; those without one are in no pair.
+        groups: int32 [n], see `known_groups`.
+        max_distance: 1…64 bits.
+        examples: pairs to draw of each relation, at most, of different hashes each.
+        generator: draws them.
+    """
+    rows = np.flatnonzero(hashes.known)
+    values, value_of = np.unique(hashes.values[rows], return_inverse=True)
+    first, second, distance = close_hashes(Hashes(values, np.ones(len(values), bool)), max_distance)
+    holders = _Holders(value_of, groups[rows], len(values))
+    between = holders.pairs_between(first, second)
+    pairs = np.zeros((max_distance + 1, len(Relation)), np.int64)
+    pairs[0] = holders.pairs_among()
+    np.add.at(pairs, distance, between)
+    drawn = {}
+    for relation in Relation:
+        some = np.flatnonzero(between[:, relation])
+        some = np.sort(generator.permutation(some)[:examples])
+        found = [holders.example(first[pair], second[pair], relation) for pair in some]
+        drawn[relation] = rows[np.array(found, np.intp).reshape(-1, 2)].astype(np.int32)
+    return NearDuplicates(pairs, drawn)
+
+
+class _Holders:
+    """Which postings hold which hash.
+
+    Args:
+        value_of: [m], number of the hash of each posting.
+        groups: int32 [m].
+        count: how many hashes there are.
+    """
+
+    def __init__(self, value_of: NDArray[np.intp], groups: NDArray[np.int32], count: int) -> None:
+        self._value_of, self._groups = value_of, groups
+        self._total = np.bincount(value_of, minlength=count).astype(np.int64)
+        known = groups != UNKNOWN
+        self._known = np.bincount(value_of[known], minlength=count).astype(np.int64)
+        ones = np.ones(np.count_nonzero(known), np.int64)
+        shape = (count, groups.max(initial=0) + 1)
+        self._by_group = csr_array((ones, (value_of[known], groups[known])), shape=shape)
+
+    def pairs_between(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Pairs of a posting of each hash of `first` and one of `second`, both [p]: int64 [p, 3] by relation."""
+        within = self._by_group[first].multiply(self._by_group[second]).sum(axis=1)
+        return self._relations(
+            self._total[first] * self._total[second], self._known[first] * self._known[second], within
+        )
+
+    def pairs_among(self) -> NDArray[np.int64]:
+        """Pairs of postings of the same hash: int64 [3] by relation."""
+        within = (_pairs_of(self._by_group.data)).sum()
+        return self._relations(_pairs_of(self._total).sum(), _pairs_of(self._known).sum(), within)
+
+    def example(self, first: int, second: int, relation: Relation) -> tuple[int, int]:
+        """A pair of postings of these hashes that have this relation; the lower first one, then the lower second."""
+        others = np.flatnonzero(self._value_of == second)
+        for one in np.flatnonzero(self._value_of == first):
+            if len(fitting := others[_relations_to(self._groups[one], self._groups[others]) == relation]):
+                return int(one), int(fitting[0])
+        raise ValueError(f"no posting of hash {first} and none of hash {second} are {relation.name}")
+
+    @staticmethod
+    def _relations(total: NDArray[np.int64], known: NDArray[np.int64], within: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.stack([within, known - within, total - known], axis=-1).astype(np.int64)
+
+
+def _pairs_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    return count * (count - 1) // 2
+
+
+def _relations_to(group: int, groups: NDArray[np.int32]) -> NDArray[np.int64]:
+    said = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
+    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, said)

@@ -1,0 +1,1 @@
+"""File formats: CSV, NDJSON, ZIP, embeddings, manifests, matcher artefacts, atomic writes."""

@@ -1,0 +1,178 @@
+"""Matchers on disk: `models/matcher/<version>/` with trees as text and a manifest that holds all the rest.
+
+Nothing in them is executed when they are loaded, and every file is checked against its digest first.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.formats.lightgbm_trees import Trees, read_trees
+from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
+from pricematch.formats.whole_folder import move_whole
+from pricematch.learning.learn import Learned
+from pricematch.pairs.calibration import Calibration
+from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.model import PairModel
+from pricematch.pairs.reference import SIGNALS, feature_names
+from pricematch.pairs.thresholds import SizeThresholds
+
+NAME = "matcher"
+FIRST, SECOND = "first.txt", "second.txt"
+
+
+class MatcherManifest(BaseModel):
+    """What a matcher is and where it comes from.
+
+    Attributes:
+        signals: what it has to know of postings.
+        features: what its second scorer judges by, in order.
+        encoder: whose embeddings the signal image means; None without that signal.
+        calibration: see `pricematch.pairs.calibration.Calibration.describe`.
+        thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`.
+        held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
+        briers: of each way to calibrate, on groups it was not fitted on.
+        counts: postings, groups and candidate pairs it was trained on; and seconds.
+        trained_on: the label groups, so that it can be judged on others.
+        files: SHA-256 of every file beside the manifest, by path.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    created: str
+    seed: int
+    signals: tuple[str, ...]
+    features: tuple[str, ...]
+    encoder: Origin | None
+    calibration: dict[str, Any]
+    thresholds: list[dict[str, Any]]
+    held_out: list[dict[str, float]]
+    briers: dict[str, float]
+    counts: dict[str, int | float]
+    trained_on: TrainedOn
+    catalogue_digest: str
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedMatcher:
+    """A matcher that is ready to judge: where it is, what it says of itself, its model and its thresholds."""
+
+    path: Path
+    manifest: MatcherManifest
+    model: PairModel
+    thresholds: SizeThresholds
+
+    @property
+    def label(self) -> str:
+        """Name and version, `matcher/1`."""
+        return f"{NAME}/{self.manifest.version}"
+
+
+def next_version(models: Path, wanted: str | None) -> str:
+    """The version to write: the wanted one, or the one after the newest.
+
+    Raises:
+        ArtefactExists: it is there already.
+        SettingsError: it is no whole number.
+    """
+    present = versions(models, NAME)
+    if wanted is None:
+        return str(1 + max(map(int, present), default=0))
+    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
+        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
+    if wanted in present:
+        raise ArtefactExists(f"{models / NAME / wanted} exists; versions are never overwritten")
+    return wanted
+
+
+def write_matcher(
+    models: Path, staged: Path, learned: Learned, scorers: tuple[Trees, Trees], about: Mapping[str, Any]
+) -> Path:
+    """Write a matcher aside, then give it its name `models/matcher/<version>`.
+
+    Args:
+        models: the folder of artefacts.
+        staged: an empty folder on the same file system.
+        learned: the matcher.
+        scorers: its first and second, as trees.
+        about: the fields of the manifest that `learned` does not have.
+
+    Raises:
+        ArtefactExists: the version is there already.
+    """
+    for name, trees in zip((FIRST, SECOND), scorers, strict=True):
+        trees.write(staged / name)
+    manifest = MatcherManifest(
+        name=NAME,
+        signals=learned.model.signals,
+        features=learned.model.features,
+        calibration=learned.model.calibration.describe(),
+        thresholds=learned.thresholds.describe(),
+        held_out=[asdict(held_out) for held_out in learned.held_out],
+        briers=dict(learned.briers),
+        files=dict(digests(staged)),
+        **about,
+    )
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
+    (staged / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    staged.chmod(0o755)  # temporary folders are for their owner alone, a service may run as another user
+    return move_whole(staged, models / NAME / manifest.version)
+
+
+def find_matcher(models: Path, version: str | None = None) -> Path:
+    """The folder of a version of the matcher, or of its newest; raises ArtefactError if there is none."""
+    present = versions(models, NAME)
+    if not present:
+        raise ArtefactError(f"{models / NAME} holds no matcher; `pricematch train matcher` writes one")
+    if version is not None and version not in present:
+        raise ArtefactError(f"expected a version of the matcher among {', '.join(present)}, got {version}")
+    return models / NAME / (version or present[-1])
+
+
+def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> LoadedMatcher:
+    """Load the named version of the matcher, or its newest.
+
+    Args:
+        models: the folder of artefacts.
+        version: a whole number.
+        threads: that judge pairs, at most.
+
+    Raises:
+        ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.
+    """
+    path = find_matcher(models, version)
+    manifest = read_manifest(path)
+    try:
+        calibration = Calibration.from_description(manifest.calibration)
+        thresholds = SizeThresholds.from_description(manifest.thresholds)
+    except ValueError as error:
+        raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
+    names = feature_names(manifest.signals)
+    first = read_trees(path / FIRST, names, threads)
+    second = read_trees(path / SECOND, (*names, *AGREEMENT), threads)
+    return LoadedMatcher(path, manifest, PairModel(manifest.signals, first, second, calibration), thresholds)
+
+
+def read_manifest(path: Path) -> MatcherManifest:
+    """The manifest of a version, every file compared with it; raises ArtefactError."""
+    file = path / MANIFEST
+    manifest = read_described(file, MatcherManifest)
+    if (manifest.name, manifest.version) != (NAME, path.name):
+        raise ArtefactError(f"{file}: expected {NAME}/{path.name}, got {manifest.name}/{manifest.version}")
+    if sorted(set(manifest.signals) & set(SIGNALS)) != sorted(manifest.signals) or not manifest.signals:
+        raise ArtefactError(f"{file}: expected some of the signals {', '.join(SIGNALS)}, got {manifest.signals}")
+    if ("image" in manifest.signals) != (manifest.encoder is not None):
+        raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
+    if manifest.features != (*feature_names(manifest.signals), *AGREEMENT):
+        raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
+    check_files(path, manifest.files, (FIRST, SECOND))
+    return manifest

@@ -1,0 +1,156 @@
+"""Pictures in a ZIP file that a stranger sent: looked at before it is opened, read in pieces, never unpacked."""
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pricematch.errors import ImageCorrupt, ImageTooLarge, ImageUnavailable, ImportRefused
+from pricematch.formats.zip_directory import Directory, read_directory
+
+_PIECE = 64 * 1024
+_UNSUSPECTED = 16 * 1024 * 1024
+"""Bytes that an archive may hold however small it is itself: a few drawings compress well."""
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+_NAME_CHARACTERS = 1024
+_LOCAL_HEADER = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ZipLimits:
+    """What an archive may hold.
+
+    Attributes:
+        members: so many.
+        image_bytes: of one picture.
+        total_bytes: of all members together, uncompressed.
+        ratio: so many times the bytes of the archive, if it is more than 16 MiB.
+    """
+
+    members: int
+    image_bytes: int
+    total_bytes: int
+    ratio: int
+
+
+class ZipImages:
+    """Implements `ports.ImageSource`; a picture's name is that of its member. Close it.
+
+    Nothing is written to disk. The directory is checked whole first: number and sizes of members, names that lead
+    elsewhere or occur twice, links, encryption, members that share bytes ("A better zip bomb", Fifield, 2019).
+
+    Args:
+        path: the file.
+        name: what errors call it.
+        limits: what it may hold.
+
+    Raises:
+        ImportRefused: it is no ZIP file, a damaged one, or more than it may be.
+    """
+
+    def __init__(self, path: Path, name: str, limits: ZipLimits) -> None:
+        self._name, self._limits = name, limits
+        try:
+            directory = read_directory(path, name, limits.members)
+            self._zip = zipfile.ZipFile(path)
+        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+            raise ImportRefused(f"{name}: cannot be read as a ZIP file ({_reason(error)})") from error
+        try:
+            self._members = self._checked(directory, path.stat().st_size)
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a picture.
+
+        Raises:
+            ImageUnavailable: no member has that name.
+            ImageTooLarge: it has more bytes than the limit.
+            ImageCorrupt: it is damaged, or not what the directory says of it.
+        """
+        if (member := self._members.get(name)) is None:
+            raise ImageUnavailable(f"{name[:200]!r} is not in the ZIP file")
+        if member.file_size > self._limits.image_bytes:
+            raise ImageTooLarge(f"expected at most {self._limits.image_bytes} bytes, got {member.file_size}")
+        try:
+            content = self._read(member)
+        except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ImageCorrupt(f"it cannot be read from the ZIP file ({_reason(error)})") from error
+        if len(content) != member.file_size:
+            raise ImageCorrupt(f"expected the {member.file_size} bytes the ZIP file tells of, got {len(content)}")
+        return content
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def _read(self, member: zipfile.ZipInfo) -> bytes:
+        content = bytearray()
+        with self._zip.open(member) as file:
+            while piece := file.read(_PIECE):
+                content += piece
+                if len(content) > member.file_size:
+                    break
+        return bytes(content)
+
+    def _checked(self, directory: Directory, size: int) -> dict[str, zipfile.ZipInfo]:
+        """The members that are files, by name."""
+        members = self._zip.infolist()
+        if (len(members), self._zip.start_dir) != (directory.members, directory.offset):
+            raise self._refused("its directory can be read in two ways")
+        for member in members:
+            if (why := _refusal(member)) is not None:
+                raise self._refused(f"the member {member.orig_filename[:200]!r} {why}")
+        total = sum(member.file_size for member in members)
+        if total > self._limits.total_bytes:
+            raise self._refused(f"expected at most {self._limits.total_bytes} bytes uncompressed, got {total}")
+        if total > max(_UNSUSPECTED, self._limits.ratio * size):
+            raise self._refused(f"expected at most {self._limits.ratio} times its own {size} bytes, got {total}")
+        if (shared := _overlapping(members, directory.offset)) is not None:
+            raise self._refused(f"the member {shared.filename[:200]!r} shares bytes with another")
+        found = {member.filename: member for member in members}
+        if len(found) < len(members):
+            raise self._refused("expected each name once, got one twice")
+        return {name: member for name, member in found.items() if not member.is_dir()}
+
+    def _refused(self, why: str) -> ImportRefused:
+        return ImportRefused(f"{self._name}: {why}")
+
+
+def _refusal(member: zipfile.ZipInfo) -> str | None:
+    """Why a member is none that an honest archive of pictures has, or None."""
+    name, mode = member.orig_filename, member.external_attr >> 16
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if member.compress_type not in _METHODS:
+        return f"is compressed by method {member.compress_type}, expected {' or '.join(_METHODS.values())}"
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        return "is a link or a device, expected a file"
+    if len(name) > _NAME_CHARACTERS or not _stays_inside(name):
+        return "has a name that leads elsewhere or cannot be one"
+    return None
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a name is a relative path that goes down only, on any system."""
+    parts = name.removesuffix("/").split("/")
+    plain = all(" " <= mark != "\x7f" and mark not in "\\:" for mark in name)
+    return plain and all(part not in {"", ".", ".."} for part in parts)
+
+
+def _overlapping(members: Sequence[zipfile.ZipInfo], end: int) -> zipfile.ZipInfo | None:
+    """A member whose bytes, by what the directory says of it, reach into another's or into the directory."""
+    by_place = sorted(members, key=lambda member: member.header_offset, reverse=True)
+    for member in by_place:
+        if member.header_offset + _LOCAL_HEADER + len(member.orig_filename) + member.compress_size > end:
+            return member
+        end = member.header_offset
+    return None
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Learns a pair model, its calibration and its thresholds from label groups."""

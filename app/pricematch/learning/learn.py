@@ -1,0 +1,162 @@
+"""Learns a model of pairs, its calibration and its thresholds from the label groups of a catalogue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Carried
+from pricematch.evaluation.splits import each_its_own, split_groups
+from pricematch.learning.calibrate import calibrate
+from pricematch.learning.cross_fit import FOLDS, cross_fit, fit
+from pricematch.learning.held_out import HeldOut, asked, held_out
+from pricematch.learning.part import NOT_TRAINED, Part, part_of
+from pricematch.learning.samples import samples
+from pricematch.learning.thresholds import pick
+from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.model import Learner, PairModel
+from pricematch.pairs.reference import feature_names
+from pricematch.pairs.thresholds import TARGETS, SizeThresholds
+from pricematch.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A matcher as it was learned.
+
+    Attributes:
+        model: judges pairs.
+        thresholds: from which probability on they are matches.
+        held_out: how good it is on groups it has not seen, at every size.
+        briers: of each way to calibrate, the Brier score on pairs it was not fitted on.
+        postings, groups: how many are trained on.
+        pairs: how many were learned from.
+    """
+
+    model: PairModel
+    thresholds: SizeThresholds
+    held_out: Sequence[HeldOut]
+    briers: Mapping[str, float]
+    postings: int
+    groups: int
+    pairs: int
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What to learn from.
+
+    Attributes:
+        postings: what n postings carry.
+        signals: names of the signals to learn of.
+        groups: intp [n], the number of each posting's label group, negative where it is not known.
+        trained: bool [n], the postings whose group may be learned from, whole groups of them.
+    """
+
+    postings: Carried
+    signals: tuple[str, ...]
+    groups: NDArray[np.intp]
+    trained: NDArray[np.bool_]
+
+    def folds(self, seed: int) -> NDArray[np.int8]:
+        """The fold of each posting that is trained on; raises ValueError where there are fewer groups than folds."""
+        known = self.trained & (self.groups >= 0)
+        numbers = np.unique(self.groups[known], return_inverse=True)[1]
+        found = np.full(len(self.groups), NOT_TRAINED, np.int8)
+        found[known] = split_groups(numbers, FOLDS, seed)
+        return found
+
+
+def learn(lesson: Lesson, learner: Learner, seed: int, progress: Progress) -> Learned:
+    """Learn a matcher.
+
+    Args:
+        lesson: what from.
+        learner: makes the scorers.
+        seed: of all that is drawn.
+        progress: is told how far it is.
+
+    Raises:
+        ValueError: fewer label groups than folds, or none of their postings is another's candidate, in all or without
+            one of the folds.
+    """
+    fold_of = lesson.folds(seed)
+    parts = _parts(lesson, fold_of, seed, progress)
+    _check(parts)
+    names = feature_names(lesson.signals)
+    every = (*names, *AGREEMENT)
+    steps = _Steps(progress, 2 * FOLDS + 2)
+    for part, scores in zip(parts, cross_fit(parts, len(names), names, learner, seed, steps), strict=True):
+        part.first[:] = scores
+        part.agree()
+    for part, scores in zip(parts, cross_fit(parts, len(every), every, learner, seed + FOLDS, steps), strict=True):
+        part.second[:] = scores
+    first = fit(parts, len(names), names, learner, seed)
+    steps()
+    second = fit(parts, len(every), every, learner, seed + FOLDS)
+    steps()
+    whole = [part for part in parts if part.sample.whole and part.judges]
+    calibration, briers = calibrate(whole)
+    sized, groups = _by_size(whole), each_its_own(lesson.groups)
+    catalogues = [[asked(part, calibration(part.second), groups) for part in same] for same in sized.values()]
+    picked = [pick(same) for same in catalogues]
+    calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
+    return Learned(
+        PairModel(lesson.signals, first, second, calibration),
+        SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
+        [held_out(size, same, groups, calibrations) for size, same in sized.items()],
+        briers,
+        int((fold_of != NOT_TRAINED).sum()),
+        len(np.unique(lesson.groups[fold_of != NOT_TRAINED])),
+        len(parts[0]),
+    )
+
+
+def _parts(lesson: Lesson, fold_of: NDArray[np.int8], seed: int, progress: Progress) -> list[Part]:
+    """The pairs of every sample, until the sum of their sizes is done."""
+    chosen = list(samples(lesson.postings, lesson.groups, lesson.signals, seed))
+    total, parts, done = sum(len(sample.rows) for sample in chosen), list[Part](), 0
+    for sample in chosen:
+        progress("Comparing postings", done, total)
+        parts.append(part_of(sample, lesson.signals, lesson.groups, fold_of))
+        done += len(sample.rows)
+    progress("Comparing postings", total, total)
+    return parts
+
+
+def _check(parts: Sequence[Part]) -> None:
+    """Raise ValueError where there is nothing to learn from, or nothing without one of the folds."""
+    if not any((part.truth & (part.weights > 0)).any() for part in parts):
+        raise ValueError("expected postings of one label group among each other's candidates, got none")
+    whole = [part for part in parts if part.sample.whole and part.judges]
+    for fold in range(FOLDS):
+        if not any((part.learned & part.outside(fold)).any() for part in whole):
+            raise ValueError(
+                f"expected candidates in any {FOLDS - 1} of {FOLDS} parts of the label groups, got none in some: "
+                "more label groups are needed"
+            )
+
+
+class _Steps:
+    """Tells how many models are learned each time it is called."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+        progress("Learning", 0, total)
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._progress("Learning", self._done, self._total)
+
+
+def _by_size(parts: Sequence[Part]) -> dict[int, list[Part]]:
+    """Samples of about one size, by their mean size, ascending."""
+    sized: dict[int, list[Part]] = {}
+    for part in sorted(parts, key=lambda part: len(part.sample.rows)):
+        last = next(reversed(sized.values()), None)
+        if last is not None and len(part.sample.rows) < 1.3 * len(last[0].sample.rows):
+            last.append(part)
+        else:
+            sized[len(part.sample.rows)] = [part]
+    return {round(np.mean([len(part.sample.rows) for part in same])): same for same in sized.values()}

@@ -1,0 +1,192 @@
+"""Trains a matcher on the label groups of a catalogue."""
+
+import hashlib
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.bootstrap import find_artefacts, read_catalogue
+from pricematch.errors import CatalogueError
+from pricematch.evaluation.decided import labels_of
+from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.signals import SIGNALS
+from pricematch.evaluation.splits import group_digest, training_groups
+from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.lightgbm_trees import TreeLearner, Trees
+from pricematch.formats.manifest import Origin, TrainedOn
+from pricematch.formats.matcher_files import next_version, write_matcher
+from pricematch.formats.whole_file import make_folder
+from pricematch.formats.whole_folder import remove_abandoned
+from pricematch.learning.cross_fit import FOLDS
+from pricematch.learning.learn import Learned, Lesson, learn
+from pricematch.progress import Progress
+from pricematch.settings import Settings
+
+STAGED = ".matcher-"
+"""How folders that are not finished are called."""
+
+
+@dataclass(frozen=True)
+class TrainMatcherOptions:
+    """What a matcher learns of, and as what it is kept.
+
+    Attributes:
+        signals: names of those it judges by.
+        train_share: of the label groups that it learns from.
+        seed: of all that is drawn.
+        version: it is kept as; None for the next.
+        verdicts: a CSV file or a data folder with what people said, which overrules labels; None for none.
+    """
+
+    signals: tuple[str, ...]
+    train_share: float
+    seed: int
+    version: str | None
+    verdicts: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedMatcher:
+    """A matcher that was written: where, what came of it, and how long it took in seconds."""
+
+    path: Path
+    learned: Learned
+    seconds: float
+
+
+def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
+    """Learn a matcher from a catalogue's label groups, and write it to `models/matcher/<version>`.
+
+    Postings without a label group are part of the catalogue and teach nothing. Groups that the encoder of the signal
+    image was trained on teach nothing either: on them its embeddings look better than they are.
+
+    Raises:
+        CatalogueError: a bad row, or too few label groups.
+        ArtefactExists, SettingsError: the version is there already, or no whole number.
+        PricematchError: as `load_signals`.
+    """
+    started = time.monotonic()
+    version = next_version(settings.models, options.version)
+    content = read_catalogue(settings).by_id()
+    content.refuse(content.problems)
+    encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
+    labels = labels_of(settings, content, options.verdicts)
+    seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
+    trained = learned_from(labels, options.train_share, options.seed, seen)
+    _check_groups(content, labels, trained, seen)
+    _, _, postings = load_carried(settings, content, options.signals, None, progress)
+    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
+    lesson = Lesson(postings, signals, number_labels(labels), trained)
+    try:
+        learned = learn(lesson, TreeLearner(options.seed, settings.workers), options.seed, progress)
+    except ValueError as error:
+        raise CatalogueError(f"{content.path}: {error}") from error
+    make_folder(settings.models)
+    remove_abandoned(settings.models, STAGED)
+    staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=settings.models))
+    try:
+        path = write_matcher(
+            settings.models,
+            staged,
+            learned,
+            _trees(learned),
+            {
+                "version": version,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seed": options.seed,
+                "encoder": encoder
+                and Origin(name=encoder.name, version=encoder.version, weights_digest=encoder.weights_digest),
+                "counts": {
+                    "postings": learned.postings,
+                    "groups": learned.groups,
+                    "pairs": learned.pairs,
+                    "seconds": round(time.monotonic() - started, 3),
+                },
+                "trained_on": _record(content, labels, trained, options),
+                "catalogue_digest": _digest(content.postings),
+                "libraries": _libraries(),
+            },
+        )
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return TrainedMatcher(path, learned, time.monotonic() - started)
+
+
+def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
+    """The number of each label group, from 0 in order of first occurrence; −1 for none. [n]."""
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(it for it in labels if it is not None))}
+    return np.array([-1 if label is None else numbers[label] for label in labels], np.intp)
+
+
+def learned_from(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:
+    """Which postings' groups are learned from, bool [n]: of the share, without those of which a digest was seen."""
+    chosen = training_groups([label or "" for label in labels], share, seed)
+    digests = {label: group_digest(label) for label in set(labels) if label is not None}
+    known = np.array([label is not None and digests[label] not in seen for label in labels], bool)
+    return np.asarray(chosen & known, bool)
+
+
+def _check_groups(
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: set[str]
+) -> None:
+    """Raise CatalogueError where there are too few groups to learn from."""
+    groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
+    if len(groups) >= FOLDS:
+        return
+    known = {label for label in labels if label is not None}
+    taught = sum(group_digest(label) in seen for label in known)
+    left = (
+        f"; the encoder was trained on {taught} of them, which teach nothing here: train it on a smaller share than "
+        "the matcher, as `pricematch train encoder --recipe cnn --train-share 0.3` does"
+    )
+    raise CatalogueError(
+        f"{content.path}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {len(known)}"
+        f"{left if taught else ''}"
+    )
+
+
+def _record(
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions
+) -> TrainedOn:
+    """The groups as they were learned, and as the file has them: with other verdicts they are known all the same."""
+    given = [posting.label_group for posting in content.postings]
+    both = zip(labels, given, trained, strict=True)
+    groups = {label for *names, taken in both if taken for label in names if label is not None}
+    return TrainedOn(share=options.train_share, seed=options.seed, groups=tuple(sorted(map(group_digest, groups))))
+
+
+def _trees(learned: Learned) -> tuple[Trees, Trees]:
+    first, second = learned.model.first, learned.model.second
+    if not (isinstance(first, Trees) and isinstance(second, Trees)):
+        raise TypeError(f"expected trees, got {type(first).__name__} and {type(second).__name__}")
+    return first, second
+
+
+def _digest(postings: Sequence[Posting]) -> str:
+    """SHA-256 over what the catalogue says of its postings, in order."""
+    digest = hashlib.sha256()
+    for posting in postings:
+        said = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
+        digest.update(repr(said).encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _libraries() -> dict[str, str]:
+    import lightgbm
+    import scipy
+
+    return {
+        "python": platform.python_version(),
+        "lightgbm": lightgbm.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }

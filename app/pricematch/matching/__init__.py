@@ -1,0 +1,1 @@
+"""The matcher: an index of a catalogue, queries, results. No encoder, no files."""

@@ -1,0 +1,119 @@
+"""Clusters of a judged catalogue, or of some of its postings and new ones, by the probabilities of their pairs."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
+from pricematch.clustering.cohesion import CohesiveClusters, cohesive_clusters
+from pricematch.matching.added import Newcomers
+from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.search.lists import NOISE
+
+LEAST_MEAN = 0.01
+"""The lowest threshold: below, all postings hang together, and take minutes to do so."""
+_KEPT_ANSWERS = 4
+
+
+class JudgedClusters:
+    """Clusters at any threshold from `LEAST_MEAN` on.
+
+    The last four answers for the whole catalogue are kept, so that their pages are cut from one computation.
+    Safe to use from several threads: those that ask while it is computed wait for it.
+
+    Args:
+        judged: a catalogue.
+        verdicts: what people said of its pairs; they decide.
+        catalogue: its postings. Their ids break ties, so that their order does not matter. Among new postings the keys
+            of their pictures do: equal ones are the same picture, and it does not matter which of them is which.
+    """
+
+    def __init__(self, judged: GrownCatalogue, catalogue: Catalogue, verdicts: Verdicts = NO_VERDICTS) -> None:
+        self._judged, self._catalogue, self._verdicts = judged, catalogue, verdicts
+        self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
+        self._lock = Lock()
+        self._answers: dict[float, CohesiveClusters] = {}
+
+    def all(self, threshold: float) -> CohesiveClusters:
+        """The clusters of the whole catalogue; above 1 nothing belongs together."""
+        with self._lock:
+            if threshold not in self._answers:
+                found = self.among(self._catalogue.by_id, threshold)
+                if len(self._answers) == _KEPT_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
+                self._answers[threshold] = found
+            return self._answers[threshold]
+
+    def among(self, rows: NDArray[np.intp], threshold: float, new: Newcomers | None = None) -> CohesiveClusters:
+        """The clusters of some postings of the catalogue, and of new ones.
+
+        Args:
+            rows: of the catalogue, each once.
+            threshold: as for `all`.
+            new: the m new postings' pairs; None where there are none.
+
+        Returns:
+            Labels in the order of the rows, those of new postings behind them.
+        """
+        stored, count = self._judged.span, 0 if new is None else len(new)
+        places = np.concatenate([rows, stored + np.arange(count)])
+        place = np.full(stored + count, NOISE, np.int32)
+        place[places] = np.arange(len(places), dtype=np.int32)
+        pairs, ranks = [_within(place, *self._judged.pairs)], self._ranks[rows]
+        if new is not None:
+            pairs.append(_within(place, new.pairs.lines, new.pairs.rows, new.pairs.probabilities))
+            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.postings.images))])
+        lines, others, probabilities = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        said = _said(self._verdicts, self._catalogue, place)
+        lines, others, probabilities, decided = _overruled(lines, others, probabilities, said)
+        return cohesive_clusters(lines, others, probabilities, ranks, threshold, decided)
+
+
+def _within(
+    place: NDArray[np.int32],
+    lines: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """The pairs of which both ends have a place among what is clustered, by their places, and their probabilities."""
+    ones, others = place[lines], place[rows]
+    within = (ones != NOISE) & (others != NOISE)
+    return ones[within], others[within], probabilities[within]
+
+
+def _said(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
+    """What was decided on pairs of postings that have a place: whether they are the same."""
+    found = {}
+    for one, other, decision in verdicts:
+        ends = sorted(int(place[row]) for row in catalogue.located([one, other]).values())
+        if len(ends) == 2 and ends[0] != NOISE:
+            found[ends[0], ends[1]] = decision == "same"
+    return found
+
+
+def _keys(lines: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The same for the same two ends, whichever comes first."""
+    return np.minimum(lines, rows).astype(np.int64) << 32 | np.maximum(lines, rows)
+
+
+def _overruled(
+    lines: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+    said: Mapping[tuple[int, int], bool],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.int8]]:
+    """Pairs, their probabilities, and what was decided on them, see `average_linkage`; decided ones may be new."""
+    if not said:
+        return lines, rows, probabilities, np.zeros(len(lines), np.int8)
+    decided = np.array(list(said), np.int32)
+    free = ~np.isin(_keys(lines, rows), _keys(decided[:, 0], decided[:, 1]))
+    same = np.array(list(said.values()), np.bool_)
+    return (
+        np.concatenate([lines[free], decided[:, 0]]),
+        np.concatenate([rows[free], decided[:, 1]]),
+        np.concatenate([probabilities[free], same.astype(np.float64)]),
+        np.concatenate([np.zeros(int(free.sum()), np.int8), np.where(same, 1, -1).astype(np.int8)]),
+    )

@@ -1,0 +1,1 @@
+"""The pair model: retrievers, pair features, graph features, probability, thresholds, explanation."""

@@ -1,0 +1,165 @@
+"""What weighed most in the judgement of a pair, in words.
+
+Features that say nearly the same, such as the likeness of two titles by words and by characters, are one family: what
+they add to the log odds is summed, and told once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.reason_sentences import (
+    Pair,
+    Sentence,
+    common_hash,
+    common_title,
+    fact_sentence,
+    hash_sentence,
+    neighbours_sentence,
+    picture_sentence,
+    title_sentence,
+)
+from pricematch.pairs.title_features import WORDS
+from pricematch.titles.fact_summary import GROUPS, SUMMARY
+
+MOST_REASONS = 3
+LEAST_SHARE, LEAST_WEIGHT = 0.03, 0.1
+"""What a family must weigh to be told: of all families together, and in log odds; a contradiction, and the second
+weightiest, in log odds only."""
+LONGEST_TEXT = 160
+
+_PART_OF = {"number": "model"}
+"""Numbers are parts of model codes, which are told instead of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason for or against a pair.
+
+    Attributes:
+        text: English, true of the pair, without control characters, 160 characters at most. It holds words of titles,
+            so it is no more to be trusted than they are.
+        weight: log odds, above 0 where it speaks for the same product, below 0 against.
+    """
+
+    text: str
+    weight: float
+
+
+class Explainer:
+    """Words what weighed most in pairs. Immutable, safe to use from several threads.
+
+    Args:
+        names: of the features, `PairModel.features`.
+        held: how many titles of the catalogue hold a word (`Reference.titles_with`).
+    """
+
+    def __init__(self, names: Sequence[str], held: Callable[[str], int]) -> None:
+        self._names, self._held = tuple(names), held
+        families = [family_of(name) for name in names]
+        self._columns = {name: [at for at, other in enumerate(families) if other == name] for name in _SENTENCES}
+        self._facts = [at for at, other in enumerate(families) if other == "facts"]
+
+    def __call__(
+        self, values: NDArray[np.float32], contributions: NDArray[np.float64], left: str, right: str
+    ) -> tuple[Reason, ...]:
+        """Three reasons at most, the weightiest first.
+
+        The weightiest family that has a true sentence fit for its side is always told, the second if it weighs 0.1, a
+        third if it weighs as much as 0.03 of all.
+        Where the titles contradict each other, and that weighs 0.1 against the pair, it is told before what weighs
+        more: it is what people would look at, and trees that know the same from rare words give it little weight.
+
+        Args:
+            values: [f], features of one pair.
+            contributions: [f], what each adds to the log odds (`contributions.contributions`).
+            left: one title, "" where absent.
+            right: the other.
+        """
+        known = {name: float(value) for name, value in zip(self._names, values, strict=True) if not np.isnan(value)}
+        pair = Pair(known, left, right, self._held)
+        weights = self._weights(pair, contributions)
+        least = max(LEAST_WEIGHT, LEAST_SHARE * sum(map(abs, weights.values())))
+        contradictions, others = list[Reason](), list[Reason]()
+        for family in sorted(weights, key=lambda family: -abs(weights[family])):
+            weight = weights[family]
+            if weight and (text := _SENTENCES[family](pair, speaks_for=weight > 0)):
+                told = contradictions if weight <= -LEAST_WEIGHT and _contradicted(family, pair) else others
+                told.append(Reason(_shown(text), weight))
+        return _chosen(contradictions, others, least)
+
+    def _weights(self, pair: Pair, contributions: NDArray[np.float64]) -> dict[str, float]:
+        """What each family adds; that of facts in general is shared out among those that have something to say."""
+        weights = {family: float(contributions[columns].sum()) for family, columns in self._columns.items()}
+        facts = float(contributions[self._facts].sum())
+        stated = [family for family in _FACTS if _SENTENCES[family](pair, speaks_for=facts > 0)]
+        return weights | {family: weights[family] + facts / len(stated) for family in stated}
+
+
+def family_of(feature: str) -> str | None:
+    """The family that a feature is told with; `facts` for facts in general, None for the size of the catalogue.
+
+    >>> names = ("grams_rank_low", "number_conflict", "hash_repeats_low", "paths", "catalogue_size")
+    >>> [family_of(name) for name in names]
+    ['title', 'model', 'common_hash', 'neighbours', None]
+    """
+    if feature in AGREEMENT:
+        return "neighbours"
+    if feature in SUMMARY:
+        group, _, what = feature.rpartition("_")
+        return _PART_OF.get(group, group) if what == "conflict" else "facts"
+    if "_repeats_" in feature:
+        return f"common_{feature.partition('_')[0]}"
+    if feature in WORDS or feature.startswith(("words_", "grams_", "blend_")):
+        return "title"
+    return {"hash": "hash", "same": "hash", "image": "image", "colours": "colours"}.get(feature.partition("_")[0])
+
+
+def _kinds(family: str) -> tuple[str, ...]:
+    groups = (family, *(part for part, whole in _PART_OF.items() if whole == family))
+    return tuple(kind for group in groups for kind in GROUPS[group])
+
+
+def _contradicted(family: str, pair: Pair) -> bool:
+    return family in _FACTS and any(kind in pair.contradictions for kind in _kinds(family))
+
+
+def _chosen(contradictions: Sequence[Reason], others: Sequence[Reason], least: float) -> tuple[Reason, ...]:
+    """The weightiest, contradictions, others that weigh at least so much, the second weightiest; sorted by weight."""
+    ranked = sorted([*contradictions, *others], key=_lightness)
+    fit = [reason for reason in others if abs(reason.weight) >= least]
+    second = [reason for reason in ranked[1:2] if abs(reason.weight) >= LEAST_WEIGHT]
+    kept = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
+    return tuple(sorted([*kept][:MOST_REASONS], key=_lightness))
+
+
+def _lightness(reason: Reason) -> float:
+    return -abs(reason.weight)
+
+
+_FACTS = tuple(group for group in GROUPS if group not in _PART_OF)
+_SENTENCES: Mapping[str, Sentence] = MappingProxyType(
+    {
+        "hash": hash_sentence,
+        "image": picture_sentence("image", "pictures look alike", "other pictures look more alike"),
+        "colours": picture_sentence(
+            "colours", "pictures have the same colours", "other pictures have colours more alike"
+        ),
+        "title": title_sentence,
+        "common_hash": common_hash,
+        "common_title": common_title,
+        "neighbours": neighbours_sentence,
+        **{family: fact_sentence(_kinds(family)) for family in _FACTS},
+    }
+)
+"""By family."""
+
+
+def _shown(text: str) -> str:
+    """A text in printable characters, cut where it is too long."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"

@@ -1,0 +1,105 @@
+"""Titles as spaces: their words, their grams of characters, and the grams of those around them."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from pricematch.catalogue.features import Carried
+from pricematch.pairs.retrievers import Alive, HashSpace
+from pricematch.search.candidates import Candidates
+from pricematch.search.sparse import DECIMALS, VectorIndex, cosines
+from pricematch.titles.blends import NEIGHBOURS, BlendedIndex, hash_shares, title_shares
+from pricematch.titles.grams import TitleGrams
+
+LEAST = 0.5 * 10.0**-DECIMALS
+"""Cosines below this are rounded to 0."""
+
+
+class _VectorSpace:
+    """Sparse rows of titles; similarity is their cosine, NaN where one of two has no term.
+
+    Args:
+        name: of the features.
+        index: searches the catalogue's titles.
+    """
+
+    least: float = LEAST
+
+    def __init__(self, name: str, index: VectorIndex | BlendedIndex) -> None:
+        self.name = name
+        self._index = index
+
+    @property
+    def own(self) -> csr_array:
+        """The catalogue's titles, float32 [n, terms]."""
+        return self._index.vectors
+
+    def nearest(self, count: int) -> Candidates:
+        """The titles with the highest cosine above 0."""
+        return self._index.nearest_others(count)
+
+    def joined(self, one: csr_array, other: csr_array) -> csr_array:
+        """The rows of both."""
+        return csr_array(vstack([one, other]))
+
+    def nearest_to(self, postings: csr_array, count: int, alive: Alive = None) -> Candidates:
+        """The titles with the highest cosine above 0."""
+        return self._index.nearest(postings, count, alive)
+
+    def similarities(
+        self, left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """The cosine, 0…1."""
+        found = cosines(left, lines, right, rows)
+        found[(np.diff(left.indptr) == 0)[lines] | (np.diff(right.indptr) == 0)[rows]] = np.nan
+        return found
+
+
+class TitleSpace(_VectorSpace):
+    """Weighted terms of titles.
+
+    Args:
+        name: of the features.
+        postings: of the catalogue.
+        terms: what a title is taken apart into.
+    """
+
+    def __init__(self, name: str, postings: Carried, terms: Callable[[str], Iterable[str]]) -> None:
+        self._terms = TitleGrams(postings.titles, terms)
+        self.index = VectorIndex(self._terms.vectors)
+        super().__init__(name, self.index)
+
+    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:  # noqa: ARG002
+        """Weighted terms of other titles, by the weights of the catalogue."""
+        return self._terms.weigh(postings.titles)
+
+
+class BlendSpace(_VectorSpace):
+    """Titles blended with those that are near them, and with those of pictures of nearly the same hash.
+
+    So a posting without a title is found by the titles of its picture's likes.
+
+    Args:
+        plain: the titles of the catalogue.
+        hashes: the hashes of the catalogue; None where they are no signal.
+    """
+
+    def __init__(self, plain: TitleSpace, hashes: HashSpace | None) -> None:
+        self._plain, self._hashes = plain, hashes
+        shares = self._shares(plain.nearest(NEIGHBOURS), None if hashes is None else hashes.nearest(NEIGHBOURS))
+        self._blends = BlendedIndex(plain.index, shares)
+        super().__init__("blend", self._blends)
+
+    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:
+        """The blends of other postings, with titles of the catalogue."""
+        vectors, hashes = self._plain.describe(postings), self._hashes
+        alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS, alive)
+        return self._blends.blend(vectors, self._shares(self._plain.nearest_to(vectors, NEIGHBOURS, alive), alike))
+
+    def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
+        """What part the nearest titles and hashes of some postings have in their blends, float32 [m, n]."""
+        count = len(self._plain.index)
+        found = title_shares(titles, count)
+        return csr_array(found if hashes is None else found + hash_shares(hashes, count))

@@ -1,0 +1,7 @@
+"""How far work has got, for whoever shows it."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and how many there are."""

@@ -1,0 +1,183 @@
+"""The page that shows how well signals find the label groups of a catalogue."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from markupsafe import Markup
+
+from pricematch.catalogue.postings import Posting
+from pricematch.errors import SHOWN_PROBLEMS
+from pricematch.evaluation.breakdown import Mistake, ScoredGroup
+from pricematch.evaluation.curves import shown_curve
+from pricematch.evaluation.held_out import Measured
+from pricematch.evaluation.matcher_evaluation import Matched
+from pricematch.evaluation.metrics import Scores
+from pricematch.evaluation.signal_evaluation import Evaluation
+from pricematch.evaluation.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
+from pricematch.reports.evaluation_plots import (
+    catalogue_size_plot,
+    curve_plot,
+    group_size_plot,
+    matched_size_plot,
+    recall_plot,
+    reliability_plot,
+    similarity_plot,
+    size_name,
+)
+from pricematch.reports.page import Pictures, plot, render
+from pricematch.search.lists import Lists
+
+STRIP = 8
+"""Postings of a group that are shown, at most."""
+TOGETHER = "together"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A group on the page: name, F1, size, the first of its postings, and the first of others' in their lists."""
+
+    label_group: str
+    f1: float
+    size: int
+    members: Sequence[Posting]
+    wrong: Sequence[Posting]
+
+
+def evaluation_page(
+    evaluation: Evaluation,
+    postings: Sequence[Posting],
+    catalogue: str,
+    pictures: Pictures | None,
+    seed: int,
+    matched: Matched | None = None,
+    matcher: str | None = None,
+) -> str:
+    """The page as HTML.
+
+    Args:
+        evaluation: of n postings.
+        postings: those n.
+        catalogue: names the file they came from.
+        pictures: of the names in `shown_names`.
+        seed: of the evaluation.
+        matched: what a matcher is worth on postings it was not trained on.
+        matcher: its name and version.
+    """
+    lists = evaluation.pairs.lists(evaluation.together.thresholds)
+    measured = dict(evaluation.alone) | ({TOGETHER: evaluation.together} if len(evaluation.alone) > 1 else {})
+    return render(
+        "report.html",
+        title="Evaluation",
+        found=evaluation,
+        measured=measured,
+        catalogue=catalogue,
+        seed=seed,
+        matched=matched,
+        matcher=matcher,
+        compared={} if matched is None else compared(measured, matched),
+        postings=postings,
+        pictures=pictures,
+        plots=_plots(evaluation) | ({} if matched is None else {"matcher": matched_plots(matched)}),
+        distances=_distances(evaluation),
+        worst=[_strip(group, evaluation, lists, postings) for group in evaluation.worst if group.f1 < 1],
+        best=[_strip(group, evaluation, lists, postings) for group in evaluation.best],
+        said=said,
+        threshold_texts=threshold_texts,
+        size_name=size_name,
+        limits={"strip": STRIP, "problems": SHOWN_PROBLEMS},
+    )
+
+
+def compared(measured: Mapping[str, Measured], matched: Matched) -> dict[str, Scores]:
+    """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
+    found = {name: one.scores.of(matched.judged) for name, one in measured.items()}
+    return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
+
+
+def matched_plots(matched: Matched) -> list[Markup]:
+    """How true the probabilities are, and F1 by the size of the catalogue."""
+    return [
+        plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
+        plot(matched_size_plot(matched.by_catalogue_size), "F1 of the matcher by catalogue size"),
+    ]
+
+
+def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str]:
+    """The distinct names of the pictures that the page shows."""
+    lists = evaluation.pairs.lists(evaluation.together.thresholds)
+    strips = [_strip(group, evaluation, lists, postings) for group in [*evaluation.worst, *evaluation.best]]
+    groups = chain.from_iterable([*strip.members, *strip.wrong] for strip in strips)
+    pairs = chain.from_iterable(_pair(mistake, postings) for mistake in evaluation.mistakes)
+    return list(dict.fromkeys(posting.image for posting in chain(groups, pairs) if posting.image is not None))
+
+
+def said(signal: str, similarity: float) -> str:
+    """A finite similarity in words: `8 bits`, `0.4871`."""
+    value = shown(signal, similarity)
+    return f"{value:g} bits" if MEASURES[signal] == HAMMING else f"{value:.4f}"
+
+
+def threshold_texts(thresholds: Mapping[str, float]) -> list[str]:
+    """Thresholds in words: `≤ 8 bits`, or where there are several, `hash ≤ 8 bits` and `title ≥ 0.4871`."""
+    texts = {signal: _threshold(signal, similarity) for signal, similarity in thresholds.items()}
+    return [f"{signal} {text}" for signal, text in texts.items()] if len(texts) > 1 else list(texts.values())
+
+
+def _threshold(signal: str, similarity: float) -> str:
+    if np.isinf(similarity):
+        return "never"
+    return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {said(signal, similarity)}"
+
+
+def _strip(group: ScoredGroup, evaluation: Evaluation, lists: Lists, postings: Sequence[Posting]) -> Strip:
+    answered = np.concatenate([lists[row] for row in group.rows])
+    wrong = dict.fromkeys(answered[evaluation.groups[answered] != group.group].tolist())
+    return Strip(
+        str(postings[group.rows[0]].label_group),
+        group.f1,
+        len(group.rows),
+        [postings[row] for row in group.rows[:STRIP]],
+        [postings[row] for row in list(wrong)[:STRIP]],
+    )
+
+
+def _pair(mistake: Mistake, postings: Sequence[Posting]) -> Iterable[Posting]:
+    return postings[mistake.first], postings[mistake.second]
+
+
+def _distances(evaluation: Evaluation) -> list[tuple[int, float, float, float]]:
+    """Distance, mean F1, precision and recall at every Hamming distance; empty without that signal."""
+    if "hash" not in evaluation.curves:
+        return []
+    curve = shown_curve("hash", evaluation.curves["hash"], MAX_DISTANCE + 1)
+    columns = zip(curve.f1, curve.precision, curve.recall, strict=True)
+    return [(distance, float(f1), float(p), float(r)) for distance, (f1, p, r) in enumerate(columns)]
+
+
+def _plots(evaluation: Evaluation) -> dict[str, list[Markup]]:
+    """Plots by section."""
+    pairs, several = evaluation.pairs, len(evaluation.alone) > 1
+    right = evaluation.groups[pairs.lines] == evaluation.groups[pairs.rows]
+    drawn: dict[str, list[Markup]] = {}
+    for name, measured in evaluation.alone.items():
+        similarities = pairs.similarities[name]
+        proposed = similarities > -np.inf
+        together = evaluation.curves_together[name] if several else None
+        drawn[name] = [
+            plot(
+                curve_plot(name, evaluation.curves[name], together, measured.thresholds[name]),
+                f"{name}: F1, precision and recall over the threshold",
+            ),
+            plot(
+                similarity_plot(name, similarities[proposed], right[proposed]),
+                f"{name}: similarity of pairs of the same and of different groups",
+            ),
+        ]
+    recalls = {name: measured.recall_at_k for name, measured in evaluation.alone.items()}
+    recalls |= {TOGETHER: evaluation.together.recall_at_k} if several else {}
+    drawn["recall"] = [plot(recall_plot(recalls), "recall at k")]
+    drawn["sizes"] = [plot(group_size_plot(evaluation.by_group_size), "F1 by group size")]
+    drawn["catalogues"] = [plot(catalogue_size_plot(evaluation.by_catalogue_size), "F1 by catalogue size")]
+    return drawn

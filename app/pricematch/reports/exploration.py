@@ -1,0 +1,170 @@
+"""The page that shows what a catalogue holds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from pricematch.catalogue.postings import Posting
+from pricematch.errors import SHOWN_PROBLEMS, RowProblem
+from pricematch.evaluation.exploration import NEAR, Exploration
+from pricematch.evaluation.groups import UNKNOWN, Relation, group_sizes
+from pricematch.evaluation.pictures import PictureFacts
+from pricematch.evaluation.repeats import Repeats
+from pricematch.reports.histograms import histogram, log_histogram
+from pricematch.reports.page import Pictures, plot, render
+
+STRIP = 8
+"""Postings of an example group that are shown, at most."""
+LISTED = 30
+"""Repeats of one kind across groups that are listed, at most."""
+LISTED_POSTINGS = 6
+"""Postings of one such repeat that are listed, at most."""
+LISTED_PICTURES = 2
+"""Different pictures of one such repeat that are shown, at most."""
+COMMON_SIZES = 10
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a catalogue came from, and what was left aside.
+
+    Attributes:
+        catalogue: the file.
+        images: the folder; None where pictures were not looked at.
+        bad_rows: what is wrong with the rows that were left aside.
+        bad_pictures: what is wrong with the pictures of the others.
+        seed: drew the examples.
+    """
+
+    catalogue: str
+    images: str | None
+    bad_rows: Sequence[RowProblem]
+    bad_pictures: Sequence[RowProblem]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Repeated:
+    """What repeats (one of it, and many), how often, and the postings of the first `LISTED` across groups."""
+
+    what: str
+    many: str
+    repeats: Repeats
+    listed: Sequence[Sequence[Posting]]
+
+
+def exploration_page(exploration: Exploration, source: Source, pictures: Pictures | None) -> str:
+    """The page as HTML.
+
+    Args:
+        exploration: what is shown.
+        source: is named, and its problems are listed.
+        pictures: of the names in `shown_names`; None where pictures are left out.
+    """
+    sizes = group_sizes(exploration.groups)
+    return render(
+        "explore.html",
+        title="Exploration",
+        facts=exploration,
+        source=source,
+        pictures=pictures,
+        sizes=sizes,
+        without_group=int(np.count_nonzero(exploration.groups == UNKNOWN)),
+        repeated=_repeated(exploration),
+        strips=_strips(exploration),
+        pairs=_pairs(exploration),
+        picture_tables=_picture_tables(list((exploration.pictures or {}).values())),
+        plots=_plots(exploration, sizes),
+        Relation=Relation,
+        near=NEAR,
+        near_across=int(exploration.near.pairs[1:, Relation.ACROSS].sum()),
+        limits={"problems": SHOWN_PROBLEMS, "strip": STRIP, "listed": LISTED, "postings": LISTED_POSTINGS},
+        names_of=_names_of,
+    )
+
+
+def shown_names(exploration: Exploration) -> list[str]:
+    """The distinct names of the pictures that the page shows."""
+    postings = [*_strips(exploration), *chain.from_iterable(_pairs(exploration).values())]
+    names = [posting.image for posting in chain.from_iterable(strip[:STRIP] for strip in postings)]
+    listed = [_names_of(postings) for kind in _repeated(exploration) for postings in kind.listed]
+    return [name for name in dict.fromkeys(chain(names, *listed)) if name is not None]
+
+
+def _repeated(exploration: Exploration) -> list[Repeated]:
+    kinds = [
+        ("file name", "file names", exploration.names),
+        ("file content", "file contents", exploration.contents),
+        ("hash", "hashes", exploration.hashes),
+        ("title", "titles", exploration.titles),
+    ]
+    return [
+        Repeated(what, many, repeats, [_postings(exploration, rows) for rows in repeats.across[:LISTED]])
+        for what, many, repeats in kinds
+        if repeats.distinct > 0
+    ]
+
+
+def _strips(exploration: Exploration) -> list[list[Posting]]:
+    return [_postings(exploration, rows) for rows in exploration.examples]
+
+
+def _pairs(exploration: Exploration) -> dict[Relation, list[list[Posting]]]:
+    return {
+        relation: [_postings(exploration, rows) for rows in examples]
+        for relation, examples in exploration.near.examples.items()
+    }
+
+
+def _postings(exploration: Exploration, rows: Iterable[int]) -> list[Posting]:
+    return [exploration.postings[row] for row in rows]
+
+
+def _names_of(postings: Sequence[Posting]) -> list[str]:
+    """The first different pictures of some postings."""
+    names = dict.fromkeys(posting.image for posting in postings if posting.image is not None)
+    return list(names)[:LISTED_PICTURES]
+
+
+def _picture_tables(pictures: Sequence[PictureFacts]) -> dict[str, list[tuple[str, int, int]]]:
+    """Formats and the commonest sizes: what, how many, bytes; most first."""
+
+    def table(kinds: Sequence[str]) -> list[tuple[str, int, int]]:
+        rows: dict[str, tuple[int, int]] = {}
+        for kind, facts in zip(kinds, pictures, strict=True):
+            count, size = rows.get(kind, (0, 0))
+            rows[kind] = count + 1, size + facts.size
+        return sorted(((kind, *row) for kind, row in rows.items()), key=lambda row: (-row[1], row[0]))
+
+    return {
+        "format": table([facts.header.media_type.removeprefix("image/").upper() for facts in pictures]),
+        "size": table([f"{facts.header.width} × {facts.header.height}" for facts in pictures])[:COMMON_SIZES],
+    }
+
+
+def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[Markup]]:
+    """Histograms by section; none where there is nothing to count."""
+    titles, pictures = exploration.title_facts, list((exploration.pictures or {}).values())
+    width = np.array([facts.header.width for facts in pictures], np.int64)
+    height = np.array([facts.header.height for facts in pictures], np.int64)
+    kib = np.array([facts.size for facts in pictures], np.int64) / 1024
+    drawn: dict[str, list[Markup]] = {"groups": [], "titles": [], "pictures": []}
+    if len(sizes):
+        drawn["groups"] = [plot(histogram(sizes, "postings in a group", "groups"), "group sizes")]
+    if len(titles.characters):
+        drawn["titles"] = [
+            plot(histogram(titles.characters, "characters of a title", "titles"), "characters of titles"),
+            plot(histogram(titles.words, "words of a title", "titles"), "words of titles"),
+        ]
+    if pictures:
+        drawn["pictures"] = [
+            plot(histogram(width, "width in pixels", "pictures"), "widths of pictures"),
+            plot(histogram(height, "height in pixels", "pictures"), "heights of pictures"),
+            plot(log_histogram(width / height, "width ÷ height", "pictures"), "aspect ratios of pictures"),
+            plot(log_histogram(kib, "KiB of a file", "pictures"), "bytes of pictures"),
+        ]
+    return drawn

@@ -1,0 +1,219 @@
+"""The matches of a catalogue as a file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pricematch.catalogue.postings import Catalogue
+from pricematch.clustering.assignment import METHODS, answer
+from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.errors import SettingsError
+from pricematch.evaluation.judged_lists import candidates_of
+from pricematch.evaluation.labelled import embedded, setting_told
+from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.load_signals import load_signals
+from pricematch.evaluation.matchers import load_matcher
+from pricematch.evaluation.pairs import pairs_of
+from pricematch.evaluation.signal_evaluation import find_candidates
+from pricematch.evaluation.signals import MEASURES, SIGNALS, meant
+from pricematch.evaluation.threshold_report import read_signals, read_size, read_thresholds
+from pricematch.formats.submission import write_submission
+from pricematch.formats.whole_file import check_output
+from pricematch.matching.cluster_batch import Clustering
+from pricematch.pairs.model import JudgedCatalogue
+from pricematch.pairs.reference import Reference
+from pricematch.pairs.thresholds import Target
+from pricematch.progress import Progress
+from pricematch.search.lists import Lists, among
+from pricematch.search.neighbours import radius_graph
+from pricematch.settings import Settings
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was written: rows, how many of them have a match beside themselves, and all matches beside themselves."""
+
+    postings: int
+    matched: int
+    matches: int
+
+
+def submit(
+    settings: Settings, thresholds: Mapping[str, float], embeddings: Path | None, output: Path, progress: Progress
+) -> Submitted:
+    """Write the matches that signals find in a catalogue; a signal whose threshold takes nothing is not computed.
+
+    Args:
+        settings: where catalogue, pictures and encoder are.
+        thresholds: a similarity per signal; see `choose_thresholds`.
+        embeddings: a NumPy file to take instead of encoding pictures.
+        output: the file.
+        progress: is told what is being done.
+
+    Raises:
+        CatalogueError: a bad row; nothing is written.
+        SettingsError: the file cannot be written, or what a signal is computed from is missing.
+        PricematchError: as `load_signals`.
+    """
+    check_output(output, (settings.catalogue, embeddings))
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    taken = {signal: threshold for signal, threshold in thresholds.items() if np.isfinite(threshold)}
+    catalogue, signals = load_signals(settings, content, list(taken), embeddings, progress)
+    lists = pairs_of(find_candidates(signals, progress), len(catalogue)).lists(taken)
+    return write(output, catalogue.posting_ids, lists)
+
+
+def submit_clusters(
+    settings: Settings, how: Clustering, embeddings: Path | None, output: Path, progress: Progress
+) -> Submitted:
+    """Write the lists that one of the notebook's clusterings gives; a posting without a usable picture is alone.
+
+    Args:
+        settings: where catalogue, pictures and encoder are.
+        how: method and parameters.
+        embeddings: a NumPy file to take instead of encoding pictures.
+        output: the file.
+        progress: is told what is being done.
+
+    Raises:
+        LimitExceeded: more pairs are within eps than `how` allows.
+        SettingsError: the file cannot be written.
+        PricematchError: as `embedded`.
+    """
+    check_output(output, (settings.catalogue, embeddings))
+    every = Catalogue(read_catalogue(settings).postings)
+    catalogue, vectors = embedded(settings, embeddings, progress)
+    with setting_told():
+        graph = radius_graph(vectors, how.eps, how.max_pairs)
+    found = answer(graph, how.method, how.eps, how.min_samples)
+    rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)
+    return write(output, every.posting_ids, among(found.lists, rows, len(every)))
+
+
+def submit_matches(
+    settings: Settings, version: str, target: str, output: Path, progress: Progress
+) -> tuple[Submitted, str]:
+    """Write the matches that a trained matcher finds in a catalogue.
+
+    Args:
+        settings: where catalogue, pictures and models are.
+        version: of the matcher; auto for the newest.
+        target: f1, or a precision such as precision:0.95.
+        output: the file.
+        progress: is told what is being done.
+
+    Returns:
+        What was written, and by what matcher and threshold.
+
+    Raises:
+        CatalogueError: a bad row; nothing is written.
+        SettingsError: the file cannot be written, the matcher has no threshold for the target, or what one of its
+            signals is computed from is missing.
+        ArtefactError: there is no such matcher, or it is damaged.
+        PricematchError: as `load_signals`.
+    """
+    check_output(output, (settings.catalogue,))
+    settings, loaded = load_matcher(settings, version)
+    content = read_catalogue(settings)
+    content.refuse(content.problems)
+    try:
+        thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
+    except ValueError as error:
+        raise SettingsError(f"--target: {error}") from error
+    ordered, _, carried = load_carried(settings, content.by_id(), loaded.model.signals, None, progress)
+    progress("Comparing postings", 0, 1)
+    reference = Reference(carried, loaded.model.signals)
+    progress("Comparing postings", 1, 1)
+    judged = JudgedCatalogue(reference, loaded.model, told=partial(progress, "Judging pairs"))
+    told = (
+        f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, {thresholds.alone:.4f} if left alone"
+    )
+    every = Catalogue(content.postings)
+    rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
+    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(judged)), rows, len(every))), told
+
+
+def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
+    """Write lists of n postings, and count them; raises SettingsError."""
+    write_submission(output, posting_ids, lists)
+    sizes = lists.sizes()
+    return Submitted(len(sizes), int((sizes > 1).sum()), int((sizes - 1).sum()))
+
+
+def check_report(output: Path, report: Path | None) -> None:
+    """Raise SettingsError if a submission would replace the report its thresholds are from."""
+    check_output(output, (report,))
+
+
+def told(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
+    """Thresholds as people are told them, and on how many postings they were picked if these were not as many."""
+    from pricematch.reports.evaluation import threshold_texts
+
+    text = ", ".join(f"{signal} {threshold_texts({signal: value})[0]}" for signal, value in thresholds.items())
+    picked_on = None if report is None else read_size(report)
+    if picked_on is None or picked_on == postings:
+        return text
+    return f"{text}; picked on {picked_on} postings, these are {postings}: the best ones change with the number"
+
+
+def choose_clustering(method: str, eps: float | None, min_samples: int, max_pairs: int) -> Clustering:
+    """A clustering by the name of its method; raises SettingsError if there is none, or if it lacks an eps."""
+    chosen = next((known for known in METHODS if known == method), None)
+    if chosen is None:
+        raise SettingsError(f"--method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if eps is None:
+        raise SettingsError("--method: expected --eps beside it; `pricematch sweep` finds the best")
+    return Clustering(chosen, eps, min_samples, max_pairs)
+
+
+def choose_thresholds(names: Sequence[str], report: Path | None, given: Sequence[str]) -> dict[str, float]:
+    """A similarity for each signal.
+
+    Args:
+        names: of the signals; none means those of the report, or those that thresholds are given for.
+        report: written by an evaluation.
+        given: `hash=8`, `title=0.5`; they win over the report.
+
+    Raises:
+        SettingsError: a signal has no threshold, or a threshold makes no sense.
+    """
+    values = dict(map(_given, given))
+    names = names or (read_signals(report) if report is not None else list(values))
+    if not names:
+        raise SettingsError(f"expected thresholds, got none: {_advice('hash,title', 'hash')}")
+    for signal in values:
+        if signal not in names:
+            raise SettingsError(f"--threshold {signal}: expected one of the chosen signals, {','.join(names)}")
+    lacking = [signal for signal in names if signal not in values]
+    if not lacking:
+        return {signal: values[signal] for signal in names}
+    if report is None:
+        raise SettingsError(f"signal {lacking[0]} has no threshold: {_advice(','.join(names), lacking[0])}")
+    picked = read_thresholds(report, names)
+    return {signal: values.get(signal, picked[signal]) for signal in names}
+
+
+def _advice(names: str, signal: str) -> str:
+    """How to get a threshold for a signal."""
+    example = f"--threshold {signal}={8 if signal == 'hash' else 0.5}"
+    return f"give --report (`pricematch evaluate --signals {names}` writes one), or one such as {example}"
+
+
+def _given(text: str) -> tuple[str, float]:
+    """`NAME=VALUE` as a signal and a similarity."""
+    signal, _, value = text.partition("=")
+    if signal not in SIGNALS:
+        wrong = f"no signal is called {signal!r}" if "=" in text else "there is no ="
+        raise SettingsError(f"--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got {text!r}: {wrong}")
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise SettingsError(f"--threshold {text}: expected a number ({MEASURES[signal]})") from error
+    try:
+        return signal, meant(signal, number)
+    except ValueError as error:
+        raise SettingsError(f"--threshold {text}: {error}") from error

@@ -1,0 +1,163 @@
+"""Imports: files of postings that are taken in while the service answers, a batch at a time."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event, Thread
+
+from pricematch.catalogue.posting_rows import PostingRow, RowLimits
+from pricematch.catalogue.records import Job
+from pricematch.encoding.ports import ImageSource
+from pricematch.errors import DeadlineExceeded, ImportRefused, NotReady, Overloaded, PricematchError, StoreError
+from pricematch.formats.image_folder import ImageFolder, folder_within
+from pricematch.formats.posting_file import posting_rows
+from pricematch.formats.zip_images import ZipImages, ZipLimits
+from pricematch.serving.intake import Intake
+from pricematch.serving.row_import import RowImport
+from pricematch.settings import Settings
+from pricematch.store.job_files import JobFiles
+from pricematch.store.sqlite.store import Store
+
+KIND, JOBS = "import", "jobs"
+POSTINGS, IMAGES = "postings", "images"
+MAX_PROBLEMS = 1000
+"""Problems of a job that are kept; how many rows failed is counted beyond."""
+_NOT_NOW = (StoreError, Overloaded, DeadlineExceeded, NotReady)
+"""After these an import is taken up again where it was."""
+_PATIENCE = 10
+"""So many times as long it waits then."""
+_log = logging.getLogger("pricematch")
+
+
+class Importer:
+    """A thread that takes queued imports, the oldest first, and goes on with one that a killed process began.
+
+    What is stored of a batch is told in the job right after; a batch that was stored and not told is stored again, as
+    it is already. While the store cannot be written to, it waits and tries again.
+
+    Args:
+        settings: limits.
+        store: where jobs are, and postings go.
+        intake: puts them.
+        files: of the jobs.
+    """
+
+    def __init__(self, settings: Settings, store: Store, intake: Intake, files: JobFiles) -> None:
+        self._settings, self._store, self._intake, self._files = settings, store, intake, files
+        self._stop = Event()
+        self._sweep()  # before anything can arrive
+        self._thread = Thread(target=self._work, daemon=True, name="import")
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop behind the batch that is being stored; the next start goes on from there."""
+        self._stop.set()
+        self._thread.join()
+
+    def _sweep(self) -> None:
+        """Delete what was being sent when a process was killed, and files of jobs that have ended."""
+        try:
+            self._files.sweep({job.job_id for job in self._store.jobs.unfinished(KIND)})
+        except StoreError as error:
+            _log.warning("what was being imported could not be tidied: %s", error)
+
+    def _work(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            pause = self._settings.follow_seconds
+            try:
+                for job in self._store.jobs.unfinished(KIND):
+                    if not self._stop.is_set():
+                        self._run(job)
+            except _NOT_NOW as error:
+                _log.error("imports wait: %s", error)
+                pause *= _PATIENCE
+
+    def _run(self, job: Job) -> None:
+        """Import a job to its end, unless the service stops; raises what is one of `_NOT_NOW`."""
+        try:
+            self._imported(job)
+        except _NOT_NOW:
+            raise
+        except PricematchError as error:
+            self._fail(job, str(error))
+        except Exception:  # noqa: BLE001 — whatever it is, the other imports and the service go on
+            _log.exception("the import %s failed", job.job_id)
+            self._fail(job, "the service failed; its log says why")
+        if (now := self._store.jobs.job(job.job_id)) is None or now.state not in {"queued", "running"}:
+            self._files.remove(job.job_id)
+
+    def _imported(self, job: Job) -> None:
+        total = job.total if job.total is not None else sum(1 for _ in self._rows(job))
+        job = self._store.jobs.change(replace(job, state="running", total=total))
+        if job.state != "running":  # cancelled meanwhile
+            return
+        if not job.cancelling:
+            job = self._stored(job)
+        if job.cancelling:
+            self._store.jobs.change(replace(job, state="cancelled"))
+        elif job.done >= total:
+            self._store.jobs.change(replace(job, state="done"))
+            _log.info("import %s: %d rows, %d failed", job.job_id, job.done, job.counts.failed)
+
+    def _stored(self, job: Job) -> Job:
+        """The job after as many of its batches as there are, or until it is cancelled or the service stops."""
+        room = MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, MAX_PROBLEMS))
+        with pictures_of(job, self._files, self._settings) as images:
+            put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
+            for batch in put.batches(self._rows(job), job.done):
+                done, counts, told = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
+                job = self._store.jobs.change(replace(job, done=done, counts=counts), told)
+                room -= len(told)
+                if job.cancelling or self._stop.is_set():
+                    break
+        return job
+
+    def _rows(self, job: Job) -> Iterator[PostingRow]:
+        limits = RowLimits(self._settings.max_catalogue_rows, self._settings.max_csv_row_bytes)
+        return posting_rows(self._files.path(job.job_id, POSTINGS), POSTINGS, limits)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        now = self._store.jobs.job(job.job_id)
+        self._store.jobs.change(replace(now or job, state="failed", reason=reason))
+
+
+@contextmanager
+def pictures_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
+    """The pictures that the rows of a job name; None where it brings none.
+
+    Raises:
+        ImportRefused: they are not what may be read, or not any more.
+    """
+    spec = json.loads(job.spec)
+    if spec.get("folder") is not None:
+        yield server_folder(settings, spec["folder"])
+    elif spec.get("images"):
+        archive = ZipImages(files.path(job.job_id, IMAGES), IMAGES, zip_limits(settings))
+        try:
+            yield archive
+        finally:
+            archive.close()
+    else:
+        yield None
+
+
+def server_folder(settings: Settings, name: str) -> ImageFolder:
+    """A folder of pictures on the server's disk that imports may read; raises ImportRefused."""
+    if settings.import_folder is None:
+        raise ImportRefused("this service reads pictures from no folder of its own; send them as a ZIP file")
+    if (path := folder_within(settings.import_folder, name)) is None:
+        raise ImportRefused(f"expected a folder below the one imports may read, got {name[:200]!r}")
+    return ImageFolder(path, settings.max_image_bytes, "the folder")
+
+
+def zip_limits(settings: Settings) -> ZipLimits:
+    """What a ZIP file of pictures may hold."""
+    return ZipLimits(
+        members=settings.max_import_images,
+        image_bytes=settings.max_image_bytes,
+        total_bytes=settings.max_import_unpacked_bytes,
+        ratio=settings.max_import_ratio,
+    )

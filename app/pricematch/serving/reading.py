@@ -1,0 +1,157 @@
+"""Everything a service answers from, read from its store."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import VerdictChange
+from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.errors import SettingsError
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from pricematch.matching.exact_index import ExactIndex
+from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.judge import Judge
+from pricematch.matching.matcher import Matcher
+from pricematch.pairs.model import JudgedCatalogue
+from pricematch.progress import Progress
+from pricematch.serving.held import Held
+from pricematch.serving.judged_base import JudgedBase, load_base, save_base, says
+from pricematch.serving.judging import judge_postings
+from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
+from pricematch.serving.stored_pictures import StoredPictures, digests_of
+from pricematch.settings import Settings
+from pricematch.store.ports import PostingStore
+from pricematch.store.sqlite.store import Store
+
+_log = logging.getLogger("pricematch")
+_PAGE = 10_000
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads a whole catalogue, embeds what is not embedded yet, and judges it.
+
+    Attributes:
+        settings: where what was judged is kept.
+        store: what is read.
+        pictures: what its pictures are compared by.
+        held: the models.
+        progress: told what is being done.
+        anew: judge all postings together, also where most of them were before.
+    """
+
+    settings: Settings
+    store: Store
+    pictures: StoredPictures
+    held: Held
+    progress: Progress
+    anew: bool = False
+
+    def __call__(self) -> Snapshot:
+        """The catalogue as it is now.
+
+        Raises:
+            StoreError, ModelOutputError: says why it cannot be.
+        """
+        version = self.store.postings.version()  # what changes while it is read is taken in afterwards
+        postings = read_postings(self.store.postings)
+        base = None if self.anew else _useful(load_base(self.settings.data, self.held), postings)
+        catalogue = Catalogue(postings) if base is None else _on(base, postings)
+        embedded = self._embedded(catalogue)
+        judged = {name: embedded[encoder.key] for name, encoder in self.held.judged.items()}
+        matcher = Matcher(
+            catalogue,
+            {name: embedded[encoder.key] for name, encoder in self.held.named.items()},
+            self.pictures.hasher,
+            self._judge(catalogue, base, judged),
+            judged,
+        )
+        verdicts = self.store.verdicts.verdicts()
+        said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
+        return Snapshot(version, matcher.with_verdicts(said))
+
+    def _embedded(self, catalogue: Catalogue) -> Mapping[str, EmbeddedCatalogue]:
+        """The pictures of all rows by each encoder, by its key."""
+        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        return {
+            key: EmbeddedCatalogue(
+                EmbeddedRows(catalogue, self.pictures.embeddings(encoder, digests, self.progress)), encoder, ExactIndex
+            )
+            for key, encoder in self.held.encoders.items()
+        }
+
+    def _judge(
+        self, catalogue: Catalogue, base: JudgedBase | None, judged: Mapping[str, EmbeddedCatalogue]
+    ) -> Judge | None:
+        loaded = self.held.matcher
+        if loaded is None:
+            return None
+        if base is None:
+            postings = self._carried(catalogue, np.arange(catalogue.span), judged)
+            found = judge_postings(postings, loaded, self.progress)
+            self._keep(list(catalogue), found)
+            return Judge(loaded.label, catalogue, GrownCatalogue.of(found), loaded.thresholds)
+        grown = GrownCatalogue.of(base.judged)
+        grown = grown.without(np.flatnonzero(~catalogue.alive[: grown.span]))
+        for first in range(grown.span, catalogue.span, _AT_ONCE):
+            self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
+            rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
+            grown = grown.with_newcomers(grown.newcomers(self._carried(catalogue, rows, judged)))
+        if grown.span:  # what was kept builds its tables for searches with the first one
+            grown.newcomers(self._carried(catalogue, np.arange(1), judged))
+        return Judge(loaded.label, catalogue, grown, loaded.thresholds)
+
+    def _carried(
+        self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
+    ) -> Carried:
+        """What the postings of some rows carry for the matcher."""
+        postings = [catalogue[row] for row in rows]
+        digests = digests_of(posting.image for posting in postings)
+        loaded = self.held.matcher
+        hashed = loaded is not None and "hash" in loaded.model.signals
+        hashes = self.pictures.hashes(digests, self.progress) if hashed else [None] * len(digests)
+        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
+        embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
+        return carried([posting.title for posting in postings], own, embeddings, digests)
+
+    def _keep(self, postings: list[Posting], judged: JudgedCatalogue) -> None:
+        """For the next start; one that cannot be written costs that one time only."""
+        try:
+            save_base(self.settings.data, self.held, postings, judged)
+        except SettingsError as error:
+            _log.warning("what was judged is not kept: %s", error)
+
+
+def read_postings(store: PostingStore) -> list[Posting]:
+    """All postings, in the order of their ids."""
+    postings: list[Posting] = []
+    after = ""
+    while page := store.page(after, _PAGE):
+        postings.extend(stored.posting for stored in page)
+        after = page[-1].posting.posting_id
+    return postings
+
+
+def _useful(base: JudgedBase | None, postings: Sequence[Posting]) -> JudgedBase | None:
+    """What was judged, unless so much has changed that judging all anew is better."""
+    if base is None:
+        return None
+    same = sum(base.said.get(posting.posting_id) == says(posting) for posting in postings)
+    changes = len(postings) + len(base.said) - 2 * same
+    return base if changes <= max(FEW, STALE * len(postings)) else None
+
+
+def _on(base: JudgedBase, postings: Sequence[Posting]) -> Catalogue:
+    """Postings, those that were judged in their rows, what has changed behind them."""
+    now = {posting.posting_id: posting for posting in postings}
+    same = {posting.posting_id for posting in postings if base.said.get(posting.posting_id) == says(posting)}
+    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.said])
+    changed = [posting for posting in postings if posting.posting_id not in same]
+    return catalogue.changed(changed, [posting_id for posting_id in base.said if posting_id not in now])

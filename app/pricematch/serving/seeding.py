@@ -1,0 +1,151 @@
+"""Fills an empty store from a catalogue file and a folder of pictures."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Counts, Put
+from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
+from pricematch.encoding.ingest import check_images, digest_images
+from pricematch.errors import ImageError
+from pricematch.evaluation.load_signals import pictures
+from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.formats.manifest import digest_of_file
+from pricematch.progress import Progress
+from pricematch.serving.encoders import refuse_or_tell
+from pricematch.serving.held import Chosen, Held
+from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.settings import MIB, Settings
+from pricematch.store.sqlite.store import Store
+
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+_AT_ONCE = 100
+_BYTES_AT_ONCE = 32 * MIB
+KIND = "seed"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A catalogue file whose rows are good, and its pictures.
+
+    Attributes:
+        content: the postings.
+        images: their pictures; None where there are none.
+    """
+
+    content: CsvCatalogue
+    images: ImageFolder | None
+
+
+def read_source(settings: Settings, chosen: Chosen, progress: Progress) -> Source:
+    """The catalogue file; where similarity decides, every posting has to have a picture.
+
+    Raises:
+        CatalogueError: bad rows, told together with bad pictures where these are needed.
+        SettingsError: there is no folder of pictures.
+    """
+    content = read_catalogue(settings)
+    if chosen.matcher is not None:
+        content = content.by_id()
+        content.refuse(content.problems)
+        return Source(content, pictures(settings, content.names()))
+    images = image_folder(settings)
+    if content.problems:
+        errors = check_images(
+            content.names(), images, decoder(settings, _ANY_SIDE), workers=settings.workers, progress=progress
+        )
+        content.refuse([*content.problems, *content.image_problems(errors)])
+    return Source(content, images)
+
+
+def seeded_from(store: Store) -> str | None:
+    """SHA-256 of the file that a store was filled from, hexadecimal; None where it never was, or not wholly."""
+    done = [job for job in store.jobs.jobs() if job.kind == KIND and job.state == "done"]
+    return None if not done else str(json.loads(done[-1].spec)["digest"])
+
+
+def is_empty(store: Store) -> bool:
+    """Whether nothing was ever stored, or no more than what a fill that broke off has left."""
+    return store.postings.version() == 0 or bool(store.jobs.unfinished(KIND))
+
+
+def seed(
+    store: Store, source: Source, held: Held, kept: StoredPictures, settings: Settings, progress: Progress
+) -> None:
+    """Put all postings of a file into a store; what is stored before a kill is put again by the next start.
+
+    Raises:
+        CatalogueError: bad pictures, unless they are to be skipped.
+        StoreError: they cannot be kept.
+    """
+    digests, errors = _read(source, held, kept, settings, progress)
+    _refuse(source, held, errors, settings)
+    job = store.jobs.create(KIND, json.dumps({"digest": digest_of_file(settings.catalogue)}))
+    for earlier in store.jobs.unfinished(KIND):
+        if earlier.job_id != job.job_id:  # it broke off, and this one puts all of it
+            store.jobs.cancel(earlier.job_id)
+    postings = [posting for posting in source.content.postings if held.matcher is not None or posting.image in digests]
+    done, counts = 0, Counts()
+    for batch in _batches(postings, source.images, digests):
+        for put in store.postings.put(batch):
+            counts += Counts(**{put.outcome: 1})
+        done += len(batch)
+        progress("Storing postings", done, len(postings))
+    store.jobs.change(replace(job, state="done", done=done, total=done, counts=counts))
+    _log.info("%d postings of %s are stored in %s", done, settings.catalogue, settings.data)
+
+
+class _ByDigest:
+    """Implements `ports.ImageSource` over a folder, by digests in hexadecimal digits."""
+
+    def __init__(self, images: ImageFolder, names: Mapping[bytes, str]) -> None:
+        self._images, self._names = images, names
+
+    def read(self, name: str) -> bytes:
+        return self._images.read(self._names[bytes.fromhex(name)])
+
+
+def _read(
+    source: Source, held: Held, kept: StoredPictures, settings: Settings, progress: Progress
+) -> tuple[Mapping[str, bytes], Mapping[str, ImageError]]:
+    """Digests of the good pictures by name, and why others are bad; what they are compared by is kept."""
+    if source.images is None:
+        return {}, {}
+    digests, errors = digest_images(source.content.names(), source.images, workers=settings.workers, progress=progress)
+    bad: dict[bytes, ImageError] = {}
+    names = {digest: name for name, digest in digests.items()}
+    reader = replace(kept, images=_ByDigest(source.images, names), told=bad.__setitem__)
+    for encoder in held.encoders.values():
+        reader.embeddings(encoder, list(names), progress)
+    reader.hashes([digest for digest in names if digest not in bad], progress)
+    errors |= {name: bad[digest] for name, digest in digests.items() if digest in bad}
+    return {name: digest for name, digest in digests.items() if digest not in bad}, errors
+
+
+def _refuse(source: Source, held: Held, errors: Mapping[str, ImageError], settings: Settings) -> None:
+    if held.matcher is None:
+        skip_or_refuse(source.content, errors, skip=settings.skip_bad_images)
+    else:
+        refuse_or_tell(source.content.pictured(), errors, skip=settings.skip_bad_images)
+
+
+def _batches(
+    postings: Sequence[Posting], images: ImageFolder | None, digests: Mapping[str, bytes]
+) -> Iterator[Sequence[Put]]:
+    """Postings with their pictures, so many at once that they take little memory."""
+    batch: list[Put] = []
+    size = 0
+    for posting in postings:
+        digest = digests.get(posting.image or "")
+        image = None if images is None or digest is None else images.read(posting.image or "")
+        batch.append(Put(replace(posting, image=None if digest is None else digest.hex()), image))
+        size += len(image or b"")
+        if len(batch) == _AT_ONCE or size > _BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,174 @@
+"""Every setting of the service, in one place.
+
+Each can be given as an environment variable: `PRICEMATCH_` and the field's name in capitals
+(`PRICEMATCH_MAX_PIXELS=9000000`). The command line's options win over the environment.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pricematch.errors import SettingsError
+
+KIB, MIB = 1024, 1024 * 1024
+EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
+ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
+
+
+def _names(value: Any) -> Any:
+    """Names with commas between them, each once."""
+    if not isinstance(value, str):
+        return value
+    return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+
+
+class Settings(BaseSettings):
+    """Paths, addresses and limits. Immutable; the unit stands under each field."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PRICEMATCH_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    catalogue: Path = Path("catalogue/catalogue.csv")
+    """CSV file of the postings to serve."""
+    images: Path = Path("catalogue/images")
+    """Folder that holds the pictures the catalogue names."""
+    models: Path = Path("models")
+    """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
+    data: Path = Path("data")
+    """Folder the service keeps everything in: postings, pictures, verdicts, embeddings. Not safe to delete."""
+    encoder: EncoderName = "autoencoder"
+    """Which encoder embeds the pictures: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
+    encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
+    """Version of that encoder, a whole number; the newest if absent."""
+    encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Names of encoders that the service holds besides, with commas between them; requests may ask for theirs."""
+    matcher: str = Field(default="auto", pattern=r"^(auto|none|[0-9]{1,9})$")
+    """Version of the trained matcher that decides; auto takes the newest if there is one, none is without."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the networks; auto takes bfloat16 where the processor has it, float32 elsewhere."""
+    follow_seconds: float = Field(default=1.0, gt=0, le=3600)
+    """Seconds between looks at the store for what other processes have changed, and for what is due."""
+    skip_bad_images: bool = False
+    """Start without the postings whose picture is missing or does not decode, instead of refusing to start."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port to listen on; 0 takes a free one."""
+    access_log: bool = True
+    """Log a line for every request."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """Lines of JSON, or text for people; auto is text on a terminal and JSON elsewhere."""
+    workers: int = Field(default=2, ge=1, le=64)
+    """Processes that decode and encode, one a core is best; as many requests are searched and scored at a time."""
+    max_in_flight: int = Field(default=64, ge=1, le=1000)
+    """Requests that are worked on or wait to be; the next one is answered 429."""
+    max_held_bytes: int = Field(default=256 * MIB, ge=KIB)
+    """Bytes that the bodies of requests take together; what would be more is answered 429, unless it is alone."""
+    max_waiting_images: int = Field(default=256, ge=1, le=100_000)
+    """Pictures that wait to be encoded; the next one is answered 429."""
+    request_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds a request may take once it is read; an encoder that takes longer for one batch is ended."""
+    drain_seconds: float = Field(default=1.0, ge=0, le=600)
+    """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
+    grace_seconds: int = Field(default=20, ge=0, le=600)
+    """Seconds that requests in flight may take to finish after the port has closed."""
+
+    api_keys: SecretStr = SecretStr("")
+    """Keys as `pricematch key` prints them, NAME SCOPE sha256:HEX, with commas between them; digests, never keys."""
+    api_keys_file: Path | None = None
+    """File of such lines; read again on SIGHUP."""
+    no_auth: bool = False
+    """Ask for no key although others can reach the address."""
+    metrics: Literal["key", "open", "off"] = "key"
+    """Who may read /metrics: those with a key of scope read, where there are keys; everybody; nobody."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Origins whose pages may ask from a browser, such as https://shop.example, with commas between them; none."""
+    requests_per_second: float = Field(default=100.0, gt=0, le=1e6)
+    """Requests a second that each key may make on average; without keys each address but this machine's."""
+    requests_at_once: int = Field(default=200, ge=1, le=1_000_000)
+    """Requests that it may make in one go, after a pause."""
+    refusals_per_second: float = Field(default=1.0, gt=0, le=1e6)
+    """Wrong or missing keys a second that an address is told of with 401; it gets 429 beyond."""
+    refusals_at_once: int = Field(default=20, ge=1, le=1_000_000)
+    """Wrong or missing keys that it is told of in one go, after a pause."""
+
+    max_connections: int = Field(default=2000, ge=1, le=1_000_000)
+    """Open connections; one more is answered 503 and closed."""
+    max_header_bytes: int = Field(default=64 * KIB, ge=KIB, le=MIB)
+    """Bytes of a request's first line and headers together, and of what may stand between two pieces of its body."""
+    header_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds from a connection, or the first byte of a further request on it, to the end of the headers."""
+    body_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds from the first read of a body to its end,"""
+    import_seconds: float = Field(default=3600.0, gt=0, le=86400)
+    """and of the body of an import."""
+    body_idle_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds between two pieces of a body."""
+    keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
+    """Seconds that an idle connection is kept after an answer."""
+    answer_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds in which a client that lets its answer wait must take 64 KiB more of it, or the rest."""
+    max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
+    """Bytes of one request body; enforced while reading."""
+    max_image_bytes: int = Field(default=20 * MIB, ge=KIB)
+    """Bytes of one picture file of the catalogue."""
+    max_pixels: int = Field(default=25_000_000, ge=1)
+    """Pixels (width × height) of one picture, read from its header."""
+    min_image_side: int = Field(default=8, ge=1)
+    """Pixels of a picture's shorter side, at least."""
+    max_title_chars: int = Field(default=1000, ge=1, le=100_000)
+    """Characters of a title that is matched."""
+    max_cluster_postings: int = Field(default=20_000, ge=1)
+    """Postings in one /cluster request, and items in one page of its answer."""
+    max_cluster_images: int = Field(default=64, ge=1)
+    """Uploaded pictures in one /cluster request."""
+    max_cluster_pairs: int = Field(default=20_000_000, ge=1)
+    """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
+    max_match_images: int = Field(default=64, ge=1)
+    """Uploaded pictures in one /match request."""
+    max_import_bytes: int = Field(default=1024 * MIB, ge=KIB)
+    """Bytes of one /postings/import request: the file of postings and the ZIP file of their pictures."""
+    max_import_images: int = Field(default=100_000, ge=1)
+    """Members of a ZIP file that is imported."""
+    max_import_unpacked_bytes: int = Field(default=8192 * MIB, ge=KIB)
+    """Bytes of all members of a ZIP file that is imported, uncompressed."""
+    max_import_ratio: int = Field(default=100, ge=1)
+    """How many times its own size a ZIP file of more than 16 MiB may hold."""
+    max_imports: int = Field(default=8, ge=1)
+    """Imports that wait or run; each keeps its files until it has ended."""
+    import_folder: Path | None = None
+    """Folder below which imports may read pictures from the server's disk; absent: none may."""
+    max_catalogue_rows: int = Field(default=1_000_000, ge=1)
+    """Rows of a catalogue."""
+    max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)
+    """Bytes of one row of a catalogue."""
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings from the environment, overridden by those of `given` that are not None.
+
+    Raises:
+        SettingsError: a value is of the wrong type or out of range; names every such setting.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()
+        )
+        raise SettingsError("; ".join(faults)) from error
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables that look like settings and are none, such as misspelt ones."""
+    prefix = str(Settings.model_config["env_prefix"])
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(prefix) and name.removeprefix(prefix).lower() not in Settings.model_fields
+    )

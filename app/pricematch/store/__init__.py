@@ -1,0 +1,1 @@
+"""What lasts: the store, its image files, backups."""

@@ -1,0 +1,158 @@
+"""What a store keeps, whatever it is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision, Job, Kept, Put, Stored, Verdict
+from pricematch.errors import RowProblem
+
+
+class PostingStore(Protocol):
+    """Keeps the postings of a catalogue, and their pictures, for good.
+
+    Several processes may read and write at the same time, and not all of it need fit in memory. What a call has
+    returned from is kept whatever happens to the process. Safe to call from several threads.
+
+    Every method raises StoreUnavailable where the store cannot be reached, read or written, and StoreFull where there
+    is no room; nothing is changed then.
+    """
+
+    def version(self) -> int:
+        """The catalogue's version: grows with every change of a posting or verdict, 0 before the first."""
+        ...
+
+    def count(self) -> int:
+        """How many postings are stored."""
+        ...
+
+    def get(self, posting_id: str) -> Stored | None:
+        """The posting with an id; None where there is none."""
+        ...
+
+    def page(self, after: str, limit: int) -> Sequence[Stored]:
+        """The first `limit` postings whose ids are greater than `after`, in ascending order of their code points."""
+        ...
+
+    def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
+        """Store postings, all of them or none; one that is stored as it is put stays unchanged.
+
+        Raises:
+            ConditionFailed: one of them is not as its condition says; nothing is changed.
+            ImageUnavailable: a picture was not given and is not stored.
+        """
+        ...
+
+    def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
+        """Remove a posting, and its picture where no other posting shows it; whether it was there.
+
+        Raises:
+            ConditionFailed: it is not as the condition says; nothing is changed.
+        """
+        ...
+
+    def changes(self, since: int) -> Changes:
+        """What is different now from what it was at version `since`.
+
+        Raises:
+            HistoryLost: too long ago to be told; read everything anew.
+        """
+        ...
+
+
+class ComputedStore(Protocol):
+    """Keeps what was computed from pictures, by their digests (32 bytes); raises as `PostingStore` does.
+
+    A key names all that the result depends on besides: the model, its weights, arithmetic, the decoder.
+    """
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        """The embeddings [d] that are kept of some pictures."""
+        ...
+
+    def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        """Keep embeddings [n, d] of n pictures."""
+        ...
+
+    def hashes(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """The perceptual hashes that are kept of some pictures, 16 hexadecimal digits each."""
+        ...
+
+    def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
+        """Keep the hashes of some pictures."""
+        ...
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop what is kept under any other key, and of pictures that no posting shows."""
+        ...
+
+
+class VerdictStore(Protocol):
+    """Keeps what people said of pairs of postings; raises as `PostingStore` does."""
+
+    def verdict(self, one: str, other: str) -> Verdict | None:
+        """The verdict on a pair, in whichever order it is given."""
+        ...
+
+    def verdicts(self) -> Sequence[Verdict]:
+        """All of them, by their ids."""
+        ...
+
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+        """Keep a verdict in place of the one there is; whether it is new. ValueError for a posting and itself."""
+        ...
+
+    def withdraw(self, one: str, other: str) -> bool:
+        """Take a verdict back; whether it was there."""
+        ...
+
+
+class ActiveModels(Protocol):
+    """Keeps which version of a model is to serve; raises as `PostingStore` does."""
+
+    def active(self) -> Mapping[str, str]:
+        """Version by name, of those that somebody chose one of."""
+        ...
+
+    def activate(self, name: str, version: str) -> None:
+        """Choose one."""
+        ...
+
+
+class JobStore(Protocol):
+    """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
+
+    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
+        """A new job, queued; its id is made up where none is given (32 hexadecimal digits that no job has)."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """The job with an id; None where there is none."""
+        ...
+
+    def jobs(self) -> Sequence[Job]:
+        """All that are kept, the newest first."""
+        ...
+
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        """Those of a kind that are queued or running, the oldest first."""
+        ...
+
+    def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
+        """Keep how a job is, and more problems of it; `cancelling` stays as it is stored. The answer has it."""
+        ...
+
+    def cancel(self, job_id: str) -> Job | None:
+        """Ask a job to stop: one that is queued is cancelled at once, one that has ended stays as it is."""
+        ...
+
+    def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
+        """Problems of a job in the order they were kept, without the first `after`."""
+        ...
+
+    def remove(self, job_id: str) -> bool:
+        """Forget a job that has ended, and its problems; whether there was one."""
+        ...

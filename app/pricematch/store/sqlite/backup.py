@@ -1,0 +1,144 @@
+"""Copies of a store's database: made while others write, checked, and taken over by a store that is in use."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pricematch.catalogue.postings import is_posting_id
+from pricematch.catalogue.records import Verdict
+from pricematch.store.backup_reader import not_whole
+from pricematch.store.errors import store_errors
+from pricematch.store.sqlite.database import Database, Mode, connect
+from pricematch.store.sqlite.posting_rows import COLUMNS, find, posting_of
+from pricematch.store.sqlite.posting_rows import remove as remove_posting
+from pricematch.store.sqlite.posting_rows import write as write_posting
+from pricematch.store.sqlite.revisions import next_revision
+from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
+from pricematch.store.sqlite.verdicts import COLUMNS as VERDICT_COLUMNS
+from pricematch.store.sqlite.verdicts import find as find_verdict
+from pricematch.store.sqlite.verdicts import remove as remove_verdict
+from pricematch.store.sqlite.verdicts import write as write_verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a copy of a database holds: how many postings and verdicts, the version, and the pictures in order."""
+
+    version: int
+    postings: int
+    verdicts: int
+    pictures: list[bytes]
+
+
+def copy_database(database: Database, target: Path) -> None:
+    """Write one version of everything to a new file, while others write on; raises StoreError."""
+    with store_errors(target), closing(connect(database.path, database.mode, database.wait_seconds)) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+
+
+@contextmanager
+def opened_copy(backup: Path, path: Path, schema: int) -> Iterator[sqlite3.Connection]:
+    """A copy that was checked to the last row, its schema brought up to date.
+
+    Args:
+        backup: the file it is from, for the sentence.
+        path: the copy, which may be written to.
+        schema: the version it is said to have, no newer than we know.
+
+    Raises:
+        StoreDamaged: it is not whole, or not what `copy_database` writes.
+    """
+    with closing(connect(path, Mode.WRITE, 0)) as connection:
+        try:
+            if not has_schema(connection, schema):
+                raise not_whole(backup, f"its tables are not those of version {schema} of the schema")
+            answer = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            if answer != "ok":
+                raise not_whole(backup, answer)
+            if schema < SCHEMA:
+                migrate(connection, path)
+            if (wrong := _wrong_id(connection)) is not None:
+                raise not_whole(backup, f"{wrong[:80]!r} cannot name a posting")
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise not_whole(backup, str(error)) from error
+        yield connection
+
+
+def counted(copy: sqlite3.Connection) -> Counted:
+    """What a copy holds."""
+    version, postings, verdicts = copy.execute(
+        "SELECT version, (SELECT count(*) FROM posting), (SELECT count(*) FROM verdict) FROM catalogue"
+    ).fetchone()
+    pictures = copy.execute("SELECT DISTINCT image FROM posting WHERE image IS NOT NULL ORDER BY image")
+    return Counted(version, postings, verdicts, [image for (image,) in pictures])
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What became different when a copy was taken over."""
+
+    postings_written: int
+    postings_deleted: int
+    verdicts_written: int
+    verdicts_withdrawn: int
+
+
+def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
+    """Make postings and verdicts those of a copy, in a transaction that is open, and keep what was computed.
+
+    What is as it is in the copy stays as it is; each change has a revision of its own, later than any in either.
+    """
+    later = copy.execute("SELECT version FROM catalogue").fetchone()
+    connection.execute("UPDATE catalogue SET version = max(version, ?)", later)
+    _take_computed(connection, copy)
+    return Replaced(*_replace_postings(connection, copy), *_replace_verdicts(connection, copy))
+
+
+def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
+    """How many were written and deleted."""
+    unseen, written = {posting_id for (posting_id,) in connection.execute("SELECT posting_id FROM posting")}, 0
+    for row in copy.execute(f"SELECT {COLUMNS} FROM posting ORDER BY posting_id"):
+        posting = posting_of(row)
+        unseen.discard(posting.posting_id)
+        stored = find(connection, posting.posting_id)
+        if stored is None or stored.posting != posting:
+            write_posting(connection, posting)
+            written += 1
+    for posting_id in sorted(unseen):
+        remove_posting(connection, posting_id)
+    return written, len(unseen)
+
+
+def _replace_verdicts(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
+    """How many were written and withdrawn."""
+    unseen, written = set(connection.execute("SELECT first, second FROM verdict")), 0
+    for first, second, decision, _, decided_at in copy.execute(f"SELECT {VERDICT_COLUMNS} FROM verdict"):
+        unseen.discard((first, second))
+        stored = find_verdict(connection, first, second)
+        if stored is None or (stored.decision, stored.decided_at) != (decision, decided_at):
+            write_verdict(connection, Verdict(first, second, decision, next_revision(connection), decided_at))
+            written += 1
+    for first, second in sorted(unseen):
+        remove_verdict(connection, first, second)
+    return written, len(unseen)
+
+
+def _take_computed(connection: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+    """Keep what the copy has computed and the store has not."""
+    for number, key, dimension in copy.execute("SELECT number, key, dimension FROM computed_key").fetchall():
+        connection.execute("INSERT OR IGNORE INTO computed_key (key, dimension) VALUES (?, ?)", (key, dimension))
+        ours = connection.execute("SELECT number, dimension FROM computed_key WHERE key = ?", (key,)).fetchone()
+        if ours[1] != dimension:
+            continue
+        for table in ("embedding", "hash"):
+            rows = copy.execute(f"SELECT ?, digest, value FROM {table} WHERE number = ?", (ours[0], number))
+            connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", rows)
+
+
+def _wrong_id(connection: sqlite3.Connection) -> str | None:
+    """An id that no posting can have, if there is one."""
+    of_verdicts = "SELECT first FROM verdict UNION SELECT second FROM verdict"
+    ids = connection.execute(f"SELECT posting_id FROM posting UNION {of_verdicts}")
+    return next((posting_id for (posting_id,) in ids if not is_posting_id(posting_id)), None)

@@ -1,0 +1,94 @@
+"""What was computed from pictures, in SQLite."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.store.sqlite.database import Database
+from pricematch.store.sqlite.rows import rows_of
+
+_log = logging.getLogger("pricematch")
+_FLOAT = np.dtype("<f4")
+_LENGTH_TOLERANCE = 1e-3
+_NUMBER = "SELECT number, dimension FROM computed_key WHERE key = ?"
+_OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
+_UNUSED = "digest NOT IN (SELECT image FROM posting WHERE image IS NOT NULL)"
+
+
+class SqliteComputed:
+    """Implements `ports.ComputedStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        """See the port; embeddings that are damaged are left out and logged."""
+        found: dict[bytes, NDArray[np.float32]] = {}
+        damaged = 0
+        with self._database.read() as connection:
+            for number, dimension in connection.execute(_OF_EMBEDDINGS, (key,)).fetchall():
+                for rows in rows_of(connection, "embedding", number, digests):
+                    sound = dict(_sound(rows, dimension))
+                    damaged += len(rows) - len(sound)
+                    found.update(sound)
+        if damaged:
+            _log.warning("%d embeddings of %s are damaged, and computed again", damaged, key)
+        return found
+
+    def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        """See the port; raises ValueError for another length than the key's embeddings have."""
+        if embeddings.ndim != 2 or len(embeddings) != len(digests):
+            raise ValueError(f"expected {len(digests)} embeddings, got an array of shape {list(embeddings.shape)}")
+        values = np.ascontiguousarray(embeddings, _FLOAT)
+        with self._database.write() as connection:
+            number = _number(connection, key, values.shape[1])
+            rows = ((number, digest, value.tobytes()) for digest, value in zip(digests, values, strict=True))
+            connection.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?, ?)", rows)
+
+    def hashes(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """See the port."""
+        with self._database.read() as connection:
+            found = connection.execute(_NUMBER, (key,)).fetchone()
+            return {} if found is None else dict(chain.from_iterable(rows_of(connection, "hash", found[0], digests)))
+
+    def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            number = _number(connection, key, None)
+            rows = ((number, digest, value) for digest, value in zip(digests, hashes, strict=True))
+            connection.executemany("INSERT OR REPLACE INTO hash VALUES (?, ?, ?)", rows)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            kept = connection.execute("SELECT key FROM computed_key").fetchall()
+            others = [key for key in kept if key[0] not in set(keys)]
+            connection.executemany("DELETE FROM computed_key WHERE key = ?", others)
+            connection.execute(f"DELETE FROM embedding WHERE {_UNUSED}")
+            connection.execute(f"DELETE FROM hash WHERE {_UNUSED}")
+
+
+def _number(connection: sqlite3.Connection, key: str, dimension: int | None) -> int:
+    """The number that stands for a key, a new one if need be; raises ValueError if it is of another dimension."""
+    connection.execute("INSERT OR IGNORE INTO computed_key (key, dimension) VALUES (?, ?)", (key, dimension))
+    number, kept = connection.execute(_NUMBER, (key,)).fetchone()
+    if kept != dimension:
+        raise ValueError(f"expected values of dimension {kept} under {key!r}, got {dimension}")
+    return int(number)
+
+
+def _sound(rows: Sequence[tuple[bytes, bytes]], dimension: int) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+    """The embeddings that are what they should be: of one length, and unit vectors."""
+    whole = [(digest, value) for digest, value in rows if len(value) == dimension * _FLOAT.itemsize]
+    values = np.frombuffer(b"".join(value for _, value in whole), _FLOAT).reshape(len(whole), dimension)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", values, values))
+        unit = np.abs(lengths - 1) < _LENGTH_TOLERANCE  # false for what is not finite
+    for (digest, _), value, good in zip(whole, values.astype(np.float32, copy=False), unit.tolist(), strict=True):
+        if good:
+            yield digest, value

@@ -1,0 +1,150 @@
+"""Postings in SQLite, their pictures in files."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Put, Stored
+from pricematch.errors import ConditionFailed, ImageUnavailable
+from pricematch.store.errors import store_errors
+from pricematch.store.image_files import ImageFiles, image_digest
+from pricematch.store.incoming_images import incoming_images, missing
+from pricematch.store.sqlite.changes import changes_since
+from pricematch.store.sqlite.database import Database
+from pricematch.store.sqlite.pictures import UnusedPictures
+from pricematch.store.sqlite.posting_rows import COLUMNS, find, posting_of, remove, write
+from pricematch.store.sqlite.revisions import version
+
+
+class SqlitePostings:
+    """Implements `ports.PostingStore`.
+
+    Args:
+        database: the store's.
+        images: pictures of the postings.
+        incoming: folder for pictures on their way in.
+        unused: deletes pictures that no posting shows any more.
+        wait_seconds: how long to wait for another process.
+    """
+
+    def __init__(
+        self, database: Database, images: ImageFiles, incoming: Path, unused: UnusedPictures, wait_seconds: float
+    ) -> None:
+        self._database = database
+        self._images = images
+        self._incoming = incoming
+        self._unused = unused
+        self._wait_seconds = wait_seconds
+
+    def version(self) -> int:
+        """See the port."""
+        with self._database.read() as connection:
+            return version(connection)
+
+    def count(self) -> int:
+        """See the port."""
+        with self._database.read() as connection:
+            return int(connection.execute("SELECT count(*) FROM posting").fetchone()[0])
+
+    def pictured(self) -> bool:
+        """Whether any posting has a picture."""
+        with self._database.read() as connection:
+            return connection.execute("SELECT 1 FROM posting WHERE image IS NOT NULL LIMIT 1").fetchone() is not None
+
+    def get(self, posting_id: str) -> Stored | None:
+        """See the port."""
+        with self._database.read() as connection:
+            return find(connection, posting_id)
+
+    def page(self, after: str, limit: int) -> Sequence[Stored]:
+        """See the port."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS}, revision FROM posting WHERE posting_id > ? ORDER BY posting_id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [Stored(posting_of(row), row[5]) for row in rows]
+
+    def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
+        """See the port; raises ValueError for a picture that is not the one its posting names."""
+        pictures = _pictures(puts)
+        with (
+            store_errors(self._incoming),
+            incoming_images(self._incoming, self._images, self._wait_seconds) as incoming,
+        ):
+            for digest, content in pictures.items():
+                incoming.write(digest, content)
+            try:
+                with self._database.write() as connection:
+                    before = [find(connection, put.posting.posting_id) for put in puts]
+                    kept = [_put(connection, put) for put in puts]
+                    incoming.place()
+                    self._check_pictures(puts)
+            except BaseException:
+                self._unused.doubt(pictures)
+                raise
+        self._unused.release(_replaced(before, puts))
+        return kept
+
+    def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
+        """See the port."""
+        with self._database.write() as connection:
+            stored = find(connection, posting_id)
+            _check(condition, posting_id, stored)
+            if stored is None:
+                return False
+            remove(connection, posting_id)
+        if stored.posting.image is not None:
+            self._unused.release([bytes.fromhex(stored.posting.image)])
+        return True
+
+    def changes(self, since: int) -> Changes:
+        """See the port."""
+        with self._database.read() as connection:
+            return changes_since(connection, since)
+
+    def _check_pictures(self, puts: Sequence[Put]) -> None:
+        """Raise ImageUnavailable if a posting was to be stored whose picture is not."""
+        digests = {image_digest(put.posting.image) for put in puts if put.posting.image is not None}
+        if (absent := missing(self._images, digests)) is not None:
+            raise ImageUnavailable(f"the picture {absent.hex()} is not stored, and was not given")
+
+
+def _put(connection: sqlite3.Connection, put: Put) -> Kept:
+    stored = find(connection, put.posting.posting_id)
+    _check(put.condition, put.posting.posting_id, stored)
+    if stored is None:
+        return Kept(write(connection, put.posting), "created")
+    if stored.posting == put.posting:
+        return Kept(stored.revision, "unchanged")
+    return Kept(write(connection, put.posting), "replaced")
+
+
+def _check(condition: Condition, posting_id: str, stored: Stored | None) -> None:
+    """Raise ConditionFailed if a posting is not as it must be."""
+    if condition.exists is not None and condition.exists != (stored is not None):
+        raise ConditionFailed(f"the posting {posting_id!r} {'is' if stored else 'is not'} there")
+    if condition.revisions is not None and (stored is None or stored.revision not in condition.revisions):
+        how = "is not there" if stored is None else f"is of revision {stored.revision}"
+        raise ConditionFailed(f"the posting {posting_id!r} {how}, and was to be changed only as it was before")
+
+
+def _pictures(puts: Sequence[Put]) -> dict[bytes, bytes]:
+    """The pictures that are given, by digest; raises ValueError if one is not what its posting says."""
+    pictures = {}
+    for put in puts:
+        named = None if put.posting.image is None else image_digest(put.posting.image)
+        if put.image is not None:
+            if hashlib.sha256(put.image).digest() != named:
+                raise ValueError(f"the picture of {put.posting.posting_id!r} has another digest than the posting says")
+            pictures[named] = put.image
+    return pictures
+
+
+def _replaced(before: Sequence[Stored | None], puts: Sequence[Put]) -> set[bytes]:
+    """Pictures that postings showed, or were to show for a moment, and do not show now."""
+    shown = {stored.posting.image for stored in before if stored is not None}
+    last = {put.posting.posting_id: put.posting.image for put in puts}
+    between = {put.posting.image for put in puts}
+    return {bytes.fromhex(name) for name in (shown | between) - set(last.values()) if name is not None}

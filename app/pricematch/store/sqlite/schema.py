@@ -1,0 +1,157 @@
+"""The tables of a store, and how older ones become newer ones."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from pricematch.errors import StoreNewer
+from pricematch.store.errors import damaged
+
+APPLICATION_ID = 0x50724D63
+"""Marks a SQLite file as a store of ours: `PrMc`."""
+
+_FIRST = """
+CREATE TABLE catalogue (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    version INTEGER NOT NULL,  -- grows by one with every change of a posting or verdict
+    floor INTEGER NOT NULL     -- what is gone since an earlier version is no longer known
+) STRICT;
+INSERT INTO catalogue VALUES (1, 0, 0);
+
+CREATE TABLE posting (
+    posting_id TEXT PRIMARY KEY,
+    image BLOB CHECK (length(image) = 32),  -- SHA-256 of the picture
+    title TEXT NOT NULL,
+    image_phash TEXT,
+    label_group TEXT,
+    revision INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX posting_by_image ON posting (image) WHERE image IS NOT NULL;
+CREATE TABLE posting_gone (posting_id TEXT PRIMARY KEY, revision INTEGER NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE verdict (
+    first TEXT NOT NULL,
+    second TEXT NOT NULL CHECK (first < second),
+    decision TEXT NOT NULL CHECK (decision IN ('same', 'different')),
+    revision INTEGER NOT NULL UNIQUE,
+    decided_at REAL NOT NULL,
+    PRIMARY KEY (first, second)
+) STRICT;
+CREATE TABLE verdict_gone (
+    first TEXT NOT NULL, second TEXT NOT NULL, revision INTEGER NOT NULL UNIQUE, PRIMARY KEY (first, second)
+) STRICT;
+
+CREATE TABLE computed_key (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    dimension INTEGER  -- of embeddings; NULL for hashes
+) STRICT;
+CREATE TABLE embedding (
+    number INTEGER NOT NULL REFERENCES computed_key ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    value BLOB NOT NULL,  -- float32, little-endian
+    UNIQUE (digest, number)
+) STRICT;
+CREATE TABLE hash (
+    number INTEGER NOT NULL REFERENCES computed_key ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    value TEXT NOT NULL,
+    UNIQUE (digest, number)
+) STRICT;
+
+CREATE TABLE active_model (name TEXT PRIMARY KEY, version TEXT NOT NULL) STRICT;
+
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    done INTEGER NOT NULL,
+    total INTEGER,
+    cancelling INTEGER NOT NULL,
+    reason TEXT,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL
+) STRICT;
+CREATE TABLE job_problem (
+    number INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+    row INTEGER NOT NULL,
+    column TEXT,
+    message TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_problem_by_job ON job_problem (job);
+"""
+
+_SECOND = """
+ALTER TABLE job ADD COLUMN created INTEGER NOT NULL DEFAULT 0;  -- what became of the items that are done
+ALTER TABLE job ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN unchanged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE job_problem ADD COLUMN posting_id TEXT;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
+"""Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
+SCHEMA = len(MIGRATIONS)
+
+
+def schema_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Version of the schema a database has, 0 where it is empty.
+
+    Raises:
+        StoreDamaged: it is another program's database.
+        StoreNewer: a newer pricematch made it.
+    """
+    schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if mark != APPLICATION_ID and not (empty and mark == schema == 0):
+        raise damaged(path, "it is a database, but none of pricematch")
+    if schema > SCHEMA:
+        raise StoreNewer(
+            f"{path} has version {schema} of the schema, and this pricematch knows {SCHEMA}: a newer one wrote it; "
+            f"start that one, or name another folder with --data"
+        )
+    return schema
+
+
+def has_schema(connection: sqlite3.Connection, schema: int) -> bool:
+    """Whether a database has exactly the tables of a version, and nothing that runs by itself."""
+    marks = [connection.execute(f"PRAGMA {mark}").fetchone()[0] for mark in ("application_id", "user_version")]
+    objects = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        for version in range(schema):
+            _apply(fresh, version)
+        expected = fresh.execute(objects).fetchall()
+    return marks == [APPLICATION_ID, schema] and connection.execute(objects).fetchall() == expected
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, each version in a transaction of its own; others may be doing the same."""
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            schema = schema_of(connection, path)
+            if schema < SCHEMA:
+                _apply(connection, schema)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        if schema >= SCHEMA - 1:
+            return
+
+
+def _apply(connection: sqlite3.Connection, schema: int) -> None:
+    """Make version `schema` + 1."""
+    statement = ""
+    for piece in MIGRATIONS[schema].split(";"):
+        statement += f"{piece};"
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {schema + 1}")

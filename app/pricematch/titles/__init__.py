@@ -1,0 +1,1 @@
+"""Titles: normalisation, quantities, attributes, vectors."""

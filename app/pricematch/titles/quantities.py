@@ -1,0 +1,171 @@
+"""Numbers in a title, with their units in base units: `0,5 Liter` and `500ml` are the same."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from pricematch.titles.units import BASES, SHOWN_IN, UNITS
+
+# what is possessive (++, *+, ?+) is never tried in another way, so the time is linear in the title
+_NUMBER = r"\d++(?:[.,]\d++)*+"
+_WORDS = "|".join(sorted((word for word in UNITS if word.isalpha() and word != "in"), key=len, reverse=True))
+_STOPS = r"(?:(?![^\W_])|(?=x\d))"
+_UNIT = rf"""(?:\s?+(?:{_WORDS}){_STOPS}|(?:\s?+'s|in(?!\s?\d)){_STOPS}|\s?+[%"])"""
+_PART = rf"{_NUMBER}(?:{_UNIT}|{_STOPS})"
+_JOINED = r"(?:\s?+[x×*]\s?+|\s?+[-–~]\s?+|/)"
+# not inside a number or a code; but behind a word of four letters, as in vitamin200mg, or isi, as in isi3pcs
+_BEGINS = r"(?:(?<![^\W_])(?<!\d[.,])|(?<=[^\W\d_]{4})|(?<=\bisi))"
+_AMOUNT = re.compile(rf"{_BEGINS}{_PART}(?:{_JOINED}{_PART})*+")
+_PIECE = re.compile(rf"(?P<joined>{_JOINED})?(?P<number>{_NUMBER})(?P<unit>{_UNIT})?")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*")
+_LARGE = 1000
+_MOST_TIMES = 999
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value ≥ 0 in the base unit of its dimension (see `title_units.BASES`)."""
+
+    dimension: str
+    value: float
+
+    def __str__(self) -> str:
+        """In a unit that people use: 1500 ml are 1.5 l."""
+        units = SHOWN_IN[self.dimension]
+        size, unit = next((unit for unit in units if unit[0] <= self.value), units[-1])
+        return f"{written(self.value / size)}{unit}"
+
+    @property
+    def token(self) -> str:
+        """As one word, in the base unit."""
+        return f"{written(self.value)}{BASES[self.dimension]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Numbers that stand together, such as `2 x 100 ml`, `28x48 cm` or `26-30`.
+
+    Attributes:
+        start, stop: where, in the folded title.
+        quantities: numbers that have a unit, and how many times they are there.
+        extents: lengths multiplied with each other, in cm, ascending; cm are assumed where no unit is told.
+        numbers: without a unit, as they are written.
+    """
+
+    start: int
+    stop: int
+    quantities: tuple[Quantity, ...]
+    extents: tuple[tuple[float, ...], ...]
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    number: str
+    unit: str | None
+    joined: str
+
+
+def amounts(folded: str) -> Iterator[Amount]:
+    """What stands in a folded title (see `title_words.fold`), from left to right."""
+    for found in _AMOUNT.finditer(folded):
+        quantities: list[Quantity] = []
+        extents: list[tuple[float, ...]] = []
+        numbers: list[str] = []
+        for product in _products([*_pieces(found[0])]):
+            if lengths := _extent(product):
+                extents.append(lengths)
+                continue
+            for piece in product:
+                if piece.unit:
+                    quantities.append(_quantity(piece.number, piece.unit))
+                elif len(product) > 1 and (times := number_value(piece.number)) <= _MOST_TIMES:
+                    quantities.append(Quantity("count", times))
+                else:
+                    numbers.append(piece.number)
+        yield Amount(found.start(), found.end(), tuple(quantities), tuple(extents), tuple(numbers))
+
+
+def number_value(text: str, *, large: bool = False) -> float:
+    """What a written number means, whether its point or its comma is the decimal one.
+
+    A separator before three digits marks thousands (1.000, 12,500), unless zero stands before it (0.125) or the unit is
+    a large one (1.250 kg). Of several unequal separators the last is the decimal one. What is no number in either
+    reading (1.2.3) is its last part.
+
+    >>> number_value("1.000"), number_value("0,125"), number_value("1.250", large=True), number_value("1.250,5")
+    (1000.0, 0.125, 1.25, 1250.5)
+    """
+    if _THOUSANDS.fullmatch(text) and not (large and len(text) <= 7):
+        return float(re.sub("[.,]", "", text))
+    whole, separator, decimals = _last_separator(text)
+    if not separator:
+        return float(text)
+    if re.fullmatch(r"\d+", whole):
+        return float(f"{whole}.{decimals}")
+    if separator not in whole and _THOUSANDS.fullmatch(whole):
+        return float(re.sub("[.,]", "", whole) + "." + decimals)
+    return float(decimals)
+
+
+def written(value: float) -> str:
+    """A value without needless digits.
+
+    >>> written(500.0), written(0.125), written(1234567.0)
+    ('500', '0.125', '1234567')
+    """
+    return f"{value:.10g}"
+
+
+def _last_separator(text: str) -> tuple[str, str, str]:
+    place = max(text.rfind("."), text.rfind(","))
+    return (text[:place], text[place], text[place + 1 :]) if place >= 0 else (text, "", "")
+
+
+def _pieces(amount: str) -> Iterator[_Piece]:
+    for found in _PIECE.finditer(amount):
+        unit = found["unit"].strip() if found["unit"] else None
+        yield _Piece(found["number"], unit, found["joined"] or "")
+
+
+def _products(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
+    """Pieces that are multiplied; in `50-80 kg` and `4/64 GB` the first has the unit of the second."""
+    products: list[list[_Piece]] = []
+    for piece in pieces:
+        if products and piece.joined.strip() in {"x", "×", "*"}:
+            products[-1].append(piece)
+        else:
+            products.append([piece])
+    for left, right in reversed([*pairwise(products)]):
+        if len(left) == len(right) == 1 and left[0].unit is None and _ranges(left[0], right[0]):
+            left[0] = replace(left[0], unit=right[0].unit)
+    return products
+
+
+def _ranges(left: _Piece, right: _Piece) -> bool:
+    """Whether the unit behind a second number is that of the first as well.
+
+    With blanks between only where it is a time, as in `1 - 7 tahun`: `Note 8 - 64 GB` are two things.
+    """
+    if right.unit is None or right.joined == right.joined.strip():
+        return right.unit is not None
+    return UNITS[right.unit].dimension == "time" and number_value(left.number) < number_value(right.number)
+
+
+def _extent(product: Sequence[_Piece]) -> tuple[float, ...]:
+    """Lengths in cm, ascending, if that is what is multiplied, or nothing."""
+    units = [piece.unit for piece in product if piece.unit]
+    if len(product) < 2 or any(UNITS[unit].dimension != "length" for unit in units):
+        return ()
+    lengths = []
+    unit = units[-1] if units else "cm"
+    for piece in reversed(product):
+        unit = piece.unit or unit
+        lengths.append(_quantity(piece.number, unit).value / UNITS["cm"].factor)
+    return tuple(sorted(lengths))
+
+
+def _quantity(number: str, unit: str) -> Quantity:
+    dimension, factor = UNITS[unit]
+    return Quantity(dimension, round(number_value(number, large=factor >= _LARGE) * factor, 6))

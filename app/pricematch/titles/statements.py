@@ -1,0 +1,129 @@
+"""What a title states as facts: quantities, pack sizes, extents, numbers, model codes, sizes, colours and such."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pricematch.titles.quantities import Amount, Quantity, amounts, number_value, written
+from pricematch.titles.units import BASES
+from pricematch.titles.variants import VARIANTS, VARIANTS_OF
+from pricematch.titles.words import fold
+
+KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
+"""All kinds of facts: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
+
+_SIZE = r"(?:x{1,4}[sl]|[sml]|[2-9]xl)"
+_PACK = re.compile(
+    r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle)\s?+of)[:@\s]{0,3}+(?P<after>\d{1,4})"
+    r"|(?P<times>\d{1,3})x|(?P<one>single|satuan))(?![^\W_])|\(\s?+x\s?+(?P<inside>\d{1,3})\s?+\)"
+)
+_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})\s?+in\s?+1(?![^\W_])")
+_SIZES = re.compile(
+    rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
+    rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
+)
+_ONE_SIZE = re.compile(rf"(?<![^\W_]){_SIZE}(?![^\W_])")
+_TOKEN = re.compile(r"[^\W_]++(?:-[^\W_]++)*+")
+_DIGITS, _LETTERS = re.compile(r"\d++"), re.compile(r"[^\W\d_]++")
+_NUMBER = re.compile(r"\d++(?:[.,]\d++)?+")
+_PREFIX, _LONGEST_CODE = 4, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact of a title; two are equal if they are of one kind and value, however they are written.
+
+    Attributes:
+        kind: one of `KINDS`.
+        value: the same for all ways to write it, such as `500 ml` or `sma515f`.
+        shown: as people are shown it, such as `SM-A515F`.
+    """
+
+    kind: str
+    value: str
+    shown: str = field(compare=False)
+
+
+def statements(title: str) -> list[Fact]:
+    """The facts of a title, each once: first the quantities, then pack sizes, sizes, numbers and what words say.
+
+    >>> [(fact.kind, fact.shown) for fact in statements("Galaxy SM-A515F hitam 128GB (2 pcs)")]
+    [('storage', '128 GB'), ('count', '2'), ('model', 'SM-A515F'), ('number', '515'), ('colour', 'black')]
+    """
+    folded = fold(title)
+    measured: list[Amount] = []
+    numbers: list[Amount] = []
+    for amount in amounts(folded):
+        (measured if amount.quantities or amount.extents else numbers).append(amount)
+    found = [fact for amount in measured for fact in _of_amount(amount)]
+    rest = _without(folded, [(amount.start, amount.stop) for amount in measured])
+    for rule, read in ((_FUNCTIONS, _functions), (_PACK, _pack), (_SIZES, _sizes)):
+        matches = [*rule.finditer(rest)]
+        found += [fact for match in matches for fact in read(match)]
+        rest = _without(rest, [match.span() for match in matches])
+    plain = [amount for amount in numbers if not rest[amount.start].isspace() and not _coded(rest, amount)]
+    found += [fact for amount in plain for fact in _of_amount(amount)]
+    rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
+    found += [fact for token in _TOKEN.findall(rest) for fact in _of_token(token)]
+    return list(dict.fromkeys(found))
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A text with blanks in the place of some spans, which are in order and apart."""
+    pieces, done = [], 0
+    for start, stop in spans:
+        pieces += [text[done:start], " " * (stop - start)]
+        done = stop
+    return "".join([*pieces, text[done:]])
+
+
+def _coded(text: str, amount: Amount) -> bool:
+    """A number that a hyphen makes part of a code, as in `KAD-06`."""
+    return amount.start > 1 and text[amount.start - 1] == "-" and text[amount.start - 2].isalpha()
+
+
+def _of_amount(amount: Amount) -> Iterator[Fact]:
+    for quantity in amount.quantities:
+        if (quantity.dimension, quantity.value) != ("percentage", 100):  # 100% original says nothing
+            yield Fact(quantity.dimension, quantity.token, str(quantity))
+    for extent in amount.extents:
+        yield _fact("extent", " x ".join(map(written, extent)) + " cm")
+    for number in amount.numbers:
+        parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
+        yield from (_fact("number", written(number_value(part))) for part in parts)
+
+
+def _functions(match: re.Match[str]) -> Iterator[Fact]:
+    yield Fact("model", f"{match[1]}in1", f"{match[1]} in 1")
+
+
+def _pack(match: re.Match[str]) -> Iterator[Fact]:
+    count = match["after"] or match["times"] or match["inside"] or "1"
+    quantity = Quantity("count", float(count))
+    yield Fact("count", quantity.token, str(quantity))
+
+
+def _sizes(match: re.Match[str]) -> Iterator[Fact]:
+    for size in _ONE_SIZE.findall(match[0]):
+        crosses = size.count("x")
+        plain = f"{crosses}x{size[-1]}" if crosses > 1 else size
+        yield Fact("size", plain, plain.upper())
+
+
+def _of_token(token: str) -> Iterator[Fact]:
+    digits, letters = _DIGITS.findall(token), _LETTERS.findall(token)
+    if digits and letters:
+        whole = all(len(run) <= _PREFIX for run in letters)
+        for code in [token] if whole else token.split("-"):
+            value = code.replace("-", "")
+            if not value.isdigit() and not value.isalpha() and len(value) <= _LONGEST_CODE:
+                yield Fact("model", value, code.upper())
+    yield from (_fact("number", written(number_value(run))) for run in digits)
+    for word in letters:
+        names = VARIANTS_OF.get(word, {})
+        shown = "/".join(dict.fromkeys(names.values()))
+        yield from (Fact(kind, name, shown) for kind, name in names.items())
+
+
+def _fact(kind: str, value: str) -> Fact:
+    return Fact(kind, value, value)

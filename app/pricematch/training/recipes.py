@@ -1,0 +1,130 @@
+"""Recipes: every hyper-parameter of a training, frozen, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from pricematch.errors import SettingsError
+
+Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Widths: TypeAlias = Annotated[tuple[Count, ...], Field(min_length=1, max_length=16)]
+Rate: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
+NotNegative: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+Slope: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class CaeRecipe:
+    """The convolutional autoencoder.
+
+    Attributes:
+        side: height and width of the input.
+        filters: of the encoder's convolutions, each halving the side; the decoder mirrors them as the notebook does.
+        kernel: side of the convolutions.
+        learning_rate: of Adam.
+        batch: pictures a step.
+        epochs: passes over the pictures, at most.
+        validation_share: share of the pictures held out; 0 holds out none and never stops early.
+        patience: epochs without a better validation loss before stopping; the best epoch's weights are kept.
+        augment: train on CLAHE, hue and saturation, flip and gamma variants of the pictures.
+    """
+
+    side: Count = 256
+    filters: Widths = (32, 16, 16, 8)
+    kernel: Count = 3
+    learning_rate: Rate = 1e-3
+    batch: Count = 32
+    epochs: Count = 1
+    validation_share: Share = 0.0
+    patience: NotNegative = 0
+    augment: bool = False
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe:
+    """The dense autoencoder on the CAE's latents.
+
+    Attributes:
+        encoder_units, decoder_units: widths of the dense layers, before the output layer of the input's width.
+        negative_slope: of LeakyReLU behind every dense layer.
+        learning_rate: of Adam, in the first `constant_epochs` epochs.
+        constant_epochs, decay: then the learning rate is multiplied by e^−decay each epoch.
+        batch, epochs, validation_share, patience: as for the CAE.
+    """
+
+    encoder_units: Widths = (2048, 64)
+    decoder_units: Widths = (512,)
+    negative_slope: Slope = 0.3
+    learning_rate: Rate = 1e-3
+    constant_epochs: NotNegative = 10
+    decay: Slope = 0.1
+    batch: Count = 32
+    epochs: Count = 30
+    validation_share: Share = 0.0
+    patience: NotNegative = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Both networks, trained one after the other."""
+
+    name: str
+    cae: CaeRecipe
+    autoencoder: AutoencoderRecipe
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values, for a manifest."""
+        return asdict(self)
+
+
+NOTEBOOK = Recipe("notebook", CaeRecipe(), AutoencoderRecipe())
+
+DEFAULT = Recipe(
+    "default",
+    CaeRecipe(epochs=40, validation_share=0.1, patience=3),
+    AutoencoderRecipe(epochs=60, validation_share=0.1, patience=5),
+)
+
+RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
+
+
+class Described(Protocol):
+    """A recipe: a name, and per network its hyper-parameters."""
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        ...
+
+
+R = TypeVar("R", bound=Described)
+
+
+def override(recipe: R, values: Mapping[str, Any]) -> R:
+    """The recipe with other hyper-parameters.
+
+    Args:
+        recipe: what to start from.
+        values: by dotted name, such as `cae.epochs` or `autoencoder.decay`.
+
+    Raises:
+        SettingsError: no hyper-parameter has this name, or its value is of the wrong type or out of range.
+    """
+    described = recipe.describe()
+    networks = [name for name, value in described.items() if isinstance(value, dict)]
+    for name, value in values.items():
+        network, _, parameter = name.partition(".")
+        if network not in networks or parameter not in described[network]:
+            known = [f"{each}.{parameter}" for each in networks for parameter in described[each]]
+            raise SettingsError(f"expected a hyper-parameter among {', '.join(known)}, got {name!r}")
+        described[network][parameter] = value
+    try:
+        changed = TypeAdapter(type(recipe)).validate_python(described)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc'][:2]))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError("; ".join(faults)) from error
+    if isinstance(changed, Recipe) and changed.cae.side % (step := 2 ** len(changed.cae.filters)):
+        raise SettingsError(f"expected cae.side to be a multiple of {step}, 2 to the number of filters")
+    return changed

@@ -1,0 +1,92 @@
+"""Linear embeddings in closed form: whitening of all features, and whitening of what differs within label groups."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.errors import CatalogueError
+
+_NOTHING = 1e-6
+"""Directions with less than this share of the largest variance are rounding, and are dropped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """x ↦ x · kernel + bias.
+
+    Attributes:
+        kernel: float64 [f, d].
+        bias: float64 [d].
+    """
+
+    kernel: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def __call__(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Rows [n, f] → [n, d]."""
+        values: NDArray[np.float64] = rows @ self.kernel + self.bias
+        return values
+
+    def then(self, other: "Linear") -> "Linear":
+        """This one, and the other on what it gives."""
+        return Linear(self.kernel @ other.kernel, other(self.bias))
+
+
+def whitening(features: NDArray[np.float32], dimension: int, shrinkage: float) -> Linear:
+    """Principal components of the features, each divided by its standard deviation (PCA whitening).
+
+    The variances λ are shrunk towards their mean first, (1 − s) λ + s λ̄, so that components in which a small catalogue
+    hardly varies are not blown up (Ledoit and Wolf, 2004, with s given).
+
+    Args:
+        features: [n, f].
+        dimension: components, at most; there are fewer where the features vary in fewer directions.
+        shrinkage: s, 0 to 1; at 1 this only rotates.
+
+    Raises:
+        CatalogueError: the features do not vary.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    centred = features - mean
+    variances, directions = np.linalg.eigh(centred.T @ centred / max(1, len(features) - 1))
+    variances, directions = variances[::-1], directions[:, ::-1]
+    if not variances[0] > np.finfo(np.float32).eps ** 2:
+        raise CatalogueError("expected pictures that differ from each other, got pictures that all look the same")
+    kept = min(dimension, int((variances > _NOTHING * variances[0]).sum()))
+    mean_variance = variances.sum() / min(len(features) - 1, features.shape[1])
+    shrunk = (1 - shrinkage) * variances[:kept] + shrinkage * mean_variance
+    kernel = directions[:, :kept] / np.sqrt(shrunk)
+    return Linear(kernel, -mean @ kernel)
+
+
+def within_group_whitening(
+    values: NDArray[np.floating], groups: NDArray[np.integer], shrinkage: float
+) -> Linear | None:
+    """Shrinks the directions in which pictures of one product differ, so that those between products count.
+
+    Multiplies by W^−½, W being the covariance of the values around their group's mean, shrunk towards a sphere:
+    (1 − s) W + s tr(W)/d · I. On whitened values that is Fisher's linear discriminant analysis without its last step,
+    which would drop directions.
+
+    Args:
+        values: [n, d].
+        groups: [n], the number of each row's label group; −1 where it has none or is not to be learnt from.
+        shrinkage: s, above 0 to 1.
+
+    Returns:
+        d values to d, or None where no group has two rows that differ.
+    """
+    deviations = [
+        members - members.mean(axis=0)
+        for group in np.unique(groups[groups >= 0])
+        if len(members := values[groups == group].astype(np.float64)) > 1
+    ]
+    scatter = np.zeros((values.shape[1], values.shape[1]))
+    for deviation in deviations:
+        scatter += deviation.T @ deviation
+    if not np.trace(scatter) > 0:
+        return None
+    variances, directions = np.linalg.eigh(scatter / sum(len(deviation) - 1 for deviation in deviations))
+    shrunk = (1 - shrinkage) * np.maximum(variances, 0) + shrinkage * variances.mean()
+    return Linear((directions / np.sqrt(shrunk)) @ directions.T, np.zeros(values.shape[1]))

@@ -1,1 +1,0 @@
-"""From Settings to what the service answers with."""

@@ -1,0 +1,93 @@
+"""API keys: what a line holds, what is no line, and how keys are found."""
+
+import hashlib
+
+import pytest
+
+from pricematch.api.keys import KEY_PATTERN, SCOPES, ApiKey, KeyRing, new_key, read_keys
+from pricematch.errors import SettingsError
+
+
+def test_a_new_key_is_found_by_itself_only_and_its_line_does_not_hold_it() -> None:
+    made = [new_key(f"shop-{number}", "read") for number in range(5)]
+    ring = KeyRing([kept for _, kept in made])
+    for key, kept in made:
+        assert KEY_PATTERN.fullmatch(key)
+        assert ring.find(key) is kept
+        assert kept.digest == hashlib.sha256(key.encode()).digest()
+        assert key not in kept.line()
+        assert ring.find(key[:-1]) is None
+        assert ring.find(key + "A") is None
+    assert len({key for key, _ in made}) == 5
+
+
+def test_lines_are_read_back_whatever_stands_between_and_behind_them() -> None:
+    kept = [new_key(name, scope)[1] for name, scope in zip("abc", SCOPES, strict=True)]
+    lines = [key.line() for key in kept]
+    assert read_keys(f"# mine\n{lines[0]}  # the shop\n\n  {lines[1]},{lines[2]}\n", "x") == tuple(kept)
+    assert read_keys("", "x") == read_keys("# none\n", "x") == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "secret",
+        "a read",
+        "a read sha256:12",
+        "a root sha256:" + "0" * 64,
+        "a b read sha256:" + "0" * 64,
+        "a read md5:" + "0" * 64,
+    ],
+)
+def test_what_is_no_line_is_refused_by_its_place_and_never_quoted(line: str) -> None:
+    good = new_key("a", "read")[1].line()
+    with pytest.raises(SettingsError, match=r"^keys\.txt, entry 2: expected NAME SCOPE sha256:HEX") as refused:
+        read_keys(f"{good}\n{line}", "keys.txt")
+    assert line not in str(refused.value)
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    line = new_key("a", "read")[1].line()
+    with pytest.raises(SettingsError, match="twice"):
+        read_keys(f"{line}\n{line.replace('read', 'admin')}", "x")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "a" * 41, "-a", "a,b", "a\nb"])
+def test_a_name_that_a_line_could_not_hold_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="expected a name of 1 to 40"):
+        new_key(name, "read")
+
+
+def test_each_scope_covers_those_before_it() -> None:
+    for place, scope in enumerate(SCOPES):
+        key = ApiKey("a", scope, bytes(32))
+        assert [key.covers(other) for other in SCOPES] == [True] * (place + 1) + [False] * (len(SCOPES) - place - 1)
+
+
+def test_keys_may_be_replaced_but_a_closed_service_is_never_opened_by_it() -> None:
+    (one, kept), (other, more) = new_key("a", "read"), new_key("b", "read")
+    ring = KeyRing([kept])
+    ring.replace([more])
+    assert (ring.find(one), ring.find(other)) == (None, more)
+    with pytest.raises(SettingsError, match="expected a key at least"):
+        ring.replace([])
+    assert ring.find(other) is more
+    opened = KeyRing([])
+    opened.replace([kept])
+    assert not opened.required
+    assert len(opened) == 0
+
+
+def test_keys_are_compared_in_constant_time_with_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, kept = new_key("a", "read")
+    compared: list[bytes] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append(one)
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    ring = KeyRing([kept, *(new_key("b", "read")[1] for _ in range(9))])
+    assert ring.find(key) is kept
+    assert ring.find("\udc80 no key") is None
+    assert len(compared) == 20

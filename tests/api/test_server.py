@@ -1,0 +1,395 @@
+"""The server as a process: when it answers, what it makes of broken HTTP, and how it stops."""
+
+import asyncio
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pricematch.api import server
+from pricematch.api.key_sources import add_to_file
+from pricematch.api.keys import new_key
+from pricematch.errors import CatalogueError, PricematchError, SettingsError
+from pricematch.settings import KIB, MIB, Settings
+from tests.support.fakes import picture
+from tests.support.wire import FORM, file, form
+
+SAFETY_SECONDS = 60
+RED = picture("#ff0000")
+ROOT = Path(__file__).parents[2]
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class TinyService:
+    """A running `tests.support.tiny_service`, and the folder through which it is held."""
+
+    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
+        self.process, self.folder = process, folder
+        assert process.stdout is not None
+        self.port = int(process.stdout.readline())
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SAFETY_SECONDS)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, names)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), json.loads(response.read()))
+        finally:
+            connection.close()
+
+    def match(self) -> Answer:
+        """Match a red picture."""
+        return self.ask("POST", "/match", RED, Content_Type="image/png")
+
+    def connect(self) -> socket.socket:
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=SAFETY_SECONDS)
+
+    def send(self, request: bytes) -> bytes:
+        """Everything that is answered to these bytes until the server closes the connection."""
+        answer = bytearray()
+        with self.connect() as connection, suppress(ConnectionError):
+            with suppress(ConnectionError):  # it need not read everything
+                connection.sendall(request)
+            while piece := connection.recv(64 * KIB):
+                answer += piece
+        return bytes(answer)
+
+    def log(self) -> str:
+        """What it logged up to now."""
+        return (self.folder / "log").read_text()
+
+    def assert_well(self) -> None:
+        """It is alive, and the next valid request succeeds."""
+        answer = self.match()
+        assert answer.status == 200
+        assert answer.body["matches"][0]["posting_id"] == "p0"
+        assert "Traceback" not in self.log()
+
+
+def eventually(happens: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + SAFETY_SECONDS
+    while not happens():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
+    """A service that is started, and killed in the end."""
+    (folder / "settings.json").write_text(json.dumps(settings))
+    for hold in holds:
+        (folder / hold).touch()
+    command = [sys.executable, "-m", "tests.support.tiny_service", str(folder)]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+    with process:
+        try:
+            yield TinyService(process, folder)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
+    """A service that is ready, for tests that do not stop it."""
+    with running(tmp_path_factory.mktemp("service"), max_body_bytes=2 * MIB) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        yield service
+
+
+def test_health_is_answered_from_the_first_moment_and_the_log_says_when_it_is_ready(tmp_path: Path) -> None:
+    with running(tmp_path, "hold-start") as service:
+        assert service.ask("GET", "/healthz").status == 200
+        eventually(lambda: "loading models, 0 of 1" in service.ask("GET", "/readyz").body["detail"])
+        assert service.ask("GET", "/readyz").status == 503
+        assert service.match().status == 503
+        assert "ready at" not in service.log()
+        (tmp_path / "hold-start").unlink()
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        assert f"ready at http://127.0.0.1:{service.port} " in service.log()
+        service.assert_well()
+
+
+@pytest.mark.parametrize("error", [CatalogueError("no rows"), RuntimeError("a bug")], ids=["known", "unknown"])
+def test_a_start_that_fails_ends_the_server_with_the_reason(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(server, "start_catalogue", fail)
+    with pytest.raises(type(error)) as raised:
+        server.serve(Settings(port=0), lambda *_: None)
+    assert raised.value is error
+
+
+def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"cannot listen on 127\.0\.0\.1:{port} \(.*in use\)"):
+            server.serve(Settings(port=port), lambda *_: None)
+
+
+def test_an_address_that_is_none_is_an_error_that_names_it() -> None:
+    with pytest.raises(PricematchError, match=r"cannot listen on 203\.0\.113\.1:"):
+        server.serve(Settings(host="203.0.113.1", port=0, no_auth=True), lambda *_: None)
+
+
+def test_the_answer_does_not_say_which_server_it_is(service: TinyService) -> None:
+    assert "server" not in {name.lower() for name in service.ask("GET", "/healthz").headers}
+
+
+def test_requests_that_come_at_once_on_one_connection_are_answered_in_order(service: TinyService) -> None:
+    answer = service.send(
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        b"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n"
+        b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"422", b"200"]
+    assert answer.index(b'"ok"') < answer.index(b"image-empty") < answer.index(b'"ready"')
+
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+BROKEN = {
+    "both sizes": POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both sizes, other order": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "two sizes": POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    "negative size": POST + b"Content-Length: -1\r\n\r\n",
+    "size with a sign": POST + b"Content-Length: +4\r\n\r\nabcd",
+    "size that is no number": POST + b"Content-Length: four\r\n\r\n",
+    "size of 5,000 digits": POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "no chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "negative chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+    "endless chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 1000 + b"\r\n",
+    "unknown transfer encoding": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "1 MB header": HEALTH + b"X: " + b"a" * MIB + b"\r\n\r\n",
+    "100,000 headers": HEALTH + b"X: a\r\n" * 100_000 + b"\r\n",
+    "1 MB path": b"GET /" + b"a" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "null byte in the path": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "null byte in a header": HEALTH + b"X: a\0b\r\n\r\n",
+    "space before the colon": HEALTH + b"Content-Length : 4\r\n\r\nabcd",
+    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "two hosts": HEALTH + b"Host: y\r\n\r\n",
+    "no version": b"GET /healthz\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
+    "garbage": bytes(range(256)) * 300,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BROKEN))
+def test_fault_21_broken_http_is_refused_and_others_are_answered(service: TinyService, kind: str) -> None:
+    answer = service.send(BROKEN[kind])
+    status = answer.partition(b"\r\n")[0].split()[1:2]
+    assert status in ([b"400"], [b"431"], [])  # none where the refusal was lost with the connection
+    assert b"HTTP/1.1 200" not in answer
+    service.assert_well()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "[::1]:99999", "a b", "x" * 5000, "x/../..", "é"])
+def test_fault_21_nothing_depends_on_the_host_that_the_client_names(service: TinyService, host: str) -> None:
+    answer = service.send(f"GET /postings/p0 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 400"))
+    assert b"evil" not in answer
+    redirected = service.send(f"GET /docs/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert redirected.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
+
+
+def test_fault_15_a_body_announced_over_the_limit_is_refused_before_it_is_asked_for(service: TinyService) -> None:
+    request = POST + f"Content-Length: {2 * MIB + 1}\r\nExpect: 100-continue\r\n\r\n".encode()
+    with service.connect() as connection:
+        connection.sendall(request)
+        answer = connection.recv(64 * KIB)
+        while piece := connection.recv(64 * KIB):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"application/problem+json" in answer
+    assert b"100 Continue" not in answer
+    service.assert_well()
+
+
+@pytest.mark.parametrize("content_type", ["image/png", FORM])
+def test_fault_16_a_chunked_body_is_refused_at_the_limit(service: TinyService, content_type: str) -> None:
+    def chunk(content: bytes) -> bytes:
+        return f"{len(content):x}\r\n".encode() + content + b"\r\n"
+
+    head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with service.connect() as connection:
+        connection.sendall(head.encode() + chunk(file("image", b"")[:-2]))
+        for _ in range(31):
+            connection.sendall(chunk(bytes(64 * KIB)))
+        with suppress(ConnectionError):  # it need not read the last piece to its end
+            connection.sendall(chunk(bytes(64 * KIB)))
+        assert connection.recv(64 * KIB).startswith(b"HTTP/1.1 413")
+    service.assert_well()
+
+
+@pytest.mark.parametrize("content_type", ["image/png", FORM])
+def test_aborted_uploads_are_no_errors(service: TinyService, content_type: str) -> None:
+    head = f"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: 100000\r\n\r\n".encode()
+    for _ in range(10):
+        with service.connect() as connection:
+            connection.sendall(head + form([file("image", RED)])[:-9])
+    service.assert_well()
+    assert " 500 " not in service.log()
+
+
+def test_fault_20_idle_and_half_sent_requests_do_not_hold_up_others(service: TinyService) -> None:
+    starts = [b"", b"GET /heal", HEALTH, POST + b"Content-Length: 1000\r\n\r\nabc"]
+    connections = [service.connect() for _ in range(100)]
+    try:
+        for number, connection in enumerate(connections):
+            connection.sendall(starts[number % len(starts)])
+        service.assert_well()
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_many_uploads_at_once_are_all_answered(service: TinyService) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        statuses = {answer.status for answer in pool.map(lambda _: service.match(), range(100))}
+    assert statuses == {200}
+
+
+def test_fault_35_a_stop_answers_what_is_in_flight_and_does_not_wait_for_what_is_half_sent(tmp_path: Path) -> None:
+    with running(tmp_path, "hold", drain_seconds=1.0, grace_seconds=2) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        half_sent = service.connect()
+        half_sent.sendall(POST + b"Content-Length: 1000\r\n\r\nabc")
+        with ThreadPoolExecutor(1) as pool, half_sent:
+            in_flight = pool.submit(service.match)
+            eventually((tmp_path / "held").exists)
+
+            service.process.send_signal(signal.SIGTERM)
+            eventually(lambda: service.ask("GET", "/readyz").status == 503)
+            assert service.ask("GET", "/readyz").body["detail"] == "the service is stopping"
+            assert service.ask("GET", "/postings/p0").status == 200
+
+            eventually(lambda: refuses(service))
+            assert service.process.poll() is None
+            (tmp_path / "hold").unlink()
+            assert in_flight.result().body["matches"][0]["posting_id"] == "p0"
+            assert service.process.wait(SAFETY_SECONDS) in {0, -signal.SIGTERM}
+            assert closed(half_sent)
+
+
+def refuses(service: TinyService) -> bool:
+    """Whether the port is closed."""
+    try:
+        service.connect().close()
+    except ConnectionError:
+        return True
+    return False
+
+
+def closed(connection: socket.socket) -> bool:
+    """Whether the other side closed a connection, having answered no success on it."""
+    try:
+        answer = connection.recv(64 * KIB)
+    except ConnectionError:
+        return True
+    return not answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_draining(tmp_path: Path, number: int) -> None:
+    with running(tmp_path, drain_seconds=600, grace_seconds=0) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        service.process.send_signal(signal.SIGTERM)
+        eventually(lambda: service.ask("GET", "/readyz").status == 503)
+        service.process.send_signal(number)
+        assert service.process.wait(SAFETY_SECONDS) in {0, -number, -signal.SIGTERM}
+
+
+def test_a_stop_while_the_service_starts_does_not_wait_for_the_start(tmp_path: Path) -> None:
+    with running(tmp_path, "hold-start", drain_seconds=0) as service:
+        eventually(lambda: service.ask("GET", "/healthz").status == 200)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(SAFETY_SECONDS) in {0, -signal.SIGTERM}
+
+
+def test_serving_leaves_no_thread_behind_when_the_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "start_catalogue", lambda *_: (_ for _ in ()).throw(CatalogueError("no rows")))
+    before = threading.active_count()
+    with pytest.raises(CatalogueError):
+        server.serve(Settings(port=0), lambda *_: None)
+    eventually(lambda: threading.active_count() <= before)
+
+
+def test_connections_do_not_wait_for_nagles_algorithm() -> None:
+    async def undelayed() -> bool:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def on_connection(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = server._listen(Settings(port=0))
+        host, port = listener.getsockname()
+        async with await asyncio.start_server(on_connection, sock=listener):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return bool(await asyncio.wait_for(found, SAFETY_SECONDS))
+
+    assert asyncio.run(undelayed())
+
+
+def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="pricematch key NAME"):
+        server.serve(Settings(host="0.0.0.0", port=0), lambda *_: None)  # noqa: S104 — that is the point
+
+
+def test_keys_are_read_again_on_sighup_and_stay_where_the_file_is_no_good(tmp_path: Path) -> None:
+    (one, first), (other, second) = new_key("one", "read"), new_key("other", "read")
+    add_to_file(tmp_path / "keys", first)
+
+    def status(service: TinyService, key: str) -> int:
+        return service.ask("GET", "/postings/p0", X_API_Key=key).status
+
+    with running(tmp_path, api_keys_file=str(tmp_path / "keys"), refusals_at_once=1000) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        assert (status(service, one), status(service, other)) == (200, 401)
+        (tmp_path / "keys").write_text(second.line())
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: status(service, other) == 200)
+        assert status(service, one) == 401
+        (tmp_path / "keys").write_text("damaged")
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "the keys stay as they were" in service.log())
+        assert status(service, other) == 200
+        assert one not in service.log()
+        assert other not in service.log()
+
+
+def test_once_it_is_ready_linear_algebra_leaves_the_other_cores_to_those_who_encode(tmp_path: Path) -> None:
+    script = """
+from threadpoolctl import threadpool_info
+from pricematch.api import server
+server._leave_cores()
+print({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.stdout == "{1}\n", ran.stderr

@@ -1,0 +1,123 @@
+"""Postings and the catalogue that holds them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.catalogue.postings import Catalogue, Posting, is_posting_id
+from pricematch.errors import CatalogueError, PostingNotFound
+
+POSTINGS = [Posting("a", "1.png"), Posting("b", "2.png"), Posting("c", "1.png"), Posting("d", None)]
+
+
+@pytest.mark.parametrize("text", ["a", "7", "_", "train_129225211", "a.b:c@d+e~f-g", "x" * 128])
+def test_an_id_of_the_allowed_characters_is_one(text: str) -> None:
+    assert is_posting_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", "-a", "a/b", "a b", "a\n", "a\0", "é", "٣", "😀", "' OR 1=1", "%2e", "x" * 129]
+)
+def test_an_id_that_could_mean_something_else_in_a_path_or_query_is_none(text: str) -> None:
+    assert not is_posting_id(text)
+
+
+def test_a_catalogue_gives_postings_by_row_and_rows_by_id() -> None:
+    catalogue = Catalogue(POSTINGS)
+    assert len(catalogue) == 4
+    assert list(catalogue) == POSTINGS
+    for row, posting in enumerate(POSTINGS):
+        assert catalogue[row] is posting
+        assert catalogue.row(posting.posting_id) == row
+        assert catalogue.posting(posting.posting_id) is posting
+
+
+def test_an_id_given_twice_is_refused() -> None:
+    with pytest.raises(CatalogueError, match="expected unique ids, got 3 postings of 2 ids"):
+        Catalogue([Posting("a", None), Posting("b", None), Posting("a", None)])
+
+
+def test_an_unknown_id_is_named() -> None:
+    with pytest.raises(PostingNotFound, match="'z'"):
+        Catalogue(POSTINGS).row("z")
+    with pytest.raises(PostingNotFound, match="'z'"):
+        Catalogue(POSTINGS).posting("z")
+
+
+def test_one_per_image_keeps_the_first_posting_of_each_picture() -> None:
+    assert list(Catalogue(POSTINGS).one_per_image()) == POSTINGS[:2]
+
+
+def test_a_posting_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        POSTINGS[0].title = "other"  # type: ignore[misc]  # that it is refused is the point
+
+
+# --- catalogues that change --------------------------------------------------------------------------------------
+
+IDS = [*"abcdef"]
+
+
+def check(catalogue: Catalogue, held: dict[str, Posting]) -> None:
+    """Compare all that a catalogue gives with its postings by id, in the order in which they were put."""
+    assert len(catalogue) == len(held) == len(list(catalogue))
+    assert list(catalogue) == list(held.values())
+    assert list(catalogue.posting_ids) == list(held)
+    assert [catalogue[row].posting_id for row in catalogue.by_id] == sorted(held)
+    assert [catalogue[row] for row in catalogue.rows] == list(held.values())
+    assert catalogue.alive.sum() == len(held)
+    assert len(catalogue.alive) == catalogue.span
+    assert {found: catalogue[row] for found, row in catalogue.located([*IDS, "z"]).items()} == held
+    for posting_id in IDS:
+        assert catalogue.holds(posting_id) == (posting_id in held)
+        if posting_id in held:
+            assert catalogue[catalogue.row(posting_id)] == catalogue.posting(posting_id) == held[posting_id]
+        else:
+            with pytest.raises(PostingNotFound):
+                catalogue.row(posting_id)
+
+
+CHANGES = st.lists(
+    st.tuples(st.lists(st.sampled_from(IDS), unique=True, max_size=4), st.lists(st.sampled_from([*IDS, "z"]))),
+    max_size=12,
+)
+
+
+@given(st.lists(st.sampled_from(IDS), unique=True), CHANGES)
+def test_a_changed_catalogue_is_what_was_put_and_not_removed_and_all_earlier_ones_stay_as_they_were(
+    first: list[str], changes: list[tuple[list[str], list[str]]]
+) -> None:
+    held = {posting_id: Posting(posting_id, None, "first") for posting_id in first}
+    catalogue = Catalogue(list(held.values()))
+    every = [(catalogue, held)]
+    for number, (put, removed) in enumerate(changes):
+        postings = [Posting(posting_id, None, f"change {number}") for posting_id in put]
+        held = {key: posting for key, posting in held.items() if key not in {*put, *removed}}
+        held |= {posting.posting_id: posting for posting in postings}
+        catalogue = catalogue.changed(postings, removed)
+        every.append((catalogue, held))
+    for earlier, expected in every:
+        check(earlier, expected)
+
+
+def test_rows_stay_what_they_were_and_new_postings_come_behind_them() -> None:
+    before = Catalogue(POSTINGS)
+    after = before.changed([Posting("b", "3.png"), Posting("e", None)], ["a", "nobody"])
+    assert (before.span, after.span, len(after)) == (4, 6, 4)
+    assert [after[row] for row in range(4)] == POSTINGS
+    assert after.rows.tolist() == [2, 3, 4, 5]
+    assert [after.row(posting_id) for posting_id in "bcde"] == [4, 2, 3, 5]
+    assert (before.row("b"), before.posting("b").image) == (1, "2.png")
+    assert not before.holds("e")
+
+
+def test_only_the_newest_catalogue_can_get_more_postings() -> None:
+    before = Catalogue(POSTINGS)
+    after = before.changed([Posting("e", None)], [])
+    with pytest.raises(ValueError, match="expected the newest catalogue, got one of 4 rows where there are 5"):
+        before.changed([Posting("f", None)], [])
+    assert (list(before), list(after)) == (POSTINGS, [*POSTINGS, Posting("e", None)])
+
+
+def test_one_per_image_is_of_what_is_still_there() -> None:
+    assert list(Catalogue(POSTINGS).changed([], ["a"]).one_per_image()) == POSTINGS[1:3]

@@ -1,0 +1,188 @@
+"""OPTICS against scikit-learn's.
+
+Given our distances, scikit-learn must agree to the bit, ties included. Given the embeddings it computes a distance in
+two ways, whose last bits may differ: then it may take one row before another that is equally near. So its walk over
+embeddings is held against our distances step by step, and where none of them is nearly a tie it must be ours.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.clustering.optics import Ordering, optics, optics_dbscan_labels
+from pricematch.clustering.xi import xi_labels
+from pricematch.search.neighbours import NeighbourGraph, radius_graph
+from tests.support.vectors import STEP, clustered, collinear, duplicated, lattice, matrix_of, scattered
+
+Make = Callable[..., Embeddings]
+EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
+MAKES = [scattered, clustered, duplicated, collinear, lattice]
+ROUNDING = 3e-15
+"""By which scikit-learn's distances, rounded to 15 decimals, may differ from ours and among themselves."""
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:All reachability values are inf"),
+    pytest.mark.filterwarnings("ignore:divide by zero"),  # scikit-learn's, where rows are equal
+]
+
+
+def theirs(rows: NDArray[Any], eps: float, min_samples: int, metric: str, cluster_method: str = "xi") -> Any:
+    """scikit-learn's OPTICS."""
+    from sklearn.cluster import OPTICS
+
+    return OPTICS(min_samples=min_samples, max_eps=eps, metric=metric, cluster_method=cluster_method).fit(rows)
+
+
+def tight(make: Make) -> Make:
+    """Rows of a kind, drawn together so that many are within the notebook's eps."""
+
+    def made(count: int, seed: int = 0) -> Embeddings:
+        rows = make(count, seed=seed)
+        if make in (collinear, lattice):
+            return rows
+        near = 0.15 * rows + np.array([1, *[0] * (rows.shape[1] - 1)], np.float32)
+        return np.ascontiguousarray(near / np.linalg.norm(near, axis=1, keepdims=True))
+
+    return made
+
+
+def assert_same(ours: Ordering, min_samples: int, eps: float, reference: Any, by_dbscan: Any) -> None:
+    np.testing.assert_array_equal(ours.order, reference.ordering_)
+    np.testing.assert_allclose(ours.reachability, reference.reachability_, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(ours.core_distances, reference.core_distances_, rtol=0, atol=ROUNDING)
+    np.testing.assert_array_equal(ours.predecessors, reference.predecessor_)
+    np.testing.assert_array_equal(xi_labels(ours, min_samples), reference.labels_)
+    np.testing.assert_array_equal(optics_dbscan_labels(ours, eps), by_dbscan.labels_)
+
+
+@pytest.mark.parametrize("eps", EVERY_EPS)
+@pytest.mark.parametrize("min_samples", [2, 5])
+@pytest.mark.parametrize("make", MAKES)
+def test_given_our_distances_scikit_learn_agrees_to_the_bit(make: Make, min_samples: int, eps: float) -> None:
+    for count in (2, 3, 60):
+        if min_samples > count:
+            continue
+        graph = radius_graph(tight(make)(count), 0.008)
+        matrix = matrix_of(radius_graph(tight(make)(count), 2))
+        ours = optics(graph.within(eps), min_samples)
+        reference = theirs(matrix, eps, min_samples, "precomputed")
+        np.testing.assert_array_equal(ours.reachability, reference.reachability_)
+        np.testing.assert_array_equal(ours.core_distances, reference.core_distances_)
+        assert_same(ours, min_samples, eps, reference, theirs(matrix, eps, min_samples, "precomputed", "dbscan"))
+
+
+@pytest.mark.parametrize("eps", EVERY_EPS)
+@pytest.mark.parametrize("min_samples", [2, 5])
+def test_given_embeddings_whose_products_are_exact_it_agrees_in_every_tie(min_samples: int, eps: float) -> None:
+    embeddings = lattice(90)
+    ours = optics(radius_graph(embeddings, eps), min_samples)
+    finite = ours.reachability[np.isfinite(ours.reachability)]
+    assert len(np.unique(finite)) < max(len(finite) / 2, 1)
+    reference = theirs(embeddings, eps, min_samples, "cosine")
+    assert_same(ours, min_samples, eps, reference, theirs(embeddings, eps, min_samples, "cosine", "dbscan"))
+
+
+@pytest.mark.parametrize("eps", EVERY_EPS)
+@pytest.mark.parametrize("min_samples", [2, 5])
+@pytest.mark.parametrize("make", MAKES)
+def test_given_embeddings_it_takes_our_walk_or_one_that_differs_in_ties_alone(
+    make: Make, min_samples: int, eps: float
+) -> None:
+    for count in (2, 3, 60):
+        if min_samples > count:
+            continue
+        embeddings = tight(make)(count)
+        graph = radius_graph(embeddings, eps)
+        ours, reference = optics(graph, min_samples), theirs(embeddings, eps, min_samples, "cosine")
+        ties = walk_along(graph, ours.core_distances, reference.ordering_)
+        if ties == 0 or (ours.order == reference.ordering_).all():
+            assert_same(ours, min_samples, eps, reference, theirs(embeddings, eps, min_samples, "cosine", "dbscan"))
+
+
+@pytest.mark.parametrize("eps", [STEP, 2 * STEP, 3 * STEP])
+def test_dbscan_clusters_at_an_eps_below_the_radius_take_what_is_at_exactly_eps(eps: float) -> None:
+    from sklearn.cluster import cluster_optics_dbscan
+
+    ours = optics(radius_graph(lattice(90), 0.008), 3)
+    assert (ours.reachability == eps).any()
+    assert (ours.core_distances == eps).any()
+    expected = cluster_optics_dbscan(
+        reachability=ours.reachability, core_distances=ours.core_distances, ordering=ours.order, eps=eps
+    )
+    np.testing.assert_array_equal(optics_dbscan_labels(ours, eps), expected)
+
+
+def walk_along(graph: NeighbourGraph, core: NDArray[np.float64], order: NDArray[np.intp]) -> int:
+    """Follow an ordering on our distances; every step must lead to a nearest row, up to rounding.
+
+    Returns:
+        at how many steps another row was as near, up to rounding, without being reached at exactly the same distance.
+    """
+    matrix = np.where(matrix_of(graph) <= graph.radius, matrix_of(graph), np.inf)
+    reachability, ties = np.full(len(graph), np.inf), 0
+    left = set(range(len(graph)))
+    for row in order.tolist():
+        nearest = min(reachability[other] for other in left)
+        assert reachability[row] <= nearest + ROUNDING or reachability[row] == nearest
+        left.remove(row)
+        ties += any(
+            abs(reachability[other] - reachability[row]) <= ROUNDING for other in left if reachability[row] < np.inf
+        )
+        if core[row] < np.inf:
+            reachability = np.minimum(reachability, np.maximum(matrix[row], core[row]))
+    return ties
+
+
+def test_many_walks_of_the_test_above_have_no_ties() -> None:
+    free = 0
+    for make in (scattered, clustered):
+        graph = radius_graph(tight(make)(60), 0.008)
+        ours = optics(graph, 2)
+        free += walk_along(graph, ours.core_distances, ours.order) == 0
+    assert free == 2
+
+
+@pytest.mark.parametrize("eps", [0.001, 0.004, 0.008])
+@pytest.mark.parametrize("make", MAKES)
+def test_with_min_samples_one_every_row_is_core_at_distance_zero(make: Make, eps: float) -> None:
+    graph = radius_graph(tight(make)(50), eps)
+    ours = optics(graph, 1)
+    assert (ours.core_distances == 0).all()
+    order, reachability = naive_walk(matrix_of(graph), eps)
+    assert ours.order.tolist() == order
+    np.testing.assert_array_equal(ours.reachability, reachability)
+
+
+def naive_walk(matrix: NDArray[np.float64], eps: float) -> tuple[list[int], NDArray[np.float64]]:
+    """Always on to the nearest row not yet reached, every row being core at distance 0."""
+    reachability, order = np.full(len(matrix), np.inf), list[int]()
+    while len(order) < len(matrix):
+        row = min(set(range(len(matrix))) - set(order), key=lambda row: (reachability[row], row))
+        order.append(row)
+        for other in range(len(matrix)):
+            if other not in order and matrix[row, other] <= eps:
+                reachability[other] = min(reachability[other], matrix[row, other])
+    return order, reachability
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_with_more_min_samples_than_rows_nothing_is_reached(count: int) -> None:
+    ours = optics(radius_graph(np.ones((count, 4), np.float32), 0.5), 4)
+    assert ours.order.tolist() == list(range(count))
+    assert np.isinf(ours.reachability).all()
+    assert np.isinf(ours.core_distances).all()
+    assert xi_labels(ours, 4).tolist() == optics_dbscan_labels(ours, 0.5).tolist() == [-1] * count
+
+
+def test_a_row_with_many_neighbours_is_walked_like_one_with_few() -> None:
+    embeddings = tight(scattered)(300)
+    graph = radius_graph(embeddings, 0.5)
+    assert np.diff(graph.starts).min() > 200
+    ours, reference = optics(graph, 4), theirs(matrix_of(graph), 0.5, 4, "precomputed")
+    np.testing.assert_array_equal(ours.order, reference.ordering_)
+    np.testing.assert_array_equal(ours.reachability, reference.reachability_)
+    np.testing.assert_array_equal(ours.predecessors, reference.predecessor_)

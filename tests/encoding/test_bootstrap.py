@@ -1,0 +1,241 @@
+"""From settings to a service that can answer (rows 25 to 31 of the table of faults)."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pricematch.api.state import Ready
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.bootstrap import image_folder, skip_or_refuse
+from pricematch.errors import (
+    ArtefactError,
+    CatalogueError,
+    ImageCorrupt,
+    ImageError,
+    ImageUnavailable,
+    SettingsError,
+)
+from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.manifest import find, write
+from pricematch.matching.queries import Asked, Query
+from pricematch.serving.start import load
+from pricematch.settings import Settings, load_settings
+from tests.support.fakes import COLOURS, picture, tiny_catalogue
+from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
+
+
+class Told:
+    """Remembers what progress was told."""
+
+    def __init__(self) -> None:
+        self.what: list[str] = []
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self.what.append(what)
+
+
+def settings_of(folder: Path, **given: Any) -> Settings:
+    """Settings over a tiny catalogue of one's own, and no models unless given."""
+    if not (folder / "catalogue.csv").exists():
+        tiny_catalogue(folder)
+    paths = {name: folder / name for name in ("images", "models", "data")}
+    return load_settings(**{"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", **given})
+
+
+def embeddings_of(ready: Ready) -> Embeddings:
+    """Those of the default encoder."""
+    return ready.matcher.encoder(None, "this test").embeddings
+
+
+def refuse(settings: Settings, error: type[Exception], told: Told | None = None) -> str:
+    with pytest.raises(error) as caught:
+        load(settings, told or Told())
+    return str(caught.value)
+
+
+# --- refused without TensorFlow ----------------------------------------------------------------------------------
+
+
+def test_a_missing_catalogue_models_or_folder_of_images_is_named(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    assert "holds no version of autoencoder" in refuse(settings, ArtefactError)
+    assert "none.csv: cannot be read" in refuse(settings_of(tmp_path, catalogue=tmp_path / "none.csv"), CatalogueError)
+
+
+@pytest.fixture
+def described_models(tmp_path: Path) -> Path:
+    """Artefacts that are whole by their manifests, and no networks."""
+    from tests.formats.test_manifest import export, origin
+
+    models = tmp_path / "described"
+    export(models, "cae", "1")
+    export(models, "autoencoder", "1", input_encoder=origin(models))
+    return models
+
+
+def test_a_folder_that_holds_none_of_the_pictures_is_told_in_a_line() -> None:
+    content = CsvCatalogue(Path("c.csv"), [Posting("a", "a.png"), Posting("b", "b.png")], [2, 3])
+    gone: dict[str, ImageError] = {name: ImageUnavailable(f"{name!r} is not there") for name in ("a.png", "b.png")}
+    for skip in (False, True):
+        with pytest.raises(
+            CatalogueError, match=r"c\.csv: none of its pictures is there; .* row 2, column image: 'a\.png'"
+        ):
+            skip_or_refuse(content, gone, skip=skip)
+    with pytest.raises(CatalogueError, match="2 bad rows"):
+        skip_or_refuse(content, {**gone, "b.png": ImageCorrupt("does not decode")}, skip=True)
+    skip_or_refuse(content, {"a.png": gone["a.png"]}, skip=True)
+
+
+def test_a_missing_folder_of_images_is_named(tmp_path: Path, described_models: Path) -> None:
+    settings = settings_of(tmp_path, models=described_models, images=tmp_path / "none")
+    assert (
+        refuse(settings, SettingsError)
+        == f"expected a folder of pictures, got {tmp_path}/none, which is not a folder; name yours with --images"
+    )
+
+
+def test_bad_rows_and_bad_pictures_are_told_together_before_any_model_is_loaded(
+    tmp_path: Path, described_models: Path
+) -> None:
+    settings = settings_of(tmp_path, models=described_models, skip_bad_images=True)
+    with settings.catalogue.open("a", encoding="utf-8") as file:
+        file.write("p0,p0.png,again\nx,missing.png,\ny,../catalogue.csv,\nz,,\n")
+    (settings.images / "p3.png").write_bytes(b"")
+    told = Told()
+    lines = refuse(settings, CatalogueError, told).splitlines()
+    assert lines[0].endswith("5 bad rows")
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "row 5, column image",
+        "row 9, column posting_id",
+        "row 10, column image",
+        "row 11, column image",
+        "row 12, column image",
+    ]
+    assert set(told.what) == {"Checking pictures"}
+    assert not settings.data.exists()
+
+
+def test_artefacts_that_do_not_fit_are_refused(tmp_path: Path, described_models: Path) -> None:
+    from tests.formats.test_manifest import export
+
+    export(described_models, "cae", "1", weights_digest="others")
+    assert "does not fit" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)
+
+
+def test_fault_29_a_damaged_artefact_is_named(tmp_path: Path, described_models: Path) -> None:
+    (described_models / "cae" / "1" / "saved_model.pb").write_bytes(b"")
+    assert "cae/1/saved_model.pb is damaged" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)
+
+
+# --- with TensorFlow ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.tensorflow
+def test_a_loaded_service_finds_every_posting_by_its_own_picture(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models)
+    ready = load(settings, Told())
+    assert len(ready.matcher.catalogue) == len(COLOURS)
+    assert embeddings_of(ready).shape == (len(COLOURS), EMBEDDING)
+    assert ready.matcher.match_posting("p0", Asked()).models == {"cae": "1", "autoencoder": "1"}
+    for row in range(len(COLOURS)):
+        content = image_folder(settings).read(f"p{row}.png")
+        assert content == (settings.images / f"p{row}.png").read_bytes()
+        [best] = ready.matcher.match(Query(content), Asked(1)).matches
+        assert best.similarity == pytest.approx(1, abs=1e-5)
+        every = ready.matcher.match(Query(content), Asked(100)).matches
+        similarity = {match.posting_id: match.similarity for match in every}
+        assert similarity[f"p{row}"] == pytest.approx(best.similarity, abs=1e-6)
+
+
+@pytest.mark.tensorflow
+def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models)
+    first, second = Told(), Told()
+    before, after = load(settings, first), load(settings, second)
+    assert "Encoding pictures" in first.what
+    assert "Encoding pictures" not in second.what
+    np.testing.assert_array_equal(embeddings_of(before), embeddings_of(after))
+
+
+@pytest.mark.tensorflow
+def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    load(settings_of(tmp_path, models=tiny_artefacts.models), Told())
+    told = Told()
+    ready = load(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
+    assert embeddings_of(ready).shape == (len(COLOURS), LATENTS)
+    assert "Encoding pictures" in told.what
+    assert len(list((tmp_path / "data" / "embeddings").iterdir())) == 2
+
+
+@pytest.mark.tensorflow
+def test_bad_pictures_are_refused_with_their_rows_or_skipped_as_told(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models)
+    (settings.images / "p1.png").unlink()
+    (settings.images / "p4.png").write_bytes(picture("red")[:60])
+    lines = refuse(settings, CatalogueError).splitlines()
+    assert lines[0].endswith("2 bad rows")
+    assert lines[1].startswith("  row 3, column image: 'p1.png'")
+    assert lines[2].startswith("  row 6, column image: 'p4.png'")
+
+    with caplog.at_level(logging.INFO, "pricematch"):
+        ready = load(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
+    assert [posting.posting_id for posting in ready.matcher.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
+    assert len(embeddings_of(ready)) == 5
+    assert "skipped 2 of 7 postings whose picture is bad" in caplog.messages
+    for posting in ready.matcher.catalogue:
+        [best, *_] = ready.matcher.match(Query(image_folder(settings).read(str(posting.image))), Asked(5)).matches
+        assert best.similarity == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.tensorflow
+def test_a_catalogue_of_bad_pictures_only_is_refused_even_if_they_are_to_be_skipped(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True)
+    for path in settings.images.iterdir():
+        path.write_bytes(b"")
+    assert "7 bad rows" in refuse(settings, CatalogueError)
+
+
+@pytest.mark.tensorflow
+def test_postings_that_share_a_picture_share_an_embedding(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models)
+    with settings.catalogue.open("a", encoding="utf-8") as file:
+        file.write("again,p2.png,the same file\n")
+    shutil.copy(settings.images / "p2.png", settings.images / "p3.png")
+    embeddings = embeddings_of(load(settings, Told()))
+    np.testing.assert_array_equal(embeddings[7], embeddings[2])
+    np.testing.assert_array_equal(embeddings[3], embeddings[2])
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_named_before_anything_is_encoded(
+    tmp_path: Path, described_models: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    settings, told = settings_of(tmp_path, models=described_models, data=tmp_path / "file"), Told()
+    assert f"{tmp_path}/file/embeddings cannot be written to" in refuse(settings, SettingsError, told)
+    assert told.what == []
+
+
+@pytest.mark.tensorflow
+def test_a_version_that_is_not_there_is_refused(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    settings = settings_of(tmp_path, models=tiny_artefacts.models, encoder_version="9")
+    assert "expected a version of autoencoder among 1, got 9" in refuse(settings, ArtefactError)
+
+
+@pytest.mark.tensorflow
+def test_fault_30_a_model_with_another_signature_than_its_manifest_says_stops_the_start(
+    tmp_path: Path, tiny_artefacts: TinyArtefacts
+) -> None:
+    models = Path(shutil.copytree(tiny_artefacts.models, tmp_path / "models"))
+    cae = find(models, "cae")
+    other = cae.manifest.input.model_copy(update={"shape": (None, 32, 32, 3)})
+    write(cae.path, cae.manifest.model_copy(update={"input": other}))
+    assert "expected the signature" in refuse(settings_of(tmp_path, models=models), ArtefactError)

@@ -1,0 +1,60 @@
+"""Histograms of colours against counting pixel by pixel."""
+
+import colorsys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pricematch.encoding.colours import HUES, SATURATIONS, VALUES, ColourHistogram
+
+NASTY = [
+    np.zeros((4, 4, 3), np.uint8),
+    np.full((4, 4, 3), 255, np.uint8),
+    np.full((1, 1, 3), 128, np.uint8),
+    np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255], [255, 0, 255]]], np.uint8),
+    np.array([[[255, 0, 1], [255, 1, 0], [1, 0, 0], [64, 63, 63], [63, 64, 64], [192, 48, 48]]], np.uint8),
+    np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8),
+]
+
+
+def bin_of(pixel: NDArray[np.uint8]) -> int:
+    """The bin of one pixel, by the conversion of the standard library."""
+    red, green, blue = (Fraction(int(channel), 255) for channel in pixel)
+    hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)  # type: ignore[arg-type]  # works on any number
+    value = int(pixel.max()) // (256 // VALUES)
+    return (int(hue * HUES) * SATURATIONS + min(int(saturation * SATURATIONS), SATURATIONS - 1)) * VALUES + value
+
+
+@pytest.mark.parametrize("pixels", NASTY)
+def test_an_embedding_holds_the_roots_of_the_shares_of_colours(pixels: NDArray[np.uint8]) -> None:
+    counts = np.bincount([bin_of(pixel) for pixel in pixels.reshape(-1, 3)], minlength=HUES * SATURATIONS * VALUES)
+    [found] = ColourHistogram().encode(pixels[np.newaxis])
+    np.testing.assert_allclose(found, np.sqrt(counts / counts.sum()), atol=1e-6)
+    assert np.linalg.norm(found) == pytest.approx(1)
+
+
+def test_a_batch_is_embedded_as_each_picture_alone() -> None:
+    batch = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
+    histogram = ColourHistogram()
+    found = histogram.encode(batch)
+    assert found.shape == (5, histogram.dimension)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.concatenate([histogram.encode(pixels[np.newaxis]) for pixels in batch]))
+    assert histogram.encode(batch[:0]).shape == (0, histogram.dimension)
+
+
+def test_the_cosine_tells_how_much_of_their_colours_two_pictures_share() -> None:
+    red, blue = np.zeros((2, 8, 8, 3), np.uint8)
+    red[..., 0], blue[..., 2] = 255, 255
+    half = red.copy()
+    half[:4] = blue[:4]
+    one, other, both = ColourHistogram().encode(np.stack([red, blue, half]))
+    assert (one @ other, one @ both) == (0, pytest.approx(0.5**0.5))
+
+
+def test_where_things_are_in_a_picture_does_not_matter() -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    one, other = ColourHistogram().encode(np.stack([pixels, pixels[::-1, ::-1]]))
+    np.testing.assert_array_equal(one, other)

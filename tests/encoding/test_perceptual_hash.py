@@ -1,0 +1,74 @@
+"""The perceptual hash of a picture's bytes."""
+
+import io
+
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.perceptual_hash import phash
+from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
+from tests.support.fakes import STORED_AS, encoded, picture, scene
+
+DECODER = PillowDecoder(side=16, max_pixels=100_000, min_side=8)
+SCENE = scene((200, 120))
+
+
+def textured(size: tuple[int, int]) -> Image.Image:
+    """A picture of coarse random patches, whose hash no rounding changes."""
+    patches = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8)
+    return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_it_is_the_hash_the_library_gives_the_opened_file(name: str, mode: str) -> None:
+    if (name, mode) == ("JPEG", "P"):
+        return
+    image = encoded(textured((200, 120)).convert(mode), name)
+    with Image.open(io.BytesIO(image)) as opened:
+        assert phash(image, DECODER) == str(imagehash.phash(opened))
+
+
+def test_it_is_sixteen_hexadecimal_digits() -> None:
+    digits = phash(encoded(SCENE), DECODER)
+    assert len(digits) == 16
+    assert set(digits) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+def test_a_photo_that_was_stored_lying_has_the_hash_of_the_upright_one(orientation: int) -> None:
+    turn = STORED_AS[orientation]
+    stored = SCENE if turn is None else SCENE.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert phash(encoded(stored, "PNG", exif=exif), DECODER) == phash(encoded(SCENE), DECODER)
+
+
+def test_what_is_transparent_is_hashed_on_white() -> None:
+    clear = textured((64, 64)).convert("RGBA")
+    clear.paste((9, 200, 9, 0), (0, 0, 32, 64))
+    white = Image.alpha_composite(Image.new("RGBA", (64, 64), "white"), clear).convert("RGB")
+    assert phash(encoded(clear), DECODER) == phash(encoded(white), DECODER)
+
+
+def test_the_side_of_the_decoder_changes_nothing() -> None:
+    image = encoded(textured((300, 300)), "JPEG")
+    assert phash(image, PillowDecoder(8, 100_000)) == phash(image, PillowDecoder(256, 100_000))
+
+
+@pytest.mark.parametrize(
+    ("image", "error"),
+    [
+        (b"", ImageEmpty),
+        (b"hello", ImageTypeUnsupported),
+        (encoded(textured((64, 64)))[:300], ImageCorrupt),
+        (picture("red", (401, 250)), ImageTooLarge),
+        (picture("red", (7, 50)), ImageTooSmall),
+    ],
+)
+def test_a_bad_picture_is_refused_as_the_decoder_refuses_it(image: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        phash(image, DECODER)

@@ -1,0 +1,133 @@
+"""Curves against lists made and scored anew at every threshold."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.evaluation.curves import Curve, Curves
+from pricematch.evaluation.metrics import number_groups, scores
+from pricematch.evaluation.pairs import Pairs, pairs_of
+from pricematch.search.candidates import Candidates
+from tests.support.labelled import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, signals_of
+
+POSTINGS = labelled_postings(40)
+GROUPS = groups_of(POSTINGS)
+NUMBERS = number_groups(GROUPS)
+PAIRS = pairs_of({signal.name: signal.candidates() for signal in signals_of(POSTINGS)}, len(POSTINGS))
+CURVES = Curves(PAIRS, NUMBERS)
+EVERYONE = np.ones(len(POSTINGS), bool)
+
+
+def naive_lists(pairs: Pairs, thresholds: dict[str, float]) -> list[set[int]]:
+    """Each posting and the rows that a signal finds similar enough, one pair after another."""
+    lists = [{row} for row in range(pairs.postings)]
+    for place, (line, row) in enumerate(zip(pairs.lines.tolist(), pairs.rows.tolist(), strict=True)):
+        if any(pairs.similarities[signal][place] >= threshold for signal, threshold in thresholds.items()):
+            lists[line].add(row)
+    return lists
+
+
+def assert_curve(curve: Curve, means: list[tuple[float, float, float]]) -> None:
+    """The curve's three means are these, place by place."""
+    f1, precision, recall = zip(*means, strict=True)
+    np.testing.assert_allclose(curve.f1, f1, atol=1e-12)
+    np.testing.assert_allclose(curve.precision, precision, atol=1e-12)
+    np.testing.assert_allclose(curve.recall, recall, atol=1e-12)
+
+
+@pytest.mark.parametrize("signal", ["hash", "title"])
+def test_it_is_the_mean_score_at_every_similarity_that_occurs(signal: str) -> None:
+    curve = CURVES.of(signal, EVERYONE)
+    found = PAIRS.similarities[signal]
+    assert curve.similarities.tolist() == [np.inf, *sorted(set(found[found > -np.inf].tolist()), reverse=True)]
+    assert len(curve) == len(curve.similarities)
+    assert_curve(curve, [naive_means(naive_lists(PAIRS, {signal: t}), GROUPS) for t in curve.similarities])
+
+
+@pytest.mark.parametrize(
+    ("signal", "others"), [("hash", {"title": 0.5}), ("title", {"hash": 0.9}), ("title", {"hash": np.inf})]
+)
+def test_matches_of_other_signals_are_in_the_lists_before(signal: str, others: dict[str, float]) -> None:
+    curve = CURVES.of(signal, EVERYONE, others)
+    joining = (PAIRS.similarities[signal] > -np.inf) & ~PAIRS.accepted(others)
+    found = PAIRS.similarities[signal][joining]
+    assert curve.similarities.tolist() == [np.inf, *sorted(set(found.tolist()), reverse=True)]
+    assert_curve(curve, [naive_means(naive_lists(PAIRS, others | {signal: t}), GROUPS) for t in curve.similarities])
+
+
+@pytest.mark.parametrize("others", [{}, {"hash": 0.9}])
+def test_means_are_over_the_postings_asked_while_all_are_candidates(others: dict[str, float]) -> None:
+    asked = NUMBERS % 3 == 0
+    curve = CURVES.of("title", asked, others)
+    for place, threshold in enumerate(curve.similarities):
+        every = naive_scores(naive_lists(PAIRS, others | {"title": threshold}), GROUPS)
+        chosen = np.array(every)[asked].mean(axis=0)
+        np.testing.assert_allclose((curve.f1[place], curve.precision[place], curve.recall[place]), chosen, atol=1e-12)
+
+
+def test_it_agrees_with_hamming_distances_counted_directly() -> None:
+    curve = CURVES.of("hash", EVERYONE).at(1 - np.arange(17) / 64)
+    assert_curve(curve, [naive_means(hash_lists(POSTINGS, bits), GROUPS) for bits in range(17)])
+
+
+def test_a_curve_at_a_threshold_holds_the_pairs_that_reach_it() -> None:
+    curve = Curve(np.array([np.inf, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), np.zeros(3), np.ones(3))
+    asked = np.array([np.inf, 0.95, 0.9, 0.7, 0.5, -1.0])
+    found = curve.at(asked)
+    assert found.f1.tolist() == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
+    assert found.similarities is asked
+
+
+def test_the_best_place_is_the_highest_f1_and_of_equal_ones_the_strictest() -> None:
+    rounded = 0.7 + 1e-15
+    curve = Curve(np.array([np.inf, 0.9, 0.5, 0.1]), np.array([0.1, 0.7, rounded, 0.3]), np.zeros(4), np.ones(4))
+    assert curve.best() == 1
+    assert curve.around(0) == (np.inf, 0.9)
+    assert curve.around(1) == (0.9, 0.5)
+    assert curve.around(3) == (0.1, 0.1)
+
+
+@given(st.lists(st.floats(-1, 1), max_size=40), st.integers(4, 20))
+def test_a_sample_has_both_ends_and_no_more_places_than_asked(values: list[float], count: int) -> None:
+    similarities = np.array([np.inf, *sorted(set(values), reverse=True)])
+    curve = Curve(
+        similarities, np.arange(len(similarities)) / 100, np.zeros(len(similarities)), np.ones(len(similarities))
+    )
+    sample = curve.sample(count)
+    assert len(sample) <= count
+    assert (np.diff(sample.similarities) < 0).all()
+    if values:
+        assert (sample.similarities[0], sample.similarities[-1]) == (max(values), min(values))
+        assert sample.f1[-1] == curve.f1[-1]
+    else:
+        assert len(sample) == 0
+
+
+def test_a_list_of_fifty_takes_no_more() -> None:
+    rows = np.arange(1, 50, dtype=np.int32)
+    first = Candidates(np.full((99, 49), -1, np.int32), np.full((99, 49), -np.inf))
+    second = Candidates(first.rows.copy(), first.similarities.copy())
+    first.rows[0, :30], first.similarities[0, :30] = rows[:30], 0.9
+    second.rows[0], second.similarities[0] = rows + 49, np.linspace(0.9, 0.1, 49)
+    groups = np.array([0] * 79 + [1] * 20)
+    curves = Curves(pairs_of({"first": first, "second": second}, 99), groups)
+    asked = np.arange(99) == 0
+    curve = curves.of("second", asked, {"first": 0.5})
+    assert len(curve) == 1 + 50 - 31
+    lists = [[0, *range(1, 31), *range(50, 50 + joined)] for joined in range(20)]
+    for place, answer in enumerate(lists):
+        scored = scores(
+            np.array([0, len(answer), *range(len(answer) + 1, len(answer) + 99)]),
+            np.array([*answer, *range(1, 99)]),
+            groups,
+        )
+        assert curve.f1[place] == pytest.approx(scored.f1[0])
+
+
+def test_nothing_proposed_leaves_each_posting_alone() -> None:
+    none = Candidates(np.full((3, 2), -1, np.int32), np.full((3, 2), -np.inf))
+    curve = Curves(pairs_of({"hash": none}, 3), np.array([0, 0, 1])).of("hash", np.ones(3, bool))
+    assert curve.similarities.tolist() == [np.inf]
+    assert curve.f1.tolist() == pytest.approx([(2 / 3 + 2 / 3 + 1) / 3])
+    assert curve.best() == 0

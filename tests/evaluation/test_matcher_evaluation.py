@@ -1,0 +1,48 @@
+"""A matcher judged on few label groups of a catalogue."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import carried
+from pricematch.evaluation.catalogue_sizes import sizes_below
+from pricematch.evaluation.intervals import bootstrap_interval
+from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
+from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.splits import whole_groups
+from tests.support.judged import THRESHOLDS, tiny_model
+from tests.support.labelled import groups_of, labelled_postings
+
+POSTINGS = labelled_postings(140)
+GROUPS = number_groups(groups_of(POSTINGS))
+CARRIED = carried([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+[SMALL] = sizes_below(len(POSTINGS))
+IN_PART = np.isin(np.arange(len(POSTINGS)), whole_groups(GROUPS, SMALL, 0))
+
+
+def judge(judged: NDArray[np.bool_]) -> Matched:
+    model = tiny_model(["hash", "title"])
+    return judge_matcher(CARRIED, GROUPS, judged, model, THRESHOLDS, (1,), 0, lambda *_: None)
+
+
+def test_a_sub_catalogue_in_which_nothing_is_judged_is_left_out() -> None:
+    [group, *_] = GROUPS[~IN_PART]
+    outside = np.isin(GROUPS, group)
+    [whole] = judge(outside).by_catalogue_size
+    assert (whole.postings, whole.judged) == (len(POSTINGS), outside.sum())
+
+
+def test_one_in_which_something_is_judged_is_kept() -> None:
+    [group, *_] = GROUPS[IN_PART]
+    inside = np.isin(GROUPS, group)
+    part, whole = judge(inside).by_catalogue_size
+    assert (part.postings, part.judged) == (IN_PART.sum(), inside.sum())
+    assert (whole.postings, whole.judged) == (len(POSTINGS), inside.sum())
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_interval_is_of_the_judged_groups_alone(count: int) -> None:
+    judged = np.isin(GROUPS, GROUPS.max() - 3 * np.arange(count))
+    found = judge(judged)
+    assert found.interval == bootstrap_interval(found.scores.f1, np.unique(GROUPS[judged], return_inverse=True)[1], 0)
+    assert 0 < found.interval[0] <= found.scores.mean_f1 <= found.interval[1] <= 1

@@ -1,0 +1,102 @@
+"""A matcher's answers in sub-catalogues against counting them one by one."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Carried, carried
+from pricematch.evaluation.matcher_sizes import MatchedSize, sized_part, smaller
+from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.splits import whole_groups
+from pricematch.pairs.model import JudgedCatalogue
+from pricematch.pairs.reference import Reference
+from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
+from tests.support.judged import tiny_model
+from tests.support.labelled import groups_of, labelled_postings
+
+POSTINGS = labelled_postings(90)
+GROUPS = number_groups(groups_of(POSTINGS))
+CARRIED = carried([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+JUDGED = GROUPS % 2 == 0
+ROWS = np.flatnonzero(GROUPS % 3 > 0)
+SURE = Target(0.9)
+STORED = SizeThresholds(
+    (len(ROWS), len(POSTINGS)),
+    {F1: [Thresholds(0.6, 0.4), Thresholds(0.8, 0.8)], SURE: [Thresholds(0.7, 0.7), Thresholds(0.95, 0.95)]},
+)
+MODEL = tiny_model(["hash", "title"])
+
+
+def answers(postings: Carried, thresholds: Thresholds) -> list[list[int]]:
+    """Of each posting, the others it is answered with."""
+    judged = JudgedCatalogue(Reference(postings, MODEL.signals), MODEL)
+    found = []
+    for row in range(len(postings)):
+        others, probabilities = judged.of(row)
+        taken = [int(other) for other, p in zip(others, probabilities, strict=True) if p >= thresholds.match]
+        if not taken and len(others) and probabilities[0] >= thresholds.alone:
+            taken = [int(others[0])]
+        found.append(taken)
+    return found
+
+
+def mean_f1(found: list[list[int]], groups: NDArray[np.intp], judged: NDArray[np.bool_]) -> float:
+    scored = []
+    for row in np.flatnonzero(judged):
+        members, listed = set(np.flatnonzero(groups == groups[row]).tolist()), {int(row), *found[row]}
+        scored.append(2 * len(members & listed) / (len(members) + len(listed)))
+    return float(np.mean(scored))
+
+
+@pytest.fixture(scope="module")
+def point() -> MatchedSize:
+    return sized_part(CARRIED, GROUPS, JUDGED, MODEL, STORED, ROWS)
+
+
+def test_f1_is_that_of_the_sub_catalogue_alone_at_its_own_and_at_the_whole_ones_thresholds(point: MatchedSize) -> None:
+    assert (point.postings, point.judged) == (len(ROWS), JUDGED[ROWS].sum())
+    assert point.threshold == 0.6
+    for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):
+        found = answers(CARRIED.select(ROWS), thresholds)
+        assert value == pytest.approx(mean_f1(found, GROUPS[ROWS], JUDGED[ROWS]))
+    assert point.f1 != point.f1_fixed
+
+
+def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point: MatchedSize) -> None:
+    assert list(point.targets) == [SURE]
+    groups, judged = GROUPS[ROWS], JUDGED[ROWS]
+    for pairs, size in ((point.targets[SURE].stored, len(ROWS)), (point.targets[SURE].fixed, len(POSTINGS))):
+        found = answers(CARRIED.select(ROWS), STORED.at(SURE, size))
+        right = [groups[row] == groups[other] for row in np.flatnonzero(judged) for other in found[row]]
+        assert (pairs.answered, pairs.right) == (len(right), sum(right))
+    assert point.targets[SURE].threshold == 0.7
+    assert point.targets[SURE].stored.recall > point.targets[SURE].fixed.recall
+
+
+@pytest.mark.parametrize(("size", "draws"), [(10, 4), (20, 2), (40, 1), (60, 1), (5, 5)])
+def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int, draws: int) -> None:
+    found = smaller(CARRIED, GROUPS, JUDGED, MODEL, STORED, size, 7)
+    parts = [whole_groups(GROUPS, size, 7 + draw) for draw in range(draws)]
+    points = [sized_part(CARRIED, GROUPS, JUDGED, MODEL, STORED, rows) for rows in parts if JUDGED[rows].any()]
+    assert found is not None
+    assert found.draws == len(points)
+    assert found.postings == round(np.mean([point.postings for point in points]))
+    assert found.judged == sum(point.judged for point in points)
+    for name in ("f1", "f1_fixed"):
+        total = sum(getattr(point, name) * point.judged for point in points)
+        assert getattr(found, name) == pytest.approx(total / found.judged)
+    for name in ("right", "answered", "expected"):
+        for way in ("stored", "fixed"):
+            counted = [getattr(getattr(point.targets[SURE], way), name) for point in points]
+            assert getattr(getattr(found.targets[SURE], way), name) == sum(counted)
+    assert found.targets[SURE].threshold == points[0].targets[SURE].threshold
+
+
+def test_draws_in_which_nothing_is_judged_do_not_count() -> None:
+    judged = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
+    found = smaller(CARRIED, GROUPS, judged, MODEL, STORED, 10, 7)
+    holding = [judged[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
+    assert found is not None
+    assert found.draws == sum(holding) < 4
+    absent = np.isin(GROUPS, np.concatenate([GROUPS[whole_groups(GROUPS, 10, 7 + draw)] for draw in range(4)]))
+    assert smaller(CARRIED, GROUPS, np.isin(GROUPS, GROUPS[~absent][:1]), MODEL, STORED, 10, 7) is None

@@ -1,0 +1,98 @@
+"""Splits of label groups."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.splits import group_digest, split_groups, training_groups, whole_groups
+
+GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(number_groups)
+
+
+@given(GROUPS, st.integers(1, 8), st.integers(0, 3))
+def test_no_group_is_on_both_sides_and_every_posting_is_in_one_fold(
+    groups: np.ndarray[tuple[int], np.dtype[np.intp]], folds: int, seed: int
+) -> None:
+    count = len(set(groups.tolist()))
+    if count < folds:
+        with pytest.raises(ValueError, match=f"as many label groups as folds, got {count} and {folds}"):
+            split_groups(groups, folds, seed)
+        return
+    fold_of = split_groups(groups, folds, seed)
+    assert fold_of.shape == groups.shape
+    folds_of_group = {group: {fold_of[row] for row in np.flatnonzero(groups == group)} for group in groups.tolist()}
+    assert all(len(found) == 1 for found in folds_of_group.values())
+    sizes = [sum(found == {fold} for found in folds_of_group.values()) for fold in range(folds)]
+    assert sum(sizes) == count
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_seed_deals_the_groups() -> None:
+    groups = np.arange(40)
+    first, again, other = (split_groups(groups, 5, seed).tolist() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@given(GROUPS, st.integers(0, 45), st.integers(0, 3))
+def test_a_sub_catalogue_holds_whole_groups_and_no_more_than_fit(
+    groups: np.ndarray[tuple[int], np.dtype[np.intp]], size: int, seed: int
+) -> None:
+    rows = whole_groups(groups, size, seed)
+    taken = set(groups[rows].tolist())
+    assert rows.tolist() == [row for row, group in enumerate(groups.tolist()) if group in taken]
+    assert len(rows) <= size or len(taken) == 1
+    assert set(rows.tolist()) <= set(whole_groups(groups, size + 5, seed).tolist())
+    assert whole_groups(groups, len(groups), seed).tolist() == list(range(len(groups)))
+
+
+def test_the_seed_draws_the_sub_catalogue() -> None:
+    groups = np.arange(40)
+    first, again, other = (whole_groups(groups, 20, seed).tolist() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+LABELS = st.lists(st.text("abcä0", max_size=3), max_size=30)
+
+
+@given(LABELS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**64 - 1))
+def test_whether_a_group_is_trained_on_depends_on_its_label_seed_and_share_only(
+    labels: list[str], share: float, larger: float, seed: int
+) -> None:
+    share, larger = sorted((share, larger))
+    chosen = training_groups(labels, share, seed)
+    alone = [bool(training_groups([label], share, seed)[0]) for label in labels]
+    assert chosen.dtype == np.bool_
+    assert chosen.tolist() == alone
+    assert not (chosen & ~training_groups(labels, larger, seed)).any()
+    assert training_groups(labels, 1, seed).all()
+    assert not training_groups(labels, 0, seed).any()
+
+
+def test_a_group_is_trained_on_if_its_keyed_digest_as_a_fraction_is_below_the_share() -> None:
+    digest = hashlib.blake2b(b"jas hujan", digest_size=8, key=(7).to_bytes(8, "little")).digest()
+    fraction = int.from_bytes(digest, "big") / 2**64
+    assert training_groups(["jas hujan"], fraction + 1e-9, 7).tolist() == [True]
+    assert training_groups(["jas hujan"], fraction - 1e-9, 7).tolist() == [False]
+
+
+def test_about_the_share_of_the_groups_is_trained_on_and_another_seed_takes_others() -> None:
+    labels = [str(number) for number in range(10_000)]
+    first, other = training_groups(labels, 0.3, 0), training_groups(labels, 0.3, 1)
+    deviations = 4 * (0.3 * 0.7 / len(labels)) ** 0.5
+    assert abs(first.mean() - 0.3) < deviations
+    assert abs(first[other].mean() - 0.3) < 2 * deviations
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="expected a share from 0 to 1"):
+        training_groups(["a"], share, 0)
+
+
+def test_a_group_is_named_in_a_record_by_the_digest_of_its_label_alone() -> None:
+    assert group_digest("jas hujan") == hashlib.blake2b(b"jas hujan", digest_size=8).hexdigest()
+    assert len(group_digest("ä")) == 16

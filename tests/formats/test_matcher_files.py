@@ -1,0 +1,149 @@
+"""Matchers on disk: read as they were written, and refused by name and reason where they are damaged."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.formats.manifest import digests
+from pricematch.formats.matcher_files import next_version, read_matcher
+from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
+from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.reference import feature_names
+from pricematch.settings import Settings
+from tests.support.labelled import labelled_postings, write_catalogue
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedMatcher:
+    folder = tmp_path_factory.mktemp("trained")
+    write_catalogue(folder / "train.csv", labelled_postings(120))
+    settings = Settings(catalogue=folder / "train.csv", models=folder / "models")
+    return train_matcher(settings, TrainMatcherOptions(("hash", "title"), 1.0, 0, None), lambda *_: None)
+
+
+@pytest.fixture
+def models(trained: TrainedMatcher, tmp_path: Path) -> Path:
+    shutil.copytree(trained.path.parents[1], tmp_path / "models")
+    return tmp_path / "models"
+
+
+def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    file = models / "matcher/1/manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    edit(manifest)
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_a_matcher_that_is_read_judges_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
+    read, learned = read_matcher(models), trained.learned
+    assert (read.label, read.path) == ("matcher/1", models / "matcher/1")
+    features = np.random.default_rng(0).normal(size=(300, len(learned.model.features))).astype(np.float32)
+    first = features[:, : len(feature_names(("hash", "title")))]
+    one, other = read.model, learned.model
+    assert np.array_equal(one.first.predict(first), other.first.predict(first))
+    expected = other.calibration(other.second.predict(features))
+    assert np.array_equal(one.calibration(one.second.predict(features)), expected)
+    assert read.thresholds.describe() == learned.thresholds.describe()
+    assert [held_out["f1"] for held_out in read.manifest.held_out] == [it.f1 for it in learned.held_out]
+
+
+@pytest.mark.parametrize("name", ["first.txt", "second.txt", "manifest.json"])
+def test_a_missing_file_is_named(models: Path, name: str) -> None:
+    (models / "matcher/1" / name).unlink()
+    with pytest.raises(ArtefactError, match=rf"{name} (is missing|cannot be read)"):
+        read_matcher(models)
+
+
+@pytest.mark.parametrize("name", ["first.txt", "second.txt"])
+def test_a_damaged_file_is_named(models: Path, name: str) -> None:
+    path = models / "matcher/1" / name
+    path.write_bytes(path.read_bytes().replace(b"leaf_value=0", b"leaf_value=1", 1) + b" ")
+    with pytest.raises(ArtefactError, match=rf"{name} is damaged: its SHA-256"):
+        read_matcher(models)
+
+
+@pytest.mark.parametrize("content", [b"", b"tree\n\n\n", b"\xff\xfe", b"tree\nversion=v4\n" * 5], ids=range(4))
+def test_damaged_trees_with_the_right_digest_are_refused_too(models: Path, content: bytes) -> None:
+    folder = models / "matcher/1"
+    (folder / "second.txt").write_bytes(content)
+    change(models, lambda manifest: manifest.update(files=dict(digests(folder))))
+    with pytest.raises(ArtefactError, match=r"second.txt holds no trees"):
+        read_matcher(models)
+
+
+def test_trees_that_were_swapped_are_refused(models: Path) -> None:
+    folder = models / "matcher/1"
+    shutil.copy(folder / "first.txt", folder / "second.txt")
+    change(models, lambda manifest: manifest.update(files=dict(digests(folder))))
+    with pytest.raises(ArtefactError, match=r"second.txt.*expected trees over .* features of these signals"):
+        read_matcher(models)
+
+
+BREAK: dict[str, tuple[dict[str, Any], str]] = {
+    "other features": ({"features": ["one"]}, "trained by a version of pricematch with other evidence"),
+    "other signals": ({"signals": ["smell"]}, "expected some of the signals hash, title, image"),
+    "no signals": ({"signals": []}, "expected some of the signals"),
+    "a signal twice": (
+        {"signals": ["hash", "hash"], "features": [*feature_names(("hash", "hash")), *AGREEMENT]},
+        "expected some of the signals",
+    ),
+    "image without encoder": ({"signals": ["image"]}, "expected an encoder beside the signal image"),
+    "a path outside": ({"files": {"../../secret": "0"}}, "expected paths inside the version"),
+    "an absolute path": ({"files": {"/etc/passwd": "0"}}, "expected paths inside the version"),
+    "no files": ({"files": {}}, "expected first.txt among its files"),
+    "another version": ({"version": "2"}, "expected matcher/1, got matcher/2"),
+    "another name": ({"name": "cae"}, "expected matcher/1, got cae/1"),
+    "no calibration": ({"calibration": {}}, "expected a calibration"),
+    "an infinite slope": (
+        {"calibration": {"method": "platt", "raw_log_odds": [0], "log_odds": [0], "slope": 10**400}},
+        "manifest.json is damaged",
+    ),
+    "no thresholds": ({"thresholds": []}, "manifest.json is damaged"),
+    "a threshold beyond": (
+        {"thresholds": [{"postings": 1, "thresholds": {"f1": {"match": 2, "alone": 0}}}]},
+        "expected probabilities",
+    ),
+    "a huge size": (
+        {"thresholds": [{"postings": 10**30, "thresholds": {"f1": {"match": 1, "alone": 0}}}]},
+        "manifest.json is damaged",
+    ),
+    "an unknown field": ({"code": "import os"}, "manifest.json is damaged: code"),
+    "a wrong type": ({"seed": "soon"}, "manifest.json is damaged: seed"),
+}
+
+
+@pytest.mark.parametrize("broken", BREAK)
+def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(models: Path, broken: str) -> None:
+    fields, told = BREAK[broken]
+    change(models, lambda manifest: manifest.update(fields))
+    with pytest.raises(ArtefactError) as refused:
+        read_matcher(models)
+    assert told in str(refused.value)
+    assert str(models / "matcher/1") in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 5_000, '{"name": "\\ud800"}'], ids=range(6))
+def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
+    (models / "matcher/1/manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"manifest.json is damaged: (the file|name): "):
+        read_matcher(models)
+
+
+def test_without_a_matcher_the_way_to_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
+        read_matcher(tmp_path)
+
+
+def test_versions_count_on_and_are_never_taken_twice(models: Path) -> None:
+    assert (next_version(models, None), next_version(models, "7")) == ("2", "7")
+    with pytest.raises(ArtefactExists, match="never overwritten"):
+        next_version(models, "1")
+    for wanted in ("01", "-1", "one", "", "1.5", "٣", "9" * 10):
+        with pytest.raises(SettingsError, match="expected a version that is a whole number"):
+            next_version(models, wanted)

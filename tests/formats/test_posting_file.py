@@ -1,0 +1,135 @@
+"""Files of postings that are imported: NDJSON beside CSV, row by row (row 25 of the table of faults)."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.catalogue.posting_rows import PostingRow, RowLimits
+from pricematch.catalogue.postings import Posting
+from pricematch.errors import CatalogueError
+from pricematch.formats.ndjson_rows import ndjson_rows
+from pricematch.formats.posting_file import check_rows, posting_rows
+
+LIMITS = RowLimits(rows=1000, row_bytes=400)
+PHASH = "94974f937d4c2433"
+
+
+def lines(*rows: Any) -> bytes:
+    """Each row on a line of its own; bytes as they are."""
+    return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
+
+
+def rows_of(folder: Path, content: bytes, limits: RowLimits = LIMITS) -> list[PostingRow]:
+    path = folder / "postings"
+    path.write_bytes(content)
+    return list(posting_rows(path, "postings", limits))
+
+
+def said(rows: list[PostingRow]) -> list[tuple[int, str]]:
+    """Number and message of every problem."""
+    return [(problem.row, problem.message) for row in rows for problem in row.problems]
+
+
+def test_a_line_becomes_a_posting(tmp_path: Path) -> None:
+    whole = {"posting_id": "a", "image": "1.png", "title": "Caf\\xc3\\xa9", "image_phash": PHASH.upper()}
+    [one, other] = rows_of(tmp_path, lines({**whole, "label_group": "g", "price": 3}, {"posting_id": "b"}))
+    assert one == PostingRow(1, "a", Posting("a", "1.png", "Café", PHASH, "g"), [])
+    assert other == PostingRow(2, "b", Posting("b", None), [])
+
+
+def test_both_formats_are_told_by_what_they_begin_with(tmp_path: Path) -> None:
+    csv, ndjson = b"posting_id,image\na,1.png\n", lines({"posting_id": "a", "image": "1.png"})
+    for content in (csv, ndjson, b"\xef\xbb\xbf" + csv, b"\xef\xbb\xbf" + ndjson, b"\r\n \n" + ndjson):
+        [row] = rows_of(tmp_path, content)
+        assert row.posting == Posting("a", "1.png")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "expected a JSON object on a line of its own"),
+        (b"[1]", "expected a JSON object, got list"),
+        (b"null", "expected a JSON object, got NoneType"),
+        (b"[" * 300, "on a line of its own"),
+        (b'{"posting_id": ' + b"9" * 300 + b"}", "expected text in posting_id, got 9999"),
+        (b'{"posting_id": "a", "title": "\\ud800"}', "a character that is none"),
+        (b'{"posting_id": "a", "title": "\\u0000"}', "a character that is none"),
+        (b'{"posting_id": "a", "title": ["x"]}', 'expected text in title, got ["x"]'),
+        (b'{"posting_id": "a", "title": "\xe9"}', "expected UTF-8, got the byte 0xe9"),
+        (b'{"image": "1.png"}', "expected 1–128 letters"),
+        (b'{"posting_id": "../a"}', "got '../a'"),
+        (b'{"posting_id": "a", "image_phash": "x"}', "expected 16 hexadecimal digits, got 'x'"),
+        (b'{"posting_id": "a", "title": "' + b"x" * 400 + b'"}', "expected at most 400 bytes, got more"),
+    ],
+)
+def test_fault_25_a_bad_line_is_told_and_the_others_are_read(tmp_path: Path, line: bytes, message: str) -> None:
+    rows = rows_of(tmp_path, lines({"posting_id": "first"}, line, {"posting_id": "last"}))
+    assert [row.posting for row in rows] == [Posting("first", None), None, Posting("last", None)]
+    [(number, told)] = said(rows)
+    assert number == 2
+    assert message in told
+
+
+def test_fault_25_deep_nesting_is_told_and_not_a_crash(tmp_path: Path) -> None:
+    [_, row] = rows_of(tmp_path, lines({"posting_id": "a"}, b"[" * 100_000), RowLimits(9, 200_000))
+    [(_, told)] = said([row])
+    assert "JSON object" in told
+
+
+def test_fault_25_an_id_that_occurs_twice_is_refused_the_second_time(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, lines({"posting_id": "a"}, {"posting_id": "b"}, {"posting_id": "a"}))
+    assert said(rows) == [(3, "'a' already stands in row 1")]
+
+
+def test_fault_25_a_line_of_a_gigabyte_takes_little_memory() -> None:
+    class Endless(io.RawIOBase):
+        """A line of a gigabyte, and a good one behind it."""
+
+        left = 1 << 30
+
+        def readline(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert 0 < size <= LIMITS.row_bytes + 1
+            type(self).left -= size * 1000  # a thousandth of it is enough to see
+            return b"x" * size if self.left > 0 else b"x\n"
+
+    good = io.BytesIO(lines({"posting_id": "b"}))
+    endless = Endless()
+    first = next(ndjson_rows(endless, "postings", LIMITS))  # type: ignore[arg-type]
+    assert first.problems[0].message == "expected at most 400 bytes, got more"
+    assert next(ndjson_rows(good, "postings", LIMITS)).posting == Posting("b", None)
+
+
+def test_fault_25_more_rows_than_the_limit_are_refused_as_a_whole(tmp_path: Path) -> None:
+    content = lines(*({"posting_id": f"p{number}"} for number in range(4)))
+    assert len(rows_of(tmp_path, content, RowLimits(4, 400))) == 4
+    with pytest.raises(CatalogueError, match="postings: expected at most 3 postings, got more"):
+        rows_of(tmp_path, content, RowLimits(3, 400))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"posting_id,image\n", b"{\n"[:0]])
+def test_fault_25_a_file_without_rows_is_refused_beforehand(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "postings"
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=r"postings: (expected|row 1)"):
+        check_rows(path, "postings", LIMITS)
+
+
+def test_a_good_file_passes_and_one_that_is_not_there_is_told_without_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "postings"
+    path.write_bytes(lines({"posting_id": "a"}))
+    check_rows(path, "postings", LIMITS)
+    path.unlink()
+    with pytest.raises(CatalogueError, match=r"^postings: cannot be read \(No such file or directory\)$"):
+        check_rows(path, "postings", LIMITS)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_the_bytes_every_row_is_a_posting_or_has_a_problem(content: bytes) -> None:
+    rows = list(ndjson_rows(io.BytesIO(content), "postings", LIMITS))
+    assert all((row.posting is None) == bool(row.problems) for row in rows)

@@ -1,0 +1,143 @@
+"""Tensors out of PyTorch's files: strided views of storages, and nothing executed."""
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pricematch.errors import ArtefactError
+from pricematch.formats.torch_file import read_tensors
+from tests.support.torch_files import MAGIC, Torch, View, numbers, write_archive, write_legacy
+
+LAYOUTS = pytest.mark.parametrize("write", [write_archive, write_legacy])
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> Torch:
+    return Torch(monkeypatch)
+
+
+@LAYOUTS
+def test_tensors_are_read_by_name_as_their_offsets_shapes_and_strides_say(
+    tmp_path: Path, torch: Torch, write: Write
+) -> None:
+    floats, longs = torch.storage("FloatStorage", "0", 30), torch.storage("LongStorage", "1", 1)
+    state = OrderedDict(
+        plain=View(floats, 0, (2, 3), (3, 1)),
+        turned=View(floats, 6, (3, 2, 4), (1, 12, 3)),
+        count=View(longs, 0, (), ()),
+        nothing=View(floats, 30, (0, 4), (4, 1)),
+    )
+    tensors = read_tensors(write(tmp_path / "w.pth", state, {"0": numbers(30), "1": np.array([7])}))
+    assert list(tensors) == ["plain", "turned", "count", "nothing"]
+    assert tensors["plain"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    expected = [[[6 + i + 12 * j + 3 * k for k in range(4)] for j in range(2)] for i in range(3)]
+    assert tensors["turned"].tolist() == expected
+    assert tensors["turned"].flags.c_contiguous
+    assert tensors["turned"].flags.owndata
+    assert tensors["count"].shape == ()
+    assert tensors["count"].dtype == np.int64
+    assert int(tensors["count"]) == 7
+    assert tensors["nothing"].shape == (0, 4)
+
+
+@LAYOUTS
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"),
+    [
+        (0, (31,), (1,)),
+        (25, (2, 3), (3, 1)),
+        (0, (2, 2), (29, 1)),
+        (0, (1_000, 1_000, 1_000), (0, 0, 0)),
+        (-1, (2,), (1,)),
+        (0, (2,), (-1,)),
+        (0, (-2,), (1,)),
+        (0, (2, 2), (1,)),
+        (0, (2.0,), (1,)),
+        (0, [2], [1]),
+        (2**62, (1,), (1,)),
+    ],
+)
+def test_a_tensor_that_is_not_within_its_storage_is_refused(
+    tmp_path: Path, torch: Torch, write: Write, offset: Any, shape: Any, strides: Any
+) -> None:
+    state = {"bad": View(torch.storage("FloatStorage", "0", 30), offset, shape, strides)}
+    with pytest.raises(ArtefactError, match=r"w\.pth holds no named tensors of PyTorch"):
+        read_tensors(write(tmp_path / "w.pth", state, {"0": numbers(30)}))
+
+
+class Hostile:
+    """Runs something wherever it is unpickled as Python does it."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("place", ["alone", "as a value", "as an argument"])
+def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path: Path, torch: Torch, write: Write, place: str) -> None:
+    hostile = Hostile(tmp_path / "touched")
+    storage = torch.storage("FloatStorage", "0", 30)
+    states = {
+        "alone": hostile,
+        "as a value": OrderedDict(good=View(storage, 0, (1,), (1,)), bad=hostile),
+        "as an argument": {"bad": View(storage, hostile, (1,), (1,))},
+    }
+    file = write(tmp_path / "w.pth", states[place], {"0": numbers(30)})
+    with pytest.raises(ArtefactError, match="holds no named tensors of PyTorch"):
+        read_tensors(file)
+    assert not hostile.marker.exists()
+    pickle.loads(pickle.dumps(hostile))  # noqa: S301 — shows that it would have
+    assert hostile.marker.exists()
+
+
+@LAYOUTS
+def test_other_kinds_of_storage_and_values_that_are_no_tensors_are_refused(
+    tmp_path: Path, torch: Torch, write: Write
+) -> None:
+    for state in ({"a": View(torch.storage("CharStorage", "0", 4), 0, (1,), (1,))}, {"a": 3}, [1], None):
+        with pytest.raises(ArtefactError, match="holds no named tensors"):
+            read_tensors(write(tmp_path / "w.pth", state, {"0": numbers(1)}))
+
+
+@LAYOUTS
+def test_a_file_that_is_cut_short_is_refused_wherever_it_is_cut(tmp_path: Path, torch: Torch, write: Write) -> None:
+    state = {"a": View(torch.storage("FloatStorage", "0", 3), 0, (3,), (1,))}
+    whole = write(tmp_path / "w.pth", state, {"0": numbers(3)}).read_bytes()
+    cut = tmp_path / "cut.pth"
+    for length in range(len(whole)):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ArtefactError, match=r"cut\.pth holds no named tensors"):
+            read_tensors(cut)
+
+
+def test_a_legacy_file_of_another_byte_order_or_whose_storages_do_not_fit_is_refused(
+    tmp_path: Path, torch: Torch
+) -> None:
+    state, path = {"a": View(torch.storage("FloatStorage", "0", 3), 0, (3,), (1,))}, tmp_path / "w.pth"
+    with pytest.raises(ArtefactError, match="little-endian"):
+        read_tensors(write_legacy(path, state, {"0": numbers(3)}, little_endian=False))
+    with pytest.raises(ArtefactError, match="expected a storage of 3 elements, got 4"):
+        read_tensors(write_legacy(path, state, {"0": numbers(4)}))
+    with pytest.raises(ArtefactError, match="do not fit"):
+        read_tensors(write_legacy(path, state, {"1": numbers(3)}))
+
+
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(MAGIC, 2), pickle.dumps([MAGIC], 2), b"PK\x03\x04"])
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"w\.pth holds no named tensors of PyTorch"):
+        read_tensors(tmp_path / "w.pth")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"w\.pth cannot be read \(No such file or directory\)"):
+        read_tensors(tmp_path / "w.pth")

@@ -1,0 +1,85 @@
+"""A matcher that judges by pictures, from training to answers."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pricematch.formats.matcher_files import read_matcher
+from pricematch.matching.queries import Asked, Query
+from pricematch.serving.start import load
+from pricematch.settings import Settings
+from tests.encoding.test_bootstrap import Told
+from tests.support.cli import Ran, Run
+from tests.support.tiny import TinyArtefacts
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_artefacts: TinyArtefacts) -> Path:
+    """A sample catalogue, two postings of which have no picture, and the tiny networks."""
+    from pricematch.sample.catalogue import write_sample
+
+    folder = tmp_path_factory.mktemp("image-matcher")
+    write_sample(folder, 120, 0, lambda *_: None)
+    with (folder / "catalogue.csv").open(encoding="utf-8", newline="") as file:
+        columns, *lines = csv.reader(file)
+    for line in (lines[4], lines[30]):
+        line[columns.index("image")] = line[columns.index("image_phash")] = ""
+    with (folder / "catalogue.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *lines])
+    shutil.copytree(tiny_artefacts.models, folder / "models")
+    return folder
+
+
+def verb(run: Run, folder: Path, *arguments: str) -> Ran:
+    names = {"catalogue": "catalogue.csv", "images": "images", "models": "models", "data": "data"}
+    paths = [text for name, path in names.items() for text in (f"--{name}", str(folder / path))]
+    return run(*arguments, *paths)
+
+
+def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run, folder: Path) -> None:
+    signals = ("--signals", "hash,image")
+    trained = verb(run, folder, "train", "matcher", *signals, "--encoder", "cae", "--train-share", "0.6")
+    assert trained.code == 0, trained.err
+    manifest = read_matcher(folder / "models").manifest
+    assert manifest.encoder is not None
+    assert manifest.encoder.name == "cae"
+    assert {"image_similarity", "colours_similarity"} <= set(manifest.features)
+
+    judged = verb(run, folder, "evaluate", *signals, "--matcher", "auto", "--output", str(folder / "e"))
+    assert judged.code == 0, judged.err
+    report = json.loads((folder / "e" / "report.json").read_text(encoding="utf-8"))["matcher"]
+    assert report["f1"] > report["signals_on_the_same"]["image"]["f1"]
+
+    written = verb(run, folder, "submit", "--matcher", "auto", "--output", str(folder / "submission.csv"))
+    assert written.code == 0, written.err
+    with (folder / "submission.csv").open(encoding="utf-8", newline="") as file:
+        lines = {line["posting_id"]: line["matches"].split(" ") for line in csv.DictReader(file)}
+
+    settings = Settings(
+        catalogue=folder / "catalogue.csv", images=folder / "images", models=folder / "models", data=folder / "data"
+    )
+    ready = load(settings, Told())
+    for posting in list(ready.matcher.catalogue)[:20]:
+        stored = ready.matcher.match_posting(posting.posting_id, Asked(limit=50))
+        assert [match.posting_id for match in stored.matches] == lines[posting.posting_id][1:]
+        if posting.image is None:
+            continue
+        image = (settings.images / posting.image).read_bytes()
+        every = ready.matcher.match(Query(image), Asked(limit=200, min_probability=0)).matches
+        [itself] = [match for match in every if match.posting_id == posting.posting_id]
+        assert itself.level == "identical"
+        assert itself.evidence is not None
+        assert itself.evidence.signals["colours"] == pytest.approx(1, abs=1e-5)
+
+
+def test_where_no_posting_names_a_picture_there_is_no_signal_image(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "catalogue.csv").write_text("posting_id,image,label_group\na,,1\nb,,1\nc,,2\n", encoding="utf-8")
+    ran = run("evaluate", "--catalogue", str(tmp_path / "catalogue.csv"), "--models", str(folder / "models"),
+              "--signals", "image", "--folds", "2", "--output", str(tmp_path))  # fmt: skip
+    assert ran.code == 2
+    assert "signal image: no posting of" in ran.one_line()

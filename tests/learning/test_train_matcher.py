@@ -1,0 +1,183 @@
+"""`pricematch train matcher`: what it writes, says and refuses."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pricematch.errors import ArtefactExists
+from pricematch.evaluation.splits import group_digest
+from pricematch.formats import matcher_files
+from pricematch.formats.manifest import TrainedOn
+from pricematch.formats.matcher_files import read_matcher
+from pricematch.learning.train_matcher import STAGED, TrainMatcherOptions, learned_from, number_labels, train_matcher
+from pricematch.settings import Settings
+from tests.formats.test_manifest import PIXELS, export
+from tests.support.cli import Ran, Run
+from tests.support.labelled import labelled_postings, mislabelled, write_catalogue, write_verdicts
+
+POSTINGS = labelled_postings(120)
+
+
+def train(run: Run, folder: Path, *options: str) -> Ran:
+    return run("train", "matcher", "--catalogue", str(folder / "train.csv"), "--models", str(folder / "m"), *options)
+
+
+def test_a_matcher_is_written_with_its_figures_in_a_table(run: Run, tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    ran = train(run, tmp_path, "--signals", "hash,title", "--train-share", "0.7")
+    assert ran.code == 0, ran.err
+    manifest = read_matcher(tmp_path / "m").manifest
+    assert manifest.signals == ("hash", "title")
+    assert 0 < len(manifest.trained_on.groups) < len({posting.label_group for posting in POSTINGS})
+    assert f"{manifest.counts['postings']} postings, {manifest.counts['groups']} label groups" in ran.out
+    assert f"{manifest.held_out[0]['f1']:.3f}" in ran.out
+    assert "Comparing postings" in ran.err
+    assert "Learning" in ran.err
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
+
+
+def test_the_same_seed_writes_the_same_trees_beside_the_first_ones(run: Run, tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    for options in (["--signals", "hash"], ["--signals", "hash"], ["--signals", "hash", "--version", "9"]):
+        assert train(run, tmp_path, *options).code == 0
+    first, second, ninth = (read_matcher(tmp_path / "m", version).manifest for version in ("1", "2", "9"))
+    assert first.files == second.files == ninth.files
+    ran = train(run, tmp_path, "--version", "2")
+    assert ran.code == 1
+    assert "versions are never overwritten" in ran.one_line()
+
+
+def test_without_label_groups_there_is_nothing_to_learn(run: Run, tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "train.csv", [replace(posting, label_group=None) for posting in POSTINGS])
+    ran = train(run, tmp_path)
+    assert ran.code == 1
+    assert "expected at least 4 label groups to learn from, got 0 of 0" in ran.one_line()
+    assert not (tmp_path / "m").exists()
+
+
+def test_too_few_label_groups_are_counted(run: Run, tmp_path: Path) -> None:
+    few = [replace(posting, label_group=str(row % 3)) for row, posting in enumerate(POSTINGS[:30])]
+    write_catalogue(tmp_path / "train.csv", few)
+    ran = train(run, tmp_path)
+    assert ran.code == 1
+    assert "expected at least 4 label groups to learn from, got 3 of 3" in ran.one_line()
+
+
+def beside_encoder(run: Run, folder: Path, groups: str, seen: list[str]) -> Ran:
+    """Training on label groups named by a letter, beside an encoder that was trained on some."""
+    postings = [replace(it, label_group=groups[row % len(groups)]) for row, it in enumerate(POSTINGS)]
+    write_catalogue(folder / "train.csv", postings)
+    trained_on = TrainedOn(share=1, seed=0, groups=tuple(sorted(map(group_digest, seen))))
+    export(folder / "m", "cnn", "1", input=PIXELS, trained_on=trained_on)
+    return train(run, folder, "--signals", "hash,image", "--images", str(folder), "--encoder", "cnn")
+
+
+def test_where_the_encoder_saw_too_many_groups_a_smaller_share_for_it_is_recommended(run: Run, tmp_path: Path) -> None:
+    ran = beside_encoder(run, tmp_path, "abcde", ["a", "c", "of another catalogue"])
+    assert ran.code == 1
+    told = ran.one_line()
+    assert "expected at least 4 label groups to learn from, got 3 of 5; the encoder was trained on 2 of them" in told
+    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in told
+
+
+def test_an_encoder_of_another_catalogue_is_not_to_blame(run: Run, tmp_path: Path) -> None:
+    ran = beside_encoder(run, tmp_path, "abc", ["of another catalogue"])
+    assert ran.code == 1
+    assert ran.one_line().endswith("expected at least 4 label groups to learn from, got 3 of 3")
+
+
+def test_groups_of_one_posting_teach_nothing(run: Run, tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "train.csv", [replace(it, label_group=it.posting_id) for it in POSTINGS[:40]])
+    ran = train(run, tmp_path)
+    assert ran.code == 1
+    assert "expected postings of one label group among each other's candidates, got none" in ran.err.splitlines()[-1]
+
+
+def test_four_groups_are_enough(run: Run, tmp_path: Path) -> None:
+    few = [replace(posting, label_group=str(row % 4)) for row, posting in enumerate(POSTINGS[:40])]
+    write_catalogue(tmp_path / "train.csv", few)
+    ran = train(run, tmp_path)
+    assert ran.code == 0, ran.err
+    assert read_matcher(tmp_path / "m").manifest.counts["groups"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--signals", "smell"], "smell"),
+        (["--signals", ""], "expected"),
+        (["--version", "new"], "expected a version that is a whole number, got 'new'"),
+    ],
+)
+def test_options_that_mean_nothing_are_told_in_one_line(
+    run: Run, tmp_path: Path, options: list[str], told: str
+) -> None:
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    ran = train(run, tmp_path, *options)
+    assert ran.code == 2
+    assert told in ran.one_line()
+
+
+def test_a_catalogue_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    ran = train(run, tmp_path)
+    assert ran.code in {1, 2}
+    assert str(tmp_path / "train.csv") in ran.one_line()
+
+
+def test_help_says_what_is_learned_and_who_takes_it(run: Run) -> None:
+    out = " ".join(run("train", "matcher", "--help").out.split())
+    for told in ("Learn from the label groups", "models/matcher/VERSION", "--train-share", "--signals", "--seed"):
+        assert told in out
+
+
+def killed(*_: object) -> Path:
+    raise KeyboardInterrupt
+
+
+def test_a_training_that_ends_while_it_writes_leaves_no_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    settings = Settings(catalogue=tmp_path / "train.csv", models=tmp_path / "m")
+    monkeypatch.setattr(matcher_files, "move_whole", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None), lambda *_: None)
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    left = tmp_path / "m" / f"{STAGED}left"
+    left.mkdir(parents=True)
+    (left / "first.txt").write_text("half", encoding="utf-8")
+    os.utime(left, (0, 0))
+    settings = Settings(catalogue=tmp_path / "train.csv", models=tmp_path / "m")
+    train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None), lambda *_: None)
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
+    with pytest.raises(ArtefactExists):
+        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, "1"), lambda *_: None)
+
+
+def test_labels_are_numbered_in_order_of_occurrence() -> None:
+    assert number_labels(["b", None, "a", "b"]).tolist() == [0, -1, 1, 0]
+
+
+def test_groups_the_encoder_has_seen_teach_nothing() -> None:
+    assert learned_from(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
+
+
+def test_what_people_said_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
+    postings, said = mislabelled(POSTINGS)
+    write_verdicts(tmp_path / "verdicts.csv", said)
+    options = ["--signals", "hash", "--train-share", "0.7"]
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    assert train(run, tmp_path, *options).code == 0
+    write_catalogue(tmp_path / "train.csv", postings)
+    assert train(run, tmp_path, *options).code == 0
+    ran = train(run, tmp_path, *options, "--verdicts", str(tmp_path / "verdicts.csv"))
+    assert ran.code == 0, ran.err
+    right, wrong, mended = (read_matcher(tmp_path / "m", version).manifest for version in "123")
+    assert mended.files == right.files != wrong.files
+    assert mended.held_out == right.held_out != wrong.held_out

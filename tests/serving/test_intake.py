@@ -1,0 +1,116 @@
+"""Changes to a catalogue: stored, then found by whoever asks next."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Condition, Kept
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.errors import ConditionFailed, ImageCorrupt, ImageError, ImageUnavailable
+from pricematch.matching.queries import Asked
+from pricematch.serving.intake import Intake, Offered
+from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.stored_pictures import StoredPictures
+from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_decoder, tiny_matcher
+from tests.support.memory_store import MemoryStore
+
+NEW = Condition(exists=False)
+
+
+class Shop:
+    """A store in memory, a catalogue that follows it, and what changes both."""
+
+    def __init__(self) -> None:
+        self.encoder = MeanColourEncoder()
+        matcher = tiny_matcher(encoder=self.encoder)
+        self.store = MemoryStore.holding(list(matcher.catalogue))
+        hasher = PerceptualHasher(tiny_decoder())
+        self.pictures = StoredPictures(self.store, self.store, hasher, "phash", 1, lambda *_: None)
+        self.live = LiveCatalogue(self.store, self.pictures, lambda: Snapshot(self.store.version(), matcher))
+        self.intake = Intake(self.store, self.store, self.pictures, self.live)
+
+    def matched(self, posting_id: str) -> list[str]:
+        """Ids of a posting's two best matches."""
+        found = self.live.current.matcher.match_posting(posting_id, Asked(2)).matches
+        return [match.posting_id for match in found]
+
+    def holds(self, posting_id: str) -> bool:
+        """Whether whoever asks now finds a posting."""
+        return self.live.current.matcher.catalogue.holds(posting_id)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def offered(posting_id: str, image: bytes | None, condition: Condition | None = None) -> Offered:
+    """A posting that somebody brings."""
+    return Offered(Posting(posting_id, None, f"Product {posting_id}"), image, condition or Condition())
+
+
+def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop) -> None:
+    [(posting, kept)], version = shop.intake.put([offered("new", picture("#fa0404"))])
+    assert (kept.outcome, kept.revision, version) == ("created", len(COLOURS) + 1, len(COLOURS) + 1)
+    assert shop.live.current.version == version
+    assert sorted(shop.matched("new")) == ["p0", "p1"]
+    assert shop.store.read(posting.image or "") == picture("#fa0404")
+
+
+def test_a_bad_picture_among_several_stores_none_of_them(shop: Shop) -> None:
+    with pytest.raises(ImageCorrupt):
+        shop.intake.put([offered("good", picture("red")), offered("bad", picture("red")[:60])])
+    assert not shop.holds("good")
+    assert shop.store.get("good") is None
+
+
+def test_of_each_the_good_ones_are_stored_and_the_pictures_encoded_together(shop: Shop) -> None:
+    images = [picture("#fa0404"), picture("red")[:60], None, picture("#04fa04"), b"text"]
+    found: Sequence[Kept | ImageError] = shop.intake.put_each(
+        [offered(f"q{number}", image) for number, image in enumerate(images)]
+    )
+    assert [isinstance(it, ImageError) for it in found] == [False, True, False, False, True]
+    assert [it.outcome for it in found if isinstance(it, Kept)] == ["created"] * 3
+    assert [shop.holds(f"q{number}") for number in range(5)] == [True, False, True, True, False]
+    assert shop.encoder.batches == [2]
+    assert sorted(shop.matched("q3")) == ["p2", "p3"]
+
+
+def test_of_each_a_picture_that_is_stored_may_be_named(shop: Shop) -> None:
+    [(first, _)], _ = shop.intake.put([offered("first", picture("#fa0404"))])
+    [kept] = shop.intake.put_each([Offered(Posting("second", first.image))])
+    assert isinstance(kept, Kept)
+    assert shop.matched("second")[0] == "first"
+    with pytest.raises(ImageUnavailable):
+        shop.intake.put_each([offered("other", None), Offered(Posting("third", "0" * 64))])
+    assert not shop.holds("other")
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_where_a_condition_fails_nothing_is_stored(shop: Shop, *, each: bool) -> None:
+    put = shop.intake.put_each if each else shop.intake.put
+    with pytest.raises(ConditionFailed):
+        put([offered("new", None), offered("p0", None, NEW)])
+    assert not shop.holds("new")
+
+
+def test_what_is_removed_is_found_no_more_and_removing_it_again_is_no_error(shop: Shop) -> None:
+    assert shop.intake.remove("p1") == (True, len(COLOURS) + 1)
+    assert "p1" not in shop.matched("p0")
+    assert shop.intake.remove("p1") == (False, len(COLOURS) + 1)
+    with pytest.raises(ConditionFailed):
+        shop.intake.remove("p0", Condition(revisions=frozenset({99})))
+    assert shop.holds("p0")
+
+
+def test_a_verdict_is_heeded_at_once_and_after_it_is_taken_back_no_more(shop: Shop) -> None:
+    best = shop.matched("p0")[0]
+    _, new = shop.intake.decide("p0", "p4", "same")
+    assert new
+    assert shop.matched("p0")[0] == "p4"
+    shop.intake.decide("p0", best, "different")
+    assert best not in shop.matched("p0")
+    assert shop.intake.withdraw("p0", "p4")[0]
+    assert shop.intake.withdraw(best, "p0")[0]
+    assert shop.matched("p0")[0] == best

@@ -1,0 +1,544 @@
+"""A catalogue in memory that follows its store, and changes that are stored first."""
+
+import hashlib
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import Changes, Condition, Put
+from pricematch.encoding.picture_encoder import PictureEncoder
+from pricematch.encoding.ports import Pixels
+from pricematch.errors import (
+    ConditionFailed,
+    HistoryLost,
+    ImageCorrupt,
+    ImageError,
+    ImageUnavailable,
+    ModelOutputError,
+    StoreUnavailable,
+)
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Asked, Query
+from pricematch.serving import live_catalogue, stored_pictures
+from pricematch.serving.intake import Intake, Offered
+from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.stored_pictures import StoredPictures, digests_of
+from tests.support.fakes import (
+    COLOURS,
+    BruteForceIndex,
+    MeanColourEncoder,
+    by_similarity,
+    picture,
+    tiny_embedded,
+    tiny_encoder,
+)
+from tests.support.judged import hashed, tiny_judge
+from tests.support.memory_store import MemoryStore
+
+ENCODER = tiny_embedded().encoder
+HASHER = by_similarity(tiny_embedded()).hasher
+
+
+@dataclass
+class Forgetful(MemoryStore):
+    """A store that may have forgotten what has changed, or fail.
+
+    Attributes:
+        fails_at: which read of embeddings from now on fails, from 1; 0: none.
+    """
+
+    forgotten: bool = False
+    fails_at: int = 0
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        self.fails_at -= 1
+        if self.fails_at == 0:
+            raise StoreUnavailable("locked")
+        return super().embeddings(key, digests)
+
+    def changes(self, since: int) -> Changes:
+        if self.forgotten:
+            raise HistoryLost("too long ago")
+        return super().changes(since)
+
+
+class NoNumbers(MeanColourEncoder):
+    """Its numbers are none."""
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        return unit_rows(np.full((len(pixels), self.dimension), np.nan), self.dimension)
+
+
+def embedded_by(encoder: PictureEncoder) -> EmbeddedCatalogue:
+    """No postings yet."""
+    rows = EmbeddedRows(Catalogue([]), np.zeros((0, encoder.dimension), np.float32))
+    return EmbeddedCatalogue(rows, encoder, BruteForceIndex)
+
+
+@dataclass
+class Shop:
+    """A store, what its pictures are compared by, and how often all was read."""
+
+    store: Forgetful = field(default_factory=Forgetful)
+    bad: dict[bytes, ImageError] = field(default_factory=dict)
+    built: int = 0
+
+    def __post_init__(self) -> None:
+        self.pictures = StoredPictures(self.store, self.store, HASHER, "phash", 1, self.bad.__setitem__)
+        self.live = LiveCatalogue(self.store, self.pictures, self.build)
+        self.intake = Intake(self.store, self.store, self.pictures, self.live)
+
+    def build(self) -> Snapshot:
+        """Everything anew, by similarity."""
+        self.built += 1
+        version, postings = self.store.version(), [it.posting for it in self.store.page("", 10_000)]
+        vectors = self.pictures.embeddings(ENCODER, digests_of(posting.image for posting in postings))
+        rows = EmbeddedRows(Catalogue(postings), vectors)
+        return Snapshot(version, by_similarity(EmbeddedCatalogue(rows, ENCODER, BruteForceIndex)))
+
+    def put(self, posting_id: str, colour: str | None, title: str = "x") -> int:
+        """Put a posting; the version in which it is found."""
+        image = None if colour is None else picture(colour)
+        return self.intake.put([Offered(Posting(posting_id, None, title), image)])[1]
+
+
+def found(matcher: Matcher, colour: str) -> list[str]:
+    """Ids of all postings, the most similar first."""
+    return [match.posting_id for match in matcher.match(Query(picture(colour)), Asked(50)).matches]
+
+
+def told(matcher: Matcher) -> dict[str, list[tuple[str, float | None]]]:
+    """All that can be asked of a small catalogue."""
+    return {
+        colour: [(it.posting_id, it.similarity) for it in matcher.match(Query(picture(colour)), Asked(50)).matches]
+        for colour in COLOURS
+    }
+
+
+def test_what_is_put_replaced_or_removed_is_seen_by_whoever_asks_next() -> None:
+    shop = Shop()
+    version = shop.put("a", "#ff0000")
+    assert shop.live.current.version == version == 1
+    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    shop.put("b", "#00ff00")
+    shop.put("a", "#0000ff")
+    assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+    assert found(shop.live.current.matcher, "#0000ff")[0] == "a"
+    assert shop.intake.remove("b") == (True, 4)
+    assert shop.intake.remove("b") == (False, 4)
+    assert found(shop.live.current.matcher, "#00ff00") == ["a"]
+    assert shop.built == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_any_changes_it_answers_as_if_all_had_been_read_anew(seed: int) -> None:
+    draw, shop = random.Random(seed), Shop()
+    for _ in range(60):
+        posting_id = f"p{draw.randrange(8)}"
+        if draw.random() < 0.3:
+            shop.intake.remove(posting_id)
+        else:
+            shop.put(posting_id, draw.choice([*COLOURS, None]))
+        assert told(shop.live.current.matcher) == told(shop.build().matcher)
+
+
+def test_the_same_again_makes_no_new_version() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    assert shop.put("a", "#ff0000") == 1
+    assert shop.put("a", "#ff0000", "another title") == 2
+
+
+def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
+    shop = Shop()
+    other = Intake(shop.store, shop.store, shop.pictures, LiveCatalogue(shop.store, shop.pictures, shop.build))
+    other.put([Offered(Posting("a", None), picture("#ff0000"))])
+    assert shop.live.current.version == 0
+    assert shop.live.follow().version == 1
+    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+
+
+def test_where_history_is_lost_or_very_much_has_changed_all_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    assert shop.built == 1
+    shop.store.forgotten = True
+    shop.put("b", "#00ff00")
+    assert shop.built == 2
+    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+    shop.store.forgotten = False
+    monkeypatch.setattr(live_catalogue, "_MANY", 0)
+    shop.put("c", "#0000ff")
+    assert shop.built == 3
+    assert found(shop.live.current.matcher, "#0000ff")[0] == "c"
+
+
+def test_a_snapshot_that_somebody_holds_never_changes_while_others_write() -> None:
+    shop = Shop()
+    for row, colour in enumerate(COLOURS):
+        shop.put(f"p{row}", colour)
+    held = shop.live.current
+    before = told(held.matcher)
+    writing, seen = threading.Event(), list[dict[str, list[tuple[str, float | None]]]]()
+
+    def read() -> None:
+        while not writing.is_set():
+            seen.append(told(held.matcher))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(40):
+        shop.put(f"p{number % 12}", COLOURS[number % 5])
+        shop.intake.remove(f"p{(number + 5) % 12}")
+    writing.set()
+    for reader in readers:
+        reader.join()
+    assert seen
+    assert all(answer == before for answer in seen)
+    assert held.version < shop.live.current.version
+
+
+def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_lost() -> None:
+    shop, missing = Shop(), list[str]()
+
+    def write(writer: int) -> None:
+        for number in range(15):
+            posting_id = f"{writer}-{number}"
+            shop.put(posting_id, COLOURS[number % len(COLOURS)])
+            if posting_id not in {posting.posting_id for posting in shop.live.current.matcher.catalogue}:
+                missing.append(posting_id)
+
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert missing == []
+    assert len(shop.live.current.matcher.catalogue) == 60
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+
+
+def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+
+    def slow() -> Snapshot:
+        snapshot = shop.build()
+        shop.put("b", "#00ff00")  # is answered while the other is being built
+        assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+        return snapshot
+
+    assert shop.live.rebuild(slow).version == 2
+    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+
+
+def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    caught_up, changes = list[int](), shop.store.changes
+
+    def then_somebody_puts(since: int) -> Changes:
+        found = changes(since)
+        caught_up.append(since)
+        if len(caught_up) == 1:  # after the rebuild has caught up, before it takes the place of what serves
+            assert shop.put("b", "#00ff00") == 2
+        return found
+
+    monkeypatch.setattr(shop.store, "changes", then_somebody_puts)
+    assert shop.live.rebuild().version == 2
+    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+
+
+def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    building, put = threading.Event(), threading.Event()
+
+    def slow() -> Snapshot:
+        building.set()
+        assert put.wait(10)
+        return shop.build()
+
+    rebuilding = threading.Thread(target=shop.live.rebuild, args=(slow,))
+    rebuilding.start()
+    assert building.wait(10)
+    assert shop.put("b", "#00ff00") == 2
+    put.set()
+    rebuilding.join()
+    assert shop.live.current.version == 2
+
+
+def test_a_rebuild_that_fails_leaves_what_serves() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+
+    def fail() -> Snapshot:
+        raise ImageCorrupt("no")
+
+    with pytest.raises(ImageCorrupt):
+        shop.live.rebuild(fail)
+    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    shop.store.forgotten = True
+    shop.put("b", "#00ff00")  # is not built by what failed either
+    assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+
+
+@pytest.mark.parametrize(("read", "built"), [(1, 1), (2, 2)])
+def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_with_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, read: int, built: int
+) -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    held = shop.live.current
+    for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
+        image = picture(colour)
+        name = hashlib.sha256(image).hexdigest()
+        shop.store.put([Put(Posting(f"b{row}", name), image)])
+    monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
+    shop.store.fails_at = read  # of the two pieces that the changes are taken in by
+    with pytest.raises(StoreUnavailable):
+        shop.live.follow()
+    assert shop.live.current is held
+    assert found(held.matcher, "#ff0000") == ["a"]
+    assert shop.live.follow().version == 5
+    assert shop.built == built  # anew only where some changes had been taken in already
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert shop.put("c", "#ffffff") == 6
+    assert "c" in found(shop.live.current.matcher, "#ffffff")
+
+
+def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+    shop = Shop()
+    broken = tiny_encoder(NoNumbers())
+    shop.live.rebuild(lambda: replace(shop.build(), matcher=by_similarity(embedded_by(broken))))
+    for _ in range(2):
+        with pytest.raises(ModelOutputError):
+            shop.put("a", "#ff0000")
+    assert (shop.store.version(), shop.store.vectors, shop.store.hashed) == (0, {}, {})
+    assert shop.put("b", None) == 1
+    assert shop.live.current.matcher.catalogue.posting_ids == ("b",)
+
+
+def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_again_and_do_no_harm() -> None:
+    shop = Shop()
+    for posting_id in "abc":
+        shop.put(posting_id, "#ff0000")
+
+    def torn() -> Snapshot:
+        version = shop.store.version()
+        shop.intake.remove("a")
+        shop.put("b", "#0000ff")
+        shop.put("d", "#00ff00")
+        return replace(shop.build(), version=version)
+
+    assert shop.live.rebuild(torn).version == 6
+    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert sorted(shop.live.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
+
+
+def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanwhile() -> None:
+    shop, done = Shop(), threading.Event()
+    shop.intake.put([Offered(Posting(name, None, "round 0")) for name in "abc"])
+    seen: list[tuple[int, dict[str, str]]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            held = shop.live.current
+            seen.append((held.version, {it.posting_id: it.title for it in held.matcher.catalogue}))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(1, 60):
+        shop.intake.put([Offered(Posting(name, None, f"round {number}")) for name in "abc"])
+    done.set()
+    for reader in readers:
+        reader.join()
+    for version, titles in seen:
+        assert titles == dict.fromkeys("abc", f"round {version // 3 - 1}")
+
+
+def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    attempts: list[tuple[type[Exception], Offered]] = [
+        (ImageError, Offered(Posting("a", None), b"no picture")),
+        (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(exists=False))),
+        (ConditionFailed, Offered(Posting("b", None, "y"), None, Condition(exists=True))),
+        (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([7])))),
+        (ImageUnavailable, Offered(Posting("a", "0" * 64, "y"))),
+    ]
+    for error, offered in attempts:
+        with pytest.raises(error):
+            shop.intake.put([Offered(Posting("fine", None, "z")), offered])
+        assert shop.live.follow().version == 1
+    with pytest.raises(ConditionFailed):
+        shop.intake.remove("a", Condition(revisions=frozenset([7])))
+    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    shop.intake.put([Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([1])))])
+
+
+def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_it_is_due() -> None:
+    def snapshot(size: int, come: int) -> Snapshot:
+        judge = tiny_judge(hashed(*range(size)), ["hash"])
+        more = [Posting(f"n{row}", None, image_phash=f"{row:016x}") for row in range(come)]
+        nothing = [None] * come
+        judge = judge.changed(judge.catalogue.changed(more, []), judge.carried(more, {}, nothing, nothing))
+        return Snapshot(0, Matcher(judge.catalogue, {}, HASHER, judge))
+
+    assert snapshot(0, 1).young(10)
+    assert snapshot(3, 2).young(10)
+    assert not snapshot(8, 2).young(10)
+    assert not snapshot(3, 2).young(4)
+    assert not snapshot(3, 2).stale
+    assert snapshot(3, 2).changed
+    assert not snapshot(3, 0).changed
+
+
+# --- verdicts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_never_whatever_is_put_again(
+    seed: int,
+) -> None:
+    draw, shop, names = random.Random(seed), Shop(), [f"p{row}" for row in range(8)]
+    for _ in range(50):
+        one, other = draw.sample(names, 2)
+        match draw.randrange(5):
+            case 0:
+                shop.intake.remove(one)
+            case 1:
+                shop.intake.decide(one, other, "same")
+            case 2:
+                shop.intake.decide(one, other, "different")
+            case 3:
+                shop.intake.withdraw(one, other)
+            case _:
+                shop.put(one, draw.choice([*COLOURS[:4], None]), str(draw.random()))
+        current, undecided = shop.live.current.matcher, shop.build().matcher
+        for posting in current.catalogue:
+            said = {
+                it.second if it.first == posting.posting_id else it.first: it.decision
+                for it in shop.store.verdicts()
+                if posting.posting_id in (it.first, it.second)
+            }
+            same = [name for name in names if said.get(name) == "same" and current.catalogue.holds(name)]
+            found = list(current.match_posting(posting.posting_id, Asked(50)).matches)
+            assert sorted(match.posting_id for match in found[: len(same)]) == same
+            assert all(match.verdict == "same" for match in found[: len(same)])
+            computed = undecided.match_posting(posting.posting_id, Asked(50)).matches
+            assert found[len(same) :] == [match for match in computed if match.posting_id not in said]
+            for limit in (1, 2, 3):
+                assert list(current.match_posting(posting.posting_id, Asked(limit)).matches) == found[:limit]
+
+
+def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_were_said() -> None:
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    shop.put("b", "#00ff00")
+
+    def slow() -> Snapshot:
+        snapshot = shop.build()
+        shop.intake.decide("b", "a", "same")
+        return snapshot
+
+    assert shop.live.rebuild(slow).version == 3
+    assert shop.intake.decide("a", "b", "same")[1] is False
+    assert shop.live.current.version == 3
+    assert [(it.posting_id, it.verdict) for it in shop.live.current.matcher.match_posting("a", Asked(9)).matches] == [
+        ("b", "same")
+    ]
+    assert shop.intake.withdraw("a", "b") == (True, 4)
+    assert shop.intake.withdraw("a", "b") == (False, 4)
+    with pytest.raises(ValueError, match="expected two postings"):
+        shop.intake.decide("a", "a", "same")
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+def digest(colour: str) -> bytes:
+    return hashlib.sha256(picture(colour)).digest()
+
+
+def test_pictures_are_encoded_and_hashed_once_and_what_is_bad_is_told_and_left_out() -> None:
+    shop = Shop()
+    for colour in COLOURS[:3]:
+        shop.store.pictures[digest(colour).hex()] = picture(colour)
+    broken = hashlib.sha256(b"broken").digest()
+    shop.store.pictures[broken.hex()] = b"broken"
+    asked = [digest(COLOURS[0]), None, broken, digest(COLOURS[1]), digest(COLOURS[0])]
+    embeddings = shop.pictures.embeddings(ENCODER, asked)
+    np.testing.assert_array_equal(embeddings[0], embeddings[4])
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), [1, 0, 0, 1, 1], atol=1e-6)
+    assert shop.bad.keys() == {broken}
+    hashes = shop.pictures.hashes(asked)
+    assert [said is None for said in hashes] == [False, True, True, False, False]
+    shop.store.pictures.clear()  # what is kept is not read again
+    shop.bad.clear()
+    kept = [one for one in asked if one != broken]
+    np.testing.assert_array_equal(shop.pictures.embeddings(ENCODER, kept), embeddings[[0, 1, 3, 4]])
+    assert shop.pictures.hashes(kept) == [hashes[place] for place in (0, 1, 3, 4)]
+    assert shop.bad == {}
+
+
+def test_a_picture_of_many_postings_is_encoded_once_and_what_is_encoded_is_kept_in_pieces_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, encoder, kept = Shop(), MeanColourEncoder(), list[list[bytes]]()
+    counting, keep = tiny_encoder(encoder), shop.store.keep_embeddings
+
+    def keep_and_count(key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        kept.append(list(digests))
+        keep(key, digests, embeddings)
+
+    monkeypatch.setattr(shop.store, "keep_embeddings", keep_and_count)
+    monkeypatch.setattr(stored_pictures, "_KEPT_AT_ONCE", 2)
+    distinct = [digest(colour) for colour in COLOURS[:5]]
+    for colour in COLOURS[:5]:
+        shop.store.pictures[digest(colour).hex()] = picture(colour)
+    progress: list[tuple[int, int]] = []
+    found = shop.pictures.embeddings(counting, distinct * 3, lambda _, done, total: progress.append((done, total)))
+    np.testing.assert_array_equal(found[:5], found[5:10])
+    assert sum(encoder.batches) == 5
+    assert [len(piece) for piece in kept] == [2, 2, 1]
+    assert sorted(one for piece in kept for one in piece) == sorted(distinct)
+    assert progress[-1] == (5, 5)
+    shop.pictures.embeddings(counting, [*distinct, digest(COLOURS[5])])
+    assert sum(encoder.batches) == 5  # the sixth is not there to be read, and is told
+    assert isinstance(shop.bad[digest(COLOURS[5])], ImageUnavailable)
+
+
+def test_embeddings_of_different_encoders_are_kept_apart() -> None:
+    shop = Shop()
+    shop.pictures.keep(picture("#ff0000"), [ENCODER])
+    assert set(shop.store.embeddings(ENCODER.key, [digest("#ff0000")])) == {digest("#ff0000")}
+    assert shop.store.embeddings("another", [digest("#ff0000")]) == {}
+
+
+def test_of_a_bad_picture_nothing_is_kept() -> None:
+    shop = Shop()
+    with pytest.raises(ImageError):
+        shop.pictures.keep(b"no picture", [ENCODER])
+    assert shop.store.vectors == {}
+    assert shop.store.hashed == {}
+
+
+def test_several_pictures_are_encoded_together_and_a_bad_one_fails_alone() -> None:
+    shop = Shop()
+    encoder = MeanColourEncoder()
+    said = shop.pictures.keep_each([picture("#ff0000"), b"bad", picture("#00ff00")], [tiny_encoder(encoder)])
+    assert encoder.batches == [2]
+    assert [isinstance(it, ImageError) for it in said] == [False, True, False]
+    assert (said[0], said[2]) == (digest("#ff0000"), digest("#00ff00"))

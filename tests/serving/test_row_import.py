@@ -1,0 +1,214 @@
+"""Rows on their way into a store, a batch at a time, and pictures that are kept together."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.catalogue.posting_rows import PostingRow, RowChecker
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Counts, Kept, Put
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
+from pricematch.serving import row_import as importing
+from pricematch.serving.intake import Offered, put_each
+from pricematch.serving.row_import import AT_ONCE, ImportedBatch, RowImport
+from pricematch.serving.stored_pictures import StoredPictures
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, picture, tiny_decoder, tiny_encoder
+from tests.support.memory_store import MemoryStore
+
+RED, GREEN, TEAL = picture("red"), picture("lime"), picture("teal")
+
+
+def rows(*values: dict[str, str]) -> Iterator[PostingRow]:
+    """Rows of a file, numbered from 1."""
+    checker = RowChecker()
+    return (checker.row(number, value) for number, value in enumerate(values, start=1))
+
+
+def titled(count: int) -> list[dict[str, str]]:
+    """Rows of titles."""
+    return [{"posting_id": f"p{number}", "title": f"title {number}"} for number in range(count)]
+
+
+class Shop:
+    """A store in memory, and all that goes into it.
+
+    Attributes:
+        encoder: embeds pictures.
+        batches: ids that were put together.
+    """
+
+    def __init__(self, images: FolderlessImages | None = None) -> None:
+        self.store, self.encoder = MemoryStore(), MeanColourEncoder()
+        self.batches: list[list[str]] = []
+        self.pictures = StoredPictures(
+            self.store, self.store, PerceptualHasher(tiny_decoder()), "phash", 2, lambda *_: None
+        )
+        self.picture_encoder = tiny_encoder(self.encoder)
+        self._put = partial(put_each, self.store, self.pictures, [self.picture_encoder])
+        self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
+
+    def put(self, offered: Sequence[Offered]) -> Any:
+        """Put postings."""
+        self.batches.append([it.posting.posting_id for it in offered])
+        return self._put(offered)
+
+
+def test_rows_are_put_in_batches_and_the_last_is_shorter() -> None:
+    shop = Shop()
+    found = list(shop.rows.batches(rows(*titled(AT_ONCE + 3))))
+    assert found == [
+        ImportedBatch(AT_ONCE, Counts(created=AT_ONCE), []),
+        ImportedBatch(3, Counts(created=3), []),
+    ]
+    assert [len(batch) for batch in shop.batches] == [AT_ONCE, 3]
+
+
+def test_what_was_done_before_is_passed_over_and_its_ids_still_count() -> None:
+    shop = Shop()
+    again = [*titled(3), {"posting_id": "p0", "title": "twice"}, {"posting_id": "p9", "title": "new"}]
+    [batch] = shop.rows.batches(rows(*again), skip=3)
+    assert (batch.rows, batch.counts) == (2, Counts(created=1, failed=1))
+    assert [(it.row, it.posting_id) for it in batch.problems] == [(4, "p0")]
+    assert shop.batches == [["p9"]]
+
+
+def test_large_pictures_make_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BYTES_AT_ONCE", len(RED))
+    shop = Shop(FolderlessImages({"red": RED}))
+    given = [{"posting_id": f"p{number}", "image": "red"} for number in range(5)]
+    assert [batch.rows for batch in shop.rows.batches(rows(*given))] == [2, 2, 1]
+
+
+def test_pictures_of_a_batch_are_encoded_together_each_content_once_and_kept() -> None:
+    shop = Shop(FolderlessImages({"red": RED, "again": RED, "green": GREEN}))
+    given = [{"posting_id": name, "image": name} for name in ("red", "again", "green")]
+    [batch] = shop.rows.batches(rows(*given))
+    assert batch.counts == Counts(created=3)
+    assert shop.encoder.batches == [2]
+    shown = [shop.store.postings[name].posting for name in ("red", "again", "green")]
+    assert [shop.store.read(it.image or "") for it in shown if it is not None] == [RED, RED, GREEN]
+
+
+def test_a_bad_picture_fails_alone_and_says_its_name() -> None:
+    shop = Shop(FolderlessImages({"red": RED, "cut": RED[:60], "empty": b""}))
+    given = [{"posting_id": name, "image": name} for name in ("red", "cut", "gone", "empty")]
+    [batch] = shop.rows.batches(rows(*given))
+    assert batch.counts == Counts(created=1, failed=3)
+    assert [(it.row, it.posting_id, it.column) for it in batch.problems] == [
+        (2, "cut", "image"),
+        (3, "gone", "image"),
+        (4, "empty", "image"),
+    ]
+    assert all(repr(it.posting_id) in it.message for it in batch.problems)
+    assert set(shop.store.postings) == {"red"}
+
+
+@pytest.mark.parametrize(
+    ("values", "column", "message"),
+    [
+        ({"title": "x" * 21}, "title", "expected at most 20 characters, got 21"),
+        ({"title": "x", "label_group": "g" * 257}, "label_group", "expected at most 256 characters, got more"),
+        ({"label_group": "g"}, None, "expected a picture or a title, got neither"),
+        ({"title": "x", "image_phash": "zz"}, "image_phash", "expected 16 hexadecimal digits, got 'zz'"),
+    ],
+)
+def test_a_row_that_says_too_much_or_nothing_fails(values: dict[str, str], column: str | None, message: str) -> None:
+    shop = Shop()
+    [batch] = shop.rows.batches(rows({"posting_id": "p", **values}))
+    [problem] = batch.problems
+    assert (problem.row, problem.column, problem.message, problem.posting_id) == (1, column, message, "p")
+
+
+def test_every_fault_of_a_row_is_told_and_the_row_counts_once() -> None:
+    [batch] = Shop().rows.batches(rows({"posting_id": "..", "image_phash": "zz"}))
+    assert (len(batch.problems), batch.counts) == (2, Counts(failed=1))
+
+
+def test_without_pictures_a_stored_posting_keeps_its_own() -> None:
+    shop = Shop()
+    digest = shop.pictures.keep(RED, [])
+    shop.store.put([Put(Posting("p", digest.hex(), "old"), RED)])
+    [batch] = shop.rows.batches(rows({"posting_id": "p", "image": "elsewhere.png", "title": "new"}))
+    assert batch.counts == Counts(replaced=1)
+    stored = shop.store.get("p")
+    assert stored is not None
+    assert stored.posting == Posting("p", digest.hex(), "new")
+
+
+@pytest.mark.parametrize("error", [ModelOutputError("NaN"), ImageUnavailable("gone meanwhile")])
+def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> None:
+    shop = Shop()
+
+    def poisoned(offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
+        if "p1" in [it.posting.posting_id for it in offered]:
+            raise error
+        return [Kept(1, "created") for _ in offered]
+
+    [batch] = RowImport(None, shop.store, poisoned, 20).batches(rows(*titled(3)))
+    assert batch.counts == Counts(created=2, failed=1)
+    assert [(it.posting_id, it.column, it.message) for it in batch.problems] == [("p1", "image", str(error))]
+
+
+def test_pictures_that_are_kept_together_are_what_each_is_alone() -> None:
+    together, alone = Shop(), Shop()
+    images = [RED, RED[:50], GREEN, RED, b"", TEAL]
+    found = together.pictures.keep_each(images, [together.picture_encoder])
+    for image, outcome in zip(images, found, strict=True):
+        if isinstance(outcome, ImageError):
+            with pytest.raises(type(outcome)):
+                alone.pictures.keep(image, [alone.picture_encoder])
+        else:
+            assert outcome == alone.pictures.keep(image, [alone.picture_encoder])
+    assert together.store.hashed == alone.store.hashed
+    assert {key: vector.tolist() for key, vector in together.store.vectors.items()} == {
+        key: vector.tolist() for key, vector in alone.store.vectors.items()
+    }
+
+
+_ROW = st.fixed_dictionaries(
+    {"posting_id": st.sampled_from(["a", "b", "c", "..", ""])},
+    optional={
+        "title": st.sampled_from(["", "one", "two", "x" * 21]),
+        "image": st.sampled_from(["red", "green", "cut", "gone"]),
+    },
+)
+
+
+@given(st.lists(st.lists(_ROW, max_size=6), max_size=4), st.booleans())
+def test_whatever_is_imported_after_what_the_store_holds_what_a_dictionary_would(
+    files: list[list[dict[str, str]]], pictured: bool
+) -> None:
+    contents = {"red": RED, "green": GREEN, "cut": RED[:40]}
+    shop = Shop(FolderlessImages(contents) if pictured else None)
+    held: dict[str, tuple[str, bytes | None]] = {}
+    for rows_of_file in files:
+        expected, seen = Counts(), set[str]()
+        for row in rows_of_file:
+            posting_id, title, name = row["posting_id"], row.get("title", ""), row.get("image")
+            image = contents.get(name or "") if pictured else held.get(posting_id, ("", None))[1]
+            bad = posting_id in {"..", "", *seen} or len(title) > 20 or (pictured and name in {"cut", "gone"})
+            seen.add(posting_id)
+            if bad or not (title or image):
+                expected += Counts(failed=1)
+                continue
+            outcome = "created" if posting_id not in held else "replaced"
+            expected += Counts(**{"unchanged" if held.get(posting_id) == (title, image) else outcome: 1})
+            held[posting_id] = title, image
+        found = sum((batch.counts for batch in shop.rows.batches(rows(*rows_of_file))), Counts())
+        assert found == expected
+    stored = {stored.posting.posting_id: stored.posting for stored in shop.store.page("", 99)}
+    assert {
+        key: (it.title, None if it.image is None else shop.store.read(it.image)) for key, it in stored.items()
+    } == held
+
+
+def test_what_is_kept_already_is_not_computed_again() -> None:
+    shop = Shop()
+    shop.pictures.keep_each([RED, GREEN], [shop.picture_encoder])
+    shop.pictures.keep_each([GREEN, RED, TEAL], [shop.picture_encoder])
+    assert shop.encoder.batches == [2, 1]

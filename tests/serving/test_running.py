@@ -1,0 +1,394 @@
+"""A service over its store: filled once, started again without work, followed, and switched to other models."""
+
+import hashlib
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Put
+from pricematch.errors import ArtefactError, CatalogueError, SettingsError, StoreInUse
+from pricematch.matching.queries import Asked, Query
+from pricematch.serving.intake import Offered
+from pricematch.serving.models import activate
+from pricematch.serving.running import start
+from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.settings import Settings
+from pricematch.store.sqlite.store import open_store
+from tests.encoding.test_bootstrap import Told, settings_of
+from tests.formats.test_manifest import export
+from tests.serving.test_start import coloured, titles_and_hashes
+from tests.support.exported_matcher import export_matcher
+from tests.support.fakes import COLOURS, picture
+from tests.support.served import Loaded, matched, served
+from tests.support.tiny import TinyArtefacts
+
+ROOT = Path(__file__).parents[2]
+
+
+def eventually(happens: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + 30
+    while not happens():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, loaded: Loaded) -> Settings:
+    """Over the tiny catalogue of colours, with one version of the CAE."""
+    export(tmp_path / "models", "cae", "1")
+    return settings_of(tmp_path, encoder="cae", follow_seconds=0.02)
+
+
+def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title: str = "") -> None:
+    """Put a posting as another process would."""
+    with closing(open_store(settings.data)) as store:
+        image = None if colour is None else picture(colour)
+        digest = None if image is None else hashlib.sha256(image).hexdigest()
+        store.postings.put([Put(Posting(posting_id, digest, title), image)])
+
+
+def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:
+    with served(settings) as running:
+        assert matched(running, "p0", limit=1) == ["p1"]
+        assert len(running.ready().matcher.catalogue) == len(COLOURS)
+    assert loaded.pictures["1"] >= len(COLOURS)
+    settings.catalogue.unlink()
+    with served(settings) as running:
+        assert matched(running, "p0", limit=1) == ["p1"]
+
+
+def test_a_second_start_encodes_and_judges_nothing(
+    tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(tmp_path / "models", "cae", "1")
+    settings = coloured(tmp_path, ["hash", "title"], encoder="cae")
+    with served(settings) as running:
+        before = running.ready().matcher.match_posting("p0", Asked())
+    loaded.pictures.clear()
+    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_first", None)
+    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_second", None)
+    told = Told()
+    with served(settings, told) as running:
+        assert list(running.ready().matcher.match_posting("p0", Asked()).matches) == list(before.matches)
+    assert loaded.pictures == {}
+    assert set(told.what) <= {"Loading models"}
+
+
+def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(tmp_path: Path) -> None:
+    settings = titles_and_hashes(tmp_path)
+    with served(settings):
+        pass
+    put_elsewhere(settings, "p9", None, "kopi susu")
+    put_elsewhere(settings, "p1", None, "teh manis")
+    with closing(open_store(settings.data)) as store:
+        store.postings.delete("p3")
+    with served(settings) as running:
+        assert matched(running, "p0") == ["p9"]
+        assert sorted(matched(running, "p2")) == ["p1"]
+        title = Query(title="teh manis")
+        assert [it.posting_id for it in running.ready().matcher.match(title, Asked()).matches] == ["p1", "p2"]
+
+
+def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pricematch.serving.reading.FEW", 0)
+    settings, told = titles_and_hashes(tmp_path), Told()
+    with served(settings):
+        pass
+    for row in range(5, 9):
+        put_elsewhere(settings, f"p{row}", None, "kopi susu")
+    with served(settings, told) as running:
+        assert sorted(matched(running, "p0")) == ["p1", "p5", "p6", "p7", "p8"]
+    assert "Judging pairs" in told.what
+
+
+def test_a_damaged_file_of_what_was_judged_costs_time_only(tmp_path: Path) -> None:
+    settings = titles_and_hashes(tmp_path)
+    with served(settings) as running:
+        before = matched(running, "p2")
+    (settings.data / "judged.npz").write_bytes(b"PK\x03\x04 damaged")
+    with served(settings) as running:
+        assert matched(running, "p2") == before == ["p3"]
+
+
+def test_what_was_judged_by_other_code_is_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, told = titles_and_hashes(tmp_path), Told()
+    with served(settings):
+        pass
+    monkeypatch.setattr("pricematch.serving.judged_base._code", lambda: "another")
+    with served(settings, told):
+        assert "Judging pairs" in told.what
+
+
+def test_what_another_process_writes_is_served_soon(settings: Settings) -> None:
+    with served(settings) as running:
+        put_elsewhere(settings, "new", COLOURS[0])
+        eventually(lambda: "new" in matched(running, "p0"))
+        assert matched(running, "p0", limit=1) == ["new"]
+        with closing(open_store(settings.data)) as store:
+            store.postings.delete("new")
+        eventually(lambda: "new" not in matched(running, "p0"))
+
+
+def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> None:
+    with served(settings) as running:
+        for row in range(20):
+            intake = running.ready().stored().intake
+            _, version = intake.put([Offered(Posting(f"q{row}", None), picture(COLOURS[0]))])
+            assert running.ready().version >= version
+            assert f"q{row}" in matched(running, "p0", limit=50)
+            intake.remove(f"q{row}")
+            assert f"q{row}" not in matched(running, "p0", limit=50)
+
+
+def test_a_fill_that_broke_off_goes_on_at_the_next_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pricematch.serving.seeding._AT_ONCE", 2)
+    told: list[int] = []
+
+    def break_off(what: str, done: int, total: int) -> None:
+        told.append(done)
+        if what == "Storing postings" and done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(settings, break_off)
+    with closing(open_store(settings.data)) as store:
+        assert len(store.postings.page("", 100)) == 4
+    with served(settings) as running:
+        assert len(running.ready().matcher.catalogue) == len(COLOURS)
+    with closing(open_store(settings.data)) as store:
+        assert [job.state for job in store.jobs.jobs() if job.kind == "seed"].count("done") == 1
+
+
+def test_a_catalogue_file_that_has_changed_is_told_and_what_is_stored_is_served(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(settings):
+        pass
+    with served(settings):
+        assert "is not what" not in caplog.text
+    settings.catalogue.write_text(settings.catalogue.read_text().replace("p6,", "p7,"))
+    with served(settings) as running:
+        assert "is not what" in caplog.text
+        assert "POST /postings/import" in caplog.text
+        ids = {posting.posting_id for posting in running.ready().matcher.catalogue}
+        assert ids == {f"p{row}" for row in range(len(COLOURS))}
+
+
+def test_bad_rows_are_told_and_once_they_are_mended_the_store_is_filled(settings: Settings) -> None:
+    (settings.images / "p1.png").rename(settings.images / "elsewhere.png")
+    with pytest.raises(CatalogueError, match="row 3"):
+        start(settings, Told())
+    (settings.images / "elsewhere.png").rename(settings.images / "p1.png")
+    with served(settings) as running:
+        assert matched(running, "p0", limit=1) == ["p1"]
+
+
+def test_fault_36_a_second_service_on_the_same_store_is_refused_and_the_first_goes_on(settings: Settings) -> None:
+    with served(settings) as running:
+        with pytest.raises(StoreInUse, match=str(settings.data)):
+            start(settings, Told())
+        assert matched(running, "p0", limit=1) == ["p1"]
+    with served(settings) as running:
+        assert matched(running, "p0", limit=1) == ["p1"]
+
+
+def test_an_activated_version_serves_after_all_is_encoded_with_it_and_so_does_the_one_gone_back_to(
+    settings: Settings, loaded: Loaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pricematch")
+    with served(settings) as running:
+        export(settings.models, "cae", "2")
+        assert running.models == {"cae": "1"}
+        assert "instead of the newest" in activate(settings, "cae/2")
+        eventually(lambda: running.models == {"cae": "2"})
+        assert loaded.pictures["2"] >= len(COLOURS)
+        assert matched(running, "p0", limit=1) == ["p1"]
+        assert "now serving cae/2" in caplog.text
+        loaded.pictures.clear()
+        assert "instead of cae/2" in activate(settings, "cae/1")
+        eventually(lambda: running.models == {"cae": "1"})
+        assert loaded.pictures == {}
+        activate(settings, "cae/2")
+        eventually(lambda: running.models == {"cae": "2"})
+    with served(settings) as running:
+        assert running.models == {"cae": "2"}
+
+
+def test_while_another_version_encodes_the_old_one_serves_and_takes_in_changes(
+    settings: Settings, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(settings.models, "cae", "2")
+    go, waits = threading.Event(), threading.Event()
+    embeddings = StoredPictures.embeddings
+
+    def held(self: StoredPictures, encoder: Any, *rest: Any) -> Any:
+        if encoder.versions == {"cae": "2"} and not go.is_set():
+            waits.set()
+            assert go.wait(30)
+        return embeddings(self, encoder, *rest)
+
+    with closing(open_store(settings.data)) as store:
+        store.models.activate("cae", "1")
+    with served(settings) as running:
+        monkeypatch.setattr(StoredPictures, "embeddings", held)
+        activate(settings, "cae/2")
+        assert waits.wait(30)
+        running.ready().stored().intake.put([Offered(Posting("new", None), picture(COLOURS[0]))])
+        assert matched(running, "p0", limit=1) == ["new"]
+        assert running.models == {"cae": "1"}
+        go.set()
+        eventually(lambda: running.models == {"cae": "2"})
+        assert matched(running, "p0", limit=1) == ["new"]
+
+
+def test_a_version_that_does_not_load_is_told_once_and_what_serves_goes_on(
+    settings: Settings, loaded: Loaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(settings) as running:
+        export(settings.models, "cae", "2")
+        loaded.fails["2"] = ArtefactError("cae/2: the graph does not run here")
+        activate(settings, "cae/2")
+        eventually(lambda: "the graph does not run here" in caplog.text)
+        time.sleep(0.2)
+        assert caplog.text.count("the graph does not run here") == 1
+        assert running.models == {"cae": "1"}
+        put_elsewhere(settings, "new", COLOURS[0])
+        eventually(lambda: "new" in matched(running, "p0"))
+
+
+def test_a_version_that_settings_name_is_stronger_than_an_activated_one_and_that_is_told(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    export(settings.models, "cae", "2")
+    with served(settings.model_copy(update={"encoder_version": "1"})) as running:
+        activate(settings, "cae/2")
+        eventually(lambda: "cae/2 is active, but cae/1 serves" in caplog.text)
+        assert running.models == {"cae": "1"}
+
+
+def test_another_matcher_is_activated_and_judges_all(tmp_path: Path) -> None:
+    settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
+    with served(settings) as running:
+        assert matched(running, "p2") == ["p3"]
+        export_matcher(settings.models, ["hash"], version="2")
+        activate(settings, "matcher/2")
+        eventually(lambda: running.models == {"matcher": "2"})
+        assert matched(running, "p2") == []
+        assert matched(running, "p0") == ["p1"]
+
+
+def test_a_name_or_a_version_that_is_none_cannot_be_activated(settings: Settings) -> None:
+    with served(settings) as running:
+        for label in ("cae", "cae/x", "cae/../1", "resnet/1", "cae/²"):
+            with pytest.raises(SettingsError, match="expected matcher or"):
+                activate(settings, label)
+        with pytest.raises(ArtefactError, match="expected a version"):
+            activate(settings, "cae/9")
+        assert running.models == {"cae": "1"}
+
+
+def test_without_a_store_there_is_nothing_to_activate_for(tmp_path: Path) -> None:
+    export(tmp_path / "models", "cae", "1")
+    with pytest.raises(SettingsError, match="there is no store in"):
+        activate(settings_of(tmp_path), "cae/1")
+    assert not (tmp_path / "data").exists()
+
+
+def test_after_many_changes_all_is_judged_together_again_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pricematch.serving.running._REST", 0)
+    settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
+    with served(settings) as running:
+        put_elsewhere(settings, "p9", None, "kopi susu")
+        eventually(lambda: "p9" in matched(running, "p0"))
+
+        def together() -> bool:
+            judge = running.ready().matcher.judge
+            return judge is not None and judge.judged.changes == 0
+
+        eventually(together)
+        assert "p9" in matched(running, "p0")
+
+
+def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_postings_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_matcher(tmp_path / "models", ["title"])
+    monkeypatch.chdir(tmp_path)
+    with served(Settings()) as running:
+        for row in range(30):
+            offered = [Offered(Posting(f"p{row:02}", None, f"barang nomor{row // 2}"))]
+            running.ready().stored().intake.put(offered)
+            assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
+
+
+def test_a_picture_that_is_damaged_on_disk_is_told_and_the_others_are_served(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(settings):
+        pass
+    for path in (settings.data / "images").rglob("*"):
+        if path.is_file() and path.read_bytes() == picture(COLOURS[0]):
+            path.write_bytes(b"no picture")
+    export(settings.models, "cae", "2")
+    with served(settings) as running:
+        assert "cannot be used" in caplog.text
+        assert running.models == {"cae": "2"}
+        assert matched(running, "p2", limit=1) == ["p3"]
+
+
+def test_a_killed_service_leaves_a_store_that_the_next_one_opens(tmp_path: Path) -> None:
+    settings = titles_and_hashes(tmp_path)
+    code = """
+import sys, time
+from pathlib import Path
+from pricematch.serving.running import start
+from pricematch.settings import Settings
+folder = Path(sys.argv[1])
+running = start(Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data"), print)
+print("serving", flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "serving" not in process.stdout.readline():
+            assert process.poll() is None
+        process.kill()
+    with served(settings) as running:
+        assert matched(running, "p2") == ["p3"]
+
+
+def test_exported_models_serve_and_the_service_itself_never_loads_tensorflow(
+    tiny_artefacts: TinyArtefacts, tmp_path: Path
+) -> None:
+    script = """
+import sys
+from pathlib import Path
+from pricematch.matching.queries import Asked, Query
+from pricematch.serving.running import start
+from pricematch.settings import load_settings
+catalogue, images, models, data = map(Path, sys.argv[1:])
+settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)
+running = start(settings, lambda *_: None)
+found = running.ready().matcher.match(Query((images / "p0.png").read_bytes()), Asked(1)).matches
+print([match.posting_id for match in found], "tensorflow" in sys.modules, len(running.encoders()))
+running.close()
+"""
+    paths = (tiny_artefacts.csv_path, tiny_artefacts.images, tiny_artefacts.models, tmp_path / "data")
+    command = [sys.executable, "-c", script, *map(str, paths)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("['p0'] False 1\n", "")

@@ -1,0 +1,48 @@
+"""The first fill of a store, as a job."""
+
+from contextlib import closing
+
+import pytest
+
+from pricematch.catalogue.records import Counts
+from pricematch.serving.running import start
+from pricematch.settings import Settings
+from pricematch.store.sqlite.store import open_store
+from tests.encoding.test_bootstrap import Told
+from tests.serving.test_start import titles_and_hashes
+from tests.support.served import served
+
+
+@pytest.fixture
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Over four postings without pictures."""
+    return titles_and_hashes(tmp_path_factory.mktemp("shop"))
+
+
+def broken_off(settings: Settings) -> None:
+    """Let a fill break off after it has begun."""
+
+    def break_off(what: str, *_: object) -> None:
+        if what == "Storing postings":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(settings, break_off)
+
+
+def test_it_counts_what_became_of_the_rows(settings: Settings) -> None:
+    with served(settings) as running:
+        [job] = running.ready().stored().jobs.jobs()
+        assert (job.kind, job.state, job.done, job.total, job.counts) == ("seed", "done", 4, 4, Counts(created=4))
+
+
+def test_once_it_is_through_what_is_deleted_stays_so_though_it_broke_off_before(settings: Settings) -> None:
+    broken_off(settings)
+    with served(settings, Told()) as running:
+        jobs = running.ready().stored().jobs.jobs()
+        assert [(job.state, job.counts) for job in jobs] == [("done", Counts(unchanged=4)), ("cancelled", Counts())]
+        running.ready().stored().intake.remove("p0")
+    with served(settings):
+        pass
+    with closing(open_store(settings.data)) as store:
+        assert store.postings.count() == 3

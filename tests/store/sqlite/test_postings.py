@@ -1,0 +1,173 @@
+"""Postings in SQLite, their pictures in files."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Condition, Put
+from pricematch.errors import ConditionFailed, HistoryLost, ImageUnavailable
+from pricematch.store.sqlite.store import Store, open_store
+from tests.support.written_store import check_whole, everything, image_names, name_of, picture, put
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(tmp_path)) as store:
+        yield store
+
+
+def test_a_posting_comes_back_as_it_was_put_with_its_picture(store: Store) -> None:
+    posting = Posting("a", name_of(b"image"), "Title\0 of é 😀", "0f" * 8, "group")
+    [kept] = store.postings.put([Put(posting, b"image")])
+    assert (kept.revision, kept.outcome) == (1, "created")
+    stored = store.postings.get("a")
+    assert stored is not None
+    assert (stored.posting, stored.revision) == (posting, 1)
+    assert store.images.read(name_of(b"image")) == b"image"
+    assert store.postings.get("b") is None
+
+
+def test_fault_42_what_was_written_is_read_by_another_who_has_the_store_open(store: Store) -> None:
+    other = open_store(store.folder)
+    for number in range(20):
+        store.postings.put([put(f"{number}")])
+        assert other.postings.get(f"{number}") is not None
+        assert other.postings.version() == number + 1
+    other.close()
+
+
+def test_pages_are_in_ascending_order_of_code_points_and_end(store: Store) -> None:
+    ids = ["a", "B", "_", "0", "aa", "a.b", "Z", "~"]
+    store.postings.put([put(posting_id) for posting_id in [name for name in ids if name != "~"]])
+    first = store.postings.page("", 4)
+    assert [stored.posting.posting_id for stored in first] == sorted(ids)[:4]
+    rest = store.postings.page(sorted(ids)[3], 100)
+    assert [stored.posting.posting_id for stored in rest] == sorted(ids)[4:-1]
+    assert store.postings.page("z", 100) == []
+
+
+def test_a_condition_that_fails_changes_nothing_of_all_that_was_put(store: Store) -> None:
+    store.postings.put([put("a", picture(1), "old")])
+    for condition in (Condition(exists=False), Condition(frozenset({2, 3})), Condition(frozenset())):
+        with pytest.raises(ConditionFailed, match="'a'"):
+            store.postings.put([put("b", picture(2)), put("a", picture(3), "new", condition)])
+        with pytest.raises(ConditionFailed):
+            store.postings.delete("a", condition)
+    for condition in (Condition(exists=True), Condition(frozenset({1}))):
+        with pytest.raises(ConditionFailed, match="'c'"):
+            store.postings.put([put("b"), put("c", condition=condition)])
+        with pytest.raises(ConditionFailed):
+            store.postings.delete("c", condition)
+    assert store.postings.version() == 1
+    assert everything(store) == {"a": put("a", picture(1), "old").posting}
+    check_whole(store)
+
+
+def test_a_condition_that_holds_lets_the_change_through(store: Store) -> None:
+    store.postings.put([put("a", condition=Condition(exists=False))])
+    [kept] = store.postings.put([put("a", title="new", condition=Condition(frozenset({7, 1}), exists=True))])
+    assert (kept.revision, kept.outcome) == (2, "replaced")
+    assert store.postings.delete("a", Condition(frozenset({2})))
+    assert not store.postings.delete("a", Condition(exists=False))
+
+
+def test_a_picture_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
+    posting = Posting("a", name_of(b"one"))
+    wrong = [
+        Put(posting, b"other"),
+        Put(Posting("a", None), b"one"),
+        Put(Posting("a", "AB" * 32)),
+        Put(Posting("a", "x")),
+    ]
+    for each in wrong:
+        with pytest.raises(ValueError, match=r"digest|SHA-256|hexadecimal"):
+            store.postings.put([each])
+    assert store.postings.count() == 0
+    assert image_names(store.folder) == set()
+
+
+def test_a_picture_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
+    named = Put(Posting("b", name_of(picture(1))))
+    with pytest.raises(ImageUnavailable, match="was not given"):
+        store.postings.put([named])
+    assert store.postings.count() == 0
+    store.postings.put([put("a", picture(1))])
+    store.postings.put([named])
+    store.postings.delete("a")
+    check_whole(store)
+    store.postings.delete("b")
+    assert image_names(store.folder) == set()
+    with pytest.raises(ImageUnavailable):
+        store.postings.put([named])
+
+
+def test_a_picture_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
+    store.postings.put([put("a", picture(1))])
+    path = store.images.path(bytes.fromhex(name_of(picture(1))))
+    for damage in (b"", b"other", picture(2)):
+        path.write_bytes(damage)
+        with pytest.raises(ImageUnavailable, match="does not hold the picture"):
+            store.images.read(name_of(picture(1)))
+        [kept] = store.postings.put([put("a", picture(1))])
+        assert kept.outcome == "unchanged"
+        check_whole(store)
+    path.unlink()
+    with pytest.raises(ImageUnavailable, match="No such file"):
+        store.images.read(name_of(picture(1)))
+
+
+def test_the_last_of_several_with_one_id_is_stored_and_no_picture_of_the_others_stays(store: Store) -> None:
+    kept = store.postings.put([put("a", picture(1)), put("a", picture(2)), put("a", picture(2))])
+    assert [(each.revision, each.outcome) for each in kept] == [(1, "created"), (2, "replaced"), (2, "unchanged")]
+    check_whole(store)
+
+
+def test_changes_of_a_version_that_is_not_yet_or_of_another_store_are_history_lost(store: Store) -> None:
+    store.postings.put([put("a")])
+    for since in (-1, 2, 10**9):
+        with pytest.raises(HistoryLost, match="from 0 to 1"):
+            store.postings.changes(since)
+
+
+def test_what_was_deleted_long_ago_is_forgotten_and_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pricematch.store.sqlite.store.KEPT_DELETIONS", 3)
+    store = open_store(tmp_path)
+    for number in range(6):
+        store.postings.put([put(f"{number}")])
+    for number in range(5):
+        store.postings.delete(f"{number}")
+    assert len(store.postings.changes(0).postings) == 6
+    store.close()
+    store = open_store(tmp_path, serve=True)
+    floor = 6 + 2  # the second deletion is the last that is not among the last three
+    for since in range(floor):
+        with pytest.raises(HistoryLost, match="from 8 to 11"):
+            store.postings.changes(since)
+    told = [(change.posting_id, change.revision, change.posting) for change in store.postings.changes(floor).postings]
+    assert told == [("2", 9, None), ("3", 10, None), ("4", 11, None)]
+    store.close()
+
+
+def test_threads_that_write_and_read_at_once_lose_nothing_and_read_whole_versions(store: Store) -> None:
+    def write(thread: int) -> None:
+        for number in range(25):
+            store.postings.put([put(f"{thread}-{number}-{half}", picture(number)) for half in (1, 2)])
+
+    def read() -> None:
+        for _ in range(50):
+            changes = store.postings.changes(0)
+            assert len(changes.postings) == changes.version
+            assert changes.version % 2 == 0, "half of a batch was seen"
+
+    with ThreadPoolExecutor(12) as threads:
+        works = [threads.submit(write, thread) for thread in range(4)] + [threads.submit(read) for _ in range(8)]
+    for work in works:
+        work.result()
+    assert store.postings.version() == store.postings.count() == 4 * 25 * 2
+    revisions = [store.postings.get(posting_id).revision for posting_id in everything(store)]  # type: ignore[union-attr]
+    assert sorted(revisions) == list(range(1, 201))
+    check_whole(store)

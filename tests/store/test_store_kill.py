@@ -1,0 +1,55 @@
+"""What is acknowledged outlives the process, at whatever moment it is killed."""
+
+import multiprocessing
+import random
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pricematch.catalogue.postings import Posting
+from pricematch.store.sqlite.store import open_store
+from tests.support.change_stream import changes, work
+from tests.support.written_store import check_whole, everything
+
+KILLS = 100
+LONGEST_SECONDS = 0.08
+
+
+def test_fault_33_of_a_process_killed_at_any_moment_every_acknowledged_change_is_there_whole(tmp_path: Path) -> None:
+    """Also: of the change in flight all is there or nothing; no picture is missing, none is left over."""
+    nursery = multiprocessing.get_context("forkserver")
+    nursery.set_forkserver_preload(["tests.support.change_stream"])
+    draw, expected, made, in_flight = random.Random(33), dict[str, Posting](), 0, 0
+    for seed in range(KILLS):
+        receiving, sending = nursery.Pipe(duplex=False)
+        child = nursery.Process(target=work, args=(tmp_path, seed, sending))
+        child.start()
+        sending.close()
+        if seed % 5:
+            receiving.poll(10)  # it is at work; else it may still be opening the store
+        child.join(draw.uniform(0, LONGEST_SECONDS))
+        child.kill()
+        child.join()
+        acknowledged = count(receiving)
+        *before, last = islice(changes(seed), acknowledged + 1)
+        for change in before:
+            expected = change.on(expected)
+        store = open_store(tmp_path, serve=True)
+        found = everything(store)
+        assert found in (expected, last.on(expected)), f"seed {seed}, {acknowledged} acknowledged"
+        check_whole(store)
+        store.close()
+        made, in_flight, expected = made + acknowledged, in_flight + (found != expected), found
+    assert made >= KILLS // 2
+    print(f"{made} changes acknowledged, {in_flight} more found")
+
+
+def count(receiving: Connection) -> int:
+    """How many messages were sent before the sender ended."""
+    received = 0
+    try:
+        while True:
+            receiving.recv_bytes()
+            received += 1
+    except EOFError:
+        return received

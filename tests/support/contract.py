@@ -1,0 +1,83 @@
+"""What holds for every answer, whatever the test is about."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from pricematch.api.app import create_app
+from pricematch.api.state import Service
+from pricematch.settings import Settings
+from tests.support.fakes import picture
+
+PREFIX = "urn:pricematch:problem:"
+_INSIDE = re.compile(r'Traceback|site-packages|File \\?"/|/home/|/tmp/|object at 0x')
+
+
+@contextmanager
+def client_of(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the running application that checks every answer against the contract."""
+    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
+        client.event_hooks = {"response": [lambda response: check(response, documented())]}
+        yield client
+
+
+@cache
+def documented() -> dict[str, Any]:
+    """The API's description; that of a service which is still starting, so without examples."""
+    return create_app(Service(Settings())).openapi()
+
+
+def check(response: httpx2.Response, document: Mapping[str, Any]) -> None:
+    """The answer is documented for its path, is a problem if it is no success, and tells nothing of the inside."""
+    response.read()
+    if response.status_code >= 400:
+        check_problem(response)
+    operations = _operations(response.request.url.path, document)
+    operation = operations.get(response.request.method.lower())
+    if operation is None:
+        expected = (405,) if operations else (200, 404, 405, 413)
+        assert response.status_code in expected, f"{response.request.method} {response.request.url}: {response}"
+    else:
+        documented = operation["responses"]
+        assert str(response.status_code) in documented, f"{response.status_code} is not documented: {response.text}"
+
+
+def check_problem(response: httpx2.Response) -> None:
+    """RFC 9457, and nothing of the inside."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    if response.request.method == "HEAD":
+        return
+    problem = response.json()
+    assert problem["type"].startswith(PREFIX)
+    assert problem["status"] == response.status_code
+    assert problem["title"]
+    assert problem["detail"]
+    assert set(problem) <= {"type", "title", "status", "detail", "errors"}
+    assert not _INSIDE.search(response.text), response.text
+
+
+def assert_problem(response: httpx2.Response, status: int, slug: str) -> None:
+    """The answer is this problem."""
+    assert (response.status_code, response.json().get("type")) == (status, PREFIX + slug), response.text
+
+
+def assert_still_answers(client: TestClient) -> None:
+    """The next valid request succeeds."""
+    response = client.post("/match", files={"image": picture("#ff0000")})
+    assert response.status_code == 200, response.text
+    assert response.json()["matches"][0]["posting_id"] == "p0"
+
+
+def _operations(path: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the template that a path fits; literal templates first."""
+    for template in sorted(document["paths"], key=lambda template: "{" in template):
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            operations: Mapping[str, Any] = document["paths"][template]
+            return operations
+    return {}

@@ -1,0 +1,218 @@
+"""Tiny real collaborators: an encoder, an index, pictures and stores that need no TensorFlow and no folder."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
+from pricematch.encoding.ports import Decoder, Encoder, Pixels
+from pricematch.errors import ImageUnavailable
+from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
+from pricematch.matching.exact_index import ExactIndex
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.matches import Match, Matches
+
+SIDE = 16
+"""Height and width of the pixels that the tiny matcher's decoder gives."""
+MAX_PIXELS = 1_000_000
+"""Pixels beyond which the tiny matcher's decoder refuses a picture."""
+MIN_SIDE = 8
+"""Pixels a side below which it refuses one."""
+
+COLOURS = ("#ff0000", "#f40808", "#00ff00", "#08f408", "#0000ff", "#000000", "#ffffff")
+"""Two reds, two greens, a blue, black and white."""
+
+
+class MeanColourEncoder:
+    """Implements `ports.Encoder`: the mean colour, and a constant that gives black a direction.
+
+    Attributes:
+        batches: how many pictures each call encoded.
+    """
+
+    dimension = 4
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return {"mean-colour": "1"}
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        self.batches.append(len(pixels))
+        colours = pixels.mean(axis=(1, 2)) / 255
+        return unit_rows(np.column_stack([colours, np.full(len(pixels), 0.25)]), self.dimension)
+
+
+class BruteForceIndex:
+    """Implements `ports.Index` by sorting all postings, the oracle of faster ones."""
+
+    def __init__(self, rows: EmbeddedRows) -> None:
+        self._rows = rows
+
+    def search(self, query: Embeddings, limit: int) -> list[Matches]:
+        known = {
+            posting.posting_id: embedding.astype(np.float64)[0]
+            for posting in self._rows.catalogue
+            if (embedding := self._rows.embedding(posting.posting_id)) is not None
+        }
+        return [Matches(self._sorted(known, vector.astype(np.float64))[:limit]) for vector in query]
+
+    @staticmethod
+    def _sorted(known: Mapping[str, NDArray[np.float64]], vector: NDArray[np.float64]) -> list[Match]:
+        found = [(round(float(embedding @ vector), 12), posting_id) for posting_id, embedding in known.items()]
+        found.sort(key=lambda pair: (-pair[0], pair[1]))
+        return [Match(posting_id, min(1.0, max(-1.0, similarity))) for similarity, posting_id in found]
+
+
+class FolderlessImages:
+    """Implements `ports.ImageSource` over a dict of name and bytes, which a test may change."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self.contents = dict(contents)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.contents[name]
+        except KeyError:
+            raise ImageUnavailable(f"{name!r} is not there") from None
+
+
+class MemoryStore:
+    """Implements `ports.EmbeddingStore` in memory.
+
+    Attributes:
+        saves: how often something was kept.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, NDArray[np.float32]] = {}
+        self.saves = 0
+
+    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
+        return dict(self.kept)
+
+    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        self.kept = dict(zip(digests, embeddings, strict=True))
+        self.saves += 1
+
+
+def picture(
+    colour: str,
+    size: tuple[int, int] = (64, 64),
+    format: str = "PNG",  # noqa: A002 — Pillow's word
+    **save_options: Any,
+) -> bytes:
+    """The bytes of a picture of one colour, of `size` (width, height)."""
+    return encoded(Image.new("RGB", size, colour), format, **save_options)
+
+
+def encoded(image: Image.Image, format: str = "PNG", **save_options: Any) -> bytes:  # noqa: A002 — Pillow's word
+    """The bytes of a picture in a format."""
+    file = io.BytesIO()
+    image.save(file, format, **save_options)
+    return file.getvalue()
+
+
+def scene(size: tuple[int, int] = (64, 64)) -> Image.Image:
+    """A picture without symmetry: ramps to the right (red) and down (green), a blue corner at the top left."""
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    blue = np.where((x < width // 4) & (y < height // 4), 255, 0)
+    pixels = np.stack([255 * x / (width - 1), 255 * y / (height - 1), blue], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def tiny_images(colours: Sequence[str] = COLOURS) -> FolderlessImages:
+    """The pictures of `tiny_matcher`: `p0.png`, `p1.png` … of these colours."""
+    return FolderlessImages({f"p{row}.png": picture(colour) for row, colour in enumerate(colours)})
+
+
+def tiny_postings(colours: Sequence[str] = COLOURS) -> list[Posting]:
+    """Postings `p0`, `p1` … titled by their colours."""
+    return [Posting(f"p{row}", f"p{row}.png", f"Product {colour}") for row, colour in enumerate(colours)]
+
+
+def tiny_catalogue(folder: Path, colours: Sequence[str] = COLOURS) -> tuple[Path, Path]:
+    """Write the postings and pictures of `tiny_matcher` as a CSV file and a folder; returns both paths."""
+    images_folder = folder / "images"
+    images_folder.mkdir(parents=True)
+    for name, content in tiny_images(colours).contents.items():
+        (images_folder / name).write_bytes(content)
+    csv_path = folder / "catalogue.csv"
+    with csv_path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["posting_id", "image", "title"])
+        writer.writerows([posting.posting_id, posting.image, posting.title] for posting in tiny_postings(colours))
+    return csv_path, images_folder
+
+
+def tiny_decoder() -> PillowDecoder:
+    """The decoder of `tiny_matcher`."""
+    return PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
+
+
+def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
+    """Postings `p0`, `p1` … whose pictures are these colours, embedded."""
+    decoder, encoder = tiny_decoder(), MeanColourEncoder()
+    contents = tiny_images(colours).contents.values()
+    pixels = [decoder.decode(content) for content in contents]
+    embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
+    encoder.batches.clear()
+    rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
+    return EmbeddedCatalogue(rows, tiny_encoder(encoder, decoder), ExactIndex)
+
+
+def tiny_encoder(encoder: Encoder | None = None, decoder: Decoder | None = None) -> PictureEncoder:
+    """Of pictures, here: their mean colours, or by another encoder or decoder."""
+    return PictureEncoder("mean-colour", DecodingEmbedder(decoder or tiny_decoder(), encoder or MeanColourEncoder()))
+
+
+def mean_colours(encoder: PictureEncoder) -> MeanColourEncoder:
+    """The encoder in what `tiny_encoder` gave."""
+    assert isinstance(encoder.embedder, DecodingEmbedder)
+    assert isinstance(encoder.embedder.encoder, MeanColourEncoder)
+    return encoder.embedder.encoder
+
+
+def tiny_matcher(
+    colours: Sequence[str] = COLOURS,
+    *,
+    encoder: Encoder | None = None,
+    decoder: Decoder | None = None,
+    **changed: Any,
+) -> Matcher:
+    """A matcher by similarity over `tiny_embedded`, what embeds pictures for it changed."""
+    changed_encoder = replace(tiny_encoder(encoder, decoder), **changed)
+    return by_similarity(replace(tiny_embedded(colours), encoder=changed_encoder))
+
+
+def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:
+    """A matcher without a trained one."""
+    return Matcher(embedded.catalogue, {"mean-colour": embedded}, PerceptualHasher(tiny_decoder()))
+
+
+STORED_AS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera stores a scene whose EXIF orientation is the key (the inverse of what a viewer must do)."""

@@ -1,0 +1,64 @@
+"""A tiny trained matcher: the similarity of hashes or of words, whichever is higher, is the probability."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import NO_EMBEDDINGS, carried
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.judge import Judge
+from pricematch.pairs.calibration import PLATT, Calibration
+from pricematch.pairs.model import JudgedCatalogue, PairModel
+from pricematch.pairs.reference import Reference, feature_names
+from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
+
+SPACES = {"hash": "hash", "title": "words", "image": "image"}
+"""By signal, whose similarity is looked at."""
+THRESHOLDS = SizeThresholds((1,), {F1: [Thresholds(0.9, 0.5)], Target(0.95): [Thresholds(0.99, 0.99)]})
+
+
+class HighestSimilarity:
+    """Implements `pair_model.Scorer`; what a posting lacks counts 0."""
+
+    def __init__(self, signals: Sequence[str]) -> None:
+        names = feature_names(signals)
+        self._columns = [names.index(f"{SPACES[signal]}_similarity") for signal in signals]
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        known = np.nan_to_num(features[:, self._columns].astype(np.float64), nan=0.0)
+        highest: NDArray[np.float64] = known.max(axis=1, initial=0)
+        return highest.clip(0, 1)
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        found = np.zeros(features.shape)
+        found[:, self._columns] = np.nan_to_num(features[:, self._columns], nan=0.0)
+        return found
+
+
+def tiny_model(signals: Sequence[str]) -> PairModel:
+    """A model of pairs that judges by the highest similarity; its probability is that similarity."""
+    scorer = HighestSimilarity(signals)
+    return PairModel(tuple(signals), scorer, scorer, Calibration(PLATT, (0.0,), (0.0,), 1.0))
+
+
+def tiny_judge(
+    postings: Sequence[Posting],
+    signals: Sequence[str] = ("hash", "title"),
+    embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS,
+    thresholds: SizeThresholds = THRESHOLDS,
+) -> Judge:
+    """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d] a space."""
+    carry = carried([posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings)
+    judged = JudgedCatalogue(Reference(carry, signals), tiny_model(signals))
+    return Judge("matcher/1", Catalogue(postings), GrownCatalogue.of(judged), thresholds)
+
+
+def hashed(*bits: int | None) -> list[Posting]:
+    """Postings `p0`, `p1` … whose hashes have that many of their 64 bits set, from the lowest on; None: no hash."""
+    return [
+        Posting(f"p{row}", None, image_phash=None if count is None else f"{(1 << count) - 1:016x}")
+        for row, count in enumerate(bits)
+    ]

@@ -1,0 +1,233 @@
+"""Stores that keep everything in dictionaries, the oracle of those that keep it for good."""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from threading import RLock
+from typing import Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import (
+    ANYHOW,
+    Changes,
+    Condition,
+    Decision,
+    Job,
+    Kept,
+    PostingChange,
+    Put,
+    Stored,
+    Verdict,
+    VerdictChange,
+)
+from pricematch.errors import ConditionFailed, ImageUnavailable, RowProblem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _alone(
+    method: Callable[Concatenate["MemoryStore", P], T],
+) -> Callable[Concatenate["MemoryStore", P], T]:
+    """The method, one thread at a time."""
+
+    @wraps(method)
+    def alone(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return alone
+
+
+@dataclass
+class MemoryStore:
+    """Implements all stores of `pricematch.serving.ports`, and `ImageSource`; safe to use from several threads."""
+
+    postings: dict[str, PostingChange] = field(default_factory=dict)
+    said: dict[tuple[str, str], VerdictChange] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    vectors: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
+    hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    kept_jobs: dict[str, Job] = field(default_factory=dict)
+    kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
+    latest: int = 0
+    lock: RLock = field(default_factory=RLock, repr=False)
+
+    @classmethod
+    def holding(cls, postings: Sequence[Posting]) -> "MemoryStore":
+        """A store of some postings, whose pictures are elsewhere."""
+        store = cls()
+        for posting in postings:
+            store._change(posting.posting_id, posting)
+        return store
+
+    def version(self) -> int:
+        return self.latest
+
+    @_alone
+    def count(self) -> int:
+        return sum(change.posting is not None for change in self.postings.values())
+
+    def get(self, posting_id: str) -> Stored | None:
+        change = self.postings.get(posting_id)
+        return None if change is None or change.posting is None else Stored(change.posting, change.revision)
+
+    @_alone
+    def page(self, after: str, limit: int) -> Sequence[Stored]:
+        there = (self.get(posting_id) for posting_id in sorted(self.postings) if posting_id > after)
+        return [stored for stored in there if stored is not None][:limit]
+
+    @_alone
+    def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
+        for put in puts:
+            self._check(put.posting.posting_id, put.condition)
+            if put.posting.image is not None and put.image is None and put.posting.image not in self.pictures:
+                raise ImageUnavailable(f"no picture {put.posting.image}")
+        return [self._put(put) for put in puts]
+
+    @_alone
+    def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
+        self._check(posting_id, condition)
+        there = self.get(posting_id) is not None
+        if there:
+            self._change(posting_id, None)
+        return there
+
+    @_alone
+    def changes(self, since: int) -> Changes:
+        postings = [change for change in self.postings.values() if change.revision > since]
+        verdicts = [change for change in self.said.values() if change.revision > since]
+        by_revision = sorted(postings, key=lambda change: change.revision)
+        return Changes(self.latest, by_revision, sorted(verdicts, key=lambda change: change.revision))
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.pictures[name]
+        except KeyError:
+            raise ImageUnavailable(f"{name!r} is not there") from None
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
+        return {digest: self.vectors[key, digest] for digest in digests if (key, digest) in self.vectors}
+
+    def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        self.vectors.update({(key, digest): vector for digest, vector in zip(digests, embeddings, strict=True)})
+
+    def hashes(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        return {digest: self.hashed[key, digest] for digest in digests if (key, digest) in self.hashed}
+
+    def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
+        self.hashed.update({(key, digest): said for digest, said in zip(digests, hashes, strict=True)})
+
+    def forget(self, keys: Sequence[str]) -> None:
+        self.vectors = {key: vector for key, vector in self.vectors.items() if key[0] in keys}
+        self.hashed = {key: said for key, said in self.hashed.items() if key[0] in keys}
+
+    def verdict(self, one: str, other: str) -> Verdict | None:
+        change = self.said.get((min(one, other), max(one, other)))
+        return None if change is None else _verdict(change)
+
+    def verdicts(self) -> Sequence[Verdict]:
+        found = (_verdict(self.said[pair]) for pair in sorted(self.said))
+        return [verdict for verdict in found if verdict is not None]
+
+    @_alone
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+        if one == other:
+            raise ValueError("expected two postings")
+        before = self.verdict(one, other)
+        if before is None or before.decision != decision:
+            self._say(one, other, decision)
+        found = self.verdict(one, other)
+        assert found is not None
+        return found, before is None
+
+    @_alone
+    def withdraw(self, one: str, other: str) -> bool:
+        there = self.verdict(one, other) is not None
+        if there:
+            self._say(one, other, None)
+        return there
+
+    def active(self) -> Mapping[str, str]:
+        return dict(self.chosen)
+
+    def activate(self, name: str, version: str) -> None:
+        self.chosen[name] = version
+
+    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
+        now = time.time()
+        job = Job(job_id or uuid.uuid4().hex, kind, spec, "queued", 0, None, False, None, now, now)
+        self.kept_jobs[job.job_id], self.kept_problems[job.job_id] = job, []
+        return job
+
+    def job(self, job_id: str) -> Job | None:
+        return self.kept_jobs.get(job_id)
+
+    def jobs(self) -> Sequence[Job]:
+        return list(reversed(self.kept_jobs.values()))
+
+    def unfinished(self, kind: str) -> Sequence[Job]:
+        return [job for job in self.kept_jobs.values() if job.kind == kind and job.state in {"queued", "running"}]
+
+    def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
+        cancelling = self.kept_jobs[job.job_id].cancelling
+        if self.kept_jobs[job.job_id].state not in {"queued", "running"}:
+            return self.kept_jobs[job.job_id]
+        self.kept_jobs[job.job_id] = replace(job, cancelling=cancelling, changed_at=time.time())
+        self.kept_problems[job.job_id] += problems
+        return self.kept_jobs[job.job_id]
+
+    def cancel(self, job_id: str) -> Job | None:
+        job = self.kept_jobs.get(job_id)
+        if job is not None and job.state in {"queued", "running"}:
+            job = replace(job, cancelling=True, state="cancelled" if job.state == "queued" else job.state)
+            self.kept_jobs[job_id] = job
+        return job
+
+    def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
+        return self.kept_problems.get(job_id, [])[after : after + limit]
+
+    def remove(self, job_id: str) -> bool:
+        job = self.kept_jobs.get(job_id)
+        if job is None or job.state in {"queued", "running"}:
+            return False
+        del self.kept_jobs[job_id], self.kept_problems[job_id]
+        return True
+
+    def _check(self, posting_id: str, condition: Condition) -> None:
+        stored = self.get(posting_id)
+        known = condition.revisions is None or (stored is not None and stored.revision in condition.revisions)
+        if not known or (condition.exists is not None and condition.exists != (stored is not None)):
+            raise ConditionFailed(f"posting {posting_id!r} is not as it was to be")
+
+    def _put(self, put: Put) -> Kept:
+        before = self.get(put.posting.posting_id)
+        if put.image is not None:
+            self.pictures[hashlib.sha256(put.image).hexdigest()] = put.image
+        if before is not None and before.posting == put.posting:
+            return Kept(before.revision, "unchanged")
+        return Kept(self._change(put.posting.posting_id, put.posting), "created" if before is None else "replaced")
+
+    def _change(self, posting_id: str, posting: Posting | None) -> int:
+        self.latest += 1
+        self.postings[posting_id] = PostingChange(posting_id, self.latest, posting)
+        return self.latest
+
+    def _say(self, one: str, other: str, decision: Decision | None) -> None:
+        self.latest += 1
+        pair = (min(one, other), max(one, other))
+        self.said[pair] = VerdictChange(*pair, self.latest, decision)
+
+
+def _verdict(change: VerdictChange) -> Verdict | None:
+    return (
+        None if change.decision is None else Verdict(change.first, change.second, change.decision, change.revision, 0.0)
+    )

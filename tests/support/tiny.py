@@ -1,0 +1,88 @@
+"""Tiny trainings: real ones, of seconds. Importing this imports no TensorFlow."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.ports import ImageSource
+from pricematch.errors import ImageError
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.formats.manifest import Artefact, find_chain
+from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
+from tests.support.fakes import MAX_PIXELS, MIN_SIDE, SIDE, tiny_catalogue, tiny_images
+
+if TYPE_CHECKING:
+    from pricematch.training.fit import Step
+    from pricematch.training.trainer import Trained
+
+RECIPE = Recipe(
+    "tiny",
+    CaeRecipe(side=SIDE, filters=(4, 3), batch=4, epochs=2),
+    AutoencoderRecipe(encoder_units=(12, 6), decoder_units=(8,), constant_epochs=1, batch=4, epochs=2),
+)
+"""16 × 16 × 3 pixels, 4 × 4 × 3 = 48 latents, 6 values an embedding; 2 steps an epoch for 7 pictures."""
+LATENTS, EMBEDDING = 48, 6
+
+
+@dataclass(frozen=True)
+class TinyArtefacts:
+    """One tiny training, for all tests that only read it.
+
+    Attributes:
+        models: holds version 1 of both encoders.
+        csv_path, images: the catalogue they were trained on.
+    """
+
+    models: Path
+    csv_path: Path
+    images: Path
+
+    def chain(self) -> list[Artefact]:
+        """The CAE and the autoencoder."""
+        return find_chain(self.models, "autoencoder")
+
+
+def make_artefacts(folder: Path) -> TinyArtefacts:
+    """Write the tiny catalogue and train on it."""
+    csv_path, images = tiny_catalogue(folder / "catalogue")
+    train(folder / "models", images=ImageFolder(images, 1 << 20))
+    return TinyArtefacts(folder / "models", csv_path, images)
+
+
+def train(
+    models: Path,
+    *,
+    images: ImageSource | None = None,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    version: str | None = None,
+    memory_bytes: int = 1 << 20,
+    watch: "Callable[[Step], None]" = lambda _: None,
+    interrupted: Callable[[], bool] = lambda: False,
+    judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    postings: Sequence[Posting] = (),
+) -> "list[Trained]":
+    """Train a recipe on the tiny catalogue's pictures; needs TensorFlow."""
+    from pricematch.training.determinism import make_deterministic
+    from pricematch.training.train import Trainer
+
+    make_deterministic()
+    trainer = Trainer(
+        recipe,
+        seed,
+        models,
+        version,
+        memory_bytes=memory_bytes,
+        disk_bytes=0,
+        workers=2,
+        progress=progress,
+        watch=watch,
+        interrupted=interrupted,
+    )
+    source = tiny_images()
+    decoder = PillowDecoder(recipe.cae.side, MAX_PIXELS, MIN_SIDE)
+    return trainer.run(list(source.contents), images or source, decoder, judge, postings)

@@ -1,0 +1,28 @@
+"""Reports of evaluations of a drawn catalogue."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pricematch.catalogue.postings import Posting
+from pricematch.evaluation.evaluation_report import write_report
+from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
+from tests.support.labelled import groups_of, labelled_postings, signals_of
+
+POSTINGS = labelled_postings(120)
+
+
+def evaluated(postings: list[Posting], *names: str) -> Evaluation:
+    signals = [signal for signal in signals_of(postings) if signal.name in names]
+    return evaluate(signals, number_groups(groups_of(postings)), 3, 7, lambda *_: None)
+
+
+def written(path: Path, evaluation: Evaluation, postings: list[Posting]) -> Any:
+    """The report's JSON, strictly."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise AssertionError(f"{constant} is no JSON")
+
+    write_report(path, evaluation, postings, Path("folder/catalogue.csv"), 7)
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
