@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.hashes import parse_hashes
-from pricematch.search import hashes
+from pricematch.search import hamming
 from pricematch.search.candidates import NOBODY
 from pricematch.search.hamming import close_hashes, nearest_hashes, similarity_of
 
@@ -46,7 +46,7 @@ def test_candidates_are_the_nearest_other_hashes_within_the_distance(
     texts: list[str | None], count: int, max_distance: int, block_pairs: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "_BLOCK_PAIRS", block_pairs)
+        patch.setattr(hamming, "_BLOCK_PAIRS", block_pairs)
         found = nearest_hashes(parse_hashes(texts), count, max_distance)
     assert found.rows.shape == (len(texts), count)
     for line in range(len(texts)):
@@ -62,7 +62,7 @@ def test_close_pairs_are_all_within_the_distance_each_once(
     texts: list[str | None], max_distance: int, block_pairs: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "_BLOCK_PAIRS", block_pairs)
+        patch.setattr(hamming, "_BLOCK_PAIRS", block_pairs)
         first, second, distance = close_hashes(parse_hashes(texts), max_distance)
     expected = [
         (line, row, bits)
