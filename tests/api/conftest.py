@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from pricematch.api.app import create_app
 from pricematch.api.state import Kept, Ready, Service
@@ -26,7 +26,7 @@ __all__ = ["loaded"]
 Serve: TypeAlias = Callable[..., TestClient]
 
 
-def make_app(matcher: Matcher | None = None, images: ImageSource | None = None, **settings: Any) -> FastAPI:
+def make_app(matcher: Matcher | None = None, images: ImageSource | None = None, **settings: Any) -> ASGIApp:
     """An application that is ready."""
     service = Service(Settings(**settings))
     service.open(live(matcher or tiny_matcher(), images or tiny_images()))

@@ -11,7 +11,10 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from pricematch.api.access import ADMIN, OPEN, READ, WRITE
+from pricematch.api.app import create_api
 from pricematch.api.keys import ApiKey, Scope, new_key
+from pricematch.api.state import Service
+from pricematch.settings import Settings
 from tests.api.conftest import make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
@@ -37,7 +40,11 @@ def closed() -> Iterator[Any]:
 
 def routes() -> list[APIRoute]:
     """All that are ours: those of the routers that the application includes."""
-    routers = [included.original_router for included in make_app().routes if hasattr(included, "original_router")]
+    routers = [
+        included.original_router
+        for included in create_api(Service(Settings())).routes
+        if hasattr(included, "original_router")
+    ]
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 

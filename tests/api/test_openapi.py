@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.api.app import create_app
+from pricematch.api.app import create_api
 from pricematch.api.state import Service
 from pricematch.settings import Settings
 from tests.api.conftest import live
@@ -132,7 +132,7 @@ def test_the_page_of_the_docs_and_all_it_loads_come_from_this_host(client: TestC
 
 
 def test_a_starting_service_describes_itself_without_examples() -> None:
-    document = create_app(Service(Settings())).openapi()
+    document = create_api(Service(Settings())).openapi()
     assert document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"] == {
         "posting_ids": [],
         "method": "dbscan",
@@ -142,7 +142,7 @@ def test_a_starting_service_describes_itself_without_examples() -> None:
 
 def test_the_description_is_made_once_and_again_only_when_its_examples_change() -> None:
     service = Service(Settings())
-    app = create_app(service)
+    app = create_api(service)
     starting = app.openapi()
     assert app.openapi() is starting
     service.open(live(tiny_matcher(), tiny_images()))

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 import httpx2
-from fastapi import FastAPI
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
-from pricematch.api.app import create_app
+from pricematch.api.app import create_api
 from pricematch.api.state import Service
 from pricematch.settings import Settings
 from tests.support.fakes import picture
@@ -20,7 +20,7 @@ _INSIDE = re.compile(r'Traceback|site-packages|File \\?"/|/home/|/tmp/|object at
 
 
 @contextmanager
-def client_of(app: FastAPI) -> Iterator[TestClient]:
+def client_of(app: ASGIApp) -> Iterator[TestClient]:
     """A client of the running application that checks every answer against the contract."""
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
         client.event_hooks = {"response": [lambda response: check(response, documented())]}
@@ -30,7 +30,7 @@ def client_of(app: FastAPI) -> Iterator[TestClient]:
 @cache
 def documented() -> dict[str, Any]:
     """The API's description; that of a service which is still starting, so without examples."""
-    return create_app(Service(Settings())).openapi()
+    return create_api(Service(Settings())).openapi()
 
 
 def check(response: httpx2.Response, document: Mapping[str, Any]) -> None:

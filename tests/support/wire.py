@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 BOUNDARY = "boundary"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -43,14 +43,14 @@ class Answer:
 
 
 def send_pieces(
-    app: FastAPI, path: str, headers: dict[str, str], pieces: Sequence[bytes], *, aborts: bool = False
+    app: ASGIApp, path: str, headers: dict[str, str], pieces: Sequence[bytes], *, aborts: bool = False
 ) -> Answer:
     """POST a body piece by piece as a server hands it on; `aborts`: the client goes away instead of ending it."""
     return asyncio.run(_send_pieces(app, path, headers, pieces, aborts))
 
 
 async def _send_pieces(
-    app: FastAPI, path: str, headers: dict[str, str], pieces: Sequence[bytes], aborts: bool
+    app: ASGIApp, path: str, headers: dict[str, str], pieces: Sequence[bytes], aborts: bool
 ) -> Answer:
     read = 0
     sent: list[Message] = []
@@ -66,7 +66,7 @@ async def _send_pieces(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async with app.router.lifespan_context(app) as state:
+    async with _lifespan(app) as state:
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -80,8 +80,23 @@ async def _send_pieces(
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
-            "state": dict(state or {}),
+            "state": dict(state),
         }
         await app(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
     return Answer(sent[0]["status"], json.loads(body) if body else None, read)
+
+
+@asynccontextmanager
+async def _lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+    """The state of an application that is started, and stopped in the end."""
+    state = dict[str, Any]()
+    asked, answered = asyncio.Queue[Message](), asyncio.Queue[Message]()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
+    running = asyncio.ensure_future(app(scope, asked.get, answered.put))
+    for step in ("startup", "shutdown"):
+        await asked.put({"type": f"lifespan.{step}"})
+        assert (await answered.get())["type"] == f"lifespan.{step}.complete"
+        if step == "startup":
+            yield state
+    await running

@@ -14,7 +14,6 @@ from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.admission import Admission, TurnAway
 from pricematch.api.body_size import BodyLimits
-from pricematch.api.direct_routes import Straight
 from pricematch.api.guard import Guard
 from pricematch.api.held_bodies import HeldBodies
 from pricematch.api.metrics import Metrics
@@ -40,16 +39,21 @@ class _Lifespan(TypedDict):
     app: State
 
 
-def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> FastAPI:
-    """The HTTP application over a service that may still be starting.
+def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> Around:
+    """The HTTP application over a service that may still be starting, with telemetry around it.
 
     Args:
         service: the service.
-        metrics: is told of every request; None: one of its own.
-        spans: is told of every request; None: nobody is.
+        metrics: counts every request; None makes new ones.
+        spans: takes every request as a span; None: no spans.
     """
     metrics = metrics or Metrics(service)
-    settings = service.settings
+    return Around(create_api(service, metrics), metrics, spans, log=service.settings.access_log)
+
+
+def create_api(service: Service, metrics: Metrics | None = None) -> FastAPI:
+    """The endpoints over a service, with their middleware; GET /metrics shows `metrics`, or new ones."""
+    metrics, settings = metrics or Metrics(service), service.settings
     admission = Admission(settings.max_in_flight)
 
     @asynccontextmanager
@@ -86,11 +90,9 @@ def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
-    app.router.middleware_stack = Straight(app.router.middleware_stack, match.router.routes)
     described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
-    app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]  # FastAPI's documented way
-    inner = app.build_middleware_stack  # around which everything is seen, the answers to bugs included
-    app.build_middleware_stack = lambda: Around(inner(), metrics, spans, log=settings.access_log)  # type: ignore[method-assign]
+    # the way that FastAPI documents (docs: "Extending OpenAPI")
+    app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]
     return app
 
 

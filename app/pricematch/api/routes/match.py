@@ -10,13 +10,12 @@ from pricematch.api.access import READ
 from pricematch.api.answers import each_out, matches_out
 from pricematch.api.bodies import JSON, MULTIPART
 from pricematch.api.dependencies import ReadyDep, ServiceDep, WorkerDep
-from pricematch.api.direct_routes import DirectRoute
 from pricematch.api.match_bodies import SentImages, read_query
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 from pricematch.matching.queries import Query
 
-router = APIRouter(tags=["match"], route_class=DirectRoute)
+router = APIRouter(tags=["match"])
 _ANSWER = TypeAdapter(dict[str, Any])
 
 _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
