@@ -17,7 +17,7 @@ from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
@@ -39,7 +39,7 @@ def main() -> None:
     loaded = read_matcher(options.models, threads=THREADS)
     postings = read_catalogue(Settings(catalogue=options.catalogue)).postings
     titles, hashes = [posting.title for posting in postings], [posting.image_phash for posting in postings]
-    every = carried(titles, hashes)
+    every = Features.of(titles, hashes)
 
     started = time.perf_counter()
     judged = JudgedCatalogue(Reference(every, loaded.model.signals), loaded.model)
@@ -58,7 +58,7 @@ def main() -> None:
         words = titles[row].split()
         title = " ".join(rng.permutation(words)[: max(1, len(words) - 1)])  # a seller's own way to put it
         started = time.perf_counter()
-        found = judge.new(carried([title], [hashes[row]]), bar)
+        found = judge.new(Features.of([title], [hashes[row]]), bar)
         judge.explained(found, np.arange(len(found.rows)))
         ours.append(time.perf_counter() - started)
         started = time.perf_counter()

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Carried, image_keys
+from pricematch.catalogue.features import Features, image_keys
 from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.colours import ColourHistogram
-from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
 from tests.encoding.test_bootstrap import Told
 from tests.support.fakes import encoded, picture, scene
@@ -42,9 +42,9 @@ def without_pictures(settings: Settings) -> Settings:
     return Settings(catalogue=settings.catalogue, data=settings.data)
 
 
-def loaded(settings: Settings, *names: str) -> Carried:
+def loaded(settings: Settings, *names: str) -> Features:
     embeddings = settings.catalogue.parent / "embeddings.npy" if "image" in names else None
-    return load_carried(settings, read_catalogue(settings), names, embeddings, Told())[2]
+    return load_features(settings, read_catalogue(settings), names, embeddings, Told())[2]
 
 
 def test_the_signals_asked_for_are_carried_and_no_other(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.catalogue_sizes import sizes_below
 from pricematch.evaluation.intervals import bootstrap_interval
 from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
@@ -15,14 +15,14 @@ from tests.support.labelled import groups_of, labelled_postings
 
 POSTINGS = labelled_postings(140)
 GROUPS = number_groups(groups_of(POSTINGS))
-CARRIED = carried([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+FEATURES = Features.of([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
 [SMALL] = sizes_below(len(POSTINGS))
 IN_PART = np.isin(np.arange(len(POSTINGS)), whole_groups(GROUPS, SMALL, 0))
 
 
 def judge(judged: NDArray[np.bool_]) -> Matched:
     model = tiny_model(["hash", "title"])
-    return judge_matcher(CARRIED, GROUPS, judged, model, THRESHOLDS, (1,), 0, lambda *_: None)
+    return judge_matcher(FEATURES, GROUPS, judged, model, THRESHOLDS, (1,), 0, lambda *_: None)
 
 
 def test_a_sub_catalogue_in_which_nothing_is_judged_is_left_out() -> None:

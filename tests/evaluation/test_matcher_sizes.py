@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.matcher_sizes import MatchedSize, sized_part, smaller
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.splits import whole_groups
@@ -16,7 +16,7 @@ from tests.support.labelled import groups_of, labelled_postings
 
 POSTINGS = labelled_postings(90)
 GROUPS = number_groups(groups_of(POSTINGS))
-CARRIED = carried([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+FEATURES = Features.of([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
 JUDGED = GROUPS % 2 == 0
 ROWS = np.flatnonzero(GROUPS % 3 > 0)
 SURE = Target(0.9)
@@ -27,7 +27,7 @@ STORED = SizeThresholds(
 MODEL = tiny_model(["hash", "title"])
 
 
-def answers(postings: Carried, thresholds: Thresholds) -> list[list[int]]:
+def answers(postings: Features, thresholds: Thresholds) -> list[list[int]]:
     """Of each posting, the others it is answered with."""
     judged = JudgedCatalogue(Reference(postings, MODEL.signals), MODEL)
     found = []
@@ -50,14 +50,14 @@ def mean_f1(found: list[list[int]], groups: NDArray[np.intp], judged: NDArray[np
 
 @pytest.fixture(scope="module")
 def point() -> MatchedSize:
-    return sized_part(CARRIED, GROUPS, JUDGED, MODEL, STORED, ROWS)
+    return sized_part(FEATURES, GROUPS, JUDGED, MODEL, STORED, ROWS)
 
 
 def test_f1_is_that_of_the_sub_catalogue_alone_at_its_own_and_at_the_whole_ones_thresholds(point: MatchedSize) -> None:
     assert (point.postings, point.judged) == (len(ROWS), JUDGED[ROWS].sum())
     assert point.threshold == 0.6
     for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):
-        found = answers(CARRIED.select(ROWS), thresholds)
+        found = answers(FEATURES.select(ROWS), thresholds)
         assert value == pytest.approx(mean_f1(found, GROUPS[ROWS], JUDGED[ROWS]))
     assert point.f1 != point.f1_fixed
 
@@ -66,7 +66,7 @@ def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point:
     assert list(point.targets) == [SURE]
     groups, judged = GROUPS[ROWS], JUDGED[ROWS]
     for pairs, size in ((point.targets[SURE].stored, len(ROWS)), (point.targets[SURE].fixed, len(POSTINGS))):
-        found = answers(CARRIED.select(ROWS), STORED.at(SURE, size))
+        found = answers(FEATURES.select(ROWS), STORED.at(SURE, size))
         right = [groups[row] == groups[other] for row in np.flatnonzero(judged) for other in found[row]]
         assert (pairs.answered, pairs.right) == (len(right), sum(right))
     assert point.targets[SURE].threshold == 0.7
@@ -75,9 +75,9 @@ def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point:
 
 @pytest.mark.parametrize(("size", "draws"), [(10, 4), (20, 2), (40, 1), (60, 1), (5, 5)])
 def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int, draws: int) -> None:
-    found = smaller(CARRIED, GROUPS, JUDGED, MODEL, STORED, size, 7)
+    found = smaller(FEATURES, GROUPS, JUDGED, MODEL, STORED, size, 7)
     parts = [whole_groups(GROUPS, size, 7 + draw) for draw in range(draws)]
-    points = [sized_part(CARRIED, GROUPS, JUDGED, MODEL, STORED, rows) for rows in parts if JUDGED[rows].any()]
+    points = [sized_part(FEATURES, GROUPS, JUDGED, MODEL, STORED, rows) for rows in parts if JUDGED[rows].any()]
     assert found is not None
     assert found.draws == len(points)
     assert found.postings == round(np.mean([point.postings for point in points]))
@@ -94,9 +94,9 @@ def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int
 
 def test_draws_in_which_nothing_is_judged_do_not_count() -> None:
     judged = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
-    found = smaller(CARRIED, GROUPS, judged, MODEL, STORED, 10, 7)
+    found = smaller(FEATURES, GROUPS, judged, MODEL, STORED, 10, 7)
     holding = [judged[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
     assert found is not None
     assert found.draws == sum(holding) < 4
     absent = np.isin(GROUPS, np.concatenate([GROUPS[whole_groups(GROUPS, 10, 7 + draw)] for draw in range(4)]))
-    assert smaller(CARRIED, GROUPS, np.isin(GROUPS, GROUPS[~absent][:1]), MODEL, STORED, 10, 7) is None
+    assert smaller(FEATURES, GROUPS, np.isin(GROUPS, GROUPS[~absent][:1]), MODEL, STORED, 10, 7) is None

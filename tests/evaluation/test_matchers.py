@@ -12,7 +12,7 @@ import pytest
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.catalogue_sizes import sizes_below
 from pricematch.evaluation.judged_lists import candidates_of
-from pricematch.evaluation.load_features import carried_by
+from pricematch.evaluation.load_features import features_from
 from pricematch.evaluation.matchers import unseen
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.splits import group_digest, training_groups, whole_groups
@@ -28,7 +28,7 @@ from tests.support.cli import Ran, Run
 from tests.support.labelled import groups_of, labelled_postings, signals_of, write_catalogue
 
 POSTINGS = labelled_postings(300)
-CARRIED = carried_by(signals_of(POSTINGS), None, [None] * len(POSTINGS))
+FEATURES = features_from(signals_of(POSTINGS), None, [None] * len(POSTINGS))
 LABELS = groups_of(POSTINGS)
 UNSEEN = ~training_groups(LABELS, 0.5, 0)
 
@@ -45,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(folder: Path) -> JudgedCatalogue:
     model = read_matcher(folder / "models").model
-    return JudgedCatalogue(Reference(CARRIED, model.signals), model)
+    return JudgedCatalogue(Reference(FEATURES, model.signals), model)
 
 
 def evaluate(run: Run, folder: Path, output: Path, *options: str) -> Ran:

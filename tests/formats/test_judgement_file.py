@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.errors import SettingsError
 from pricematch.formats.judgement_file import JudgementFile, code_digest, judgement_key
 from pricematch.pairs.model import Judgements
 
 KEPT = Judgements(np.array([0.0, 0.5, 1.0]), np.array([0.25, 0.5, 0.75]))
-POSTINGS = carried(["kopi", "teh"], ["0" * 16, None], {"image": np.eye(2, dtype=np.float32)}, [b"1" * 32, None])
+POSTINGS = Features.of(["kopi", "teh"], ["0" * 16, None], {"image": np.eye(2, dtype=np.float32)}, [b"1" * 32, None])
 
 
 def test_what_is_no_file_is_neither_read_nor_replaced(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_the_digest_of_code_changes_with_any_file_of_it_and_nothing_else(tmp_pat
 
 def test_the_key_depends_on_everything_that_judgements_depend_on() -> None:
     others = [
-        carried(["kop", "iteh"], ["0" * 16, None], POSTINGS.embeddings, [b"1" * 32, None]),
-        carried(["kopi", "teh"], [None, None], POSTINGS.embeddings, [b"1" * 32, None]),
-        carried(["kopi", "teh"], ["0" * 16, None], POSTINGS.embeddings, [None, b"1" * 32]),
+        Features.of(["kop", "iteh"], ["0" * 16, None], POSTINGS.embeddings, [b"1" * 32, None]),
+        Features.of(["kopi", "teh"], [None, None], POSTINGS.embeddings, [b"1" * 32, None]),
+        Features.of(["kopi", "teh"], ["0" * 16, None], POSTINGS.embeddings, [None, b"1" * 32]),
         replace(POSTINGS, embeddings={}),
         replace(POSTINGS, embeddings={"image": -np.eye(2, dtype=np.float32)}),
         replace(POSTINGS, embeddings={"colours": np.eye(2, dtype=np.float32)}),

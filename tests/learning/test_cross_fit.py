@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.learning.cross_fit import FOLDS, NEGATIVES, cross_fit, fit, predict
 from pricematch.learning.part import NOT_TRAINED, Part
 from pricematch.learning.samples import Sample
@@ -63,7 +63,7 @@ def part() -> Part:
     lines, rows = np.triu_indices(COUNT, 1)
     known = (groups[lines] < 18) & (groups[rows] < 18)
     return Part(
-        Sample(np.arange(COUNT), carried([""] * COUNT, [None] * COUNT), whole=True),
+        Sample(np.arange(COUNT), Features.of([""] * COUNT, [None] * COUNT), whole=True),
         lines.astype(np.int32),
         rows.astype(np.int32),
         np.column_stack([groups[lines], groups[rows]]).astype(np.float32),

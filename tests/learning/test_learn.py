@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.learning import held_out as judging
 from pricematch.learning.calibrate import calibrate
 from pricematch.learning.cross_fit import FOLDS
@@ -106,7 +106,7 @@ def test_groups_of_one_teach_nothing(lesson: Lesson) -> None:
 def test_candidates_that_are_all_in_one_fold_leave_nothing_to_learn_without_it() -> None:
     rng = np.random.default_rng(0)
     hashes = ["0" * 16] * 6 + [f"{int(rng.integers(2**63)):016x}" for _ in range(6)]
-    apart = Lesson(carried([""] * 12, hashes), ("hash",), np.array([0] * 6 + [*range(1, 7)]), np.ones(12, bool))
+    apart = Lesson(Features.of([""] * 12, hashes), ("hash",), np.array([0] * 6 + [*range(1, 7)]), np.ones(12, bool))
     with pytest.raises(ValueError, match="expected candidates in any 3 of 4 parts of the label groups, got none in so"):
         learned(apart)
 
@@ -130,7 +130,7 @@ def test_a_fold_is_judged_by_the_calibration_fitted_without_it(lesson: Lesson, m
 
 
 def test_groups_that_no_signal_proposes_teach_nothing() -> None:
-    blank = Lesson(carried([""] * 20, [None] * 20), ("hash", "title"), np.arange(20) // 2, np.ones(20, bool))
+    blank = Lesson(Features.of([""] * 20, [None] * 20), ("hash", "title"), np.arange(20) // 2, np.ones(20, bool))
     with pytest.raises(ValueError, match="among each other's candidates, got none"):
         learned(blank)
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own
 from pricematch.learning.samples import LEAST, samples
 
 COUNT = 2_300
 GROUPS = np.random.default_rng(0).integers(-1, 700, COUNT).astype(np.intp)
-POSTINGS = carried([f"kopi {row}" for row in range(COUNT)], [f"{row:016x}" for row in range(COUNT)])
+POSTINGS = Features.of([f"kopi {row}" for row in range(COUNT)], [f"{row:016x}" for row in range(COUNT)])
 
 
 def test_sizes_halve_and_smaller_ones_are_drawn_more_often() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.matching.added import Newcomers
 from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.pairs.graph_features import AGREEMENT, agreement, probability_rows
@@ -46,7 +46,7 @@ def judged(count: int) -> JudgedCatalogue:
     return JudgedCatalogue(Reference(POSTINGS.select(np.arange(count)), HASH), MODEL)
 
 
-def new_pairs(stored: JudgedCatalogue, postings: Carried) -> Newcomers:
+def new_pairs(stored: JudgedCatalogue, postings: Features) -> Newcomers:
     """Postings judged against a catalogue that has not changed."""
     return GrownCatalogue.of(stored).newcomers(postings)
 
@@ -99,9 +99,9 @@ def test_the_order_of_the_batch_does_not_matter() -> None:
 
 
 def test_two_that_only_a_third_new_one_connects_have_a_path_between_them() -> None:
-    stored = JudgedCatalogue(Reference(carried(["kopi"], ["f" * 16]), HASH), MODEL)
+    stored = JudgedCatalogue(Reference(Features.of(["kopi"], ["f" * 16]), HASH), MODEL)
     one, third, other = 0, 0x7, 0x3F  # three bits from each other, six from end to end
-    new = carried([""] * 3, [f"{value:016x}" for value in (one, third, other)])
+    new = Features.of([""] * 3, [f"{value:016x}" for value in (one, third, other)])
     found = new_pairs(stored, new).pairs
     ends = [(1, 2), (1, 3), (2, 3)]  # behind the one that is stored, which is far from all of them
     assert list(zip(found.lines.tolist(), found.rows.tolist(), strict=True)) == ends
@@ -281,7 +281,7 @@ def test_who_is_gone_is_nobodys_candidate_and_has_no_say(sizes: tuple[int, ...])
 
 def test_who_is_gone_is_not_counted_among_those_with_the_same_hash_and_title() -> None:
     signals = ("hash", "title")
-    alike = carried(["kopi susu"] * 6, ["0" * 16] * 6)
+    alike = Features.of(["kopi susu"] * 6, ["0" * 16] * 6)
     stored = GrownCatalogue.of(JudgedCatalogue(Reference(alike.select(np.arange(3)), signals), tiny_model(signals)))
     more = stored.with_newcomers(stored.newcomers(alike.select(np.arange(3, 6))))
     for gone, left in (((), 6), ((0,), 5), ((0, 4), 4), ((3, 4, 5), 3), ((0, 1, 2), 3), (range(6), 0)):
@@ -294,7 +294,7 @@ def test_who_is_gone_is_not_counted_among_those_with_the_same_hash_and_title() -
 
 
 def test_a_path_over_a_posting_is_gone_with_it() -> None:
-    one, between, other = (carried([""], [f"{value:016x}"]) for value in (0, 0x7, 0x3F))
+    one, between, other = (Features.of([""], [f"{value:016x}"]) for value in (0, 0x7, 0x3F))
     found = GrownCatalogue.of(JudgedCatalogue(Reference(one, HASH), MODEL))
     found = found.with_newcomers(found.newcomers(between))
     paths = MODEL.features.index("paths")

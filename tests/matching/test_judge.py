@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision, VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
@@ -27,7 +27,7 @@ DECISIONS: Sequence[Decision | None] = ["same", "different", None]
 def after(judge: Judge, put: Sequence[Posting], removed: Sequence[str] = ()) -> Judge:
     """The judge after a change; hashes are the postings' own."""
     nothing = [None] * len(put)
-    return judge.changed(judge.catalogue.changed(put, removed), judge.carried(put, {}, nothing, nothing))
+    return judge.changed(judge.catalogue.changed(put, removed), judge.features_of(put, {}, nothing, nothing))
 
 
 def told(judge: Judge, found: Found) -> list[tuple[str, float]]:
@@ -42,8 +42,8 @@ def matches(judge: Judge, posting_id: str) -> list[tuple[str, float]]:
 
 def asked(judge: Judge, posting: Posting) -> list[tuple[str, float]]:
     """The same of a posting that is not of the catalogue."""
-    carry = judge.carried([posting], {}, [None], [None])
-    return told(judge, judge.new(carry, judge.bar(None, 0)))
+    features = judge.features_of([posting], {}, [None], [None])
+    return told(judge, judge.new(features, judge.bar(None, 0)))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -167,9 +167,9 @@ def test_pictures_that_come_are_compared_by_their_embeddings_and_without_one_by_
     judge = tiny_judge(list(embedded.catalogue), signals, dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
     put = [Posting("red", "red.png"), Posting("bare", None)]
     vectors = np.concatenate([embedded.embeddings[:1], np.zeros((1, 4), np.float32)])
-    carry = judge.carried(put, {"image": vectors}, [None, None], [None, None])
-    assert not carry.embeddings["colours"].any()
-    changed = judge.changed(judge.catalogue.changed(put, []), carry)
+    features = judge.features_of(put, {"image": vectors}, [None, None], [None, None])
+    assert not features.embeddings["colours"].any()
+    changed = judge.changed(judge.catalogue.changed(put, []), features)
     [(first, probability), *_] = matches(changed, "red")
     assert first == "p0"
     assert probability == pytest.approx(1)
@@ -181,8 +181,8 @@ def test_pictures_that_come_are_compared_by_their_embeddings_and_without_one_by_
 def test_a_hash_of_its_own_goes_before_that_of_its_picture() -> None:
     judge = tiny_judge(hashed(0), HASH)
     put = [Posting("own", None, image_phash="f" * 16), Posting("computed", None)]
-    found = judge.carried(put, {}, ["0" * 16, "1" * 16], [None, None]).hashes
-    expected = carried(["", ""], ["f" * 16, "1" * 16]).hashes
+    found = judge.features_of(put, {}, ["0" * 16, "1" * 16], [None, None]).hashes
+    expected = Features.of(["", ""], ["f" * 16, "1" * 16]).hashes
     np.testing.assert_array_equal(found.values, expected.values)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
@@ -33,7 +33,7 @@ def with_pictures(
     """Cluster postings and pictures; those that are good have that many bits set in their hashes (see `hashed`)."""
     judge = tiny_judge(postings, ["hash"])
     digests = [bytes([count + 1]) * 32 for count in bits]
-    pictures = carried([""] * len(bits), [posting.image_phash for posting in hashed(*bits)], images=digests)
+    pictures = Features.of([""] * len(bits), [posting.image_phash for posting in hashed(*bits)], images=digests)
     new, told = judge.judged.newcomers(pictures), errors if errors is not None else [None] * len(bits)
     return cluster_judged_batch(judge.clusters, Catalogue(postings), posting_ids, threshold, new, told)
 

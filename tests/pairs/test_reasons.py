@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.graph_features import AGREEMENT
 from pricematch.pairs.reasons import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
 from pricematch.pairs.reference import Reference, feature_names
@@ -31,7 +31,7 @@ def explained(
 ) -> list[tuple[str, float]]:
     """Texts and weights for the first two postings of a catalogue, from what some features add to the log odds."""
     rest = [title for title, _ in others], [photo for _, photo in others]
-    reference = Reference(carried([left, right, *rest[0]], [*photos, *rest[1]]), SIGNALS)
+    reference = Reference(Features.of([left, right, *rest[0]], [*photos, *rest[1]]), SIGNALS)
     evidence = reference.evidence(reference.side, np.array([0]), np.array([1]))[0]
     agreement = [(neighbours or {}).get(name, 0) for name in AGREEMENT]
     contributions = np.array([added.get(name, 0) for name in NAMES])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.rank_features import STANDING
 from pricematch.pairs.reference import PROPOSED, SIGNALS, Reference, feature_names
 from pricematch.pairs.title_features import WORDS
@@ -123,7 +123,7 @@ def test_what_a_posting_lacks_is_told_by_no_number() -> None:
 
 
 def test_repeats_and_equalities_are_counted_by_hand() -> None:
-    postings = carried(
+    postings = Features.of(
         ["Kopi Susu", "kopi  susu", "Kopi", ""],
         ["0" * 15 + "1", "0" * 15 + "1", "0" * 15 + "3", None],
         images=[b"a" * 32, b"a" * 32, b"b" * 32, None],
@@ -170,14 +170,14 @@ def test_the_weights_of_words_hardly_change_by_one_more_title() -> None:
 @pytest.mark.parametrize(
     "postings",
     [
-        carried([""] * 5, [None] * 5),
-        carried(["kopi"] * 5, ["00000000000000ff"] * 5),
-        carried(["", "kopi", "teh", "", ""], [None, None, None, "0" * 16, None]),
-        carried(["k " * 5_000, "kopi" * 2_500, "1" * 10_000, "12ml " * 2_000, "👍" * 10_000], ["f" * 16] * 5),
+        Features.of([""] * 5, [None] * 5),
+        Features.of(["kopi"] * 5, ["00000000000000ff"] * 5),
+        Features.of(["", "kopi", "teh", "", ""], [None, None, None, "0" * 16, None]),
+        Features.of(["k " * 5_000, "kopi" * 2_500, "1" * 10_000, "12ml " * 2_000, "👍" * 10_000], ["f" * 16] * 5),
     ],
     ids=["nothing", "all the same", "little", "long"],
 )
-def test_odd_catalogues_are_compared(postings: Carried) -> None:
+def test_odd_catalogues_are_compared(postings: Features) -> None:
     reference = Reference(postings, ("hash", "title"))
     lines, rows = reference.pairs()
     found = reference.evidence(reference.side, *every_pair(5))
@@ -188,7 +188,7 @@ def test_odd_catalogues_are_compared(postings: Carried) -> None:
 
 
 def test_of_equal_postings_nobody_leads() -> None:
-    reference = Reference(carried(["kopi"] * 4, ["00000000000000ff"] * 4), ("hash", "title"))
+    reference = Reference(Features.of(["kopi"] * 4, ["00000000000000ff"] * 4), ("hash", "title"))
     found = named(reference, *every_pair(4))
     for name in ("hash", "words", "grams"):
         for what, value in zip(STANDING, (1, 0, 0, 0, 0, 0, 0), strict=True):
@@ -196,6 +196,6 @@ def test_of_equal_postings_nobody_leads() -> None:
 
 
 def test_titles_that_hold_a_word_are_counted_where_titles_are_a_signal() -> None:
-    postings = carried(["Kopi Kopi", "kopi", "teh"], [None] * 3)
+    postings = Features.of(["Kopi Kopi", "kopi", "teh"], [None] * 3)
     assert Reference(postings, ("title",)).titles_with("kopi") == 2
     assert Reference(postings, ("hash",)).titles_with("kopi") == 0

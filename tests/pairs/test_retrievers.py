@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.retrievers import IMAGE_SPACES, MAX_DISTANCE, HashSpace, ImageSpace, Space
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
 from pricematch.titles.grams import grams
@@ -17,7 +17,7 @@ NAMES = ("hash", "image", "colours", "words", "grams", "blend")
 CATALOGUE, OTHERS = drawn(60), drawn(25, seed=1)
 
 
-def space(name: str, postings: Carried) -> Space[Any]:
+def space(name: str, postings: Features) -> Space[Any]:
     match name:
         case "hash":
             return HashSpace(postings)
@@ -29,7 +29,7 @@ def space(name: str, postings: Carried) -> Space[Any]:
             return TitleSpace(name, postings, grams if name == "grams" else words)
 
 
-def every_similarity(name: str, asked: Carried, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
+def every_similarity(name: str, asked: Features, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Of each of some postings with each of the catalogue's, [m, n]; −inf where a space proposes none."""
     searched = space(name, CATALOGUE)
     described = searched.own if own else searched.describe(asked)

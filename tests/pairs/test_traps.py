@@ -68,13 +68,13 @@ def pairs() -> list[Judged]:
 def learned(seed: int) -> Learned:
     """From a catalogue where two of five products lack a stock photo, and a tenth of the sellers forget the variant."""
     shop = drawn(seed, LEARNED, 45, stock=0.6, forgotten=0.1)
-    lesson = Lesson(shop.carried, SIGNALS, shop.groups, np.ones(len(shop.titles), bool))
+    lesson = Lesson(shop.features, SIGNALS, shop.groups, np.ones(len(shop.titles), bool))
     return learn(lesson, lightgbm_trees.TreeLearner(seed, 1), seed, lambda *_: None)
 
 
 def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
     """The pairs of each product of a shop; what is no candidate is refused."""
-    catalogue = GrownCatalogue.of(JudgedCatalogue(Reference(shop.carried, SIGNALS), learned.model))
+    catalogue = GrownCatalogue.of(JudgedCatalogue(Reference(shop.features, SIGNALS), learned.model))
     explanations = Explanations(catalogue)
     threshold = learned.thresholds.at(F1, len(catalogue)).match
     for row, product in enumerate(shop.products):

@@ -393,7 +393,7 @@ def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_
         judge = tiny_judge(hashed(*range(size)), ["hash"])
         more = [Posting(f"n{row}", None, image_phash=f"{row:016x}") for row in range(come)]
         nothing = [None] * come
-        judge = judge.changed(judge.catalogue.changed(more, []), judge.carried(more, {}, nothing, nothing))
+        judge = judge.changed(judge.catalogue.changed(more, []), judge.features_of(more, {}, nothing, nothing))
         return Snapshot(0, Matcher(judge.catalogue, {}, HASHER, judge))
 
     assert snapshot(0, 1).young(10)

@@ -3,13 +3,13 @@
 import numpy as np
 
 from pricematch.catalogue.embeddings import unit_rows
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.retrievers import IMAGE_SPACES
 
 WORDS = ("kopi", "teh", "susu", "100ml", "200 ml", "isi 3", "merah", "biru", "SM-A515", "promo", "ori")
 
 
-def drawn(count: int, seed: int = 0, lacking: float = 0.2) -> Carried:
+def drawn(count: int, seed: int = 0, lacking: float = 0.2) -> Features:
     """Some postings, each likely to resemble another, that lack each of title, hash and picture now and then."""
     rng = np.random.default_rng(seed)
     titles = [" ".join(rng.choice(WORDS, rng.integers(1, 6))) for _ in range(count)]
@@ -19,7 +19,7 @@ def drawn(count: int, seed: int = 0, lacking: float = 0.2) -> Carried:
     embeddings = {name: unit_rows(rng.normal(size=(count, 3)) + 2, 3) for name in IMAGE_SPACES}
     for vectors in embeddings.values():
         vectors[without_picture] = 0
-    return carried(
+    return Features.of(
         ["" if rng.random() < lacking else title for title in titles],
         [None if rng.random() < lacking else f"{value:016x}" for value in values],
         embeddings,

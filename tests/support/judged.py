@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import NO_EMBEDDINGS, carried
+from pricematch.catalogue.features import NO_EMBEDDINGS, Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.matching.judge import Judge
@@ -51,8 +51,10 @@ def tiny_judge(
     thresholds: SizeThresholds = THRESHOLDS,
 ) -> Judge:
     """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d] a space."""
-    carry = carried([posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings)
-    judged = JudgedCatalogue(Reference(carry, signals), tiny_model(signals))
+    features = Features.of(
+        [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
+    )
+    judged = JudgedCatalogue(Reference(features, signals), tiny_model(signals))
     return Judge("matcher/1", Catalogue(postings), GrownCatalogue.of(judged), thresholds)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import carried
+from pricematch.catalogue.features import Features
 from pricematch.learning.learn import Lesson
 from tests.support.labelled import groups_of, labelled_postings
 
@@ -15,8 +15,8 @@ def drawn_lesson(count: int = 240, seed: int = 0, trained: float = 1.0) -> Lesso
     """A labelled catalogue; a share of its groups, the first ones, may be learned from."""
     postings = labelled_postings(count, seed)
     numbers = np.unique(groups_of(postings), return_inverse=True)[1].astype(np.intp)
-    carry = carried([posting.title for posting in postings], [posting.image_phash for posting in postings])
-    return Lesson(carry, ("hash", "title"), numbers, numbers < trained * (numbers.max() + 1))
+    features = Features.of([posting.title for posting in postings], [posting.image_phash for posting in postings])
+    return Lesson(features, ("hash", "title"), numbers, numbers < trained * (numbers.max() + 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 
 TRAPS = ("flavour", "volume", "pack", "model", "photo")
 """What two variants of a product differ in; those of the last are one product, with as many photos as sellers."""
@@ -47,7 +47,7 @@ UNSEEN = Vocabulary(
 
 @dataclass
 class Shop:
-    """Postings as they are drawn: what they carry, and which product and variant each shows."""
+    """Postings as they are drawn: their features, and which product and variant each shows."""
 
     random: np.random.Generator
     titles: list[str] = field(default_factory=list)
@@ -56,9 +56,9 @@ class Shop:
     variants: list[int] = field(default_factory=list)
 
     @property
-    def carried(self) -> Carried:
-        """What the postings carry."""
-        return carried(self.titles, self.hashes)
+    def features(self) -> Features:
+        """The features of the postings."""
+        return Features.of(self.titles, self.hashes)
 
     @property
     def groups(self) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.encoding.ports import Hasher
 from pricematch.errors import ImageError
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
@@ -31,7 +31,7 @@ class SentPictures:
 
     def carried(
         self, titles: Sequence[str], encoders: Mapping[str, EmbeddedCatalogue], dimensions: Mapping[str, int]
-    ) -> Carried:
+    ) -> Features:
         """What postings carry that have these titles and pictures, or where no picture was sent these titles only.
 
         Args:
@@ -45,7 +45,7 @@ class SentPictures:
             for name, dimension in dimensions.items()
         }
         nothing = [None] * len(titles)
-        return carried(titles, self.hashes or nothing, every, self.digests or nothing)
+        return Features.of(titles, self.hashes or nothing, every, self.digests or nothing)
 
 
 def read_pictures(images: Sequence[bytes], hasher: Hasher, encoders: Iterable[EmbeddedCatalogue]) -> SentPictures:

@@ -1,4 +1,4 @@
-"""From settings to what the postings of a catalogue carry."""
+"""From settings to the features of the postings of a catalogue."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried, image_keys
+from pricematch.catalogue.features import Features, image_keys
 from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import embed_colours
@@ -20,10 +20,10 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 
-def load_carried(
+def load_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
-) -> tuple[Catalogue, list[Signal], Carried]:
-    """The postings of a catalogue, the signals over them, and what they carry for these.
+) -> tuple[Catalogue, list[Signal], Features]:
+    """The postings of a catalogue, the signals over them, and their features for these.
 
     Args:
         settings: where pictures and encoder are.
@@ -41,7 +41,7 @@ def load_carried(
     if images is not None:
         digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
     colours = load_colours(settings, content, images, progress) if "image" in names else None
-    return catalogue, signals, carried_by(signals, colours, [digests.get(it.image or "") for it in catalogue])
+    return catalogue, signals, features_from(signals, colours, [digests.get(it.image or "") for it in catalogue])
 
 
 def load_colours(
@@ -54,8 +54,8 @@ def load_colours(
     return embedded.rows.embeddings_of([posting.posting_id for posting in content.postings])
 
 
-def carried_by(signals: Sequence[Signal], colours: Embeddings | None, images: Sequence[bytes | None]) -> Carried:
-    """What n postings carry for signals over them.
+def features_from(signals: Sequence[Signal], colours: Embeddings | None, images: Sequence[bytes | None]) -> Features:
+    """The features of n postings for signals over them.
 
     Args:
         signals: some.
@@ -76,4 +76,4 @@ def carried_by(signals: Sequence[Signal], colours: Embeddings | None, images: Se
                 embeddings["image"][signal.rows] = signal.embeddings
     if colours is not None:
         embeddings["colours"] = colours
-    return Carried(titles, hashes, embeddings, image_keys(images))
+    return Features(titles, hashes, embeddings, image_keys(images))

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.clustering.cohesion import cohesive_clusters
 from pricematch.evaluation.catalogue_sizes import sizes_below
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores
@@ -63,7 +63,7 @@ class Matched:
 
 
 def judge_matcher(
-    postings: Carried,
+    postings: Features,
     groups: NDArray[np.intp],
     judged: NDArray[np.bool_],
     model: PairModel,
@@ -75,7 +75,7 @@ def judge_matcher(
     """Judge a matcher.
 
     Args:
-        postings: what the n postings of a catalogue carry.
+        postings: features of the n postings of a catalogue.
         groups: [n], the number of each posting's label group, from 0, none left out.
         judged: bool [n], whole groups that the matcher was not trained on, one posting at least.
         model: the matcher's.

@@ -8,7 +8,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.judged_lists import candidates_of, pairs_of, scores_of
 from pricematch.evaluation.splits import whole_groups
@@ -59,7 +59,7 @@ class MatchedSize:
 
 
 def smaller(
-    postings: Carried,
+    postings: Features,
     groups: NDArray[np.intp],
     judged: NDArray[np.bool_],
     model: PairModel,
@@ -72,7 +72,7 @@ def smaller(
     In a small one few answers are wrong, and luck decides how many: one alone says little of a precision.
 
     Args:
-        postings: what the n postings of the whole catalogue carry.
+        postings: features of the n postings of the whole catalogue.
         groups: [n], the number of each posting's label group.
         judged: bool [n].
         model: a matcher's.
@@ -90,7 +90,7 @@ def smaller(
 
 
 def sized_part(
-    postings: Carried,
+    postings: Features,
     groups: NDArray[np.intp],
     judged: NDArray[np.bool_],
     model: PairModel,
@@ -100,7 +100,7 @@ def sized_part(
     """The answers in a sub-catalogue.
 
     Args:
-        postings: what the n postings of the whole catalogue carry.
+        postings: features of the n postings of the whole catalogue.
         groups: [n], the number of each posting's label group.
         judged: bool [n].
         model: a matcher's.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.formats.kept_arrays import read_kept
 from pricematch.formats.manifest import digest_of_file
 from pricematch.formats.whole_file import whole_file
@@ -51,13 +51,13 @@ def code_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def judgement_key(code: str, manifest: bytes, postings: Carried) -> str:
+def judgement_key(code: str, manifest: bytes, postings: Features) -> str:
     """SHA-256 over what judgements depend on, hexadecimal.
 
     Args:
         code: names the code that computes evidence, see `code_digest`.
         manifest: of the matcher; it holds the digests of its files.
-        postings: what the catalogue carries.
+        postings: its features.
     """
     digest = hashlib.sha256()
     for part in _parts(code, manifest, postings):
@@ -66,7 +66,7 @@ def judgement_key(code: str, manifest: bytes, postings: Carried) -> str:
     return digest.hexdigest()
 
 
-def _parts(code: str, manifest: bytes, postings: Carried) -> Iterator[bytes]:
+def _parts(code: str, manifest: bytes, postings: Features) -> Iterator[bytes]:
     yield from (code.encode(), manifest)
     yield from (title.encode("utf-8", "surrogatepass") for title in postings.titles)
     yield from (postings.hashes.values.tobytes(), postings.hashes.known.tobytes(), postings.images.tobytes())

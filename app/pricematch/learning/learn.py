@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own, split_groups
 from pricematch.learning.calibrate import calibrate
 from pricematch.learning.cross_fit import FOLDS, cross_fit, fit
@@ -48,13 +48,13 @@ class Lesson:
     """What to learn from.
 
     Attributes:
-        postings: what n postings carry.
+        postings: their features, n.
         signals: names of the signals to learn of.
         groups: intp [n], the number of each posting's label group, negative where it is not known.
         trained: bool [n], the postings whose group may be learned from, whole groups of them.
     """
 
-    postings: Carried
+    postings: Features
     signals: tuple[str, ...]
     groups: NDArray[np.intp]
     trained: NDArray[np.bool_]

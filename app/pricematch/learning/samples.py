@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own, whole_groups
 
 LEAST = 150
@@ -21,23 +21,23 @@ class Sample:
 
     Attributes:
         rows: intp [n], which postings of the whole catalogue are in it, ascending.
-        postings: what they carry.
+        postings: their features.
         whole: whether they carry all they have; False where some were robbed of their title or picture.
     """
 
     rows: NDArray[np.intp]
-    postings: Carried
+    postings: Features
     whole: bool
 
 
-def samples(postings: Carried, groups: NDArray[np.intp], signals: tuple[str, ...], seed: int) -> Iterator[Sample]:
+def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ...], seed: int) -> Iterator[Sample]:
     """The whole catalogue; random halves, quarters and so on of whole groups; a half that lacks titles and pictures.
 
     The last one teaches what is left of the evidence where a posting has a title or a picture alone: of its postings a
     fifth has no title and a fifth no picture, where the signals take both.
 
     Args:
-        postings: what n postings carry.
+        postings: their features, n.
         groups: [n], the number of each posting's label group; those without one share a negative number.
         signals: the names of the signals.
         seed: of the choice.
@@ -55,4 +55,4 @@ def samples(postings: Carried, groups: NDArray[np.intp], signals: tuple[str, ...
         order = np.random.default_rng(seed).permutation(len(rows))
         cut = int(_LACKING * len(rows))
         part = postings.select(rows)
-        yield Sample(rows, part.without_titles(order[:cut]).without_pictures(order[cut : 2 * cut]), whole=False)
+        yield Sample(rows, part.without_titles(order[:cut]).without_images(order[cut : 2 * cut]), whole=False)

@@ -17,7 +17,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import find_artefacts, read_catalogue
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.decided import labels_of
-from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.csv_catalogue import CsvCatalogue
@@ -83,7 +83,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
     trained = learned_from(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
-    _, _, postings = load_carried(settings, content, options.signals, None, progress)
+    _, _, postings = load_features(settings, content, options.signals, None, progress)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
     lesson = Lesson(postings, signals, number_labels(labels), trained)
     try:

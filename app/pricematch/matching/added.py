@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.matching.probability_graph import FirstPairs
 from pricematch.pairs.model import JudgedPairs
 from pricematch.pairs.side import Side
@@ -42,7 +42,7 @@ class Newcomers:
         first: float64 [p], what the first scorer says.
     """
 
-    postings: Carried
+    postings: Features
     side: Side
     others: Side
     pairs: JudgedPairs

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.matching.added import Added, Newcomers
 from pricematch.matching.probability_graph import FirstPairs, some_rows
 from pricematch.pairs.graph_features import agreement
@@ -104,7 +104,7 @@ class GrownCatalogue:
         first = self.model.first.predict(evidence)
         return np.concatenate([evidence, _agreement(self._graph, self.alive, lines, others, first)], axis=1)
 
-    def newcomers(self, postings: Carried) -> Newcomers:
+    def newcomers(self, postings: Features) -> Newcomers:
         """Judge postings that are not there."""
         reference, n = self.reference, len(self.judged)
         with stage("search"):

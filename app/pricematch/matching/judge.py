@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import SignalNeeded, TargetUnknown
@@ -88,13 +88,13 @@ class Judge:
     def _explanations(self) -> Explanations:
         return Explanations(self.judged)
 
-    def carried(
+    def features_of(
         self,
         postings: Sequence[Posting],
         embeddings: Mapping[str, Embeddings],
         hashes: Sequence[str | None],
         digests: Sequence[bytes | None],
-    ) -> Carried:
+    ) -> Features:
         """What postings carry for it.
 
         Args:
@@ -106,9 +106,9 @@ class Judge:
         """
         every = {name: np.zeros((len(postings), size), np.float32) for name, size in self.dimensions.items()}
         own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
-        return carried([posting.title for posting in postings], own, {**every, **embeddings}, digests)
+        return Features.of([posting.title for posting in postings], own, {**every, **embeddings}, digests)
 
-    def changed(self, catalogue: Catalogue, put: Carried) -> "Judge":
+    def changed(self, catalogue: Catalogue, put: Features) -> "Judge":
         """The judge of a changed catalogue, of whose new rows this is what they carry."""
         judged = self.judged.without(np.flatnonzero(~catalogue.alive[: self.judged.span]))
         if len(put):
@@ -154,7 +154,7 @@ class Judge:
         others, title = np.array([other], np.int32), self.catalogue[row].title
         return Found(title, others, said, lambda kept: self.judged.features(row, others[kept]))
 
-    def new(self, posting: Carried, bar: Bar) -> "Found":
+    def new(self, posting: Features, bar: Bar) -> "Found":
         """The matches of a posting that is not of the catalogue.
 
         Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
@@ -77,7 +77,7 @@ class Matcher:
         judge = self.judge
         if judge is not None:
             spaces = {name: more[id(embedded)] for name, embedded in self.judged_encoders.items()}
-            judge = judge.changed(catalogue, judge.carried(put, spaces, hashes, digests))
+            judge = judge.changed(catalogue, judge.features_of(put, spaces, hashes, digests))
         return replace(
             self,
             catalogue=catalogue,
@@ -117,7 +117,7 @@ class Matcher:
             models |= embedded.versions
         return models
 
-    def pictures(self, judge: Judge, images: Sequence[bytes]) -> tuple[Carried, Sequence[ImageError | None]]:
+    def pictures(self, judge: Judge, images: Sequence[bytes]) -> tuple[Features, Sequence[ImageError | None]]:
         """What the good ones among some pictures carry, for a trained matcher; and per picture why it is bad, or None.
 
         Raises:
@@ -227,15 +227,15 @@ class Matcher:
         judge.check_judges_by(picture=True)
         bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
         sent = read_pictures(images, self.hasher, self._asked_of(told, asked))
-        carried = sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions)
+        features = sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions)
         embeddings = sent.embeddings.get(id(told))
-        good, each = iter(range(len(carried))), list[Matches | ImageError]()
+        good, each = iter(range(len(features))), list[Matches | ImageError]()
         for error in sent.errors:
             if error is not None:
                 each.append(error)
                 continue
             line = next(good)  # one by one: in a catalogue that had the others, each would be judged as less likely
-            found = judge.new(carried.select(np.array([line])), bar)
+            found = judge.new(features.select(np.array([line])), bar)
             similar = _Similar(told, None if embeddings is None else embeddings[line : line + 1])
             each.append(self._by_probability(judge, found, bar, asked, similar).matches)
         models = {**self.judge_versions, **_Similar(told, embeddings).versions}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.rank_features import STANDING, Standing, joined, low_high, standing, standing_evidence
 from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, Space
 from pricematch.pairs.side import Side, occurrences
@@ -42,7 +42,7 @@ class Reference:
         signals: some of `SIGNALS`.
     """
 
-    def __init__(self, postings: Carried, signals: Sequence[str]) -> None:
+    def __init__(self, postings: Features, signals: Sequence[str]) -> None:
         self.signals = tuple(signals)
         self._count = len(postings)
         self._spaces = {space.name: space for space in _spaces(postings, signals)}
@@ -71,9 +71,9 @@ class Reference:
         spaces = (space for space in self._spaces.values() if isinstance(space, ImageSpace))
         return {space.name: space.own.shape[1] for space in spaces}
 
-    def nobody(self) -> Carried:
+    def nobody(self) -> Features:
         """No postings, which carry what those of the catalogue do."""
-        return carried([], [], {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()})
+        return Features.of([], [], {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()})
 
     def titles_with(self, word: str) -> int:
         """How many titles of the catalogue hold a word (see `title_words.words`); 0 where titles are no signal."""
@@ -86,7 +86,7 @@ class Reference:
         lines, rows = np.divmod(keys, max(1, self._count))
         return lines.astype(np.int32), rows.astype(np.int32)
 
-    def describe(self, postings: Carried, alive: Alive = None) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
+    def describe(self, postings: Features, alive: Alive = None) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
         """New postings as a side of pairs, and their candidates.
 
         Args:
@@ -209,7 +209,9 @@ class Reference:
         parts.append(same_image(left.images[lines], right.images[rows])[:, np.newaxis])
         return parts
 
-    def _side(self, postings: Carried, described: dict[str, Any], standings: dict[str, Standing], *, own: bool) -> Side:
+    def _side(
+        self, postings: Features, described: dict[str, Any], standings: dict[str, Standing], *, own: bool
+    ) -> Side:
         return Side(
             self._count + (not own),
             described,
@@ -221,7 +223,7 @@ class Reference:
         )
 
 
-def _spaces(postings: Carried, signals: Sequence[str]) -> list[Space[Any]]:
+def _spaces(postings: Features, signals: Sequence[str]) -> list[Space[Any]]:
     """The spaces of some signals, in the order of `feature_names`."""
     hashes = HashSpace(postings) if "hash" in signals else None
     found: list[Space[Any]] = []

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.hashes import Hashes
 from pricematch.search.candidates import NOBODY, Candidates, ranked, stacked
 from pricematch.search.hamming import nearest_hashes, similarity_of
@@ -40,7 +40,7 @@ class Space(Protocol, Generic[T]):
         """The catalogue's postings."""
         ...
 
-    def describe(self, postings: Carried, alive: Alive = None) -> T:
+    def describe(self, postings: Features, alive: Alive = None) -> T:
         """Other postings as this space holds them, beside those of the catalogue that are alive."""
         ...
 
@@ -69,7 +69,7 @@ class HashSpace:
     name: ClassVar[str] = "hash"
     least: ClassVar[float] = float(similarity_of(np.array(MAX_DISTANCE)))
 
-    def __init__(self, postings: Carried) -> None:
+    def __init__(self, postings: Features) -> None:
         self._own = postings.hashes
 
     @property
@@ -77,7 +77,7 @@ class HashSpace:
         """The catalogue's hashes."""
         return self._own
 
-    def describe(self, postings: Carried, alive: Alive = None) -> Hashes:  # noqa: ARG002
+    def describe(self, postings: Features, alive: Alive = None) -> Hashes:  # noqa: ARG002
         """The hashes of other postings."""
         return postings.hashes
 
@@ -117,7 +117,7 @@ class ImageSpace:
 
     least: ClassVar[float] = -np.inf
 
-    def __init__(self, name: str, postings: Carried) -> None:
+    def __init__(self, name: str, postings: Features) -> None:
         self.name = name
         self._own = self.describe(postings)
         self._pictured = _pictured(self._own)
@@ -128,7 +128,7 @@ class ImageSpace:
         """The catalogue's embeddings."""
         return self._own
 
-    def describe(self, postings: Carried, alive: Alive = None) -> Embeddings:  # noqa: ARG002
+    def describe(self, postings: Features, alive: Alive = None) -> Embeddings:  # noqa: ARG002
         """The embeddings of other postings."""
         if self.name not in postings.embeddings:
             raise ValueError(f"expected postings with embeddings called {self.name}, got {list(postings.embeddings)}")

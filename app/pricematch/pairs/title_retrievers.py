@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.pairs.retrievers import Alive, HashSpace
 from pricematch.search.candidates import Candidates
 from pricematch.search.sparse import DECIMALS, VectorIndex, cosines
@@ -66,12 +66,12 @@ class TitleSpace(_VectorSpace):
         terms: what a title is taken apart into.
     """
 
-    def __init__(self, name: str, postings: Carried, terms: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, name: str, postings: Features, terms: Callable[[str], Iterable[str]]) -> None:
         self._terms = TitleGrams(postings.titles, terms)
         self.index = VectorIndex(self._terms.vectors)
         super().__init__(name, self.index)
 
-    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:  # noqa: ARG002
+    def describe(self, postings: Features, alive: Alive = None) -> csr_array:  # noqa: ARG002
         """Weighted terms of other titles, by the weights of the catalogue."""
         return self._terms.weigh(postings.titles)
 
@@ -92,7 +92,7 @@ class BlendSpace(_VectorSpace):
         self._blends = BlendedIndex(plain.index, shares)
         super().__init__("blend", self._blends)
 
-    def describe(self, postings: Carried, alive: Alive = None) -> csr_array:
+    def describe(self, postings: Features, alive: Alive = None) -> csr_array:
         """The blends of other postings, with titles of the catalogue."""
         vectors, hashes = self._plain.describe(postings), self._hashes
         alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS, alive)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import CatalogueError
 from pricematch.evaluation import signal_evaluation as judging
@@ -14,7 +14,7 @@ from pricematch.evaluation.decided import labels_of, relabelled
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.held_out import KS
 from pricematch.evaluation.labelled import read_labelled
-from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.load_signals import pictures
 from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
 from pricematch.evaluation.matchers import load_matcher, unseen
@@ -82,7 +82,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     content = relabelled(content, labels)
     judged = None if loaded is None else unseen(settings, loaded, labels, given)
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
-    catalogue, every, carried = load_carried(settings, content, list(names), options.embeddings, progress)
+    catalogue, every, features = load_features(settings, content, list(names), options.embeddings, progress)
     signals = [signal for signal in every if signal.name in options.signals]
     groups = number_groups(labels)
     if groups.max() + 1 < options.folds:
@@ -94,7 +94,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
     matched = None
     if loaded is not None and judged is not None:
-        matched = _matched(loaded, catalogue, carried, judged, options.seed, progress)
+        matched = _matched(loaded, catalogue, features, judged, options.seed, progress)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
     write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
@@ -105,7 +105,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
 def _matched(
     loaded: LoadedMatcher,
     catalogue: Catalogue,
-    carried: Carried,
+    features: Features,
     judged: NDArray[np.bool_],
     seed: int,
     progress: Progress,
@@ -114,5 +114,5 @@ def _matched(
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
     stored = loaded.thresholds
-    found = judge_matcher(carried.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
+    found = judge_matcher(features.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
     return replace(found, judged=judged)

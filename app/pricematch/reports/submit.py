@@ -13,7 +13,7 @@ from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
 from pricematch.evaluation.judged_lists import candidates_of
 from pricematch.evaluation.labelled import embedded, setting_told
-from pricematch.evaluation.load_features import load_carried
+from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.load_signals import load_signals
 from pricematch.evaluation.matchers import load_matcher
 from pricematch.evaluation.pairs import pairs_of
@@ -124,9 +124,9 @@ def submit_matches(
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
-    ordered, _, carried = load_carried(settings, content.by_id(), loaded.model.signals, None, progress)
+    ordered, _, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
     progress("Comparing postings", 0, 1)
-    reference = Reference(carried, loaded.model.signals)
+    reference = Reference(features, loaded.model.signals)
     progress("Comparing postings", 1, 1)
     judged = JudgedCatalogue(reference, loaded.model, told=partial(progress, "Judging pairs"))
     told = (

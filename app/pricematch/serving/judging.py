@@ -9,7 +9,7 @@ import numpy as np
 
 import pricematch
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.ingest import digest_images
 from pricematch.evaluation.load_signals import hash_pictures
@@ -62,13 +62,13 @@ def judge_catalogue(
     return catalogue, judge(settings.data, catalogue, postings, loaded, progress)
 
 
-def judge(data: Path, catalogue: Catalogue, postings: Carried, loaded: LoadedMatcher, progress: Progress) -> Judge:
+def judge(data: Path, catalogue: Catalogue, postings: Features, loaded: LoadedMatcher, progress: Progress) -> Judge:
     """A matcher that has judged a catalogue.
 
     Args:
         data: folder that judgements are kept in.
         catalogue: the postings, in the order of their ids.
-        postings: what they carry.
+        postings: their features.
         loaded: the matcher.
         progress: told what is being done.
     """
@@ -77,7 +77,7 @@ def judge(data: Path, catalogue: Catalogue, postings: Carried, loaded: LoadedMat
     return Judge(loaded.label, catalogue, GrownCatalogue.of(judged), loaded.thresholds)
 
 
-def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
+def _tell_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
     """Warn of signals that no posting has anything for: a column may have been forgotten."""
     present = {
         "hash": postings.hashes.known.any(),
@@ -91,12 +91,12 @@ def _tell_of_absent(postings: Carried, loaded: LoadedMatcher) -> None:
 
 
 def judge_postings(
-    postings: Carried, loaded: LoadedMatcher, progress: Progress, file: JudgementFile | None = None
+    postings: Features, loaded: LoadedMatcher, progress: Progress, file: JudgementFile | None = None
 ) -> JudgedCatalogue:
     """The judged catalogue.
 
     Args:
-        postings: what they carry.
+        postings: their features.
         loaded: the matcher.
         progress: told what is being done.
         file: what the same matcher said of the same postings before is not said again; None where nothing is kept.
@@ -119,8 +119,8 @@ def _carried(
     loaded: LoadedMatcher,
     embedded: Mapping[str, EmbeddedCatalogue],
     progress: Progress,
-) -> Carried:
-    """What the postings carry; hashes that the file lacks are computed from the pictures."""
+) -> Features:
+    """The features of the postings; hashes that the file lacks are computed from the pictures."""
     hashes: dict[str, str] = {}
     digests: Mapping[str, bytes] = {}
     if images is not None:
@@ -132,7 +132,7 @@ def _carried(
             errors = {**errors, **unhashed}
         if not embedded:  # whose encoder has told of them
             refuse_or_tell(content.pictured(), errors, skip=settings.skip_bad_images)
-    return carried(
+    return Features.of(
         [posting.title for posting in content.postings],
         [posting.image_phash or hashes.get(posting.image or "") for posting in content.postings],
         _embeddings(content, embedded) if "image" in loaded.model.signals else {},

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
-from pricematch.catalogue.features import Carried, carried
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
@@ -110,8 +110,8 @@ class Reading:
 
     def _carried(
         self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
-    ) -> Carried:
-        """What the postings of some rows carry for the matcher."""
+    ) -> Features:
+        """The features of the postings of some rows, for the matcher."""
         postings = [catalogue[row] for row in rows]
         digests = digests_of(posting.image for posting in postings)
         loaded = self.held.matcher
@@ -119,7 +119,7 @@ class Reading:
         hashes = self.pictures.hashes(digests, self.progress) if hashed else [None] * len(digests)
         own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
         embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
-        return carried([posting.title for posting in postings], own, embeddings, digests)
+        return Features.of([posting.title for posting in postings], own, embeddings, digests)
 
     def _keep(self, postings: list[Posting], judged: JudgedCatalogue) -> None:
         """For the next start; one that cannot be written costs that one time only."""

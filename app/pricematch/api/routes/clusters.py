@@ -73,10 +73,10 @@ async def _by_probability(
     threshold = max(bar.thresholds.match, LEAST_MEAN)
     posting_ids = sorted(catalogue.posting_ids) if asked.posting_ids == "all" else asked.posting_ids
     if images:
-        carried, errors = await worker.run(lambda: matcher.pictures(judge, images))
+        features, errors = await worker.run(lambda: matcher.pictures(judge, images))
         found = await worker.run_alone(
             lambda: cluster_judged_batch(
-                judge.clusters, catalogue, posting_ids, threshold, judge.judged.newcomers(carried), errors
+                judge.clusters, catalogue, posting_ids, threshold, judge.judged.newcomers(features), errors
             )
         )
     elif asked.posting_ids == "all":
