@@ -16,10 +16,10 @@ from pricematch.encoding import processes as encoder_processes
 from pricematch.encoding import wire as encoder_wire
 from pricematch.encoding.batching import Batcher
 from pricematch.encoding.bootstrap import host_encoder, load_encoder
+from pricematch.encoding.embedding_worker import load
 from pricematch.encoding.processes import EncoderProcesses, ProcessEmbedder, starts
 from pricematch.encoding.tickets import Ticket, ticketed
 from pricematch.encoding.wire import EncoderSpec
-from pricematch.encoding.worker import load
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady
 from pricematch.settings import Settings
 from tests.support.gated_encoder import eventually, grey

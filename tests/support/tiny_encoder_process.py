@@ -15,9 +15,9 @@ from weakref import WeakSet
 import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
+from pricematch.encoding.embedding_worker import answer_all
 from pricematch.encoding.ports import Embedded, Pixels
 from pricematch.encoding.wire import EncoderSpec
-from pricematch.encoding.worker import answer_all
 from pricematch.errors import ArtefactError
 from tests.support.fakes import MeanColourEncoder
 from tests.support.gated_encoder import pictured

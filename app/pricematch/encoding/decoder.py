@@ -41,6 +41,26 @@ DECODING = "1"
 """Grows whenever the same bytes give other pixels, so that embeddings kept from before are not mixed with new ones."""
 
 
+class DecodedImage:
+    """The pixels of an image as they lie in the file, RGB on white, and how they are to be turned.
+
+    Args:
+        pixels: uint8 [height, width, 3].
+        orientation: EXIF orientation, 1 to 8.
+    """
+
+    def __init__(self, pixels: Pixels, orientation: int) -> None:
+        self._pixels, self._orientation = pixels, orientation
+
+    def upright(self) -> Pixels:
+        """Pixels uint8 [height, width, 3] of the whole image in its own size and proportions."""
+        return _oriented(self._pixels, self._orientation)
+
+    def squeezed(self, side: int) -> Pixels:
+        """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
+        return _oriented(_resized(self._pixels, side), self._orientation)
+
+
 class PillowDecoder:
     """Implements `ports.Decoder`.
 
@@ -61,7 +81,7 @@ class PillowDecoder:
         """
         with self._guarded(image) as picture:
             picture.draft("RGB", (self._side, self._side))  # JPEG halves while it decodes, down to no less than this
-            return _oriented(self._resized(_pixels(picture, image, 2 * self._side)), _orientation(picture))
+            return _oriented(_resized(_pixels(picture, image, 2 * self._side), self._side), _orientation(picture))
 
     def upright(self, image: bytes) -> Pixels:
         """Pixels uint8 [height, width, 3] in RGB of the whole picture in its own size and proportions.
@@ -73,6 +93,11 @@ class PillowDecoder:
         """
         with self._guarded(image) as picture:
             return _oriented(_pixels(picture, image, _CLEAR_SIDE), _orientation(picture))
+
+    def decoded(self, image: bytes) -> DecodedImage:
+        """The whole image, decoded in its own size; see `upright`."""
+        with self._guarded(image) as picture:
+            return DecodedImage(_pixels(picture, image, _CLEAR_SIDE), _orientation(picture))
 
     def header(self, image: bytes) -> Header:
         """What the header of a picture says; the rest of it may be damaged.
@@ -125,12 +150,6 @@ class PillowDecoder:
         if min(width, height) < self._min_side:
             raise ImageTooSmall(f"expected at least {self._min_side} pixels a side, got {width} × {height}")
 
-    def _resized(self, pixels: Pixels) -> Pixels:
-        height, width = pixels.shape[:2]
-        shrinks = max(height, width) > 2 * self._side
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(pixels, (self._side, self._side), interpolation=interpolation), np.uint8)
-
 
 def _magic(image: bytes) -> str | None:
     """The format whose first bytes these are, or None."""
@@ -177,6 +196,13 @@ def _on_white(picture: Image.Image, side: int) -> Pixels:
         clear = clear.reduce(factor)
     white = Image.new("RGBA", clear.size, "white")
     return np.asarray(Image.alpha_composite(white, clear).convert("RGB"))
+
+
+def _resized(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    shrinks = max(height, width) > 2 * side
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=interpolation), np.uint8)
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -25,7 +25,7 @@ from pricematch.encoding.ports import Embedded
 from pricematch.encoding.wire import EncoderSpec, receive, send
 from pricematch.errors import ImageError, ModelOutputError, NotReady, PricematchError
 
-_PROGRAM = "pricematch.encoding.worker"
+_PROGRAM = "pricematch.encoding.embedding_worker"
 _ROOT = Path(__file__).parents[2]
 _ENDS_SECONDS = 1.0
 """For what has hung up to end."""

@@ -1,5 +1,6 @@
-"""What the service and the processes that encode for it say to each other: frames of JSON and bytes over a socket."""
+"""Frames of JSON and bytes, which the service and its worker processes exchange over a socket. Nothing is unpickled."""
 
+import asyncio
 import json
 import socket
 import struct
@@ -36,17 +37,33 @@ class EncoderSpec(BaseModel):
     min_side: int
 
 
-def send(connection: socket.socket, said: Mapping[str, Any], *parts: bytes) -> None:
-    """Send a frame: what is said, as JSON has it, and bytes; raises OSError."""
-    head = json.dumps(said).encode()
+def send(connection: socket.socket, message: Mapping[str, Any], *parts: bytes) -> None:
+    """Send a frame: a JSON object and bytes; raises OSError."""
+    head = json.dumps(message).encode()
     connection.sendall(b"".join((_LENGTHS.pack(len(head), sum(map(len, parts))), head, *parts)))
 
 
 def receive(connection: socket.socket) -> tuple[Mapping[str, Any], memoryview]:
     """The next frame; raises EOFError if the other end is gone, OSError."""
     head, body = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size))
-    said: Mapping[str, Any] = json.loads(bytes(_exactly(connection, head)))
-    return said, _exactly(connection, body)
+    message: Mapping[str, Any] = json.loads(bytes(_exactly(connection, head)))
+    return message, _exactly(connection, body)
+
+
+async def write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
+    """Send a frame from an event loop; raises OSError."""
+    head = json.dumps(message).encode()
+    writer.write(_LENGTHS.pack(len(head), sum(map(len, parts))) + head)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
+    """The next frame in an event loop; raises EOFError if the other end is gone, OSError."""
+    head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+    message: Mapping[str, Any] = json.loads(await reader.readexactly(head))
+    return message, await reader.readexactly(body)
 
 
 def divided(body: memoryview, sizes: Sequence[int]) -> list[bytes]:

@@ -1,32 +1,41 @@
-"""A process that does nothing but encode: `python -m pricematch.encoding.worker SOCKET THREADS [PROCESSOR]`.
+"""A process that computes features of images: `python -m pricematch.encoding.worker THREADS [PROCESSOR]`.
 
-It ends when the service at the other end of its socket is gone, and of signals heeds only those that cannot be ignored.
+Its standard input is a socket, over which it is asked. It ends when the other end is gone, and of signals heeds only
+those that cannot be ignored.
 """
 
+import hashlib
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
+import cv2
+import imagehash
+import numpy as np
+from PIL import Image
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.encoding.colours import ColourHistogram
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.picture_encoder import DecodingEmbedder
-from pricematch.encoding.ports import Embedder
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
-from pricematch.encoding.wire import EncoderSpec, divided, receive, send
-from pricematch.errors import ArtefactError, ModelOutputError, PricematchError
-from pricematch.formats.manifest import find_chain
+from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
+from pricematch.encoding.ports import Encoder, Pixels
+from pricematch.encoding.wire import divided, receive, send
+from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
 
 _NICE = 10
-"""Requests are read and answers sent before the next picture: they take little, and give everybody something to do."""
+"""Requests are read and answers sent before the next image: they take little, and give everybody something to do."""
 
 
-def main(descriptor: int, threads: int, processor: int | None) -> None:
-    """Answer what comes over a socket.
+def main(threads: int, processor: int | None) -> None:
+    """Answer what comes over the socket that is the standard input.
 
     Args:
-        descriptor: of the socket.
-        threads: that the network may compute in.
+        threads: that a network may compute in.
         processor: the only one to run on; None: any.
     """
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C goes to the service, which ends this
@@ -34,68 +43,100 @@ def main(descriptor: int, threads: int, processor: int | None) -> None:
     os.nice(_NICE)
     if processor is not None:
         os.sched_setaffinity(0, {processor})
-    with socket.socket(fileno=descriptor) as connection:
-        _prepare(threads)
-        answer_all(connection, load)
+    cv2.setNumThreads(1)
+    answer_all(partial(load_network, threads=threads))
 
 
-def answer_all(connection: socket.socket, load: Callable[[EncoderSpec], Embedder]) -> None:
-    """Load, drop and embed as told, until nobody is at the other end.
+def answer_all(load: Callable[[NetworkSpec], Encoder]) -> None:
+    """Load and drop encoders and compute features as asked, until nobody is at the other end of the standard input.
 
     Args:
-        connection: says what to do.
-        load: makes an encoder ready; raises ArtefactError.
+        load: makes a network ready; raises ArtefactError.
     """
-    loaded: dict[str, Embedder] = {}
-    while True:
-        try:
-            said, body = receive(connection)
-        except (EOFError, OSError):
-            return
-        try:
-            if "load" in said:
-                loaded[said["load"]] = load(EncoderSpec.model_validate_json(said["load"]))
-            elif "drop" in said:
-                del loaded[said["drop"]]
+    features = ImageFeaturesComputer(load)
+    with socket.socket(fileno=0) as connection:
+        while True:
+            try:
+                message, body = receive(connection)
+            except (EOFError, OSError):
+                return
+            parts: Sequence[bytes] = ()
+            try:
+                answer, parts = features.answer(message, body)
+            except PricematchError as error:
+                answer = {"error": [type(error).__name__, str(error)]}
+            except MemoryError:
+                answer = {"error": [Overloaded.__name__, "no memory is left to encode the images; try again soon"]}
+            except Exception as error:  # noqa: BLE001 — whatever it is, the next images may do better
+                answer = {"error": [ModelOutputError.__name__, f"{type(error).__name__}: {error}"]}
+            send(connection, answer, *parts)
+
+
+class ImageFeaturesComputer:
+    """Computes features of images in this process, each of which it decodes once.
+
+    Args:
+        load: makes a network ready; raises ArtefactError.
+    """
+
+    def __init__(self, load: Callable[[NetworkSpec], Encoder]) -> None:
+        self._load = load
+        self._encoders: dict[str, tuple[int, Encoder]] = {COLOURS.key: (COLOURS.side, ColourHistogram())}
+
+    def answer(self, message: Mapping[str, Any], body: memoryview) -> tuple[Mapping[str, Any], Sequence[bytes]]:
+        """The answer to one message: a JSON object, and bytes; raises PricematchError."""
+        match message:
+            case {"load": key, "side": side, "network": network}:
+                self._encoders[key] = side, self._load(NetworkSpec.model_validate(network))
+                return {}, ()
+            case {"drop": key}:
+                del self._encoders[key]
+                return {}, ()
+            case {"sizes": sizes, **wanted}:
+                return self._features(divided(body, sizes), **wanted)
+        raise ModelOutputError(f"expected load, drop or sizes, got {list(message)}")
+
+    def _features(
+        self, images: Sequence[bytes], *, keys: Sequence[str], phash: bool, max_pixels: int, min_side: int
+    ) -> tuple[Mapping[str, Any], Sequence[bytes]]:
+        """The features of images.
+
+        Returns:
+            Per image its digest and hash, or why it is bad; the dimension by key of an encoder; seconds by stage; and
+            per encoder its embeddings, float32 [m, d] of the m good ones in order.
+        """
+        started = time.perf_counter()
+        decoder = PillowDecoder(1, max_pixels, min_side)
+        sides = {self._encoders[key][0] for key in keys}
+        found: list[Mapping[str, Any]] = []
+        pixels: dict[int, list[Pixels]] = {side: [] for side in sides}
+        for image in images:
+            try:
+                decoded = decoder.decoded(image)
+                squeezed = {side: decoded.squeezed(side) for side in sides}
+                hashed = str(imagehash.phash(Image.fromarray(decoded.upright()))) if phash else None
+            except ImageError as error:
+                found.append({"error": [type(error).__name__, str(error)]})
             else:
-                _embed(connection, loaded[said["embed"]], divided(body, said["sizes"]))
-                continue
-        except PricematchError as error:
-            send(connection, {"error": [type(error).__name__, str(error)]})
-        except Exception as error:  # noqa: BLE001 — whatever it is, the next picture may do better
-            send(connection, {"error": [ModelOutputError.__name__, f"{type(error).__name__}: {error}"]})
-        else:
-            send(connection, {})
+                found.append({"digest": hashlib.sha256(image).hexdigest(), "phash": hashed})
+                for side, view in squeezed.items():
+                    pixels[side].append(view)
+        decoded_at = time.perf_counter()
+        embeddings = {key: self._embeddings(key, pixels) for key in keys} if any("digest" in it for it in found) else {}
+        seconds = {"decode": decoded_at - started, "encode": time.perf_counter() - decoded_at}
+        dimensions = {key: rows.shape[1] for key, rows in embeddings.items()}
+        parts = [rows.astype("<f4").tobytes() for rows in embeddings.values()]
+        return {"images": found, "dimensions": dimensions, "seconds": seconds}, parts
 
-
-def _embed(connection: socket.socket, embedder: Embedder, images: list[bytes]) -> None:
-    found = embedder.embed(images)
-    errors = [None if error is None else [type(error).__name__, str(error)] for error in found.errors]
-    said = {"errors": errors, "shape": found.embeddings.shape, "decode_seconds": found.decode_seconds}
-    send(connection, said, found.embeddings.astype("<f4").tobytes())
-
-
-def load(spec: EncoderSpec) -> Embedder:
-    """The encoder of a specification; raises ArtefactError where something else is there now."""
-    chain = find_chain(spec.models, spec.name, spec.version)
-    if tuple(artefact.manifest.weights_digest for artefact in chain) != spec.weights:
-        raise ArtefactError(f"{chain[-1].path} has other weights than when the service began with it")
-    from pricematch.encoding.saved_model import SavedModelEncoder
-
-    decoder = PillowDecoder(spec.side, spec.max_pixels, spec.min_side)
-    return DecodingEmbedder(decoder, SavedModelEncoder(chain, spec.precision))
-
-
-def _prepare(threads: int) -> None:
-    import_tensorflow()
-    import cv2
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    cv2.setNumThreads(1)
+    def _embeddings(self, key: str, pixels: Mapping[int, Sequence[Pixels]]) -> Embeddings:
+        side, encoder = self._encoders[key]
+        batch = np.stack(pixels[side])
+        found = encoder.encode(batch)
+        if len(found) != len(batch):
+            raise ModelOutputError(f"expected {len(batch)} embeddings, got {len(found)}")
+        return found
 
 
 if __name__ == "__main__":
-    _descriptor, _threads, *_processors = map(int, sys.argv[1:])
-    main(_descriptor, _threads, _processors[0] if _processors else None)
+    _threads, *_processors = map(int, sys.argv[1:])
+    main(_threads, _processors[0] if _processors else None)

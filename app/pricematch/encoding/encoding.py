@@ -1,0 +1,348 @@
+"""Features of images: each image is decoded once in a worker process, together with those of others who ask.
+
+A network takes less time for an image among many than for one alone. A process that has nothing to do takes whatever
+is queued at once; while all are busy, the next batch gathers.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, groupby, islice
+from typing import Any, Protocol, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.worker_process import WorkerProcess, error_of
+from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
+
+MAX_BATCH = 16
+"""Images that are encoded together, at most: more make nothing cheaper, and others wait for longer."""
+_MOST_FAILURES = 3
+"""Failures in a row after which encoding is said to be broken,"""
+_REST_SECONDS = 10.0
+"""for so long after the last one: somebody has to try whether it works again."""
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What images are refused for from their headers.
+
+    Attributes:
+        max_pixels: width × height, at most.
+        min_side: pixels of the shorter side, at least.
+    """
+
+    max_pixels: int
+    min_side: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The features that are to be computed.
+
+    Attributes:
+        encoders: whose embeddings; one that is not loaded is loaded first, which takes seconds.
+        phash: whether the perceptual hash is.
+    """
+
+    encoders: frozenset[EncoderSpec] = frozenset()
+    phash: bool = False
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """How long an image and those encoded together with it have taken.
+
+    Attributes:
+        queue: this image waited for a process.
+        decode: all became pixels and hashes.
+        encode: pixels became embeddings.
+    """
+
+    queue: float
+    decode: float
+    encode: float
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFeatures:
+    """The features of one image.
+
+    Attributes:
+        digest: SHA-256 of its bytes.
+        phash: 16 hexadecimal digits; None where it was not wanted.
+        embeddings: float32 [d] of unit length, by key of the encoder.
+        seconds: how long it took.
+    """
+
+    digest: bytes
+    phash: str | None
+    embeddings: Mapping[str, NDArray[np.float32]]
+    seconds: Seconds
+
+
+ImageResult: TypeAlias = ImageFeatures | ImageError
+"""The features of an image, or why it is bad."""
+
+
+class EncodingObserver(Protocol):
+    """Is told what an `Encoding` does, in its event loop; must not take long."""
+
+    def observe_batch(self, size: int, seconds: Seconds) -> None:
+        """So many images were encoded together; `queue` is the time of the one that waited longest."""
+        ...
+
+    def set_queue_depth(self, depth: int) -> None:
+        """So many images of requests wait."""
+        ...
+
+
+class Unobserved:
+    """Implements `EncodingObserver` for when nobody looks."""
+
+    def observe_batch(self, size: int, seconds: Seconds) -> None:
+        """Nothing."""
+
+    def set_queue_depth(self, depth: int) -> None:
+        """Nothing."""
+
+
+@dataclass(eq=False)
+class _Item:
+    """One image that waits, or is being encoded."""
+
+    image: bytes
+    wanted: Wanted
+    request: int
+    result: "asyncio.Future[ImageResult]"
+    queued: float = field(default_factory=time.perf_counter)
+
+
+class Encoding:
+    """Computes features in worker processes. Made in a running event loop, and used in it alone.
+
+    Args:
+        commands: start the processes; see `worker_commands`.
+        limits: of images.
+        request_seconds: how long a process may take for a batch; one that takes longer is ended.
+        max_waiting_images: of requests; a request that none waits before may bring more.
+        observer: is told of batches and of those that wait.
+    """
+
+    def __init__(
+        self,
+        commands: Iterable[Sequence[str]],
+        limits: ImageLimits,
+        *,
+        request_seconds: float = 30.0,
+        max_waiting_images: int = 256,
+        observer: EncodingObserver | None = None,
+    ) -> None:
+        self._limits, self._max_waiting = limits, max_waiting_images
+        self._observer: EncodingObserver = observer or Unobserved()
+        self._specs: dict[str, EncoderSpec] = {}
+        self._requests: OrderedDict[_Item, None] = OrderedDict()
+        self._background: OrderedDict[_Item, None] = OrderedDict()
+        self._arrived = asyncio.Event()
+        self._numbers = count()
+        self._failures, self._failed_at = 0, 0.0
+        self._closed = False
+        self._processes = [WorkerProcess(command, request_seconds) for command in commands]
+        self._tasks = [asyncio.create_task(self._work(process), name="encode") for process in self._processes]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def width(self) -> int:
+        """Batches that are encoded at the same time."""
+        return len(self._processes)
+
+    @property
+    def encoders(self) -> Mapping[str, EncoderSpec]:
+        """The encoders that are loaded, by key."""
+        return self._specs
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """Of the processes that run, as the system numbers them."""
+        return [pid for process in self._processes if (pid := process.pid) is not None]
+
+    async def load(self, encoders: Iterable[EncoderSpec]) -> None:
+        """Let every process load these encoders, beside those that it has; returns once all have.
+
+        Raises:
+            ArtefactError: one does not load; those before stay loaded.
+            ModelOutputError: a process ended meanwhile.
+            NotReady: it was closed.
+        """
+        new = {encoder.key: encoder for encoder in encoders if encoder.key not in self._specs}
+        self._specs |= new
+        found = await asyncio.gather(*(it.load(dict(self._specs)) for it in self._processes), return_exceptions=True)
+        for error in found:
+            if error is not None:
+                for key in new:
+                    self._specs.pop(key, None)
+                raise error
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Let the processes forget encoders, each before its next batch."""
+        for key in keys:
+            self._specs.pop(key, None)
+
+    async def encode(self, images: Sequence[bytes], wanted: Wanted, *, background: bool = False) -> list[ImageResult]:
+        """The features of images, in order; of a bad one why it is. Whoever cancels it gives up what is queued.
+
+        Args:
+            images: their bytes.
+            wanted: which features.
+            background: whether requests go before; such images may be any number.
+
+        Raises:
+            Overloaded: too many images wait already, or no memory is left.
+            ModelOutputError: a network gave something that is no embedding, or its process ended or took too long.
+            ArtefactError: a process that was started again cannot load an encoder any more.
+            NotReady: it was closed.
+        """
+        queue = self._background if background else self._requests
+        if not background:
+            self._check_room(len(images))
+        if self._closed:
+            raise _stopping()
+        request, loop = next(self._numbers), asyncio.get_running_loop()
+        items = [_Item(image, wanted, request, loop.create_future()) for image in images]
+        queue.update(dict.fromkeys(items))
+        self._depth_changed()
+        self._arrived.set()
+        try:
+            return list(await asyncio.gather(*(item.result for item in items)))
+        finally:
+            for item in items:
+                queue.pop(item, None)
+                item.result.cancel()
+            self._depth_changed()
+
+    def trouble(self) -> str | None:
+        """Why nothing can be encoded now; None if something can."""
+        if self._failures >= _MOST_FAILURES and time.monotonic() - self._failed_at < _REST_SECONDS:
+            return f"the encoder has failed {self._failures} times in a row"
+        return None
+
+    async def aclose(self) -> None:
+        """End the processes, whatever they are doing; who waits gets NotReady."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        for item in (*self._requests, *self._background):
+            _fail(item, _stopping())
+        await asyncio.gather(*self._tasks, *(it.aclose() for it in self._processes), return_exceptions=True)
+
+    def _check_room(self, more: int) -> None:
+        waiting = len(self._requests)
+        if waiting and waiting + more > self._max_waiting:
+            raise Overloaded(f"{waiting} images wait to be encoded")
+
+    def _depth_changed(self) -> None:
+        self._observer.set_queue_depth(len(self._requests))
+
+    async def _work(self, process: WorkerProcess) -> None:
+        while True:
+            batch = await self._next_batch()
+            try:
+                await self._answer(process, batch)
+            except asyncio.CancelledError:
+                for item in batch:
+                    _fail(item, _stopping())
+                raise
+
+    async def _next_batch(self) -> Sequence[_Item]:
+        while not (batch := self._take(self._requests) or self._take(self._background)):
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._depth_changed()
+        return batch
+
+    @staticmethod
+    def _take(queue: OrderedDict[_Item, None]) -> Sequence[_Item]:
+        """The first images that want the same features, out of the queue."""
+        if not queue:
+            return []
+        wanted = next(iter(queue)).wanted
+        batch = list(islice((item for item in queue if item.wanted == wanted), MAX_BATCH))
+        for item in batch:
+            del queue[item]
+        return batch
+
+    async def _answer(self, process: WorkerProcess, batch: Sequence[_Item]) -> None:
+        """Encode a batch; if that fails each request's images by themselves, so that only those fail that must."""
+        error = await self._encode(process, batch)
+        if error is None:
+            return
+        requests = [list(items) for _, items in groupby(batch, key=lambda item: item.request)]
+        for items in requests:
+            waiting = [item for item in items if not item.result.done()]
+            failed = await self._encode(process, waiting) if waiting and len(requests) > 1 else error
+            if failed is not None:
+                for item in waiting:
+                    _fail(item, failed)
+
+    async def _encode(self, process: WorkerProcess, batch: Sequence[_Item]) -> Exception | None:
+        """Why a batch could not be encoded; None where it was."""
+        started = time.perf_counter()
+        wanted = batch[0].wanted
+        message = {
+            "sizes": [len(item.image) for item in batch],
+            "keys": sorted(encoder.key for encoder in wanted.encoders),
+            "phash": wanted.phash,
+            "max_pixels": self._limits.max_pixels,
+            "min_side": self._limits.min_side,
+        }
+        encoders = self._specs | {encoder.key: encoder for encoder in wanted.encoders}
+        try:
+            answer, body = await process.ask(encoders, message, [item.image for item in batch])
+            queued = [started - item.queued for item in batch]
+            for item, result in zip(batch, _results(answer, body, queued), strict=True):
+                if not item.result.done():
+                    item.result.set_result(result)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is for those who wait
+            self._failures, self._failed_at = self._failures + 1, time.monotonic()
+            return error
+        self._failures = 0
+        self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
+        return None
+
+
+def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) -> Sequence[ImageResult]:
+    """What a worker has answered about a batch, by image; `queued` says how long each has waited."""
+    good = sum("error" not in image for image in answer["images"])
+    values, start = np.frombuffer(body, "<f4"), 0
+    rows: dict[str, Iterator[NDArray[np.float32]]] = {}
+    for key, dimension in answer["dimensions"].items():
+        rows[key] = iter(values[start : start + good * dimension].reshape(good, dimension))
+        start += good * dimension
+    results: list[ImageResult] = []
+    for image, waited in zip(answer["images"], queued, strict=True):
+        if "error" in image:
+            error = error_of(*image["error"])
+            results.append(error if isinstance(error, ImageError) else ImageCorrupt(str(error)))
+        else:
+            embeddings = {key: next(those) for key, those in rows.items()}
+            seconds = Seconds(waited, **answer["seconds"])
+            results.append(ImageFeatures(bytes.fromhex(image["digest"]), image["phash"], embeddings, seconds))
+    return results
+
+
+def _fail(item: _Item, error: Exception) -> None:
+    if not item.result.done():
+        item.result.set_exception(error)
+
+
+def _stopping() -> NotReady:
+    return NotReady("the service is stopping")

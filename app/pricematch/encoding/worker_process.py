@@ -1,0 +1,184 @@
+"""One worker process as the service sees it: started when it is needed, asked over a socket, ended when it hangs.
+
+What goes wrong in it, a crash or a hang, costs the images that it was asked about and nothing else.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pricematch import errors
+from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.wire import read_frame, write_frame
+from pricematch.errors import ModelOutputError, NotReady, PricematchError
+
+_PROGRAM = "pricematch.encoding.worker"
+_ROOT = Path(__file__).parents[2]
+_ENDS_SECONDS = 1.0
+"""For what has hung up to end."""
+_LOAD_SECONDS = 300.0
+"""For a network to be loaded, TensorFlow's import included, however short the time for a batch is."""
+
+
+class WorkerProcess:
+    """A process that is started once it is needed, and again if it has ended. Belongs to one event loop.
+
+    Args:
+        command: starts it; its standard input is the socket.
+        seconds: how long it may take for a batch; if it takes longer it is ended.
+    """
+
+    def __init__(self, command: Sequence[str], seconds: float) -> None:
+        self._command, self._seconds = command, seconds
+        self._process: Process | None = None
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._loaded: set[str] = set()
+        self._closed = False
+        self._lock = asyncio.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The system's number of it; None while it does not run."""
+        return None if self._process is None or self._process.returncode is not None else self._process.pid
+
+    async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
+        """Load these encoders and drop all others; raises ArtefactError, ModelOutputError, NotReady."""
+        async with self._lock:
+            await self._hold(encoders)
+
+    async def ask(
+        self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
+    ) -> tuple[Mapping[str, Any], bytes]:
+        """The answer to one message about images, once these encoders are loaded.
+
+        Raises:
+            ArtefactError: an encoder does not load.
+            ModelOutputError: it failed, ended or took too long.
+            NotReady: it was closed.
+        """
+        async with self._lock:
+            await self._hold(encoders)
+            return await self._asked(self._seconds, message, *images)
+
+    async def aclose(self) -> None:
+        """End it, whatever it is doing, and start it no more."""
+        self._closed = True
+        await self._end()
+
+    async def _hold(self, encoders: Mapping[str, EncoderSpec]) -> None:
+        await self._start()
+        for key in self._loaded - encoders.keys():
+            await self._asked(self._seconds, {"drop": key})
+            self._loaded.remove(key)
+        for key in encoders.keys() - self._loaded:
+            spec = encoders[key]
+            if spec.network is not None:
+                network = spec.network.model_dump(mode="json")
+                await self._asked(_LOAD_SECONDS, {"load": key, "side": spec.side, "network": network})
+                self._loaded.add(key)
+
+    async def _asked(
+        self, seconds: float, message: Mapping[str, Any], *parts: bytes
+    ) -> tuple[Mapping[str, Any], bytes]:
+        if self._streams is None:
+            raise NotReady("the service is stopping")
+        reader, writer = self._streams
+        try:
+            async with asyncio.timeout(seconds):
+                await write_frame(writer, message, *parts)
+                answer, body = await read_frame(reader)
+        except TimeoutError as error:
+            await self._end()
+            raise ModelOutputError(f"the process that encodes took longer than {seconds:g} s") from error
+        except (OSError, EOFError) as error:
+            raise ModelOutputError(f"the process that encodes {await self._ended()}") from error
+        except BaseException:  # cancelled: an answer may be left that nobody has read to its end
+            self._kill()
+            raise
+        if "error" in answer:
+            raise error_of(*answer["error"])
+        return answer, body
+
+    async def _start(self) -> None:
+        if self._streams is not None and self.pid is not None and not self._streams[0].at_eof():
+            return
+        await self._end()
+        if self._closed:
+            raise NotReady("the service is stopping")
+        here, there = socket.socketpair()
+        try:
+            with there:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=there.fileno(), env=_environment()
+                )
+            self._streams = await asyncio.open_connection(sock=here)
+        except OSError as error:
+            here.close()
+            raise ModelOutputError("the process that encodes could not be started") from error
+        except BaseException:
+            here.close()
+            raise
+        self._loaded = set()
+
+    async def _ended(self) -> str:
+        """End it if it has not by itself; says how it ended."""
+        code: int | None = None
+        if self._process is not None:
+            try:
+                async with asyncio.timeout(_ENDS_SECONDS):
+                    code = await self._process.wait()
+            except TimeoutError:
+                pass
+        await self._end()
+        if code is None:
+            return "hung up"
+        return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+
+    async def _end(self) -> None:
+        self._kill()
+        if self._process is not None:
+            try:
+                async with asyncio.timeout(_ENDS_SECONDS):
+                    await self._process.wait()
+            except TimeoutError:  # the kernel does not let go of it; another one takes its place all the same
+                pass
+
+    def _kill(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+
+def worker_commands(count: int) -> list[Sequence[str]]:
+    """Commands that start so many worker processes, each on a processor of its own if there are just as many.
+
+    Where there are more processors, or fewer, which one runs where is the kernel's to say. Where there are as many, it
+    was seen to leave two processes on one processor for seconds while the other had nothing to do.
+    """
+    ours = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+    threads = max(1, len(ours) // count)
+    pinned = len(ours) == count and hasattr(os, "sched_setaffinity")
+    # -P: nothing is imported from wherever this was started
+    command = [sys.executable, "-P", "-m", _PROGRAM, str(threads)]
+    return [[*command, str(processor)] for processor in ours] if pinned else [command] * count
+
+
+def error_of(name: str, message: str) -> PricematchError:
+    """The error that a worker has named; only errors that have nothing but a message cross the socket."""
+    kind = getattr(errors, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, PricematchError)):
+        return ModelOutputError(f"{name}: {message}")
+    return kind(message)
+
+
+def _environment() -> dict[str, str]:
+    known = os.environ.get("PYTHONPATH")
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), known)))}
