@@ -3,9 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+WORKERS ?= 2
+
+# without compiled files every process that a test or the demo starts would compile TensorFlow's sources again
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types check-deployment bench lock clean
+.PHONY: help install demo test test-fast test-long lint types check-deployment bench lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,15 +19,23 @@ install: $(INSTALLED) ## Make a virtual environment with the pinned dependencies
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v >= (3, 11) else f"expected Python 3.11 or newer, got {v[0]}.{v[1]}; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	awk '/^uv==/, !/\\$$/' requirements.lock > .venv/uv.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: $(INSTALLED) ## Draw a catalogue, train, serve, ask it (ONCE=1 stops then; CATALOGUE=… IMAGES=… takes yours)
 	$(BIN)/python examples/demo.py $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ONCE),--once)
 
 test: $(INSTALLED) lint types check-deployment ## Everything that must pass: ruff, mypy, Dockerfile, compose file, pytest
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long"
+
+test-fast: $(INSTALLED) ## The tests that need no TensorFlow and start no process
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not tensorflow and not process and not long"
+
+test-long: $(INSTALLED) ## Kills and loads at full length, some of which `make test` runs in two rounds
+	$(BIN)/pytest -m long
 
 lint: $(INSTALLED) ## ruff: rules and format
 	$(BIN)/ruff check .
