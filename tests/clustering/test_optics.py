@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.clustering.optics import Ordering, optics, optics_dbscan_labels
+from pricematch.clustering.optics import Ordering, optics
 from pricematch.clustering.xi import xi_labels
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
-from tests.support.vectors import STEP, clustered, collinear, duplicated, lattice, matrix_of, scattered
+from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
 
 Make = Callable[..., Embeddings]
 EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]
@@ -30,11 +30,11 @@ pytestmark = [
 ]
 
 
-def theirs(rows: NDArray[Any], eps: float, min_samples: int, metric: str, cluster_method: str = "xi") -> Any:
+def theirs(rows: NDArray[Any], eps: float, min_samples: int, metric: str) -> Any:
     """scikit-learn's OPTICS."""
     from sklearn.cluster import OPTICS
 
-    return OPTICS(min_samples=min_samples, max_eps=eps, metric=metric, cluster_method=cluster_method).fit(rows)
+    return OPTICS(min_samples=min_samples, max_eps=eps, metric=metric).fit(rows)
 
 
 def tight(make: Make) -> Make:
@@ -50,13 +50,12 @@ def tight(make: Make) -> Make:
     return made
 
 
-def assert_same(ours: Ordering, min_samples: int, eps: float, reference: Any, by_dbscan: Any) -> None:
+def assert_same(ours: Ordering, min_samples: int, reference: Any) -> None:
     np.testing.assert_array_equal(ours.order, reference.ordering_)
     np.testing.assert_allclose(ours.reachability, reference.reachability_, rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(ours.core_distances, reference.core_distances_, rtol=0, atol=ROUNDING)
     np.testing.assert_array_equal(ours.predecessors, reference.predecessor_)
     np.testing.assert_array_equal(xi_labels(ours, min_samples), reference.labels_)
-    np.testing.assert_array_equal(optics_dbscan_labels(ours, eps), by_dbscan.labels_)
 
 
 @pytest.mark.parametrize("eps", EVERY_EPS)
@@ -72,7 +71,7 @@ def test_given_our_distances_scikit_learn_agrees_to_the_bit(make: Make, min_samp
         reference = theirs(matrix, eps, min_samples, "precomputed")
         np.testing.assert_array_equal(ours.reachability, reference.reachability_)
         np.testing.assert_array_equal(ours.core_distances, reference.core_distances_)
-        assert_same(ours, min_samples, eps, reference, theirs(matrix, eps, min_samples, "precomputed", "dbscan"))
+        assert_same(ours, min_samples, reference)
 
 
 @pytest.mark.parametrize("eps", EVERY_EPS)
@@ -82,8 +81,7 @@ def test_given_embeddings_whose_products_are_exact_it_agrees_in_every_tie(min_sa
     ours = optics(radius_graph(embeddings, eps), min_samples)
     finite = ours.reachability[np.isfinite(ours.reachability)]
     assert len(np.unique(finite)) < max(len(finite) / 2, 1)
-    reference = theirs(embeddings, eps, min_samples, "cosine")
-    assert_same(ours, min_samples, eps, reference, theirs(embeddings, eps, min_samples, "cosine", "dbscan"))
+    assert_same(ours, min_samples, theirs(embeddings, eps, min_samples, "cosine"))
 
 
 @pytest.mark.parametrize("eps", EVERY_EPS)
@@ -100,20 +98,7 @@ def test_given_embeddings_it_takes_our_walk_or_one_that_differs_in_ties_alone(
         ours, reference = optics(graph, min_samples), theirs(embeddings, eps, min_samples, "cosine")
         ties = walk_along(graph, ours.core_distances, reference.ordering_)
         if ties == 0 or (ours.order == reference.ordering_).all():
-            assert_same(ours, min_samples, eps, reference, theirs(embeddings, eps, min_samples, "cosine", "dbscan"))
-
-
-@pytest.mark.parametrize("eps", [STEP, 2 * STEP, 3 * STEP])
-def test_dbscan_clusters_at_an_eps_below_the_radius_take_what_is_at_exactly_eps(eps: float) -> None:
-    from sklearn.cluster import cluster_optics_dbscan
-
-    ours = optics(radius_graph(lattice(90), 0.008), 3)
-    assert (ours.reachability == eps).any()
-    assert (ours.core_distances == eps).any()
-    expected = cluster_optics_dbscan(
-        reachability=ours.reachability, core_distances=ours.core_distances, ordering=ours.order, eps=eps
-    )
-    np.testing.assert_array_equal(optics_dbscan_labels(ours, eps), expected)
+            assert_same(ours, min_samples, reference)
 
 
 def walk_along(graph: NeighbourGraph, core: NDArray[np.float64], order: NDArray[np.intp]) -> int:
@@ -175,7 +160,7 @@ def test_with_more_min_samples_than_rows_nothing_is_reached(count: int) -> None:
     assert ours.order.tolist() == list(range(count))
     assert np.isinf(ours.reachability).all()
     assert np.isinf(ours.core_distances).all()
-    assert xi_labels(ours, 4).tolist() == optics_dbscan_labels(ours, 0.5).tolist() == [-1] * count
+    assert xi_labels(ours, 4).tolist() == [-1] * count
 
 
 def test_a_row_with_many_neighbours_is_walked_like_one_with_few() -> None:

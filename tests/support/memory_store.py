@@ -126,10 +126,6 @@ class MemoryStore:
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
         self.hashed.update({(key, digest): said for digest, said in zip(digests, hashes, strict=True)})
 
-    def forget(self, keys: Sequence[str]) -> None:
-        self.vectors = {key: vector for key, vector in self.vectors.items() if key[0] in keys}
-        self.hashed = {key: said for key, said in self.hashed.items() if key[0] in keys}
-
     def verdict(self, one: str, other: str) -> Verdict | None:
         change = self.said.get((min(one, other), max(one, other)))
         return None if change is None else _verdict(change)

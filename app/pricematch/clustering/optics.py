@@ -12,7 +12,6 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.search.lists import NOISE
 from pricematch.search.neighbours import NeighbourGraph
 
 NOBODY = -1
@@ -57,22 +56,6 @@ def optics(graph: NeighbourGraph, min_samples: int) -> Ordering:
         walk.begin(row)
     reachability = np.array(walk.reached_at, np.float64)
     return Ordering(np.array(walk.order, np.intp), reachability, core, np.array(walk.predecessors, np.intp))
-
-
-def optics_dbscan_labels(ordering: Ordering, eps: float) -> NDArray[np.intp]:
-    """Clusters of DBSCAN at `eps`, at most the graph's radius, read off the ordering (`cluster_method="dbscan"`).
-
-    A row that was not reached within `eps` begins a cluster if it is core within `eps`, and is noise if not; any other
-    belongs to the cluster last begun. Border rows may differ from DBSCAN's own.
-
-    Returns:
-        intp [n]: clusters from 0 in the order of the walk, −1 is noise.
-    """
-    far = ordering.reachability[ordering.order] > eps
-    core = ordering.core_distances[ordering.order] <= eps
-    labels = np.empty(len(far), np.intp)
-    labels[ordering.order] = np.where(far & ~core, NOISE, np.cumsum(far & core) - 1)
-    return labels
 
 
 def _core_distances(graph: NeighbourGraph, min_samples: int) -> NDArray[np.float64]:

@@ -66,26 +66,6 @@ def pairwise_scores_of_lists(
     return PairScores(right, answered, expected)
 
 
-def pairwise_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> PairScores:
-    """The pairs of postings that share a cluster, judged by whether they share a label group.
-
-    Precision is the share of the answered pairs that is right, recall the share of the true pairs that is answered,
-    each unordered pair once.
-
-    Args:
-        labels: [n], the cluster of each posting; −1 is a posting alone.
-        groups: [n], the number of each posting's label group, from 0.
-
-    >>> found = pairwise_scores(np.array([0, 0, 0, -1]), np.array([0, 0, 1, 1]))
-    >>> found, round(found.precision, 4), found.recall, round(found.f1, 4)
-    (PairScores(right=1, answered=3, expected=2), 0.3333, 0.5, 0.4)
-    """
-    parts = _parts(labels)
-    counts = group_sizes(_crossed(parts, groups)), group_sizes(parts), group_sizes(groups)
-    right, answered, expected = (int((count - 1).sum()) // 2 for count in counts)
-    return PairScores(right, answered, expected)
-
-
 def b_cubed_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Scores:
     """Each posting's cluster, judged as its list: B-cubed precision and recall.
 

@@ -85,10 +85,6 @@ class ComputedStore(Protocol):
         """Keep the hashes of some pictures."""
         ...
 
-    def forget(self, keys: Sequence[str]) -> None:
-        """Drop what is kept under any other key, and of pictures that no posting shows."""
-        ...
-
 
 class VerdictStore(Protocol):
     """Keeps what people said of pairs of postings; raises as `PostingStore` does."""

@@ -26,11 +26,6 @@ def fold(title: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
 
 
-def normalise(title: str) -> str:
-    """A title's words with a blank between; see `words`."""
-    return " ".join(words(title))
-
-
 def words(title: str) -> list[str]:
     """The words of a title, in order, repeated ones as often as they are there.
 

@@ -92,19 +92,6 @@ def test_fault_31_embeddings_that_were_damaged_are_left_out_told_of_and_kept_ane
     assert len(store.computed.embeddings("cae", DIGESTS)) == 40
 
 
-def test_what_is_of_other_keys_or_of_pictures_that_no_posting_shows_is_forgotten(store: Store) -> None:
-    shown = bytes.fromhex(name_of(picture(1)))
-    store.postings.put([put("a", picture(1)), put("b")])
-    for key in ("old", "new"):
-        store.computed.keep_embeddings(key, [shown, DIGESTS[0]], EMBEDDINGS[:2])
-        store.computed.keep_hashes(f"{key}-hash", [shown, DIGESTS[0]], HASHES[:2])
-    store.computed.forget(["new", "new-hash"])
-    assert store.computed.embeddings("old", [shown]) == {}
-    assert store.computed.hashes("old-hash", [shown]) == {}
-    assert equal(store.computed.embeddings("new", [shown, DIGESTS[0]]), {shown: EMBEDDINGS[0]})
-    assert store.computed.hashes("new-hash", [shown, DIGESTS[0]]) == {shown: HASHES[0]}
-
-
 def test_what_was_computed_goes_with_the_last_posting_that_shows_the_picture(store: Store) -> None:
     shown = bytes.fromhex(name_of(picture(1)))
     store.postings.put([put("a", picture(1)), put("b", picture(1))])

@@ -17,7 +17,6 @@ _FLOAT = np.dtype("<f4")
 _LENGTH_TOLERANCE = 1e-3
 _NUMBER = "SELECT number, dimension FROM computed_key WHERE key = ?"
 _OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
-_UNUSED = "digest NOT IN (SELECT image FROM posting WHERE image IS NOT NULL)"
 
 
 class SqliteComputed:
@@ -62,15 +61,6 @@ class SqliteComputed:
             number = _number(connection, key, None)
             rows = ((number, digest, value) for digest, value in zip(digests, hashes, strict=True))
             connection.executemany("INSERT OR REPLACE INTO hash VALUES (?, ?, ?)", rows)
-
-    def forget(self, keys: Sequence[str]) -> None:
-        """See the port."""
-        with self._database.write() as connection:
-            kept = connection.execute("SELECT key FROM computed_key").fetchall()
-            others = [key for key in kept if key[0] not in set(keys)]
-            connection.executemany("DELETE FROM computed_key WHERE key = ?", others)
-            connection.execute(f"DELETE FROM embedding WHERE {_UNUSED}")
-            connection.execute(f"DELETE FROM hash WHERE {_UNUSED}")
 
 
 def _number(connection: sqlite3.Connection, key: str, dimension: int | None) -> int:
