@@ -1,13 +1,17 @@
 """Tensors out of PyTorch's files: strided views of storages, and nothing executed."""
 
+import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pricematch.errors import ArtefactError
 from pricematch.formats.torch_file import read_tensors
@@ -97,6 +101,44 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path: Path, torch: Tor
     assert not hostile.marker.exists()
     pickle.loads(pickle.dumps(hostile))  # noqa: S301 — shows that it would have
     assert hostile.marker.exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("imported", [eval, os.system, pickle.loads, print, np.dtype, Path, dict, getattr])
+def test_a_pickle_imports_tensors_only(tmp_path: Path, imported: Any, protocol: int) -> None:
+    """Whatever else a pickle names is refused, under every protocol, whether it is called or not."""
+    file = write_archive(tmp_path / "w.pth", pickle.dumps({"a": imported}, protocol), {})
+    with pytest.raises(ArtefactError, match=r"holds no named tensors of PyTorch \(expected tensors of numbers, got '"):
+        read_tensors(file)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n}(X\x04\0\0\0__code__NX\x0c\0\0\0__defaults__)ub.",
+        b"ctorch._utils\n_rebuild_tensor_v2\n)R}(K\x01K\x02ub.",
+        b"ccollections\nOrderedDict\n}X\x03\0\0\0getNsb.",
+        b"ctorch\nFloatStorage\n)R.",
+        b"ctorch\nFloatStorage\n}X\x01\0\0\0aNsb.",
+        b"ccollections\nOrderedDict\n(ctorch._utils\n_rebuild_tensor_v2\ntR.",
+        b"\x80\x02\x82\x01.",
+        b"(iposix\nsystem\n.",
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7fN.",
+    ],
+)
+def test_a_pickle_changes_nothing_that_it_imports(tmp_path: Path, content: bytes) -> None:
+    """Setting states on, and calling, what is allowed ends in the same error."""
+    with pytest.raises(ArtefactError, match=r"w\.pth holds no named tensors of PyTorch"):
+        read_tensors(write_archive(tmp_path / "w.pth", content, {}))
+    assert OrderedDict(a=1).get("a") == 1
+
+
+@given(content=st.binary(max_size=60).filter(lambda content: b"r" not in content))
+def test_random_pickles_are_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """`r` is left out: it takes memory for as many values as it says."""
+    file = write_archive(tmp_path_factory.getbasetemp() / "w.pth", b"\x80\x02" + content, {})
+    with suppress(ArtefactError):
+        assert read_tensors(file) == {}
 
 
 @LAYOUTS

@@ -1,4 +1,4 @@
-"""Tensors out of files that PyTorch's `torch.save` wrote, without PyTorch and without executing anything.
+"""Tensors out of files that PyTorch's `torch.save` wrote, without PyTorch and without executing what they hold.
 
 Both layouts are read: the zip archive of PyTorch 1.6 and later, and the row of pickles and raw storages before it
 (PyTorch's `torch/serialization.py`). A tensor is a view of a storage: offset and strides, in elements, say where it is.
@@ -6,7 +6,9 @@ Both layouts are read: the zip archive of PyTorch 1.6 and later, and the row of 
 
 import io
 import math
+import pickle
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.errors import ArtefactError
-from pricematch.formats.inert_pickle import Call, Name, Reference, read_pickle
 
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_MAPPING, _TENSOR = "collections OrderedDict", "torch._utils _rebuild_tensor_v2"
 _DTYPES: Mapping[str, np.dtype[Any]] = {
     "torch FloatStorage": np.dtype("<f4"),
     "torch DoubleStorage": np.dtype("<f8"),
@@ -29,6 +29,19 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {
     "torch LongStorage": np.dtype("<i8"),
     "torch IntStorage": np.dtype("<i4"),
 }
+_UNSOUND = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+"""What the readers of pickles and archives raise over files that are damaged."""
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -44,7 +57,7 @@ def read_tensors(path: Path) -> Tensors:
             return _read_archive(file) if zipped else _read_legacy(file)
     except OSError as error:
         raise ArtefactError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _UNSOUND as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ArtefactError(f"{path} holds no named tensors of PyTorch ({reason})") from error
 
@@ -71,6 +84,35 @@ class _View:
         return np.lib.stride_tricks.as_strided(storage[self.offset :], self.shape, steps).copy()
 
 
+class _Unpickler(pickle.Unpickler):
+    """Reads plain values and ordered mappings; whatever else a pickle would import is refused.
+
+    What PyTorch would rebuild a tensor from stays a tuple, and a type of storage stays its name: neither can be
+    changed by what follows in the pickle, so both are checked when all of it is read.
+    """
+
+    def find_class(self, module: str, name: str) -> object:
+        """What a pickle may import."""
+        match f"{module} {name}":
+            case "collections OrderedDict":
+                return OrderedDict
+            case "torch._utils _rebuild_tensor_v2":
+                return lambda *arguments: arguments
+            case storage if storage in _DTYPES:
+                return storage
+            case other:
+                raise pickle.UnpicklingError(f"expected tensors of numbers, got {other!r}")
+
+    def persistent_load(self, pid: object) -> object:
+        """What refers to a storage."""
+        return pid
+
+
+def _unpickled(file: IO[bytes]) -> Any:
+    """The value of the pickle that begins here; the file is left behind its end."""
+    return _Unpickler(file).load()
+
+
 def _read_archive(file: IO[bytes]) -> Tensors:
     with zipfile.ZipFile(file) as archive:
         pickled = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -78,21 +120,21 @@ def _read_archive(file: IO[bytes]) -> Tensors:
             raise ValueError("expected one data.pkl in the archive")
         folder = pickled[0].removesuffix("data.pkl")
         tensors = {}
-        for name, view in _views(read_pickle(io.BytesIO(archive.read(pickled[0])))).items():
+        for name, view in _views(_unpickled(io.BytesIO(archive.read(pickled[0])))).items():
             with archive.open(f"{folder}data/{view.key}") as storage:
                 tensors[name] = view.of(_array(storage, view))
         return tensors
 
 
 def _read_legacy(file: IO[bytes]) -> Tensors:
-    if read_pickle(file) != _MAGIC or read_pickle(file) != _PROTOCOL:
+    if _unpickled(file) != _MAGIC or _unpickled(file) != _PROTOCOL:
         raise ValueError("it does not begin as such a file")
-    system = read_pickle(file)
+    system = _unpickled(file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("expected little-endian storages")
-    views = _views(read_pickle(file))
+    views = _views(_unpickled(file))
     of_storage = {view.key: view for view in views.values()}
-    keys = read_pickle(file)
+    keys = _unpickled(file)
     if not isinstance(keys, list) or set(map(str, keys)) != set(of_storage):
         raise ValueError("its tensors and its storages do not fit")
     storages = {}
@@ -112,37 +154,19 @@ def _array(file: IO[bytes], view: _View) -> NDArray[Any]:
 
 
 def _views(state: Any) -> dict[str, _View]:
-    match state:
-        case dict(items):
-            pass
-        case Call(function=name, items=items) if name == _MAPPING:
-            pass
-        case _:
-            raise ValueError(f"expected a mapping of names to tensors, got {_shown(state)}")
-    return {str(name): _view(value) for name, value in items.items()}
+    if not isinstance(state, dict):
+        raise TypeError(f"expected a mapping of names to tensors, got {type(state).__name__}")
+    return {str(name): _view(value) for name, value in dict(state).items()}
 
 
 def _view(value: Any) -> _View:
     match value:
-        case Call(
-            function=name,
-            arguments=(
-                Reference(("storage", Name(kind), str(key), _, int(count), *_)),
-                int(offset),
-                shape,
-                strides,
-                *_,
-            ),
-        ) if name == _TENSOR and isinstance(shape, tuple) and isinstance(strides, tuple):
-            dtype = _DTYPES.get(str(kind))
+        case (("storage", str(kind), str(key), _, int(count), *_), int(offset), tuple(shape), tuple(strides), *_):
+            dtype = _DTYPES.get(kind)
             if dtype and len(shape) == len(strides) and all(map(_natural, (count, offset, *shape, *strides))):
                 return _View(key, dtype, count, offset, shape, strides)
-    raise ValueError(f"expected a tensor of numbers, got {_shown(value)}")
+    raise ValueError(f"expected a tensor of numbers, got {type(value).__name__}")
 
 
 def _natural(value: object) -> bool:
     return isinstance(value, int) and 0 <= value < 2**40
-
-
-def _shown(value: Any) -> str:
-    return f"a call of {value.function}" if isinstance(value, Call) else type(value).__name__
