@@ -25,7 +25,11 @@ def test_a_known_key_gets_what_its_scope_covers() -> None:
         guard().admit("admin", KEY, "203.0.113.9")
 
 
-@pytest.mark.parametrize("key", [None, "", "wrong", KEY + "x", KEY.upper(), "x" * 10_000_000, "é", "\x00"])
+@pytest.mark.parametrize(
+    "key",
+    [None, "", "wrong", KEY + "x", KEY.upper(), "x" * 10_000_000, "é", "\x00"],
+    ids=["none", "empty", "wrong", "longer", "other case", "huge", "not ASCII", "NUL"],
+)
 def test_fault_44_a_missing_or_wrong_key_is_refused_and_never_quoted(key: str | None) -> None:
     with pytest.raises(Unauthenticated) as refused:
         guard().admit("read", key, "203.0.113.9")

@@ -273,23 +273,22 @@ def test_without_the_setting_no_folder_is_read(client: TestClient) -> None:
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
-def bombs() -> dict[str, bytes]:
-    """ZIP files that are none for us."""
-    return {
-        "flat": archive([Member(b"1.png", bytes(48 * MIB), deflated=True)]),
-        "overlapping": overlapping(Member(b"x", b"kernel" * 1000, deflated=True), 100),
-        "upwards": archive([Member(b"../1.png")]),
-        "no ZIP": b"PK\3\4",
-        "a picture": RED,
-        "nothing": b"",
-        "many": archive(Member(b"%d" % number) for number in range(11)),
-    }
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "flat": lambda: archive([Member(b"1.png", bytes(48 * MIB), deflated=True)]),
+    "overlapping": lambda: overlapping(Member(b"x", b"kernel" * 1000, deflated=True), 100),
+    "upwards": lambda: archive([Member(b"../1.png")]),
+    "no ZIP": lambda: b"PK\3\4",
+    "a picture": lambda: RED,
+    "nothing": lambda: b"",
+    "many": lambda: archive(Member(b"%d" % number) for number in range(11)),
+}
+"""ZIP files that are none for us."""
 
 
-@pytest.mark.parametrize("kind", bombs())
+@pytest.mark.parametrize("kind", BOMBS)
 def test_a_zip_bomb_or_trick_is_refused_at_once_and_leaves_nothing(start: Start, tmp_path: Path, kind: str) -> None:
     client = start(max_import_images=10)
-    response = send(client, csv_of(("a", "1.png", "")), bombs()[kind])
+    response = send(client, csv_of(("a", "1.png", "")), BOMBS[kind]())
     assert_problem(response, 422, "import-refused")
     assert response.json()["detail"].startswith("images: ")
     assert left_behind(tmp_path) == []

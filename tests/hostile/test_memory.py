@@ -15,8 +15,6 @@ from tests.api.test_server import TinyService, eventually, running
 from tests.support.fakes import picture
 from tests.support.odd_pictures import png_of_zeros
 
-BOMB = png_of_zeros(4990, 4990)
-"""25 megapixels, as many as may be, in 75 kB."""
 WARM_UP, MANY = 1000, 3000
 
 
@@ -29,39 +27,45 @@ def service(tmp_path: Path) -> Iterator[TinyService]:
         yield service
 
 
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """25 megapixels, as many as may be, in 75 kB."""
+    return png_of_zeros(4990, 4990)
+
+
 def status(service: TinyService, name: str) -> int:
     """Bytes of a line of /proc/…/status."""
     lines = Path(f"/proc/{service.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * KIB for line in lines if line.startswith(f"{name}:"))
 
 
-def bombs(service: TinyService, count: int) -> "Counter[int]":
+def drop(bomb: bytes, service: TinyService, count: int) -> "Counter[int]":
     """The answers to as many bombs at once; 0 where the connection was lost."""
 
-    def drop(_: int) -> int:
+    def status_of(_: int) -> int:
         try:
-            return service.ask("POST", "/match", BOMB, Content_Type="image/png").status
+            return service.ask("POST", "/match", bomb, Content_Type="image/png").status
         except (OSError, http.client.HTTPException):
             return 0
 
     with ThreadPoolExecutor(count) as pool:
-        return Counter(pool.map(drop, range(count)))
+        return Counter(pool.map(status_of, range(count)))
 
 
 def test_fault_38_pictures_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
-    service: TinyService,
+    service: TinyService, bomb: bytes
 ) -> None:
-    assert len(BOMB) < 200 * KIB
+    assert len(bomb) < 200 * KIB
     before = status(service, "VmRSS")
-    assert bombs(service, 24).keys() <= {200, 429}
+    assert drop(bomb, service, 24).keys() <= {200, 429}
     assert status(service, "VmHWM") - before < 1500 * MIB  # all at once would take four times as much
     service.assert_well()
 
 
-def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: TinyService) -> None:
+def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: TinyService, bomb: bytes) -> None:
     process, most = service.process.pid, resource.RLIM_INFINITY
     resource.prlimit(process, resource.RLIMIT_AS, (status(service, "VmSize") + 40 * MIB, most))
-    answered = bombs(service, 8)
+    answered = drop(bomb, service, 8)
     assert answered.keys() <= {0, 200, 429, 500}
     assert answered[200] < 8
     resource.prlimit(process, resource.RLIMIT_AS, (most, most))

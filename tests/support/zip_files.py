@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Member:
     offset: int | None = None
     local_name: bytes | None = None
 
-    @property
+    @cached_property
     def packed(self) -> bytes:
         """What is written."""
         if not self.deflated:
