@@ -13,6 +13,7 @@ from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.pairs.graph_features import AGREEMENT, agreement, probability_rows
 from pricematch.pairs.model import JudgedCatalogue, PairModel
 from pricematch.pairs.reference import Reference, feature_names
+from pricematch.pairs.retrievers import ParsedFeatures
 from tests.support.drawn import drawn
 from tests.support.judged import tiny_model
 
@@ -62,7 +63,7 @@ def told(found: Newcomers) -> dict[tuple[int, int], float]:
 def test_one_alone_is_judged_as_where_it_is_asked_for_its_matches() -> None:
     stored, newest = judged(190), POSTINGS.select(np.array([195]))
     found = new_pairs(stored, newest)
-    side, lines, rows = stored.reference.describe(newest)
+    side, lines, rows = stored.reference.describe(ParsedFeatures.of(newest))
     evidence = stored.reference.evidence(side, lines, rows)
     first = MODEL.first.predict(evidence)
     asked = probability_rows(lines, rows, first, (1, 190))

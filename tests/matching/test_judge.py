@@ -101,7 +101,7 @@ def test_matches_that_came_or_are_of_one_that_came_are_explained_by_their_own_ti
         found = judge.of(judge.catalogue.row(posting_id), judge.bar(None, 0))
         place = [judge.catalogue[row].posting_id for row in found.rows].index(other)
         [explanation] = judge.explained(found, np.array([place]))
-        assert found.title == judge.catalogue.posting(posting_id).title
+        assert found.title.text == judge.catalogue.posting(posting_id).title
         assert "hash" not in explanation.evidence.signals
         assert (explanation.evidence.signals["words"] > 0.99) == (posting_id != "p1")
 

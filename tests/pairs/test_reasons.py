@@ -11,11 +11,13 @@ from pricematch.catalogue.features import Features
 from pricematch.pairs.graph_features import AGREEMENT
 from pricematch.pairs.reasons import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
 from pricematch.pairs.reference import Reference, feature_names
+from pricematch.titles.normalise import parse_title
 
 SIGNALS = ("hash", "title")
 NAMES = (*feature_names(SIGNALS), *AGREEMENT)
 PHOTO, OTHER_PHOTO = "00000000ffffffff", "0f0f0f0ff0f0f0f0"
 """32 of 64 bits differ."""
+UNTITLED = parse_title("")
 OTHERS = ["kaos polos hitam", "sepatu lari", "tas ransel sekolah", "botol minum", "kabel data", "lampu meja", "payung"]
 UNSEEN: tuple[tuple[str, str | None], ...] = tuple((title, None) for title in OTHERS)
 """Other postings of the catalogue, without photos."""
@@ -37,7 +39,7 @@ def explained(
     contributions = np.array([added.get(name, 0) for name in NAMES])
     assert set(added) <= set(NAMES)
     values = np.concatenate([evidence, np.array(agreement, np.float32)])
-    found = Explainer(NAMES, reference.titles_with)(values, contributions, left, right)
+    found = Explainer(NAMES, reference.titles_with)(values, contributions, parse_title(left), parse_title(right))
     return [(reason.text, round(reason.weight, 6)) for reason in found]
 
 
@@ -267,8 +269,9 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
     places = [place for place, name in enumerate(NAMES) if name in {"same_title", "title_repeats_high"}]
     known[places] = np.nan_to_num(known[places])
     explain = Explainer(NAMES, len)
-    found = explain(known, np.array(contributions), left, right)
-    assert found == explain(known, np.array(contributions), left, right)
+    titles = parse_title(left), parse_title(right)
+    found = explain(known, np.array(contributions), *titles)
+    assert found == explain(known, np.array(contributions), *titles)
     assert len(found) <= MOST_REASONS
     weights = [abs(reason.weight) for reason in found]
     assert weights == sorted(weights, reverse=True)
@@ -287,7 +290,9 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
     explain = Explainer(names, lambda _: 0)
 
     def told(low: float, high: float, weight: float, similarity: float = 0.931) -> tuple[Reason, ...]:
-        return explain(np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), "", "")
+        return explain(
+            np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), UNTITLED, UNTITLED
+        )
 
     assert told(0, 40, 1) == (Reason("pictures look alike: similarity 0.93", 1),)
     assert told(0, 40, -1) == (Reason("other pictures look more alike: similarity 0.93 only", -1),)
@@ -309,4 +314,4 @@ def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_i
 ) -> None:
     names = ("catalogue_size", "colours_similarity", "colours_rank_low", "colours_rank_high")
     values, weights = np.array([5, 0.9, rank, rank], np.float32), np.array([0.0, weight, 0, 0])
-    assert [reason.text for reason in Explainer(names, lambda _: 0)(values, weights, "", "")] == told
+    assert [reason.text for reason in Explainer(names, lambda _: 0)(values, weights, UNTITLED, UNTITLED)] == told

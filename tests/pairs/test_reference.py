@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.pairs.rank_features import STANDING
 from pricematch.pairs.reference import PROPOSED, SIGNALS, Reference, feature_names
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.title_features import WORDS
-from pricematch.titles.fact_summary import SUMMARY
-from pricematch.titles.words import words
+from pricematch.titles.comparison import SUMMARY
+from pricematch.titles.normalise import parse_title
 from tests.support.drawn import drawn
 
 POSTINGS = drawn(70)
@@ -39,7 +40,7 @@ def test_there_are_as_many_columns_as_names(signals: Sequence[str], count: int) 
     names = feature_names(signals)
     assert len(set(names)) == len(names)
     assert reference.evidence(reference.side, lines, rows).shape == (len(lines), len(names))
-    side, new_lines, new_rows = reference.describe(drawn(3, seed=5))
+    side, new_lines, new_rows = reference.describe(ParsedFeatures.of(drawn(3, seed=5)))
     assert reference.evidence(side, new_lines, new_rows).shape == (len(new_lines), len(names))
 
 
@@ -105,7 +106,7 @@ def test_what_a_posting_lacks_is_told_by_no_number() -> None:
     found = named(reference, lines, rows)
     has = {
         "hash": POSTINGS.hashes.known,
-        "words": np.array([bool(words(title)) for title in POSTINGS.titles]),
+        "words": np.array([bool(parse_title(title).words) for title in POSTINGS.titles]),
         "image": POSTINGS.embeddings["image"].any(axis=1),
         "bytes": POSTINGS.images != 0,
     }
@@ -148,7 +149,7 @@ def test_a_new_posting_has_the_evidence_it_has_as_one_of_the_catalogue(seed: int
     whole = drawn(40, seed)
     newest = len(whole) - 1
     stored, full = Reference(whole.select(np.arange(newest)), EVERY), Reference(whole, EVERY)
-    side, lines, rows = stored.describe(whole.select(np.array([newest])))
+    side, lines, rows = stored.describe(ParsedFeatures.of(whole.select(np.array([newest]))))
     asked = dict(zip(stored.features, stored.evidence(side, lines, rows).T, strict=True))
     held = named(full, np.full(len(rows), newest), rows)
     for name, values in asked.items():
@@ -161,7 +162,7 @@ def test_the_weights_of_words_hardly_change_by_one_more_title() -> None:
     whole = drawn(400, lacking=0)
     newest = len(whole) - 1
     stored, full = Reference(whole.select(np.arange(newest)), ("title",)), Reference(whole, ("title",))
-    side, lines, rows = stored.describe(whole.select(np.array([newest])))
+    side, lines, rows = stored.describe(ParsedFeatures.of(whole.select(np.array([newest]))))
     asked = stored.evidence(side, lines, rows)[:, [stored.features.index("grams_similarity")]]
     held = full.evidence(full.side, np.full(len(rows), newest), rows)[:, [stored.features.index("grams_similarity")]]
     np.testing.assert_allclose(asked, held, atol=0.01)
@@ -183,7 +184,7 @@ def test_odd_catalogues_are_compared(postings: Features) -> None:
     found = reference.evidence(reference.side, *every_pair(5))
     assert (lines < rows).all()
     assert not np.isinf(found).any()
-    side, new_lines, new_rows = reference.describe(postings)
+    side, new_lines, new_rows = reference.describe(ParsedFeatures.of(postings))
     assert not np.isinf(reference.evidence(side, new_lines, new_rows)).any()
 
 

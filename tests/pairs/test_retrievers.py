@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.retrievers import IMAGE_SPACES, MAX_DISTANCE, HashSpace, ImageSpace, Space
+from pricematch.pairs.retrievers import IMAGE_SPACES, MAX_DISTANCE, HashSpace, ImageSpace, ParsedFeatures, Space
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
-from pricematch.titles.grams import grams
-from pricematch.titles.words import words
+from pricematch.titles.grams import grams, words
+from pricematch.titles.normalise import parse_titles
 from tests.support.drawn import drawn
 
 NAMES = ("hash", "image", "colours", "words", "grams", "blend")
@@ -24,15 +24,15 @@ def space(name: str, postings: Features) -> Space[Any]:
         case "image" | "colours":
             return ImageSpace(name, postings)
         case "blend":
-            return BlendSpace(TitleSpace("grams", postings, grams), HashSpace(postings))
+            return BlendSpace(TitleSpace("grams", parse_titles(postings.titles), grams), HashSpace(postings))
         case _:
-            return TitleSpace(name, postings, grams if name == "grams" else words)
+            return TitleSpace(name, parse_titles(postings.titles), grams if name == "grams" else words)
 
 
 def every_similarity(name: str, asked: Features, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Of each of some postings with each of the catalogue's, [m, n]; −inf where a space proposes none."""
     searched = space(name, CATALOGUE)
-    described = searched.own if own else searched.describe(asked)
+    described = searched.own if own else searched.describe(ParsedFeatures.of(asked))
     lines, rows = np.indices((len(asked), len(CATALOGUE))).reshape(2, -1)
     found = searched.similarities(described, searched.own, lines, rows).reshape(len(asked), -1).astype(np.float64)
     least = {"hash": 1 - MAX_DISTANCE / 64 - 1e-9, "image": -2.0, "colours": -2.0}.get(name, 1e-9)
@@ -43,7 +43,7 @@ def every_similarity(name: str, asked: Features, *, own: bool) -> np.ndarray[Any
 @pytest.mark.parametrize("count", [1, 7, 100])
 def test_the_nearest_of_new_postings_are_those_of_a_sort(name: str, count: int) -> None:
     searched = space(name, CATALOGUE)
-    found = searched.nearest_to(searched.describe(OTHERS), count)
+    found = searched.nearest_to(searched.describe(ParsedFeatures.of(OTHERS)), count)
     expected = -np.sort(-every_similarity(name, OTHERS, own=False), axis=1)[:, :count]
     padded = np.full((len(OTHERS), count), -np.inf)
     padded[:, : expected.shape[1]] = expected
@@ -67,7 +67,7 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "blend"])  # a new blend has its equal in it
 def test_a_posting_of_the_catalogue_that_is_asked_as_new_finds_its_equals_first(name: str) -> None:
     searched = space(name, CATALOGUE)
-    found = searched.nearest_to(searched.describe(CATALOGUE), 1)
+    found = searched.nearest_to(searched.describe(ParsedFeatures.of(CATALOGUE)), 1)
     lacks = np.isnan(searched.similarities(searched.own, searched.own, *[np.arange(len(CATALOGUE))] * 2))
     assert lacks.any()
     assert (found.similarities[~lacks, 0] >= 1 - 2e-6).all()
@@ -79,8 +79,10 @@ def test_a_posting_of_the_catalogue_that_is_asked_as_new_finds_its_equals_first(
 def test_a_catalogue_of_next_to_nothing_is_searched(name: str, count: int) -> None:
     searched = space(name, drawn(count, lacking=0))
     assert searched.nearest(5).rows.shape == (count, 5)
-    assert searched.nearest_to(searched.describe(OTHERS), 5).rows.shape == (len(OTHERS), 5)
-    assert searched.nearest_to(searched.describe(OTHERS.select(np.empty(0, np.intp))), 5).rows.shape == (0, 5)
+    assert searched.nearest_to(searched.describe(ParsedFeatures.of(OTHERS)), 5).rows.shape == (len(OTHERS), 5)
+    assert searched.nearest_to(
+        searched.describe(ParsedFeatures.of(OTHERS.select(np.empty(0, np.intp)))), 5
+    ).rows.shape == (0, 5)
 
 
 def test_the_spaces_of_pictures_take_embeddings_of_their_name() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.reference import PROPOSED, SIGNALS, Reference
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.side import Side
 from tests.support.drawn import drawn
 
@@ -20,7 +21,7 @@ def split(count: int, new: int, seed: int, signals: Sequence[str]) -> tuple[Refe
     """A catalogue, the same without its `new` last postings, and these as one new side."""
     whole = drawn(count, seed)
     stored = Reference(whole.select(np.arange(count - new)), signals)
-    side, _, _ = stored.describe(whole.select(np.arange(count - new, count)))
+    side, _, _ = stored.describe(ParsedFeatures.of(whole.select(np.arange(count - new, count))))
     return Reference(whole, signals), stored, side
 
 
@@ -67,7 +68,7 @@ def test_a_pair_says_the_same_from_both_sides() -> None:
 def test_equal_hashes_and_titles_of_new_postings_and_of_the_catalogue_are_counted() -> None:
     stored = Reference(Features.of(["kopi", "kopi", "teh"], ["0" * 16, None, "f" * 16]), ("hash", "title"))
     new = Features.of(["kopi", "kopi", "gula", ""], ["0" * 16, "0" * 16, "f" * 16, None])
-    side, _, _ = stored.together(stored.describe(new)[0])
+    side, _, _ = stored.together(stored.describe(ParsedFeatures.of(new))[0])
     found = dict(zip(stored.features, stored.evidence(side, *every_pair(4), side).T, strict=True))
     pairs = list(zip(*(ends.tolist() for ends in every_pair(4)), strict=True))
     told = {name: dict(zip(pairs, found[name].tolist(), strict=True)) for name in found}
@@ -83,7 +84,7 @@ def test_equal_hashes_and_titles_of_new_postings_and_of_the_catalogue_are_counte
 def test_from_where_a_new_posting_stands_the_others_are_nearer_than_what_is_stored() -> None:
     stored = Reference(Features.of(["", "kopi"], [f"{7:016x}", "0" * 16]), ("hash", "title"))
     new = Features.of(["kopi", "teh", "teh", "kopi"], [f"{value:016x}" for value in (0, 1, 3, 0)])
-    side, _, _ = stored.describe(new)
+    side, _, _ = stored.describe(ParsedFeatures.of(new))
     for seen, ranks, repeats in ((side, [0, 1], [2, 2]), (stored.together(side)[0], [0, 4], [3, 3])):
         found = dict(zip(stored.features, stored.evidence(seen, np.array([0, 0]), np.array([0, 1])).T, strict=True))
         # three bits from the first stored one: nearer are the second, and where they are known all the others
@@ -107,6 +108,6 @@ def test_one_alone_is_seen_as_before() -> None:
 def test_next_to_nothing_is_seen_together(signals: Sequence[str], count: int, new: int) -> None:
     stored = Reference(drawn(count, lacking=0), signals)
     postings: Features = drawn(new, seed=4, lacking=0)
-    side, lines, rows = stored.together(stored.describe(postings)[0])
+    side, lines, rows = stored.together(stored.describe(ParsedFeatures.of(postings))[0])
     assert len(lines) == len(rows) <= max(0, new - 1)
     assert stored.evidence(side, lines, rows, side).shape == (len(lines), len(stored.features))

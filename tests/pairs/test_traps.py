@@ -20,6 +20,7 @@ from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.pairs.model import JudgedCatalogue
 from pricematch.pairs.reference import Reference
 from pricematch.pairs.thresholds import F1
+from pricematch.titles.normalise import parse_titles
 from tests.support.trap_shop import LEARNED, TRAPS, UNSEEN, Shop, drawn
 
 SIGNALS = ("hash", "title")
@@ -97,7 +98,8 @@ def reasons(
 ) -> tuple[str, ...]:
     """What is told of a candidate pair."""
     row, other = pair
-    [explanation] = explanations.of(shop.titles[row], [shop.titles[other]], catalogue.features(row, np.array([other])))
+    titles = parse_titles([shop.titles[row], shop.titles[other]])
+    [explanation] = explanations.of(titles[0], titles[1:], catalogue.features(row, np.array([other])))
     return tuple(reason.text for reason in explanation.evidence.reasons)
 
 

@@ -6,13 +6,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.titles.grams import ALONE, TitleGrams, grams
-from pricematch.titles.words import words
+from pricematch.titles.grams import ALONE, TitleGrams, words
+from pricematch.titles.grams import grams as grams_of
+from pricematch.titles.normalise import parse_title, parse_titles
 
 TITLES = st.lists(
     st.lists(st.sampled_from(["Kopi", "KOPI", "teh", "500", "0,5 L", "café", "!", ""]), max_size=3).map(" ".join),
     max_size=4,
 )
+
+
+def grams(title: str) -> list[str]:
+    """The grams of a title."""
+    return list(grams_of(parse_title(title)))
 
 
 def naive_weights(catalogue: list[str], title: str) -> dict[str, float]:
@@ -44,8 +50,10 @@ def test_noise_of_sellers_is_one_gram_a_word_and_its_neighbours_are_neighbours()
 
 
 def test_a_title_of_nothing_but_noise_is_like_itself() -> None:
-    fitted = TitleGrams(["promo murah", "teh"])
-    np.testing.assert_allclose((fitted.weigh(["Murah! Promo!"]) @ fitted.vectors.T).toarray(), [[1, 0]], atol=1e-6)
+    fitted = TitleGrams(parse_titles(["promo murah", "teh"]))
+    np.testing.assert_allclose(
+        (fitted.weigh(parse_titles(["Murah! Promo!"])) @ fitted.vectors.T).toarray(), [[1, 0]], atol=1e-6
+    )
 
 
 def test_a_title_without_words_has_no_grams() -> None:
@@ -58,32 +66,32 @@ def test_words_written_apart_and_together_share_a_gram() -> None:
 
 @given(catalogue=TITLES, new=TITLES)
 def test_cosines_are_those_of_the_weights_also_of_new_titles(catalogue: list[str], new: list[str]) -> None:
-    fitted = TitleGrams(catalogue)
-    found = (fitted.weigh(new) @ fitted.vectors.T).toarray()
+    fitted = TitleGrams(parse_titles(catalogue))
+    found = (fitted.weigh(parse_titles(new)) @ fitted.vectors.T).toarray()
     expected = [[naive_cosine(catalogue, left, right) for right in catalogue] for left in new]
     np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=1e-6)
 
 
 @given(catalogue=TITLES)
 def test_a_title_of_the_catalogue_is_weighed_as_it_was(catalogue: list[str]) -> None:
-    fitted = TitleGrams(catalogue)
-    again = fitted.weigh(catalogue)
+    fitted = TitleGrams(parse_titles(catalogue))
+    again = fitted.weigh(parse_titles(catalogue))
     np.testing.assert_array_equal(again.toarray(), fitted.vectors.toarray())
     lengths = np.linalg.norm(again.toarray(), axis=1)
-    np.testing.assert_allclose(lengths, [1.0 if words(title) else 0.0 for title in catalogue], atol=1e-6)
+    np.testing.assert_allclose(lengths, [1.0 if parse_title(title).words else 0.0 for title in catalogue], atol=1e-6)
 
 
 def test_a_gram_that_nobody_holds_makes_a_new_title_less_alike() -> None:
-    fitted = TitleGrams(["teh botol", "teh kotak", "teh botol"])
-    same, longer = (fitted.weigh(["teh botol", "teh botol xyz"]) @ fitted.vectors[:1].T).toarray().ravel()
+    fitted = TitleGrams(parse_titles(["teh botol", "teh kotak", "teh botol"]))
+    same, longer = (fitted.weigh(parse_titles(["teh botol", "teh botol xyz"])) @ fitted.vectors[:1].T).toarray().ravel()
     assert same > longer > 0
     np.testing.assert_allclose(same, 1, atol=1e-6)
 
 
 def test_the_terms_may_be_the_words_alone() -> None:
-    fitted = TitleGrams(["teh botol", "teh kotak"], words)
+    fitted = TitleGrams(parse_titles(["teh botol", "teh kotak"]), words)
     assert len(fitted) == 3
-    weights, total = fitted.weights(["teh xyz"])
+    weights, total = fitted.weights(parse_titles(["teh xyz"]))
     once = 1 + math.log(3 / 3)
     never = ALONE * (1 + math.log(3))
     np.testing.assert_allclose(weights.data, [once, never], rtol=1e-6)
@@ -91,8 +99,8 @@ def test_the_terms_may_be_the_words_alone() -> None:
 
 
 def test_titles_that_come_later_share_the_grams_that_the_catalogue_lacks_and_it_shares_none_of_them() -> None:
-    fitted = TitleGrams(["teh botol", "teh kotak"])
-    found = fitted.weigh(["sirup frambozen", "frambozen sirup", "sirup vanila", "teh botol"])
+    fitted = TitleGrams(parse_titles(["teh botol", "teh kotak"]))
+    found = fitted.weigh(parse_titles(["sirup frambozen", "frambozen sirup", "sirup vanila", "teh botol"]))
     cosines = (found @ found.T).toarray()
     assert 0.6 < cosines[0, 1] < 1  # joined neighbours differ
     assert 0.1 < cosines[0, 2] < cosines[0, 1]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from pricematch.titles.quantities import amounts, number_value
-from pricematch.titles.units import BASES, SHOWN_IN, UNITS
+from pricematch.titles.quantities import BASES, SHOWN_IN, UNITS, amounts, number_value
 
 
 def quantities(text: str) -> list[tuple[str, float]]:

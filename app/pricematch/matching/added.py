@@ -1,14 +1,15 @@
 """Postings that come after a catalogue was judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
 from pricematch.matching.probability_graph import FirstPairs
 from pricematch.pairs.model import JudgedPairs
 from pricematch.pairs.side import Side
+from pricematch.titles.normalise import ParsedTitle
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Newcomers:
     """k postings judged against a catalogue that does not hold them, and with each other, as if it held them all.
 
     Attributes:
-        postings: what they carry.
+        titles: k.
         side: what they are compared by, knowing of each other and of what was added.
         others: what was added, knowing of them.
         pairs: none twice. Lines and rows are rows of the catalogue, or its span + the position of a newcomer; lines are
@@ -42,11 +43,11 @@ class Newcomers:
         first: float64 [p], what the first scorer says.
     """
 
-    postings: Features
+    titles: Sequence[ParsedTitle]
     side: Side
     others: Side
     pairs: JudgedPairs
     first: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.postings)
+        return len(self.titles)

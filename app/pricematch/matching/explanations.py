@@ -11,6 +11,7 @@ from pricematch.matching.matches import Evidence
 from pricematch.pairs.contributions import contributions
 from pricematch.pairs.match_types import Level, levels_of
 from pricematch.pairs.reasons import Explainer
+from pricematch.titles.normalise import ParsedTitle
 
 _SIMILARITY = "_similarity"
 
@@ -40,7 +41,7 @@ class Explanations:
             if name.endswith(_SIMILARITY)
         }
 
-    def of(self, title: str, titles: Sequence[str], features: NDArray[np.float32]) -> list[Explanation]:
+    def of(self, title: ParsedTitle, titles: Sequence[ParsedTitle], features: NDArray[np.float32]) -> list[Explanation]:
         """Explain the pairs of one posting and some of the catalogue's.
 
         Args:

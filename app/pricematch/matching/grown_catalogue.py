@@ -20,6 +20,7 @@ from pricematch.matching.probability_graph import FirstPairs, some_rows
 from pricematch.pairs.graph_features import agreement
 from pricematch.pairs.model import JudgedCatalogue, JudgedPairs, PairModel
 from pricematch.pairs.reference import Reference
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.side import Side
 from pricematch.search.stages import stage
 
@@ -45,7 +46,7 @@ class GrownCatalogue:
     def of(cls, judged: JudgedCatalogue) -> "GrownCatalogue":
         """A catalogue as it was judged."""
         reference, nothing = judged.reference, np.empty(0, np.int32)
-        side, _, _ = reference.describe(reference.nobody())
+        side, _, _ = reference.describe(ParsedFeatures.of(reference.nobody()))
         return cls(
             judged, Added(side, FirstPairs(nothing, nothing, np.empty(0)), np.empty(0)), np.ones(len(judged), bool)
         )
@@ -108,12 +109,13 @@ class GrownCatalogue:
         """Judge postings that are not there."""
         reference, n = self.reference, len(self.judged)
         with stage("search"):
-            side, with_old, old = reference.describe(postings, self.alive[:n])
+            parsed = ParsedFeatures.of(postings)
+            side, with_old, old = reference.describe(parsed, self.alive[:n])
             side, lines, rows = reference.together(side)
             side, others, with_added, added = reference.beside(side, self.added.side, self.alive[n:])
         with stage("score"):
             pairs, first = self._scored(side, (with_old, old), (with_added, added), (lines, rows))
-        return Newcomers(postings, side, others, pairs, first)
+        return Newcomers(parsed.titles, side, others, pairs, first)
 
     def _scored(self, side: Side, old: Pairs, added: Pairs, own: Pairs) -> tuple[JudgedPairs, NDArray[np.float64]]:
         """Pairs of newcomers with the judged rows, with those behind them and with each other; first probabilities."""

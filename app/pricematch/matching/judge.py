@@ -17,6 +17,7 @@ from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.matching.judged_clusters import JudgedClusters
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.search.stages import stage
+from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
 
@@ -144,14 +145,14 @@ class Judge:
         count = bar.count(probabilities) if not len(same) else bar.count_surely(probabilities)
         rows = np.concatenate([same, rows[:count]])
         probabilities = np.concatenate([np.ones(len(same)), probabilities[:count]])
-        title = self.catalogue[row].title
+        title = parse_title(self.catalogue[row].title)
         return Found(title, rows, probabilities, lambda kept: self.judged.features(row, rows[kept]), len(same))
 
     def pair(self, row: int, other: int) -> "Found":
         """One pair of postings of the catalogue, whatever its probability is; told as 0 where it is no candidate."""
         candidates, probabilities = self.judged.of_row(row)
         said = probabilities[candidates == other] if (candidates == other).any() else np.zeros(1)
-        others, title = np.array([other], np.int32), self.catalogue[row].title
+        others, title = np.array([other], np.int32), parse_title(self.catalogue[row].title)
         return Found(title, others, said, lambda kept: self.judged.features(row, others[kept]))
 
     def new(self, posting: Features, bar: Bar) -> "Found":
@@ -166,16 +167,17 @@ class Judge:
         """
         pictured = posting.hashes.known.any() or any(vectors.any() for vectors in posting.embeddings.values())
         self.check_judges_by(picture=bool(pictured), title=any(posting.titles))
-        pairs = self.judged.newcomers(posting).pairs
+        newcomers = self.judged.newcomers(posting)
+        pairs = newcomers.pairs
         order = self._order(pairs.rows, pairs.probabilities)
         chosen = order[: bar.count(pairs.probabilities[order])]
         features = pairs.features[chosen]
-        return Found(posting.titles[0], pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
+        return Found(newcomers.titles[0], pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
 
     def explained(self, found: "Found", kept: NDArray[np.intp]) -> list[Explanation]:
         """How the matches at some positions are the same product, and why; costs about a millisecond each."""
-        titles = [self.catalogue[row].title for row in found.rows[kept]]
         with stage("score"):
+            titles = parse_titles(self.catalogue[row].title for row in found.rows[kept])
             return self._explanations.of(found.title, titles, found.features(kept))
 
     def _sorted(
@@ -202,7 +204,7 @@ class Found:
         decided: how many of them, the first ones, somebody said are the same.
     """
 
-    title: str
+    title: ParsedTitle
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: Callable[[NDArray[np.intp]], NDArray[np.float32]]

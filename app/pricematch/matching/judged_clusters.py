@@ -65,7 +65,7 @@ class JudgedClusters:
         pairs, ranks = [_within(place, *self._judged.pairs)], self._ranks[rows]
         if new is not None:
             pairs.append(_within(place, new.pairs.lines, new.pairs.rows, new.pairs.probabilities))
-            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.postings.images))])
+            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.side.images))])
         lines, others, probabilities = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         said = _said(self._verdicts, self._catalogue, place)
         lines, others, probabilities, decided = _overruled(lines, others, probabilities, said)

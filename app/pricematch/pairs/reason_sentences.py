@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pricematch.catalogue.hashes import BITS
 from pricematch.pairs.match_types import NEAR_BITS
-from pricematch.titles.sentences import agreements, differences, one_sided
-from pricematch.titles.telling_words import told
+from pricematch.titles.explanation import agreements, differences, one_sided, word_sentence
+from pricematch.titles.normalise import ParsedTitle
 
 ALIKE_BITS = 16
 """Bits up to which pictures are called alike; unlike ones differ in about 32."""
@@ -20,18 +20,18 @@ _ALIKE_BLENDS = _ALIKE_PICTURES = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """What can be told of a pair.
+    """What sentences are made from.
 
     Attributes:
         values: by name, those of `PairModel.features` that are known.
-        left, right: both titles, "" where absent.
-        held: how many titles of the catalogue hold a word.
+        left, right: both titles.
+        titles_with: how many titles of the catalogue hold a word.
     """
 
     values: Mapping[str, float]
-    left: str
-    right: str
-    held: Callable[[str], int]
+    left: ParsedTitle
+    right: ParsedTitle
+    titles_with: Callable[[str], int]
 
     @cached_property
     def agreements(self) -> Mapping[str, str]:
@@ -78,7 +78,7 @@ def picture_sentence(space: str, alike: str, unlike: str) -> Sentence:
 
     Args:
         space: one of `evidence.spaces.IMAGE_SPACES`.
-        alike: what is told of pictures that are among each other's nearest, from a cosine of 0.5 on,
+        alike: the sentence on pictures that are among each other's nearest, from a cosine of 0.5 on,
         unlike: and of others; that few are so of the nearest below it.
     """
 
@@ -97,7 +97,7 @@ def picture_sentence(space: str, alike: str, unlike: str) -> Sentence:
 def title_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     """On the words of both titles."""
     size = exp(pair.values["catalogue_size"])
-    sentence = told(pair.left, pair.right, pair.held, size, speaks_for=speaks_for)
+    sentence = word_sentence(pair.left, pair.right, pair.titles_with, size, speaks_for=speaks_for)
     if sentence is None and speaks_for and _alike_by_likes(pair):
         return "postings like these two have titles alike"
     return sentence
@@ -150,7 +150,7 @@ def neighbours_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
 
 def _alike_by_likes(pair: Pair) -> bool:
     plain, blended = (pair.values.get(f"{name}_similarity", 0) for name in ("words", "blend"))
-    return bool(pair.left and pair.right) and plain < _ALIKE_BLENDS <= blended
+    return bool(pair.left.text and pair.right.text) and plain < _ALIKE_BLENDS <= blended
 
 
 def _nearer(pair: Pair) -> str | None:

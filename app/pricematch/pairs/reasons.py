@@ -24,7 +24,8 @@ from pricematch.pairs.reason_sentences import (
     title_sentence,
 )
 from pricematch.pairs.title_features import WORDS
-from pricematch.titles.fact_summary import GROUPS, SUMMARY
+from pricematch.titles.comparison import GROUPS, SUMMARY
+from pricematch.titles.normalise import ParsedTitle
 
 MOST_REASONS = 3
 LEAST_SHARE, LEAST_WEIGHT = 0.03, 0.1
@@ -55,17 +56,17 @@ class Explainer:
 
     Args:
         names: of the features, `PairModel.features`.
-        held: how many titles of the catalogue hold a word (`Reference.titles_with`).
+        titles_with: how many titles of the catalogue hold a word (`Reference.titles_with`).
     """
 
-    def __init__(self, names: Sequence[str], held: Callable[[str], int]) -> None:
-        self._names, self._held = tuple(names), held
+    def __init__(self, names: Sequence[str], titles_with: Callable[[str], int]) -> None:
+        self._names, self._titles_with = tuple(names), titles_with
         families = [family_of(name) for name in names]
         self._columns = {name: [at for at, other in enumerate(families) if other == name] for name in _SENTENCES}
         self._facts = [at for at, other in enumerate(families) if other == "facts"]
 
     def __call__(
-        self, values: NDArray[np.float32], contributions: NDArray[np.float64], left: str, right: str
+        self, values: NDArray[np.float32], contributions: NDArray[np.float64], left: ParsedTitle, right: ParsedTitle
     ) -> tuple[Reason, ...]:
         """Three reasons at most, the weightiest first.
 
@@ -77,11 +78,11 @@ class Explainer:
         Args:
             values: [f], features of one pair.
             contributions: [f], what each adds to the log odds (`contributions.contributions`).
-            left: one title, "" where absent.
+            left: one title.
             right: the other.
         """
         known = {name: float(value) for name, value in zip(self._names, values, strict=True) if not np.isnan(value)}
-        pair = Pair(known, left, right, self._held)
+        pair = Pair(known, left, right, self._titles_with)
         weights = self._weights(pair, contributions)
         least = max(LEAST_WEIGHT, LEAST_SHARE * sum(map(abs, weights.values())))
         contradictions, others = list[Reason](), list[Reason]()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.rank_features import STANDING, Standing, joined, low_high, standing, standing_evidence
-from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, Space
+from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, ParsedFeatures, Space
 from pricematch.pairs.side import Side, occurrences
 from pricematch.pairs.title_features import WORDS, TitleWords, fact_evidence, word_evidence
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
@@ -22,9 +22,9 @@ from pricematch.pairs.together import (
     together,
     without,
 )
-from pricematch.titles.fact_summary import SUMMARY
-from pricematch.titles.grams import grams
-from pricematch.titles.words import words
+from pricematch.titles.comparison import SUMMARY
+from pricematch.titles.grams import grams, words
+from pricematch.titles.normalise import ParsedTitle, parse_titles
 
 NEAREST = 100
 """Neighbours that ranks are counted among."""
@@ -45,13 +45,14 @@ class Reference:
     def __init__(self, postings: Features, signals: Sequence[str]) -> None:
         self.signals = tuple(signals)
         self._count = len(postings)
-        self._spaces = {space.name: space for space in _spaces(postings, signals)}
-        self._titles = TitleWords(postings.titles) if "title" in signals else None
+        titles = parse_titles(postings.titles) if "title" in signals else []
+        self._spaces = {space.name: space for space in _spaces(postings, titles, signals)}
+        self._titles = TitleWords(titles) if "title" in signals else None
         self._hashes = np.sort(postings.hashes.values[postings.hashes.known])
         found = {name: space.nearest(NEAREST) for name, space in self._spaces.items()}
         self._proposed = _pairs([proposed.rows[:, :PROPOSED] for proposed in found.values()])
         self.side = self._side(
-            postings,
+            ParsedFeatures(postings, titles),
             {name: space.own for name, space in self._spaces.items()},
             {name: standing(proposed) for name, proposed in found.items()},
             own=True,
@@ -76,7 +77,7 @@ class Reference:
         return Features.of([], [], {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()})
 
     def titles_with(self, word: str) -> int:
-        """How many titles of the catalogue hold a word (see `title_words.words`); 0 where titles are no signal."""
+        """How many titles of the catalogue hold a word (see `ParsedTitle.words`); 0 where titles are no signal."""
         return 0 if self._titles is None else self._titles.titles_with(word)
 
     def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -86,7 +87,9 @@ class Reference:
         lines, rows = np.divmod(keys, max(1, self._count))
         return lines.astype(np.int32), rows.astype(np.int32)
 
-    def describe(self, postings: Features, alive: Alive = None) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
+    def describe(
+        self, postings: ParsedFeatures, alive: Alive = None
+    ) -> tuple[Side, NDArray[np.int32], NDArray[np.int32]]:
         """New postings as a side of pairs, and their candidates.
 
         Args:
@@ -210,20 +213,20 @@ class Reference:
         return parts
 
     def _side(
-        self, postings: Features, described: dict[str, Any], standings: dict[str, Standing], *, own: bool
+        self, postings: ParsedFeatures, described: dict[str, Any], standings: dict[str, Standing], *, own: bool
     ) -> Side:
         return Side(
             self._count + (not own),
             described,
             standings,
             None if self._titles is None else self._titles.describe(postings.titles, own=own),
-            postings.hashes if "hash" in self.signals else None,
-            occurrences(postings.hashes.values, self._hashes) + (not own),
-            postings.images,
+            postings.features.hashes if "hash" in self.signals else None,
+            occurrences(postings.features.hashes.values, self._hashes) + (not own),
+            postings.features.images,
         )
 
 
-def _spaces(postings: Features, signals: Sequence[str]) -> list[Space[Any]]:
+def _spaces(postings: Features, titles: Sequence[ParsedTitle], signals: Sequence[str]) -> list[Space[Any]]:
     """The spaces of some signals, in the order of `feature_names`."""
     hashes = HashSpace(postings) if "hash" in signals else None
     found: list[Space[Any]] = []
@@ -231,8 +234,8 @@ def _spaces(postings: Features, signals: Sequence[str]) -> list[Space[Any]]:
         if signal == "hash" and hashes is not None:
             found.append(hashes)
         elif signal == "title":
-            plain = TitleSpace("grams", postings, grams)
-            found += [TitleSpace("words", postings, words), plain, BlendSpace(plain, hashes)]
+            plain = TitleSpace("grams", titles, grams)
+            found += [TitleSpace("words", titles, words), plain, BlendSpace(plain, hashes)]
         elif signal == "image":
             found += [ImageSpace(name, postings) for name in IMAGE_SPACES]
     return found

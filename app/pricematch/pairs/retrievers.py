@@ -1,5 +1,7 @@
 """The similarities that pairs are judged by, each over the postings of one catalogue, and for new ones against it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -11,6 +13,7 @@ from pricematch.catalogue.hashes import Hashes
 from pricematch.search.candidates import NOBODY, Candidates, ranked, stacked
 from pricematch.search.hamming import nearest_hashes, similarity_of
 from pricematch.search.neighbours import nearest_neighbours
+from pricematch.titles.normalise import ParsedTitle, parse_titles
 
 T = TypeVar("T")
 Alive: TypeAlias = NDArray[np.bool_] | None
@@ -20,6 +23,27 @@ IMAGE_SPACES = ("image", "colours")
 """The spaces of pictures' embeddings: an encoder's, and the histograms of `pricematch.encoding.colours`."""
 MAX_DISTANCE = 16
 """Bits up to which hashes propose a pair; pictures that have nothing to do with each other differ in about 32."""
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedFeatures:
+    """Features of n postings, and their titles parsed once for all that compare them.
+
+    Attributes:
+        features: n.
+        titles: n, parsed.
+    """
+
+    features: Features
+    titles: Sequence[ParsedTitle]
+
+    @classmethod
+    def of(cls, features: Features) -> "ParsedFeatures":
+        """Features with their titles parsed."""
+        return cls(features, parse_titles(features.titles))
+
+    def __len__(self) -> int:
+        return len(self.features)
 
 
 class Space(Protocol, Generic[T]):
@@ -40,7 +64,7 @@ class Space(Protocol, Generic[T]):
         """The catalogue's postings."""
         ...
 
-    def describe(self, postings: Features, alive: Alive = None) -> T:
+    def describe(self, postings: ParsedFeatures, alive: Alive = None) -> T:
         """Other postings as this space holds them, beside those of the catalogue that are alive."""
         ...
 
@@ -77,9 +101,9 @@ class HashSpace:
         """The catalogue's hashes."""
         return self._own
 
-    def describe(self, postings: Features, alive: Alive = None) -> Hashes:  # noqa: ARG002
+    def describe(self, postings: ParsedFeatures, alive: Alive = None) -> Hashes:  # noqa: ARG002
         """The hashes of other postings."""
-        return postings.hashes
+        return postings.features.hashes
 
     def joined(self, one: Hashes, other: Hashes) -> Hashes:
         """The hashes of both."""
@@ -119,7 +143,7 @@ class ImageSpace:
 
     def __init__(self, name: str, postings: Features) -> None:
         self.name = name
-        self._own = self.describe(postings)
+        self._own = self._embeddings(postings)
         self._pictured = _pictured(self._own)
         self._known = np.flatnonzero(self._pictured)
 
@@ -128,8 +152,11 @@ class ImageSpace:
         """The catalogue's embeddings."""
         return self._own
 
-    def describe(self, postings: Features, alive: Alive = None) -> Embeddings:  # noqa: ARG002
+    def describe(self, postings: ParsedFeatures, alive: Alive = None) -> Embeddings:  # noqa: ARG002
         """The embeddings of other postings."""
+        return self._embeddings(postings.features)
+
+    def _embeddings(self, postings: Features) -> Embeddings:
         if self.name not in postings.embeddings:
             raise ValueError(f"expected postings with embeddings called {self.name}, got {list(postings.embeddings)}")
         return postings.embeddings[self.name]

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, vstack
 
 from pricematch.catalogue.hashes import Hashes
 from pricematch.pairs.rank_features import Standing
-from pricematch.titles.facts import TitleFacts
+from pricematch.titles.comparison import TitleAttributes
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Titled:
     keys: NDArray[np.int64]
     repeats: NDArray[np.intp]
     first: NDArray[np.int64]
-    facts: TitleFacts
+    facts: TitleAttributes
 
     def joined(self, more: "Titled") -> "Titled":
         """These and some more behind them."""

@@ -9,10 +9,9 @@ from scipy.sparse import csr_array
 
 from pricematch.pairs.rank_features import low_high
 from pricematch.pairs.side import Titled, occurrences
-from pricematch.titles.fact_summary import summarise
-from pricematch.titles.facts import TitleFacts, compare
-from pricematch.titles.grams import TitleGrams
-from pricematch.titles.words import words
+from pricematch.titles.comparison import TitleAttributes, compare, summarise
+from pricematch.titles.grams import TitleGrams, words
+from pricematch.titles.normalise import ParsedTitle
 
 WORDS = (
     "shared_weight",
@@ -42,7 +41,7 @@ class TitleWords:
         titles: n.
     """
 
-    def __init__(self, titles: Sequence[str]) -> None:
+    def __init__(self, titles: Sequence[ParsedTitle]) -> None:
         self._terms = TitleGrams(titles, words)
         self._known = np.sort(_keys(titles))
 
@@ -50,20 +49,19 @@ class TitleWords:
         """How many titles of the catalogue hold a word."""
         return self._terms.titles_with(word)
 
-    def describe(self, titles: Sequence[str], *, own: bool) -> Titled:
+    def describe(self, titles: Sequence[ParsedTitle], *, own: bool) -> Titled:
         """Titles as a side of pairs; `own` ones are the catalogue's, others come on top of it."""
         weights, totals = self._terms.weights(titles)
-        split = [words(title) for title in titles]
         keys = _keys(titles)
         return Titled(
             weights,
             totals,
-            np.array([len(found) for found in split], np.intp),
-            np.array([len(title) for title in titles], np.intp),
+            np.array([len(title.words) for title in titles], np.intp),
+            np.array([len(title.text) for title in titles], np.intp),
             keys,
             occurrences(keys, self._known) + (not own),
-            np.array([_key(found[:1]) for found in split], np.int64),
-            TitleFacts.of(titles),
+            np.array([_key(title.words[:1]) for title in titles], np.int64),
+            TitleAttributes.of(titles),
         )
 
 
@@ -113,8 +111,8 @@ def _shared(
     return total, largest
 
 
-def _keys(titles: Sequence[str]) -> NDArray[np.int64]:
-    return np.array([_key(words(title)) for title in titles], np.int64)
+def _keys(titles: Sequence[ParsedTitle]) -> NDArray[np.int64]:
+    return np.array([_key(title.words) for title in titles], np.int64)
 
 
 def _key(found: Sequence[str]) -> int:

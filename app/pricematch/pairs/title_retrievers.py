@@ -1,17 +1,17 @@
 """Titles as spaces: their words, their grams of characters, and the grams of those around them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from pricematch.catalogue.features import Features
-from pricematch.pairs.retrievers import Alive, HashSpace
+from pricematch.pairs.retrievers import Alive, HashSpace, ParsedFeatures
 from pricematch.search.candidates import Candidates
 from pricematch.search.sparse import DECIMALS, VectorIndex, cosines
-from pricematch.titles.blends import NEIGHBOURS, BlendedIndex, hash_shares, title_shares
+from pricematch.titles.expansion import NEIGHBOURS, BlendedIndex, hash_shares, title_shares
 from pricematch.titles.grams import TitleGrams
+from pricematch.titles.normalise import ParsedTitle
 
 LEAST = 0.5 * 10.0**-DECIMALS
 """Cosines below this are rounded to 0."""
@@ -62,16 +62,16 @@ class TitleSpace(_VectorSpace):
 
     Args:
         name: of the features.
-        postings: of the catalogue.
+        titles: of the catalogue.
         terms: what a title is taken apart into.
     """
 
-    def __init__(self, name: str, postings: Features, terms: Callable[[str], Iterable[str]]) -> None:
-        self._terms = TitleGrams(postings.titles, terms)
+    def __init__(self, name: str, titles: Sequence[ParsedTitle], terms: Callable[[ParsedTitle], Iterable[str]]) -> None:
+        self._terms = TitleGrams(titles, terms)
         self.index = VectorIndex(self._terms.vectors)
         super().__init__(name, self.index)
 
-    def describe(self, postings: Features, alive: Alive = None) -> csr_array:  # noqa: ARG002
+    def describe(self, postings: ParsedFeatures, alive: Alive = None) -> csr_array:  # noqa: ARG002
         """Weighted terms of other titles, by the weights of the catalogue."""
         return self._terms.weigh(postings.titles)
 
@@ -92,7 +92,7 @@ class BlendSpace(_VectorSpace):
         self._blends = BlendedIndex(plain.index, shares)
         super().__init__("blend", self._blends)
 
-    def describe(self, postings: Features, alive: Alive = None) -> csr_array:
+    def describe(self, postings: ParsedFeatures, alive: Alive = None) -> csr_array:
         """The blends of other postings, with titles of the catalogue."""
         vectors, hashes = self._plain.describe(postings), self._hashes
         alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS, alive)

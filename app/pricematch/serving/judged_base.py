@@ -22,10 +22,9 @@ from pricematch.pairs.title_features import TitleWords
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
 from pricematch.search.sparse import VectorIndex
 from pricematch.serving.held import Held
-from pricematch.titles.blends import BlendedIndex
-from pricematch.titles.facts import TitleFacts
-from pricematch.titles.grams import TitleGrams, grams
-from pricematch.titles.words import words
+from pricematch.titles.comparison import TitleAttributes
+from pricematch.titles.expansion import BlendedIndex
+from pricematch.titles.grams import TitleGrams, grams, words
 
 FILE = "judged.npz"
 
@@ -50,7 +49,7 @@ _KEPT = KeptObjects(
         Reference,
         Side,
         Titled,
-        TitleFacts,
+        TitleAttributes,
         Standing,
         ProbabilityRows,
         HashSpace,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.titles.noise import NOISE
-from pricematch.titles.words import runs, words
+from pricematch.titles.lexicon import NOISE
+from pricematch.titles.normalise import ParsedTitle
 
 ALONE = 0.25
 """What remains of the weight of a gram that one title at most holds: a misspelling or a code of a seller more often
@@ -25,24 +25,29 @@ _LENGTH = 3
 _UNIT_LETTERS = f"{ascii_lowercase}%"
 
 
-def grams(title: str) -> Iterator[str]:
+def words(title: ParsedTitle) -> Sequence[str]:
+    """The words of a title, as terms."""
+    return title.words
+
+
+def grams(title: ParsedTitle) -> Iterator[str]:
     """The grams of a title, some of them more than once.
 
-    Of sellers' noise (see `title_noise`) each word is one gram, and its characters and neighbours are none.
+    Of sellers' noise (see `lexicon.NOISE`) each word is one gram, and its characters and neighbours are none.
 
-    >>> list(grams("Promo Kopi 5g"))
+    >>> from pricematch.titles.normalise import parse_title
+    >>> list(grams(parse_title("Promo Kopi 5g")))
     ['~promo', '=kopi', '=5g', '=5', '=kopi5g', ' ko', 'kop', 'opi', 'pi ', ' 5 ', ' g ']
     """
-    found = words(title)
-    yield from (f"~{word}" for word in found if word in NOISE)
-    said = [word for word in found if word not in NOISE]
-    for word in said:
+    yield from (f"~{word}" for word in title.words if word in NOISE)
+    plain = [word for word in title.words if word not in NOISE]
+    for word in plain:
         yield f"={word}"
         if (number := word.rstrip(_UNIT_LETTERS)) != word and number:
             yield f"={number}"
-    for left, right in pairwise(said):
+    for left, right in pairwise(plain):
         yield f"={left}{right}"
-    for run in runs(title):
+    for run in title.runs:
         if run not in NOISE:
             spaced = f" {run} "
             yield from (spaced[first : first + _LENGTH] for first in range(len(spaced) - _LENGTH + 1))
@@ -62,7 +67,7 @@ class TitleGrams:
         vectors: float32 [n, grams], see `weigh`; the columns are the catalogue's grams and `STRANGERS` more.
     """
 
-    def __init__(self, titles: Sequence[str], terms: Callable[[str], Iterable[str]] = grams) -> None:
+    def __init__(self, titles: Sequence[ParsedTitle], terms: Callable[[ParsedTitle], Iterable[str]] = grams) -> None:
         self._terms = terms
         self._columns: dict[str, int] = {}
         columns = [[self._columns.setdefault(term, len(self._columns)) for term in self._once(it)] for it in titles]
@@ -81,7 +86,7 @@ class TitleGrams:
         column = self._columns.get(term)
         return 0 if column is None else int(self._held[column])
 
-    def weigh(self, titles: Sequence[str]) -> csr_array:
+    def weigh(self, titles: Sequence[ParsedTitle]) -> csr_array:
         """Titles as float32 [m, grams]: rows of unit length, of zeros where there is no gram.
 
         Grams that the catalogue does not hold are shared by titles that it does not hold either. Titles of the
@@ -89,7 +94,7 @@ class TitleGrams:
         """
         return _scaled(self._weighed(titles))
 
-    def weights(self, titles: Sequence[str]) -> tuple[csr_array, NDArray[np.float64]]:
+    def weights(self, titles: Sequence[ParsedTitle]) -> tuple[csr_array, NDArray[np.float64]]:
         """The weight of each gram of titles before rows are scaled.
 
         Returns:
@@ -98,7 +103,7 @@ class TitleGrams:
         matrix = self._weighed(titles)
         return matrix.astype(np.float32), matrix.sum(axis=1)
 
-    def _weighed(self, titles: Sequence[str]) -> csr_array:
+    def _weighed(self, titles: Sequence[ParsedTitle]) -> csr_array:
         """The weights float64 [m, grams] of titles."""
         return self._matrix([{self._column(term) for term in self._once(title)} for title in titles])
 
@@ -115,7 +120,7 @@ class TitleGrams:
         weights[known] = self._weights[indices[known]]
         return csr_array((weights, indices, starts.astype(np.int32)), shape=(len(columns), len(self) + STRANGERS))
 
-    def _once(self, title: str) -> Iterable[str]:
+    def _once(self, title: ParsedTitle) -> Iterable[str]:
         """The terms of a title, each once, in the order they first occur."""
         return dict.fromkeys(self._terms(title))
 

@@ -1,17 +1,106 @@
-"""Numbers in a title, with their units in base units: `0,5 Liter` and `500ml` are the same."""
+"""Quantities in a title, in base units: `0,5 Liter` and `500ml` are the same."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
-from pricematch.titles.units import BASES, SHOWN_IN, UNITS
+
+class Unit(NamedTuple):
+    """What a unit measures, and how many base units it is."""
+
+    dimension: str
+    factor: float
+
+
+BASES = {
+    "volume": "ml",
+    "mass": "g",
+    "length": "mm",
+    "power": "w",
+    "voltage": "v",
+    "charge": "mah",
+    "storage": "gb",
+    "frequency": "hz",
+    "percentage": "%",
+    "time": "days",
+    "layers": "ply",
+    "colours": "colours",
+    "count": "pcs",
+}
+"""The base unit of each dimension."""
+
+SHOWN_IN: dict[str, tuple[tuple[float, str], ...]] = {
+    **{dimension: ((1, f" {base}"),) for dimension, base in BASES.items()},
+    "volume": ((1000, " l"), (1, " ml")),
+    "mass": ((1000, " kg"), (1, " g")),
+    "length": ((1000, " m"), (10, " cm"), (1, " mm")),
+    "power": ((1, " W"),),
+    "voltage": ((1, " V"),),
+    "charge": ((1, " mAh"),),
+    "storage": ((1000, " TB"), (1, " GB")),
+    "frequency": ((1e9, " GHz"), (1e6, " MHz"), (1e3, " kHz"), (1, " Hz")),
+    "percentage": ((1, "%"),),
+    "time": ((360, " years"), (30, " months"), (1, " days")),
+    "count": ((1, ""),),
+}
+"""Units that people are shown values in, with how many base units they are, descending: the first that is not larger
+than the value, or the last."""
+
+_SPELLINGS: dict[tuple[str, float], str] = {
+    ("volume", 1): "ml mili mililiter milliliter milliliters millilitre millilitres cc",
+    ("volume", 10): "cl",
+    ("volume", 1000): "l lt ltr litr liter liters litre litres",
+    ("volume", 29.5735): "floz",
+    ("mass", 0.001): "mg milligram milligrams",
+    ("mass", 1): "g gr grm grms gm gms gram grams",
+    ("mass", 28.3495): "oz ounce ounces",
+    ("mass", 100): "ons",
+    ("mass", 453.592): "lb lbs pound pounds",
+    ("mass", 1000): "kg kgs kilo kilogram kilograms",
+    ("length", 1): "mm milimeter millimeter millimetre",
+    ("length", 10): "cm centimeter centimetre sentimeter",
+    ("length", 25.4): 'inch inches inci inchi in "',
+    ("length", 304.8): "ft feet",
+    ("length", 914.4): "yard yards",
+    ("length", 1000): "m mtr meter meters metre metres",
+    ("power", 1): "w wat watt watts",
+    ("power", 1000): "kw",
+    ("voltage", 1): "v volt volts vdc vac",
+    ("charge", 1): "mah",
+    ("charge", 1000): "ah",
+    ("storage", 0.001): "mb",
+    ("storage", 1): "gb giga gigabyte",
+    ("storage", 1000): "tb",
+    ("frequency", 1): "hz",
+    ("frequency", 1e3): "khz",
+    ("frequency", 1e6): "mhz",
+    ("frequency", 1e9): "ghz",
+    ("percentage", 1): "% persen percent",
+    ("time", 1): "hari day days",
+    ("time", 7): "minggu week weeks",
+    ("time", 30): "bulan bln month months",
+    ("time", 360): "tahun thn th year years yr yrs",
+    ("layers", 1): "ply lapis layer layers susun tingkat tier tiers",
+    ("colours", 1): "warna color colors colour colours",
+    ("count", 1): (
+        "pcs pc pce piece pieces biji bj buah bh lembar lbr sheet sheets sachet sachets saset tablet tablets kapsul "
+        "capsule capsules kaplet caplet caplets butir strip strips pasang psg pair pairs pack packs pak bks bungkus "
+        "botol bottle bottles box boxes dus set sets stel roll rolls rol kotak item items pads ea renceng count ct 's"
+    ),
+    ("count", 12): "lusin dozen dozens",
+    ("count", 20): "kodi",
+}
+
+UNITS = {word: Unit(*unit) for unit, words in _SPELLINGS.items() for word in words.split()}
+"""Each way of writing a unit, casefolded. Twelve months of 30 days are one year, as in ages: 12 months are 1 year."""
 
 # what is possessive (++, *+, ?+) is never tried in another way, so the time is linear in the title
 _NUMBER = r"\d++(?:[.,]\d++)*+"
-_WORDS = "|".join(sorted((word for word in UNITS if word.isalpha() and word != "in"), key=len, reverse=True))
+_UNIT_WORDS = "|".join(sorted((word for word in UNITS if word.isalpha() and word != "in"), key=len, reverse=True))
 _STOPS = r"(?:(?![^\W_])|(?=x\d))"
-_UNIT = rf"""(?:\s?+(?:{_WORDS}){_STOPS}|(?:\s?+'s|in(?!\s?\d)){_STOPS}|\s?+[%"])"""
+_UNIT = rf"""(?:\s?+(?:{_UNIT_WORDS}){_STOPS}|(?:\s?+'s|in(?!\s?\d)){_STOPS}|\s?+[%"])"""
 _PART = rf"{_NUMBER}(?:{_UNIT}|{_STOPS})"
 _JOINED = r"(?:\s?+[x×*]\s?+|\s?+[-–~]\s?+|/)"
 # not inside a number or a code; but behind a word of four letters, as in vitamin200mg, or isi, as in isi3pcs
@@ -25,20 +114,20 @@ _MOST_TIMES = 999
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value ≥ 0 in the base unit of its dimension (see `title_units.BASES`)."""
+    """A value ≥ 0 in the base unit of its dimension (see `BASES`)."""
 
     dimension: str
     value: float
 
     def __str__(self) -> str:
-        """In a unit that people use: 1500 ml are 1.5 l."""
+        """The quantity in a unit that people use: 1500 ml are 1.5 l."""
         units = SHOWN_IN[self.dimension]
         size, unit = next((unit for unit in units if unit[0] <= self.value), units[-1])
         return f"{written(self.value / size)}{unit}"
 
     @property
     def token(self) -> str:
-        """As one word, in the base unit."""
+        """The quantity as one word, in the base unit."""
         return f"{written(self.value)}{BASES[self.dimension]}"
 
 
@@ -49,7 +138,7 @@ class Amount:
     Attributes:
         start, stop: where, in the folded title.
         quantities: numbers that have a unit, and how many times they are there.
-        extents: lengths multiplied with each other, in cm, ascending; cm are assumed where no unit is told.
+        extents: lengths multiplied with each other, in cm, ascending; cm are assumed where there is no unit.
         numbers: without a unit, as they are written.
     """
 
@@ -68,7 +157,7 @@ class _Piece:
 
 
 def amounts(folded: str) -> Iterator[Amount]:
-    """What stands in a folded title (see `title_words.fold`), from left to right."""
+    """The numbers of a folded title (see `normalise.fold`), from left to right."""
     for found in _AMOUNT.finditer(folded):
         quantities: list[Quantity] = []
         extents: list[tuple[float, ...]] = []
@@ -88,7 +177,7 @@ def amounts(folded: str) -> Iterator[Amount]:
 
 
 def number_value(text: str, *, large: bool = False) -> float:
-    """What a written number means, whether its point or its comma is the decimal one.
+    """The value of a written number, whether its point or its comma is the decimal one.
 
     A separator before three digits marks thousands (1.000, 12,500), unless zero stands before it (0.125) or the unit is
     a large one (1.250 kg). Of several unequal separators the last is the decimal one. What is no number in either

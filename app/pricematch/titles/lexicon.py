@@ -1,4 +1,4 @@
-"""Words that tell variants of one product apart: colours, flavours, whom for, editions; in English and Indonesian."""
+"""Words of product titles in English and Indonesian: names of variants, and sellers' noise."""
 
 VARIANTS: dict[str, dict[str, str]] = {
     "colour": {
@@ -88,10 +88,12 @@ VARIANTS: dict[str, dict[str, str]] = {
         "short": "short pendek",
     },
 }
-"""By kind and name, how each is written, casefolded. A word may be of two kinds: `coklat` is brown, and chocolate."""
+"""What tells variants of one product apart: by kind and name, how each is written, casefolded.
+
+A word may be of two kinds: `coklat` is brown, and chocolate."""
 
 
-def _of_spellings() -> dict[str, dict[str, str]]:
+def _names_by_spelling() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for kind, names in VARIANTS.items():
         for name, spellings in names.items():
@@ -100,5 +102,20 @@ def _of_spellings() -> dict[str, dict[str, str]]:
     return found
 
 
-VARIANTS_OF = _of_spellings()
+VARIANTS_OF = _names_by_spelling()
 """By spelling, its names by kind."""
+
+_PRAISE = (
+    "original ori asli authentic genuine premium kualitas berkualitas quality bagus keren terjamin terpercaya hot big"
+)
+_PRICE = "murah termurah murmer promo promosi sale diskon discount obral hemat cheap harga flash voucher cashback"
+_OFFER = "ready readystock stock stok restock new baru terbaru best seller bestseller terlaris laris limited terbatas"
+_TRADE = (
+    "grosir ecer eceran import impor supplier distributor agen reseller cuci gudang toko store shop olshop official"
+)
+_TERMS = "cod gratis free ongkir shipping bonus bisa bayar ditempat garansi resmi warranty guaranteed open pre po order"
+
+NOISE = frozenset(" ".join([_PRAISE, _PRICE, _OFFER, _TRADE, _TERMS, "banget"]).split())
+"""Words that sellers put into titles of anything: praise, offers, delivery; casefolded.
+
+In titles of the competition they tell products apart less than other words as common as they are."""

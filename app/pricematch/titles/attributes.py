@@ -1,16 +1,14 @@
-"""What a title states as facts: quantities, pack sizes, extents, numbers, model codes, sizes, colours and such."""
+"""Attributes that a title states: quantities, pack sizes, extents, numbers, model codes, sizes, colours and such."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pricematch.titles.quantities import Amount, Quantity, amounts, number_value, written
-from pricematch.titles.units import BASES
-from pricematch.titles.variants import VARIANTS, VARIANTS_OF
-from pricematch.titles.words import fold
+from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
+from pricematch.titles.quantities import BASES, Amount, Quantity, number_value, written
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
-"""All kinds of facts: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
+"""All kinds of attributes: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
 
 _SIZE = r"(?:x{1,4}[sl]|[sml]|[2-9]xl)"
 _PACK = re.compile(
@@ -30,8 +28,8 @@ _PREFIX, _LONGEST_CODE = 4, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One fact of a title; two are equal if they are of one kind and value, however they are written.
+class Attribute:
+    """One attribute of a title; two are equal if they are of one kind and value, however they are written.
 
     Attributes:
         kind: one of `KINDS`.
@@ -44,25 +42,30 @@ class Fact:
     shown: str = field(compare=False)
 
 
-def statements(title: str) -> list[Fact]:
-    """The facts of a title, each once: first the quantities, then pack sizes, sizes, numbers and what words say.
+def extract_attributes(folded: str, amounts: Iterable[Amount]) -> list[Attribute]:
+    """The attributes of a title, each once: quantities, pack sizes, sizes, numbers, then those that words tell.
 
-    >>> [(fact.kind, fact.shown) for fact in statements("Galaxy SM-A515F hitam 128GB (2 pcs)")]
+    Args:
+        folded: the title, see `normalise.fold`.
+        amounts: its numbers, see `quantities.amounts`.
+
+    >>> from pricematch.titles.quantities import amounts
+    >>> title = "galaxy sm-a515f hitam 128gb (2 pcs)"
+    >>> [(found.kind, found.shown) for found in extract_attributes(title, amounts(title))]
     [('storage', '128 GB'), ('count', '2'), ('model', 'SM-A515F'), ('number', '515'), ('colour', 'black')]
     """
-    folded = fold(title)
     measured: list[Amount] = []
     numbers: list[Amount] = []
-    for amount in amounts(folded):
+    for amount in amounts:
         (measured if amount.quantities or amount.extents else numbers).append(amount)
-    found = [fact for amount in measured for fact in _of_amount(amount)]
+    found = [attribute for amount in measured for attribute in _of_amount(amount)]
     rest = _without(folded, [(amount.start, amount.stop) for amount in measured])
     for rule, read in ((_FUNCTIONS, _functions), (_PACK, _pack), (_SIZES, _sizes)):
         matches = [*rule.finditer(rest)]
-        found += [fact for match in matches for fact in read(match)]
+        found += [attribute for match in matches for attribute in read(match)]
         rest = _without(rest, [match.span() for match in matches])
     plain = [amount for amount in numbers if not rest[amount.start].isspace() and not _coded(rest, amount)]
-    found += [fact for amount in plain for fact in _of_amount(amount)]
+    found += [attribute for amount in plain for attribute in _of_amount(amount)]
     rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
     found += [fact for token in _TOKEN.findall(rest) for fact in _of_token(token)]
     return list(dict.fromkeys(found))
@@ -82,48 +85,48 @@ def _coded(text: str, amount: Amount) -> bool:
     return amount.start > 1 and text[amount.start - 1] == "-" and text[amount.start - 2].isalpha()
 
 
-def _of_amount(amount: Amount) -> Iterator[Fact]:
+def _of_amount(amount: Amount) -> Iterator[Attribute]:
     for quantity in amount.quantities:
         if (quantity.dimension, quantity.value) != ("percentage", 100):  # 100% original says nothing
-            yield Fact(quantity.dimension, quantity.token, str(quantity))
+            yield Attribute(quantity.dimension, quantity.token, str(quantity))
     for extent in amount.extents:
-        yield _fact("extent", " x ".join(map(written, extent)) + " cm")
+        yield _attribute("extent", " x ".join(map(written, extent)) + " cm")
     for number in amount.numbers:
         parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
-        yield from (_fact("number", written(number_value(part))) for part in parts)
+        yield from (_attribute("number", written(number_value(part))) for part in parts)
 
 
-def _functions(match: re.Match[str]) -> Iterator[Fact]:
-    yield Fact("model", f"{match[1]}in1", f"{match[1]} in 1")
+def _functions(match: re.Match[str]) -> Iterator[Attribute]:
+    yield Attribute("model", f"{match[1]}in1", f"{match[1]} in 1")
 
 
-def _pack(match: re.Match[str]) -> Iterator[Fact]:
+def _pack(match: re.Match[str]) -> Iterator[Attribute]:
     count = match["after"] or match["times"] or match["inside"] or "1"
     quantity = Quantity("count", float(count))
-    yield Fact("count", quantity.token, str(quantity))
+    yield Attribute("count", quantity.token, str(quantity))
 
 
-def _sizes(match: re.Match[str]) -> Iterator[Fact]:
+def _sizes(match: re.Match[str]) -> Iterator[Attribute]:
     for size in _ONE_SIZE.findall(match[0]):
         crosses = size.count("x")
         plain = f"{crosses}x{size[-1]}" if crosses > 1 else size
-        yield Fact("size", plain, plain.upper())
+        yield Attribute("size", plain, plain.upper())
 
 
-def _of_token(token: str) -> Iterator[Fact]:
+def _of_token(token: str) -> Iterator[Attribute]:
     digits, letters = _DIGITS.findall(token), _LETTERS.findall(token)
     if digits and letters:
         whole = all(len(run) <= _PREFIX for run in letters)
         for code in [token] if whole else token.split("-"):
             value = code.replace("-", "")
             if not value.isdigit() and not value.isalpha() and len(value) <= _LONGEST_CODE:
-                yield Fact("model", value, code.upper())
-    yield from (_fact("number", written(number_value(run))) for run in digits)
+                yield Attribute("model", value, code.upper())
+    yield from (_attribute("number", written(number_value(run))) for run in digits)
     for word in letters:
         names = VARIANTS_OF.get(word, {})
         shown = "/".join(dict.fromkeys(names.values()))
-        yield from (Fact(kind, name, shown) for kind, name in names.items())
+        yield from (Attribute(kind, name, shown) for kind, name in names.items())
 
 
-def _fact(kind: str, value: str) -> Fact:
-    return Fact(kind, value, value)
+def _attribute(kind: str, value: str) -> Attribute:
+    return Attribute(kind, value, value)

@@ -7,37 +7,44 @@ from scipy.sparse import csr_array
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import similarity_of
 from pricematch.search.sparse import VectorIndex
-from pricematch.titles.blends import BlendedIndex, hash_shares, title_shares
+from pricematch.titles.expansion import BlendedIndex, hash_shares, title_shares
 from pricematch.titles.grams import TitleGrams
+from pricematch.titles.normalise import parse_titles
 
 TITLES = ["kerupuk kulit", "kerupuk kulit rambak sapi", "rambak sapi", "teh botol", ""]
 
 
 def unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows at unit length; those of zeros stay."""
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     scaled: NDArray[np.float64] = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
     return scaled
 
 
 def candidates(rows: list[list[int]], similarities: list[list[float]]) -> Candidates:
+    """Candidates from lists."""
     return Candidates(np.array(rows, np.int32), np.array(similarities))
 
 
 def plain() -> VectorIndex:
-    return VectorIndex(TitleGrams(TITLES).vectors)
+    """The titles as they are."""
+    return VectorIndex(TitleGrams(parse_titles(TITLES)).vectors)
 
 
 def blended() -> BlendedIndex:
+    """The titles blended."""
     index = plain()
     return BlendedIndex(index, title_shares(index.nearest_others(10), len(TITLES)))
 
 
-def test_titles_without_a_common_word_find_each_other_through_a_third() -> None:
+def test_titles_meet_through_a_third() -> None:
+    """Titles without a common word find each other through one that shares words with both."""
     assert 2 not in plain().nearest_others(4).rows[0]
     assert blended().nearest_others(4).rows[0, :2].tolist() == [1, 2]
 
 
-def test_a_blend_is_the_title_and_its_neighbours_times_their_shares_without_what_is_small() -> None:
+def test_blends_are_weighted_sums() -> None:
+    """A blend is the title and its neighbours times their shares, without what is small."""
     index = plain()
     shares = csr_array(np.array([[0, 0.5, 0, 0.012, 0], *[[0] * 5] * 4], np.float32))
     dense = index.vectors.toarray().astype(np.float64)
@@ -47,17 +54,19 @@ def test_a_blend_is_the_title_and_its_neighbours_times_their_shares_without_what
     np.testing.assert_allclose(found, unit(np.where(expected < 0.01, 0, expected)), atol=1e-6)
 
 
-def test_a_title_without_neighbours_stays_as_it_is_and_an_empty_one_has_no_candidates() -> None:
+def test_titles_without_neighbours_stay() -> None:
+    """A title without neighbours stays as it is, and an empty one has no candidates."""
     found = blended()
     np.testing.assert_allclose(found.vectors[3:].toarray(), plain().vectors[3:].toarray(), atol=1e-6)
     assert (found.nearest_others(2).rows[4] == -1).all()
 
 
-def test_a_new_title_is_blended_as_those_of_the_catalogue_are() -> None:
-    grams = TitleGrams(TITLES)
+def test_new_titles_are_blended_alike() -> None:
+    """A new title is blended as those of the catalogue are."""
+    grams = TitleGrams(parse_titles(TITLES))
     index = VectorIndex(grams.vectors)
     found = blended()
-    queries = grams.weigh(["kulit kerupuk"])
+    queries = grams.weigh(parse_titles(["kulit kerupuk"]))
     blends = found.blend(queries, title_shares(index.nearest(queries, 10), len(TITLES)))
     nearest = found.nearest(blends, 3)
     assert sorted(nearest.rows[0].tolist()) == [0, 1, 2]
@@ -66,24 +75,28 @@ def test_a_new_title_is_blended_as_those_of_the_catalogue_are() -> None:
     )
 
 
-def test_the_share_of_a_title_is_twice_its_squared_cosine_from_0_3_on() -> None:
+def test_title_shares() -> None:
+    """The share of a title is twice its squared cosine, from 0.3 on."""
     shares = title_shares(candidates([[1, 2, -1], [2, -1, -1]], [[0.5, 0.29, -np.inf], [0.3, -np.inf, -np.inf]]), 3)
     np.testing.assert_allclose(shares.toarray(), [[0, 2 * 0.5**2, 0], [0, 0, 2 * 0.3**2]], rtol=1e-6)
 
 
-def test_the_share_of_a_hash_is_its_equal_bits_up_to_6_that_differ() -> None:
+def test_hash_shares() -> None:
+    """The share of a hash is its share of equal bits, up to 6 that differ."""
     alike, apart = (float(similarity_of(np.array(bits))) for bits in (6, 7))
     shares = hash_shares(candidates([[1, 2]], [[alike, apart]]), 3)
     np.testing.assert_allclose(shares.toarray(), [[0, 58 / 64, 0]], rtol=1e-6)
 
 
-def test_ten_neighbours_at_most_have_a_share() -> None:
+def test_ten_neighbours_at_most() -> None:
+    """Ten neighbours at most have a share."""
     rows = np.arange(1, 13, dtype=np.int32)[np.newaxis]
     shares = title_shares(Candidates(rows, np.full((1, 12), 0.9)), 13)
     assert shares.indices.tolist() == list(range(1, 11))
 
 
-def test_an_empty_catalogue_can_be_blended_and_searched() -> None:
+def test_empty_catalogue() -> None:
+    """An empty catalogue can be blended and searched."""
     index = VectorIndex(TitleGrams([]).vectors)
     found = BlendedIndex(index, title_shares(index.nearest_others(10), 0))
     assert found.nearest_others(3).rows.shape == (0, 3)

@@ -1,0 +1,190 @@
+"""Where the attributes of two titles agree and where they contradict each other, for many pairs at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.titles.attributes import KINDS
+from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.quantities import Quantity
+
+MOST_ATTRIBUTES = 255
+"""Attributes of one title that are compared; more than any sensible title has."""
+GROUPS = {
+    "volume": ("volume",),
+    "mass": ("mass",),
+    "dimensions": ("length", "extent"),
+    "electric": ("power", "voltage", "charge", "storage", "frequency"),
+    "count": ("count",),
+    "number": ("number",),
+    "model": ("model",),
+    "tint": ("colour", "flavour"),
+    "audience": ("audience",),
+    "edition": ("edition", "size"),
+    "other": ("time", "layers", "colours"),
+}
+"""Kinds that are summed up together."""
+MEASURED = ("volume", "mass", "dimensions", "electric", "count")
+"""Groups whose contradictions weigh most."""
+SUMMARY = (
+    *(f"{group}_conflict" for group in GROUPS),
+    *("facts_shared", "facts_contradicting", "facts_unanswered"),
+    *("kinds_agreeing", "kinds_clashing", "measures_agreeing", "measures_clashing"),
+)
+"""Names of the columns of `summarise`, in order."""
+
+_VALUE_BITS, _KIND_BITS, _PAIR_BITS = 39, 6, 18
+_COUNT, _SINGLE = KINDS.index("count"), Quantity("count", 1).token
+_BLOCK_PAIRS = 1 << _PAIR_BITS
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeAgreement:
+    """How the attributes of m pairs of titles agree, by kind in the order of `KINDS`; the same for (a, b) and (b, a).
+
+    Attributes:
+        shared: uint8 [m, kinds], attributes that both state.
+        contradicting: uint8 [m, kinds], attributes that one states and the other does not, though it states others of
+            the kind.
+        unanswered: uint8 [m, kinds], attributes that one states and the other does not, stating none of the kind.
+        packed: bool [m], whether one states a pack of several and the other no pack size at all.
+    """
+
+    shared: NDArray[np.uint8]
+    contradicting: NDArray[np.uint8]
+    unanswered: NDArray[np.uint8]
+    packed: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.shared)
+
+
+@dataclass(frozen=True, eq=False)
+class TitleAttributes:
+    """The attributes of n titles.
+
+    Attributes:
+        starts: int64 [n + 1]; the attributes of title i stand at positions starts[i] to starts[i + 1] of `keys`.
+        keys: int64, the kind and 39 bits of a BLAKE2b digest of the value, ascending in each title, each once. They
+            are the same in every process; two values of a kind are taken for one with a probability of 2⁻³⁹.
+        counts: uint8 [n, kinds], how many of each kind.
+        several: bool [n], whether one of them is a pack of several.
+    """
+
+    starts: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    counts: NDArray[np.uint8]
+    several: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, titles: Sequence[ParsedTitle]) -> "TitleAttributes":
+        """The attributes of parsed titles."""
+        stated = [sorted({_key(it.kind, it.value) for it in title.attributes[:MOST_ATTRIBUTES]}) for title in titles]
+        starts = np.concatenate([[0], np.cumsum([len(keys) for keys in stated], dtype=np.int64)])
+        keys = np.fromiter((key for keys in stated for key in keys), np.int64, int(starts[-1]))
+        return cls(starts, keys, _counts(starts, keys), _several(starts, keys))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def joined(self, more: "TitleAttributes") -> "TitleAttributes":
+        """These and some more behind them."""
+        starts = np.concatenate([self.starts, more.starts[1:] + self.starts[-1]])
+        keys, counts = np.concatenate([self.keys, more.keys]), np.concatenate([self.counts, more.counts])
+        return TitleAttributes(starts, keys, counts, np.concatenate([self.several, more.several]))
+
+
+def compare(
+    left: TitleAttributes, left_rows: NDArray[np.integer], right: TitleAttributes, right_rows: NDArray[np.integer]
+) -> AttributeAgreement:
+    """Compare pairs of titles, a quarter of a million at a time.
+
+    Args:
+        left: attributes of the first titles of the pairs; may be the same object as `right`.
+        left_rows: [m], which of them.
+        right: attributes of the second.
+        right_rows: [m], which of them.
+    """
+    shared = np.empty((len(left_rows), len(KINDS)), np.uint8)
+    for first in range(0, len(left_rows), _BLOCK_PAIRS):
+        piece = slice(first, first + _BLOCK_PAIRS)
+        shared[piece] = _shared(left, left_rows[piece], right, right_rows[piece])
+    ours, theirs = left.counts[left_rows], right.counts[right_rows]
+    both = (ours > 0) & (theirs > 0)
+    # the two are counted apart, since their sum may be above 255
+    apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), MOST_ATTRIBUTES).astype(np.uint8)
+    packed = (left.several[left_rows] != right.several[right_rows]) & ~both[:, _COUNT]
+    return AttributeAgreement(shared, apart * both, apart * ~both, packed)
+
+
+def summarise(found: AttributeAgreement) -> NDArray[np.float32]:
+    """Float32 [m, `SUMMARY`]; the same for (a, b) and (b, a).
+
+    A kind agrees where the two share an attribute of it, and clashes where both state some and share none. The conflict
+    of a group is its clashing kinds, and half of those that agree in part, less those that agree entirely. A pack of
+    several is half a conflict with a title that states no pack size, which most often means one.
+    """
+    agreeing, apart = found.shared > 0, found.contradicting > 0
+    clashing, partly = apart & ~agreeing, apart & agreeing
+    conflict = (clashing + 0.5 * partly - (agreeing & ~apart)).astype(np.float32)
+    conflict[:, KINDS.index("count")] += 0.5 * found.packed
+    measured = [place for group in MEASURED for place in _places(group)]
+    columns = [conflict[:, _places(group)].sum(axis=1) for group in GROUPS]
+    columns += [counts.sum(axis=1) for counts in (found.shared, found.contradicting, found.unanswered)]
+    columns += [flags.sum(axis=1) for flags in (agreeing, clashing)]
+    columns += [flags[:, measured].sum(axis=1) for flags in (agreeing, clashing)]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _shared(
+    left: TitleAttributes, left_rows: NDArray[np.integer], right: TitleAttributes, right_rows: NDArray[np.integer]
+) -> NDArray[np.uint8]:
+    """How many attributes the two of each pair share, by kind, uint8 [m, kinds] for m ≤ 2¹⁸."""
+    keys = np.concatenate([_keys(left, left_rows), _keys(right, right_rows)])
+    keys.sort(kind="stable")  # which merges two ascending runs in linear time
+    twice = keys[1:][keys[1:] == keys[:-1]]
+    kind = (twice >> _VALUE_BITS) & ((1 << _KIND_BITS) - 1)
+    cell = (twice >> (_VALUE_BITS + _KIND_BITS)) * len(KINDS) + kind
+    return np.bincount(cell, minlength=len(left_rows) * len(KINDS)).astype(np.uint8).reshape(-1, len(KINDS))
+
+
+def _keys(titles: TitleAttributes, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The attributes of some titles with the number of the pair before each, ascending."""
+    places, pairs = _gathered(titles.starts, rows)
+    keys: NDArray[np.int64] = titles.keys[places] | (pairs << (_VALUE_BITS + _KIND_BITS))
+    return keys
+
+
+def _gathered(starts: NDArray[np.int64], rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The positions of the attributes of some titles one after the other, and which of the titles each belongs to."""
+    first, lengths = starts[rows], starts[rows + 1] - starts[rows]
+    before = np.cumsum(lengths) - lengths
+    lines = np.repeat(np.arange(len(rows)), lengths)
+    return np.arange(len(lines)) + (first - before)[lines], lines
+
+
+def _counts(starts: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.uint8]:
+    lines = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    cells = np.bincount(lines * len(KINDS) + (keys >> _VALUE_BITS), minlength=(len(starts) - 1) * len(KINDS))
+    return cells.astype(np.uint8).reshape(-1, len(KINDS))
+
+
+def _several(starts: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    lines = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    packs = (keys >> _VALUE_BITS == _COUNT) & (keys != _key("count", _SINGLE))
+    return np.bincount(lines[packs], minlength=len(starts) - 1) > 0
+
+
+@lru_cache(maxsize=1 << 16)
+def _key(kind: str, value: str) -> int:
+    digest = int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "big") >> (64 - _VALUE_BITS)
+    return KINDS.index(kind) << _VALUE_BITS | digest
+
+
+def _places(group: str) -> list[int]:
+    """The columns of a group's kinds."""
+    return [KINDS.index(kind) for kind in GROUPS[group]]

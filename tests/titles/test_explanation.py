@@ -1,0 +1,133 @@
+"""Sentences on two titles: their attributes and the words that tell most."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pricematch.titles import explanation
+from pricematch.titles.explanation import MOST_WORDS
+from pricematch.titles.normalise import parse_title
+
+
+def agreements(left: str, right: str) -> dict[str, str]:
+    """What both titles state."""
+    return explanation.agreements(parse_title(left), parse_title(right))
+
+
+def differences(left: str, right: str) -> dict[str, str]:
+    """Where the titles contradict each other."""
+    return explanation.differences(parse_title(left), parse_title(right))
+
+
+def one_sided(left: str, right: str) -> dict[str, str]:
+    """What one title alone states."""
+    return explanation.one_sided(parse_title(left), parse_title(right))
+
+
+def word_sentence(left: str, right: str, held: Callable[[str], int], size: float, *, speaks_for: bool) -> str | None:
+    """A sentence on the words of two titles."""
+    return explanation.word_sentence(parse_title(left), parse_title(right), held, size, speaks_for=speaks_for)
+
+
+def held(**counts: int) -> Callable[[str], int]:
+    """How many titles hold a word, 100 for those not named."""
+    return lambda word: counts.get(word, 100)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("Toner 100ml", "Toner 0.2L", ["100 ml against 200 ml"]),
+        ("Tisu isi 3", "Tisu 1 pcs", ["pack of 3 against 1"]),
+        ("Tisu isi 3", "Tisu", ["pack of 3 against no number"]),
+        ("Tisu", "Tisu isi 3", ["no number against pack of 3"]),
+        ("Tisu 1 pcs", "Tisu", []),
+        ("Galaxy SM-A515F", "Galaxy SM-A715F", ["number 515 against 715", "model SM-A515F against SM-A715F"]),
+        ("kaos S/M hitam", "kaos size XL putih", ["size S, M against XL", "black against white"]),
+        ("krim 80gr/200gr", "krim 200 gram", []),
+        ("krim 80gr/200gr", "krim 200 gram 50 g", ["80 g against 50 g"]),
+        ("susu coklat", "susu stroberi", ["brown/chocolate against strawberry"]),
+        ("sepatu coklat", "sepatu hitam", ["brown/chocolate against black"]),
+        ("case a1 a2 a3 a4 a5", "case z9", ["number 1, 2, 3, 4, … against 9", "model A1, A2, A3, A4, … against Z9"]),
+        ("kopi", "teh", []),
+    ],
+)
+def test_differences(left: str, right: str, expected: list[str]) -> None:
+    """Each title states what the other does not."""
+    assert [*differences(left, right).values()] == expected
+
+
+def test_agreements_are_written_as_in_the_first_title() -> None:
+    """What both state is written as the first title writes it."""
+    assert agreements("Galaxy SM-A515F 128GB hitam", "samsung sma515f 128 gb black") == {
+        "storage": "both say 128 GB",
+        "number": "both say number 515",
+        "model": "both say model SM-A515F",
+        "colour": "both say black",
+    }
+    assert agreements("Tisu isi 3", "Tisu 3 pcs") == {"count": "both say pack of 3"}
+    assert agreements("sapu", "sapu") == {}
+
+
+def test_one_sided_attributes_of_either_title() -> None:
+    """What one title alone states, in either order."""
+    assert one_sided("Tisu putih isi 3", "Tisu isi 3") == one_sided("Tisu isi 3", "Tisu putih isi 3")
+    assert one_sided("Tisu putih isi 3", "Tisu isi 3") == {"colour": "only one says white"}
+    assert one_sided("case a1 hitam", "case a1 b2") == {
+        "number": "only one says number 2",
+        "model": "only one says model B2",
+        "colour": "only one says black",
+    }
+    assert one_sided("sapu", "ember") == {}
+
+
+def test_the_rarest_words_come_first() -> None:
+    """Three words at most, the rarest first; equal titles have a sentence of their own."""
+    left = right = "satu dua tiga empat lima"
+    counts = held(lima=20, empat=30, tiga=40, dua=50)
+    assert word_sentence(left, "lima empat tiga dua satu", counts, 1000, speaks_for=True) == (
+        "titles share the words 'lima', 'empat', 'tiga'"
+    )
+    assert MOST_WORDS == 3
+    assert word_sentence(left, right, counts, 1000, speaks_for=True) == "titles have the same words"
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "rare"),
+    [(1000, 5, True), (1000, 6, False), (10_000, 20, True), (10_000, 21, False), (20, 5, True), (19, 5, False)],
+)
+def test_rare_words_are_called_rare(size: int, count: int, rare: bool) -> None:
+    """A word is rare in five titles or one of 500, but never in a quarter of all."""
+    expected = f"titles share the {'rare ' if rare else ''}word 'payung'"
+    assert word_sentence("payung kecil", "payung besar", held(payung=count), size, speaks_for=True) == expected
+
+
+def test_common_words_are_left_out_beside_rare_ones() -> None:
+    """Beside rare words common ones are left out."""
+    found = word_sentence("zebra payung kecil", "payung zebra besar", held(zebra=4), 10_000, speaks_for=True)
+    assert found == "titles share the rare word 'zebra'"
+
+
+def test_words_of_one_posting_come_last() -> None:
+    """They are misspelled more often than they tell products apart."""
+    counts = held(pyung=1, ember=0, batik=9)
+    assert word_sentence("pyung lipat batik meja", "ember", counts, 1000, speaks_for=False) == "titles share no word"
+    assert word_sentence("tas pyung lipat batik meja", "tas ember", counts, 1000, speaks_for=False) == (
+        "titles differ: 'batik', 'lipat', 'meja' against 'ember'"
+    )
+
+
+def test_attributes_and_letters_are_no_telling_words() -> None:
+    """Quantities, variants, codes and single letters are left out."""
+    assert word_sentence("a 500 ml SM-5 hitam", "a 500 ml hitam SM-5 9", held(), 1000, speaks_for=True) == (
+        "titles share the word 'sm'"
+    )
+    assert word_sentence("a 500 ml hitam", "hitam 500 ml a", held(), 1000, speaks_for=True) is None
+    assert word_sentence("tas hitam", "tas putih 5", held(), 1000, speaks_for=False) is None
+
+
+@pytest.mark.parametrize("speaks_for", [True, False])
+def test_no_sentence_without_words(speaks_for: bool) -> None:
+    """A title without a word has no sentence."""
+    assert word_sentence("", "payung", held(), 1000, speaks_for=speaks_for) is None
+    assert word_sentence("payung", "!!", held(), 1000, speaks_for=speaks_for) is None
