@@ -23,12 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
-from pricematch.encoding.batching import Batcher
-from pricematch.encoding.picture_encoder import PictureEncoder
-from pricematch.encoding.processes import EncoderProcesses, starts
-from pricematch.serving.held import Encoding, choose, hold
+from pricematch.serving.loaded_models import choose_models, load_models
 from pricematch.settings import Settings
 from pricematch.store.sqlite.opening import LOCK
 from pricematch.store.sqlite.store import Store, open_store
@@ -44,9 +42,8 @@ def main() -> None:
     options = parser.parse_args()
     with subject(None, None) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:
         settings = Settings(models=measured.models)
-        with closing(Encoding(Batcher(), EncoderProcesses(starts(1), seconds=60.0))) as encoding:
-            held = hold(choose(settings, {}), encoding, lambda *_: None, pictured=True)
-        [encoder] = set(held.named.values())
+        models = load_models(choose_models(settings, {}), lambda _: None, lambda *_: None, images=True)
+        [encoder] = models.encoders.values()
         counts = (1, options.postings)
         places = [replace(measured, catalogue=Path(name) / str(count) / "catalogue.csv") for count in counts]
         for place, count in zip(places, counts, strict=True):
@@ -54,7 +51,7 @@ def main() -> None:
         Console().print(table(counts, places, jpegs(measured.images)[0].read_bytes()))
 
 
-def fill(data: Path, count: int, encoder: PictureEncoder) -> None:
+def fill(data: Path, count: int, encoder: EncoderInfo) -> None:
     """A store of postings with titles, pictures that nobody decodes, and embeddings."""
     draw = np.random.default_rng(0)
     with closing(open_store(data)) as store:
@@ -62,7 +59,7 @@ def fill(data: Path, count: int, encoder: PictureEncoder) -> None:
             put(store, range(first, min(first + BATCH, count)), draw, encoder)
 
 
-def put(store: Store, rows: range, draw: np.random.Generator, encoder: PictureEncoder) -> None:
+def put(store: Store, rows: range, draw: np.random.Generator, encoder: EncoderInfo) -> None:
     """Store postings, and what their pictures are compared by."""
     images = [f"picture {row}".encode() for row in rows]
     digests = [hashlib.sha256(image).digest() for image in images]

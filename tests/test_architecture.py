@@ -35,15 +35,12 @@ LAYERS = (
     "catalogue",
 )
 """Folders from the outermost to the innermost; each may import those behind it."""
-EVERYBODYS = {"errors", "progress", "settings", ""}
+EVERYBODYS = {"errors", "progress", "settings", "stages", ""}
 """Modules that every folder may import; "" is the package itself, for its version."""
 PURE = LAYERS[LAYERS.index("matching") :]
 """Folders that do without files, networks and web: features in, results out."""
 PENDING = {
     ("formats", "learning"),
-    ("matching", "encoding"),
-    ("matching", "serving"),
-    ("serving", "api"),
 }
 """Arrows that still point up."""
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from tests.api.conftest import Serve
-from tests.api.test_match_judged import ALL, SCENE, judged_matcher
+from tests.support.api_matchers import ALL, SCENE, judged_matcher
 from tests.support.fakes import picture
 
 RED = picture("red")

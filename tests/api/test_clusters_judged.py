@@ -13,9 +13,10 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
 from pricematch.pairs.retrievers import IMAGE_SPACES
 from tests.api.conftest import Serve, make_app
-from tests.api.test_match_judged import HASHER
+from tests.support.api_matchers import hash_of
 from tests.support.contract import assert_problem, client_of
-from tests.support.fakes import encoded, mean_colours, picture, scene, tiny_embedded
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_embedded
 from tests.support.judged import hashed, tiny_judge
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
@@ -24,7 +25,7 @@ BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 def by_hash() -> Matcher:
     """Two pairs of postings that are alike, p0 and p2, p1 and p3, and two that are alone."""
     postings = hashed(0, 30, 1, 31, 60, None)
-    return Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings, ["hash"]))
+    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["hash"]))
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +115,11 @@ TURNED = encoded(scene().transpose(Image.Transpose.ROTATE_180))
 
 def by_picture(signals: Sequence[str] = ("hash",)) -> Matcher:
     """A posting of a scene, one that differs from it in a bit, one of another picture, and one of none."""
-    scenes = int(HASHER.hash(SCENE), 16)
-    hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", HASHER.hash(TURNED), None]
+    scenes = int(hash_of(SCENE), 16)
+    hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", hash_of(TURNED), None]
     titles = ["kopi", "teh", "susu", "gula"]
     postings = [Posting(f"p{row}", None, titles[row], image_phash=value) for row, value in enumerate(hashes)]
-    return Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings, signals))
+    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, signals))
 
 
 def members(response: Any) -> list[tuple[list[str], list[int]]]:
@@ -210,14 +211,16 @@ def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_pictures(serve
 def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_names_the_encoder(serve: Serve) -> None:
     embedded = tiny_embedded()
     postings = [replace(posting, title="") for posting in embedded.catalogue]
-    spaces = dict.fromkeys(IMAGE_SPACES, embedded)
+    key, encoder = embedded.encoder.key, MeanColourEncoder()
     judge = tiny_judge(postings, ["image"], dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
-    client = serve(matcher=Matcher(Catalogue(postings), {"mean-colour": embedded}, HASHER, judge, spaces))
+    retrieved = dict.fromkeys(IMAGE_SPACES, key)
+    matcher = Matcher(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
+    client = serve(matcher=matcher, encoding=TinyEncoding(encoder))
     asked = {"posting_ids": ["p0", "p4"], "min_probability": 0.98}
     response = send(client, picture("#0402fd"), b"", RED, picture("#fd0402"), **asked)
     assert members(response) == [(["p0"], [2, 3]), (["p4"], [0])]
     assert response.json()["models"] == {"matcher": "1", "mean-colour": "1"}
-    assert mean_colours(embedded.encoder).batches == [3]
+    assert encoder.batches == [3]
 
 
 @pytest.mark.parametrize("seed", range(3))

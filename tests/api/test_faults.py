@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
@@ -28,6 +29,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.settings import KIB, MIB, Settings
 from tests.api.conftest import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.encoding import TinyEncoding
 from tests.support.fakes import (
     SIDE,
     STORED_AS,
@@ -38,8 +40,6 @@ from tests.support.fakes import (
     picture,
     scene,
     tiny_catalogue,
-    tiny_encoder,
-    tiny_matcher,
 )
 from tests.support.odd_pictures import (
     MAGIC_NUMBERS,
@@ -68,7 +68,7 @@ def default_decoder() -> PillowDecoder:
 @pytest.fixture
 def default_client(serve: Serve) -> TestClient:
     """A client of an application whose pictures have the default limits."""
-    return serve(matcher=tiny_matcher(decoder=default_decoder()))
+    return serve(encoding=TinyEncoding(decoder=default_decoder()))
 
 
 def match(client: TestClient, content: bytes) -> Any:
@@ -309,7 +309,9 @@ def scenes_matcher() -> Matcher:
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
     rows = EmbeddedRows(catalogue, embeddings)
-    return by_similarity(EmbeddedCatalogue(rows, tiny_encoder(encoder, decoder), ExactIndex))
+    return by_similarity(
+        EmbeddedCatalogue(rows, EncoderInfo("corners", encoder.versions, encoder.dimension), ExactIndex)
+    )
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))
@@ -317,7 +319,7 @@ def test_fault_12_the_eight_orientations_of_a_scene_match_the_upright_one(serve:
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(turned(orientation), "JPEG", quality=95, exif=exif.tobytes())
-    client = serve(matcher=scenes_matcher())
+    client = serve(matcher=scenes_matcher(), encoding=TinyEncoding(CornerEncoder(), default_decoder()))
     assert_matches(match(client, content), "p1")
     if orientation > 1:
         assert_matches(match(client, encoded(turned(orientation), "JPEG", quality=95)), f"p{orientation}")
@@ -685,7 +687,7 @@ class BrokenOnceEncoder(MeanColourEncoder):
 def test_fault_28_what_is_no_embedding_is_never_sent_and_the_next_request_succeeds(
     serve: Serve, path: str, name: str, values: list[float]
 ) -> None:
-    client = serve(matcher=tiny_matcher(encoder=BrokenOnceEncoder(values)))
+    client = serve(encoding=TinyEncoding(BrokenOnceEncoder(values)))
     response = client.post(path, files=[(name, RED)])
     assert_problem(response, 500, "model-output")
     assert "matches" not in response.json()

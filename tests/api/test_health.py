@@ -6,9 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.api.app import create_app
-from pricematch.api.state import Service
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import live
+from tests.support.backend import backend
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture, tiny_images, tiny_matcher
 
@@ -56,7 +56,7 @@ def test_what_needs_the_catalogue_waits_until_ready(
     response = starting.request(method, path, **asked)  # type: ignore[arg-type]
     assert_problem(response, 503, "not-ready")
     assert int(response.headers["retry-after"]) > 0
-    service.open(live(tiny_matcher(), tiny_images()))
+    service.open(backend(tiny_matcher(), tiny_images()))
     assert starting.request(method, path, **asked).status_code == 200  # type: ignore[arg-type]
 
 
@@ -65,7 +65,7 @@ def test_a_ready_service_says_so(client: TestClient) -> None:
 
 
 def test_a_stopping_service_is_not_ready_but_still_alive_and_answers(starting: TestClient, service: Service) -> None:
-    service.open(live(tiny_matcher(), tiny_images()))
+    service.open(backend(tiny_matcher(), tiny_images()))
     service.drain()
     assert_problem(starting.get("/readyz"), 503, "not-ready")
     assert starting.get("/readyz").json()["detail"] == "the service is stopping"

@@ -15,17 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from pricematch.api.app import create_app
-from pricematch.api.state import Service
 from pricematch.errors import StoreFull
 from pricematch.settings import KIB, MIB
 from pricematch.store import job_files
-from tests.encoding.test_bootstrap import settings_of
 from tests.formats.test_manifest import export
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import COLOURS, picture
 from tests.support.odd_pictures import truncated
-from tests.support.served import Loaded, served
+from tests.support.served import Loaded
+from tests.support.served_app import served_app
+from tests.support.settings import settings_of
 from tests.support.wire import FORM, field, file, form, send_pieces
 from tests.support.zip_files import Member, archive, overlapping
 
@@ -43,10 +42,8 @@ def start(tmp_path: Path, loaded: Loaded) -> Iterator[Start]:
         def begin(**given: Any) -> TestClient:
             stack.close()
             given_settings = settings_of(tmp_path, encoder="cae", **{"follow_seconds": 0.02, **given})
-            running = stack.enter_context(served(given_settings))
-            service = Service(given_settings)
-            service.open(running.ready)
-            return stack.enter_context(client_of(create_app(service)))
+            app = stack.enter_context(served_app(given_settings, loaded))
+            return stack.enter_context(client_of(app))
 
         yield begin
 
@@ -362,7 +359,7 @@ def test_fault_15_an_import_has_a_limit_of_its_own(start: Start, tmp_path: Path)
 def test_fault_16_a_chunked_import_over_the_limit_ends_there_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     app = start(max_import_bytes=64 * KIB).app
     head, _, _ = file("postings", b"|").partition(b"|")
-    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [head, *[b"x" * KIB] * 200])  # type: ignore[arg-type]
+    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [head, *[b"x" * KIB] * 200])
     assert (answer.status, answer.problem["type"].rpartition(":")[2]) == (413, "body-too-large")
     assert answer.pieces_read < 70
     assert left_behind(tmp_path) == []
@@ -372,7 +369,7 @@ def test_fault_16_a_chunked_import_over_the_limit_ends_there_and_leaves_nothing(
 def test_fault_18_an_import_that_breaks_off_leaves_nothing(start: Start, tmp_path: Path, *, aborts: bool) -> None:
     app = start().app
     body = form([file("postings", csv_of(("a", "", "x")))])[:-20]
-    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [body], aborts=aborts)  # type: ignore[arg-type]
+    answer = send_pieces(app, "/postings/import", {"Content-Type": FORM}, [body], aborts=aborts)
     assert answer.status == (499 if aborts else 400)
     assert left_behind(tmp_path) == []
 
@@ -396,13 +393,10 @@ def test_fault_34_a_small_disk_that_fills_up_while_an_import_is_sent_answers_507
     folder = tmp_path_factory.mktemp("given")
     export(folder / "models", "cae", "1")
     small = settings_of(folder, encoder="cae", data=small_disk, follow_seconds=0.02)
-    with served(small) as running:
-        service = Service(small)
-        service.open(running.ready)
-        with client_of(create_app(service)) as client:
-            assert_problem(send(client, csv_of(("a", "", "x" * 2 * MIB))), 507, "storage-full")
-            assert list((small_disk / "jobs").iterdir()) == []
-            assert counts(imported(client, csv_of(("a", "", "x")))) == (1, 1, 0, 0, 0)
+    with served_app(small, loaded) as app, client_of(app) as client:
+        assert_problem(send(client, csv_of(("a", "", "x" * 2 * MIB))), 507, "storage-full")
+        assert list((small_disk / "jobs").iterdir()) == []
+        assert counts(imported(client, csv_of(("a", "", "x")))) == (1, 1, 0, 0, 0)
 
 
 # --- jobs --------------------------------------------------------------------------------------------------------
@@ -489,14 +483,10 @@ def _hostile(draw: st.DrawFn) -> tuple[bytes, bytes | None]:
 @pytest.fixture(scope="module")
 def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("hostile")
-    with pytest.MonkeyPatch.context() as patched, ExitStack() as stack:
-        patched.setattr("pricematch.serving.held.host_encoder", Loaded())
-        export(folder / "models", "cae", "1")
-        busy = settings_of(folder, encoder="cae", follow_seconds=0.001, max_imports=10_000)
-        running = stack.enter_context(served(busy))
-        service = Service(busy)
-        service.open(running.ready)
-        yield stack.enter_context(client_of(create_app(service)))
+    export(folder / "models", "cae", "1")
+    busy = settings_of(folder, encoder="cae", follow_seconds=0.001, max_imports=10_000)
+    with served_app(busy) as app, client_of(app) as client:
+        yield client
 
 
 @settings(max_examples=150)

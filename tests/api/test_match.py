@@ -12,6 +12,7 @@ from pricematch.catalogue.embeddings import Embeddings
 from pricematch.encoding.ports import Pixels
 from tests.api.conftest import Serve
 from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
 from tests.support.odd_pictures import MAGIC_NUMBERS
 from tests.support.wire import FORM, field, file, form
@@ -148,7 +149,7 @@ def test_a_form_may_say_that_it_is_in_utf8(client: TestClient, charset: str) -> 
 
 def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_workers(serve: Serve) -> None:
     encoder = GatedEncoder()
-    client = serve(matcher=tiny_matcher(encoder=encoder), workers=2)
+    client = serve(encoding=TinyEncoding(encoder), workers=2)
     with ThreadPoolExecutor(6) as pool:
         answers = [pool.submit(client.post, "/match", files={"image": picture(colour)}) for colour in COLOURS[:6]]
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
@@ -161,7 +162,7 @@ def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_wo
 
 def test_health_is_answered_while_a_slow_match_runs(serve: Serve) -> None:
     encoder = GatedEncoder()
-    client = serve(matcher=tiny_matcher(encoder=encoder), workers=1)
+    client = serve(encoding=TinyEncoding(encoder), workers=1)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.post, "/match", files={"image": RED})
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)

@@ -7,9 +7,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.matching.matcher import Matcher
 from tests.api.conftest import Serve
-from tests.api.test_match_judged import POSTINGS, SCENE, judged_matcher
+from tests.support.api_matchers import POSTINGS, SCENE, judged_matcher
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
+from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
 from tests.support.judged import tiny_judge
 from tests.support.odd_pictures import NOT_PICTURES, truncated
@@ -54,7 +56,7 @@ def test_where_a_matcher_decides_each_picture_is_judged_by_itself(serve: Serve, 
 
 def test_all_are_encoded_in_one_call(serve: Serve) -> None:
     encoder = MeanColourEncoder()
-    client = serve(matcher=tiny_matcher(encoder=encoder))
+    client = serve(encoding=TinyEncoding(encoder))
     assert send(client, *PICTURES).status_code == 200
     assert encoder.batches == [len(PICTURES)]
 
@@ -114,14 +116,15 @@ def test_a_matcher_of_titles_only_needs_another_signal(serve: Serve) -> None:
 
 
 def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
-    client = serve(matcher=replace(tiny_matcher(), encoders={}))
+    client = serve(matcher=Matcher(tiny_matcher().catalogue, {}, {}))
     assert_problem(send(client, SCENE, SCENE), 409, "encoder-needed")
 
 
 def test_several_pictures_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
     matcher, embedded = judged_matcher(), tiny_matcher().encoders["mean-colour"]
     rows = EmbeddedRows(matcher.catalogue, embedded.embeddings[: len(POSTINGS)])
-    client = serve(matcher=replace(matcher, encoders={"mean-colour": replace(embedded, rows=rows)}))
+    embeddings, named = {"mean-colour": replace(embedded, rows=rows)}, {"mean-colour": "mean-colour"}
+    client = serve(matcher=replace(matcher, embedded=embeddings, named=named))
     asked = {"encoder": "mean-colour", "min_probability": 0}
     images = [SCENE, PICTURES[0]]
     found = [item["matches"] for item in send(client, *images, **asked).json()["items"]]

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,7 +12,8 @@ from starlette.testclient import TestClient
 
 from pricematch.api.app import create_app
 from pricematch.api.metrics import Metrics
-from pricematch.api.state import Service
+from pricematch.catalogue.image_features import Seconds
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.api.conftest import Serve
 from tests.support.fakes import COLOURS, picture
@@ -44,7 +46,7 @@ def test_stages_of_a_match_are_measured(serve: Serve) -> None:
     client = serve()
     client.post("/match", files={"image": picture("red")})
     found = figures(client)
-    for stage in ("search",):
+    for stage in ("queue", "decode", "encode", "search"):
         assert found["pricematch_stage_seconds_count", stage] == 1, stage
 
 
@@ -71,10 +73,21 @@ def test_the_process_is_told_of(client: TestClient) -> None:
     assert found["process_open_fds",] > 0
 
 
+class Encoders(Service):
+    """A service of which only the processes that encode are known."""
+
+    def __init__(self, process_ids: Sequence[int]) -> None:
+        super().__init__(Settings())
+        self._ids = process_ids
+
+    def process_ids(self) -> Sequence[int]:
+        return self._ids
+
+
 def test_the_processes_that_encode_are_told_of_one_by_one() -> None:
     metrics = Metrics(Service(Settings()))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        metrics.watch(lambda: [os.getpid(), other.pid])
+        metrics.watch(Encoders([os.getpid(), other.pid]))
         families = text_string_to_metric_families(metrics.text().decode())
         found = {(it.name, it.labels.get("process")): it.value for family in families for it in family.samples}
         other.kill()
@@ -89,7 +102,7 @@ def test_a_process_that_has_ended_meanwhile_is_left_out() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     metrics = Metrics(Service(Settings()))
-    metrics.watch(lambda: [ended.pid])
+    metrics.watch(Encoders([ended.pid]))
     assert "pricematch_encoder_" not in metrics.text().decode()
 
 
@@ -97,7 +110,7 @@ def test_batches_and_those_who_wait_are_told() -> None:
     service = Service(Settings())
     metrics = Metrics(service)
     for size in (1, 3, 32):
-        metrics.observe_batch(size)
+        metrics.observe_batch(size, Seconds())
     metrics.set_queue_depth(7)
     with TestClient(create_app(service, metrics)) as client:
         found = figures(client)

@@ -8,19 +8,15 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from pricematch.api.app import create_app
 from pricematch.api.keys import new_key
-from pricematch.api.state import Service
 from tests.api.conftest import Serve
-from tests.api.test_match_judged import judged_matcher
-from tests.encoding.test_bootstrap import settings_of
 from tests.formats.test_manifest import export
-from tests.serving.test_running import eventually
-from tests.serving.test_start import coloured
+from tests.support.api_matchers import judged_matcher
 from tests.support.contract import assert_problem, client_of
-from tests.support.served import Loaded, loaded, served
-
-__all__ = ["loaded"]
+from tests.support.gated_encoder import eventually
+from tests.support.served import Loaded
+from tests.support.served_app import served_app
+from tests.support.settings import coloured, settings_of
 
 
 @pytest.fixture
@@ -30,11 +26,9 @@ def closed(tmp_path: Path, loaded: Loaded) -> Iterator[TestClient]:
     (admin, kept), (writer, other) = new_key("admin", "admin"), new_key("writer", "write")
     keys = SecretStr(f"{kept.line()},{other.line()}")
     given = settings_of(tmp_path, encoder="cae", follow_seconds=0.02, api_keys=keys)
-    with served(given) as running:
+    with served_app(given, loaded) as app:
         export(tmp_path / "models", "cae", "2")
-        service = Service(given)
-        service.open(running.ready)
-        with client_of(create_app(service)) as client:
+        with client_of(app) as client:
             client.headers["X-API-Key"] = admin
             client.headers["X-Writer"] = writer
             yield client
@@ -77,11 +71,8 @@ def test_a_service_of_a_catalogue_in_memory_cannot_change_its_models(serve: Serv
 def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path, loaded: Loaded) -> None:
     path = export(tmp_path / "models", "cae", "1")
     given = coloured(tmp_path, ["hash", "title"], encoder="cae")
-    with served(given) as running:
-        service = Service(given)
-        service.open(running.ready)
-        with client_of(create_app(service)) as client:
-            answer = client.get("/models").json()
+    with served_app(given, loaded) as app, client_of(app) as client:
+        answer = client.get("/models").json()
     assert loaded.pictures["1"] > 0
     assert (answer["matcher"], answer["encoder"]) == ("matcher/1", "cae")
     assert [(model["name"], model["version"]) for model in answer["models"]] == [("matcher", "1"), ("cae", "1")]

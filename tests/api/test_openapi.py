@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.api.app import create_api
-from pricematch.api.state import Service
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import live
+from tests.support.backend import backend
 from tests.support.contract import check
 from tests.support.fakes import picture, tiny_images, tiny_matcher
 
@@ -145,7 +145,7 @@ def test_the_description_is_made_once_and_again_only_when_its_examples_change() 
     app = create_api(service)
     starting = app.openapi()
     assert app.openapi() is starting
-    service.open(live(tiny_matcher(), tiny_images()))
+    service.open(backend(tiny_matcher(), tiny_images()))
     ready = app.openapi()
     assert ready["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]["posting_ids"]
     assert app.openapi() is ready

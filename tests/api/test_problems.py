@@ -11,7 +11,8 @@ from pricematch.catalogue.embeddings import Embeddings
 from pricematch.encoding.ports import Pixels
 from tests.api.conftest import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
-from tests.support.fakes import MeanColourEncoder, picture, tiny_matcher
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import MeanColourEncoder, picture
 from tests.support.wire import FORM, file, send_pieces
 
 INSIDE = "File /home/inside.py"
@@ -64,8 +65,7 @@ def test_the_files_behind_the_docs_are_all_that_is_served_of_them(client: TestCl
 
 
 def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(serve: Serve) -> None:
-    matcher = tiny_matcher(encoder=FailingEncoder())
-    client = serve(matcher=matcher)
+    client = serve(encoding=TinyEncoding(FailingEncoder()))
     response = client.post("/match", files={"image": picture("#ff0000")})
     assert_problem(response, 500, "internal-error")
     assert "inside" not in response.text

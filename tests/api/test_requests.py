@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from pricematch.api.log_lines import FIELDS, JsonLines
 from pricematch.api.metrics import Metrics
 from pricematch.api.requests import Around
-from pricematch.api.state import Service
 from pricematch.matching.matcher import Matcher
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.api.conftest import Serve
 from tests.support.fakes import picture

@@ -22,6 +22,7 @@ from pricematch.api import server
 from pricematch.api.key_sources import add_to_file
 from pricematch.api.keys import new_key
 from pricematch.errors import CatalogueError, PricematchError, SettingsError
+from pricematch.serving import lifetime
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import picture
 from tests.support.wire import FORM, file, form
@@ -135,10 +136,10 @@ def test_health_is_answered_from_the_first_moment_and_the_log_says_when_it_is_re
 
 @pytest.mark.parametrize("error", [CatalogueError("no rows"), RuntimeError("a bug")], ids=["known", "unknown"])
 def test_a_start_that_fails_ends_the_server_with_the_reason(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(server, "start_catalogue", fail)
+    monkeypatch.setattr(lifetime, "start", fail)
     with pytest.raises(type(error)) as raised:
         server.serve(Settings(port=0), lambda *_: None)
     assert raised.value is error
@@ -331,7 +332,10 @@ def test_a_stop_while_the_service_starts_does_not_wait_for_the_start(tmp_path: P
 
 
 def test_serving_leaves_no_thread_behind_when_the_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "start_catalogue", lambda *_: (_ for _ in ()).throw(CatalogueError("no rows")))
+    def fail(*_: object, **__: object) -> None:
+        raise CatalogueError("no rows")
+
+    monkeypatch.setattr(lifetime, "start", fail)
     before = threading.active_count()
     with pytest.raises(CatalogueError):
         server.serve(Settings(port=0), lambda *_: None)

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.api.app import create_app
-from pricematch.api.state import Service
 from pricematch.settings import Settings
 from pricematch.store.sqlite import database as sqlite_database
 from pricematch.store.sqlite.opening import DATABASE
 from pricematch.store.sqlite.store import open_store
-from tests.serving.test_start import titles_and_hashes
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import encoded, scene
-from tests.support.served import served
+from tests.support.served_app import served_app
+from tests.support.settings import titles_and_hashes
 from tests.support.small_disk import fill_up
 
 WRITES: list[tuple[str, str, dict[str, Any]]] = [
@@ -32,10 +30,7 @@ WRITES: list[tuple[str, str, dict[str, Any]]] = [
 
 def start(stack: ExitStack, settings: Settings) -> TestClient:
     """A client of a service over a store with four postings and a verdict."""
-    running = stack.enter_context(served(settings))
-    service = Service(settings)
-    service.open(running.ready)
-    client = stack.enter_context(client_of(create_app(service)))
+    client = stack.enter_context(client_of(stack.enter_context(served_app(settings))))
     assert client.put("/verdicts/p0/p1", json={"verdict": "different"}).status_code == 201
     return client
 

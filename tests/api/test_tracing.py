@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from pricematch.api import server
 from pricematch.api.app import create_app
-from pricematch.api.state import Service
 from pricematch.api.tracing import Spans
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import live
+from tests.support.backend import backend
 from tests.support.fakes import picture, tiny_images, tiny_matcher
 
 
@@ -26,7 +26,7 @@ def sent() -> InMemorySpanExporter:
 def client(sent: InMemorySpanExporter) -> Iterator[TestClient]:
     """A client of an application whose requests are spans."""
     service = Service(Settings())
-    service.open(live(tiny_matcher(), tiny_images()))
+    service.open(backend(tiny_matcher(), tiny_images()))
     with TestClient(create_app(service, spans=Spans(SimpleSpanProcessor(sent)))) as client:
         yield client
 

@@ -3,15 +3,12 @@
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from pricematch.api.state import Ready
-from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import image_folder, skip_or_refuse
+from pricematch.encoding.bootstrap import embed_catalogue, image_folder, skip_or_refuse
 from pricematch.errors import (
     ArtefactError,
     CatalogueError,
@@ -22,39 +19,15 @@ from pricematch.errors import (
 )
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.manifest import find, write
-from pricematch.matching.queries import Asked, Query
-from pricematch.serving.start import load
-from pricematch.settings import Settings, load_settings
-from tests.support.fakes import COLOURS, picture, tiny_catalogue
+from pricematch.settings import Settings
+from tests.support.fakes import COLOURS, picture
+from tests.support.settings import Told, settings_of
 from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
-
-
-class Told:
-    """Remembers what progress was told."""
-
-    def __init__(self) -> None:
-        self.what: list[str] = []
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        self.what.append(what)
-
-
-def settings_of(folder: Path, **given: Any) -> Settings:
-    """Settings over a tiny catalogue of one's own, and no models unless given."""
-    if not (folder / "catalogue.csv").exists():
-        tiny_catalogue(folder)
-    paths = {name: folder / name for name in ("images", "models", "data")}
-    return load_settings(**{"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", **given})
-
-
-def embeddings_of(ready: Ready) -> Embeddings:
-    """Those of the default encoder."""
-    return ready.matcher.encoder(None, "this test").embeddings
 
 
 def refuse(settings: Settings, error: type[Exception], told: Told | None = None) -> str:
     with pytest.raises(error) as caught:
-        load(settings, told or Told())
+        embed_catalogue(settings, told or Told())
     return str(caught.value)
 
 
@@ -136,38 +109,35 @@ def test_fault_29_a_damaged_artefact_is_named(tmp_path: Path, described_models: 
 
 
 @pytest.mark.tensorflow
-def test_a_loaded_service_finds_every_posting_by_its_own_picture(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_every_posting_is_found_by_its_own_image(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
-    ready = load(settings, Told())
-    assert len(ready.matcher.catalogue) == len(COLOURS)
-    assert embeddings_of(ready).shape == (len(COLOURS), EMBEDDING)
-    assert ready.matcher.match_posting("p0", Asked()).models == {"cae": "1", "autoencoder": "1"}
+    found = embed_catalogue(settings, Told())
+    assert len(found.catalogue) == len(COLOURS)
+    assert found.embeddings.shape == (len(COLOURS), EMBEDDING)
+    assert found.versions == {"cae": "1", "autoencoder": "1"}
     for row in range(len(COLOURS)):
         content = image_folder(settings).read(f"p{row}.png")
         assert content == (settings.images / f"p{row}.png").read_bytes()
-        [best] = ready.matcher.match(Query(content), Asked(1)).matches
+        [best, *_] = found.match(found.embeddings[row : row + 1], 100)
         assert best.similarity == pytest.approx(1, abs=1e-5)
-        every = ready.matcher.match(Query(content), Asked(100)).matches
-        similarity = {match.posting_id: match.similarity for match in every}
-        assert similarity[f"p{row}"] == pytest.approx(best.similarity, abs=1e-6)
 
 
 @pytest.mark.tensorflow
 def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     first, second = Told(), Told()
-    before, after = load(settings, first), load(settings, second)
+    before, after = embed_catalogue(settings, first), embed_catalogue(settings, second)
     assert "Encoding pictures" in first.what
     assert "Encoding pictures" not in second.what
-    np.testing.assert_array_equal(embeddings_of(before), embeddings_of(after))
+    np.testing.assert_array_equal(before.embeddings, after.embeddings)
 
 
 @pytest.mark.tensorflow
 def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    load(settings_of(tmp_path, models=tiny_artefacts.models), Told())
+    embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models), Told())
     told = Told()
-    ready = load(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
-    assert embeddings_of(ready).shape == (len(COLOURS), LATENTS)
+    ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
+    assert ready.embeddings.shape == (len(COLOURS), LATENTS)
     assert "Encoding pictures" in told.what
     assert len(list((tmp_path / "data" / "embeddings").iterdir())) == 2
 
@@ -185,13 +155,10 @@ def test_bad_pictures_are_refused_with_their_rows_or_skipped_as_told(
     assert lines[2].startswith("  row 6, column image: 'p4.png'")
 
     with caplog.at_level(logging.INFO, "pricematch"):
-        ready = load(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
-    assert [posting.posting_id for posting in ready.matcher.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
-    assert len(embeddings_of(ready)) == 5
+        ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
+    assert [posting.posting_id for posting in ready.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
+    assert len(ready.embeddings) == 5
     assert "skipped 2 of 7 postings whose picture is bad" in caplog.messages
-    for posting in ready.matcher.catalogue:
-        [best, *_] = ready.matcher.match(Query(image_folder(settings).read(str(posting.image))), Asked(5)).matches
-        assert best.similarity == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.tensorflow
@@ -210,7 +177,7 @@ def test_postings_that_share_a_picture_share_an_embedding(tmp_path: Path, tiny_a
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p2.png,the same file\n")
     shutil.copy(settings.images / "p2.png", settings.images / "p3.png")
-    embeddings = embeddings_of(load(settings, Told()))
+    embeddings = embed_catalogue(settings, Told()).embeddings
     np.testing.assert_array_equal(embeddings[7], embeddings[2])
     np.testing.assert_array_equal(embeddings[3], embeddings[2])
 

@@ -7,15 +7,21 @@ import numpy as np
 import pytest
 
 from pricematch.encoding.ingest import EmbeddedImages, check_images, chunks, embed_images
+from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
 from pricematch.encoding.ports import EmbeddingStore, Encoder, ImageSource, Pixels
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
-from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder, tiny_encoder
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder
 
 CONTENTS = {f"{number}.png": picture(f"rgb({number}, {255 - number}, 7)", (16, 16)) for number in range(100)}
 
 
 def ignore(what: str, done: int, total: int) -> None:
     """No progress is shown."""
+
+
+def picture_encoder(encoder: Encoder | None = None) -> PictureEncoder:
+    """Embeds pictures by another encoder than mean colours, or by these."""
+    return PictureEncoder("mean-colour", DecodingEmbedder(tiny_decoder(), encoder or MeanColourEncoder()))
 
 
 def embed(
@@ -28,7 +34,7 @@ def embed(
     return embed_images(
         names,
         images,
-        tiny_encoder(encoder),
+        picture_encoder(encoder),
         store or MemoryStore(),
         workers=3,
         progress=ignore,
@@ -149,7 +155,7 @@ def test_progress_ends_at_the_whole() -> None:
     embed_images(
         CONTENTS,
         FolderlessImages(CONTENTS),
-        tiny_encoder(),
+        picture_encoder(),
         MemoryStore(),
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),

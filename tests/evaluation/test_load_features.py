@@ -13,9 +13,9 @@ from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.colours import ColourHistogram
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
-from tests.encoding.test_bootstrap import Told
 from tests.support.fakes import encoded, picture, scene
 from tests.support.labelled import write_catalogue
+from tests.support.settings import Told
 
 POSTINGS = [
     Posting("p0", "red.png", "kopi susu", "0" * 16),

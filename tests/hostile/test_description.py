@@ -15,11 +15,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pricematch.api.app import create_app
-from pricematch.api.state import Service
-from tests.serving.test_start import coloured
 from tests.support.contract import documented
-from tests.support.served import served
+from tests.support.served_app import served_app
+from tests.support.settings import coloured
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 30
@@ -29,10 +27,8 @@ EXAMPLES = 30
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A service over a store on disk and a matcher of hashes and titles."""
     given = coloured(tmp_path_factory.mktemp("service"), ["hash", "title"], access_log=False)
-    with served(given) as running:
-        service = Service(given)
-        service.open(running.ready)
-        yield schemathesis.openapi.from_asgi("/openapi.json", create_app(service))
+    with served_app(given) as app:
+        yield schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)

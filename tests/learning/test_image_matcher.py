@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.encoding.encoders import COLOURS, encoder_spec
+from pricematch.formats.manifest import find_chain
 from pricematch.formats.matcher_files import read_matcher
-from pricematch.matching.queries import Asked, Query
-from pricematch.serving.start import load
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Options, Query
+from pricematch.serving.lifetime import ForThreads
 from pricematch.settings import Settings
-from tests.encoding.test_bootstrap import Told
 from tests.support.cli import Ran, Run
+from tests.support.served import matcher_of_networks, worker_processes
 from tests.support.tiny import TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
@@ -63,14 +67,25 @@ def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run
     settings = Settings(
         catalogue=folder / "catalogue.csv", images=folder / "images", models=folder / "models", data=folder / "data"
     )
-    ready = load(settings, Told())
-    for posting in list(ready.matcher.catalogue)[:20]:
-        stored = ready.matcher.match_posting(posting.posting_id, Asked(limit=50))
+    matcher = matcher_of_networks(settings)
+    with worker_processes(settings) as encoding:
+        encoding.load(
+            [COLOURS, encoder_spec(settings.model_copy(update={"encoder": "cae"}), find_chain(settings.models, "cae"))]
+        )
+        _check(settings, matcher, encoding, lines)
+
+
+def _check(settings: Settings, matcher: Matcher, encoding: ForThreads, lines: dict[str, list[str]]) -> None:
+    for posting in list(matcher.catalogue)[:20]:
+        stored = matcher.match_posting(posting.posting_id, Options(limit=50))
         assert [match.posting_id for match in stored.matches] == lines[posting.posting_id][1:]
         if posting.image is None:
             continue
-        image = (settings.images / posting.image).read_bytes()
-        every = ready.matcher.match(Query(image), Asked(limit=200, min_probability=0)).matches
+        wanted = matcher.wanted(Options(), image=True, title=False)
+        content = (settings.data / "images" / posting.image[:2] / posting.image[2:]).read_bytes()
+        [image] = encoding.encode([content], wanted)
+        assert isinstance(image, ImageFeatures)
+        every = matcher.match(Query("", image), Options(limit=200, min_probability=0)).matches
         [itself] = [match for match in every if match.posting_id == posting.posting_id]
         assert itself.level == "identical"
         assert itself.evidence is not None

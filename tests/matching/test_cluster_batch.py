@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.clustering.assignment import METHODS, Method
-from pricematch.errors import ImageCorrupt, LimitExceeded, PostingNotFound
+from pricematch.errors import ImageCorrupt, ImageError, LimitExceeded, PostingNotFound
 from pricematch.matching import cluster_batch as batches
 from pricematch.matching.cluster_batch import ClusteredBatch, Clustering, cluster_batch, cluster_catalogue
+from tests.support.encoding import TinyEncoding
 from tests.support.fakes import picture, tiny_embedded
 from tests.support.vectors import clustered
 
@@ -22,7 +24,10 @@ def run(
     posting_ids: list[str], images: list[bytes] | None = None, method: Method = "dbscan", min_samples: int = 2
 ) -> ClusteredBatch:
     embedded = tiny_embedded()
-    embeddings, errors = embedded.encoder.embed(images or [])
+    found = TinyEncoding().encode(images or [], Wanted(frozenset({embedded.encoder.key})))
+    good = [it.embeddings[embedded.encoder.key] for it in found if isinstance(it, ImageFeatures)]
+    embeddings = np.stack(good) if good else np.empty((0, embedded.encoder.dimension), np.float32)
+    errors = [it if isinstance(it, ImageError) else None for it in found]
     how = Clustering(method, EPS, min_samples)
     return cluster_batch(embedded, posting_ids, embeddings, errors, how)
 

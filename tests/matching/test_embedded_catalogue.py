@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.errors import ImageCorrupt, ImageEmpty, ImageError
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from tests.support.fakes import COLOURS, BruteForceIndex, mean_colours, picture, tiny_embedded, tiny_images
+from tests.support.fakes import COLOURS, BruteForceIndex, tiny_embedded
 
-PICTURES = list(tiny_images().contents.values())
+COLOUR = tiny_embedded().embeddings[:, np.newaxis]
+"""The embedding [1, d] of each posting."""
 
 
 def expected(embedded: EmbeddedCatalogue, query: int) -> list[tuple[str, float]]:
@@ -24,7 +24,7 @@ def expected(embedded: EmbeddedCatalogue, query: int) -> list[tuple[str, float]]
 @pytest.mark.parametrize("query", range(len(COLOURS)))
 def test_a_picture_finds_all_postings_by_descending_similarity(query: int) -> None:
     embedded = tiny_embedded()
-    found = [(match.posting_id, match.similarity) for match in embedded.match(PICTURES[query], 100)]
+    found = [(match.posting_id, match.similarity) for match in embedded.match(COLOUR[query], 100)]
     assert found == expected(embedded, query)
     assert found[0][0] == f"p{query}"
     assert found[0][1] == pytest.approx(1, abs=1e-6)
@@ -35,13 +35,12 @@ def test_a_stored_posting_finds_the_same_but_itself_without_encoding(query: int)
     embedded = tiny_embedded()
     found = [(match.posting_id, match.similarity) for match in embedded.match_posting(f"p{query}", 3)]
     assert found == [match for match in expected(embedded, query) if match[0] != f"p{query}"][:3]
-    assert mean_colours(embedded.encoder).batches == []
 
 
 def test_the_limit_and_the_least_similarity_cut_the_list() -> None:
     embedded = tiny_embedded()
-    assert [match.posting_id for match in embedded.match(PICTURES[0], 1)] == ["p0"]
-    assert [match.posting_id for match in embedded.match(PICTURES[0], 100, 0.9)] == ["p0", "p1"]
+    assert [match.posting_id for match in embedded.match(COLOUR[0], 1)] == ["p0"]
+    assert [match.posting_id for match in embedded.match(COLOUR[0], 100, 0.9)] == ["p0", "p1"]
     assert [match.posting_id for match in embedded.match_posting("p0", 100, 0.9)] == ["p1"]
 
 
@@ -55,13 +54,13 @@ def test_a_posting_among_many_equal_ones_still_gets_as_many_matches_as_asked() -
 def test_any_index_of_the_port_will_do() -> None:
     exact = tiny_embedded()
     brute = replace(exact, index_over=BruteForceIndex)
-    assert list(brute.match(PICTURES[2], 4)) == list(exact.match(PICTURES[2], 4))
+    assert list(brute.match(COLOUR[2], 4)) == list(exact.match(COLOUR[2], 4))
 
 
 def test_an_empty_catalogue_matches_nothing() -> None:
     embedded = tiny_embedded([])
     assert list(embedded.catalogue) == list(Catalogue([]))
-    assert list(embedded.match(PICTURES[0], 10)) == []
+    assert list(embedded.match(COLOUR[0], 10)) == []
 
 
 def without_a_picture() -> EmbeddedCatalogue:
@@ -78,8 +77,8 @@ def test_a_posting_without_a_picture_and_one_that_is_not_there_match_nothing() -
 
 def test_a_change_is_seen_by_whoever_searches_the_changed_catalogue_and_by_nobody_else() -> None:
     before, after = tiny_embedded(), without_a_picture()
-    assert [match.posting_id for match in after.match(PICTURES[0], 2)] == ["p0", "p3"]
-    assert {match.posting_id for match in after.match(PICTURES[0], 99)} == {"p0", "p2", "p3", "p4", "p5", "p6"}
+    assert [match.posting_id for match in after.match(COLOUR[0], 2)] == ["p0", "p3"]
+    assert {match.posting_id for match in after.match(COLOUR[0], 99)} == {"p0", "p2", "p3", "p4", "p5", "p6"}
     changed = before.changed(before.catalogue.changed([], ["p1"]), np.empty((0, 4), np.float32))
     assert [match.posting_id for match in changed.match_posting("p0", 99)][:1] != ["p1"]
     assert [match.posting_id for match in before.match_posting("p0", 99)][:1] == ["p1"]
@@ -101,22 +100,6 @@ def test_the_similarity_of_what_has_no_picture_is_none() -> None:
     assert embedded.similarities(None, ["p0"]) == [None]
 
 
-def test_embed_encodes_the_good_pictures_together_and_says_what_is_wrong_with_the_others() -> None:
-    embedded = tiny_embedded()
-    embeddings, errors = embedded.encoder.embed([PICTURES[3], b"", PICTURES[4], picture("red")[:40]])
-    np.testing.assert_array_equal(embeddings, embedded.embeddings[[3, 4]])
-    assert [type(error) for error in errors] == [type(None), ImageEmpty, type(None), ImageCorrupt]
-    assert mean_colours(embedded.encoder).batches == [2]
-
-
-@pytest.mark.parametrize("images", [[], [b"", b"<svg/>"]])
-def test_embed_of_nothing_good_gives_no_rows(images: list[bytes]) -> None:
-    embeddings, errors = tiny_embedded().encoder.embed(images)
-    assert embeddings.shape == (0, 4)
-    assert all(error is not None for error in errors)
-    assert len(errors) == len(images)
-
-
 def test_the_versions_are_the_encoders() -> None:
     assert tiny_embedded().versions == {"mean-colour": "1"}
 
@@ -127,24 +110,3 @@ def test_the_embeddings_of_some_postings_are_theirs_and_zeros_where_there_is_non
     np.testing.assert_array_equal(found[[0, 2, 3]], embedded.embeddings[[3, 0, 3]])
     assert not found[1].any()
     assert embedded.rows.embeddings_of([]).shape == (0, embedded.encoder.dimension)
-
-
-@pytest.mark.parametrize("limit", [1, 3])
-def test_several_pictures_find_what_each_finds_alone_in_one_call_of_the_encoder(limit: int) -> None:
-    embedded = tiny_embedded()
-    images = [PICTURES[2], b"", PICTURES[0], PICTURES[0][:40], PICTURES[2]]
-    found = embedded.match_each(images, limit, 0.5)
-    assert mean_colours(embedded.encoder).batches == [3]
-    for image, matches in zip(images, found, strict=True):
-        if isinstance(matches, ImageError):
-            with pytest.raises(type(matches)):
-                embedded.match(image, limit, 0.5)
-        else:
-            assert list(matches) == list(embedded.match(image, limit, 0.5))
-    assert [isinstance(matches, ImageError) for matches in found] == [False, True, False, True, False]
-
-
-def test_of_no_good_picture_nothing_is_searched() -> None:
-    [found] = tiny_embedded().match_each([b""], 5)
-    assert isinstance(found, ImageEmpty)
-    assert tiny_embedded().match_each([], 5) == []

@@ -9,26 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.perceptual_hash import PerceptualHasher
 from pricematch.errors import (
     EncoderNeeded,
     EncoderUnknown,
-    ImageCorrupt,
-    ImageError,
     MatcherNeeded,
     PostingNotFound,
     SignalNeeded,
     TargetUnknown,
 )
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.queries import Answer, Asked, Query
+from pricematch.matching.queries import Options, Query, Result
 from pricematch.pairs.retrievers import IMAGE_SPACES
 from pricematch.pairs.thresholds import F1, Target
+from tests.support.encoding import image_features
 from tests.support.fakes import (
     COLOURS,
     encoded,
-    mean_colours,
     picture,
     scene,
     tiny_decoder,
@@ -40,16 +39,20 @@ from tests.support.judged import hashed, tiny_judge
 
 HASHER = PerceptualHasher(tiny_decoder())
 SCENE = encoded(scene())
-ALL = Asked(limit=50, min_probability=0)
+SCENE_FEATURES = image_features(SCENE)
+RED = image_features(picture("#ff0000"))
+ALL = Options(limit=50, min_probability=0)
+ALL_SIMILAR = Options(limit=50)
+NAMED = {"mean-colour": "mean-colour"}
 
 
 def by_hash(*bits: int | None) -> Matcher:
     """A matcher of postings whose hashes have that many bits set; see `hashed`."""
     postings = hashed(*bits)
-    return Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings, ["hash"]))
+    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["hash"]))
 
 
-def told(answer: Answer) -> list[tuple[str, Any]]:
+def told(answer: Result) -> list[tuple[str, Any]]:
     """Id and probability of each match."""
     return [
         (match.posting_id, None if match.probability is None else round(match.probability, 6))
@@ -74,15 +77,17 @@ def test_a_stored_posting_finds_all_others_that_are_sure_enough_the_surest_first
             if row > 0 and other is not None and abs(own - other) <= 16
         ]
     )
-    expected = sorted((match for match in expected if match[1] >= least), key=lambda match: -match[1])[:limit]
-    answer = by_hash(*bits).match_posting("p0", Asked(limit=limit, min_probability=least))
+    expected = sorted((match for match in expected if match[1] >= least), key=lambda match: (-match[1], match[0]))[
+        :limit
+    ]
+    answer = by_hash(*bits).match_posting("p0", Options(limit=limit, min_probability=least))
     assert told(answer) == [(posting_id, pytest.approx(probability, abs=1e-5)) for posting_id, probability in expected]
 
 
 def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_stored_one_besides() -> None:
     titles = ["kopi susu gula aren", "kopi susu aren", "kopi hitam", "teh manis", ""]
     postings = [Posting(f"p{row}", None, title) for row, title in enumerate(titles)]
-    matcher = Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings))
+    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
     stored = told(matcher.match_posting("p0", ALL))
     assert [posting_id for posting_id, _ in stored] == ["p1", "p2"]
     new = told(matcher.match(Query(title=titles[0]), ALL))
@@ -92,10 +97,10 @@ def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_store
 
 def test_a_picture_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
     postings = [Posting("picture", None, image_phash=HASHER.hash(SCENE)), Posting("title", None, "Kopi Susu 200 ml")]
-    matcher = Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings))
-    assert told(matcher.match(Query(SCENE), Asked())) == [("picture", pytest.approx(1))]
+    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
+    assert told(matcher.match(Query("", SCENE_FEATURES), Options())) == [("picture", pytest.approx(1))]
     assert told(matcher.match(Query(title="susu kopi 200ml"), ALL))[0][0] == "title"
-    assert {match[0] for match in told(matcher.match(Query(SCENE, "Kopi Susu 200 ml"), Asked()))} == {
+    assert {match[0] for match in told(matcher.match(Query("Kopi Susu 200 ml", SCENE_FEATURES), Options()))} == {
         "picture",
         "title",
     }
@@ -109,7 +114,7 @@ def test_the_threshold_of_f1_decides_unless_another_target_or_a_probability_is_a
     matcher = by_hash(0, 0, 1, 6, 7)  # 1, 0.984, 0.906, 0.891
     answers = [
         matcher.match_posting("p0", asked)
-        for asked in (Asked(), Asked(target=F1), Asked(target=Target(0.95)), Asked(min_probability=0.89))
+        for asked in (Options(), Options(target=F1), Options(target=Target(0.95)), Options(min_probability=0.89))
     ]
     assert [[match[0] for match in told(answer)] for answer in answers] == [
         ["p1", "p2", "p3"],
@@ -117,36 +122,36 @@ def test_the_threshold_of_f1_decides_unless_another_target_or_a_probability_is_a
         ["p1"],
         ["p1", "p2", "p3", "p4"],
     ]
-    assert [(answer.target, answer.threshold, answer.alone) for answer in answers] == [
+    assert [(it.target, it.threshold, it.fallback) for it in (answer.decision for answer in answers)] == [
         (F1, 0.9, 0.5),
         (F1, 0.9, 0.5),
         (Target(0.95), 0.99, 0.99),
         (None, 0.89, 0.89),
     ]
-    assert {answer.decided_by for answer in answers} == {"probability"}
+    assert {answer.decision.by for answer in answers} == {"probability"}
 
 
 def test_a_posting_with_nothing_above_the_threshold_gets_its_best_if_that_is_above_the_lower_one() -> None:
     matcher = by_hash(0, 10, 11)  # 0.844, 0.828
-    assert [match[0] for match in told(matcher.match_posting("p0", Asked()))] == ["p1"]
-    assert told(matcher.match_posting("p0", Asked(target=Target(0.95)))) == []
+    assert [match[0] for match in told(matcher.match_posting("p0", Options()))] == ["p1"]
+    assert told(matcher.match_posting("p0", Options(target=Target(0.95)))) == []
 
 
 def test_a_target_without_thresholds_is_refused_and_the_others_are_named() -> None:
     with pytest.raises(TargetUnknown, match=r"precision:0\.80; there are some for f1, precision:0\.95"):
-        by_hash(0, 0).match_posting("p0", Asked(target=Target(0.8)))
+        by_hash(0, 0).match_posting("p0", Options(target=Target(0.8)))
 
 
 def test_what_the_matcher_cannot_judge_by_is_told() -> None:
     matcher = by_hash(0, 0)
     with pytest.raises(SignalNeeded, match="judges by hash"):
-        matcher.match(Query(title="kopi"), Asked())
+        matcher.match(Query(title="kopi"), Options())
     postings = [Posting("p0", None, "kopi")]
-    by_title = Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings, ["title"]))
+    by_title = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["title"]))
     with pytest.raises(SignalNeeded, match="judges by title"):
-        by_title.match(Query(SCENE), Asked())
-    with pytest.raises(ImageCorrupt):
-        by_title.match(Query(SCENE[:50], "kopi"), Asked())
+        by_title.match(Query("", SCENE_FEATURES), Options())
+    with pytest.raises(SignalNeeded, match="judges by title"):
+        by_title.wanted(Options(), image=True, title=False)
 
 
 def test_a_posting_that_carries_nothing_has_no_matches() -> None:
@@ -155,7 +160,7 @@ def test_a_posting_that_carries_nothing_has_no_matches() -> None:
 
 def test_a_match_is_told_with_its_level_and_what_the_signals_say() -> None:
     postings = [replace(posting, title="kopi susu") for posting in hashed(0, 0, 2)]
-    matcher = Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings))
+    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
     [first, second] = matcher.match_posting("p0", ALL).matches
     assert first.level == "identical"
     assert first.evidence is not None
@@ -166,7 +171,7 @@ def test_a_match_is_told_with_its_level_and_what_the_signals_say() -> None:
 
 def test_a_signal_that_one_of_two_postings_lacks_says_nothing() -> None:
     postings = [Posting("p0", None, "kopi susu"), Posting("p1", None, "kopi susu", image_phash="0" * 16)]
-    [match] = Matcher(Catalogue(postings), {}, HASHER, tiny_judge(postings)).match_posting("p0", ALL).matches
+    [match] = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings)).match_posting("p0", ALL).matches
     assert match.evidence is not None
     assert "words" in match.evidence.signals
     assert "hash" not in match.evidence.signals
@@ -190,32 +195,39 @@ def with_encoder(*, judged: bool) -> Matcher:
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
     if not judged:
-        return Matcher(catalogue, {"mean-colour": embedded}, HASHER, tiny_judge(list(catalogue)))
+        return Matcher(catalogue, {"mean-colour": embedded}, NAMED, tiny_judge(list(catalogue)))
     judge = tiny_judge(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_SPACES, vectors))
-    return Matcher(catalogue, {"mean-colour": embedded}, HASHER, judge, dict.fromkeys(IMAGE_SPACES, embedded))
+    retrieved = dict.fromkeys(IMAGE_SPACES, "mean-colour")
+    return Matcher(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
 
 
-def batches(matcher: Matcher) -> list[int]:
-    """How many pictures each call of the encoder encoded."""
-    return mean_colours(matcher.encoder(None, "a test").encoder).batches
+def test_embeddings_are_wanted_where_the_pair_model_or_the_options_take_them() -> None:
+    """An image is encoded only by encoders whose embeddings decide, or were asked for."""
+    encoded_by = Wanted(frozenset({"mean-colour"}), phash=True)
+    for options in (ALL, replace(ALL, encoder="mean-colour"), replace(ALL, min_similarity=0.5)):
+        assert with_encoder(judged=True).wanted(options, image=True, title=False) == encoded_by
+    assert with_encoder(judged=False).wanted(ALL, image=True, title=True) == Wanted(phash=True)
+    assert with_encoder(judged=False).wanted(replace(ALL, encoder="mean-colour"), image=True, title=True) == encoded_by
+    assert with_encoder(judged=True).wanted(ALL, image=False, title=True) == Wanted()
+    assert tiny_matcher().wanted(ALL_SIMILAR, image=True, title=False) == Wanted(frozenset({"mean-colour"}))
 
 
-def test_a_picture_is_encoded_once_where_the_matcher_judges_by_it_and_its_similarity_is_told() -> None:
-    matcher = with_encoder(judged=True)
-    answer = matcher.match(Query(picture("#ff0000")), replace(ALL, encoder="mean-colour"))
-    assert batches(matcher) == [1]
-    assert answer.models == {"matcher": "1", "mean-colour": "1"}
-    assert {match.posting_id: match.similarity for match in answer.matches}["p0"] == pytest.approx(1)
+def test_similarity_is_given_with_an_embedding() -> None:
+    """The similarity by the default encoder stands beside probabilities where the query has its embedding."""
+    result = with_encoder(judged=True).match(Query("", RED), ALL)
+    assert result.decision.models == {"matcher": "1", "mean-colour": "1"}
+    assert {match.posting_id: match.similarity for match in result.matches}["p0"] == pytest.approx(1)
 
 
-def test_nothing_is_encoded_where_only_a_similarity_would_come_of_it_that_nobody_asked_for() -> None:
+def test_no_similarity_without_an_embedding() -> None:
+    """A query that was not encoded has probabilities alone, the same ones."""
     matcher = with_encoder(judged=False)
-    answer = matcher.match(Query(picture("#ff0000")), ALL)
-    assert (batches(matcher), answer.models) == ([], {"matcher": "1"})
-    assert {match.similarity for match in answer.matches} == {None}
-    asked = matcher.match(Query(picture("#ff0000")), replace(ALL, encoder="mean-colour"))
-    assert (batches(matcher), asked.models) == ([1], {"matcher": "1", "mean-colour": "1"})
-    assert [match.probability for match in asked.matches] == [match.probability for match in answer.matches]
+    result = matcher.match(Query("", replace(RED, embeddings={})), ALL)
+    assert result.decision.models == {"matcher": "1"}
+    assert {match.similarity for match in result.matches} == {None}
+    encoded_too = matcher.match(Query("", RED), replace(ALL, encoder="mean-colour"))
+    assert encoded_too.decision.models == {"matcher": "1", "mean-colour": "1"}
+    assert [match.probability for match in encoded_too.matches] == [match.probability for match in result.matches]
 
 
 def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
@@ -224,7 +236,6 @@ def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
     embeddings = tiny_embedded().embeddings
     assert found["p1"] == pytest.approx(float(embeddings[0] @ embeddings[1]))
     assert found["bare"] is None
-    assert batches(matcher) == []
 
 
 def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() -> None:
@@ -236,46 +247,35 @@ def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() 
 
 
 @pytest.mark.parametrize("judged", [True, False])
-@pytest.mark.parametrize("asked", [Asked(), ALL, replace(ALL, encoder="mean-colour"), Asked(2, min_similarity=0.5)])
-def test_several_pictures_are_answered_as_each_is_alone_and_encoded_in_one_call(judged: bool, asked: Asked) -> None:
-    images = [picture("#ff0000"), b"", picture("#08f408"), picture("#ff0000")[:60]]
-    together, alone = with_encoder(judged=judged), with_encoder(judged=judged)
-    answers = together.match_each(images, asked)
-    assert sum(batches(together)) == len(batches(together)) * 2  # the good ones, in as many calls as one picture takes
-    for image, found in zip(images, answers.each, strict=True):
-        if isinstance(found, ImageError):
-            with pytest.raises(type(found)):
-                alone.match(Query(image), asked)
-        else:
-            answer = alone.match(Query(image), asked)
-            assert list(found) == list(answer.matches)
-            assert replace(answer, matches=answers.common.matches) == answers.common
-    assert [isinstance(found, ImageError) for found in answers.each] == [False, True, False, True]
-    assert list(answers.common.matches) == []
+@pytest.mark.parametrize("options", [ALL, replace(ALL, encoder="mean-colour"), Options(2, min_similarity=0.5)])
+def test_a_decision_rule_is_known_before_the_match(judged: bool, options: Options) -> None:
+    """The rule of several images, of which all may be bad, is that of each good one."""
+    matcher = with_encoder(judged=judged)
+    wanted = matcher.wanted(options, image=True, title=False)
+    image = replace(RED, embeddings={key: RED.embeddings[key] for key in wanted.encoders})
+    assert matcher.decision_for(options, wanted) == matcher.match(Query("", image), options).decision
 
 
-def test_several_pictures_take_what_one_does() -> None:
-    images = [picture("#ff0000")] * 2
+def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None:
+    """Signals, encoders and pair models that a query needs are looked for first."""
+    by_title = Matcher(Catalogue([]), {}, {}, tiny_judge([Posting("a", None, "kopi")], ["title"]))
     with pytest.raises(SignalNeeded):
-        Matcher(Catalogue([]), {}, HASHER, tiny_judge([Posting("a", None, "kopi")], ["title"])).match_each(
-            images, Asked()
-        )
+        by_title.wanted(Options(), image=True, title=False)
     with pytest.raises(EncoderNeeded):
-        Matcher(Catalogue([]), {}, HASHER).match_each(images, Asked())
+        Matcher(Catalogue([]), {}, {}).wanted(Options(), image=True, title=False)
     with pytest.raises(MatcherNeeded):
-        tiny_matcher().match_each(images, Asked(min_probability=0.5))
+        tiny_matcher().wanted(Options(min_probability=0.5), image=True, title=False)
 
 
 def test_a_least_similarity_takes_a_picture() -> None:
     with pytest.raises(SignalNeeded, match="picture"):
-        with_encoder(judged=True).match(Query(title="Product #ff0000"), Asked(min_similarity=0.5))
+        with_encoder(judged=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
 
 
 def test_a_title_alone_is_judged_by_a_matcher_that_knows_pictures_too() -> None:
     matcher = with_encoder(judged=True)
-    answer = matcher.match(Query(title="Product #ff0000"), Asked())
+    answer = matcher.match(Query(title="Product #ff0000"), Options())
     assert [match.posting_id for match in answer.matches] == ["bare", "p0", "p4"]  # "#0000ff" has the same words
-    assert batches(matcher) == []
 
 
 # --- without a trained matcher -----------------------------------------------------------------------------------
@@ -283,44 +283,44 @@ def test_a_title_alone_is_judged_by_a_matcher_that_knows_pictures_too() -> None:
 
 def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_invented() -> None:
     matcher = tiny_matcher()
-    answer = matcher.match(Query(picture("#ff0000")), Asked(limit=3))
+    answer = matcher.match(Query("", RED), Options(limit=3))
     assert [match.posting_id for match in answer.matches][:2] == ["p0", "p1"]
     assert {(match.probability, match.level, match.evidence) for match in answer.matches} == {(None, None, None)}
-    assert (answer.decided_by, answer.target, answer.threshold) == ("similarity", None, -1)
-    assert answer.models == {"mean-colour": "1"}
+    assert (answer.decision.by, answer.decision.target, answer.decision.threshold) == ("similarity", None, -1)
+    assert answer.decision.models == {"mean-colour": "1"}
 
 
 def test_the_threshold_of_the_encoder_decides_unless_a_similarity_is_asked_for() -> None:
     matcher = tiny_matcher(threshold=0.9)
-    assert [match.posting_id for match in matcher.match_posting("p0", Asked()).matches] == ["p1"]
-    assert matcher.match_posting("p0", Asked()).threshold == 0.9
-    assert len(matcher.match_posting("p0", Asked(min_similarity=-1)).matches) == len(COLOURS) - 1
+    assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
+    assert matcher.match_posting("p0", Options()).decision.threshold == 0.9
+    assert len(matcher.match_posting("p0", Options(min_similarity=-1)).matches) == len(COLOURS) - 1
 
 
-@pytest.mark.parametrize("asked", [Asked(target=F1), Asked(min_probability=0.5)])
-def test_probabilities_take_a_trained_matcher(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [Options(target=F1), Options(min_probability=0.5)])
+def test_probabilities_take_a_trained_matcher(asked: Options) -> None:
     for ask in (tiny_matcher().match, lambda _, asked: tiny_matcher().match_posting("p0", asked)):
         with pytest.raises(MatcherNeeded, match="pricematch train matcher"):
-            ask(Query(SCENE), asked)
+            ask(Query("", SCENE_FEATURES), asked)
 
 
-@pytest.mark.parametrize("query", [Query(title="kopi"), Query(SCENE, "kopi")])
+@pytest.mark.parametrize("query", [Query(title="kopi"), Query("kopi", SCENE_FEATURES)])
 def test_a_title_takes_a_trained_matcher(query: Query) -> None:
     with pytest.raises(MatcherNeeded, match="title"):
-        tiny_matcher().match(query, Asked())
+        tiny_matcher().match(query, Options())
 
 
 def test_the_encoder_may_be_named_among_several_and_an_unknown_one_is_told_which_there_are() -> None:
     one, other = tiny_embedded(), tiny_embedded()
     other = replace(other, rows=EmbeddedRows(other.catalogue, np.roll(other.embeddings, 1, axis=0)))
-    matcher = Matcher(one.catalogue, {"one": one, "other": other}, HASHER)
+    matcher = Matcher(one.catalogue, {"1": one, "2": other}, {"one": "1", "other": "2"})
     assert matcher.encoder(None, "") is matcher.encoder("one", "") is one
     assert matcher.encoder("other", "") is other
     with pytest.raises(EncoderUnknown, match="one, other, got 'third'"):
-        matcher.match_posting("p0", Asked(encoder="third"))
+        matcher.match_posting("p0", Options(encoder="third"))
 
 
 def test_where_no_encoder_is_held_its_similarity_cannot_be_asked_for() -> None:
-    for asked in (Asked(encoder="cae"), Asked(min_similarity=0.5)):
+    for asked in (Options(encoder="cae"), Options(min_similarity=0.5)):
         with pytest.raises(EncoderNeeded):
             by_hash(0, 0).match_posting("p0", asked)

@@ -12,12 +12,12 @@ from pricematch.errors import CatalogueError, ImportRefused, SettingsError
 from pricematch.serving.import_file import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.encoding.test_bootstrap import Told, settings_of
 from tests.formats.test_manifest import export
 from tests.serving.test_running import eventually
 from tests.support.cli import Run
 from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
 from tests.support.served import Loaded, loaded, matched, served
+from tests.support.settings import Told, settings_of
 from tests.support.zip_files import Member, archive
 
 __all__ = ["loaded"]
@@ -95,7 +95,7 @@ def test_a_service_on_the_store_serves_what_was_imported_beside_it(
     with served(serving) as running:
         before = loaded.pictures["1"]
         import_file(serving, file, tmp_path, Told())
-        eventually(lambda: running.ready().matcher.catalogue.holds("teal"))
+        eventually(lambda: running.live.current.matcher.catalogue.holds("teal"))
         assert loaded.pictures["1"] == before + 1
         assert matched(running, "teal", limit=1)
 

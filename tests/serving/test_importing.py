@@ -24,9 +24,9 @@ from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
 from tests.api.test_imports import csv_of, zip_of
 from tests.serving.test_running import eventually
-from tests.serving.test_start import titles_and_hashes
 from tests.support.fakes import picture
 from tests.support.served import served
+from tests.support.settings import titles_and_hashes
 
 ROOT = Path(__file__).parents[2]
 ROWS = 5 * AT_ONCE + 7
@@ -57,7 +57,7 @@ def queue(store: Store, content: bytes, images: bytes | None = None) -> Job:
 
 def now(running: Running, job: Job) -> Job:
     """How a job is."""
-    found = running.ready().stored().jobs.job(job.job_id)
+    found = running.store.jobs.job(job.job_id)
     assert found is not None
     return found
 
@@ -131,7 +131,7 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
 ) -> None:
     job = filled(settings, rows())
     with served(settings) as running:
-        imports = running.ready().stored().importing()
+        imports = running.imports
         gate.let(1)
         eventually(lambda: len(gate.offered) == 2)
         asked, removed = imports.end(job.job_id)
@@ -139,8 +139,8 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
         gate.let(1)
         eventually(lambda: now(running, job).state == "cancelled")
         assert now(running, job).done == 2 * AT_ONCE
-        assert running.ready().stored().postings.get(f"n{2 * AT_ONCE - 1:05}") is not None
-        assert running.ready().stored().postings.get(f"n{2 * AT_ONCE:05}") is None
+        assert running.store.postings.get(f"n{2 * AT_ONCE - 1:05}") is not None
+        assert running.store.postings.get(f"n{2 * AT_ONCE:05}") is None
         eventually(lambda: left_behind(settings) == [])
         assert imports.end(job.job_id)[1]
 
@@ -162,7 +162,7 @@ def test_one_that_is_cancelled_while_it_waits_stores_nothing(settings: Settings,
         eventually(lambda: len(gate.offered) == 1)
         with closing(open_store(settings.data)) as store:
             second = queue(store, rows(1, "other"))
-        assert running.ready().stored().importing().end(second.job_id)[0].state == "cancelled"
+        assert running.imports.end(second.job_id)[0].state == "cancelled"
         assert left_behind(settings) == [first.job_id]
         gate.let(10)
         eventually(lambda: now(running, first).state == "done")
@@ -199,7 +199,7 @@ def test_bad_rows_behind_a_restart_are_told_once(settings: Settings, gate: Gate)
     gate.let(10)
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
-        found = running.ready().stored().jobs.problems(job.job_id, 0, 1000)
+        found = running.store.jobs.problems(job.job_id, 0, 1000)
         assert len({problem.row for problem in found}) == len(found) == now(running, job).counts.failed
 
 
@@ -236,7 +236,7 @@ def test_one_poisonous_picture_fails_alone(settings: Settings, monkeypatch: pyte
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
         assert now(running, job).counts == Counts(created=2, failed=1)
-        [problem] = running.ready().stored().jobs.problems(job.job_id, 0, 9)
+        [problem] = running.store.jobs.problems(job.job_id, 0, 9)
         assert (problem.row, problem.posting_id, problem.column) == (3, "bad", "image")
         assert "expected finite embeddings" in problem.message
 
@@ -277,7 +277,8 @@ _SERVE = """
 import sys, time
 from pricematch.serving.running import start
 from pricematch.settings import Settings
-start(Settings.model_validate_json(sys.argv[1]), lambda *_: None)
+from tests.support.served import Loaded
+start(Settings.model_validate_json(sys.argv[1]), Loaded(), lambda *_: None)
 print("serving", flush=True)
 time.sleep(60)
 """
@@ -299,5 +300,5 @@ def test_fault_33_an_import_survives_kills_at_random_moments_and_every_row_is_th
         assert (ended.done, ended.counts.failed) == (count, 0)
         assert ended.counts.created + ended.counts.unchanged == count
         assert ended.counts.unchanged <= 5 * AT_ONCE  # the batch that was stored and not told, once a kill
-        assert running.ready().stored().postings.count() == count + 4
+        assert running.store.postings.count() == count + 4
         assert running.live.current.matcher.catalogue.posting(f"n{count - 1:05}").title == f"title {count - 1}"

@@ -6,13 +6,14 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Kept
-from pricematch.encoding.perceptual_hash import PerceptualHasher
-from pricematch.errors import ConditionFailed, ImageCorrupt, ImageError, ImageUnavailable
-from pricematch.matching.queries import Asked
+from pricematch.errors import ConditionFailed, ImageError, ImageUnavailable
+from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
-from pricematch.serving.stored_pictures import StoredPictures
-from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_decoder, tiny_matcher
+from pricematch.serving.stored_images import StoredImages
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.support.intake import put
 from tests.support.memory_store import MemoryStore
 
 NEW = Condition(exists=False)
@@ -22,17 +23,16 @@ class Shop:
     """A store in memory, a catalogue that follows it, and what changes both."""
 
     def __init__(self) -> None:
-        self.encoder = MeanColourEncoder()
-        matcher = tiny_matcher(encoder=self.encoder)
+        self.encoder, matcher = MeanColourEncoder(), tiny_matcher()
         self.store = MemoryStore.holding(list(matcher.catalogue))
-        hasher = PerceptualHasher(tiny_decoder())
-        self.pictures = StoredPictures(self.store, self.store, hasher, "phash", 1, lambda *_: None)
+        encode = TinyEncoding(self.encoder).encode
+        self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
         self.live = LiveCatalogue(self.store, self.pictures, lambda: Snapshot(self.store.version(), matcher))
         self.intake = Intake(self.store, self.store, self.pictures, self.live)
 
     def matched(self, posting_id: str) -> list[str]:
         """Ids of a posting's two best matches."""
-        found = self.live.current.matcher.match_posting(posting_id, Asked(2)).matches
+        found = self.live.current.matcher.match_posting(posting_id, Options(2)).matches
         return [match.posting_id for match in found]
 
     def holds(self, posting_id: str) -> bool:
@@ -51,18 +51,11 @@ def offered(posting_id: str, image: bytes | None, condition: Condition | None = 
 
 
 def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop) -> None:
-    [(posting, kept)], version = shop.intake.put([offered("new", picture("#fa0404"))])
+    posting, kept, version = put(shop.intake, offered("new", picture("#fa0404")))
     assert (kept.outcome, kept.revision, version) == ("created", len(COLOURS) + 1, len(COLOURS) + 1)
     assert shop.live.current.version == version
     assert sorted(shop.matched("new")) == ["p0", "p1"]
     assert shop.store.read(posting.image or "") == picture("#fa0404")
-
-
-def test_a_bad_picture_among_several_stores_none_of_them(shop: Shop) -> None:
-    with pytest.raises(ImageCorrupt):
-        shop.intake.put([offered("good", picture("red")), offered("bad", picture("red")[:60])])
-    assert not shop.holds("good")
-    assert shop.store.get("good") is None
 
 
 def test_of_each_the_good_ones_are_stored_and_the_pictures_encoded_together(shop: Shop) -> None:
@@ -78,7 +71,7 @@ def test_of_each_the_good_ones_are_stored_and_the_pictures_encoded_together(shop
 
 
 def test_of_each_a_picture_that_is_stored_may_be_named(shop: Shop) -> None:
-    [(first, _)], _ = shop.intake.put([offered("first", picture("#fa0404"))])
+    first, _, _ = put(shop.intake, offered("first", picture("#fa0404")))
     [kept] = shop.intake.put_each([Offered(Posting("second", first.image))])
     assert isinstance(kept, Kept)
     assert shop.matched("second")[0] == "first"
@@ -87,12 +80,12 @@ def test_of_each_a_picture_that_is_stored_may_be_named(shop: Shop) -> None:
     assert not shop.holds("other")
 
 
-@pytest.mark.parametrize("each", [True, False])
-def test_where_a_condition_fails_nothing_is_stored(shop: Shop, *, each: bool) -> None:
-    put = shop.intake.put_each if each else shop.intake.put
+def test_where_a_condition_fails_nothing_is_stored(shop: Shop) -> None:
     with pytest.raises(ConditionFailed):
-        put([offered("new", None), offered("p0", None, NEW)])
+        shop.intake.put_each([offered("new", None), offered("p0", None, NEW)])
     assert not shop.holds("new")
+    with pytest.raises(ConditionFailed):
+        put(shop.intake, offered("p0", None, NEW))
 
 
 def test_what_is_removed_is_found_no_more_and_removing_it_again_is_no_error(shop: Shop) -> None:

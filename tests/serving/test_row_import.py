@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.posting_rows import PostingRow, RowChecker
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Kept, Put
-from pricematch.encoding.perceptual_hash import PerceptualHasher
 from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
 from pricematch.serving import row_import as importing
 from pricematch.serving.intake import Offered, put_each
 from pricematch.serving.row_import import AT_ONCE, ImportedBatch, RowImport
-from pricematch.serving.stored_pictures import StoredPictures
-from tests.support.fakes import FolderlessImages, MeanColourEncoder, picture, tiny_decoder, tiny_encoder
+from pricematch.serving.stored_images import StoredImages
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, picture
 from tests.support.memory_store import MemoryStore
 
 RED, GREEN, TEAL = picture("red"), picture("lime"), picture("teal")
@@ -45,11 +46,9 @@ class Shop:
     def __init__(self, images: FolderlessImages | None = None) -> None:
         self.store, self.encoder = MemoryStore(), MeanColourEncoder()
         self.batches: list[list[str]] = []
-        self.pictures = StoredPictures(
-            self.store, self.store, PerceptualHasher(tiny_decoder()), "phash", 2, lambda *_: None
-        )
-        self.picture_encoder = tiny_encoder(self.encoder)
-        self._put = partial(put_each, self.store, self.pictures, [self.picture_encoder])
+        encode = TinyEncoding(self.encoder).encode
+        self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self._put = partial(put_each, self.store, self.pictures, Wanted(frozenset({"mean-colour"}), phash=True))
         self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
 
     def put(self, offered: Sequence[Offered]) -> Any:
@@ -131,7 +130,8 @@ def test_every_fault_of_a_row_is_told_and_the_row_counts_once() -> None:
 
 def test_without_pictures_a_stored_posting_keeps_its_own() -> None:
     shop = Shop()
-    digest = shop.pictures.keep(RED, [])
+    [digest] = shop.pictures.ensure_each([RED], Wanted(phash=True))
+    assert isinstance(digest, bytes)
     shop.store.put([Put(Posting("p", digest.hex(), "old"), RED)])
     [batch] = shop.rows.batches(rows({"posting_id": "p", "image": "elsewhere.png", "title": "new"}))
     assert batch.counts == Counts(replaced=1)
@@ -152,22 +152,6 @@ def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> No
     [batch] = RowImport(None, shop.store, poisoned, 20).batches(rows(*titled(3)))
     assert batch.counts == Counts(created=2, failed=1)
     assert [(it.posting_id, it.column, it.message) for it in batch.problems] == [("p1", "image", str(error))]
-
-
-def test_pictures_that_are_kept_together_are_what_each_is_alone() -> None:
-    together, alone = Shop(), Shop()
-    images = [RED, RED[:50], GREEN, RED, b"", TEAL]
-    found = together.pictures.keep_each(images, [together.picture_encoder])
-    for image, outcome in zip(images, found, strict=True):
-        if isinstance(outcome, ImageError):
-            with pytest.raises(type(outcome)):
-                alone.pictures.keep(image, [alone.picture_encoder])
-        else:
-            assert outcome == alone.pictures.keep(image, [alone.picture_encoder])
-    assert together.store.hashed == alone.store.hashed
-    assert {key: vector.tolist() for key, vector in together.store.vectors.items()} == {
-        key: vector.tolist() for key, vector in alone.store.vectors.items()
-    }
 
 
 _ROW = st.fixed_dictionaries(
@@ -205,10 +189,3 @@ def test_whatever_is_imported_after_what_the_store_holds_what_a_dictionary_would
     assert {
         key: (it.title, None if it.image is None else shop.store.read(it.image)) for key, it in stored.items()
     } == held
-
-
-def test_what_is_kept_already_is_not_computed_again() -> None:
-    shop = Shop()
-    shop.pictures.keep_each([RED, GREEN], [shop.picture_encoder])
-    shop.pictures.keep_each([GREEN, RED, TEAL], [shop.picture_encoder])
-    assert shop.encoder.batches == [2, 1]

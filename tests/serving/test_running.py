@@ -13,22 +13,23 @@ from typing import Any
 
 import pytest
 
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.errors import ArtefactError, CatalogueError, SettingsError, StoreInUse
-from pricematch.matching.queries import Asked, Query
+from pricematch.matching.queries import Options, Query
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
 from pricematch.serving.running import start
-from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.encoding.test_bootstrap import Told, settings_of
 from tests.formats.test_manifest import export
-from tests.serving.test_start import coloured, titles_and_hashes
 from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, picture
+from tests.support.intake import put
 from tests.support.served import Loaded, matched, served
+from tests.support.settings import Told, coloured, settings_of, titles_and_hashes
 from tests.support.tiny import TinyArtefacts
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title
 def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
-        assert len(running.ready().matcher.catalogue) == len(COLOURS)
+        assert len(running.live.current.matcher.catalogue) == len(COLOURS)
     assert loaded.pictures["1"] >= len(COLOURS)
     settings.catalogue.unlink()
     with served(settings) as running:
@@ -73,13 +74,13 @@ def test_a_second_start_encodes_and_judges_nothing(
     export(tmp_path / "models", "cae", "1")
     settings = coloured(tmp_path, ["hash", "title"], encoder="cae")
     with served(settings) as running:
-        before = running.ready().matcher.match_posting("p0", Asked())
+        before = running.live.current.matcher.match_posting("p0", Options())
     loaded.pictures.clear()
     monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_first", None)
     monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_second", None)
     told = Told()
     with served(settings, told) as running:
-        assert list(running.ready().matcher.match_posting("p0", Asked()).matches) == list(before.matches)
+        assert list(running.live.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)
     assert loaded.pictures == {}
     assert set(told.what) <= {"Loading models"}
 
@@ -96,7 +97,7 @@ def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(
         assert matched(running, "p0") == ["p9"]
         assert sorted(matched(running, "p2")) == ["p1"]
         title = Query(title="teh manis")
-        assert [it.posting_id for it in running.ready().matcher.match(title, Asked()).matches] == ["p1", "p2"]
+        assert [it.posting_id for it in running.live.current.matcher.match(title, Options()).matches] == ["p1", "p2"]
 
 
 def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
@@ -144,9 +145,9 @@ def test_what_another_process_writes_is_served_soon(settings: Settings) -> None:
 def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> None:
     with served(settings) as running:
         for row in range(20):
-            intake = running.ready().stored().intake
-            _, version = intake.put([Offered(Posting(f"q{row}", None), picture(COLOURS[0]))])
-            assert running.ready().version >= version
+            intake = running.intake
+            _, _, version = put(intake, Offered(Posting(f"q{row}", None), picture(COLOURS[0])))
+            assert running.live.current.version >= version
             assert f"q{row}" in matched(running, "p0", limit=50)
             intake.remove(f"q{row}")
             assert f"q{row}" not in matched(running, "p0", limit=50)
@@ -162,11 +163,11 @@ def test_a_fill_that_broke_off_goes_on_at_the_next_start(settings: Settings, mon
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start(settings, break_off)
+        start(settings, Loaded(), break_off)
     with closing(open_store(settings.data)) as store:
         assert len(store.postings.page("", 100)) == 4
     with served(settings) as running:
-        assert len(running.ready().matcher.catalogue) == len(COLOURS)
+        assert len(running.live.current.matcher.catalogue) == len(COLOURS)
     with closing(open_store(settings.data)) as store:
         assert [job.state for job in store.jobs.jobs() if job.kind == "seed"].count("done") == 1
 
@@ -182,14 +183,14 @@ def test_a_catalogue_file_that_has_changed_is_told_and_what_is_stored_is_served(
     with served(settings) as running:
         assert "is not what" in caplog.text
         assert "POST /postings/import" in caplog.text
-        ids = {posting.posting_id for posting in running.ready().matcher.catalogue}
+        ids = {posting.posting_id for posting in running.live.current.matcher.catalogue}
         assert ids == {f"p{row}" for row in range(len(COLOURS))}
 
 
 def test_bad_rows_are_told_and_once_they_are_mended_the_store_is_filled(settings: Settings) -> None:
     (settings.images / "p1.png").rename(settings.images / "elsewhere.png")
     with pytest.raises(CatalogueError, match="row 3"):
-        start(settings, Told())
+        start(settings, Loaded(), Told())
     (settings.images / "elsewhere.png").rename(settings.images / "p1.png")
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
@@ -198,7 +199,7 @@ def test_bad_rows_are_told_and_once_they_are_mended_the_store_is_filled(settings
 def test_fault_36_a_second_service_on_the_same_store_is_refused_and_the_first_goes_on(settings: Settings) -> None:
     with served(settings) as running:
         with pytest.raises(StoreInUse, match=str(settings.data)):
-            start(settings, Told())
+            start(settings, Loaded(), Told())
         assert matched(running, "p0", limit=1) == ["p1"]
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
@@ -231,21 +232,21 @@ def test_while_another_version_encodes_the_old_one_serves_and_takes_in_changes(
 ) -> None:
     export(settings.models, "cae", "2")
     go, waits = threading.Event(), threading.Event()
-    embeddings = StoredPictures.embeddings
+    ensure = StoredImages.ensure
 
-    def held(self: StoredPictures, encoder: Any, *rest: Any) -> Any:
-        if encoder.versions == {"cae": "2"} and not go.is_set():
+    def held(self: StoredImages, digests: Any, wanted: Wanted, *rest: Any) -> Any:
+        if any("weights of cae 2"[:16] in key for key in wanted.encoders) and not go.is_set():
             waits.set()
             assert go.wait(30)
-        return embeddings(self, encoder, *rest)
+        return ensure(self, digests, wanted, *rest)
 
     with closing(open_store(settings.data)) as store:
         store.models.activate("cae", "1")
     with served(settings) as running:
-        monkeypatch.setattr(StoredPictures, "embeddings", held)
+        monkeypatch.setattr(StoredImages, "ensure", held)
         activate(settings, "cae/2")
         assert waits.wait(30)
-        running.ready().stored().intake.put([Offered(Posting("new", None), picture(COLOURS[0]))])
+        put(running.intake, Offered(Posting("new", None), picture(COLOURS[0])))
         assert matched(running, "p0", limit=1) == ["new"]
         assert running.models == {"cae": "1"}
         go.set()
@@ -316,7 +317,7 @@ def test_after_many_changes_all_is_judged_together_again_in_the_background(
         eventually(lambda: "p9" in matched(running, "p0"))
 
         def together() -> bool:
-            judge = running.ready().matcher.judge
+            judge = running.live.current.matcher.judge
             return judge is not None and judge.judged.changes == 0
 
         eventually(together)
@@ -330,8 +331,7 @@ def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_posti
     monkeypatch.chdir(tmp_path)
     with served(Settings()) as running:
         for row in range(30):
-            offered = [Offered(Posting(f"p{row:02}", None, f"barang nomor{row // 2}"))]
-            running.ready().stored().intake.put(offered)
+            put(running.intake, Offered(Posting(f"p{row:02}", None, f"barang nomor{row // 2}")))
             assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
 
 
@@ -356,9 +356,13 @@ def test_a_killed_service_leaves_a_store_that_the_next_one_opens(tmp_path: Path)
 import sys, time
 from pathlib import Path
 from pricematch.serving.running import start
+from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import Settings
+from tests.support.intake import put
+from tests.support.served import Loaded
 folder = Path(sys.argv[1])
-running = start(Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data"), print)
+settings = Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data")
+running = start(settings, Loaded(), print)
 print("serving", flush=True)
 time.sleep(60)
 """
@@ -376,17 +380,21 @@ def test_exported_models_serve_and_the_service_itself_never_loads_tensorflow(
     tiny_artefacts: TinyArtefacts, tmp_path: Path
 ) -> None:
     script = """
-import sys
+import asyncio, sys
 from pathlib import Path
-from pricematch.matching.queries import Asked, Query
-from pricematch.serving.running import start
+from pricematch.matching.queries import Options
+from pricematch.serving.service import Service
+from pricematch.serving.lifetime import started
 from pricematch.settings import load_settings
 catalogue, images, models, data = map(Path, sys.argv[1:])
 settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)
-running = start(settings, lambda *_: None)
-found = running.ready().matcher.match(Query((images / "p0.png").read_bytes()), Asked(1)).matches
-print([match.posting_id for match in found], "tensorflow" in sys.modules, len(running.encoders()))
-running.close()
+async def main():
+    service = Service(settings)
+    async with started(service, lambda *_: None) as opening:
+        await opening
+        found = (await service.match((images / "p0.png").read_bytes(), "", Options(1))).result.matches
+        print([match.posting_id for match in found], "tensorflow" in sys.modules, len(service.process_ids()))
+asyncio.run(main())
 """
     paths = (tiny_artefacts.csv_path, tiny_artefacts.images, tiny_artefacts.models, tmp_path / "data")
     command = [sys.executable, "-c", script, *map(str, paths)]

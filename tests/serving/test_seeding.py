@@ -8,9 +8,8 @@ from pricematch.catalogue.records import Counts
 from pricematch.serving.running import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.encoding.test_bootstrap import Told
-from tests.serving.test_start import titles_and_hashes
-from tests.support.served import served
+from tests.support.served import Loaded, served
+from tests.support.settings import Told, titles_and_hashes
 
 
 @pytest.fixture
@@ -27,21 +26,21 @@ def broken_off(settings: Settings) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        start(settings, break_off)
+        start(settings, Loaded(), break_off)
 
 
 def test_it_counts_what_became_of_the_rows(settings: Settings) -> None:
     with served(settings) as running:
-        [job] = running.ready().stored().jobs.jobs()
+        [job] = running.store.jobs.jobs()
         assert (job.kind, job.state, job.done, job.total, job.counts) == ("seed", "done", 4, 4, Counts(created=4))
 
 
 def test_once_it_is_through_what_is_deleted_stays_so_though_it_broke_off_before(settings: Settings) -> None:
     broken_off(settings)
     with served(settings, Told()) as running:
-        jobs = running.ready().stored().jobs.jobs()
+        jobs = running.store.jobs.jobs()
         assert [(job.state, job.counts) for job in jobs] == [("done", Counts(unchanged=4)), ("cancelled", Counts())]
-        running.ready().stored().intake.remove("p0")
+        running.intake.remove("p0")
     with served(settings):
         pass
     with closing(open_store(settings.data)) as store:

@@ -12,19 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.api.state import Ready
-from pricematch.encoding.bootstrap import image_folder
 from pricematch.formats.manifest import MANIFEST
 from pricematch.formats.matcher_files import NAME
-from pricematch.matching.queries import Asked
+from pricematch.matching.queries import Options
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.serving.show_matches import Shown, show_matches
-from pricematch.serving.start import load
 from pricematch.settings import Settings, load_settings
 from tests.support.cli import Ran, Run
 from tests.support.exported_matcher import export_matcher
-from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_decoder, tiny_matcher, tiny_postings
+from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
 from tests.support.labelled import write_catalogue
+from tests.support.served import matcher_of_networks, served_matcher
 from tests.support.tiny import TinyArtefacts
 
 GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
@@ -62,8 +60,9 @@ def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, t
     postings = [replace(posting, label_group=label) for posting, label in zip(tiny_postings(), labels, strict=True)]
     write_catalogue(settings.catalogue, postings)
     shown = drawn(settings, "p1", 49)
-    assert shown.query == postings[1]
-    answer = load(settings, _ignored).matcher.match_posting("p1", Asked(49)).matches
+    assert replace(shown.query, image="p1.png") == postings[1]
+    elsewhere = settings.model_copy(update={"data": tmp_path / "served"})
+    answer = matcher_of_networks(elsewhere).match_posting("p1", Options(49)).matches
     assert [it.match for it in shown.found] == list(answer)
     assert {match.posting.posting_id: match.same_group for match in shown.found} == {
         "p0": True,
@@ -216,7 +215,8 @@ def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run
     ran = show(run, tmp_path, "p0")
     paths = {name: tmp_path / name for name in ("images", "models", "data")}
     settings = load_settings(catalogue=tmp_path / "catalogue.csv", **paths)
-    answer = load(settings, _ignored).matcher.match_posting("p0", Asked())
+    elsewhere = settings.model_copy(update={"data": tmp_path / "served"})
+    answer = served_matcher(elsewhere).match_posting("p0", Options())
     rows = [row for row in rows_of(ran) if row[0]]
     assert [row[:3] for row in rows] == [
         [match.posting_id, f"{match.probability:.3f}", match.level] for match in answer.matches
@@ -301,17 +301,6 @@ def test_a_posting_without_a_picture_is_a_grey_square(tmp_path: Path, named: boo
         grey = np.argwhere((np.asarray(sheet) == 232).all(axis=2))
     in_second_cell = (grey >= (12, 12 + 268)).all(axis=1) & (grey < (12 + 256, 12 + 268 + 256)).all(axis=1)
     assert in_second_cell.sum() == 256**2
-
-
-def test_without_a_matcher_the_most_similar_are_shown_however_far_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    csv_path, images = tiny_catalogue(tmp_path)
-    settings = load_settings(catalogue=csv_path, images=images, models=tmp_path / "models", data=tmp_path / "data")
-    ready = Ready(tiny_matcher(threshold=0.999), image_folder(settings), tiny_decoder())
-    monkeypatch.setattr("pricematch.serving.start.load", lambda *_: ready)
-    assert len(ready.matcher.match_posting("p0", Asked(6)).matches) < 6
-    assert len(drawn(settings, "p0", 6).found) == 6
 
 
 @pytest.mark.parametrize(

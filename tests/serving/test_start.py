@@ -10,57 +10,46 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.image_features import ImageFeatures
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
 from pricematch.formats.manifest import Origin, find
+from pricematch.matching.cluster_batch import Item
 from pricematch.matching.judged_batch import cluster_judged_catalogue
-from pricematch.matching.queries import Answer, Asked, Query
-from pricematch.serving.start import load
+from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
-from tests.encoding.test_bootstrap import Told, settings_of
+from tests.support.encoding import image_features
 from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, encoded, picture, scene, tiny_catalogue
 from tests.support.labelled import write_catalogue
+from tests.support.served import matcher_of_networks, served, served_matcher, worker_processes
+from tests.support.settings import Told, coloured, settings_of, titles_and_hashes, without_pictures
 from tests.support.tiny import TinyArtefacts
 
 ROOT = Path(__file__).parents[2]
 
 
-def titles_and_hashes(folder: Path, **given: Any) -> Settings:
-    """Settings over a catalogue file with hashes, beside no pictures, and a matcher of hashes and titles."""
-    export_matcher(folder / "models", ["hash", "title"])
-    hashes = ["0" * 16, "0" * 16, "f" * 16, None]
-    titles = ["kopi susu", "", "teh manis", "teh manis"]
-    write_catalogue(
-        folder / "catalogue.csv",
-        [Posting(f"p{row}", f"p{row}.png", titles[row], hashes[row]) for row in range(4)],
-    )
-    return without_pictures(folder, **given)
+def elsewhere(settings: Settings, name: str) -> Settings:
+    """Settings with another data folder, which is filled from the catalogue file anew."""
+    return settings.model_copy(update={"data": settings.data.parent / name})
 
 
-def without_pictures(folder: Path, **given: Any) -> Settings:
-    """Settings that name no folder of pictures, and the default one is not there."""
-    paths = {name: folder / name for name in ("models", "data")}
-    return Settings(**{"catalogue": folder / "catalogue.csv", **paths, **given})
-
-
-def ids(answer: Answer) -> list[str]:
+def ids(answer: Result) -> list[str]:
     """Whose matches they are, in order."""
     return [match.posting_id for match in answer.matches]
 
 
 def test_a_catalogue_without_pictures_is_matched_by_its_hashes_and_titles(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
-    ready = load(settings, Told())
-    assert ready.images is None
-    assert ids(ready.matcher.match_posting("p0", Asked())) == ["p1"]
-    assert ids(ready.matcher.match_posting("p2", Asked())) == ["p3"]
-    assert ids(ready.matcher.match(Query(title="TEH manis"), Asked())) == [
+    matcher = served_matcher(settings, Told())
+    assert ids(matcher.match_posting("p0", Options())) == ["p1"]
+    assert ids(matcher.match_posting("p2", Options())) == ["p3"]
+    assert ids(matcher.match(Query(title="TEH manis"), Options())) == [
         "p2",
         "p3",
     ]
     with pytest.raises(EncoderNeeded):
-        ready.matcher.match_posting("p0", Asked(min_similarity=0.5))
+        matcher.match_posting("p0", Options(min_similarity=0.5))
 
 
 def test_it_takes_no_tensorflow_without_pictures(tmp_path: Path) -> None:
@@ -68,10 +57,10 @@ def test_it_takes_no_tensorflow_without_pictures(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from pricematch.serving.start import load
 from pricematch.settings import Settings
+from tests.support.served import matcher_of_networks, served, served_matcher, worker_processes
 folder = Path(sys.argv[1])
-load(Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data"), lambda *_: None)
+served_matcher(Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data"))
 print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules])
 """
     ran = subprocess.run(
@@ -90,34 +79,34 @@ def test_the_newest_matcher_decides_unless_another_or_none_is_named(tmp_path: Pa
     export_matcher(tmp_path / "models", ["title"], version="2")
     labels = []
     for matcher in ("auto", "1", "2"):
-        judge = load(without_pictures(tmp_path, matcher=matcher), Told()).matcher.judge
+        judge = served_matcher(without_pictures(tmp_path, matcher=matcher), Told()).judge
         labels.append(None if judge is None else judge.label)
     assert labels == ["matcher/2", "matcher/1", "matcher/2"]
     with pytest.raises(ArtefactError, match="among 1, 2, got 3"):
-        load(without_pictures(tmp_path, matcher="3"), Told())
+        served_matcher(without_pictures(tmp_path, matcher="3"), Told())
     with pytest.raises(ArtefactError, match="holds no version of autoencoder"):
-        load(without_pictures(tmp_path, matcher="none"), Told())
+        served_matcher(without_pictures(tmp_path, matcher="none"), Told())
 
 
 def test_a_damaged_matcher_ends_the_start(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
     (tmp_path / "models" / "matcher" / "1" / "first.txt").write_text("tree")
     with pytest.raises(ArtefactError, match=r"first\.txt"):
-        load(settings, Told())
+        served_matcher(settings, Told())
 
 
 def test_an_encoder_that_is_not_there_is_told_with_the_matcher_that_needs_it(tmp_path: Path) -> None:
     export_matcher(tmp_path / "models", ["image"], Origin(name="cae", version="", weights_digest="0"))
     with pytest.raises(ArtefactError, match=r"matcher/1 needs the encoder it was trained with: .*no version of cae"):
-        load(without_pictures(tmp_path), Told())
+        served_matcher(without_pictures(tmp_path), Told())
 
 
 def test_a_signal_that_no_posting_has_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = titles_and_hashes(tmp_path)
-    load(settings, Told())
+    served_matcher(settings, Told())
     assert "no posting has" not in caplog.text
     write_catalogue(settings.catalogue, [Posting(f"p{row}", f"p{row}.png", "kopi") for row in range(3)])
-    load(settings, Told())
+    served_matcher(elsewhere(settings, "other"))
     assert "matcher/1 judges by hash, and no posting has a hash" in caplog.text
     assert "title, and" not in caplog.text
 
@@ -126,30 +115,20 @@ def test_a_second_start_judges_nothing_again_and_answers_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = titles_and_hashes(tmp_path)
-    before = load(settings, Told()).matcher.match_posting("p0", Asked())
+    before = served_matcher(settings, Told()).match_posting("p0", Options())
     monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_first", None)
     monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_second", None)
-    after = load(settings, Told()).matcher.match_posting("p0", Asked())
+    after = served_matcher(settings, Told()).match_posting("p0", Options())
     assert list(after.matches) == list(before.matches)
 
 
-def test_with_other_code_everything_is_judged_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, told = titles_and_hashes(tmp_path), Told()
-    load(settings, Told())
-    load(settings, told)
-    assert "Judging pairs" not in told.what
-    monkeypatch.setattr("pricematch.serving.judging.code_digest", lambda folder: f"another {folder.name}")
-    load(settings, told)
-    assert "Judging pairs" in told.what
-
-
-def test_other_postings_or_another_matcher_are_judged_anew(tmp_path: Path) -> None:
+def test_another_matcher_judges_anew(tmp_path: Path) -> None:
+    """What one matcher said of the catalogue is not taken for what another one says."""
     settings = titles_and_hashes(tmp_path)
-    load(settings, Told())
-    settings.catalogue.write_text(settings.catalogue.read_text().replace("teh manis", "kopi susu"))
-    assert ids(load(settings, Told()).matcher.match_posting("p0", Asked())) == ["p1", "p2", "p3"]
+    assert ids(served_matcher(settings).match_posting("p2", Options())) == ["p3"]
     export_matcher(tmp_path / "models", ["hash"], version="2")
-    assert ids(load(settings, Told()).matcher.match_posting("p0", Asked())) == ["p1"]
+    assert ids(served_matcher(settings).match_posting("p0", Options())) == ["p1"]
+    assert ids(served_matcher(settings).match_posting("p2", Options())) == []
 
 
 def crowded(count: int) -> list[Posting]:
@@ -161,34 +140,28 @@ def crowded(count: int) -> list[Posting]:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_the_file_changes_nothing(tmp_path: Path, seed: int) -> None:
     settings, postings = titles_and_hashes(tmp_path), crowded(240)
-    answers = []
+    answers = list[tuple[dict[str, Any], list[Item]]]()
     for order in (np.arange(240), np.random.default_rng(seed).permutation(240)):
         write_catalogue(settings.catalogue, [postings[row] for row in order])
-        matcher = load(settings, Told()).matcher
+        matcher = served_matcher(elsewhere(settings, str(len(answers))))
         assert matcher.judge is not None
         clusters = cluster_judged_catalogue(matcher.judge.clusters, matcher.catalogue, 0.5)
-        found = {id_: matcher.match_posting(id_, Asked(100, min_probability=0)) for id_ in ("p0", "p7", "p239")}
+        found = {id_: matcher.match_posting(id_, Options(100, min_probability=0)) for id_ in ("p0", "p7", "p239")}
         answers.append(({id_: list(answer.matches) for id_, answer in found.items()}, list(clusters.items(0, 240))))
-        answers[-1][0]["new"] = list(matcher.match(Query(title="kopi susu"), Asked(100)).matches)
+        answers[-1][0]["new"] = list(matcher.match(Query(title="kopi susu"), Options(100)).matches)
     assert answers[0] == answers[1]
     assert len(answers[0][0]["p0"]) < 239  # something was left out
-
-
-def coloured(folder: Path, signals: list[str], **given: Any) -> Settings:
-    """Settings over the tiny catalogue of colours, without hashes in its file, with its pictures and a matcher."""
-    export_matcher(folder / "models", signals)
-    return settings_of(folder, **given)
 
 
 def test_hashes_that_the_file_lacks_are_computed_from_the_pictures(tmp_path: Path) -> None:
     settings, told = coloured(tmp_path, ["hash"]), Told()
     (settings.images / "p0.png").write_bytes(encoded(scene()))
     (settings.images / "p4.png").write_bytes(encoded(scene(), "BMP"))
-    ready = load(settings, told)
-    [match] = ready.matcher.match(Query(encoded(scene())), Asked(limit=1)).matches
+    matcher = served_matcher(settings, told)
+    [match] = matcher.match(Query("", image_features(encoded(scene()))), Options(limit=1)).matches
     assert match.posting_id == "p0"
-    assert ids(ready.matcher.match_posting("p0", Asked())) == ["p4"]
-    assert "Hashing pictures" in told.what
+    assert ids(matcher.match_posting("p0", Options())) == ["p4"]
+    assert "Encoding images" in told.what
     assert told.what[-1] == "Judging pairs"
 
 
@@ -196,7 +169,7 @@ def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:
     settings = coloured(tmp_path, ["hash", "title"])
     for name in ("p0.png", "p4.png"):
         (settings.images / name).write_bytes(encoded(scene()))
-    [match] = load(settings, Told()).matcher.match_posting("p0", Asked()).matches
+    [match] = served_matcher(settings, Told()).match_posting("p0", Options()).matches
     assert (match.posting_id, match.level) == ("p4", "identical")
 
 
@@ -207,16 +180,16 @@ def test_bad_pictures_are_refused_with_their_rows_or_their_postings_go_without_a
     (settings.images / "p1.png").unlink()
     (settings.images / "p4.png").write_bytes(picture("red")[:60])
     with pytest.raises(CatalogueError, match="2 bad rows") as caught:
-        load(settings, Told())
+        served_matcher(settings, Told())
     assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]] == [
         "row 3, column image",
         "row 6, column image",
     ]
     with caplog.at_level(logging.WARNING, "pricematch"):
-        ready = load(settings_of(tmp_path, skip_bad_images=True), Told())
-    assert len(ready.matcher.catalogue) == len(COLOURS)
+        matcher = served_matcher(settings_of(tmp_path, skip_bad_images=True), Told())
+    assert len(matcher.catalogue) == len(COLOURS)
     assert "2 postings whose picture is bad" in caplog.text
-    assert ids(ready.matcher.match(Query(title="Product #f40808"), Asked())) == ["p1"]
+    assert ids(matcher.match(Query(title="Product #f40808"), Options())) == ["p1"]
 
 
 def test_postings_that_name_no_picture_are_no_fault_where_a_matcher_judges(tmp_path: Path) -> None:
@@ -224,21 +197,21 @@ def test_postings_that_name_no_picture_are_no_fault_where_a_matcher_judges(tmp_p
 
     settings = coloured(tmp_path, ["hash", "title"])
     write_catalogue(settings.catalogue, [replace(tiny_postings()[0], image=None), *tiny_postings()[1:]])
-    ready = load(settings, Told())
-    assert ready.matcher.catalogue[0].image is None
-    assert ids(ready.matcher.match(Query(title="Product #ff0000"), Asked(1))) == ["p0"]
+    matcher = served_matcher(settings, Told())
+    assert matcher.catalogue[0].image is None
+    assert ids(matcher.match(Query(title="Product #ff0000"), Options(1))) == ["p0"]
 
 
 def test_a_folder_of_pictures_that_was_named_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="expected a folder of pictures"):
-        load(coloured(tmp_path, ["hash"], images=tmp_path / "none"), Told())
+        served_matcher(coloured(tmp_path, ["hash"], images=tmp_path / "none"), Told())
 
 
 def test_an_encoder_that_was_named_has_to_be_there_and_the_default_one_not(tmp_path: Path) -> None:
-    assert load(coloured(tmp_path, ["title"]), Told()).matcher.encoders == {}
+    assert served_matcher(coloured(tmp_path, ["title"]), Told()).encoders == {}
     for given in ({"encoder": "autoencoder"}, {"encoders": "cae"}):
         with pytest.raises(ArtefactError, match="holds no version of"):
-            load(settings_of(tmp_path, **given), Told())
+            served_matcher(settings_of(tmp_path, **given), Told())
 
 
 def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path: Path) -> None:
@@ -249,7 +222,7 @@ def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path
     export_matcher(tmp_path / "models", ["image"], other)
     tiny_catalogue(tmp_path)
     with pytest.raises(ArtefactError, match="does not fit"):
-        load(settings_of(tmp_path), Told())
+        served_matcher(settings_of(tmp_path), Told())
 
 
 # --- with TensorFlow ---------------------------------------------------------------------------------------------
@@ -268,23 +241,31 @@ def image_settings(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> Settings:
     return settings_of(tmp_path, models=models)
 
 
+def match_green(settings: Settings, options: Options) -> Result:
+    """The result of a query by image, encoded by the networks in worker processes."""
+    with worker_processes(settings) as encoding, served(settings, encoding=encoding) as running:
+        matcher = running.live.current.matcher
+        [image] = encoding.encode([picture("#00ff00")], matcher.wanted(options, image=True, title=False))
+        assert isinstance(image, ImageFeatures)
+        return matcher.match(Query("", image), options)
+
+
 @pytest.mark.tensorflow
 def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_picture_for_it(image_settings: Settings) -> None:
-    ready = load(image_settings, Told())
-    assert list(ready.matcher.encoders) == ["cae"]
-    answer = ready.matcher.match(Query(picture("#00ff00")), Asked())
-    assert answer.models == {"matcher": "1", "cae": "1"}
-    assert answer.matches[0].posting_id == "p2"
-    assert answer.matches[0].similarity == pytest.approx(1, abs=1e-5)
+    result = match_green(image_settings, Options())
+    assert result.decision.models == {"matcher": "1", "cae": "1"}
+    assert result.matches[0].posting_id == "p2"
+    assert result.matches[0].similarity == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.tensorflow
 def test_several_encoders_are_held_and_the_named_one_is_the_default(image_settings: Settings) -> None:
-    ready = load(image_settings.model_copy(update={"encoder": "autoencoder", "encoders": ("cae",)}), Told())
-    assert list(ready.matcher.encoders) == ["autoencoder", "cae"]
-    assert ready.matcher.judged_encoders["image"] is ready.matcher.encoders["cae"]
-    by_both = [ready.matcher.match_posting("p0", Asked(encoder=name)) for name in ("autoencoder", "cae")]
-    assert [list(answer.models) for answer in by_both] == [["matcher", "cae", "autoencoder"], ["matcher", "cae"]]
+    both = image_settings.model_copy(update={"encoder": "autoencoder", "encoders": ("cae",)})
+    matcher = matcher_of_networks(both)
+    assert list(matcher.encoders) == ["autoencoder", "cae"]
+    assert matcher.retrieved["image"] == matcher.named["cae"]
+    by_both = [matcher.match_posting("p0", Options(encoder=name)) for name in ("autoencoder", "cae")]
+    assert [list(it.decision.models) for it in by_both] == [["matcher", "cae", "autoencoder"], ["matcher", "cae"]]
 
 
 @pytest.mark.tensorflow
@@ -292,14 +273,12 @@ def test_a_matcher_of_pictures_judges_a_catalogue_without_any_by_the_rest(image_
     for path in image_settings.images.iterdir():
         path.unlink()
     image_settings.images.rmdir()
-    ready = load(without_pictures(image_settings.catalogue.parent), Told())
-    assert ready.matcher.encoders == {}
-    assert ids(ready.matcher.match(Query(title="product #00ff00"), Asked(1))) == ["p2"]
+    matcher = served_matcher(without_pictures(image_settings.catalogue.parent))
+    assert ids(matcher.match(Query(title="product #00ff00"), Options(1))) == ["p2"]
 
 
 @pytest.mark.tensorflow
 def test_without_a_matcher_several_encoders_are_held_too(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    ready = load(settings_of(tmp_path, models=tiny_artefacts.models, encoders="cae,autoencoder"), Told())
-    assert list(ready.matcher.encoders) == ["autoencoder", "cae"]
-    answer = ready.matcher.match(Query(picture(COLOURS[0])), Asked(1, encoder="cae"))
-    assert (answer.models, answer.decided_by) == ({"cae": "1"}, "similarity")
+    settings = settings_of(tmp_path, models=tiny_artefacts.models, encoders="cae,autoencoder")
+    result = match_green(settings, Options(1, encoder="cae"))
+    assert (result.decision.models, result.decision.by) == ({"cae": "1"}, "similarity")

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from pricematch.api.app import create_api
-from pricematch.api.state import Service
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.fakes import picture
 

@@ -13,11 +13,10 @@ from PIL import Image
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.perceptual_hash import PerceptualHasher
-from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
-from pricematch.encoding.ports import Decoder, Encoder, Pixels
+from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageUnavailable
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.exact_index import ExactIndex
@@ -165,44 +164,29 @@ def tiny_decoder() -> PillowDecoder:
     return PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
 
 
-def tiny_embedded(colours: Sequence[str] = COLOURS) -> EmbeddedCatalogue:
-    """Postings `p0`, `p1` … whose pictures are these colours, embedded."""
+MEAN_COLOUR = EncoderInfo("mean-colour", MeanColourEncoder().versions, MeanColourEncoder.dimension)
+"""The encoder of the tiny matcher."""
+
+
+def tiny_embedded(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> EmbeddedCatalogue:
+    """Postings `p0`, `p1` … whose images are these colours, embedded."""
     decoder, encoder = tiny_decoder(), MeanColourEncoder()
     contents = tiny_images(colours).contents.values()
     pixels = [decoder.decode(content) for content in contents]
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
-    encoder.batches.clear()
     rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
-    return EmbeddedCatalogue(rows, tiny_encoder(encoder, decoder), ExactIndex)
+    return EmbeddedCatalogue(rows, replace(MEAN_COLOUR, threshold=threshold), ExactIndex)
 
 
-def tiny_encoder(encoder: Encoder | None = None, decoder: Decoder | None = None) -> PictureEncoder:
-    """Of pictures, here: their mean colours, or by another encoder or decoder."""
-    return PictureEncoder("mean-colour", DecodingEmbedder(decoder or tiny_decoder(), encoder or MeanColourEncoder()))
-
-
-def mean_colours(encoder: PictureEncoder) -> MeanColourEncoder:
-    """The encoder in what `tiny_encoder` gave."""
-    assert isinstance(encoder.embedder, DecodingEmbedder)
-    assert isinstance(encoder.embedder.encoder, MeanColourEncoder)
-    return encoder.embedder.encoder
-
-
-def tiny_matcher(
-    colours: Sequence[str] = COLOURS,
-    *,
-    encoder: Encoder | None = None,
-    decoder: Decoder | None = None,
-    **changed: Any,
-) -> Matcher:
-    """A matcher by similarity over `tiny_embedded`, what embeds pictures for it changed."""
-    changed_encoder = replace(tiny_encoder(encoder, decoder), **changed)
-    return by_similarity(replace(tiny_embedded(colours), encoder=changed_encoder))
+def tiny_matcher(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> Matcher:
+    """A matcher by similarity over `tiny_embedded`."""
+    return by_similarity(tiny_embedded(colours, threshold))
 
 
 def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:
-    """A matcher without a trained one."""
-    return Matcher(embedded.catalogue, {"mean-colour": embedded}, PerceptualHasher(tiny_decoder()))
+    """A matcher without a pair model."""
+    key = embedded.encoder.key
+    return Matcher(embedded.catalogue, {key: embedded}, {"mean-colour": key})
 
 
 STORED_AS = {

@@ -12,7 +12,7 @@ from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.errors import ImageCorrupt, ModelOutputError
 from tests.support.fakes import MeanColourEncoder
 
-SAFETY_SECONDS = 30
+SAFETY_SECONDS = 60
 POISON = 13
 """The value of all pixels of a picture that cannot be encoded."""
 

@@ -1,83 +1,112 @@
-"""Stores that are served without TensorFlow: the encoders are exported, and what they load is a mean colour."""
+"""Stores that are served in the test's process; the encoders are exported, and what they give is a mean colour."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.picture_encoder import PictureEncoder
-from pricematch.encoding.ports import Pixels
-from pricematch.encoding.processes import EncoderProcesses
-from pricematch.formats.manifest import Artefact
-from pricematch.matching.queries import Asked
-from pricematch.progress import Progress
-from pricematch.serving.running import Running, start
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.encoding.encoders import EncoderSpec
+from pricematch.errors import ImageError
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Options
+from pricematch.serving.lifetime import ForThreads, encoding_of
+from pricematch.serving.running import BlockingEncoding, Running, start
 from pricematch.settings import Settings
-from tests.encoding.test_bootstrap import Told
-from tests.support.fakes import MeanColourEncoder, tiny_encoder
+from tests.support.encoding import TinyEncoding
+from tests.support.settings import Told
 
 
-class VersionedEncoder(MeanColourEncoder):
-    """Stands for one version of the CAE, and counts in `pictures` what it encodes."""
-
-    def __init__(self, version: str, pictures: dict[str, int]) -> None:
-        super().__init__()
-        self._version, self._pictures = version, pictures
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        return {"cae": self._version}
-
-    def encode(self, pixels: Pixels) -> Embeddings:
-        self._pictures[self._version] = self._pictures.get(self._version, 0) + len(pixels)
-        return super().encode(pixels)
-
-
-class Loaded:
-    """Takes the place of `bootstrap.host_encoder`, and counts what it has loaded and encoded.
+class Loaded(TinyEncoding):
+    """Counts what each version of an encoder has encoded; embeddings are as long as the encoder's.
 
     Attributes:
-        pictures: how many each version has encoded.
-        fails: versions that do not load, and why.
+        pictures: how many images each version has encoded.
     """
 
     def __init__(self) -> None:
+        super().__init__()
+        self.specs: dict[str, EncoderSpec] = {}
         self.pictures: dict[str, int] = {}
-        self.fails: dict[str, Exception] = {}
 
-    def __call__(
-        self, _: Settings, artefacts: Sequence[Artefact], __: EncoderProcesses, progress: Progress
-    ) -> PictureEncoder:
-        progress("Loading models", 0, 1)
-        manifest = artefacts[-1].manifest
-        if manifest.version in self.fails:
-            raise self.fails[manifest.version]
-        encoder = tiny_encoder(VersionedEncoder(manifest.version, self.pictures))
-        return replace(encoder, key=manifest.weights_digest)
+    def load(self, specs: Sequence[EncoderSpec]) -> None:
+        super().load(specs)
+        self.specs |= {spec.key: spec for spec in specs}
+
+    def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
+        found = super().encode(images, wanted)
+        good = [it for it in found if isinstance(it, ImageFeatures)]
+        for key in wanted.encoders:
+            for version in self.specs[key].versions.values():
+                self.pictures[version] = self.pictures.get(version, 0) + len(good)
+        return [self._as_long(it) if isinstance(it, ImageFeatures) else it for it in found]
+
+    def _as_long(self, image: ImageFeatures) -> ImageFeatures:
+        embeddings = {
+            key: np.pad(row, (0, self.specs[key].dimension - len(row))) for key, row in image.embeddings.items()
+        }
+        return ImageFeatures(image.digest, image.phash, embeddings)
+
+
+_made = Loaded
+"""Makes what encodes for `served`; `loaded` puts its own in its place."""
 
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """What is loaded as encoders in this test."""
+    """What encodes for `served` in this test."""
     loaded = Loaded()
-    monkeypatch.setattr("pricematch.serving.held.host_encoder", loaded)
+    monkeypatch.setattr("tests.support.served._made", lambda: loaded)
     return loaded
 
 
 @contextmanager
-def served(settings: Settings, told: Told | None = None) -> Iterator[Running]:
+def served(settings: Settings, told: Told | None = None, encoding: BlockingEncoding | None = None) -> Iterator[Running]:
     """A store that is served until the end of the block."""
-    running = start(settings, told or Told())
+    running = start(settings, encoding or _made(), told or Told())
     try:
         yield running
     finally:
         running.close()
 
 
-def matched(running: Running, posting_id: str, **asked: Any) -> list[str]:
+def served_matcher(settings: Settings, told: Told | None = None) -> Matcher:
+    """The matcher that a service starts with; networks are not run."""
+    with served(settings, told) as running:
+        return running.live.current.matcher
+
+
+def matcher_of_networks(settings: Settings, told: Told | None = None) -> Matcher:
+    """The matcher that a service starts with; worker processes run its networks."""
+    with worker_processes(settings) as encoding, served(settings, told, encoding) as running:
+        return running.live.current.matcher
+
+
+@contextmanager
+def worker_processes(settings: Settings) -> Iterator[ForThreads]:
+    """Worker processes over an event loop of their own."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    encoding = asyncio.run_coroutine_threadsafe(_made_there(settings), loop).result()
+    try:
+        yield ForThreads(encoding, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(encoding.aclose(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _made_there(settings: Settings) -> Any:
+    return encoding_of(settings)
+
+
+def matched(running: Running, posting_id: str, **options: Any) -> list[str]:
     """Ids of a posting's matches, as the next request gets them."""
-    answer = running.ready().matcher.match_posting(posting_id, Asked(**asked))
-    return [match.posting_id for match in answer.matches]
+    result = running.live.current.matcher.match_posting(posting_id, Options(**options))
+    return [match.posting_id for match in result.matches]

@@ -1,8 +1,7 @@
 """The real server over the tiny matcher, as a process: `python -m tests.support.tiny_service FOLDER`.
 
-The folder is how a test talks to it: while there is a file `hold-start` it does not get ready; while there is a file
-`hold` a picture is not encoded, and `held` appears; `encoded` gets a line with the size of every batch; `settings.json`
-holds its settings. It prints its port.
+The folder is how a test talks to it: while there is a file `hold-start` it does not get ready; `held_worker` says what
+else may be there; `settings.json` holds its settings. It prints its port.
 """
 
 import json
@@ -10,58 +9,47 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from pricematch.api import server
-from pricematch.api.state import Ready
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.batch_observer import BatchObserver
-from pricematch.encoding.batching import Batcher
-from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.ports import Pixels
 from pricematch.progress import Progress
+from pricematch.serving import lifetime
+from pricematch.serving.intake import Intake
+from pricematch.serving.running import BlockingEncoding
 from pricematch.settings import Settings
-from tests.api.conftest import live
-from tests.support.fakes import MIN_SIDE, SIDE, MeanColourEncoder, tiny_encoder, tiny_images, tiny_matcher
+from tests.support.backend import in_memory
+from tests.support.fakes import tiny_images, tiny_matcher
+from tests.support.held_worker import SPEC
+from tests.support.memory_store import MemoryStore
 
 
-class HeldEncoder(MeanColourEncoder):
-    """Waits while there is a file `hold`."""
+class OneStore:
+    """The stores of `pricematch.store.sqlite.store.Store`, all in one."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def encode(self, pixels: Pixels) -> Embeddings:
-        while (self._folder / "hold").exists():
-            (self._folder / "held").touch()
-            time.sleep(0.01)
-        with (self._folder / "encoded").open("a") as file:
-            file.write(f"{len(pixels)}\n")
-        return super().encode(pixels)
+    def __init__(self, store: MemoryStore) -> None:
+        self.postings = self.verdicts = self.jobs = self.models = store
 
 
 @dataclass(frozen=True)
 class InMemory:
-    """A catalogue that is kept in memory, in place of `pricematch.serving.running.Running`."""
+    """A catalogue that is kept in memory, in place of `running.Running`."""
 
-    ready: Callable[[], Ready]
-    batcher: Batcher
+    settings: Settings
+    intake: Intake
+    store: OneStore
+    imports: None = None
+    activate: None = None
 
-    def trouble(self) -> str | None:
-        """Of the encoder."""
-        return self.batcher.trouble()
-
-    def encoders(self) -> list[int]:
-        """None: it encodes in this process."""
-        return []
+    def manifests(self) -> Sequence[Mapping[str, Any]]:
+        """None: nothing was exported."""
+        return ()
 
     def close(self) -> None:
-        """Stop encoding."""
-        self.batcher.close()
+        """Nothing."""
 
 
 def main(folder: Path) -> None:
@@ -74,17 +62,23 @@ def main(folder: Path) -> None:
         print(listener.getsockname()[1], flush=True)
         return listener
 
-    def start(settings: Settings, progress: Progress, observer: BatchObserver) -> InMemory:
+    def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, **_: Any) -> InMemory:
         progress("Loading models", 0, 1)
         while (folder / "hold-start").exists():
             time.sleep(0.01)
-        batcher = Batcher(hang_seconds=settings.request_seconds, observer=observer)
-        decoder = PillowDecoder(SIDE, settings.max_pixels, MIN_SIDE)
-        embedder = batcher.over(tiny_encoder(HeldEncoder(folder), decoder).embedder)
-        return InMemory(live(tiny_matcher(embedder=embedder), tiny_images()), batcher)
+            progress("Loading models", 0, 1)
+        encoding.load([SPEC])
+        intake, store = in_memory(tiny_matcher(), tiny_images(), encoding.encode)
+        return InMemory(settings, intake, OneStore(store))
+
+    def commands(count: int) -> list[Sequence[str]]:
+        return [[sys.executable, "-m", "tests.support.held_worker", str(folder)]] * count
 
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
-    with patch.multiple(server, _listen=listen_and_tell, start_catalogue=start):
+    with (
+        patch.object(server, "_listen", listen_and_tell),
+        patch.multiple(lifetime, start=start, worker_commands=commands),
+    ):
         server.serve(settings, lambda *_: None)
 
 

@@ -54,10 +54,13 @@ async def _send_pieces(
 ) -> Answer:
     read = 0
     sent: list[Message] = []
+    answered = asyncio.Event()
 
     async def receive() -> Message:
         nonlocal read
-        if read >= len(pieces) and aborts:
+        if read >= len(pieces):
+            if not aborts:
+                await answered.wait()
             return {"type": "http.disconnect"}
         read += 1
         more = aborts or read < len(pieces)
@@ -65,6 +68,8 @@ async def _send_pieces(
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            answered.set()
 
     async with _lifespan(app) as state:
         scope = {

@@ -8,12 +8,12 @@ import pytest
 from pricematch.encoding.bootstrap import embed_catalogue
 from pricematch.errors import CatalogueError
 from pricematch.formats.manifest import find_chain, versions
-from pricematch.matching.queries import Asked
-from pricematch.serving.start import load
+from pricematch.matching.queries import Options
 from pricematch.settings import Settings, load_settings
 from pricematch.training.train_encoder import TrainOptions, train
 from tests.support.fakes import tiny_catalogue, tiny_postings
 from tests.support.labelled import write_catalogue
+from tests.support.served import matcher_of_networks
 from tests.support.tiny import RECIPE
 from tests.support.tiny_cnn import labelled_images, recipe
 
@@ -81,10 +81,14 @@ def test_without_a_matcher_the_threshold_that_was_picked_on_the_label_groups_dec
     write_catalogue(settings.catalogue, labelled)
     run(settings)
     threshold = find_chain(settings.models, "autoencoder")[-1].manifest.threshold
-    matcher = load(settings.model_copy(update={"matcher": "none"}), lambda *_: None).matcher
-    every = list(matcher.match_posting("p0", Asked(min_similarity=-1)).matches)
-    answer = matcher.match_posting("p0", Asked())
+    matcher = matcher_of_networks(settings.model_copy(update={"matcher": "none"}))
+    every = list(matcher.match_posting("p0", Options(min_similarity=-1)).matches)
+    answer = matcher.match_posting("p0", Options())
     assert threshold is not None
-    assert (answer.decided_by, answer.threshold, answer.alone) == ("similarity", threshold, threshold)
+    assert (answer.decision.by, answer.decision.threshold, answer.decision.fallback) == (
+        "similarity",
+        threshold,
+        threshold,
+    )
     assert list(answer.matches) == [match for match in every if (match.similarity or 0) >= threshold]
     assert 0 < len(answer.matches) < len(every) == len(labelled) - 1

@@ -1,5 +1,6 @@
-"""What the core answers, as it goes over the wire."""
+"""Results as they go over the wire."""
 
+import time
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
@@ -7,70 +8,75 @@ from typing import Any
 from pricematch.api.problems import problem_of
 from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut, StoredPostingOut, absent
-from pricematch.api.state import Ready
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
 from pricematch.matching.matches import Evidence, Match, Matches
-from pricematch.matching.queries import Answer, Answers
+from pricematch.matching.queries import Decision
+from pricematch.serving.live_catalogue import Snapshot
+from pricematch.serving.results import Matched, MatchedEach
 
 
-def stored_out(posting: Posting, ready: Ready, version: int) -> StoredPostingOut:
-    """A posting as it is answered alone, from a version of the catalogue."""
-    return StoredPostingOut(catalogue_version=version, **posting_out(posting, ready).model_dump())
+def stored_out(posting: Posting, version: int) -> StoredPostingOut:
+    """A posting at a version of the catalogue."""
+    return StoredPostingOut(catalogue_version=version, **posting_out(posting).model_dump())
 
 
-def posting_out(posting: Posting, ready: Ready) -> PostingOut:
-    """A posting as it is answered."""
+def posting_out(posting: Posting) -> PostingOut:
+    """A posting."""
     return PostingOut(
         posting_id=posting.posting_id,
         title=posting.title,
         image_phash=posting.image_phash,
         label_group=posting.label_group,
-        image_url=image_url(posting, ready),
+        image_url=image_url(posting),
     )
 
 
-def matches_out(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
-    """Matches as they are answered: the fields of `MatchesOut`."""
-    return {**_decided(answer, ready, took_ms), "matches": _matches(answer.matches, ready)}
+def matches_out(found: Matched, started: float) -> dict[str, Any]:
+    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
+    matches = _matches(found.result.matches, found.snapshot)
+    return {**_decided(found.result.decision, found.snapshot, started), "matches": matches}
 
 
-def each_out(answers: Answers, names: Sequence[str | None], ready: Ready, took_ms: float) -> dict[str, Any]:
-    """Matches of several pictures, with the names these were sent with: the fields of `EachMatchesOut`."""
+def each_out(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
+    """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
-        {"index": index, "name": name, "problem": problem_of(found).model_dump()}
-        if isinstance(found, ImageError)
-        else {"index": index, "name": name, "matches": _matches(found, ready)}
-        for index, (name, found) in enumerate(zip(names, answers.each, strict=True))
+        {"index": index, "name": name, "problem": problem_of(matches).model_dump()}
+        if isinstance(matches, ImageError)
+        else {"index": index, "name": name, "matches": _matches(matches, found.snapshot)}
+        for index, (name, matches) in enumerate(zip(names, found.each, strict=True))
     ]
-    return {**_decided(answers.common, ready, took_ms), "items": items}
+    return {**_decided(found.decision, found.snapshot, started), "items": items}
 
 
-def _decided(answer: Answer, ready: Ready, took_ms: float) -> dict[str, Any]:
+def took_ms(started: float) -> float:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1e3, 3)
+
+
+def _decided(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
     """The fields of `DecidedOut`."""
-    judge = ready.matcher.judge
+    judge = snapshot.matcher.judge
     return {
-        "catalogue_version": ready.version,
-        "models": dict(answer.models),
-        "took_ms": took_ms,
-        "catalogue_size": len(ready.matcher.catalogue),
+        "catalogue_version": snapshot.version,
+        "models": dict(decision.models),
+        "took_ms": took_ms(started),
+        "catalogue_size": len(snapshot.matcher.catalogue),
         "matcher": None if judge is None else judge.label,
-        "decided_by": answer.decided_by,
-        "target": None if answer.target is None else str(answer.target),
-        "threshold": finite(answer.threshold),
-        "alone": finite(answer.alone),
+        "decided_by": decision.by,
+        "target": None if decision.target is None else str(decision.target),
+        "threshold": finite(decision.threshold),
+        "alone": finite(decision.fallback),
     }
 
 
-def _matches(matches: Matches, ready: Ready) -> list[dict[str, Any]]:
-    return [_match_out(match, ready) for match in matches]
+def _matches(matches: Matches, snapshot: Snapshot) -> list[dict[str, Any]]:
+    return [_match_out(match, snapshot) for match in matches]
 
 
-def image_url(posting: Posting, ready: Ready) -> str | None:
-    """Where a posting's picture is served; ids hold no character that a path must escape."""
-    if posting.image is None or ready.images is None:
-        return None
-    return f"/postings/{posting.posting_id}/image"
+def image_url(posting: Posting) -> str | None:
+    """Where a posting's image is served; ids hold no character that a path must escape."""
+    return None if posting.image is None else f"/postings/{posting.posting_id}/image"
 
 
 def finite(threshold: float) -> float | None:
@@ -78,10 +84,10 @@ def finite(threshold: float) -> float | None:
     return threshold if isfinite(threshold) else None
 
 
-def _match_out(match: Match, ready: Ready) -> dict[str, Any]:
+def _match_out(match: Match, snapshot: Snapshot) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
-    posting = ready.matcher.catalogue.posting(match.posting_id)
-    told = {
+    posting = snapshot.matcher.catalogue.posting(match.posting_id)
+    optional = {
         "probability": match.probability,
         "level": match.level,
         "similarity": match.similarity,
@@ -91,13 +97,13 @@ def _match_out(match: Match, ready: Ready) -> dict[str, Any]:
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
-        "image_url": image_url(posting, ready),
-        **{name: value for name, value in told.items() if not absent(value)},
+        "image_url": image_url(posting),
+        **{name: value for name, value in optional.items() if not absent(value)},
     }
 
 
 def evidence_out(evidence: Evidence) -> EvidenceOut:
-    """Evidence as it is answered."""
+    """The explanation of a match."""
     return EvidenceOut(**_evidence(evidence))
 
 

@@ -1,9 +1,9 @@
 """Puts the endpoints together."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -12,57 +12,72 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pricematch import __version__
 from pricematch.api import problems
-from pricematch.api.admission import Admission, TurnAway
+from pricematch.api.admission import TurnAway
 from pricematch.api.body_size import BodyLimits
 from pricematch.api.guard import Guard
 from pricematch.api.held_bodies import HeldBodies
+from pricematch.api.key_sources import keys_of
+from pricematch.api.keys import KeyRing
 from pricematch.api.metrics import Metrics
 from pricematch.api.metrics import router as metrics_router
 from pricematch.api.requests import Around, SpanSink
-from pricematch.api.routes import catalogue, clusters, health, imports, jobs, match, models, postings, verdicts
+from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.slow_bodies import BodyDeadline
-from pricematch.api.state import Service, State
-from pricematch.api.threads import started
-from pricematch.encoding.slots import Slots
+from pricematch.api.state import State
 from pricematch.errors import NotReady
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
 
-_KEEPERS = 8
-"""Threads for short work on what is stored."""
 _DESCRIPTION = """Which postings show the same product?
 
 Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
 `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
 
+Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
+
+
 class _Lifespan(TypedDict):
     app: State
 
 
-def create_app(service: Service, metrics: Metrics | None = None, spans: SpanSink | None = None) -> Around:
+def create_app(
+    service: Service,
+    metrics: Metrics | None = None,
+    spans: SpanSink | None = None,
+    keys: KeyRing | None = None,
+    lifetime: Lifetime = nullcontext,
+) -> Around:
     """The HTTP application over a service that may still be starting, with telemetry around it.
 
     Args:
         service: the service.
         metrics: counts every request; None makes new ones.
         spans: takes every request as a span; None: no spans.
+        keys: API keys; None takes those that settings name.
+        lifetime: entered when the application starts, and left when it stops.
+
+    Raises:
+        SettingsError: the keys that settings name cannot be read.
     """
     metrics = metrics or Metrics(service)
-    return Around(create_api(service, metrics), metrics, spans, log=service.settings.access_log)
+    return Around(create_api(service, metrics, keys, lifetime), metrics, spans, log=service.settings.access_log)
 
 
-def create_api(service: Service, metrics: Metrics | None = None) -> FastAPI:
+def create_api(
+    service: Service,
+    metrics: Metrics | None = None,
+    keys: KeyRing | None = None,
+    lifetime: Lifetime = nullcontext,
+) -> FastAPI:
     """The endpoints over a service, with their middleware; GET /metrics shows `metrics`, or new ones."""
     metrics, settings = metrics or Metrics(service), service.settings
-    admission = Admission(settings.max_in_flight)
+    known = KeyRing(keys_of(settings)) if keys is None else keys
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
-        guard = Guard(settings, service.keys)
-        threads, keepers = started(settings.max_in_flight, "request"), started(_KEEPERS, "keep")
-        yield {"app": State(service, guard, admission, threads, keepers, Slots(settings.workers), Slots(1))}
-        for pool in (threads, keepers):
-            pool.shutdown(wait=False)
+        async with lifetime():
+            yield {"app": State(service, Guard(settings, known))}
 
     app = FastAPIOffline(
         title="pricematch",
@@ -76,7 +91,7 @@ def create_api(service: Service, metrics: Metrics | None = None) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
-    app.add_middleware(TurnAway, admission=admission)
+    app.add_middleware(TurnAway, service=service)
     app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
     app.add_middleware(
         BodyDeadline,
@@ -86,13 +101,13 @@ def create_api(service: Service, metrics: Metrics | None = None) -> FastAPI:
     )
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
-    for module in (match, imports, catalogue, postings, jobs, verdicts, clusters, models, health):
+    for module in (match, imports, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
     described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
     # the way that FastAPI documents (docs: "Extending OpenAPI")
-    app.openapi = lambda: described(*_examples(service))  # type: ignore[method-assign]
+    app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]
     return app
 
 
@@ -136,12 +151,12 @@ def _definitions() -> dict[str, Any]:
     return {**definitions.pop("$defs"), "Problem": definitions}
 
 
-def _examples(service: Service) -> tuple[tuple[str, ...], str]:
+def _examples(service: Service, keys: KeyRing) -> tuple[tuple[str, ...], str]:
     """Ids of postings, and a method to cluster them that this service has."""
-    if service.keys.required:  # the description is open to everybody
+    if keys.required:  # the description is open to everybody
         return (), "dbscan"
     try:
-        matcher = service.ready().matcher
+        matcher = service.snapshot.matcher
     except NotReady:
         return (), "dbscan"
     ids = tuple(matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue))))

@@ -22,10 +22,17 @@ from pricematch.api.bodies import (
 from pricematch.api.forms import FIELD_BYTES, open_form
 from pricematch.api.schemas.matches import TitleRequest
 from pricematch.catalogue.titles import decode_byte_escapes
-from pricematch.matching.queries import Query
 from pricematch.settings import Settings
 
 _NAME = 255
+
+
+@dataclass(frozen=True)
+class SentPosting:
+    """What one query of a /match request brings."""
+
+    image: bytes | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class SentImages:
     names: Sequence[str | None]
 
 
-async def read_query(request: Request, settings: Settings) -> Query | SentImages:
+async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
     """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or a picture as such.
 
     Raises:
@@ -47,7 +54,7 @@ async def read_query(request: Request, settings: Settings) -> Query | SentImages
     """
     kind = content_type(request)
     if kind.startswith("image/"):
-        return Query(await request.body())
+        return SentPosting(await request.body())
     if kind == JSON:
         body = await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER)
         image, title = None, validated(TitleRequest, body).title
@@ -63,15 +70,15 @@ async def read_query(request: Request, settings: Settings) -> Query | SentImages
     title = decode_byte_escapes(title.strip()).strip()
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
-    return Query(image, title)
+    return SentPosting(image, title)
 
 
-async def _read_match_form(request: Request, settings: Settings) -> Query | SentImages:
+async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
     most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
     async with open_form(request, settings.max_match_images, 1, most) as form:
         if "images" not in form:
             image, fields = await fields_of(form, {"title"})
-            return Query(image, fields.get("title", ""))
+            return SentPosting(image, fields.get("title", ""))
         only(form, {"images"})
         parts = files_of(form, "images")
         return SentImages(

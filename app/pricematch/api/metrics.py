@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus reads. Implements `matching.batch_observer.BatchObserver`."""
+"""GET /metrics: what Prometheus reads. Implements `encoding.encoding.EncodingObserver`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,9 +19,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pricematch.api.access import OPEN, READ
-from pricematch.api.state import Service
+from pricematch.catalogue.image_features import Seconds
 from pricematch.errors import NotReady
-from pricematch.search.stages import Stage
+from pricematch.serving.service import Service
+from pricematch.stages import Stage
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -64,9 +65,9 @@ class Metrics:
             collector(registry=self.registry)
         self.registry.register(_Served(service))
 
-    def watch(self, encoders: Callable[[], Sequence[int]]) -> None:
-        """Tell of the processes that encode, too; the function gives the ids of those that run."""
-        self.registry.register(_Encoders(encoders))
+    def watch(self, service: Service) -> None:
+        """Collect figures of the processes that encode, too."""
+        self.registry.register(_Encoders(service.process_ids))
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; 499: its client had gone."""
@@ -82,8 +83,8 @@ class Metrics:
         for stage, spent in seconds.items():
             self._stages.labels(stage).observe(spent)
 
-    def observe_batch(self, size: int) -> None:
-        """So many pictures are encoded together."""
+    def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests tell their own stages
+        """So many images were encoded together."""
         self._batches.observe(size)
 
     def set_queue_depth(self, depth: int) -> None:
@@ -106,14 +107,14 @@ class _Served(Collector):
         ready = float(self._service.why_not_ready() is None)
         yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
         try:
-            served = self._service.ready()
+            snapshot = self._service.snapshot
         except NotReady:
             return
-        size = float(len(served.matcher.catalogue))
+        size = float(len(snapshot.matcher.catalogue))
         yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", size)
-        yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(served.version))
+        yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(snapshot.version))
         models = GaugeMetricFamily("pricematch_model", "1 for each model that answers.", labels=["name", "version"])
-        for manifest in served.manifests:
+        for manifest in self._service.manifests():
             models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
         yield models
 

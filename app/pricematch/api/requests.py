@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pricematch.api.log_lines import FIELDS
 from pricematch.api.log_requests import AskedRequest, begin, end
 from pricematch.api.metrics import NO_ROUTE, Metrics
-from pricematch.search.stages import Stage, Stages, measured
+from pricematch.stages import Stage, Stages, measured
 
 _log = logging.getLogger("pricematch.access")
 _GONE = 499

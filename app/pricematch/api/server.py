@@ -1,13 +1,14 @@
 """Runs the service: listens at once, answers health from the first moment, and stops gracefully."""
 
+import asyncio
 import gc
 import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
 import uvicorn
@@ -17,14 +18,14 @@ from pricematch.api import arenas
 from pricematch.api.app import create_app
 from pricematch.api.connections import limits
 from pricematch.api.key_sources import check_exposure, keys_of
+from pricematch.api.keys import KeyRing
 from pricematch.api.metrics import Metrics
 from pricematch.api.refusals import Refusals
 from pricematch.api.requests import SpanSink
-from pricematch.api.state import Service
-from pricematch.errors import NotReady, SettingsError
+from pricematch.errors import SettingsError
 from pricematch.progress import Progress
-from pricematch.serving.running import Running
-from pricematch.serving.running import start as start_catalogue
+from pricematch.serving.lifetime import started
+from pricematch.serving.service import Service
 from pricematch.settings import Settings, unknown_variables
 
 BACKLOG = 2048
@@ -65,15 +66,38 @@ def serve(settings: Settings, progress: Progress) -> None:
 def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
     for name in unknown_variables():
         _log.warning("%s is set, but is no setting", name)
-    service = Service(settings)
+    service, keys = Service(settings), KeyRing(keys_of(settings))
     metrics = Metrics(service)
     check_exposure(settings, keys_of(settings))
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
+    failure: list[BaseException] = []
+
+    @asynccontextmanager
+    async def lifetime() -> AsyncIterator[None]:
+        """Start beside the requests; a start that fails stops the server."""
+
+        def end(opening: "asyncio.Task[None]") -> None:
+            if opening.cancelled():
+                return
+            if (error := opening.exception()) is not None:
+                failure.append(error)
+                server.should_exit = True
+                return
+            _settle()
+            _leave_cores()
+            metrics.watch(service)
+            _log.info("ready at %s (try it at %s/docs)", url, url)
+
+        async with started(service, progress, metrics) as opening:
+            opening.add_done_callback(end)
+            yield
+        _log.info("stopped")
+
     config = uvicorn.Config(
-        create_app(service, metrics, spans),
+        create_app(service, metrics, spans, keys, lifetime),
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
@@ -83,36 +107,8 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
     # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     server = _Server(config, service)
-    failure: list[BaseException] = []
-    running: list[Running] = []
-
-    def report(what: str, done: int, total: int) -> None:
-        if service.stopping:
-            raise NotReady("stopped while starting")
-        service.report(f"the service is starting: {what.lower()}, {done} of {total}")
-        progress(what, done, total)
-
-    def start() -> None:
-        try:
-            running.append(start_catalogue(settings, report, metrics))
-            _settle()
-            _leave_cores()
-            metrics.watch(running[0].encoders)
-            service.open(running[0].ready, running[0].trouble)
-            _log.info("ready at %s (try it at %s/docs)", url, url)
-        except BaseException as error:  # noqa: BLE001 — whatever it is, the main thread must end the process with it
-            failure.append(error)
-            server.should_exit = True
-
-    threading.Thread(target=start, daemon=True, name="start").start()
-    try:
-        with listener, _keys_read_on_hangup(service):
-            server.run(sockets=[listener])
-    finally:
-        service.drain()
-        for catalogue in running:
-            catalogue.close()
-        _log.info("stopped")
+    with listener, _keys_read_on_hangup(settings, keys):
+        server.run(sockets=[listener])
     if failure:
         raise failure[0]
 
@@ -155,16 +151,16 @@ def _spans() -> Iterator[SpanSink | None]:
 
 
 @contextmanager
-def _keys_read_on_hangup(service: Service) -> Iterator[None]:
+def _keys_read_on_hangup(settings: Settings, keys: KeyRing) -> Iterator[None]:
     """On SIGHUP the keys are read again; where they are no good any more the old ones stay."""
 
     def read(*_: object) -> None:
         try:
-            service.keys.replace(keys_of(service.settings))
+            keys.replace(keys_of(settings))
         except SettingsError as error:
             _log.error("the keys stay as they were: %s", error)
         else:
-            _log.info("%d keys are known now", len(service.keys))
+            _log.info("%d keys are known now", len(keys))
 
     before = signal.signal(signal.SIGHUP, read)
     try:

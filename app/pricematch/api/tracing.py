@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from pricematch.search.stages import Stage
+from pricematch.stages import Stage
 
 _SERVER_ERROR = 500
 _PARENT = ("traceparent", "tracestate")

@@ -111,7 +111,7 @@ def matches(
 
 def _print_matches(shown: "Shown") -> None:
     title = f"Matches of {shown.query.posting_id}: {_one_line(shown.query.title)}"
-    if shown.answer.decided_by == "similarity":
+    if shown.result.decision.by == "similarity":
         columns = ["posting_id", "similarity", "same group?", "title"]
         said = [[f"{it.match.similarity or 0:.5f}"] for it in shown.found]
     else:
@@ -124,15 +124,15 @@ def _print_matches(shown: "Shown") -> None:
         for it, cells in zip(shown.found, said, strict=True)
     ]
     terminal.print_table(title, columns, rows)
-    if not shown.found and shown.answer.decided_by == "probability":
+    if not shown.found and shown.result.decision.by == "probability":
         typer.echo(f"{_why_none(shown)}; --min-probability 0 shows every candidate")
 
 
 def _why_none(shown: "Shown") -> str:
     """Why nothing was found."""
-    least = min(shown.answer.threshold, shown.answer.alone)
+    least = min(shown.result.decision.threshold, shown.result.decision.fallback)
     if math.isinf(least):
-        return f"the matcher reaches {shown.answer.target} at no probability in a catalogue of this size"
+        return f"the matcher reaches {shown.result.decision.target} at no probability in a catalogue of this size"
     return f"no posting reaches a probability of {least:.3f}"
 
 

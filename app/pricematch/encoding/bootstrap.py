@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.colours import BINS, ColourHistogram
@@ -12,9 +13,7 @@ from pricematch.encoding.decoder import DECODING, PillowDecoder
 from pricematch.encoding.ingest import EmbeddedImages, check_images, embed_images
 from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
 from pricematch.encoding.precision import resolve_precision
-from pricematch.encoding.processes import EncoderProcesses
 from pricematch.encoding.quiet_tensorflow import import_tensorflow
-from pricematch.encoding.wire import EncoderSpec
 from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
 from pricematch.formats.csv_catalogue import CsvCatalogue, read_csv
 from pricematch.formats.embedding_file import EmbeddingFile
@@ -103,28 +102,6 @@ def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Pr
     return PictureEncoder(_key(artefacts, precision), embedder, artefacts[-1].manifest.threshold)
 
 
-def host_encoder(
-    settings: Settings, artefacts: Sequence[Artefact], processes: EncoderProcesses, progress: Progress
-) -> PictureEncoder:
-    """Load an encoder into other processes, and exercise it there; raises ArtefactError, ModelOutputError."""
-    progress("Loading models", 0, 1)
-    last, precision = artefacts[-1].manifest, resolve_precision(settings.precision)
-    spec = EncoderSpec(
-        models=settings.models.absolute(),
-        name=last.name,
-        version=last.version,
-        weights=tuple(artefact.manifest.weights_digest for artefact in artefacts),
-        precision=precision,
-        side=side_of_pixels(artefacts[0]),
-        max_pixels=settings.max_pixels,
-        min_side=settings.min_image_side,
-    )
-    versions = {artefact.manifest.name: artefact.manifest.version for artefact in artefacts}
-    embedder = processes.embedder(spec, versions, last.output.shape[-1] or 0)
-    progress("Loading models", 1, 1)
-    return PictureEncoder(_key(artefacts, precision), embedder, last.threshold)
-
-
 def colour_encoder(settings: Settings) -> PictureEncoder:
     """What counts the colours of pictures."""
     key = f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}"
@@ -166,7 +143,8 @@ def _embed(
     catalogue, rows = _good(content, embedded)
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
     _log.info("%s: %d postings, %d pictures, %d encoded now", _label(encoder), *counts)
-    return EmbeddedCatalogue(EmbeddedRows(catalogue, embedded.embeddings[rows]), encoder, ExactIndex)
+    info = EncoderInfo(encoder.key, encoder.versions, encoder.dimension, encoder.threshold)
+    return EmbeddedCatalogue(EmbeddedRows(catalogue, embedded.embeddings[rows]), info, ExactIndex)
 
 
 def _label(encoder: PictureEncoder) -> str:

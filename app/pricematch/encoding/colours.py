@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.encoding.ports import Pixels
-from pricematch.search.stages import stage
+from pricematch.stages import stage
 
 HUES, SATURATIONS, VALUES = 16, 4, 4
 BINS = "1"

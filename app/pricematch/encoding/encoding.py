@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.worker_process import WorkerProcess, error_of
 from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
@@ -38,51 +39,6 @@ class ImageLimits:
 
     max_pixels: int
     min_side: int
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The features that are to be computed.
-
-    Attributes:
-        encoders: whose embeddings; one that is not loaded is loaded first, which takes seconds.
-        phash: whether the perceptual hash is.
-    """
-
-    encoders: frozenset[EncoderSpec] = frozenset()
-    phash: bool = False
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """How long an image and those encoded together with it have taken.
-
-    Attributes:
-        queue: this image waited for a process.
-        decode: all became pixels and hashes.
-        encode: pixels became embeddings.
-    """
-
-    queue: float
-    decode: float
-    encode: float
-
-
-@dataclass(frozen=True, eq=False)
-class ImageFeatures:
-    """The features of one image.
-
-    Attributes:
-        digest: SHA-256 of its bytes.
-        phash: 16 hexadecimal digits; None where it was not wanted.
-        embeddings: float32 [d] of unit length, by key of the encoder.
-        seconds: how long it took.
-    """
-
-    digest: bytes
-    phash: str | None
-    embeddings: Mapping[str, NDArray[np.float32]]
-    seconds: Seconds
 
 
 ImageResult: TypeAlias = ImageFeatures | ImageError
@@ -299,14 +255,13 @@ class Encoding:
         wanted = batch[0].wanted
         message = {
             "sizes": [len(item.image) for item in batch],
-            "keys": sorted(encoder.key for encoder in wanted.encoders),
+            "keys": sorted(wanted.encoders),
             "phash": wanted.phash,
             "max_pixels": self._limits.max_pixels,
             "min_side": self._limits.min_side,
         }
-        encoders = self._specs | {encoder.key: encoder for encoder in wanted.encoders}
         try:
-            answer, body = await process.ask(encoders, message, [item.image for item in batch])
+            answer, body = await process.ask(self._specs, message, [item.image for item in batch])
             queued = [started - item.queued for item in batch]
             for item, result in zip(batch, _results(answer, body, queued), strict=True):
                 if not item.result.done():

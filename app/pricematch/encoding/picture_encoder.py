@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.ahead import found_ahead
 from pricematch.encoding.ports import Decoder, Embedded, Embedder, Encoder
 from pricematch.errors import ImageError
-from pricematch.search.stages import spent
+from pricematch.stages import spent
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,6 @@ class PictureEncoder:
         Returns:
             embeddings [m, d] of the m good ones in order, and per picture its error, None where it is good.
         """
-        found = found_ahead(self.key, images) or self.embedder.embed(images)
+        found = self.embedder.embed(images)
         spent("decode", found.decode_seconds)
         return found.embeddings, found.errors

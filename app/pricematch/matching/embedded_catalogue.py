@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.catalogue_graph import CatalogueGraph
-from pricematch.encoding.picture_encoder import PictureEncoder
-from pricematch.errors import ImageError
 from pricematch.matching.exact_index import Index
 from pricematch.matching.matches import Matches
-from pricematch.search.stages import stage
+from pricematch.stages import stage
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,12 @@ class EmbeddedCatalogue:
 
     Attributes:
         rows: the embeddings of the postings.
-        encoder: makes an embedding of a picture.
+        encoder: made the embeddings.
         index_over: makes what searches the embeddings.
     """
 
     rows: EmbeddedRows
-    encoder: PictureEncoder
+    encoder: EncoderInfo
     index_over: Callable[[EmbeddedRows], Index]
 
     @property
@@ -68,16 +67,9 @@ class EmbeddedCatalogue:
         """That of a changed catalogue; see `EmbeddedRows.changed`."""
         return replace(self, rows=self.rows.changed(catalogue, more))
 
-    def match(self, image: bytes, limit: int, min_similarity: float = -1.0) -> Matches:
-        """The `limit` most similar postings of a picture that reach `min_similarity`; raises ImageError."""
-        return self._search(self.encoder.encode(image), limit).at_least(min_similarity)
-
-    def match_each(self, images: Sequence[bytes], limit: int, least: float = -1.0) -> Sequence[Matches | ImageError]:
-        """The same for several pictures, which are encoded together; of a bad one why it is."""
-        embeddings, errors = self.encoder.embed(images)
-        with stage("search"):
-            found = iter(self.index.search(embeddings, limit) if len(embeddings) else [])
-        return [next(found).at_least(least) if error is None else error for error in errors]
+    def match(self, query: Embeddings, limit: int, min_similarity: float = -1.0) -> Matches:
+        """The `limit` postings most similar to an embedding [1, d] that reach `min_similarity`."""
+        return self._search(query, limit).at_least(min_similarity)
 
     def match_posting(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
         """The same for a stored posting, itself excluded, from its stored embedding; none where it has none."""

@@ -22,7 +22,7 @@ from pricematch.pairs.model import JudgedCatalogue, JudgedPairs, PairModel
 from pricematch.pairs.reference import Reference
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.side import Side
-from pricematch.search.stages import stage
+from pricematch.stages import stage
 
 Pairs: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Lines and rows, [m] each."""

@@ -16,7 +16,7 @@ from pricematch.matching.explanations import Explanation, Explanations
 from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.matching.judged_clusters import JudgedClusters
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from pricematch.search.stages import stage
+from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}

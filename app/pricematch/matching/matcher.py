@@ -1,4 +1,4 @@
-"""Finds the postings that are the same product as a picture, a title, both, or a stored posting."""
+"""Finds the postings that are the same product as a query, or as a stored posting."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,174 +7,186 @@ import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Decision
+from pricematch.catalogue.records import Decision as Verdict
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
-from pricematch.encoding.picture_encoder import PictureEncoder
-from pricematch.encoding.ports import Hasher
-from pricematch.encoding.sent_pictures import read_pictures
-from pricematch.errors import EncoderNeeded, EncoderUnknown, ImageError, MatcherNeeded, SignalNeeded
+from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.judge import Bar, Found, Judge
+from pricematch.matching.judge import Found, Judge
 from pricematch.matching.matches import Match, Matches
-from pricematch.matching.queries import Answer, Answers, Asked, Query
-from pricematch.serving.stored_pictures import StoredPictures, digests_of
-
-_FEW_VALUES = 2**20
-"""So many values of embeddings are searched in about 0.1 ms."""
+from pricematch.matching.queries import Decision, Options, Query, Result
 
 
 @dataclass(frozen=True)
 class Matcher:
     """A catalogue with all that is needed to search it. Immutable, safe to use from several threads.
 
-    With a trained matcher, its probabilities decide; without one, similarity by an encoder.
+    Features go in, results come out; images are encoded elsewhere. With a pair model its probabilities decide; without
+    one, the similarity by an encoder.
 
     Attributes:
         catalogue: n postings.
-        encoders: by name, the postings whose pictures each embedded; the first is the default.
-        hasher: gives a picture its perceptual hash.
-        judge: a trained matcher over the catalogue; None where there is none.
-        judged_encoders: whose embeddings it judges by, by the name of the evidence's space.
-        verdicts: what people said of pairs of postings, which overrules what is computed.
+        embedded: by encoder key, the embeddings of the postings' images.
+        named: encoder key by the name that requests give, the default first.
+        judge: a pair model over the catalogue; None where there is none.
+        retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
+        verdicts: feedback on pairs of postings, which overrules what is computed.
     """
 
     catalogue: Catalogue
-    encoders: Mapping[str, EmbeddedCatalogue]
-    hasher: Hasher
+    embedded: Mapping[str, EmbeddedCatalogue]
+    named: Mapping[str, str]
     judge: Judge | None = None
-    judged_encoders: Mapping[str, EmbeddedCatalogue] = field(default_factory=dict)
+    retrieved: Mapping[str, str] = field(default_factory=dict)
     verdicts: Verdicts = NO_VERDICTS
 
     @property
-    def picture_encoders(self) -> Sequence[PictureEncoder]:
-        """All that embeds pictures here, each once."""
-        every = [*self.encoders.values(), *self.judged_encoders.values()]
-        return list({embedded.encoder.key: embedded.encoder for embedded in every}.values())
+    def encoders(self) -> Mapping[str, EmbeddedCatalogue]:
+        """The embeddings by the name that requests give, the default first."""
+        return {name: self.embedded[key] for name, key in self.named.items()}
+
+    @property
+    def wanted_of_stored(self) -> Wanted:
+        """Features that every stored image needs."""
+        return Wanted(frozenset(self.embedded), phash=True)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Name and version of the pair model, and of the encoders whose embeddings it takes."""
+        models = {} if self.judge is None else dict(self.judge.versions)
+        for key in self.retrieved.values():
+            models |= self.embedded[key].versions
+        return models
 
     def with_verdicts(self, verdicts: Verdicts) -> "Matcher":
-        """The same catalogue after other verdicts."""
+        """The same catalogue with other feedback."""
         judge = None if self.judge is None else replace(self.judge, verdicts=verdicts)
         return replace(self, verdicts=verdicts, judge=judge)
 
-    def changed(self, put: Sequence[Posting], removed: Sequence[str], pictures: StoredPictures) -> "Matcher":
+    def changed(
+        self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[ImageFeatures | None]
+    ) -> "Matcher":
         """The matcher of a changed catalogue, see `Catalogue.changed`.
 
         Args:
-            put: new postings, and those that take the place of others; an `image` is a digest in hexadecimal digits.
+            put: k postings, new ones and those that take the place of others.
             removed: ids of postings that are no more.
-            pictures: what their pictures are compared by.
-
-        Raises:
-            StoreError, ModelOutputError: of the pictures; nothing is changed then.
+            images: k, the features of the images of `put`; None where one has none, or none that can be used.
         """
-        digests = digests_of(posting.image for posting in put)
-        held = {id(it): it for it in (*self.encoders.values(), *self.judged_encoders.values())}
-        more = {key: pictures.embeddings(embedded.encoder, digests) for key, embedded in held.items()}
-        hashes = [] if self.judge is None else pictures.hashes(digests)
-        catalogue = self.catalogue.changed(put, removed)  # a catalogue is changed once: after all that may fail
-        changed = {key: embedded.changed(catalogue, more[key]) for key, embedded in held.items()}
+        catalogue = self.catalogue.changed(put, removed)
+        embeddings = {key: self._embeddings(key, images) for key in self.embedded}
         judge = self.judge
         if judge is not None:
-            spaces = {name: more[id(embedded)] for name, embedded in self.judged_encoders.items()}
-            judge = judge.changed(catalogue, judge.features_of(put, spaces, hashes, digests))
+            titles = [posting.title for posting in put]
+            phashes = [posting.image_phash for posting in put]
+            judge = judge.changed(catalogue, self._features(judge, titles, images, phashes))
         return replace(
             self,
             catalogue=catalogue,
-            encoders={name: changed[id(embedded)] for name, embedded in self.encoders.items()},
+            embedded={key: it.changed(catalogue, embeddings[key]) for key, it in self.embedded.items()},
             judge=judge,
-            judged_encoders={name: changed[id(embedded)] for name, embedded in self.judged_encoders.items()},
         )
 
     def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
-        """What the named encoder, or the default one, embedded.
+        """The embeddings by the named encoder, or by the default one.
 
         Args:
-            name: one of `encoders`, or None.
-            what: is asked of it, for the error.
+            name: one of `named`, or None.
+            what: needs it, for the error.
 
         Raises:
             EncoderNeeded: there is none.
             EncoderUnknown: there are others.
         """
-        if not self.encoders:
+        if not self.named:
             raise EncoderNeeded(what)
-        if name is not None and name not in self.encoders:
-            raise EncoderUnknown(f"expected one of the encoders {', '.join(self.encoders)}, got {name!r}")
-        return next(iter(self.encoders.values())) if name is None else self.encoders[name]
+        if name is not None and name not in self.named:
+            raise EncoderUnknown(f"expected one of the encoders {', '.join(self.named)}, got {name!r}")
+        return self.embedded[next(iter(self.named.values())) if name is None else self.named[name]]
 
     def trained(self, what: str) -> Judge:
-        """The trained matcher; raises MatcherNeeded, which says what is asked of it."""
+        """The pair model over the catalogue; raises MatcherNeeded, which says what needs it."""
         if self.judge is None:
             raise MatcherNeeded(what)
         return self.judge
 
-    @property
-    def judge_versions(self) -> Mapping[str, str]:
-        """Name and version of the trained matcher, and of the encoders it judges by."""
-        models = {} if self.judge is None else dict(self.judge.versions)
-        for embedded in self.judged_encoders.values():
-            models |= embedded.versions
-        return models
+    def wanted(self, options: Options, *, image: bool, title: bool) -> Wanted:
+        """Features of an image that `match` takes; to be asked before the image is encoded.
 
-    def pictures(self, judge: Judge, images: Sequence[bytes]) -> tuple[Features, Sequence[ImageError | None]]:
-        """What the good ones among some pictures carry, for a trained matcher; and per picture why it is bad, or None.
+        Args:
+            options: of the query.
+            image: whether the query has one.
+            title: whether it has one.
 
         Raises:
-            SignalNeeded: it judges by titles only.
+            RequestUnanswerable: nothing that is held could answer this.
         """
-        judge.check_judges_by(picture=True)
-        sent = read_pictures(images, self.hasher, self.judged_encoders.values())
-        return sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions), sent.errors
+        if self.judge is None:
+            if title or not image:
+                raise MatcherNeeded("matching by title")
+            return Wanted(frozenset({self._deciding(options).encoder.key}))
+        self.judge.bar(options.target, options.min_probability)
+        self.judge.check_judges_by(picture=image, title=title)
+        compared = self._compared(options)
+        if not image:
+            if options.min_similarity is not None:
+                raise SignalNeeded("min_similarity takes a picture, got a title only")
+            return Wanted()
+        # encoding is the dearest thing here: similarity by another encoder is computed only where it is wanted
+        extra = options.encoder is not None or options.min_similarity is not None
+        keys = {*self.retrieved.values(), *([compared.encoder.key] if extra and compared is not None else [])}
+        return Wanted(frozenset(keys), phash=True)
 
-    def encoders_of(self, query: Query, asked: Asked) -> Sequence[PictureEncoder]:
-        """What the picture of a query is embedded by when its matches are asked for.
+    def wanted_for_clusters(self) -> Wanted:
+        """Features of an image that `features` takes; raises MatcherNeeded, SignalNeeded."""
+        self.trained("method matcher").check_judges_by(picture=True)
+        return Wanted(frozenset(self.retrieved.values()), phash=True)
+
+    def features(self, images: Sequence[ImageFeatures]) -> Features:
+        """Features of postings that have these images and no title; raises MatcherNeeded."""
+        return self._features(self.trained("method matcher"), [""] * len(images), images, [None] * len(images))
+
+    def decision_for(self, options: Options, wanted: Wanted) -> Decision:
+        """The decision rule for queries whose images have the wanted features; raises RequestUnanswerable."""
+        compared = self._compared(options) if self.judge is not None else None
+        return self.decision(options, compared=compared is not None and compared.encoder.key in wanted.encoders)
+
+    def decision(self, options: Options, *, compared: bool = False) -> Decision:
+        """The decision rule of some options.
+
+        Args:
+            options: of a query.
+            compared: whether the query has an embedding by the encoder whose similarity is told beside probabilities.
+
+        Raises:
+            RequestUnanswerable: nothing that is held could answer this.
+        """
+        if self.judge is None:
+            embedded = self._deciding(options)
+            least = _least(embedded.encoder, options)
+            return Decision("similarity", None, least, least, embedded.versions)
+        bar, beside = self.judge.bar(options.target, options.min_probability), self._compared(options)
+        versions = beside.versions if compared and beside is not None else {}
+        return Decision(
+            "probability", bar.target, bar.thresholds.match, bar.thresholds.alone, {**self.models, **versions}
+        )
+
+    def match(self, query: Query, options: Options) -> Result:
+        """The matches of a query whose image has the features that `wanted` names.
 
         Raises:
             RequestUnanswerable: nothing that is held could answer this.
         """
         if self.judge is not None:
-            self.judge.bar(asked.target, asked.min_probability)
-            told = self._told(asked)
-            return [] if query.image is None else [it.encoder for it in self._asked_of(told, asked)]
+            return self._by_probability(self.judge, query, options)
         if query.title or query.image is None:
             raise MatcherNeeded("matching by title")
-        return [self._similar(asked).encoder]
+        embedded, decision = self._deciding(options), self.decision(options)
+        embedding = query.image.embeddings[embedded.encoder.key][np.newaxis]
+        return Result(embedded.match(embedding, options.limit, decision.threshold), decision)
 
-    @property
-    def quick(self) -> bool:
-        """Whether the matches of an embedding are found in less time than it takes to hand this to a thread."""
-        return self.judge is None and all(it.embeddings.size <= _FEW_VALUES for it in self.encoders.values())
-
-    def match(self, query: Query, asked: Asked) -> Answer:
-        """The matches of a picture, a title, or both.
-
-        Raises:
-            ImageError: the picture is of no use.
-            RequestUnanswerable: nothing that is held could answer this.
-        """
-        if self.judge is not None:
-            return self._judged(self.judge, query, asked)
-        if query.title or query.image is None:
-            raise MatcherNeeded("matching by title")
-        embedded = self._similar(asked)
-        least = _least(embedded, asked)
-        return _by_similarity(embedded, embedded.match(query.image, asked.limit, least), least)
-
-    def match_each(self, images: Sequence[bytes], asked: Asked) -> Answers:
-        """The matches of several pictures, each by itself; they are encoded together, and a bad one fails alone.
-
-        Raises:
-            RequestUnanswerable: nothing that is held could answer this.
-        """
-        if self.judge is not None:
-            return self._each_judged(self.judge, images, asked)
-        embedded = self._similar(asked)
-        least = _least(embedded, asked)
-        common = _by_similarity(embedded, Matches([]), least)
-        return Answers(common, embedded.match_each(images, asked.limit, least))
-
-    def match_posting(self, posting_id: str, asked: Asked) -> Answer:
+    def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
 
         Raises:
@@ -183,79 +195,63 @@ class Matcher:
         """
         row = self.catalogue.row(posting_id)
         if self.judge is not None:
-            bar, told = self.judge.bar(asked.target, asked.min_probability), self._told(asked)
-            similar = _Similar(told, None if told is None else told.rows.embedding(posting_id))
-            return self._by_probability(self.judge, self.judge.of(row, bar), bar, asked, similar)
-        embedded = self._similar(asked)
-        least, said = _least(embedded, asked), self.verdicts.of(posting_id)
-        found = embedded.match_posting(posting_id, asked.limit + len(said), least)
-        return _by_similarity(embedded, self._overruled(embedded, posting_id, found, said).top(asked.limit), least)
+            bar, compared = self.judge.bar(options.target, options.min_probability), self._compared(options)
+            embedding = None if compared is None else compared.rows.embedding(posting_id)
+            return self._explained(self.judge, self.judge.of(row, bar), options, compared, embedding)
+        embedded, decision = self._deciding(options), self.decision(options)
+        verdicts = self.verdicts.of(posting_id)
+        found = embedded.match_posting(posting_id, options.limit + len(verdicts), decision.threshold)
+        return Result(self._overruled(embedded, posting_id, found, verdicts).top(options.limit), decision)
 
     def _overruled(
-        self, embedded: EmbeddedCatalogue, posting_id: str, found: Matches, said: Mapping[str, Decision]
+        self, embedded: EmbeddedCatalogue, posting_id: str, found: Matches, verdicts: Mapping[str, Verdict]
     ) -> Matches:
-        """The matches of a posting by similarity, after what people said of it and others."""
-        same = [other for other in self.catalogue.located(sorted(said)) if said[other] == "same"]
+        """The matches of a posting by similarity, after the feedback on it and others."""
+        same = [other for other in self.catalogue.located(sorted(verdicts)) if verdicts[other] == "same"]
         similarities = embedded.similarities(embedded.rows.embedding(posting_id), same)
         decided = [Match(other, value, verdict="same") for other, value in zip(same, similarities, strict=True)]
-        return Matches([*decided, *(match for match in found if match.posting_id not in said)])
+        return Matches([*decided, *(match for match in found if match.posting_id not in verdicts)])
 
-    def _similar(self, asked: Asked) -> EmbeddedCatalogue:
-        """The encoder that decides without a matcher."""
-        if asked.target is not None or asked.min_probability is not None:
-            raise MatcherNeeded("target" if asked.target is not None else "min_probability")
-        return self.encoder(asked.encoder, "matching without a trained matcher")
+    def _deciding(self, options: Options) -> EmbeddedCatalogue:
+        """The encoder that decides without a pair model."""
+        if options.target is not None or options.min_probability is not None:
+            raise MatcherNeeded("target" if options.target is not None else "min_probability")
+        return self.encoder(options.encoder, "matching without a trained matcher")
 
-    def _told(self, asked: Asked) -> EmbeddedCatalogue | None:
-        """The encoder whose similarity is told beside probabilities; None where there is none and none is asked for."""
-        if asked.encoder is None and asked.min_similarity is None and not self.encoders:
+    def _compared(self, options: Options) -> EmbeddedCatalogue | None:
+        """The encoder whose similarity is given beside probabilities; None where none is held and none is wanted."""
+        if options.encoder is None and options.min_similarity is None and not self.named:
             return None
-        return self.encoder(asked.encoder, "min_similarity" if asked.encoder is None else "encoder")
+        return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
-    def _judged(self, judge: Judge, query: Query, asked: Asked) -> Answer:
-        bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
-        if query.image is None and asked.min_similarity is not None:
+    def _by_probability(self, judge: Judge, query: Query, options: Options) -> Result:
+        bar, compared = judge.bar(options.target, options.min_probability), self._compared(options)
+        if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes a picture, got a title only")
-        images = [] if query.image is None else [query.image]
-        sent = read_pictures(images, self.hasher, self._asked_of(told, asked) if images else [])
-        for error in filter(None, sent.errors):
-            raise error
-        found = judge.new(sent.carried([query.title], self.judged_encoders, judge.dimensions), bar)
-        return self._by_probability(judge, found, bar, asked, _Similar(told, sent.embeddings.get(id(told))))
+        found = judge.new(self._features(judge, [query.title], [query.image], [None]), bar)
+        embedding = None
+        if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
+            embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
+        return self._explained(judge, found, options, compared, embedding)
 
-    def _each_judged(self, judge: Judge, images: Sequence[bytes], asked: Asked) -> Answers:
-        judge.check_judges_by(picture=True)
-        bar, told = judge.bar(asked.target, asked.min_probability), self._told(asked)
-        sent = read_pictures(images, self.hasher, self._asked_of(told, asked))
-        features = sent.carried([""] * len(sent.hashes), self.judged_encoders, judge.dimensions)
-        embeddings = sent.embeddings.get(id(told))
-        good, each = iter(range(len(features))), list[Matches | ImageError]()
-        for error in sent.errors:
-            if error is not None:
-                each.append(error)
-                continue
-            line = next(good)  # one by one: in a catalogue that had the others, each would be judged as less likely
-            found = judge.new(features.select(np.array([line])), bar)
-            similar = _Similar(told, None if embeddings is None else embeddings[line : line + 1])
-            each.append(self._by_probability(judge, found, bar, asked, similar).matches)
-        models = {**self.judge_versions, **_Similar(told, embeddings).versions}
-        return Answers(_decided_by(bar, models, Matches([])), each)
-
-    def _asked_of(self, told: EmbeddedCatalogue | None, asked: Asked) -> Sequence[EmbeddedCatalogue]:
-        """What a picture is encoded by: encoding is the dearest thing here, so not to tell what nobody asked for."""
-        wanted = told if asked.encoder is not None or asked.min_similarity is not None else None
-        return [*self.judged_encoders.values(), *([] if wanted is None else [wanted])]
-
-    def _by_probability(self, judge: Judge, found: Found, bar: Bar, asked: Asked, similar: "_Similar") -> Answer:
+    def _explained(
+        self,
+        judge: Judge,
+        found: Found,
+        options: Options,
+        compared: EmbeddedCatalogue | None,
+        embedding: Embeddings | None,
+    ) -> Result:
+        """The matches that options let through, each with its similarity and why it is one."""
         posting_ids = [self.catalogue[row].posting_id for row in found.rows]
-        similarities = similar.to(posting_ids)
+        nothing: Sequence[float | None] = [None] * len(posting_ids)
+        similarities = nothing if compared is None else compared.similarities(embedding, posting_ids)
         kept = [
             place
             for place, similarity in enumerate(similarities)
-            if place < found.decided or _reaches(similarity, asked.min_similarity)
+            if place < found.decided or _reaches(similarity, options.min_similarity)
         ]
-        kept = kept[: asked.limit]
-        explanations = judge.explained(found, np.array(kept, np.intp))
+        kept = kept[: options.limit]
         matches = [
             Match(
                 posting_ids[place],
@@ -265,47 +261,42 @@ class Matcher:
                 why.evidence,
                 "same" if place < found.decided else None,
             )
-            for place, why in zip(kept, explanations, strict=True)
+            for place, why in zip(kept, judge.explained(found, np.array(kept, np.intp)), strict=True)
         ]
-        return _decided_by(bar, {**self.judge_versions, **similar.versions}, Matches(matches))
+        return Result(Matches(matches), self.decision(options, compared=embedding is not None))
+
+    def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
+        """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""
+        found = np.zeros((len(images), self.embedded[key].encoder.dimension), np.float32)
+        for row, image in enumerate(images):
+            if image is not None and key in image.embeddings:
+                found[row] = image.embeddings[key]
+        return found
+
+    def _features(
+        self,
+        judge: Judge,
+        titles: Sequence[str],
+        images: Sequence[ImageFeatures | None],
+        phashes: Sequence[str | None],
+    ) -> Features:
+        """Features of k postings for the pair model; a hash of their own goes before that of their image."""
+        every = {name: np.zeros((len(titles), size), np.float32) for name, size in judge.dimensions.items()}
+        embeddings = {name: self._embeddings(key, images) for name, key in self.retrieved.items() if name in every}
+        computed = [None if image is None else image.phash for image in images]
+        return Features.of(
+            titles,
+            [own or other for own, other in zip(phashes, computed, strict=True)],
+            {**every, **embeddings},
+            [None if image is None else image.digest for image in images],
+        )
 
 
-@dataclass(frozen=True, eq=False)
-class _Similar:
-    """A query as one encoder sees it: its embedding [1, d]; None where it has none, or there is no encoder."""
-
-    embedded: EmbeddedCatalogue | None
-    embedding: Embeddings | None
-
-    def to(self, posting_ids: Sequence[str]) -> Sequence[float | None]:
-        """The cosine to each of some postings."""
-        if self.embedded is None:
-            return [None] * len(posting_ids)
-        return self.embedded.similarities(self.embedding, posting_ids)
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Name and version of the models involved."""
-        return {} if self.embedding is None else _versions(self.embedded)
-
-
-def _versions(embedded: EmbeddedCatalogue | None) -> Mapping[str, str]:
-    return {} if embedded is None else embedded.versions
-
-
-def _decided_by(bar: Bar, models: Mapping[str, str], matches: Matches) -> Answer:
-    return Answer(matches, "probability", bar.target, bar.thresholds.match, bar.thresholds.alone, models)
-
-
-def _by_similarity(embedded: EmbeddedCatalogue, matches: Matches, least: float) -> Answer:
-    return Answer(matches, "similarity", None, least, least, embedded.versions)
-
-
-def _least(embedded: EmbeddedCatalogue, asked: Asked) -> float:
-    """The similarity from which on a posting is a match."""
-    if asked.min_similarity is not None:
-        return asked.min_similarity
-    return -1.0 if embedded.encoder.threshold is None else embedded.encoder.threshold
+def _least(encoder: EncoderInfo, options: Options) -> float:
+    """The lowest similarity of a match."""
+    if options.min_similarity is not None:
+        return options.min_similarity
+    return -1.0 if encoder.threshold is None else encoder.threshold
 
 
 def _reaches(similarity: float | None, least: float | None) -> bool:

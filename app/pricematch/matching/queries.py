@@ -1,34 +1,39 @@
-"""What is asked of a matcher, and what it answers."""
+"""Match query, options and result types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pricematch.errors import ImageError
+from pricematch.catalogue.image_features import ImageFeatures
 from pricematch.matching.matches import Matches
 from pricematch.pairs.thresholds import Target
 
 DecidedBy: TypeAlias = Literal["probability", "similarity"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A posting that is not of the catalogue: a picture, a title, or both."""
-
-    image: bytes | None = None
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which matches are asked for.
+    """A posting that is not of the catalogue.
 
     Attributes:
-        limit: how many at most, at least 1.
-        min_similarity: cosine below which none is given, −1…1; None: any, or without a matcher the encoder's threshold.
-        min_probability: probability below which none is given, 0…1.
-        target: what the threshold of the probability was picked for; F1 where neither is given.
-        encoder: whose similarity; None for the default.
+        title: decoded text, "" where it has none.
+        image: features of its image; None where it has none.
+    """
+
+    title: str = ""
+    image: ImageFeatures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which matches are wanted.
+
+    Attributes:
+        limit: matches at most, at least 1.
+        min_similarity: lowest cosine of a match, −1…1; None: any, or without a pair model the encoder's threshold.
+        min_probability: lowest probability of a match, 0…1; None: the threshold of `target`.
+        target: what the threshold of the probability was picked for; None: F1.
+        encoder: name of the encoder whose similarity is meant; None: the default one.
     """
 
     limit: int = 10
@@ -39,34 +44,33 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Matches, and what decided which they are.
+class Decision:
+    """The decision rule that a result was made by.
 
     Attributes:
-        matches: the surest, or without a matcher the most similar, first.
-        decided_by: what the threshold is of.
-        target: what it was picked for; None where it was asked for, or is of similarity.
-        threshold: from which on a candidate is a match; inf where none can be.
-        alone: from which on the best candidate is one where no other is; the threshold where that makes no difference.
+        by: what the thresholds are of.
+        target: what they were picked for; None where one was given, or they are of similarity.
+        threshold: lowest value of a match; inf where nothing can be one.
+        fallback: lowest value of the best candidate where no other is a match; equal to `threshold` where that makes
+            no difference.
         models: name and version of each model involved.
     """
 
-    matches: Matches
-    decided_by: DecidedBy
+    by: DecidedBy
     target: Target | None
     threshold: float
-    alone: float
+    fallback: float
     models: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Matches of several pictures.
+class Result:
+    """Matches, and the decision rule that chose them.
 
     Attributes:
-        common: what decided them all; without matches.
-        each: per picture its matches, or why it is bad.
+        matches: the most probable, or without a pair model the most similar, first.
+        decision: the rule.
     """
 
-    common: Answer
-    each: Sequence[Matches | ImageError]
+    matches: Matches
+    decision: Decision

@@ -1,15 +1,16 @@
 """An import from the command line, into a store that a service may be serving meanwhile."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.records import Counts
-from pricematch.encoding.bootstrap import decoder
-from pricematch.encoding.perceptual_hash import HASHING, PerceptualHasher
+from pricematch.encoding.perceptual_hash import HASHING
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.formats.image_folder import ImageFolder
@@ -18,12 +19,11 @@ from pricematch.formats.zip_images import ZipImages
 from pricematch.progress import Progress
 from pricematch.serving.importing import MAX_PROBLEMS, zip_limits
 from pricematch.serving.intake import put_each
+from pricematch.serving.lifetime import ForThreads, encoding_of
 from pricematch.serving.row_import import RowImport
-from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.serving.stored_images import Encode, StoredImages
 from pricematch.settings import Settings
-from pricematch.store.sqlite.store import Store, open_store
-
-_ANY_SIDE = 32
+from pricematch.store.sqlite.store import open_store
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,35 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
     """
     limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
     check_rows(file, str(file), limits)
+    return asyncio.run(_import(settings, file, images, progress, limits))
+
+
+async def _import(
+    settings: Settings, file: Path, images: Path | None, progress: Progress, limits: RowLimits
+) -> ImportedFile:
+    async with encoding_of(settings) as encoding:
+        encode = ForThreads(encoding, asyncio.get_running_loop()).encode
+        return await asyncio.to_thread(_stored, settings, file, images, progress, limits, encode)
+
+
+def _stored(
+    settings: Settings, file: Path, images: Path | None, progress: Progress, limits: RowLimits, encode: Encode
+) -> ImportedFile:
     total = sum(1 for _ in posting_rows(file, str(file), limits))
-    with _pictures(images, settings) as source, closing(open_store(settings.data)) as store:
+    with _source(images, settings) as source, closing(open_store(settings.data)) as store:
+        features = StoredImages(store.images, store.computed, encode, HASHING, lambda *_: None)
+        put = partial(put_each, store.postings, features, Wanted(phash=True))
+        rows = RowImport(source, store.postings, put, settings.max_title_chars)
         done, counts, problems = 0, Counts(), list[RowProblem]()
-        for batch in _into(store, source, settings).batches(posting_rows(file, str(file), limits)):
+        for batch in rows.batches(posting_rows(file, str(file), limits)):
             done, counts = done + batch.rows, counts + batch.counts
             problems += batch.problems[: MAX_PROBLEMS - len(problems)]
             progress("Storing postings", done, total)
         return ImportedFile(counts, problems, store.postings.version())
 
 
-def _into(store: Store, source: ImageSource | None, settings: Settings) -> RowImport:
-    hasher = PerceptualHasher(decoder(settings, _ANY_SIDE))
-    pictures = StoredPictures(store.images, store.computed, hasher, HASHING, settings.workers, lambda *_: None)
-    put = partial(put_each, store.postings, pictures, ())
-    return RowImport(source, store.postings, put, settings.max_title_chars)
-
-
 @contextmanager
-def _pictures(images: Path | None, settings: Settings) -> Iterator[ImageSource | None]:
+def _source(images: Path | None, settings: Settings) -> Iterator[ImageSource | None]:
     if images is None:
         yield None
     elif images.is_dir():

@@ -1,24 +1,24 @@
-"""Changes to a catalogue: kept for good first, then in memory."""
+"""Changes to a catalogue: stored first, then taken into memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, Put, Verdict
-from pricematch.encoding.picture_encoder import PictureEncoder
 from pricematch.errors import ImageError
 from pricematch.serving.live_catalogue import LiveCatalogue
-from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.serving.stored_images import StoredImages
 from pricematch.store.ports import PostingStore, VerdictStore
 
 
 @dataclass(frozen=True)
 class Offered:
-    """A posting that somebody brings.
+    """A posting to be stored.
 
     Attributes:
-        posting: its `image` is None, or the digest of a picture that is stored.
-        image: the bytes of its picture; None where it brings none.
+        posting: its `image` is None, or the digest of an image that is stored.
+        image: the bytes of its image; None where it brings none.
         condition: what must be true of the stored one.
     """
 
@@ -29,46 +29,44 @@ class Offered:
 
 @dataclass(frozen=True)
 class Intake:
-    """Stores postings and removes them. Whoever asks next sees it. Safe to use from several threads.
+    """Stores postings and removes them; the next query sees it. Safe to use from several threads.
 
     Attributes:
-        store: keeps them.
-        verdicts: keeps what people say of them.
-        pictures: what their pictures are compared by.
+        store: keeps postings.
+        verdicts: keeps feedback on pairs of them.
+        images: keeps the features of their images.
         live: the catalogue in memory.
     """
 
     store: PostingStore
     verdicts: VerdictStore
-    pictures: StoredPictures
+    images: StoredImages
     live: LiveCatalogue
 
-    def put(self, offered: Sequence[Offered]) -> tuple[Sequence[tuple[Posting, Kept]], int]:
-        """Store postings, all of them or none.
+    def put(self, put: Put) -> tuple[Kept, int]:
+        """Store a posting; the features of its image are kept already, see `StoredImages.keep`.
 
         Returns:
-            Each as it is stored and what became of it, and the catalogue's version in which they are found.
+            What became of it, and the catalogue's version in which it is found.
 
         Raises:
-            ImageError: a picture cannot be used.
-            ConditionFailed: one is not as its condition says.
-            StoreError: they cannot be kept.
+            ConditionFailed: the stored one is not as the condition says.
+            StoreError: it cannot be kept.
         """
-        puts = [self._ready(it) for it in offered]
-        kept = self.store.put(puts)
-        return list(zip((it.posting for it in puts), kept, strict=True)), self.live.follow().version
+        [kept] = self.store.put([put])
+        return kept, self.live.follow().version
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
-        """Store those of some postings whose picture can be used; pictures are encoded together.
+        """Store those of some postings whose image can be used; images are encoded together.
 
         Returns:
-            What became of each, or why its picture cannot be used.
+            What became of each, or why its image cannot be used.
 
         Raises:
-            ImageUnavailable: one was to show a picture that is not stored; nothing is stored.
+            ImageUnavailable: one was to show an image that is not stored; nothing is stored.
             ConditionFailed, StoreError, ModelOutputError: nothing is stored.
         """
-        kept = put_each(self.store, self.pictures, self.live.current.matcher.picture_encoders, offered)
+        kept = put_each(self.store, self.images, self.live.current.matcher.wanted_of_stored, offered)
         self.live.follow()
         return kept
 
@@ -82,29 +80,23 @@ class Intake:
         there = self.store.delete(posting_id, condition)
         return there, self.live.follow().version
 
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
-        """Keep a verdict; whether it is new. Raises StoreError, ValueError for a posting and itself."""
-        verdict, new = self.verdicts.decide(one, other, decision)
+    def decide(self, left: str, right: str, decision: Decision) -> tuple[Verdict, bool]:
+        """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
+        verdict, new = self.verdicts.decide(left, right, decision)
         self.live.follow()
         return verdict, new
 
-    def withdraw(self, one: str, other: str) -> tuple[bool, int]:
-        """Take a verdict back: whether it was there, and the catalogue's version without it; raises StoreError."""
-        there = self.verdicts.withdraw(one, other)
+    def withdraw(self, left: str, right: str) -> tuple[bool, int]:
+        """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
+        there = self.verdicts.withdraw(left, right)
         return there, self.live.follow().version
-
-    def _ready(self, offered: Offered) -> Put:
-        if offered.image is None:
-            return Put(offered.posting, None, offered.condition)
-        digest = self.pictures.keep(offered.image, self.live.current.matcher.picture_encoders)
-        return Put(replace(offered.posting, image=digest.hex()), offered.image, offered.condition)
 
 
 def put_each(
-    store: PostingStore, pictures: StoredPictures, encoders: Iterable[PictureEncoder], offered: Sequence[Offered]
+    store: PostingStore, images: StoredImages, wanted: Wanted, offered: Sequence[Offered]
 ) -> Sequence[Kept | ImageError]:
-    """The same without a catalogue in memory; pictures are encoded by `encoders`."""
-    digests = iter(pictures.keep_each([it.image for it in offered if it.image is not None], encoders))
+    """The same without a catalogue in memory; `wanted` features of the images are computed."""
+    digests = iter(images.ensure_each([it.image for it in offered if it.image is not None], wanted))
     found = [None if it.image is None else next(digests) for it in offered]
     puts = []
     for it, digest in zip(offered, found, strict=True):

@@ -21,7 +21,7 @@ from pricematch.pairs.side import Side, Titled
 from pricematch.pairs.title_features import TitleWords
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
 from pricematch.search.sparse import VectorIndex
-from pricematch.serving.held import Held
+from pricematch.serving.loaded_models import LoadedModels
 from pricematch.titles.comparison import TitleAttributes
 from pricematch.titles.expansion import BlendedIndex
 from pricematch.titles.grams import TitleGrams, grams, words
@@ -72,7 +72,7 @@ def says(posting: Posting) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
-def load_base(data: Path, held: Held) -> JudgedBase | None:
+def load_base(data: Path, held: LoadedModels) -> JudgedBase | None:
     """What the same models judged last; None where they have not, or the file is damaged."""
     if held.matcher is None:
         return None
@@ -80,7 +80,7 @@ def load_base(data: Path, held: Held) -> JudgedBase | None:
     return found if isinstance(found, JudgedBase) else None
 
 
-def save_base(data: Path, held: Held, postings: Sequence[Posting], judged: JudgedCatalogue) -> None:
+def save_base(data: Path, held: LoadedModels, postings: Sequence[Posting], judged: JudgedCatalogue) -> None:
     """Keep a judged catalogue of these postings, by their rows; raises SettingsError where the folder is full."""
     base = JudgedBase({posting.posting_id: says(posting) for posting in postings}, judged)
     _KEPT.save(data / FILE, _key(held), base, {"model": judged.model})
@@ -92,12 +92,12 @@ def _code() -> str:
     return code_digest(Path(core[0]))
 
 
-def _key(held: Held) -> str:
+def _key(held: LoadedModels) -> str:
     """Names all that judgements depend on beside the postings: code, matcher, encoders."""
     if held.matcher is None:
         raise ValueError("expected a trained matcher")
     digest = hashlib.sha256(_code().encode())
     digest.update((held.matcher.path / MANIFEST).read_bytes())
-    for name, encoder in sorted(held.judged.items()):
+    for name, encoder in sorted(held.retrieved.items()):
         digest.update(f"{name}={encoder.key}\n".encode())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from pricematch.catalogue.records import Changes
 from pricematch.encoding.ingest import chunks
 from pricematch.errors import HistoryLost
 from pricematch.matching.matcher import Matcher
-from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.serving.stored_images import StoredImages, digests_of
 from pricematch.store.ports import PostingStore
 
 _AT_ONCE = 64
@@ -56,7 +56,7 @@ class LiveCatalogue:
 
     Args:
         store: what is followed.
-        pictures: what its pictures are compared by.
+        images: keeps the features of its images.
         build: reads everything from the store, and judges it together.
         first: what to begin with; None: what `build` gives.
         few: so few postings are judged together at once when a quarter of them has changed.
@@ -65,12 +65,12 @@ class LiveCatalogue:
     def __init__(
         self,
         store: PostingStore,
-        pictures: StoredPictures,
+        images: StoredImages,
         build: Callable[[], Snapshot],
         first: Snapshot | None = None,
         few: int = 0,
     ) -> None:
-        self._store, self._pictures, self._build, self._few = store, pictures, build, few
+        self._store, self._images, self._build, self._few = store, images, build, few
         self._lock = Lock()
         self._current = first or build()
 
@@ -123,5 +123,7 @@ class LiveCatalogue:
         for piece in chunks(changes.postings, _AT_ONCE):
             put = [change.posting for change in piece if change.posting is not None]
             removed = [change.posting_id for change in piece if change.posting is None]
-            matcher = matcher.changed(put, removed, self._pictures)
+            digests = digests_of(posting.image for posting in put)
+            features = self._images.features(digests, matcher.wanted_of_stored)
+            matcher = matcher.changed(put, removed, features)
         return Snapshot(changes.version, matcher)

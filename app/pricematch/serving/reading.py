@@ -1,30 +1,33 @@
-"""Everything a service answers from, read from its store."""
+"""Builds a snapshot of everything that is stored."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
 from pricematch.errors import SettingsError
+from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.grown_catalogue import GrownCatalogue
 from pricematch.matching.judge import Judge
 from pricematch.matching.matcher import Matcher
 from pricematch.pairs.model import JudgedCatalogue
+from pricematch.pairs.reference import Reference
 from pricematch.progress import Progress
-from pricematch.serving.held import Held
 from pricematch.serving.judged_base import JudgedBase, load_base, save_base, says
-from pricematch.serving.judging import judge_postings
 from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
-from pricematch.serving.stored_pictures import StoredPictures, digests_of
+from pricematch.serving.loaded_models import LoadedModels
+from pricematch.serving.stored_images import StoredImages, digests_of
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store
@@ -41,7 +44,7 @@ class Reading:
     Attributes:
         settings: where what was judged is kept.
         store: what is read.
-        pictures: what its pictures are compared by.
+        images: keeps the features of its images.
         held: the models.
         progress: told what is being done.
         anew: judge all postings together, also where most of them were before.
@@ -49,8 +52,8 @@ class Reading:
 
     settings: Settings
     store: Store
-    pictures: StoredPictures
-    held: Held
+    images: StoredImages
+    held: LoadedModels
     progress: Progress
     anew: bool = False
 
@@ -65,14 +68,10 @@ class Reading:
         base = None if self.anew else _useful(load_base(self.settings.data, self.held), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
         embedded = self._embedded(catalogue)
-        judged = {name: embedded[encoder.key] for name, encoder in self.held.judged.items()}
-        matcher = Matcher(
-            catalogue,
-            {name: embedded[encoder.key] for name, encoder in self.held.named.items()},
-            self.pictures.hasher,
-            self._judge(catalogue, base, judged),
-            judged,
-        )
+        retrieved = {name: encoder.key for name, encoder in self.held.retrieved.items()}
+        judged = {name: embedded[key] for name, key in retrieved.items()}
+        named = {name: encoder.key for name, encoder in self.held.named.items()}
+        matcher = Matcher(catalogue, embedded, named, self._judge(catalogue, base, judged), retrieved)
         verdicts = self.store.verdicts.verdicts()
         said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
         return Snapshot(version, matcher.with_verdicts(said))
@@ -80,9 +79,12 @@ class Reading:
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, EmbeddedCatalogue]:
         """The pictures of all rows by each encoder, by its key."""
         digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        loaded = self.held.matcher
+        hashed = loaded is not None and "hash" in loaded.model.signals
+        self.images.ensure(digests, Wanted(frozenset(self.held.encoders), phash=hashed), self.progress)
         return {
             key: EmbeddedCatalogue(
-                EmbeddedRows(catalogue, self.pictures.embeddings(encoder, digests, self.progress)), encoder, ExactIndex
+                EmbeddedRows(catalogue, self.images.embeddings(key, encoder.dimension, digests)), encoder, ExactIndex
             )
             for key, encoder in self.held.encoders.items()
         }
@@ -94,7 +96,7 @@ class Reading:
         if loaded is None:
             return None
         if base is None:
-            postings = self._carried(catalogue, np.arange(catalogue.span), judged)
+            postings = self._features(catalogue, np.arange(catalogue.span), judged)
             found = judge_postings(postings, loaded, self.progress)
             self._keep(list(catalogue), found)
             return Judge(loaded.label, catalogue, GrownCatalogue.of(found), loaded.thresholds)
@@ -103,20 +105,20 @@ class Reading:
         for first in range(grown.span, catalogue.span, _AT_ONCE):
             self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
             rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
-            grown = grown.with_newcomers(grown.newcomers(self._carried(catalogue, rows, judged)))
+            grown = grown.with_newcomers(grown.newcomers(self._features(catalogue, rows, judged)))
         if grown.span:  # what was kept builds its tables for searches with the first one
-            grown.newcomers(self._carried(catalogue, np.arange(1), judged))
+            grown.newcomers(self._features(catalogue, np.arange(1), judged))
         return Judge(loaded.label, catalogue, grown, loaded.thresholds)
 
-    def _carried(
+    def _features(
         self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
     ) -> Features:
-        """The features of the postings of some rows, for the matcher."""
+        """Features of the postings of some rows for the matcher."""
         postings = [catalogue[row] for row in rows]
         digests = digests_of(posting.image for posting in postings)
         loaded = self.held.matcher
         hashed = loaded is not None and "hash" in loaded.model.signals
-        hashes = self.pictures.hashes(digests, self.progress) if hashed else [None] * len(digests)
+        hashes = self.images.hashes(digests) if hashed else [None] * len(digests)
         own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
         embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
         return Features.of([posting.title for posting in postings], own, embeddings, digests)
@@ -127,6 +129,28 @@ class Reading:
             save_base(self.settings.data, self.held, postings, judged)
         except SettingsError as error:
             _log.warning("what was judged is not kept: %s", error)
+
+
+def judge_postings(postings: Features, loaded: LoadedMatcher, progress: Progress) -> JudgedCatalogue:
+    """All candidate pairs of some postings, with the probabilities that a trained matcher gives them."""
+    _warn_of_absent(postings, loaded)
+    progress("Comparing postings", 0, 1)
+    reference = Reference(postings, loaded.model.signals)
+    progress("Comparing postings", 1, 1)
+    return JudgedCatalogue(reference, loaded.model, None, partial(progress, "Judging pairs"))
+
+
+def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
+    """Warn of signals that no posting has anything for: a column may have been forgotten."""
+    present = {
+        "hash": postings.hashes.known.any(),
+        "title": any(title.strip() for title in postings.titles),
+        "image": any(vectors.any() for vectors in postings.embeddings.values()),
+    }
+    for signal in loaded.model.signals if len(postings) else ():
+        if not present[signal]:
+            thing = "picture" if signal == "image" else signal
+            _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)
 
 
 def read_postings(store: PostingStore) -> list[Posting]:

@@ -1,103 +1,106 @@
-"""A catalogue that is served: opened, filled, followed, and judged anew once in a while."""
+"""A store that is served: opened, filled, followed, and judged anew once in a while."""
 
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Event, Thread
+from typing import Any, Protocol
 
-from pricematch.api.state import Kept, Ready
-from pricematch.encoding.batch_observer import BatchObserver
-from pricematch.encoding.batching import Batcher
-from pricematch.encoding.bootstrap import decoder
-from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.perceptual_hash import HASHING, PerceptualHasher
-from pricematch.encoding.processes import EncoderProcesses, starts
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.perceptual_hash import HASHING
 from pricematch.errors import ImageError, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
 from pricematch.serving.arriving import ImportDesk
-from pricematch.serving.held import Chosen, Encoding, choose, hold
 from pricematch.serving.importing import JOBS, Importer
 from pricematch.serving.intake import Intake
 from pricematch.serving.live_catalogue import FEW, LiveCatalogue
+from pricematch.serving.loaded_models import ChosenModels, LoadedModels, choose_models, load_models
 from pricematch.serving.models import activate
 from pricematch.serving.reading import Reading
 from pricematch.serving.seeding import Source, is_empty, read_source, seed, seeded_from
-from pricematch.serving.stored_pictures import StoredPictures, silent
+from pricematch.serving.stored_images import StoredImages, silent
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.opening import DATABASE
 from pricematch.store.sqlite.store import Store, open_store
 
 _log = logging.getLogger("pricematch")
-_ANY_SIDE = 32
 _REST = 10
 """So many times as long as judging all takes, nothing is judged anew because of a few changes."""
 
 
+class BlockingEncoding(Protocol):
+    """Encodes for threads, behind the requests."""
+
+    def load(self, specs: Sequence[EncoderSpec]) -> None:
+        """Hold these encoders; raises ArtefactError, ModelOutputError."""
+        ...
+
+    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
+        """See `Encoding.encode`."""
+        ...
+
+
 class Running:
-    """A store that is served. Safe to use from several threads.
+    """A store that is served, and threads that follow its changes and take imports in.
 
     Args:
-        settings: what was given at the start.
+        settings: of the service.
         store: what is kept.
-        pictures: what its pictures are compared by.
-        chosen: the models that are held.
-        read: reads everything with them.
-        decode: reads pictures.
+        images: the features of its images.
+        chosen: the models that are loaded.
+        read: builds snapshots with them.
         encoding: encodes for the models.
+
+    Attributes:
+        settings: of the service.
+        live: the catalogue in memory.
+        intake: changes it.
+        imports: takes files of postings.
+        store: what is kept.
     """
 
     def __init__(
         self,
         settings: Settings,
         store: Store,
-        pictures: StoredPictures,
-        chosen: Chosen,
+        images: StoredImages,
+        chosen: ChosenModels,
         read: Reading,
-        decode: PillowDecoder,
-        encoding: Encoding,
+        encoding: BlockingEncoding,
     ) -> None:
-        self._settings, self._store, self._pictures, self._decoder = settings, store, pictures, decode
-        self._encoding = encoding
+        self.settings, self.store, self._images, self._encoding = settings, store, images, encoding
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
-        self._read = Reading(settings, store, pictures, read.held, silent, anew=True)
-        self.live = LiveCatalogue(store.postings, pictures, self._read, read(), FEW)
+        self._read = Reading(settings, store, images, read.held, silent, anew=True)
+        self.live = LiveCatalogue(store.postings, images, self._read, read(), FEW)
         self._rest_until = self._rested(started)
-        self._intake = Intake(store.postings, store.verdicts, pictures, self.live)
+        self.intake = Intake(store.postings, store.verdicts, images, self.live)
         files = JobFiles(settings.data / JOBS)
-        desk = ImportDesk(settings, store, files)
-        stores = (store.postings, store.verdicts, store.jobs, store.models)
-        self._kept = Kept(*stores, self._intake, desk, partial(activate, settings))
-        self._importer = Importer(settings, store, self._intake, files)
-        self._tell_of_named()
+        self.imports = ImportDesk(settings, store, files)
+        self._importer = Importer(settings, store, self.intake, files)
+        self._warn_of_named()
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")
         self._thread.start()
 
-    def ready(self) -> Ready:
-        """What to answer a request with."""
-        current = self.live.current
-        manifests = self._read.held.manifests
-        return Ready(current.matcher, self._store.images, self._decoder, current.version, self._kept, manifests)
+    def manifests(self) -> Sequence[Mapping[str, Any]]:
+        """Of the models that answer, as JSON has them."""
+        return self._read.held.manifests
 
-    def trouble(self) -> str | None:
-        """Why pictures cannot be encoded now; None if they can."""
-        return self._encoding.batcher.trouble()
-
-    def encoders(self) -> Sequence[int]:
-        """Ids of the processes that encode."""
-        return self._encoding.processes.ids()
+    def activate(self, name: str) -> None:
+        """Let a version of a model serve, named as `cnn/2`; raises ArtefactError, StoreError."""
+        activate(self.settings, name)
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
         self._importer.close()
-        self._encoding.close()
         self._thread.join()
-        self._store.close()
+        self.store.close()
 
     def tick(self) -> None:
         """Take in what other processes have changed, and do what is due.
@@ -106,15 +109,15 @@ class Running:
             PricematchError: something cannot be done now; what is served stays.
         """
         current = self.live.follow()
-        active = self._store.models.active()
+        active = self.store.models.active()
         if active != self._active:
             self._active = active  # if it fails, it is not tried again and again
-            self._take(choose(self._settings, active))
+            self._take(choose_models(self.settings, active))
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild(self._read)
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._settings.follow_seconds):
+        while not self._stop.wait(self.settings.follow_seconds):
             try:
                 self.tick()
             except PricematchError as error:
@@ -122,20 +125,20 @@ class Running:
             except Exception:  # noqa: BLE001 — whatever it is, what is served stays, and the next look may do better
                 _log.exception("the catalogue could not be brought up to date")
 
-    def _take(self, chosen: Chosen) -> None:
+    def _take(self, chosen: ChosenModels) -> None:
         """Serve with other models, once all is embedded and judged with them."""
-        held = hold(chosen, self._encoding, silent, pictured=self._store.postings.pictured())
-        self._read = Reading(self._settings, self._store, self._pictures, held, silent, anew=True)
+        loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.pictured())
+        self._read = Reading(self.settings, self.store, self._images, loaded, silent, anew=True)
         self._rebuild(self._read)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
-        self._tell_of_named()
+        self._warn_of_named()
 
-    def _tell_of_named(self) -> None:
+    def _warn_of_named(self) -> None:
         """Warn where a version was activated and settings name another: nobody should wait for it."""
         for name, version in self.models.items():
             if (active := self._active.get(name, version)) != version:
-                told = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
-                _log.warning(told, name, active, name, version)
+                said = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
+                _log.warning(said, name, active, name, version)
 
     def _rebuild(self, read: Reading) -> None:
         started = time.monotonic()
@@ -147,7 +150,7 @@ class Running:
     def models(self) -> Mapping[str, str]:
         """Version by name of the models that answer."""
         matcher = self.live.current.matcher
-        found = dict(matcher.judge_versions)
+        found = dict(matcher.models)
         for embedded in matcher.encoders.values():
             found |= embedded.versions
         return found
@@ -158,62 +161,51 @@ class Running:
         return now + _REST * (now - started)
 
 
-def start(settings: Settings, progress: Progress, observer: BatchObserver | None = None) -> Running:
+def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True) -> Running:
     """Open the store, fill it if it is empty, and make it ready to answer.
 
     Args:
-        settings: what was given.
+        settings: of the service.
+        encoding: encodes the images of the catalogue.
         progress: told what is being done.
-        observer: told of the batches that are encoded.
+        serve: whether no other process may serve the store meanwhile.
 
     Raises:
         PricematchError: says why it cannot be.
     """
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
-        source = read_source(settings, choose(settings, {}), progress)  # before anything is made
-    store = open_store(settings.data, serve=True)
-    batcher = Batcher(
-        threads=settings.workers,
-        max_waiting=settings.max_waiting_images,
-        hang_seconds=2 * settings.request_seconds,  # a process that hangs is ended before
-        observer=observer,
-    )
-    encoding = Encoding(batcher, EncoderProcesses(starts(settings.workers), settings.request_seconds))
+        source = read_source(settings, choose_models(settings, {}), progress)  # before anything is made
+    store = open_store(settings.data, serve=serve)
     try:
         return _started(settings, store, source, encoding, progress)
     except BaseException:
-        encoding.close()
         store.close()
         raise
 
 
 def _started(
-    settings: Settings, store: Store, source: Source | None, encoding: Encoding, progress: Progress
+    settings: Settings, store: Store, source: Source | None, encoding: BlockingEncoding, progress: Progress
 ) -> Running:
-    chosen, decode = choose(settings, store.models.active()), decoder(settings, _ANY_SIDE)
-    seeded = seeded_from(store)
+    chosen, seeded = choose_models(settings, store.models.active()), seeded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
         source = read_source(settings, chosen, progress)
-    pictures = StoredPictures(
-        store.images, store.computed, PerceptualHasher(decode), HASHING, settings.workers, _tell_of_bad
-    )
+    images = StoredImages(store.images, store.computed, encoding.encode, HASHING, _warn_of_bad)
+    load = partial(load_models, chosen, encoding.load, progress)
     if source is not None:
-        held = hold(chosen, encoding, progress, pictured=source.images is not None)
-        seed(store, source, held, pictures, settings, progress)
+        loaded: LoadedModels = load(images=source.images is not None)
+        seed(store, source, loaded, images, settings, progress)
     else:
-        _tell_of_changed(settings, seeded)
-        held = hold(chosen, encoding, progress, pictured=store.postings.pictured())
-    return Running(
-        settings, store, pictures, chosen, Reading(settings, store, pictures, held, progress), decode, encoding
-    )
+        _warn_of_changed(settings, seeded)
+        loaded = load(images=store.postings.pictured())
+    return Running(settings, store, images, chosen, Reading(settings, store, images, loaded, progress), encoding)
 
 
 def _names_catalogue(settings: Settings) -> bool:
     return "catalogue" in settings.model_fields_set or settings.catalogue.exists()
 
 
-def _tell_of_changed(settings: Settings, seeded: str | None) -> None:
+def _warn_of_changed(settings: Settings, seeded: str | None) -> None:
     """Warn where the catalogue file is not what the store was filled from: nobody should wait for its postings."""
     if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != seeded:
         _log.warning(
@@ -223,5 +215,5 @@ def _tell_of_changed(settings: Settings, seeded: str | None) -> None:
         )
 
 
-def _tell_of_bad(digest: bytes, error: ImageError) -> None:
+def _warn_of_bad(digest: bytes, error: ImageError) -> None:
     _log.warning("the stored picture %s cannot be used: %s", digest.hex(), error)

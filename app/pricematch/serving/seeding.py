@@ -5,19 +5,19 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
 from pricematch.encoding.ingest import check_images, digest_images
-from pricematch.errors import ImageError
+from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_signals import pictures
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
-from pricematch.serving.encoders import refuse_or_tell
-from pricematch.serving.held import Chosen, Held
-from pricematch.serving.stored_pictures import StoredPictures
+from pricematch.serving.loaded_models import ChosenModels, LoadedModels
+from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import MIB, Settings
 from pricematch.store.sqlite.store import Store
 
@@ -41,7 +41,7 @@ class Source:
     images: ImageFolder | None
 
 
-def read_source(settings: Settings, chosen: Chosen, progress: Progress) -> Source:
+def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) -> Source:
     """The catalogue file; where similarity decides, every posting has to have a picture.
 
     Raises:
@@ -74,7 +74,7 @@ def is_empty(store: Store) -> bool:
 
 
 def seed(
-    store: Store, source: Source, held: Held, kept: StoredPictures, settings: Settings, progress: Progress
+    store: Store, source: Source, models: LoadedModels, kept: StoredImages, settings: Settings, progress: Progress
 ) -> None:
     """Put all postings of a file into a store; what is stored before a kill is put again by the next start.
 
@@ -82,13 +82,15 @@ def seed(
         CatalogueError: bad pictures, unless they are to be skipped.
         StoreError: they cannot be kept.
     """
-    digests, errors = _read(source, held, kept, settings, progress)
-    _refuse(source, held, errors, settings)
+    digests, errors = _read(source, models, kept, settings, progress)
+    _refuse(source, models, errors, settings)
     job = store.jobs.create(KIND, json.dumps({"digest": digest_of_file(settings.catalogue)}))
     for earlier in store.jobs.unfinished(KIND):
         if earlier.job_id != job.job_id:  # it broke off, and this one puts all of it
             store.jobs.cancel(earlier.job_id)
-    postings = [posting for posting in source.content.postings if held.matcher is not None or posting.image in digests]
+    postings = [
+        posting for posting in source.content.postings if models.matcher is not None or posting.image in digests
+    ]
     done, counts = 0, Counts()
     for batch in _batches(postings, source.images, digests):
         for put in store.postings.put(batch):
@@ -110,7 +112,7 @@ class _ByDigest:
 
 
 def _read(
-    source: Source, held: Held, kept: StoredPictures, settings: Settings, progress: Progress
+    source: Source, models: LoadedModels, kept: StoredImages, settings: Settings, progress: Progress
 ) -> tuple[Mapping[str, bytes], Mapping[str, ImageError]]:
     """Digests of the good pictures by name, and why others are bad; what they are compared by is kept."""
     if source.images is None:
@@ -118,16 +120,14 @@ def _read(
     digests, errors = digest_images(source.content.names(), source.images, workers=settings.workers, progress=progress)
     bad: dict[bytes, ImageError] = {}
     names = {digest: name for name, digest in digests.items()}
-    reader = replace(kept, images=_ByDigest(source.images, names), told=bad.__setitem__)
-    for encoder in held.encoders.values():
-        reader.embeddings(encoder, list(names), progress)
-    reader.hashes([digest for digest in names if digest not in bad], progress)
+    reader = replace(kept, images=_ByDigest(source.images, names), on_error=bad.__setitem__)
+    reader.ensure(list(names), Wanted(frozenset(models.encoders), phash=True), progress)
     errors |= {name: bad[digest] for name, digest in digests.items() if digest in bad}
     return {name: digest for name, digest in digests.items() if digest not in bad}, errors
 
 
-def _refuse(source: Source, held: Held, errors: Mapping[str, ImageError], settings: Settings) -> None:
-    if held.matcher is None:
+def _refuse(source: Source, models: LoadedModels, errors: Mapping[str, ImageError], settings: Settings) -> None:
+    if models.matcher is None:
         skip_or_refuse(source.content, errors, skip=settings.skip_bad_images)
     else:
         refuse_or_tell(source.content.pictured(), errors, skip=settings.skip_bad_images)
@@ -149,3 +149,12 @@ def _batches(
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def refuse_or_tell(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
+    """Refuse bad images, unless they are to be skipped: then they are named, and their postings go without."""
+    problems = content.image_problems(errors)
+    if not skip:
+        content.refuse(problems)
+    if problems:
+        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings whose picture is bad", problems))

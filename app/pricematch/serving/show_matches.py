@@ -1,26 +1,40 @@
-"""A posting beside its matches, as the service would answer."""
+"""A posting beside its matches, as the service answers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.encoding.bootstrap import decoder, read_catalogue
+from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import chunks
-from pricematch.encoding.ports import ImageSource, Pixels
-from pricematch.errors import ImageError, SettingsError
+from pricematch.encoding.ports import Pixels
+from pricematch.errors import SettingsError
+from pricematch.formats.manifest import digest_of_file
 from pricematch.matching.matches import Match
-from pricematch.matching.queries import Answer, Asked
+from pricematch.matching.queries import Options, Result
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
+from pricematch.serving.lifetime import started
+from pricematch.serving.seeding import seeded_from
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
+from pricematch.store.sqlite.opening import DATABASE
+from pricematch.store.sqlite.store import open_store
 
+_log = logging.getLogger("pricematch")
 _A_ROW, _SIDE = 5, 256
 _FRAMES = {True: "#1b7f4b", False: "#b3261e", None: None}
 _WORDS = {True: ", same group", False: ", another group", None: ""}
 _GREY = 232
+_OWN = "shown"
+"""Folder, below the data folder, of a store for catalogue files that no service was filled from."""
 ANY = -1.0
 
 
@@ -45,7 +59,7 @@ class Shown:
 
     query: Posting
     found: Sequence[ShownMatch]
-    answer: Answer
+    result: Result
 
 
 def show_matches(
@@ -57,7 +71,7 @@ def show_matches(
     output: Path | None,
     progress: Progress,
 ) -> Shown:
-    """Find a posting's matches, and draw them beside it.
+    """Find a posting's matches as the service does, and draw them beside it.
 
     By the trained matcher that the settings name; where there is none, by similarity, and then as many as are asked
     for. A posting whose picture cannot be read is drawn as a grey square.
@@ -75,32 +89,66 @@ def show_matches(
         PostingNotFound: no posting has this id.
         SettingsError: the picture cannot be written, there are no pictures to draw, or the target is none.
         RequestUnanswerable: a target or a probability is asked for, and there is no matcher or no such target.
-        PricematchError: as `pricematch.serving.start.load`.
+        PricematchError: as `running.start`.
     """
     from pricematch.reports.sheets import check_output
-    from pricematch.serving.start import load
 
     if output is not None:
         check_output(output)
-    asked = Asked(count, target=_parsed(target), min_probability=min_probability)
+    options = Options(count, target=_parsed(target), min_probability=min_probability)
+    return asyncio.run(_shown(_with_store_of_catalogue(settings, posting_id), posting_id, options, output, progress))
+
+
+def _with_store_of_catalogue(settings: Settings, posting_id: str) -> Settings:
+    """Settings whose data folder is the store that was filled from the catalogue file, or a folder of our own below it.
+
+    A store that was never filled is left to the service, which would go on serving what we filled it with.
+
+    Raises:
+        CatalogueError: bad rows.
+        PostingNotFound: the file has no posting with this id.
+    """
+    digest = digest_of_file(settings.catalogue)
+    if (settings.data / DATABASE).exists():
+        with closing(open_store(settings.data)) as store:
+            if seeded_from(store) == digest:
+                return settings
     content = read_catalogue(settings)
     content.refuse(content.problems)
-    Catalogue(content.postings).row(posting_id)  # before anything is embedded
-    ready = load(settings, progress)
-    if output is not None and ready.images is None:
-        raise SettingsError(f"cannot draw {output} (there are no pictures; name them with --images, or leave it out)")
-    if ready.matcher.judge is None and target is None and min_probability is None:
-        asked = Asked(count, min_similarity=ANY)
-    answer, catalogue = ready.matcher.match_posting(posting_id, asked), ready.matcher.catalogue
-    query = catalogue.posting(posting_id)
-    found = [ShownMatch(posting, match, _same(query, posting)) for posting, match in _postings(catalogue, answer)]
-    if output is not None and ready.images is not None:
-        _draw(settings, query, found, ready.images, output)
-    return Shown(query, found, answer)
+    Catalogue(content.postings).row(posting_id)  # before anything is encoded
+    data = settings.data / _OWN / digest[:16]
+    for other in (settings.data / _OWN).glob("*"):
+        if other != data:
+            shutil.rmtree(other)
+    return settings.model_copy(update={"data": data})
 
 
-def _postings(catalogue: Catalogue, answer: Answer) -> list[tuple[Posting, Match]]:
-    return [(catalogue.posting(match.posting_id), match) for match in answer.matches]
+async def _shown(
+    settings: Settings, posting_id: str, options: Options, output: Path | None, progress: Progress
+) -> Shown:
+    service = Service(settings)
+    async with started(service, progress, serve=False) as opening:
+        await opening
+        matcher = service.snapshot.matcher
+        if matcher.judge is None:
+            _log.warning("no trained matcher: similarity decides; `pricematch train matcher` makes one")
+        if matcher.judge is None and options.target is None and options.min_probability is None:
+            options = replace(options, min_similarity=ANY)
+        result = (await service.matches_of(posting_id, options)).result
+        query = matcher.catalogue.posting(posting_id)
+        postings = [matcher.catalogue.posting(match.posting_id) for match in result.matches]
+        found = [
+            ShownMatch(posting, match, _same(query, posting))
+            for posting, match in zip(postings, result.matches, strict=True)
+        ]
+        if output is not None:
+            if all(posting.image is None for posting in (query, *postings)):
+                raise SettingsError(
+                    f"cannot draw {output} (there are no pictures; name them with --images, or leave it out)"
+                )
+            images = {it.posting_id: (await service.image(it.posting_id))[0] for it in (query, *postings) if it.image}
+            _draw(settings, query, found, images, output)
+        return Shown(query, found, result)
 
 
 def _parsed(target: str | None) -> Target | None:
@@ -110,26 +158,21 @@ def _parsed(target: str | None) -> Target | None:
         raise SettingsError(f"--target: {error}") from error
 
 
-def _draw(settings: Settings, query: Posting, found: Sequence[ShownMatch], images: ImageSource, output: Path) -> None:
+def _draw(
+    settings: Settings, query: Posting, found: Sequence[ShownMatch], images: Mapping[str, bytes], output: Path
+) -> None:
     from pricematch.reports.sheets import Captioned, draw_sheet, save_sheet
 
-    read = _reader(settings, images)
-    drawn = [Captioned(read(query), _caption("query", query), "black")]
-    drawn += [Captioned(read(it.posting), _caption(_said(it), it.posting), _FRAMES[it.same_group]) for it in found]
-    save_sheet(draw_sheet(list(chunks(drawn, _A_ROW)), _SIDE), output)
+    decode = PillowDecoder(_SIDE, settings.max_pixels, settings.min_image_side)
 
-
-def _reader(settings: Settings, images: ImageSource) -> Callable[[Posting], Pixels]:
-    """The picture of a posting, grey where there is none or it is bad."""
-    decode = decoder(settings, _SIDE)
-
-    def read(posting: Posting) -> Pixels:
-        try:
-            return decode.upright(images.read(posting.image or ""))
-        except ImageError:
+    def pixels(posting: Posting) -> Pixels:
+        if (image := images.get(posting.posting_id)) is None:
             return np.full((_SIDE, _SIDE, 3), _GREY, np.uint8)
+        return decode.upright(image)
 
-    return read
+    drawn = [Captioned(pixels(query), _caption("query", query), "black")]
+    drawn += [Captioned(pixels(it.posting), _caption(_score(it), it.posting), _FRAMES[it.same_group]) for it in found]
+    save_sheet(draw_sheet(list(chunks(drawn, _A_ROW)), _SIDE), output)
 
 
 def _same(query: Posting, posting: Posting) -> bool | None:
@@ -137,14 +180,14 @@ def _same(query: Posting, posting: Posting) -> bool | None:
     return query.label_group == posting.label_group if known else None
 
 
-def _said(shown: ShownMatch) -> str:
+def _score(shown: ShownMatch) -> str:
     match, group = shown.match, _WORDS[shown.same_group]
     if match.probability is None:
         return f"{match.similarity or 0:.5f}{group}"
     return f"{match.probability:.3f} {str(match.level).replace('_', ' ')}{group}"
 
 
-def _caption(said: str, posting: Posting) -> str:
-    """What stands below a picture."""
+def _caption(score: str, posting: Posting) -> str:
+    """What stands below an image."""
     posting_id = posting.posting_id
-    return f"{said}\n{posting_id if len(posting_id) <= 28 else f'{posting_id[:27]}…'}"
+    return f"{score}\n{posting_id if len(posting_id) <= 28 else f'{posting_id[:27]}…'}"

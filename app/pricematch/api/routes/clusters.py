@@ -1,33 +1,21 @@
 """POST /cluster: which of these belong together?"""
 
-from collections.abc import Sequence
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from pricematch.api.access import READ
-from pricematch.api.answers import finite
+from pricematch.api.answers import finite, took_ms
 from pricematch.api.bodies import JSON, MULTIPART, read_batch
-from pricematch.api.dependencies import ReadyDep, ServiceDep, WorkerDep
+from pricematch.api.dependencies import ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from pricematch.api.schemas.verdicts import contradictions_out
-from pricematch.api.state import Ready
-from pricematch.api.worker import Worker
-from pricematch.catalogue.contradictions import among, contradictions
-from pricematch.matching.cluster_batch import (
-    ClusteredBatch,
-    Clustering,
-    Item,
-    cluster_batch,
-    cluster_catalogue,
-    pictured,
-)
-from pricematch.matching.judge import Bar
-from pricematch.matching.judged_batch import cluster_judged_batch, cluster_judged_catalogue
-from pricematch.matching.judged_clusters import LEAST_MEAN
-from pricematch.matching.matcher import Matcher
-from pricematch.pairs.thresholds import Thresholds
+from pricematch.matching.cluster import ClusterOptions
+from pricematch.matching.cluster_batch import ClusteredBatch, Item
+from pricematch.serving.results import Clustered
 
 router = APIRouter(tags=["cluster"])
 
@@ -51,74 +39,46 @@ _BODY: dict[str, Any] = {
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,
 )
-async def cluster(request: Request, service: ServiceDep, ready: ReadyDep, worker: WorkerDep) -> Response:
+async def cluster(request: Request, service: ReadyService) -> Response:
     """Cluster stored postings and pictures; a bad item gets its own problem and does not fail the rest."""
-    asked, images = await read_batch(request, service.settings)
-    if asked.method == "matcher":
-        batch, bar = await _by_probability(asked, images, ready.matcher, worker)
-    else:
-        how = Clustering(asked.method, asked.eps, asked.min_samples, service.settings.max_cluster_pairs)
-        batch, bar = await _by_similarity(asked, images, how, ready.matcher, worker), None
-    limit = min(asked.limit, service.settings.max_cluster_postings)
+    started = time.perf_counter()
+    query, images = await read_batch(request, service.settings)
+    options = ClusterOptions(
+        query.posting_ids,
+        query.method,
+        query.eps,
+        query.min_samples,
+        service.settings.max_cluster_pairs,
+        query.encoder,
+        query.target,
+        query.min_probability,
+    )
+    found = await while_connected(request, service.cluster(options, images))
+    limit = min(query.limit, service.settings.max_cluster_postings)
     # thousands of items take a while to be written down
-    body = await worker.run(lambda: _page(batch, bar, asked, limit, ready, worker).model_dump_json())
+    body = await run_in_threadpool(lambda: _page(found, query, limit, started).model_dump_json())
     return Response(body, media_type=JSON)
 
 
-async def _by_probability(
-    asked: ClusterRequest, images: Sequence[bytes], matcher: Matcher, worker: Worker
-) -> tuple[ClusteredBatch, Bar]:
-    judge, catalogue = matcher.trained("method matcher"), matcher.catalogue
-    bar = judge.bar(asked.target, asked.min_probability)
-    threshold = max(bar.thresholds.match, LEAST_MEAN)
-    posting_ids = sorted(catalogue.posting_ids) if asked.posting_ids == "all" else asked.posting_ids
-    if images:
-        features, errors = await worker.run(lambda: matcher.pictures(judge, images))
-        found = await worker.run_alone(
-            lambda: cluster_judged_batch(
-                judge.clusters, catalogue, posting_ids, threshold, judge.judged.newcomers(features), errors
-            )
-        )
-    elif asked.posting_ids == "all":
-        found = await worker.run_alone(lambda: cluster_judged_catalogue(judge.clusters, catalogue, threshold))
-    else:
-        found = await worker.run_alone(lambda: cluster_judged_batch(judge.clusters, catalogue, posting_ids, threshold))
-    return found, Bar(bar.target, Thresholds(threshold, threshold))
-
-
-async def _by_similarity(
-    asked: ClusterRequest, images: Sequence[bytes], how: Clustering, matcher: Matcher, worker: Worker
-) -> ClusteredBatch:
-    embedded = matcher.encoder(asked.encoder, f"method {asked.method}")
-    if asked.posting_ids == "all" and not images:
-        return await worker.run_alone(lambda: cluster_catalogue(embedded, how))
-    posting_ids = pictured(embedded) if asked.posting_ids == "all" else asked.posting_ids
-    embeddings, errors = await worker.run(lambda: embedded.encoder.embed(images))
-    return await worker.run_alone(lambda: cluster_batch(embedded, posting_ids, embeddings, errors, how))
-
-
-def _page(
-    batch: ClusteredBatch, bar: Bar | None, asked: ClusterRequest, limit: int, ready: Ready, worker: Worker
-) -> ClustersOut:
-    end, matcher = asked.offset + limit, ready.matcher
-    against = among(contradictions(matcher.verdicts), set(batch.posting_ids))
-    models = matcher.judge_versions if bar else matcher.encoder(asked.encoder, f"method {asked.method}").versions
+def _page(found: Clustered, query: ClusterRequest, limit: int, started: float) -> ClustersOut:
+    batch, decision, end = found.batch, found.decision, query.offset + limit
+    probable = decision.by == "probability"
     return ClustersOut(
-        catalogue_version=ready.version,
-        models=dict(models),
-        took_ms=worker.took_ms(),
-        method=asked.method,
-        eps=None if bar else asked.eps,
-        min_samples=None if bar else asked.min_samples,
-        target=str(bar.target) if bar and bar.target else None,
-        threshold=finite(bar.thresholds.match) if bar else None,
+        catalogue_version=found.snapshot.version,
+        models=dict(decision.models),
+        took_ms=took_ms(started),
+        method=query.method,
+        eps=None if probable else query.eps,
+        min_samples=None if probable else query.min_samples,
+        target=None if decision.target is None else str(decision.target),
+        threshold=finite(decision.threshold) if probable else None,
         total_items=len(batch),
         total_clusters=len(batch.members),
         next_offset=end if end < len(batch) else None,
-        total_contradictions=len(against),
-        contradictions=contradictions_out(against),
-        items=[_item(item) for item in batch.items(asked.offset, limit)],
-        clusters=[_cluster(number, batch) for number in batch.clusters(asked.offset, limit)],
+        total_contradictions=len(found.contradictions),
+        contradictions=contradictions_out(found.contradictions),
+        items=[_item(item) for item in batch.items(query.offset, limit)],
+        clusters=[_cluster(number, batch) for number in batch.clusters(query.offset, limit)],
     )
 
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from pricematch.api.access import WRITE
 from pricematch.api.bodies import MULTIPART, content_type, invalid, validated
-from pricematch.api.dependencies import ReadyDep, WorkerDep
+from pricematch.api.dependencies import ReadyService
 from pricematch.api.forms import open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
@@ -66,16 +66,16 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     openapi_extra=_BODY,
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
 )
-async def import_postings(request: Request, ready: ReadyDep, worker: WorkerDep, response: Response) -> JobOut:
+async def import_postings(request: Request, service: ReadyService, response: Response) -> JobOut:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     if (kind := content_type(request)) != MULTIPART:
         raise HTTPException(415, f"expected {MULTIPART}, got {kind or 'none'!r}")
-    arriving = await worker.keep(ready.stored().importing().begin)
+    arriving = await service.begin_import()
     try:
         folder = await _received(request, arriving)
-        job = await worker.keep(lambda: arriving.queue(folder))
+        job = await service.queue_import(arriving, folder)
     finally:
-        await worker.keep(arriving.discard)
+        await service.discard_import(arriving)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return JobOut.model_validate(job_fields(job))
 

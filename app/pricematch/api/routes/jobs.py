@@ -5,11 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from pricematch.api.access import READ, WRITE
-from pricematch.api.dependencies import ReadyDep, WorkerDep
+from pricematch.api.dependencies import ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields, row_problem_out
-from pricematch.api.state import Kept
-from pricematch.errors import JobNotFound
 
 router = APIRouter(tags=["jobs"])
 MAX_PAGE, MAX_PROBLEMS = 100, 1000
@@ -18,13 +16,12 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a job."
 
 @router.get("/jobs", dependencies=[READ], responses=responses(422, 500, 503))
 async def jobs(
-    ready: ReadyDep,
-    worker: WorkerDep,
+    service: ReadyService,
     offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Jobs at most.")] = MAX_PAGE,
 ) -> JobsOut:
     """The jobs, the newest first; of those that have ended the last thousand are kept."""
-    every, end = await worker.keep(ready.stored().jobs.jobs), offset + limit
+    every, end = await service.jobs(), offset + limit
     return JobsOut(
         total=len(every),
         jobs=[JobOut.model_validate(job_fields(job)) for job in every[offset:end]],
@@ -33,21 +30,14 @@ async def jobs(
 
 
 @router.get("/jobs/{job_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
-async def job(job_id: JobId, ready: ReadyDep, worker: WorkerDep) -> WholeJobOut:
+async def job(job_id: JobId, service: ReadyService) -> WholeJobOut:
     """How far a job is, and which rows could not be stored."""
-    return await worker.keep(lambda: _job(job_id, ready.stored()))
+    found, problems = await service.job(job_id, MAX_PROBLEMS)
+    return WholeJobOut.model_validate({**job_fields(found), "problems": [row_problem_out(it) for it in problems]})
 
 
 @router.delete("/jobs/{job_id}", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507))
-async def end(job_id: JobId, ready: ReadyDep, worker: WorkerDep) -> EndedJobOut:
+async def end(job_id: JobId, service: ReadyService) -> EndedJobOut:
     """Cancel a job, or forget one that has ended; what it has stored stays."""
-    imports = ready.stored().importing()
-    found, removed = await worker.keep(lambda: imports.end(job_id))
+    found, removed = await service.end_job(job_id)
     return EndedJobOut.model_validate({**job_fields(found), "removed": removed})
-
-
-def _job(job_id: str, kept: Kept) -> WholeJobOut:
-    if (found := kept.jobs.job(job_id)) is None:
-        raise JobNotFound(job_id)
-    problems = kept.jobs.problems(job_id, 0, MAX_PROBLEMS)
-    return WholeJobOut.model_validate({**job_fields(found), "problems": [row_problem_out(it) for it in problems]})

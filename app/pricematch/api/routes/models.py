@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.access import ADMIN, READ
-from pricematch.api.dependencies import ReadyDep, WorkerDep
+from pricematch.api.dependencies import ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.postings import CatalogueVersion
 from pricematch.settings import EncoderName
@@ -54,21 +54,20 @@ class ActivatedOut(BaseModel):
 @router.put(
     "/models/{name}", dependencies=[ADMIN], status_code=202, responses=responses(400, 415, 422, 429, 500, 503, 507)
 )
-async def activate(name: ModelName, asked: ActivateIn, ready: ReadyDep, worker: WorkerDep) -> ActivatedOut:
+async def activate(name: ModelName, wanted: ActivateIn, service: ReadyService) -> ActivatedOut:
     """Let a version of a model serve, newer or older; GET /models tells when it does."""
-    kept = ready.stored()
-    before = await worker.keep(lambda: kept.models.active().get(name))
-    await worker.keep(lambda: kept.activating()(f"{name}/{asked.version}"))
-    return ActivatedOut(name=name, version=asked.version, before=before)
+    before = await service.activate(name, wanted.version)
+    return ActivatedOut(name=name, version=wanted.version, before=before)
 
 
 @router.get("/models", dependencies=[READ], responses=responses(503))
-async def models(ready: ReadyDep) -> ModelsOut:
+async def models(service: ReadyService) -> ModelsOut:
     """The models that are loaded, with their manifests."""
-    judge = ready.matcher.judge
+    snapshot = service.snapshot
+    judge = snapshot.matcher.judge
     return ModelsOut(
-        catalogue_version=ready.version,
+        catalogue_version=snapshot.version,
         matcher=None if judge is None else judge.label,
-        encoder=next(iter(ready.matcher.encoders), None),
-        models=[ModelOut(name=it["name"], version=it["version"], manifest=dict(it)) for it in ready.manifests],
+        encoder=next(iter(snapshot.matcher.named), None),
+        models=[ModelOut(name=it["name"], version=it["version"], manifest=dict(it)) for it in service.manifests()],
     )

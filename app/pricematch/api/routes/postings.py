@@ -1,59 +1,123 @@
-"""GET /postings/…: stored postings, their pictures and their matches."""
+"""/postings: stored postings, changes to them, their images and their matches."""
 
-import logging
+import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi.responses import Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 
-from pricematch.api.access import READ
-from pricematch.api.answers import matches_out
-from pricematch.api.dependencies import PostingId, ReadyDep, WorkerDep
+from pricematch.api.access import READ, WRITE
+from pricematch.api.answers import matches_out, posting_out, stored_out
+from pricematch.api.conditions import IfMatch, IfNoneMatch, condition, etag, is_known
+from pricematch.api.dependencies import PostingId, ReadyService, while_connected
+from pricematch.api.posting_bodies import BODY, read_posting
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery
-from pricematch.encoding.ports import Decoder, ImageSource
-from pricematch.errors import ImageError, ImageUnavailable
+from pricematch.api.schemas.postings import PostingsOut, RemovedOut, StoredPostingOut
+from pricematch.catalogue.postings import POSTING_ID_PATTERN
+from pricematch.catalogue.records import Condition
 
-_log = logging.getLogger("pricematch")
-
-router = APIRouter(prefix="/postings/{posting_id}", tags=["postings"])
-
-# a stored picture is somebody's upload: whatever else its bytes may be, a browser must take it as a picture only
+router = APIRouter(tags=["postings"])
+MAX_PAGE = 100
+_NOT_MODIFIED = {304: {"description": "The client knows it already."}}
+# a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
 _PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+_TAGGED = {"ETag": {"description": "Its revision, for If-Match and If-None-Match.", "schema": {"type": "string"}}}
+
+
+@router.get("/postings", dependencies=[READ], responses=responses(422, 500, 503))
+async def postings(
+    service: ReadyService,
+    cursor: Annotated[
+        str, Query(pattern=f"{POSTING_ID_PATTERN}|^$", description="Where the page begins: a `next_cursor`.")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
+) -> PostingsOut:
+    """The stored postings in the order of their ids, page by page."""
+    page = await service.postings(cursor, limit)
+    return PostingsOut(
+        catalogue_version=page.version,
+        total=page.total,
+        postings=[posting_out(stored.posting) for stored in page.postings],
+        next_cursor=page.postings[-1].posting.posting_id if page.more else None,
+    )
 
 
 @router.get(
-    "/image",
+    "/postings/{posting_id}",
+    dependencies=[READ],
+    responses=responses(404, 422, 500, 503) | _NOT_MODIFIED | {200: {"headers": _TAGGED}},
+)
+async def posting(
+    posting_id: PostingId, service: ReadyService, response: Response, if_none_match: IfNoneMatch = None
+) -> StoredPostingOut:
+    """A stored posting."""
+    stored, version = await service.posting(posting_id)
+    response.headers["ETag"] = etag(stored.revision)
+    if is_known(if_none_match, stored.revision):
+        response.status_code = 304
+    return stored_out(stored.posting, version)
+
+
+@router.put(
+    "/postings/{posting_id}",
+    dependencies=[WRITE],
+    openapi_extra=BODY,
+    responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
+    | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
+)
+async def put(
+    posting_id: PostingId,
+    request: Request,
+    service: ReadyService,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> StoredPostingOut:
+    """Store a posting, all of it, in place of the one with its id; whoever asks next finds it."""
+    offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
+    found = await while_connected(request, service.put(offered))
+    response.status_code = 201 if found.kept.outcome == "created" else 200
+    response.headers["ETag"] = etag(found.kept.revision)
+    return stored_out(found.posting, found.version)
+
+
+@router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
+async def remove(posting_id: PostingId, service: ReadyService, if_match: IfMatch = None) -> RemovedOut:
+    """Remove a stored posting; one that is not there is no error."""
+    there, version = await service.remove(posting_id, _condition(if_match, None))
+    return RemovedOut(catalogue_version=version, posting_id=posting_id, removed=there)
+
+
+@router.get(
+    "/postings/{posting_id}/image",
     dependencies=[READ],
     response_class=Response,
     responses=responses(404, 422, 503)
     | {200: {"content": {"image/*": {}}, "description": "The picture as it is stored."}},
 )
-async def image(posting_id: PostingId, ready: ReadyDep, worker: WorkerDep) -> Response:
+async def image(posting_id: PostingId, service: ReadyService) -> Response:
     """A stored posting's picture."""
-    name = ready.matcher.catalogue.posting(posting_id).image
-    if name is None or ready.images is None:
-        raise ImageUnavailable(f"posting {posting_id!r} has no picture here")
-    images = ready.images
-    try:
-        content, media_type = await worker.keep(lambda: _stored(images, ready.decoder, name))
-    except ImageError as error:
-        # what became of the file is the operator's to know, and its path nobody else's
-        _log.warning("the picture of posting %s: %s", posting_id, error)
-        raise ImageUnavailable(f"the picture of posting {posting_id!r} cannot be read") from error
+    content, media_type = await service.image(posting_id)
     return Response(content, media_type=media_type, headers=_PICTURE_HEADERS)
 
 
-def _stored(images: ImageSource, decoder: Decoder, name: str) -> tuple[bytes, str]:
-    """A stored picture and its media type; raises ImageError."""
-    content = images.read(name)
-    return content, decoder.media_type(content)
-
-
-@router.get("/matches", dependencies=[READ], responses=responses(404, 409, 422, 429, 500, 503, 504))
+@router.get(
+    "/postings/{posting_id}/matches",
+    dependencies=[READ],
+    responses=responses(404, 409, 422, 429, 500, 503, 504),
+)
 async def matches(
-    posting_id: PostingId, query: Annotated[MatchQuery, Query()], ready: ReadyDep, worker: WorkerDep
+    posting_id: PostingId, query: Annotated[MatchQuery, Query()], request: Request, service: ReadyService
 ) -> MatchesOut:
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
-    answer = await worker.run(lambda: ready.matcher.match_posting(posting_id, query.asked()))
-    return MatchesOut(**matches_out(answer, ready, worker.took_ms()))
+    started = time.perf_counter()
+    found = await while_connected(request, service.matches_of(posting_id, query.options()))
+    return MatchesOut(**matches_out(found, started))
+
+
+def _condition(if_match: str | None, if_none_match: str | None) -> Condition:
+    try:
+        return condition(if_match, if_none_match)
+    except ValueError as error:
+        raise RequestValidationError([{"type": "value_error", "loc": ("header",), "msg": str(error)}]) from error

@@ -14,7 +14,7 @@ from pricematch.api.schemas.postings import (
     check_one_threshold,
 )
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
-from pricematch.matching.queries import Asked, DecidedBy
+from pricematch.matching.queries import DecidedBy, Options
 from pricematch.pairs.match_types import Level
 
 MAX_MATCHES = 50
@@ -43,9 +43,9 @@ class MatchQuery(BaseModel):
         check_one_threshold(self.min_probability, self.target)
         return self
 
-    def asked(self) -> Asked:
-        """As the core is asked."""
-        return Asked(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder)
+    def options(self) -> Options:
+        """As the matcher takes them."""
+        return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder)
 
 
 class TitleRequest(BaseModel):

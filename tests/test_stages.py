@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from pricematch.search.stages import measured, stage
+from pricematch.stages import measured, stage
 
 
 def test_time_in_a_stage_is_summed_up_and_other_stages_are_absent() -> None:

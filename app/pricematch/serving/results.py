@@ -1,0 +1,102 @@
+"""Results of the service's verbs: what was found, and the snapshot it was found in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pricematch.catalogue.contradictions import Contradiction
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Kept, Stored, Verdict
+from pricematch.errors import ImageError
+from pricematch.matching.cluster_batch import ClusteredBatch
+from pricematch.matching.matches import Matches
+from pricematch.matching.queries import Decision, Result
+from pricematch.matching.review import Unsure
+from pricematch.serving.live_catalogue import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The matches of a query."""
+
+    snapshot: Snapshot
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedEach:
+    """The matches of each of several images, or why it cannot be used, and the decision rule of all."""
+
+    snapshot: Snapshot
+    decision: Decision
+    each: Sequence[Matches | ImageError]
+
+
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """The clusters of a batch, the decision rule that made them, and contradictions among its postings."""
+
+    snapshot: Snapshot
+    batch: ClusteredBatch
+    decision: Decision
+    contradictions: Sequence[Contradiction]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of stored postings.
+
+    Attributes:
+        version: of the catalogue.
+        total: postings that are stored.
+        postings: of the page.
+        more: whether there are some behind it.
+    """
+
+    version: int
+    total: int
+    postings: Sequence[Stored]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """A posting as it is stored, what became of it, and the catalogue's version that has it."""
+
+    version: int
+    posting: Posting
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Pairs for a person to decide."""
+
+    snapshot: Snapshot
+    decision: Decision
+    pairs: Sequence[Unsure]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictResult:
+    """Feedback on a pair, and the contradictions it has part in.
+
+    Attributes:
+        version: of the catalogue.
+        verdict: the feedback.
+        contradictions: those.
+        new: whether it took nobody's place.
+    """
+
+    version: int
+    verdict: Verdict
+    contradictions: Sequence[Contradiction]
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictsResult:
+    """All feedback, and all contradictions in it."""
+
+    version: int
+    verdicts: Sequence[Verdict]
+    contradictions: Sequence[Contradiction]

@@ -1,0 +1,414 @@
+"""The service without HTTP: one method a verb."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import copy_context
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Any, ParamSpec, TypeVar
+
+from pricematch.catalogue.contradictions import Contradiction, among, contradictions
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored, Verdict
+from pricematch.errors import (
+    DeadlineExceeded,
+    ImageError,
+    ImageUnavailable,
+    JobNotFound,
+    NotReady,
+    Overloaded,
+    PostingNotFound,
+    RowProblem,
+    VerdictNotFound,
+)
+from pricematch.matching.cluster import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.matches import Matches
+from pricematch.matching.queries import Options, Query
+from pricematch.matching.review import review
+from pricematch.pairs.thresholds import Target
+from pricematch.serving.backend import Backend
+from pricematch.serving.intake import Offered
+from pricematch.serving.live_catalogue import Snapshot
+from pricematch.serving.ports import ArrivingImport
+from pricematch.serving.results import (
+    Clustered,
+    Matched,
+    MatchedEach,
+    Page,
+    PutResult,
+    Reviewed,
+    VerdictResult,
+    VerdictsResult,
+)
+from pricematch.settings import Settings
+from pricematch.stages import spent
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_STORE_THREADS = 8
+_log = logging.getLogger("pricematch")
+
+
+class Service:
+    """Answers queries and changes the catalogue, once it is open; for one event loop.
+
+    Images are encoded first, then matched in a thread; short work on what is stored has threads of its own, and so has
+    what may take seconds, one at a time.
+
+    Args:
+        settings: limits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._backend: Backend | None = None
+        self._reason = "the service is starting"
+        self._stopping = False
+        self._working = 0
+        self._matching = ThreadPoolExecutor(settings.workers, "match")
+        self._storing = ThreadPoolExecutor(_STORE_THREADS, "store")
+        self._alone = ThreadPoolExecutor(1, "cluster")
+
+    # how far the service is
+
+    def report(self, reason: str) -> None:
+        """Say what the start is at."""
+        self._reason = reason
+
+    def open(self, backend: Backend) -> None:
+        """Answer from now on."""
+        self._backend, self._reason = backend, ""
+
+    def drain(self) -> None:
+        """Report not ready from now on, whatever happens; requests are still answered."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Let no further work begin."""
+        for pool in (self._matching, self._storing, self._alone):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is on its way out."""
+        return self._stopping
+
+    def why_not_ready(self) -> str | None:
+        """None if the service is ready, not stopping and not in trouble."""
+        if self._stopping:
+            return "the service is stopping"
+        return self._reason if self._backend is None else self._backend.trouble()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest version of the catalogue in memory; raises NotReady."""
+        return self._ready.snapshot
+
+    def check_ready(self) -> None:
+        """Raise NotReady until the service is open."""
+        _ = self._ready
+
+    def check_room(self) -> None:
+        """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
+        if self._working >= self.settings.max_in_flight:
+            raise Overloaded(f"{self._working} requests are being answered; try again soon")
+
+    # queries
+
+    async def match(self, image: bytes | None, title: str, options: Options) -> Matched:
+        """The matches of an image, a title, or both.
+
+        Raises:
+            ImageError: the image cannot be used.
+            RequestUnanswerable: nothing that is held could answer this.
+            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
+        """
+        backend, snapshot = self._ready, self.snapshot
+        wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
+        async with self._work():
+            features: ImageFeatures | None = None
+            if image is not None:
+                [found] = await self._encode(backend, [image], wanted)
+                if isinstance(found, ImageError):
+                    raise found
+                features = found
+            result = await self._in(self._matching, snapshot.matcher.match, Query(title, features), options)
+        return Matched(snapshot, result)
+
+    async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
+        """The matches of several images, each by itself; they are encoded together, and a bad one fails alone.
+
+        Raises:
+            RequestUnanswerable: nothing that is held could answer this.
+            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
+        """
+        backend, snapshot = self._ready, self.snapshot
+        matcher = snapshot.matcher
+        wanted = matcher.wanted(options, image=True, title=False)
+
+        def match(found: Sequence[ImageFeatures | ImageError]) -> list[Matches | ImageError]:
+            # one by one: in a catalogue that had the others, each would be less probable
+            return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options).matches for it in found]
+
+        async with self._work():
+            each = await self._in(self._matching, match, await self._encode(backend, images, wanted))
+        return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
+
+    async def matches_of(self, posting_id: str, options: Options) -> Matched:
+        """The matches of a stored posting, itself excluded.
+
+        Raises:
+            PostingNotFound: no posting has this id.
+            RequestUnanswerable, Overloaded, DeadlineExceeded, NotReady: as `match`.
+        """
+        snapshot = self.snapshot
+        async with self._work():
+            return Matched(
+                snapshot, await self._in(self._matching, snapshot.matcher.match_posting, posting_id, options)
+            )
+
+    async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
+        """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
+
+        Raises:
+            RequestUnanswerable: nothing that is held could answer this.
+            LimitExceeded: more pairs are within eps than may be.
+            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
+        """
+        backend, snapshot = self._ready, self.snapshot
+        wanted = wanted_for_clusters(snapshot.matcher, options) if images else Wanted()
+
+        def work(found: Sequence[ImageFeatures | ImageError]) -> Clustered:
+            batch, decision = cluster(snapshot.matcher, options, found)
+            against = among(contradictions(snapshot.matcher.verdicts), set(batch.posting_ids))
+            return Clustered(snapshot, batch, decision, against)
+
+        async with self._work():
+            found = await self._encode(backend, images, wanted) if images else []
+            return await self._in(self._alone, work, found)
+
+    async def review(self, target: Target | None, limit: int) -> Reviewed:
+        """The pairs whose feedback would teach most; raises RequestUnanswerable, Overloaded, DeadlineExceeded."""
+        snapshot = self.snapshot
+        judge = snapshot.matcher.trained("a review")
+        decision, bar = snapshot.matcher.decision(Options(target=target)), judge.bar(target, None)
+        async with self._work():
+            return Reviewed(snapshot, decision, await self._in(self._alone, review, judge, bar, limit))
+
+    # postings
+
+    async def postings(self, after: str, limit: int) -> Page:
+        """The first `limit` stored postings whose ids are greater than `after`."""
+        backend = self._ready
+
+        def page() -> Page:
+            found = backend.postings.page(after, limit + 1)
+            return Page(backend.snapshot.version, backend.postings.count(), found[:limit], len(found) > limit)
+
+        return await self._in(self._storing, page)
+
+    async def posting(self, posting_id: str) -> tuple[Stored, int]:
+        """A stored posting, and the catalogue's version; raises PostingNotFound."""
+        backend = self._ready
+        if (stored := await self._in(self._storing, backend.postings.get, posting_id)) is None:
+            raise PostingNotFound(posting_id)
+        return stored, backend.snapshot.version
+
+    async def image(self, posting_id: str) -> tuple[bytes, str]:
+        """The image of a stored posting and its media type; raises PostingNotFound, ImageUnavailable."""
+        backend = self._ready
+        name = backend.snapshot.matcher.catalogue.posting(posting_id).image
+        if name is None:
+            raise ImageUnavailable(f"posting {posting_id!r} has no picture here")
+
+        def read() -> tuple[bytes, str]:
+            content = backend.intake.images.images.read(name)
+            return content, backend.media_type(content)
+
+        try:
+            return await self._in(self._storing, read)
+        except ImageError as error:
+            # what became of the file is the operator's to know, and its path nobody else's
+            _log.warning("the picture of posting %s: %s", posting_id, error)
+            raise ImageUnavailable(f"the picture of posting {posting_id!r} cannot be read") from error
+
+    async def put(self, offered: Offered) -> PutResult:
+        """Store a posting in place of the one with its id; the next query finds it.
+
+        Raises:
+            ImageError: its image cannot be used.
+            ConditionFailed: the stored one is not as the condition says.
+            StoreError, Overloaded, DeadlineExceeded, NotReady, ModelOutputError: nothing is changed.
+        """
+        backend = self._ready
+        async with self._work():
+            put = Put(offered.posting, offered.image, offered.condition)
+            if offered.image is not None:
+                digest = await self._keep_features(backend, offered.image)
+                put = replace(put, posting=replace(offered.posting, image=digest.hex()))
+            kept, version = await self._in(self._matching, backend.intake.put, put)
+        return PutResult(version, put.posting, kept)
+
+    async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
+        """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""
+        return await self._in(self._storing, self._ready.intake.remove, posting_id, condition)
+
+    # feedback
+
+    async def decide(self, left: str, right: str, decision: Decision) -> VerdictResult:
+        """Keep feedback on a pair of stored postings; raises PostingNotFound, StoreError."""
+        backend = self._ready
+        for posting_id in (left, right):
+            backend.snapshot.matcher.catalogue.row(posting_id)
+
+        def decide() -> VerdictResult:
+            verdict, new = backend.intake.decide(left, right, decision)
+            return replace(_verdict_result(verdict, backend.snapshot), new=new)
+
+        return await self._in(self._storing, decide)
+
+    async def verdict(self, left: str, right: str) -> VerdictResult:
+        """The feedback on a pair; raises VerdictNotFound."""
+        backend = self._ready
+
+        def find() -> VerdictResult:
+            if (found := backend.verdicts.verdict(left, right)) is None:
+                raise VerdictNotFound(left, right)
+            return _verdict_result(found, backend.snapshot)
+
+        return await self._in(self._storing, find)
+
+    async def withdraw(self, left: str, right: str) -> tuple[bool, int]:
+        """Take feedback back: whether it was there, and the catalogue's version; raises StoreError."""
+        return await self._in(self._storing, self._ready.intake.withdraw, left, right)
+
+    async def verdicts(self) -> VerdictsResult:
+        """All feedback, and all contradictions in it."""
+        backend = self._ready
+
+        def find() -> VerdictsResult:
+            snapshot = backend.snapshot
+            return VerdictsResult(
+                snapshot.version, backend.verdicts.verdicts(), contradictions(snapshot.matcher.verdicts)
+            )
+
+        return await self._in(self._storing, find)
+
+    # jobs and models
+
+    async def begin_import(self) -> ArrivingImport:
+        """Files of postings that are to be sent; raises Overloaded where too many wait, StoreError."""
+        return await self._in(self._storing, self._ready.importing().begin)
+
+    async def queue_import(self, arriving: ArrivingImport, folder: str | None) -> Job:
+        """Make a job of what was sent; see `ArrivingImport.queue`."""
+        return await self._in(self._storing, arriving.queue, folder)
+
+    async def discard_import(self, arriving: ArrivingImport) -> None:
+        """Delete what was sent, unless a job was made of it."""
+        await self._in(self._storing, arriving.discard)
+
+    async def jobs(self) -> Sequence[Job]:
+        """The jobs that are kept, the newest first."""
+        return await self._in(self._storing, self._ready.jobs.jobs)
+
+    async def job(self, job_id: str, problems: int) -> tuple[Job, Sequence[RowProblem]]:
+        """A job and its first problems; raises JobNotFound."""
+        backend = self._ready
+
+        def find() -> tuple[Job, Sequence[RowProblem]]:
+            if (found := backend.jobs.job(job_id)) is None:
+                raise JobNotFound(job_id)
+            return found, backend.jobs.problems(job_id, 0, problems)
+
+        return await self._in(self._storing, find)
+
+    async def end_job(self, job_id: str) -> tuple[Job, bool]:
+        """Cancel a job, or forget one that has ended: as it is or was, and whether it was forgotten."""
+        return await self._in(self._storing, self._ready.importing().end, job_id)
+
+    async def activate(self, name: str, version: str) -> str | None:
+        """Let a version of a model serve; the one that was activated before. Raises ArtefactError, StoreError."""
+        backend = self._ready
+
+        def activate() -> str | None:
+            before = backend.models.active().get(name)
+            backend.activating()(f"{name}/{version}")
+            return before
+
+        return await self._in(self._storing, activate)
+
+    def manifests(self) -> Sequence[Mapping[str, Any]]:
+        """Manifests of the models that answer, as JSON has them; raises NotReady."""
+        return self._ready.manifests()
+
+    def process_ids(self) -> Sequence[int]:
+        """Of the processes that encode and run; raises NotReady."""
+        return self._ready.process_ids()
+
+    # how it is done
+
+    @property
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            raise NotReady(self._reason)
+        return self._backend
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[None]:
+        """Work on a request: one of so many at a time, until its deadline."""
+        self.check_room()
+        self._working += 1
+        seconds = self.settings.request_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"it took longer than {seconds:g} s") from error
+        finally:
+            self._working -= 1
+
+    async def _in(self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of blocking work; it is dropped where nobody waits for it any more before a thread takes it."""
+        call = partial(copy_context().run, work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
+
+    @staticmethod
+    async def _encode(
+        backend: Backend, images: Sequence[bytes], wanted: Wanted
+    ) -> Sequence[ImageFeatures | ImageError]:
+        """The features of a request's images; how long each stage took is counted."""
+        found = await backend.encode(images, wanted)
+        for image in found:
+            if isinstance(image, ImageFeatures):
+                spent("queue", image.seconds.queue)
+                spent("decode", image.seconds.decode)
+                spent("encode", image.seconds.encode)
+                break
+        return found
+
+    async def _keep_features(self, backend: Backend, image: bytes) -> bytes:
+        """Compute and keep the features of an image that are not kept yet; its digest. Raises ImageError."""
+        digest, images = hashlib.sha256(image).digest(), backend.intake.images
+        lacking = await self._in(self._storing, images.lacking, [digest], backend.snapshot.matcher.wanted_of_stored)
+        for wanted in lacking:
+            [found] = await self._encode(backend, [image], wanted)
+            if isinstance(found, ImageError):
+                raise found
+            await self._in(self._storing, images.keep, [found])
+        return digest
+
+
+def _verdict_result(verdict: Verdict, snapshot: Snapshot) -> VerdictResult:
+    pair = {verdict.first, verdict.second}
+    part = [found for found in contradictions(snapshot.matcher.verdicts) if _has_part(pair, found)]
+    return VerdictResult(snapshot.version, verdict, part)
+
+
+def _has_part(pair: set[str], found: Contradiction) -> bool:
+    return pair in [{found.first, found.second}, *({left, right} for left, right in pairwise(found.chain))]

@@ -1,0 +1,41 @@
+"""The application over a store that is served in the test's process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.types import ASGIApp
+
+from pricematch.api.app import create_app
+from pricematch.serving.backend import Backend
+from pricematch.serving.running import Running
+from pricematch.serving.service import Service
+from pricematch.settings import Settings
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import tiny_decoder
+from tests.support.served import Loaded, served
+
+
+@contextmanager
+def served_app(settings: Settings, encoding: Loaded | None = None) -> Iterator[ASGIApp]:
+    """An application that is ready; its store is served until the end of the block."""
+    encoding = encoding or Loaded()
+    with served(settings, encoding=encoding) as running:
+        service = Service(settings)
+        service.open(_backend(running, encoding))
+        yield create_app(service)
+
+
+def _backend(running: Running, encoding: TinyEncoding) -> Backend:
+    store = running.store
+    return Backend(
+        encode=encoding,
+        media_type=tiny_decoder().media_type,
+        intake=running.intake,
+        postings=store.postings,
+        verdicts=store.verdicts,
+        jobs=store.jobs,
+        models=store.models,
+        manifests=running.manifests,
+        imports=running.imports,
+        activate=running.activate,
+    )
