@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
 from pricematch.encoding.batching import Batcher
+
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, Artefact, TensorDescription, digests, verify, write
 from tests.support.gated_encoder import pictured

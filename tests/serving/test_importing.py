@@ -131,10 +131,10 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
 ) -> None:
     job = filled(settings, rows())
     with served(settings) as running:
-        imports = running.imports
+        imports = running.uploads
         gate.let(1)
         eventually(lambda: len(gate.offered) == 2)
-        asked, removed = imports.end(job.job_id)
+        asked, removed = imports.end_job(job.job_id)
         assert (asked.state, asked.cancelling, removed) == ("running", True, False)
         gate.let(1)
         eventually(lambda: now(running, job).state == "cancelled")
@@ -142,7 +142,7 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
         assert running.store.postings.get(f"n{2 * AT_ONCE - 1:05}") is not None
         assert running.store.postings.get(f"n{2 * AT_ONCE:05}") is None
         eventually(lambda: left_behind(settings) == [])
-        assert imports.end(job.job_id)[1]
+        assert imports.end_job(job.job_id)[1]
 
 
 def test_one_that_was_to_stop_when_the_process_was_killed_stores_no_more(settings: Settings, gate: Gate) -> None:
@@ -162,7 +162,7 @@ def test_one_that_is_cancelled_while_it_waits_stores_nothing(settings: Settings,
         eventually(lambda: len(gate.offered) == 1)
         with closing(open_store(settings.data)) as store:
             second = queue(store, rows(1, "other"))
-        assert running.imports.end(second.job_id)[0].state == "cancelled"
+        assert running.uploads.end_job(second.job_id)[0].state == "cancelled"
         assert left_behind(settings) == [first.job_id]
         gate.let(10)
         eventually(lambda: now(running, first).state == "done")

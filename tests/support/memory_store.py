@@ -48,7 +48,7 @@ def _alone(
 
 @dataclass
 class MemoryStore:
-    """Implements all stores of `pricematch.serving.ports`, and `ImageSource`; safe to use from several threads."""
+    """Implements all stores of `pricematch.store.ports`, and `ImageSource`; safe to use from several threads."""
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
     said: dict[tuple[str, str], VerdictChange] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from weakref import WeakSet
 
 import numpy as np
+from pricematch.encoding.embedding_worker import answer_all
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.embedding_worker import answer_all
 from pricematch.encoding.ports import Embedded, Pixels
 from pricematch.encoding.wire import EncoderSpec
 from pricematch.errors import ArtefactError

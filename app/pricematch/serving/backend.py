@@ -8,7 +8,7 @@ from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.errors import ImageError, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.live_catalogue import Snapshot
-from pricematch.serving.ports import Imports
+from pricematch.serving.uploads import Uploads
 from pricematch.store.ports import ActiveModels, JobStore, PostingStore, VerdictStore
 
 
@@ -36,7 +36,7 @@ class Backend:
         intake: changes the catalogue, whose snapshots it holds.
         postings, verdicts, jobs, models: stores.
         manifests: of the models that answer, as JSON has them.
-        imports: takes files of postings; None where nothing does.
+        uploads: takes files of postings; None where nothing does.
         activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
@@ -50,7 +50,7 @@ class Backend:
     jobs: JobStore
     models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    imports: Imports | None = None
+    uploads: Uploads | None = None
     activate: Callable[[str], object] | None = None
     trouble: Callable[[], str | None] = lambda: None
     process_ids: Callable[[], Sequence[int]] = tuple
@@ -66,8 +66,8 @@ class Backend:
             raise StoreUnavailable("the models of this service are fixed")
         return self.activate
 
-    def importing(self) -> Imports:
+    def uploading(self) -> Uploads:
         """What takes files of postings; raises StoreUnavailable where nothing does."""
-        if self.imports is None:
+        if self.uploads is None:
             raise StoreUnavailable("this service takes in one posting at a time")
-        return self.imports
+        return self.uploads

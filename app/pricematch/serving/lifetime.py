@@ -88,7 +88,7 @@ def _backend(running: Running, encoding: Encoding) -> Backend:
         jobs=running.store.jobs,
         models=running.store.models,
         manifests=running.manifests,
-        imports=running.imports,
+        uploads=running.uploads,
         activate=running.activate,
         trouble=encoding.trouble,
         process_ids=lambda: encoding.pids,

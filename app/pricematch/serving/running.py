@@ -13,7 +13,6 @@ from pricematch.encoding.perceptual_hash import HASHING
 from pricematch.errors import ImageError, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
-from pricematch.serving.arriving import ImportDesk
 from pricematch.serving.importing import JOBS, Importer
 from pricematch.serving.intake import Intake
 from pricematch.serving.live_catalogue import FEW, LiveCatalogue
@@ -22,6 +21,7 @@ from pricematch.serving.models import activate
 from pricematch.serving.reading import Reading
 from pricematch.serving.seeding import Source, is_empty, read_source, seed, seeded_from
 from pricematch.serving.stored_images import StoredImages, silent
+from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.opening import DATABASE
@@ -59,7 +59,7 @@ class Running:
         settings: of the service.
         live: the catalogue in memory.
         intake: changes it.
-        imports: takes files of postings.
+        uploads: takes files of postings.
         store: what is kept.
     """
 
@@ -80,7 +80,7 @@ class Running:
         self._rest_until = self._rested(started)
         self.intake = Intake(store.postings, store.verdicts, images, self.live)
         files = JobFiles(settings.data / JOBS)
-        self.imports = ImportDesk(settings, store, files)
+        self.uploads = Uploads(settings, store, files)
         self._importer = Importer(settings, store, self.intake, files)
         self._warn_of_named()
         self._stop = Event()

@@ -1,27 +1,20 @@
 """The service without HTTP: one method a verb."""
 
-import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from contextvars import copy_context
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from pricematch.catalogue.contradictions import Contradiction, among, contradictions
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored, Verdict
 from pricematch.errors import (
-    DeadlineExceeded,
     ImageError,
     ImageUnavailable,
     JobNotFound,
     NotReady,
-    Overloaded,
     PostingNotFound,
     RowProblem,
     VerdictNotFound,
@@ -34,7 +27,6 @@ from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Offered
 from pricematch.serving.live_catalogue import Snapshot
-from pricematch.serving.ports import ArrivingImport
 from pricematch.serving.results import (
     Clustered,
     Matched,
@@ -45,20 +37,18 @@ from pricematch.serving.results import (
     VerdictResult,
     VerdictsResult,
 )
+from pricematch.serving.uploads import Upload
+from pricematch.serving.workers import Workers
 from pricematch.settings import Settings
 from pricematch.stages import spent
 
-T = TypeVar("T")
-P = ParamSpec("P")
-_STORE_THREADS = 8
 _log = logging.getLogger("pricematch")
 
 
 class Service:
     """Answers queries and changes the catalogue, once it is open; for one event loop.
 
-    Images are encoded first, then matched in a thread; short work on what is stored has threads of its own, and so has
-    what may take seconds, one at a time.
+    Images are encoded first, then matched in a thread.
 
     Args:
         settings: limits.
@@ -69,10 +59,7 @@ class Service:
         self._backend: Backend | None = None
         self._reason = "the service is starting"
         self._stopping = False
-        self._working = 0
-        self._matching = ThreadPoolExecutor(settings.workers, "match")
-        self._storing = ThreadPoolExecutor(_STORE_THREADS, "store")
-        self._alone = ThreadPoolExecutor(1, "cluster")
+        self._workers = Workers(settings)
 
     # how far the service is
 
@@ -90,8 +77,7 @@ class Service:
 
     def close(self) -> None:
         """Let no further work begin."""
-        for pool in (self._matching, self._storing, self._alone):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
     @property
     def stopping(self) -> bool:
@@ -115,8 +101,7 @@ class Service:
 
     def check_room(self) -> None:
         """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
-        if self._working >= self.settings.max_in_flight:
-            raise Overloaded(f"{self._working} requests are being answered; try again soon")
+        self._workers.check_room()
 
     # queries
 
@@ -130,14 +115,14 @@ class Service:
         """
         backend, snapshot = self._ready, self.snapshot
         wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
-        async with self._work():
+        async with self._workers.request():
             features: ImageFeatures | None = None
             if image is not None:
                 [found] = await self._encode(backend, [image], wanted)
                 if isinstance(found, ImageError):
                     raise found
                 features = found
-            result = await self._in(self._matching, snapshot.matcher.match, Query(title, features), options)
+            result = await self._workers.match(snapshot.matcher.match, Query(title, features), options)
         return Matched(snapshot, result)
 
     async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
@@ -155,8 +140,8 @@ class Service:
             # one by one: in a catalogue that had the others, each would be less probable
             return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options).matches for it in found]
 
-        async with self._work():
-            each = await self._in(self._matching, match, await self._encode(backend, images, wanted))
+        async with self._workers.request():
+            each = await self._workers.match(match, await self._encode(backend, images, wanted))
         return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
@@ -167,10 +152,8 @@ class Service:
             RequestUnanswerable, Overloaded, DeadlineExceeded, NotReady: as `match`.
         """
         snapshot = self.snapshot
-        async with self._work():
-            return Matched(
-                snapshot, await self._in(self._matching, snapshot.matcher.match_posting, posting_id, options)
-            )
+        async with self._workers.request():
+            return Matched(snapshot, await self._workers.match(snapshot.matcher.match_posting, posting_id, options))
 
     async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
         """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
@@ -188,17 +171,17 @@ class Service:
             against = among(contradictions(snapshot.matcher.verdicts), set(batch.posting_ids))
             return Clustered(snapshot, batch, decision, against)
 
-        async with self._work():
+        async with self._workers.request():
             found = await self._encode(backend, images, wanted) if images else []
-            return await self._in(self._alone, work, found)
+            return await self._workers.alone(work, found)
 
     async def review(self, target: Target | None, limit: int) -> Reviewed:
         """The pairs whose feedback would teach most; raises RequestUnanswerable, Overloaded, DeadlineExceeded."""
         snapshot = self.snapshot
         judge = snapshot.matcher.trained("a review")
         decision, bar = snapshot.matcher.decision(Options(target=target)), judge.bar(target, None)
-        async with self._work():
-            return Reviewed(snapshot, decision, await self._in(self._alone, review, judge, bar, limit))
+        async with self._workers.request():
+            return Reviewed(snapshot, decision, await self._workers.alone(review, judge, bar, limit))
 
     # postings
 
@@ -210,12 +193,12 @@ class Service:
             found = backend.postings.page(after, limit + 1)
             return Page(backend.snapshot.version, backend.postings.count(), found[:limit], len(found) > limit)
 
-        return await self._in(self._storing, page)
+        return await self._workers.store(page)
 
     async def posting(self, posting_id: str) -> tuple[Stored, int]:
         """A stored posting, and the catalogue's version; raises PostingNotFound."""
         backend = self._ready
-        if (stored := await self._in(self._storing, backend.postings.get, posting_id)) is None:
+        if (stored := await self._workers.store(backend.postings.get, posting_id)) is None:
             raise PostingNotFound(posting_id)
         return stored, backend.snapshot.version
 
@@ -231,7 +214,7 @@ class Service:
             return content, backend.media_type(content)
 
         try:
-            return await self._in(self._storing, read)
+            return await self._workers.store(read)
         except ImageError as error:
             # what became of the file is the operator's to know, and its path nobody else's
             _log.warning("the picture of posting %s: %s", posting_id, error)
@@ -246,17 +229,17 @@ class Service:
             StoreError, Overloaded, DeadlineExceeded, NotReady, ModelOutputError: nothing is changed.
         """
         backend = self._ready
-        async with self._work():
+        async with self._workers.request():
             put = Put(offered.posting, offered.image, offered.condition)
             if offered.image is not None:
                 digest = await self._keep_features(backend, offered.image)
                 put = replace(put, posting=replace(offered.posting, image=digest.hex()))
-            kept, version = await self._in(self._matching, backend.intake.put, put)
+            kept, version = await self._workers.match(backend.intake.put, put)
         return PutResult(version, put.posting, kept)
 
     async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""
-        return await self._in(self._storing, self._ready.intake.remove, posting_id, condition)
+        return await self._workers.store(self._ready.intake.remove, posting_id, condition)
 
     # feedback
 
@@ -270,7 +253,7 @@ class Service:
             verdict, new = backend.intake.decide(left, right, decision)
             return replace(_verdict_result(verdict, backend.snapshot), new=new)
 
-        return await self._in(self._storing, decide)
+        return await self._workers.store(decide)
 
     async def verdict(self, left: str, right: str) -> VerdictResult:
         """The feedback on a pair; raises VerdictNotFound."""
@@ -281,11 +264,11 @@ class Service:
                 raise VerdictNotFound(left, right)
             return _verdict_result(found, backend.snapshot)
 
-        return await self._in(self._storing, find)
+        return await self._workers.store(find)
 
     async def withdraw(self, left: str, right: str) -> tuple[bool, int]:
         """Take feedback back: whether it was there, and the catalogue's version; raises StoreError."""
-        return await self._in(self._storing, self._ready.intake.withdraw, left, right)
+        return await self._workers.store(self._ready.intake.withdraw, left, right)
 
     async def verdicts(self) -> VerdictsResult:
         """All feedback, and all contradictions in it."""
@@ -297,25 +280,25 @@ class Service:
                 snapshot.version, backend.verdicts.verdicts(), contradictions(snapshot.matcher.verdicts)
             )
 
-        return await self._in(self._storing, find)
+        return await self._workers.store(find)
 
     # jobs and models
 
-    async def begin_import(self) -> ArrivingImport:
+    async def begin_import(self) -> Upload:
         """Files of postings that are to be sent; raises Overloaded where too many wait, StoreError."""
-        return await self._in(self._storing, self._ready.importing().begin)
+        return await self._workers.store(self._ready.uploading().begin)
 
-    async def queue_import(self, arriving: ArrivingImport, folder: str | None) -> Job:
-        """Make a job of what was sent; see `ArrivingImport.queue`."""
-        return await self._in(self._storing, arriving.queue, folder)
+    async def queue_import(self, upload: Upload, folder: str | None) -> Job:
+        """Make a job of what was sent; see `Upload.queue`."""
+        return await self._workers.store(upload.queue, folder)
 
-    async def discard_import(self, arriving: ArrivingImport) -> None:
+    async def discard_import(self, upload: Upload) -> None:
         """Delete what was sent, unless a job was made of it."""
-        await self._in(self._storing, arriving.discard)
+        await self._workers.store(upload.discard)
 
     async def jobs(self) -> Sequence[Job]:
         """The jobs that are kept, the newest first."""
-        return await self._in(self._storing, self._ready.jobs.jobs)
+        return await self._workers.store(self._ready.jobs.jobs)
 
     async def job(self, job_id: str, problems: int) -> tuple[Job, Sequence[RowProblem]]:
         """A job and its first problems; raises JobNotFound."""
@@ -326,11 +309,11 @@ class Service:
                 raise JobNotFound(job_id)
             return found, backend.jobs.problems(job_id, 0, problems)
 
-        return await self._in(self._storing, find)
+        return await self._workers.store(find)
 
     async def end_job(self, job_id: str) -> tuple[Job, bool]:
         """Cancel a job, or forget one that has ended: as it is or was, and whether it was forgotten."""
-        return await self._in(self._storing, self._ready.importing().end, job_id)
+        return await self._workers.store(self._ready.uploading().end_job, job_id)
 
     async def activate(self, name: str, version: str) -> str | None:
         """Let a version of a model serve; the one that was activated before. Raises ArtefactError, StoreError."""
@@ -341,7 +324,7 @@ class Service:
             backend.activating()(f"{name}/{version}")
             return before
 
-        return await self._in(self._storing, activate)
+        return await self._workers.store(activate)
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Manifests of the models that answer, as JSON has them; raises NotReady."""
@@ -358,25 +341,6 @@ class Service:
         if self._backend is None:
             raise NotReady(self._reason)
         return self._backend
-
-    @asynccontextmanager
-    async def _work(self) -> AsyncIterator[None]:
-        """Work on a request: one of so many at a time, until its deadline."""
-        self.check_room()
-        self._working += 1
-        seconds = self.settings.request_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"it took longer than {seconds:g} s") from error
-        finally:
-            self._working -= 1
-
-    async def _in(self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of blocking work; it is dropped where nobody waits for it any more before a thread takes it."""
-        call = partial(copy_context().run, work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(pool, call)
 
     @staticmethod
     async def _encode(
@@ -395,12 +359,12 @@ class Service:
     async def _keep_features(self, backend: Backend, image: bytes) -> bytes:
         """Compute and keep the features of an image that are not kept yet; its digest. Raises ImageError."""
         digest, images = hashlib.sha256(image).digest(), backend.intake.images
-        lacking = await self._in(self._storing, images.lacking, [digest], backend.snapshot.matcher.wanted_of_stored)
+        lacking = await self._workers.store(images.lacking, [digest], backend.snapshot.matcher.wanted_of_stored)
         for wanted in lacking:
             [found] = await self._encode(backend, [image], wanted)
             if isinstance(found, ImageError):
                 raise found
-            await self._in(self._storing, images.keep, [found])
+            await self._workers.store(images.keep, [found])
         return digest
 
 

@@ -12,7 +12,7 @@ from pricematch.api.dependencies import ReadyService
 from pricematch.api.forms import open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
-from pricematch.serving.ports import ArrivingImport
+from pricematch.serving.uploads import Upload
 
 router = APIRouter(tags=["postings"])
 PATH = "/postings/import"
@@ -70,17 +70,17 @@ async def import_postings(request: Request, service: ReadyService, response: Res
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     if (kind := content_type(request)) != MULTIPART:
         raise HTTPException(415, f"expected {MULTIPART}, got {kind or 'none'!r}")
-    arriving = await service.begin_import()
+    upload = await service.begin_import()
     try:
-        folder = await _received(request, arriving)
-        job = await service.queue_import(arriving, folder)
+        folder = await _received(request, upload)
+        job = await service.queue_import(upload, folder)
     finally:
-        await service.discard_import(arriving)
+        await service.discard_import(upload)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return JobOut.model_validate(job_fields(job))
 
 
-async def _received(request: Request, arriving: ArrivingImport) -> str | None:
+async def _received(request: Request, upload: Upload) -> str | None:
     """Write what is sent to where it is to be; the folder of the server that is named.
 
     Raises:
@@ -89,7 +89,7 @@ async def _received(request: Request, arriving: ArrivingImport) -> str | None:
         LimitExceeded: more parts.
         StoreError: it cannot be written.
     """
-    places = {"postings": lambda: arriving.open("postings"), "images": lambda: arriving.open("images")}
+    places = {"postings": lambda: upload.open("postings"), "images": lambda: upload.open("images")}
     async with open_form(request, len(places) + 1, len(ImportForm.model_fields) + len(places), places=places) as form:
         for name in places:
             if isinstance(form.get(name), str):

@@ -26,7 +26,7 @@ KEPT_DELETIONS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that is kept, behind the ports of `pricematch.serving.ports`.
+    """Everything that is kept, behind the ports of `pricematch.store.ports`.
 
     Attributes:
         folder: where.

@@ -1,4 +1,4 @@
-"""Imports on their way in: written to the disk while they are sent, looked at, and made jobs."""
+"""Uploads of imports: written to the disk while they are sent, checked, and made jobs."""
 
 import json
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from pricematch.store.job_files import JobFiles, JobFolder
 from pricematch.store.sqlite.store import Store
 
 
-class ImportDesk:
-    """Implements `ports.Imports`. Safe to use from several threads.
+class Uploads:
+    """Takes files of postings, to be imported behind the requests. Safe to use from several threads.
 
     Args:
         settings: limits.
@@ -27,26 +27,31 @@ class ImportDesk:
 
     def __init__(self, settings: Settings, store: Store, files: JobFiles) -> None:
         self.settings, self.store, self.files = settings, store, files
-        self._arriving = set[str]()
+        self._open = set[str]()
         self._lock = Lock()
 
-    def begin(self) -> "Arriving":
-        """See the port; what is still being sent counts as well, for it takes as much room."""
+    def begin(self) -> "Upload":
+        """A new upload; raises Overloaded where too many imports wait, run or are being sent, StoreError."""
         with self._lock:
-            waiting, most = len(self.store.jobs.unfinished(KIND)) + len(self._arriving), self.settings.max_imports
+            waiting, most = len(self.store.jobs.unfinished(KIND)) + len(self._open), self.settings.max_imports
             if waiting >= most:
                 raise Overloaded(f"expected at most {most} imports that wait or run, and there are {waiting}")
             folder = self.files.new()
-            self._arriving.add(folder.job_id)
-        return Arriving(self, folder)
+            self._open.add(folder.job_id)
+        return Upload(self, folder)
 
-    def arrived(self, job_id: str) -> None:
-        """Something is being sent no more."""
+    def ended(self, job_id: str) -> None:
+        """An upload is over."""
         with self._lock:
-            self._arriving.discard(job_id)
+            self._open.discard(job_id)
 
-    def end(self, job_id: str) -> tuple[Job, bool]:
-        """See the port."""
+    def end_job(self, job_id: str) -> tuple[Job, bool]:
+        """Cancel a job, or forget it if it has ended: as it is or was, and whether it was forgotten.
+
+        Raises:
+            JobNotFound: there is none.
+            StoreError: nothing is changed.
+        """
         job = self.store.jobs.job(job_id)
         if job is not None and self.store.jobs.remove(job_id):
             self.files.remove(job_id)
@@ -60,41 +65,56 @@ class ImportDesk:
 
 
 @dataclass
-class Arriving:
-    """Implements `ports.ArrivingImport`."""
+class Upload:
+    """Files of postings and images that are being sent.
 
-    desk: ImportDesk
+    Attributes:
+        uploads: it belongs to.
+        folder: the files are written to.
+        files: names of those that were opened.
+        queued: whether it was made a job.
+    """
+
+    uploads: Uploads
     folder: JobFolder
-    sent: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
     queued: bool = False
 
     def open(self, name: Literal["postings", "images"]) -> BinaryIO:
-        """See the port."""
-        self.sent.add(name)
+        """A file to write to, once each; it and its `write` raise StoreError."""
+        self.files.add(name)
         return self.folder.open(name)
 
     def queue(self, folder: str | None) -> Job:
-        """See the port."""
+        """Make a job of it; from now on it is kept for good.
+
+        Args:
+            folder: of the server, relative, that the images are in; None where they are sent, or there are none.
+
+        Raises:
+            ImportRefused, CatalogueError: it is of no use as a whole.
+            StoreError: it cannot be kept.
+        """
         self._check(folder)
         self.folder.sync()
-        spec: dict[str, Any] = {"images": IMAGES in self.sent, "folder": folder}
-        job = self.desk.store.jobs.create(KIND, json.dumps(spec), self.folder.job_id)
+        spec: dict[str, Any] = {"images": IMAGES in self.files, "folder": folder}
+        job = self.uploads.store.jobs.create(KIND, json.dumps(spec), self.folder.job_id)
         self.queued = True
         return job
 
     def discard(self) -> None:
-        """See the port."""
+        """Delete what has come, unless a job was made of it; to be called whatever happens."""
         if not self.queued:
-            self.desk.files.remove(self.folder.job_id)
-        self.desk.arrived(self.folder.job_id)
+            self.uploads.files.remove(self.folder.job_id)
+        self.uploads.ended(self.folder.job_id)
 
     def _check(self, folder: str | None) -> None:
         """Raise ImportRefused or CatalogueError where that can be told at once."""
-        settings = self.desk.settings
+        settings = self.uploads.settings
         if folder is not None:
             server_folder(settings, folder)
         check_rows(
             self.folder.path / POSTINGS, POSTINGS, RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
         )
-        if IMAGES in self.sent:
+        if IMAGES in self.files:
             ZipImages(self.folder.path / IMAGES, IMAGES, zip_limits(settings)).close()
