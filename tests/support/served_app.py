@@ -36,6 +36,6 @@ def _backend(running: Running, encoding: TinyEncoding) -> Backend:
         jobs=store.jobs,
         models=store.models,
         manifests=running.manifests,
-        imports=running.uploads,
+        uploads=running.uploads,
         activate=running.activate,
     )
