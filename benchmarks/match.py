@@ -21,10 +21,8 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
-from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.matching.judge import Judge
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
 from pricematch.settings import Settings
 
 THREADS = 2
@@ -42,9 +40,9 @@ def main() -> None:
     every = Features.of(titles, hashes)
 
     started = time.perf_counter()
-    judged = JudgedCatalogue(Reference(every, loaded.model.signals), loaded.model)
+    index = MatchIndex.build(every, loaded.model)
     judging = time.perf_counter() - started
-    judge = Judge(loaded.label, Catalogue(postings), GrownCatalogue.of(judged), loaded.thresholds)
+    judge = Judge(loaded.label, Catalogue(postings), index, loaded.thresholds)
     bar = judge.bar(None, None)
 
     started = time.perf_counter()

@@ -8,8 +8,7 @@ from pricematch.catalogue.features import Features
 from pricematch.evaluation.matcher_sizes import MatchedSize, sized_part, smaller
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.splits import whole_groups
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from tests.support.judged import tiny_model
 from tests.support.labelled import groups_of, labelled_postings
@@ -29,12 +28,14 @@ MODEL = tiny_model(["hash", "title"])
 
 def answers(postings: Features, thresholds: Thresholds) -> list[list[int]]:
     """Of each posting, the others it is answered with."""
-    judged = JudgedCatalogue(Reference(postings, MODEL.signals), MODEL)
+    index = MatchIndex.build(postings, MODEL)
     found = []
     for row in range(len(postings)):
-        others, probabilities = judged.of(row)
+        others, probabilities = index.candidates_of(row)
+        order = np.lexsort((others, -probabilities))
+        others, probabilities = others[order], probabilities[order]
         taken = [int(other) for other, p in zip(others, probabilities, strict=True) if p >= thresholds.match]
-        if not taken and len(others) and probabilities[0] >= thresholds.alone:
+        if not taken and len(others) and probabilities[0] >= thresholds.fallback:
             taken = [int(others[0])]
         found.append(taken)
     return found

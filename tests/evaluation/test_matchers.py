@@ -19,8 +19,7 @@ from pricematch.evaluation.splits import group_digest, training_groups, whole_gr
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from tests.formats.test_manifest import export
@@ -43,9 +42,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def judged(folder: Path) -> JudgedCatalogue:
+def judged(folder: Path) -> MatchIndex:
     model = read_matcher(folder / "models").model
-    return JudgedCatalogue(Reference(FEATURES, model.signals), model)
+    return MatchIndex.build(FEATURES, model)
 
 
 def evaluate(run: Run, folder: Path, output: Path, *options: str) -> Ran:

@@ -13,8 +13,8 @@ from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 from pricematch.formats.manifest import digests
 from pricematch.formats.matcher_files import next_version, read_matcher
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
-from pricematch.pairs.graph_features import AGREEMENT
-from pricematch.pairs.reference import feature_names
+from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.settings import Settings
 from tests.support.labelled import labelled_postings, write_catalogue
 
@@ -43,8 +43,8 @@ def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_a_matcher_that_is_read_judges_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
     read, learned = read_matcher(models), trained.learned
     assert (read.label, read.path) == ("matcher/1", models / "matcher/1")
-    features = np.random.default_rng(0).normal(size=(300, len(learned.model.features))).astype(np.float32)
-    first = features[:, : len(feature_names(("hash", "title")))]
+    features = np.random.default_rng(0).normal(size=(300, len(learned.model.feature_names))).astype(np.float32)
+    first = features[:, : len(pair_feature_names(("hash", "title")))]
     one, other = read.model, learned.model
     assert np.array_equal(one.first.predict(first), other.first.predict(first))
     expected = other.calibration(other.second.predict(features))
@@ -90,7 +90,7 @@ BREAK: dict[str, tuple[dict[str, Any], str]] = {
     "other signals": ({"signals": ["smell"]}, "expected some of the signals hash, title, image"),
     "no signals": ({"signals": []}, "expected some of the signals"),
     "a signal twice": (
-        {"signals": ["hash", "hash"], "features": [*feature_names(("hash", "hash")), *AGREEMENT]},
+        {"signals": ["hash", "hash"], "features": [*pair_feature_names(("hash", "hash")), *GRAPH_FEATURES]},
         "expected some of the signals",
     ),
     "image without encoder": ({"signals": ["image"]}, "expected an encoder beside the signal image"),

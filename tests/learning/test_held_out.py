@@ -40,7 +40,7 @@ def test_each_trained_posting_is_judged_once_at_thresholds_of_the_other_folds(pa
                 if posting in (line, row)
             }
             answer = {row for row, p in candidates.items() if p >= thresholds.match}
-            if not answer and candidates and max(candidates.values()) >= thresholds.alone:
+            if not answer and candidates and max(candidates.values()) >= thresholds.fallback:
                 answer = {min(row for row, p in candidates.items() if p == max(candidates.values()))}
             answer |= {int(posting)}
             truth = set(np.flatnonzero(LESSON.groups == LESSON.groups[posting]).tolist())

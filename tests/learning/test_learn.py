@@ -14,8 +14,7 @@ from pricematch.learning.cross_fit import FOLDS
 from pricematch.learning.held_out import Calibrate, HeldOut
 from pricematch.learning.learn import Learned, Lesson, learn
 from pricematch.learning.part import Part
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, TARGETS
 from tests.support.lesson import MeanLearner, drawn_lesson
 
@@ -61,8 +60,8 @@ def test_what_was_learned_is_repeatable_to_the_bit(lesson: Lesson, found: Learne
     assert again.held_out == found.held_out
     assert again.thresholds.describe() == found.thresholds.describe()
     assert again.model.calibration == found.model.calibration
-    one, other = (JudgedCatalogue(Reference(lesson.postings, lesson.signals), it.model) for it in (found, again))
-    assert np.array_equal(one.probabilities, other.probabilities)
+    one, other = (MatchIndex.build(lesson.postings, it.model) for it in (found, again))
+    assert np.array_equal(one.base.probabilities, other.base.probabilities)
 
 
 def test_counts_are_those_of_what_was_trained_on(lesson: Lesson) -> None:

@@ -78,7 +78,7 @@ def test_the_lists_of_the_picked_thresholds_score_what_they_scored_when_picked(s
     picked = pick([thing])[F1]
     lists = picked.lists(thing.candidates)
     scored = scores(lists.starts, lists.rows, thing.groups).of(thing.judged).mean_f1
-    assert scored == pytest.approx(naive_f1(thing, picked.match, picked.alone))
+    assert scored == pytest.approx(naive_f1(thing, picked.match, picked.fallback))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -89,7 +89,7 @@ def test_a_precision_has_the_lowest_threshold_that_keeps_it(seed: int, target: T
     kept = [t for t in levels(thing)[1:] if naive_precision(thing, t) >= (target.precision or 0)]
     assert list(picked) == [target]
     found = picked[target]
-    assert found.alone == found.match
+    assert found.fallback == found.match
     if not kept:
         assert found.match == inf
         return
@@ -154,18 +154,18 @@ def test_postings_left_alone_take_their_best_candidate_where_many_gain_by_it() -
     thing = shy_and_loud(10)
     picked = pick([thing])[F1]
     assert 0.4 < picked.match <= 0.9
-    assert picked.alone <= 0.3
-    assert naive_f1(thing, picked.match, picked.alone) == 1.0
+    assert picked.fallback <= 0.3
+    assert naive_f1(thing, picked.match, picked.fallback) == 1.0
 
 
 def test_a_gain_that_luck_could_explain_lowers_nothing() -> None:
     picked = pick([shy_and_loud(2)])[F1]
-    assert 0.4 < picked.alone == picked.match <= 0.9
+    assert 0.4 < picked.fallback == picked.match <= 0.9
 
 
 def test_postings_left_alone_stay_so_where_it_would_harm() -> None:
     picked = pick([shy_and_loud(10, right=False)])[F1]
-    assert 0.4 < picked.alone == picked.match <= 0.9
+    assert 0.4 < picked.fallback == picked.match <= 0.9
 
 
 def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_picked() -> None:
@@ -177,8 +177,8 @@ def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_p
     thing = judged_catalogue(lines, rows, np.full(80, 0.5), groups, np.arange(80) < 40)
     picked = pick([thing])[F1]
     assert picked.match == inf
-    assert picked.alone <= 0.5
-    assert naive_f1(thing, picked.match, picked.alone) == 1.0
+    assert picked.fallback <= 0.5
+    assert naive_f1(thing, picked.match, picked.fallback) == 1.0
 
 
 def test_a_catalogue_without_candidates_has_no_threshold() -> None:

@@ -13,10 +13,10 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision, VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
 from pricematch.errors import SignalNeeded
-from pricematch.matching.judge import Bar, Found, Judge
+from pricematch.matching.judge import Found, Judge
 from pricematch.matching.review import Unsure, review
 from pricematch.pairs.retrievers import IMAGE_SPACES
-from pricematch.pairs.thresholds import Thresholds
+from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_embedded
 from tests.support.judged import hashed, tiny_judge
 
@@ -65,7 +65,7 @@ def test_after_any_changes_everybody_gets_the_matches_they_get_where_all_are_jud
         held |= {posting.posting_id: posting for posting in put}
         judge = after(judge, put, removed)
         anew = tiny_judge(drawn.sample(list(held.values()), len(held)), HASH)
-        assert len(judge.judged) == len(judge.catalogue) == len(held)
+        assert len(judge.index) == len(judge.catalogue) == len(held)
         for posting_id in held:
             assert matches(judge, posting_id) == matches(anew, posting_id)
         [stranger] = hashed(drawn.randint(0, 64))
@@ -102,8 +102,8 @@ def test_matches_that_came_or_are_of_one_that_came_are_explained_by_their_own_ti
         place = [judge.catalogue[row].posting_id for row in found.rows].index(other)
         [explanation] = judge.explained(found, np.array([place]))
         assert found.title.text == judge.catalogue.posting(posting_id).title
-        assert "hash" not in explanation.evidence.signals
-        assert (explanation.evidence.signals["words"] > 0.99) == (posting_id != "p1")
+        assert "hash" not in explanation.signals
+        assert (explanation.signals["words"] > 0.99) == (posting_id != "p1")
 
 
 def test_the_probability_of_one_pair_is_told_and_0_where_it_is_no_candidate() -> None:
@@ -141,7 +141,7 @@ def test_after_any_changes_and_verdicts_clusters_and_pairs_to_review_are_those_o
         anew = replace(tiny_judge(drawn.sample(list(held.values()), len(held)), HASH), verdicts=verdicts)
         for threshold in (0.8, 0.9, float("inf")):
             assert clusters(judge, threshold) == clusters(anew, threshold)
-            bar = Bar(None, Thresholds(threshold, threshold))
+            bar = DecisionRule(None, Thresholds(threshold, threshold))
             assert [asked_of(it) for it in review(judge, bar, 9)] == [asked_of(it) for it in review(anew, bar, 9)]
 
 
@@ -159,7 +159,7 @@ def asked_of(pair: Unsure) -> tuple[str, str, float]:
 def test_the_bar_is_that_of_how_many_postings_there_are_now() -> None:
     judge = tiny_judge(hashed(0, 0), HASH)
     assert judge.bar(None, None) == after(judge, [], ["p0", "p1"]).bar(None, None)
-    assert len(after(after(judge, [], ["p0"]), hashed(0)).judged) == 2
+    assert len(after(after(judge, [], ["p0"]), hashed(0)).index) == 2
 
 
 def test_pictures_that_come_are_compared_by_their_embeddings_and_without_one_by_nothing() -> None:

@@ -34,8 +34,8 @@ def with_pictures(
     judge = tiny_judge(postings, ["hash"])
     digests = [bytes([count + 1]) * 32 for count in bits]
     pictures = Features.of([""] * len(bits), [posting.image_phash for posting in hashed(*bits)], images=digests)
-    new, told = judge.judged.newcomers(pictures), errors if errors is not None else [None] * len(bits)
-    return cluster_judged_batch(judge.clusters, Catalogue(postings), posting_ids, threshold, new, told)
+    told = errors if errors is not None else [None] * len(bits)
+    return cluster_judged_batch(judge.clusters, Catalogue(postings), posting_ids, threshold, pictures, told)
 
 
 def named(batch: ClusteredBatch, bits: list[int]) -> set[frozenset[str]]:

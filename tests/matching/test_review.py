@@ -9,13 +9,13 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
-from pricematch.matching.judge import Bar, Judge
+from pricematch.matching.judge import Judge
 from pricematch.matching.review import Unsure, review
-from pricematch.pairs.thresholds import Thresholds
+from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.judged import tiny_judge
 
 WORDS = ["kopi", "susu", "teh", "manis", "coklat", "gula"]
-BAR = Bar(None, Thresholds(0.9, 0.9))
+BAR = DecisionRule(None, Thresholds(0.9, 0.9))
 
 
 def posting(posting_id: str, *bits: int) -> Posting:
@@ -61,7 +61,7 @@ def test_no_more_than_asked_for_come_and_of_nothing_nothing() -> None:
 def test_each_is_explained() -> None:
     judge = tiny_judge([posting("a"), posting("b", *range(6))], ["hash"])
     [pair] = review(judge, BAR, 1)
-    assert pair.explanation.evidence.signals["hash"] == pytest.approx(58 / 64)
+    assert pair.explanation.signals["hash"] == pytest.approx(58 / 64)
 
 
 def shop(seed: int, count: int = 30) -> Judge:
@@ -87,7 +87,7 @@ def asked_one_by_one(judge: Judge, threshold: float, limit: int) -> list[tuple[s
     }
     pairs = []
     for row, one in enumerate(ids):
-        rows, probabilities = judge.judged.of_row(row)
+        rows, probabilities = judge.index.candidates_of(row)
         for other_row, probability in zip(rows.tolist(), probabilities.tolist(), strict=True):
             if one < ids[other_row]:
                 pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, ids[other_row], probability))

@@ -1,4 +1,4 @@
-"""What neighbours say of a pair, against loops over a dense matrix."""
+"""Graph features, against loops over a dense matrix."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pricematch.pairs.graph_features import (
-    AGREEMENT,
+    GRAPH_FEATURES,
     LEAST,
-    agreement,
-    probability_rows,
-    rounded,
-    symmetric_rows,
+    ProbabilityRows,
+    graph_features,
+    probability_matrix,
 )
 
 VALUES = st.sampled_from([0.0, LEAST / 2, LEAST, 0.25, 0.5, 0.5 + 2**-20, 0.75, 1.0])
@@ -32,6 +31,15 @@ def catalogues(draw: st.DrawFn) -> Pairs:
 def ends(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     table = np.array(pairs, np.intp).reshape(-1, 2)
     return table[:, 0], table[:, 1]
+
+
+def rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities to 24 bits."""
+    return np.round(values * 2**24) / 2**24
+
+
+def rows_of(pairs: list[tuple[int, int]], chances: NDArray[np.float64], count: int) -> ProbabilityRows:
+    return ProbabilityRows.of(probability_matrix(*ends(pairs), chances, count))
 
 
 def dense(count: int, pairs: list[tuple[int, int]], chances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,55 +82,54 @@ def naive(matrix: NDArray[np.float64], line: int, row: int, chance: float) -> li
 @settings(deadline=None)
 @given(catalogues())
 def test_every_feature_is_that_of_the_dense_matrix(drawn: Pairs) -> None:
+    """Pair by pair, one feature after the other."""
     count, pairs, chances = drawn
-    graph = symmetric_rows(*ends(pairs), chances, count)
-    found = agreement(graph, graph, *ends(pairs), chances)
+    found = graph_features(rows_of(pairs, chances, count), *ends(pairs), chances)
     matrix = dense(count, pairs, chances)
     expected = [naive(matrix, *pair, chance) for pair, chance in zip(pairs, chances, strict=True)]
-    assert found.shape == (len(pairs), len(AGREEMENT))
+    assert found.shape == (len(pairs), len(GRAPH_FEATURES))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(deadline=None)
 @given(catalogues())
-def test_a_pair_says_the_same_from_both_sides(drawn: Pairs) -> None:
+def test_both_orders_of_a_pair_are_equal(drawn: Pairs) -> None:
+    """Left and right may be exchanged."""
     count, pairs, chances = drawn
-    lines, rows = ends(pairs)
-    graph = symmetric_rows(lines, rows, chances, count)
-    one, other = (agreement(graph, graph, *sides, chances) for sides in ((lines, rows), (rows, lines)))
+    left, right = ends(pairs)
+    rows = rows_of(pairs, chances, count)
+    one, other = (graph_features(rows, *sides, chances) for sides in ((left, right), (right, left)))
     np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 @settings(deadline=None)
 @given(catalogues())
-def test_a_new_posting_has_the_features_it_has_as_one_of_the_catalogue(drawn: Pairs) -> None:
+def test_rows_of_the_ends_suffice(drawn: Pairs) -> None:
+    """Features made of some rows of the matrix are those made of all."""
     count, pairs, chances = drawn
-    newest = count - 1
-    lines, rows = ends(pairs)
-    new = rows == newest
-    whole = symmetric_rows(lines, rows, chances, count)
-    stored = symmetric_rows(lines[~new], rows[~new], chances[~new], newest)
-    zeros = np.zeros(int(new.sum()), np.intp)
-    asked = probability_rows(zeros, lines[new], chances[new], (1, newest))
-    np.testing.assert_allclose(
-        agreement(asked, stored, zeros, lines[new], chances[new]),
-        agreement(whole, whole, rows[new], lines[new], chances[new]),
-        rtol=1e-5,
+    left, right = ends(pairs[:1])
+    wanted = np.unique([left, right])
+    some = ProbabilityRows.of(probability_matrix(*ends(pairs), chances, count)[wanted])
+    np.testing.assert_array_equal(
+        graph_features(some, np.searchsorted(wanted, left), np.searchsorted(wanted, right), chances[:1]),
+        graph_features(rows_of(pairs, chances, count), left, right, chances[:1]),
     )
 
 
-def test_what_is_below_the_least_is_not_kept_and_still_ranked() -> None:
-    graph = symmetric_rows(np.array([0, 0]), np.array([1, 2]), np.array([0.9, LEAST / 2]), 3)
-    found = dict(zip(AGREEMENT, agreement(graph, graph, *ends([(0, 2)]), np.array([LEAST / 2]))[0], strict=True))
-    assert graph.matrix.nnz == 2
+def test_a_low_probability_is_not_kept_and_still_ranked() -> None:
+    """What is below `LEAST` is no entry of the matrix, but has a rank among those that are."""
+    pairs, chances = [(0, 1), (0, 2)], np.array([0.9, LEAST / 2])
+    rows = rows_of(pairs, chances, 3)
+    found = dict(zip(GRAPH_FEATURES, graph_features(rows, *ends(pairs[1:]), chances[1:])[0], strict=True))
+    assert rows.matrix.nnz == 2
     assert found["first"] == np.float32(round(LEAST / 2 * 2**24) / 2**24)
     assert (found["rank_low"], found["rank_high"]) == (0, 1)  # row 2 is empty, row 0 has 0.9 above it
     assert (found["sum_low"], found["best_low"], found["sure_low"]) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_without_pairs_there_is_nothing_to_say(count: int) -> None:
-    none, chances = np.empty(0, np.intp), np.empty(0)
-    graph = symmetric_rows(none, none, chances, count)
-    assert graph.sums.tolist() == graph.best.tolist() == [0] * count
-    assert agreement(graph, graph, none, none, chances).shape == (0, len(AGREEMENT))
+def test_no_pairs_have_no_features(count: int) -> None:
+    """An empty matrix has sums and maxima of 0."""
+    rows = rows_of([], np.empty(0), count)
+    assert rows.sums.tolist() == rows.best.tolist() == [0] * count
+    assert graph_features(rows, *ends([]), np.empty(0)).shape == (0, len(GRAPH_FEATURES))

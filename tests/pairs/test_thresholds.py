@@ -75,7 +75,7 @@ def test_between_sizes_thresholds_are_linear_in_the_logarithm_of_the_size() -> N
     size = round(exp(0.75 * log(4_000) + 0.25 * log(16_000)))
     between = KEPT.at(F1, size)
     assert between.match == pytest.approx(0.75 * 0.2 + 0.25 * 0.5, abs=1e-4)
-    assert between.alone == pytest.approx(0.75 * 0.1 + 0.25 * 0.5, abs=1e-4)
+    assert between.fallback == pytest.approx(0.75 * 0.1 + 0.25 * 0.5, abs=1e-4)
 
 
 def test_a_precision_that_was_not_reached_at_one_size_is_not_promised_on_the_way_to_it() -> None:
@@ -88,7 +88,7 @@ def test_a_precision_that_was_not_reached_at_one_size_is_not_promised_on_the_way
 def test_a_posting_left_alone_never_needs_more_than_a_match(size: int, values: list[tuple[float, float]]) -> None:
     points = [Thresholds(max(pair), min(pair)) for pair in values]
     found = SizeThresholds((10, 1_000, 30_000), {F1: points}).at(F1, size)
-    assert 0 <= found.alone <= found.match <= 1
+    assert 0 <= found.fallback <= found.match <= 1
 
 
 def test_a_target_that_was_not_picked_is_told_with_those_that_were() -> None:

@@ -15,10 +15,8 @@ import pytest
 
 from pricematch.formats import lightgbm_trees
 from pricematch.learning.learn import Learned, Lesson, learn
-from pricematch.matching.explanations import Explanations
-from pricematch.matching.grown_catalogue import GrownCatalogue
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
+from pricematch.pairs.explanation import Explainer
 from pricematch.pairs.thresholds import F1
 from pricematch.titles.normalise import parse_titles
 from tests.support.trap_shop import LEARNED, TRAPS, UNSEEN, Shop, drawn
@@ -75,11 +73,10 @@ def learned(seed: int) -> Learned:
 
 def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
     """The pairs of each product of a shop; what is no candidate is refused."""
-    catalogue = GrownCatalogue.of(JudgedCatalogue(Reference(shop.features, SIGNALS), learned.model))
-    explanations = Explanations(catalogue)
-    threshold = learned.thresholds.at(F1, len(catalogue)).match
+    index = MatchIndex.build(shop.features, learned.model)
+    threshold = learned.thresholds.at(F1, len(index)).match
     for row, product in enumerate(shop.products):
-        candidates = dict(zip(*(column.tolist() for column in catalogue.of_row(row)), strict=True))
+        candidates = dict(zip(*(column.tolist() for column in index.candidates_of(row)), strict=True))
         first = shop.products.index(product)
         for other in range(first, row):
             same = shop.variants[row] == shop.variants[other]
@@ -89,18 +86,18 @@ def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
                 same,
                 (int(shop.hashes[row], 16) ^ int(shop.hashes[other], 16)).bit_count(),
                 candidates.get(other, 0) >= threshold,
-                reasons(catalogue, explanations, shop, (row, other)) if explained else (),
+                reasons(index, shop, (row, other)) if explained else (),
             )
 
 
-def reasons(
-    catalogue: GrownCatalogue, explanations: Explanations, shop: Shop, pair: tuple[int, int]
-) -> tuple[str, ...]:
+def reasons(index: MatchIndex, shop: Shop, pair: tuple[int, int]) -> tuple[str, ...]:
     """What is told of a candidate pair."""
     row, other = pair
-    titles = parse_titles([shop.titles[row], shop.titles[other]])
-    [explanation] = explanations.of(titles[0], titles[1:], catalogue.features(row, np.array([other])))
-    return tuple(reason.text for reason in explanation.evidence.reasons)
+    title, *others = parse_titles([shop.titles[row], shop.titles[other]])
+    features = index.features_of(row, np.array([other]))
+    explainer = Explainer(index.model.feature_names, index.extractor.titles_with)
+    [explanation] = explainer.explain(features, index.model.contributions(features), title, others)
+    return tuple(reason.text for reason in explanation.reasons)
 
 
 def share(answers: list[bool]) -> float:

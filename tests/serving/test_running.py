@@ -76,8 +76,7 @@ def test_a_second_start_encodes_and_judges_nothing(
     with served(settings) as running:
         before = running.live.current.matcher.match_posting("p0", Options())
     loaded.pictures.clear()
-    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_first", None)
-    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_second", None)
+    monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
     told = Told()
     with served(settings, told) as running:
         assert list(running.live.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)
@@ -111,7 +110,7 @@ def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
         put_elsewhere(settings, f"p{row}", None, "kopi susu")
     with served(settings, told) as running:
         assert sorted(matched(running, "p0")) == ["p1", "p5", "p6", "p7", "p8"]
-    assert "Judging pairs" in told.what
+    assert "Scoring pairs" in told.what
 
 
 def test_a_damaged_file_of_what_was_judged_costs_time_only(tmp_path: Path) -> None:
@@ -129,7 +128,7 @@ def test_what_was_judged_by_other_code_is_judged_anew(tmp_path: Path, monkeypatc
         pass
     monkeypatch.setattr("pricematch.serving.judged_base._code", lambda: "another")
     with served(settings, told):
-        assert "Judging pairs" in told.what
+        assert "Scoring pairs" in told.what
 
 
 def test_what_another_process_writes_is_served_soon(settings: Settings) -> None:
@@ -318,7 +317,7 @@ def test_after_many_changes_all_is_judged_together_again_in_the_background(
 
         def together() -> bool:
             judge = running.live.current.matcher.judge
-            return judge is not None and judge.judged.changes == 0
+            return judge is not None and judge.index.changes == 0
 
         eventually(together)
         assert "p9" in matched(running, "p0")

@@ -116,8 +116,7 @@ def test_a_second_start_judges_nothing_again_and_answers_the_same(
 ) -> None:
     settings = titles_and_hashes(tmp_path)
     before = served_matcher(settings, Told()).match_posting("p0", Options())
-    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_first", None)
-    monkeypatch.setattr("pricematch.pairs.model.JudgedCatalogue._judged_second", None)
+    monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
     after = served_matcher(settings, Told()).match_posting("p0", Options())
     assert list(after.matches) == list(before.matches)
 
@@ -162,7 +161,7 @@ def test_hashes_that_the_file_lacks_are_computed_from_the_pictures(tmp_path: Pat
     assert match.posting_id == "p0"
     assert ids(matcher.match_posting("p0", Options())) == ["p4"]
     assert "Encoding images" in told.what
-    assert told.what[-1] == "Judging pairs"
+    assert told.what[-1] == "Scoring pairs"
 
 
 def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pricematch.formats.lightgbm_trees import Trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, digests
 from pricematch.formats.matcher_files import FIRST, NAME, SECOND, MatcherManifest
 from pricematch.pairs.calibration import PLATT, Calibration
-from pricematch.pairs.graph_features import AGREEMENT
-from pricematch.pairs.reference import feature_names
+from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import F1, SizeThresholds, Thresholds
 
 
@@ -20,8 +20,8 @@ def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None 
     """Write a matcher of trees that find postings with equal hashes, words or pictures the same."""
     path = models / NAME / version
     path.mkdir(parents=True)
-    names = feature_names(signals)
-    for file, features in ((FIRST, names), (SECOND, (*names, *AGREEMENT))):
+    names = pair_feature_names(signals)
+    for file, features in ((FIRST, names), (SECOND, (*names, *GRAPH_FEATURES))):
         _trees(features).write(path / file)
     manifest = MatcherManifest(
         name=NAME,
@@ -29,7 +29,7 @@ def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None 
         created="2026-01-01T00:00:00+00:00",
         seed=0,
         signals=tuple(signals),
-        features=(*names, *AGREEMENT),
+        features=(*names, *GRAPH_FEATURES),
         encoder=encoder,
         calibration=Calibration(PLATT, (0.0,), (0.0,), 1.0).describe(),
         thresholds=SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)]}).describe(),

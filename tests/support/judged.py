@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.features import NO_EMBEDDINGS, Features
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.matching.judge import Judge
 from pricematch.pairs.calibration import PLATT, Calibration
-from pricematch.pairs.model import JudgedCatalogue, PairModel
-from pricematch.pairs.reference import Reference, feature_names
+from pricematch.pairs.model import PairModel
+from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 
 SPACES = {"hash": "hash", "title": "words", "image": "image"}
@@ -24,7 +24,7 @@ class HighestSimilarity:
     """Implements `pair_model.Scorer`; what a posting lacks counts 0."""
 
     def __init__(self, signals: Sequence[str]) -> None:
-        names = feature_names(signals)
+        names = pair_feature_names(signals)
         self._columns = [names.index(f"{SPACES[signal]}_similarity") for signal in signals]
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -54,8 +54,8 @@ def tiny_judge(
     features = Features.of(
         [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
     )
-    judged = JudgedCatalogue(Reference(features, signals), tiny_model(signals))
-    return Judge("matcher/1", Catalogue(postings), GrownCatalogue.of(judged), thresholds)
+    index = MatchIndex.build(features, tiny_model(signals))
+    return Judge("matcher/1", Catalogue(postings), index, thresholds)
 
 
 def hashed(*bits: int | None) -> list[Posting]:

@@ -111,7 +111,7 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
         "95 % of F1": f"{matched.interval[0]:.4f}–{matched.interval[1]:.4f}",
         "pairwise F1": f"{matched.pairwise.f1:.4f}",
         "threshold, and for a posting left alone": ", ".join(
-            map(_least, (matched.thresholds.match, matched.thresholds.alone))
+            map(_least, (matched.thresholds.match, matched.thresholds.fallback))
         ),
         "true pairs among candidates": f"{matched.candidate_recall:.4f}",
         **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},

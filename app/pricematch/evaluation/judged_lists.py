@@ -1,4 +1,4 @@
-"""What the lists of a judged catalogue are worth at given thresholds."""
+"""Scores of the lists of a match index at given thresholds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,19 @@ from numpy.typing import NDArray
 from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
 from pricematch.evaluation.metrics import Scores, scores
 from pricematch.evaluation.signals import CANDIDATES
-from pricematch.pairs.model import JudgedCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import Thresholds
 from pricematch.search.candidates import Candidates, ranked
 
 
-def candidates_of(catalogue: JudgedCatalogue) -> Candidates:
-    """The 49 most probable others of each posting; their similarities are probabilities."""
+def candidates_of(index: MatchIndex) -> Candidates:
+    """The 49 most probable others of each posting of a fresh index; their similarities are probabilities."""
+    pairs = index.base
     return ranked(
-        np.concatenate([catalogue.lines, catalogue.rows]),
-        np.concatenate([catalogue.rows, catalogue.lines]),
-        np.concatenate([catalogue.probabilities, catalogue.probabilities]),
-        len(catalogue),
+        np.concatenate([pairs.left, pairs.right]),
+        np.concatenate([pairs.right, pairs.left]),
+        np.concatenate([pairs.probabilities, pairs.probabilities]),
+        len(index),
         CANDIDATES,
     )
 

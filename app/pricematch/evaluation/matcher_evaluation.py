@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from pricematch.evaluation.judged_lists import candidates_of, pairs_of, scores_o
 from pricematch.evaluation.matcher_sizes import MatchedSize, sized, smaller
 from pricematch.evaluation.metrics import Scores, group_sizes, map_at_k, recall_at_k
 from pricematch.evaluation.reliability import Reliability, brier_score, expected_calibration_error, reliability
-from pricematch.pairs.model import JudgedCatalogue, PairModel
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
+from pricematch.pairs.model import PairModel
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress
 
@@ -84,11 +83,8 @@ def judge_matcher(
         seed: of the interval and the sub-catalogues.
         progress: is told what is being done.
     """
-    progress("Comparing postings", 0, 1)
-    reference = Reference(postings, model.signals)
-    progress("Comparing postings", 1, 1)
-    catalogue = JudgedCatalogue(reference, model, told=partial(progress, "Judging pairs"))
-    proposed = candidates_of(catalogue)
+    index = MatchIndex.build(postings, model, progress)
+    pairs, proposed = index.base, candidates_of(index)
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
@@ -99,11 +95,11 @@ def judge_matcher(
     scored = scores_of(proposed, thresholds, groups).of(judged)
     points.append(sized(proposed, groups, judged, stored, len(groups)))
     labels = cohesive_clusters(
-        catalogue.lines, catalogue.rows, catalogue.probabilities, np.arange(len(groups)), thresholds.match
+        pairs.left, pairs.right, pairs.probabilities, np.arange(len(groups)), thresholds.match
     ).assignment.labels
-    weights = (judged[catalogue.lines].astype(np.float64) + judged[catalogue.rows]).astype(np.float64)
-    truth = groups[catalogue.lines] == groups[catalogue.rows]
-    p, likely = catalogue.probabilities, catalogue.probabilities >= LIKELY
+    weights = (judged[pairs.left].astype(np.float64) + judged[pairs.right]).astype(np.float64)
+    truth = groups[pairs.left] == groups[pairs.right]
+    p, likely = pairs.probabilities, pairs.probabilities >= LIKELY
     return Matched(
         judged,
         thresholds,

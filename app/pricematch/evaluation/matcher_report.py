@@ -17,7 +17,7 @@ def describe_matched(matched: Matched, evaluation: Evaluation) -> dict[str, Any]
     return {
         "judged_postings": int(matched.judged.sum()),
         "judged_groups": len(set(evaluation.groups[matched.judged].tolist())),
-        "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.alone)},
+        "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.fallback)},
         **_scores(matched.scores),
         "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
         "pairwise": describe_pairs(matched.pairwise),

@@ -12,8 +12,8 @@ from pricematch.catalogue.features import Features
 from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.judged_lists import candidates_of, pairs_of, scores_of
 from pricematch.evaluation.splits import whole_groups
-from pricematch.pairs.model import JudgedCatalogue, PairModel
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
+from pricematch.pairs.model import PairModel
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target
 from pricematch.search.candidates import Candidates
 
@@ -108,7 +108,7 @@ def sized_part(
         rows: which postings are in the sub-catalogue, a judged one among them.
     """
     part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
-    proposed = candidates_of(JudgedCatalogue(Reference(postings.select(rows), model.signals), model))
+    proposed = candidates_of(MatchIndex.build(postings.select(rows), model))
     return sized(proposed, part, judged[rows], stored, len(groups))
 
 

@@ -17,9 +17,9 @@ from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files
 from pricematch.formats.whole_folder import move_whole
 from pricematch.learning.learn import Learned
 from pricematch.pairs.calibration import Calibration
-from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.reference import SIGNALS, feature_names
+from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
 
 NAME = "matcher"
@@ -114,7 +114,7 @@ def write_matcher(
     manifest = MatcherManifest(
         name=NAME,
         signals=learned.model.signals,
-        features=learned.model.features,
+        features=learned.model.feature_names,
         calibration=learned.model.calibration.describe(),
         thresholds=learned.thresholds.describe(),
         held_out=[asdict(held_out) for held_out in learned.held_out],
@@ -156,9 +156,9 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         thresholds = SizeThresholds.from_description(manifest.thresholds)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    names = feature_names(manifest.signals)
+    names = pair_feature_names(manifest.signals)
     first = read_trees(path / FIRST, names, threads)
-    second = read_trees(path / SECOND, (*names, *AGREEMENT), threads)
+    second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)
     return LoadedMatcher(path, manifest, PairModel(manifest.signals, first, second, calibration), thresholds)
 
 
@@ -172,7 +172,7 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{file}: expected some of the signals {', '.join(SIGNALS)}, got {manifest.signals}")
     if ("image" in manifest.signals) != (manifest.encoder is not None):
         raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
-    if manifest.features != (*feature_names(manifest.signals), *AGREEMENT):
+    if manifest.features != (*pair_feature_names(manifest.signals), *GRAPH_FEATURES):
         raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
     check_files(path, manifest.files, (FIRST, SECOND))
     return manifest

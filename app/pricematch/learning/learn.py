@@ -14,9 +14,9 @@ from pricematch.learning.held_out import HeldOut, asked, held_out
 from pricematch.learning.part import NOT_TRAINED, Part, part_of
 from pricematch.learning.samples import samples
 from pricematch.learning.thresholds import pick
-from pricematch.pairs.graph_features import AGREEMENT
+from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import Learner, PairModel
-from pricematch.pairs.reference import feature_names
+from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import TARGETS, SizeThresholds
 from pricematch.progress import Progress
 
@@ -84,12 +84,12 @@ def learn(lesson: Lesson, learner: Learner, seed: int, progress: Progress) -> Le
     fold_of = lesson.folds(seed)
     parts = _parts(lesson, fold_of, seed, progress)
     _check(parts)
-    names = feature_names(lesson.signals)
-    every = (*names, *AGREEMENT)
+    names = pair_feature_names(lesson.signals)
+    every = (*names, *GRAPH_FEATURES)
     steps = _Steps(progress, 2 * FOLDS + 2)
     for part, scores in zip(parts, cross_fit(parts, len(names), names, learner, seed, steps), strict=True):
         part.first[:] = scores
-        part.agree()
+        part.add_graph_features()
     for part, scores in zip(parts, cross_fit(parts, len(every), every, learner, seed + FOLDS, steps), strict=True):
         part.second[:] = scores
     first = fit(parts, len(names), names, learner, seed)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.learning.samples import Sample
-from pricematch.pairs.graph_features import AGREEMENT, agreement, symmetric_rows
-from pricematch.pairs.reference import Reference
+from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
+from pricematch.pairs.pair_features import PairFeatureExtractor
 
 NOT_TRAINED = -1
 """The fold of postings that no model is trained on."""
@@ -21,8 +21,8 @@ class Part:
     Attributes:
         sample: the catalogue.
         lines, rows: int32 [m], its unordered pairs.
-        features: float32 [m, f + `AGREEMENT`]; the last columns are filled by `agree`.
-        evidence: f, how many there are before.
+        features: float32 [m, f + `GRAPH_FEATURES`]; the last columns are filled by `add_graph_features`.
+        pair_features: f, how many there are before.
         truth: bool [m], whether both are of one label group.
         known: bool [m], whether that is known: both have a label group.
         fold_of: int8 [n], the fold of each posting, `NOT_TRAINED` for one whose label group is not trained on.
@@ -34,7 +34,7 @@ class Part:
     lines: NDArray[np.int32]
     rows: NDArray[np.int32]
     features: NDArray[np.float32]
-    evidence: int
+    pair_features: int
     truth: NDArray[np.bool_]
     known: NDArray[np.bool_]
     fold_of: NDArray[np.int8]
@@ -89,18 +89,19 @@ class Part:
         among = ends[seen].sum()
         return float(ends.sum() / among) if among else 1.0
 
-    def agree(self) -> None:
-        """Fill in what the neighbours say, from the first scores."""
-        graph = symmetric_rows(self.lines, self.rows, self.first, len(self.sample.rows))
+    def add_graph_features(self) -> None:
+        """Fill in the graph features, from the first scores."""
+        matrix = probability_matrix(self.lines, self.rows, self.first, len(self.sample.rows))
+        graph = ProbabilityRows.of(matrix)
         for start in range(0, len(self), _BLOCK):
             piece = slice(start, start + _BLOCK)
-            self.features[piece, self.evidence :] = agreement(
-                graph, graph, self.lines[piece], self.rows[piece], self.first[piece]
+            self.features[piece, self.pair_features :] = graph_features(
+                graph, self.lines[piece], self.rows[piece], self.first[piece]
             )
 
 
 def part_of(sample: Sample, signals: tuple[str, ...], groups: NDArray[np.intp], fold_of: NDArray[np.int8]) -> Part:
-    """The pairs of a sample and what the signals say of them.
+    """The candidate pairs of a sample and their pair features.
 
     Args:
         sample: n postings of the whole catalogue.
@@ -108,16 +109,16 @@ def part_of(sample: Sample, signals: tuple[str, ...], groups: NDArray[np.intp], 
         groups: the number of each posting's label group, of the whole catalogue; negative where there is none.
         fold_of: the fold of each, `NOT_TRAINED` where it is not trained on.
     """
-    reference = Reference(sample.postings, signals)
-    lines, rows = reference.pairs()
-    evidence = len(reference.features)
-    features = np.empty((len(lines), evidence + len(AGREEMENT)), np.float32)
+    extractor = PairFeatureExtractor(sample.postings, signals)
+    lines, rows = extractor.candidates
+    count = len(extractor.names)
+    features = np.empty((len(lines), count + len(GRAPH_FEATURES)), np.float32)
     for start in range(0, len(lines), _BLOCK):
         piece = slice(start, start + _BLOCK)
-        features[piece, :evidence] = reference.evidence(reference.side, lines[piece], rows[piece])
+        features[piece, :count] = extractor.features(extractor.own, lines[piece], rows[piece])
     group, own = groups[sample.rows], fold_of[sample.rows].astype(np.int8)
     ends = np.column_stack([group[lines], group[rows]])
     folds = np.column_stack([own[lines], own[rows]])
     # of a posting without a label group nobody knows whether it belongs to another's
     known = np.asarray((ends >= 0).all(axis=1), np.bool_)
-    return Part(sample, lines, rows, features, evidence, known & (ends[:, 0] == ends[:, 1]), known, own, folds)
+    return Part(sample, lines, rows, features, count, known & (ends[:, 0] == ends[:, 1]), known, own, folds)

@@ -16,7 +16,6 @@ from pricematch.matching.cluster_batch import (
     cluster_catalogue,
     pictured,
 )
-from pricematch.matching.judge import Bar
 from pricematch.matching.judged_batch import cluster_judged_batch, cluster_judged_catalogue
 from pricematch.matching.judged_clusters import LEAST_MEAN
 from pricematch.matching.matcher import Matcher
@@ -83,7 +82,7 @@ def _by_probability(
     matcher: Matcher, options: ClusterOptions, images: Sequence[ImageFeatures | ImageError]
 ) -> tuple[ClusteredBatch, Decision]:
     judge, catalogue = matcher.trained("method matcher"), matcher.catalogue
-    bar: Bar = judge.bar(options.target, options.min_probability)
+    bar = judge.bar(options.target, options.min_probability)
     threshold = max(bar.thresholds.match, LEAST_MEAN)
     decision = Decision("probability", bar.target, threshold, threshold, matcher.models)
     if options.posting_ids == "all" and not images:
@@ -91,7 +90,7 @@ def _by_probability(
     posting_ids = sorted(catalogue.posting_ids) if options.posting_ids == "all" else options.posting_ids
     if not images:
         return cluster_judged_batch(judge.clusters, catalogue, posting_ids, threshold), decision
-    new = judge.judged.newcomers(matcher.features([it for it in images if isinstance(it, ImageFeatures)]))
+    new = matcher.features([it for it in images if isinstance(it, ImageFeatures)])
     return cluster_judged_batch(judge.clusters, catalogue, posting_ids, threshold, new, _errors(images)), decision
 
 

@@ -12,38 +12,14 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import SignalNeeded, TargetUnknown
-from pricematch.matching.explanations import Explanation, Explanations
-from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.matching.judged_clusters import JudgedClusters
-from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
+from pricematch.pairs.explanation import Explainer, Explanation
+from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
 _OF_PICTURES, _OF_TITLES = {"hash", "image"}, {"title"}
-
-
-@dataclass(frozen=True)
-class Bar:
-    """From which probability on a candidate is a match.
-
-    Attributes:
-        target: what the thresholds were picked for; None where a probability was asked for.
-        thresholds: themselves.
-    """
-
-    target: Target | None
-    thresholds: Thresholds
-
-    def count(self, probabilities: NDArray[np.float64]) -> int:
-        """How many of the candidates of one posting are matches; their probabilities [m] are descending."""
-        found = self.count_surely(probabilities)
-        if found == 0 and len(probabilities) and probabilities[0] >= self.thresholds.alone:
-            return 1
-        return found
-
-    def count_surely(self, probabilities: NDArray[np.float64]) -> int:
-        """How many of them are, where the posting is not alone."""
-        return int((probabilities >= self.thresholds.match).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +29,26 @@ class Judge:
     Attributes:
         label: name and version of the matcher, `matcher/1`.
         catalogue: the postings.
-        judged: them, in the same rows.
+        index: of them, in the same rows.
         thresholds: the matcher's.
         verdicts: what people said of pairs of postings; it overrules probabilities.
     """
 
     label: str
     catalogue: Catalogue
-    judged: GrownCatalogue
+    index: MatchIndex
     thresholds: SizeThresholds
     verdicts: Verdicts = NO_VERDICTS
 
     @property
     def signals(self) -> Sequence[str]:
         """What it judges by."""
-        return self.judged.model.signals
+        return self.index.model.signals
 
     @property
     def dimensions(self) -> Mapping[str, int]:
         """Length of the embeddings it judges by, by the name of the evidence's space."""
-        return self.judged.reference.dimensions
+        return self.index.extractor.dimensions
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -83,11 +59,11 @@ class Judge:
     @cached_property
     def clusters(self) -> JudgedClusters:
         """The clusters of the catalogue."""
-        return JudgedClusters(self.judged, self.catalogue, self.verdicts)
+        return JudgedClusters(self.index, self.catalogue, self.verdicts)
 
     @cached_property
-    def _explanations(self) -> Explanations:
-        return Explanations(self.judged)
+    def _explainer(self) -> Explainer:
+        return Explainer(self.index.model.feature_names, self.index.extractor.titles_with)
 
     def features_of(
         self,
@@ -111,21 +87,19 @@ class Judge:
 
     def changed(self, catalogue: Catalogue, put: Features) -> "Judge":
         """The judge of a changed catalogue, of whose new rows this is what they carry."""
-        judged = self.judged.without(np.flatnonzero(~catalogue.alive[: self.judged.span]))
-        if len(put):
-            judged = judged.with_newcomers(judged.newcomers(put))
-        return replace(self, catalogue=catalogue, judged=judged)
+        index = self.index.without(np.flatnonzero(~catalogue.alive[: self.index.span]))
+        return replace(self, catalogue=catalogue, index=index.with_added(put) if len(put) else index)
 
-    def bar(self, target: Target | None, min_probability: float | None) -> Bar:
+    def bar(self, target: Target | None, min_probability: float | None) -> DecisionRule:
         """What decides: a probability, or the thresholds of a target (F1 where none is named) at this catalogue's size.
 
         Raises:
             TargetUnknown: the matcher has none for that target.
         """
         if min_probability is not None:
-            return Bar(None, Thresholds(min_probability, min_probability))
+            return DecisionRule(None, Thresholds(min_probability, min_probability))
         try:
-            return Bar(target or F1, self.thresholds.at(target or F1, max(1, len(self.judged))))
+            return DecisionRule(target or F1, self.thresholds.at(target or F1, max(1, len(self.index))))
         except ValueError as error:
             raise TargetUnknown(str(error)) from error
 
@@ -134,28 +108,28 @@ class Judge:
         if not ((_OF_PICTURES if picture else set()) | (_OF_TITLES if title else set())) & set(self.signals):
             raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
 
-    def of(self, row: int, bar: Bar) -> "Found":
+    def of(self, row: int, bar: DecisionRule) -> "Found":
         """The matches of a posting of the catalogue; those that somebody said are the same come first."""
         said = self.verdicts.of(self.catalogue[row].posting_id)
         decided = self.catalogue.located(sorted(said))
         same = np.array([other for posting_id, other in decided.items() if said[posting_id] == "same"], np.int32)
-        rows, probabilities = self.judged.of_row(row)
+        rows, probabilities = self.index.candidates_of(row)
         free = ~np.isin(rows, list(decided.values()))
         rows, probabilities = self._sorted(rows[free], probabilities[free])
-        count = bar.count(probabilities) if not len(same) else bar.count_surely(probabilities)
+        count = bar.count(probabilities, fallback=not len(same))
         rows = np.concatenate([same, rows[:count]])
         probabilities = np.concatenate([np.ones(len(same)), probabilities[:count]])
         title = parse_title(self.catalogue[row].title)
-        return Found(title, rows, probabilities, lambda kept: self.judged.features(row, rows[kept]), len(same))
+        return Found(title, rows, probabilities, lambda kept: self.index.features_of(row, rows[kept]), len(same))
 
     def pair(self, row: int, other: int) -> "Found":
         """One pair of postings of the catalogue, whatever its probability is; told as 0 where it is no candidate."""
-        candidates, probabilities = self.judged.of_row(row)
+        candidates, probabilities = self.index.candidates_of(row)
         said = probabilities[candidates == other] if (candidates == other).any() else np.zeros(1)
         others, title = np.array([other], np.int32), parse_title(self.catalogue[row].title)
-        return Found(title, others, said, lambda kept: self.judged.features(row, others[kept]))
+        return Found(title, others, said, lambda kept: self.index.features_of(row, others[kept]))
 
-    def new(self, posting: Features, bar: Bar) -> "Found":
+    def new(self, posting: Features, bar: DecisionRule) -> "Found":
         """The matches of a posting that is not of the catalogue.
 
         Args:
@@ -167,18 +141,19 @@ class Judge:
         """
         pictured = posting.hashes.known.any() or any(vectors.any() for vectors in posting.embeddings.values())
         self.check_judges_by(picture=bool(pictured), title=any(posting.titles))
-        newcomers = self.judged.newcomers(posting)
-        pairs = newcomers.pairs
-        order = self._order(pairs.rows, pairs.probabilities)
-        chosen = order[: bar.count(pairs.probabilities[order])]
-        features = pairs.features[chosen]
-        return Found(newcomers.titles[0], pairs.rows[chosen], pairs.probabilities[chosen], features.__getitem__)
+        found = self.index.query(posting)
+        rows, probabilities = found.pairs.right, found.pairs.probabilities
+        order = self._order(rows, probabilities)
+        chosen = order[: bar.count(probabilities[order])]
+        features = found.features[chosen]
+        return Found(found.titles[0], rows[chosen], probabilities[chosen], features.__getitem__)
 
     def explained(self, found: "Found", kept: NDArray[np.intp]) -> list[Explanation]:
         """How the matches at some positions are the same product, and why; costs about a millisecond each."""
         with stage("score"):
             titles = parse_titles(self.catalogue[row].title for row in found.rows[kept])
-            return self._explanations.of(found.title, titles, found.features(kept))
+            features = found.features(kept)
+            return self._explainer.explain(features, self.index.model.contributions(features), found.title, titles)
 
     def _sorted(
         self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]
@@ -200,7 +175,7 @@ class Found:
         title: its own.
         rows: int32 [m], of the catalogue.
         probabilities: float64 [m].
-        features: those (`PairModel.features`) of the matches at positions intp [k], float32 [k, f].
+        features: those (`PairModel.feature_names`) of the matches at positions intp [k], float32 [k, f].
         decided: how many of them, the first ones, somebody said are the same.
     """
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import PricematchError
-from pricematch.matching.added import Newcomers
 from pricematch.matching.cluster_batch import ClusteredBatch, assembled, located
 from pricematch.matching.judged_clusters import JudgedClusters
 
@@ -22,7 +22,7 @@ def cluster_judged_batch(
     catalogue: Catalogue,
     posting_ids: Sequence[str],
     threshold: float,
-    pictures: Newcomers | None = None,
+    pictures: Features | None = None,
     errors: Sequence[PricematchError | None] = (),
 ) -> ClusteredBatch:
     """Cluster some postings and pictures among each other.
@@ -36,7 +36,7 @@ def cluster_judged_batch(
         posting_ids: of those to cluster.
         threshold: the average probability that a cluster holds together with, `LEAST_MEAN` or more; above 1 there is
             none.
-        pictures: the pairs of the good pictures; None where there is none.
+        pictures: features of the good pictures; None where there is none.
         errors: per picture its error, None where it is good.
     """
     posting_ids = list(dict.fromkeys(posting_ids))

@@ -6,11 +6,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.clustering.cohesion import CohesiveClusters, cohesive_clusters
-from pricematch.matching.added import Newcomers
-from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.search.lists import NOISE
 
 LEAST_MEAN = 0.01
@@ -25,14 +25,14 @@ class JudgedClusters:
     Safe to use from several threads: those that ask while it is computed wait for it.
 
     Args:
-        judged: a catalogue.
+        index: of a catalogue.
         verdicts: what people said of its pairs; they decide.
         catalogue: its postings. Their ids break ties, so that their order does not matter. Among new postings the keys
             of their pictures do: equal ones are the same picture, and it does not matter which of them is which.
     """
 
-    def __init__(self, judged: GrownCatalogue, catalogue: Catalogue, verdicts: Verdicts = NO_VERDICTS) -> None:
-        self._judged, self._catalogue, self._verdicts = judged, catalogue, verdicts
+    def __init__(self, index: MatchIndex, catalogue: Catalogue, verdicts: Verdicts = NO_VERDICTS) -> None:
+        self._index, self._catalogue, self._verdicts = index, catalogue, verdicts
         self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
         self._lock = Lock()
         self._answers: dict[float, CohesiveClusters] = {}
@@ -47,26 +47,26 @@ class JudgedClusters:
                 self._answers[threshold] = found
             return self._answers[threshold]
 
-    def among(self, rows: NDArray[np.intp], threshold: float, new: Newcomers | None = None) -> CohesiveClusters:
+    def among(self, rows: NDArray[np.intp], threshold: float, new: Features | None = None) -> CohesiveClusters:
         """The clusters of some postings of the catalogue, and of new ones.
 
         Args:
             rows: of the catalogue, each once.
             threshold: as for `all`.
-            new: the m new postings' pairs; None where there are none.
+            new: features of m new postings; None where there are none.
 
         Returns:
             Labels in the order of the rows, those of new postings behind them.
         """
-        stored, count = self._judged.span, 0 if new is None else len(new)
+        stored, count = self._index.span, 0 if new is None else len(new)
         places = np.concatenate([rows, stored + np.arange(count)])
         place = np.full(stored + count, NOISE, np.int32)
         place[places] = np.arange(len(places), dtype=np.int32)
-        pairs, ranks = [_within(place, *self._judged.pairs)], self._ranks[rows]
+        pairs, ranks = self._index.pairs, self._ranks[rows]
         if new is not None:
-            pairs.append(_within(place, new.pairs.lines, new.pairs.rows, new.pairs.probabilities))
-            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.side.images))])
-        lines, others, probabilities = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+            pairs = pairs.joined(self._index.query(new).pairs)
+            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.images))])
+        lines, others, probabilities = _within(place, pairs.left, pairs.right, pairs.probabilities)
         said = _said(self._verdicts, self._catalogue, place)
         lines, others, probabilities, decided = _overruled(lines, others, probabilities, said)
         return cohesive_clusters(lines, others, probabilities, ranks, threshold, decided)

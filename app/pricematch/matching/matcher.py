@@ -14,7 +14,7 @@ from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.judge import Found, Judge
-from pricematch.matching.matches import Match, Matches
+from pricematch.matching.matches import Evidence, Match, Matches
 from pricematch.matching.queries import Decision, Options, Query, Result
 
 
@@ -169,7 +169,7 @@ class Matcher:
         bar, beside = self.judge.bar(options.target, options.min_probability), self._compared(options)
         versions = beside.versions if compared and beside is not None else {}
         return Decision(
-            "probability", bar.target, bar.thresholds.match, bar.thresholds.alone, {**self.models, **versions}
+            "probability", bar.target, bar.thresholds.match, bar.thresholds.fallback, {**self.models, **versions}
         )
 
     def match(self, query: Query, options: Options) -> Result:
@@ -257,8 +257,8 @@ class Matcher:
                 posting_ids[place],
                 similarities[place],
                 float(found.probabilities[place]),
-                why.level,
-                why.evidence,
+                why.match_type,
+                Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
             )
             for place, why in zip(kept, judge.explained(found, np.array(kept, np.intp)), strict=True)

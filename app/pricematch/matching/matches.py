@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from pricematch.pairs.match_types import Level
-from pricematch.pairs.reasons import Reason
+from pricematch.pairs.explanation import Reason
+from pricematch.pairs.match_types import MatchType
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Match:
     posting_id: str
     similarity: float | None = None
     probability: float | None = None
-    level: Level | None = None
+    level: MatchType | None = None
     evidence: Evidence | None = None
     verdict: Literal["same"] | None = None
 

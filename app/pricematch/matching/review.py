@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.matching.explanations import Explanation
-from pricematch.matching.judge import Bar, Judge
+from pricematch.matching.judge import Judge
 from pricematch.matching.judged_clusters import LEAST_MEAN
+from pricematch.pairs.explanation import Explanation
+from pricematch.pairs.thresholds import DecisionRule
 
 _LEAST = 1e-6
 
@@ -28,7 +29,7 @@ class Unsure:
     explanation: Explanation
 
 
-def review(judge: Judge, bar: Bar, limit: int) -> list[Unsure]:
+def review(judge: Judge, bar: DecisionRule, limit: int) -> list[Unsure]:
     """The undecided pairs whose probability is nearest the threshold, by log odds, one a crowd.
 
     A crowd is a cluster at the threshold: its postings raise the same question again and again, so a pair is passed
@@ -44,7 +45,8 @@ def review(judge: Judge, bar: Bar, limit: int) -> list[Unsure]:
         The nearest first, equally near ones by their ids.
     """
     threshold = min(max(bar.thresholds.match, LEAST_MEAN), 1.0)
-    lines, rows, probabilities = judge.judged.pairs
+    pairs = judge.index.pairs
+    lines, rows, probabilities = pairs.left, pairs.right, pairs.probabilities
     near = np.abs(_log_odds(probabilities) - _log_odds(np.array(threshold)))
     crowds, asked = _crowds(judge, threshold), set[int]()
     found: list[tuple[int, int, float]] = []

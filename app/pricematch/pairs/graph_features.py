@@ -1,6 +1,6 @@
-"""What the neighbours of two postings say of the pair, given a first probability of every pair.
+"""Graph features: what the neighbours of both ends of a pair say, given a first probability of every pair.
 
-A pair whose neighbours agree gains, one that bridges two crowds loses. The features are those of two rows of the
+A pair whose neighbours agree gains, one that bridges two groups loses. The features are those of two rows of the
 symmetric matrix of probabilities P, with 1 on its diagonal: the paths of two steps between the postings, the cosine and
 the weighted Jaccard index (Ružička) of the rows, and how the pair stands out in each row.
 """
@@ -20,7 +20,7 @@ _STEPS = 2**24
 _BLOCK = 128 * 1024
 _FLOOR = 1e-3
 
-AGREEMENT = (
+GRAPH_FEATURES = (
     "first",
     "paths",
     "cosine",
@@ -44,7 +44,7 @@ AGREEMENT = (
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityRows:
-    """Probabilities of pairs, row by row: m postings against the n of a catalogue.
+    """Rows of the matrix of probabilities: those of m postings, to all n.
 
     Attributes:
         matrix: float32 [m, n], without the probabilities below `LEAST`.
@@ -61,82 +61,63 @@ class ProbabilityRows:
     sure: NDArray[np.intp]
     ranked: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, matrix: csr_array) -> "ProbabilityRows":
+        """The rows of what `probability_matrix` returned, or of some rows and columns of it."""
+        line = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        values = matrix.data.astype(np.float64)
+        sums, squares = (np.bincount(line, it, matrix.shape[0]).astype(np.float64) for it in (values, values**2))
+        best = np.zeros(matrix.shape[0])
+        np.maximum.at(best, line, values)
+        sure = np.bincount(line[values > 0.5], minlength=matrix.shape[0])
+        return cls(matrix, sums, best, squares, sure, np.sort(2.0 * line - values))
+
     def ranks(self, rows: NDArray[np.integer], probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
         """How many entries of each row are higher than a probability, [m]."""
         found: NDArray[np.intp] = np.searchsorted(self.ranked, 2.0 * rows - probabilities, side="left")
         return found - np.searchsorted(self.ranked, 2.0 * rows - 1.5, side="left")
 
 
-def probability_rows(
-    lines: NDArray[np.integer],
-    rows: NDArray[np.integer],
-    probabilities: NDArray[np.float64],
-    shape: tuple[int, int],
-) -> ProbabilityRows:
-    """The rows of given pairs, each pair given once.
+def probability_matrix(
+    left: NDArray[np.integer], right: NDArray[np.integer], probabilities: NDArray[np.float64], count: int
+) -> csr_array:
+    """The symmetric matrix of unordered pairs among `count` postings, each given once.
 
     Args:
-        lines: [p], below m.
-        rows: [p], below n.
+        left: [p], one end of each pair.
+        right: [p], the other end.
         probabilities: float64 [p].
-        shape: m and n.
+        count: postings.
+
+    Returns:
+        float32 [count, count], without the diagonal and without probabilities below `LEAST`.
     """
-    values = rounded(probabilities)
+    values = _rounded(probabilities)
     kept = values >= LEAST
-    line, row, values = lines[kept], rows[kept], values[kept]
-    matrix = csr_array(coo_array((values.astype(np.float32), (line, row)), shape=shape))
-    sums, squares = (np.bincount(line, weights, shape[0]).astype(np.float64) for weights in (values, values**2))
-    best = np.zeros(shape[0])
-    np.maximum.at(best, line, values)
-    sure = np.bincount(line[values > 0.5], minlength=shape[0])
-    return ProbabilityRows(matrix, sums, best, squares, sure, np.sort(2.0 * line - values))
+    left, right, values = left[kept], right[kept], values[kept]
+    ends = np.concatenate([left, right]), np.concatenate([right, left])
+    return csr_array(coo_array((np.concatenate([values, values]).astype(np.float32), ends), shape=(count, count)))
 
 
-def symmetric_rows(
-    lines: NDArray[np.integer], rows: NDArray[np.integer], probabilities: NDArray[np.float64], count: int
-) -> ProbabilityRows:
-    """The rows of a catalogue of `count` postings from its unordered pairs, each given once."""
-    return probability_rows(
-        np.concatenate([lines, rows]),
-        np.concatenate([rows, lines]),
-        np.concatenate([probabilities, probabilities]),
-        (count, count),
-    )
-
-
-def rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities to 24 bits, as the graph keeps them."""
-    return np.round(probabilities * _STEPS) / _STEPS
-
-
-def agreement(
-    left: ProbabilityRows,
-    right: ProbabilityRows,
-    lines: NDArray[np.integer],
-    rows: NDArray[np.integer],
-    probabilities: NDArray[np.float64],
+def graph_features(
+    rows: ProbabilityRows, left: NDArray[np.integer], right: NDArray[np.integer], first: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """The features of pairs, float32 [p, `AGREEMENT`]; the same for (a, b) and (b, a) of one catalogue.
+    """The features of pairs, float32 [p, `GRAPH_FEATURES`]; the same for (a, b) and (b, a).
 
     Args:
-        left: rows of the first postings: the catalogue's own, or those of new postings against it.
-        right: rows of the catalogue's postings. Where `left` is another object, they do not know the new postings, and
-            each pair is looked at as if its right row held it.
-        lines: [p], which rows of the first.
-        rows: [p], which of the second.
-        probabilities: float64 [p], of the pairs; those that `left` was made of.
+        rows: of both ends of each pair.
+        left: [p], which row is that of one end.
+        right: [p], of the other end.
+        first: float64 [p], the probabilities of the pairs that the rows were made of.
     """
-    first = rounded(probabilities)
+    first = _rounded(first)
     kept = np.where(first >= LEAST, first, 0)
-    new = np.zeros(len(kept)) if left is right else kept
-    sums = left.sums[lines], right.sums[rows] + new
-    best = left.best[lines], np.maximum(right.best[rows], new)
-    squares = left.squares[lines], right.squares[rows] + new**2
-    sure = left.sure[lines], right.sure[rows] + (new > 0.5)
-    paths, overlap, best_path = _steps(left.matrix, right.matrix, lines, rows)
+    sums, best, squares, sure = (
+        (values[left], values[right]) for values in (rows.sums, rows.best, rows.squares, rows.sure)
+    )
+    paths, overlap, best_path = _steps(rows.matrix, left, right)
     shared = overlap + 2 * kept
     returned = [paths / np.maximum(total - kept, 10 * _FLOOR) for total in sums]
-    ranks = left.ranks(lines, first), right.ranks(rows, first)
     columns = [
         first,
         paths,
@@ -148,19 +129,24 @@ def agreement(
         *low_high(*(first / np.maximum(value, _FLOOR) for value in best)),
         *low_high(*returned),
         *low_high(*sure),
-        *low_high(*ranks),
+        *low_high(rows.ranks(left, first), rows.ranks(right, first)),
     ]
     return np.column_stack(columns).astype(np.float32)
 
 
+def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities to 24 bits, as the graph keeps them."""
+    return np.round(probabilities * _STEPS) / _STEPS
+
+
 def _steps(
-    left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    matrix: csr_array, left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of the two rows of each pair: sum of products, sum of minima, largest product; float64 [p] each."""
-    paths, overlap, best = (np.zeros(len(lines)) for _ in range(3))
-    for start in range(0, len(lines), _BLOCK):
+    paths, overlap, best = (np.zeros(len(left)) for _ in range(3))
+    for start in range(0, len(left), _BLOCK):
         piece = slice(start, start + _BLOCK)
-        one, other = left[lines[piece]], right[rows[piece]]
+        one, other = matrix[left[piece]], matrix[right[piece]]
         products = one.multiply(other).tocsr()
         paths[piece] = products.sum(axis=1, dtype=np.float64)
         overlap[piece] = one.minimum(other).sum(axis=1, dtype=np.float64)

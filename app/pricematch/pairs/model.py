@@ -1,25 +1,24 @@
-"""A model of pairs: from evidence to the probability that both postings are the same product.
+"""The pair model: from pair features to the probability that both postings are the same product.
 
-Two scorers, one after the other. The first judges each pair by itself; the second sees what the first says of the
-neighbours of both postings as well. A calibration makes a probability of what the second says.
+Two scorers, one after the other. The first sees the pair features; the second also sees the graph features, which are
+made of what the first says of the neighbours of both postings. A calibration turns the second's scores into
+probabilities.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.pairs.calibration import Calibration
-from pricematch.pairs.graph_features import AGREEMENT, ProbabilityRows, agreement, symmetric_rows
-from pricematch.pairs.reference import Reference, feature_names
-
-_BLOCK = 128 * 1024
+from pricematch.pairs.calibration import Calibration, log_odds
+from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.pair_features import pair_feature_names
 
 
 class Scorer(Protocol):
-    """Judges pairs by their features. Safe to call from several threads."""
+    """Scores pairs by their features. Safe to call from several threads."""
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores in 0…1, float64 [m], of features [m, f]; higher is surer."""
@@ -50,8 +49,8 @@ class PairModel:
 
     Attributes:
         signals: what it needs to know of postings.
-        first: of the features `feature_names(signals)`.
-        second: of those, and of `AGREEMENT` behind them.
+        first: of the pair features.
+        second: of the pair features, and of the graph features behind them.
         calibration: from the second's scores to probabilities.
     """
 
@@ -61,114 +60,30 @@ class PairModel:
     calibration: Calibration
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """Names of what the second scorer judges by."""
-        return (*feature_names(self.signals), *AGREEMENT)
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the f features of a pair: pair features, then graph features."""
+        return (*pair_feature_names(self.signals), *GRAPH_FEATURES)
 
-    def judge(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities float64 [m] of pairs from all that is known of them, [m, f]."""
+    def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities float64 [m], between 0 and 1, of features [m, f]."""
         return self.calibration(self.second.predict(features))
 
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What each feature adds to the log odds of each pair, float64 [m, f].
 
-@dataclass(frozen=True, eq=False)
-class JudgedPairs:
-    """Pairs of new postings and a catalogue's, or of either among themselves, and what a model makes of them.
+        Pair features add what they add to the first scorer's answer. By how much the probability differs from that
+        answer in the end is added by the neighbours, and stands under `first`, the other graph features being 0: the
+        second scorer sees the pair features again in all that the neighbours say, so its own account would name the
+        neighbours alone. A row's sum is the log odds of the pair's probability, less those of the first scorer's
+        average pair.
 
-    Attributes:
-        lines, rows: int32 [m].
-        features: float32 [m, f], `PairModel.features`.
-        probabilities: float64 [m], between 0 and 1.
-    """
-
-    lines: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    features: NDArray[np.float32]
-    probabilities: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Judgements:
-    """What a model says of all candidate pairs of a catalogue, in the order of `Reference.pairs`.
-
-    Attributes:
-        first: float64 [m], by the first scorer.
-        probabilities: float64 [m].
-    """
-
-    first: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-
-
-class JudgedCatalogue:
-    """A catalogue all of whose candidate pairs are judged. Immutable, safe to use from several threads.
-
-    Args:
-        reference: the catalogue.
-        model: of the same signals.
-        kept: what the model said of this very catalogue before, which saves most of the time.
-        told: called with how many blocks of pairs are judged, of how many.
-
-    Attributes:
-        lines, rows: int32 [m], the unordered candidate pairs, lines < rows, ascending.
-        probabilities: float64 [m].
-    """
-
-    def __init__(
-        self,
-        reference: Reference,
-        model: PairModel,
-        kept: Judgements | None = None,
-        told: Callable[[int, int], None] = lambda *_: None,
-    ) -> None:
-        self.reference, self.model = reference, model
-        self.lines, self.rows = reference.pairs()
-        self._first = first = self._judged_first(told) if kept is None else kept.first
-        self._graph = symmetric_rows(self.lines, self.rows, first, len(reference))
-        self.probabilities = self._judged_second(told) if kept is None else kept.probabilities
-        both = np.concatenate([self.lines, self.rows]), np.concatenate([self.rows, self.lines])
-        order = np.lexsort((both[1], -np.concatenate([self.probabilities, self.probabilities]), both[0]))
-        self._starts = np.searchsorted(both[0][order], np.arange(len(reference) + 1))
-        self._pairs, self._others = order % max(1, len(first)), both[1][order]
-
-    def __len__(self) -> int:
-        return len(self.reference)
-
-    def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """The candidates of a row of the catalogue and their probabilities, descending, equal ones by row."""
-        place = slice(self._starts[row], self._starts[row + 1])
-        return self._others[place], self.probabilities[self._pairs[place]]
-
-    @property
-    def judgements(self) -> Judgements:
-        """What to keep for the next time."""
-        return Judgements(self._first, self.probabilities)
-
-    @property
-    def graph(self) -> ProbabilityRows:
-        """What the first scorer says of all pairs."""
-        return self._graph
-
-    def _judged_first(self, told: Callable[[int, int], None]) -> NDArray[np.float64]:
-        found, pieces = np.empty(len(self.lines)), _pieces(len(self.lines))
-        for done, piece in enumerate(pieces, start=1):
-            found[piece] = self.model.first.predict(self._evidence(piece))
-            told(done, 2 * len(pieces))
+        Args:
+            features: [m, f].
+        """
+        count = features.shape[1] - len(GRAPH_FEATURES)
+        found = np.zeros(features.shape)
+        found[:, :count] = self.first.contributions(features[:, :count])
+        first = log_odds(self.first.predict(features[:, :count]))
+        last = log_odds(self.predict_proba(features))
+        found[:, count + GRAPH_FEATURES.index("first")] = last - first
         return found
-
-    def _judged_second(self, told: Callable[[int, int], None]) -> NDArray[np.float64]:
-        found, pieces = np.empty(len(self.lines)), _pieces(len(self.lines))
-        for done, piece in enumerate(pieces, start=1):
-            features = np.concatenate([self._evidence(piece), self._agreement(piece)], axis=1)
-            found[piece] = self.model.judge(features)
-            told(len(pieces) + done, 2 * len(pieces))
-        return found
-
-    def _evidence(self, pairs: "slice | NDArray[np.integer]") -> NDArray[np.float32]:
-        return self.reference.evidence(self.reference.side, self.lines[pairs], self.rows[pairs])
-
-    def _agreement(self, pairs: "slice | NDArray[np.integer]") -> NDArray[np.float32]:
-        return agreement(self._graph, self._graph, self.lines[pairs], self.rows[pairs], self._first[pairs])
-
-
-def _pieces(count: int) -> list[slice]:
-    return [slice(first, first + _BLOCK) for first in range(0, count, _BLOCK)]

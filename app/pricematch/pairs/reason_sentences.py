@@ -1,4 +1,4 @@
-"""A sentence for each family of features: true of the pair, and fit for the side that it speaks for."""
+"""Sentences of reasons, one for each family of features: true of the pair, and for or against it as its weight is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ _ALIKE_BLENDS = _ALIKE_PICTURES = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """What sentences are made from.
+    """What sentences are made of.
 
     Attributes:
-        values: by name, those of `PairModel.features` that are known.
+        values: by name, the features (`PairModel.feature_names`) that are known.
         left, right: both titles.
         titles_with: how many titles of the catalogue hold a word.
     """
@@ -73,21 +73,21 @@ def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     return None
 
 
-def picture_sentence(space: str, alike: str, unlike: str) -> Sentence:
-    """On the cosine of both pictures in a space; what is much of it depends on encoder and catalogue, so ranks decide.
+def image_sentence(retriever: str, alike: str, unlike: str) -> Sentence:
+    """On the cosine of both images; how high a high one is depends on encoder and catalogue, so ranks decide.
 
     Args:
-        space: one of `evidence.spaces.IMAGE_SPACES`.
-        alike: the sentence on pictures that are among each other's nearest, from a cosine of 0.5 on,
-        unlike: and of others; that few are so of the nearest below it.
+        retriever: one of `retrievers.IMAGE_SPACES`.
+        alike: the text for images that are among each other's nearest, from a cosine of 0.5 on.
+        unlike: the text for others; with "few" before it, for the nearest below that cosine.
     """
 
     def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-        if (similarity := pair.values.get(f"{space}_similarity")) is None:
+        if (similarity := pair.values.get(f"{retriever}_similarity")) is None:
             return None
-        if speaks_for and pair.values[f"{space}_rank_low"] < _NEAREST:
+        if speaks_for and pair.values[f"{retriever}_rank_low"] < _NEAREST:
             return f"{alike if similarity >= _ALIKE_PICTURES else f'few {unlike}'}: similarity {similarity:.2f}"
-        if not speaks_for and pair.values[f"{space}_rank_high"] >= _NEAREST:
+        if not speaks_for and pair.values[f"{retriever}_rank_high"] >= _NEAREST:
             return f"{unlike}: similarity {similarity:.2f} only"
         return None
 

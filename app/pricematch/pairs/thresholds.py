@@ -1,7 +1,7 @@
-"""Thresholds of probabilities that depend on how large the catalogue is.
+"""Targets, thresholds by catalogue size, and the decision rule that they make.
 
 In a larger catalogue more postings look alike and are not, so that the threshold of the best F1 rises: thresholds are
-picked at some sizes (`pricematch.learning.thresholds`), kept, and read off between them.
+picked at some sizes (`pricematch.learning.thresholds`), stored, and interpolated between them.
 """
 
 import re
@@ -11,6 +11,7 @@ from math import inf, isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pricematch.search.candidates import Candidates
 from pricematch.search.lists import Lists
@@ -67,25 +68,51 @@ class Thresholds:
 
     Attributes:
         match: of any candidate; inf takes none.
-        alone: of the best candidate of a posting that has no match otherwise; `match` at most, and where it is that
-            very value, such a posting is left alone.
+        fallback: of the best candidate of a posting that has no match otherwise; `match` at most, and where it is that
+            very value, such a posting stays without one.
     """
 
     match: float
-    alone: float
+    fallback: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alone <= self.match:
-            raise ValueError(f"expected thresholds of 0 or more, alone at most match, got {self.alone}, {self.match}")
+        if not 0 <= self.fallback <= self.match:
+            got = f"{self.fallback}, {self.match}"
+            raise ValueError(f"expected thresholds of 0 or more, alone at most match, got {got}")
 
     def lists(self, candidates: Candidates) -> Lists:
         """Each posting's matches: itself, then those candidates, whose similarities are probabilities."""
         found = candidates.similarities >= self.match
         if found.shape[1]:
-            found[:, 0] |= candidates.similarities[:, 0] >= self.alone
+            found[:, 0] |= candidates.similarities[:, 0] >= self.fallback
         every = np.column_stack([np.arange(len(candidates), dtype=np.int32), candidates.rows])
         kept = np.column_stack([np.ones(len(candidates), bool), found])
         return Lists(np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), every[kept])
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Which candidates of a posting are its matches.
+
+    Attributes:
+        target: what the thresholds were picked for; None where a probability was given instead.
+        thresholds: themselves.
+    """
+
+    target: Target | None
+    thresholds: Thresholds
+
+    def count(self, probabilities: NDArray[np.float64], *, fallback: bool = True) -> int:
+        """How many of the candidates of one posting are matches.
+
+        Args:
+            probabilities: [m], descending.
+            fallback: whether the best one may be a match by the fallback threshold.
+        """
+        found = int((probabilities >= self.thresholds.match).sum())
+        if fallback and found == 0 and len(probabilities) and probabilities[0] >= self.thresholds.fallback:
+            return 1
+        return found
 
 
 @dataclass(frozen=True)
@@ -114,7 +141,7 @@ class SizeThresholds:
         for target, points in self.thresholds.items():
             if len(points) != len(self.sizes):
                 raise ValueError(f"expected {len(self.sizes)} thresholds for {target}, got {len(points)}")
-            if not all(value <= 1 or value == inf for point in points for value in (point.match, point.alone)):
+            if not all(value <= 1 or value == inf for point in points for value in (point.match, point.fallback)):
                 raise ValueError(f"expected probabilities as thresholds for {target}")
 
     def at(self, target: Target, postings: int) -> Thresholds:
@@ -125,7 +152,7 @@ class SizeThresholds:
 
         >>> two = SizeThresholds((100, 10_000), {F1: [Thresholds(0.25, 0.125), Thresholds(0.5, 0.25)]})
         >>> two.at(F1, 10), round(two.at(F1, 1_000).match, 4)
-        (Thresholds(match=0.25, alone=0.125), 0.375)
+        (Thresholds(match=0.25, fallback=0.125), 0.375)
         """
         if target not in self.thresholds:
             known = ", ".join(map(str, self.thresholds))
@@ -135,7 +162,7 @@ class SizeThresholds:
         points = self.thresholds[target]
         match = self._between([point.match for point in points], postings)
         # two straight lines that lie apart at their ends do not cross, but may by a rounding
-        return Thresholds(match, min(match, self._between([point.alone for point in points], postings)))
+        return Thresholds(match, min(match, self._between([point.fallback for point in points], postings)))
 
     def _between(self, values: Sequence[float], postings: int) -> float:
         place = int(np.searchsorted(self.sizes, postings))
@@ -154,7 +181,7 @@ class SizeThresholds:
             {
                 "postings": size,
                 "thresholds": {
-                    str(target): {"match": _finite(points[place].match), "alone": _finite(points[place].alone)}
+                    str(target): {"match": _finite(points[place].match), "alone": _finite(points[place].fallback)}
                     for target, points in self.thresholds.items()
                 },
             }
@@ -199,5 +226,5 @@ def _thresholds(entry: object) -> Thresholds:
     values = entry["match"], entry["alone"]
     if not all(value is None or (type(value) in {int, float} and 0 <= value <= 1) for value in values):
         raise ValueError(f"expected probabilities, or null, as thresholds, got {entry!r}")
-    match, alone = (inf if value is None else float(value) for value in values)
-    return Thresholds(match, alone)
+    match, fallback = (inf if value is None else float(value) for value in values)
+    return Thresholds(match, fallback)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pricematch.pairs.profiles import TitleProfiles, occurrences
 from pricematch.pairs.rank_features import low_high
-from pricematch.pairs.side import Titled, occurrences
 from pricematch.titles.comparison import TitleAttributes, compare, summarise
 from pricematch.titles.grams import TitleGrams, words
 from pricematch.titles.normalise import ParsedTitle
@@ -49,11 +49,11 @@ class TitleWords:
         """How many titles of the catalogue hold a word."""
         return self._terms.titles_with(word)
 
-    def describe(self, titles: Sequence[ParsedTitle], *, own: bool) -> Titled:
+    def describe(self, titles: Sequence[ParsedTitle], *, own: bool) -> TitleProfiles:
         """Titles as a side of pairs; `own` ones are the catalogue's, others come on top of it."""
         weights, totals = self._terms.weights(titles)
         keys = _keys(titles)
-        return Titled(
+        return TitleProfiles(
             weights,
             totals,
             np.array([len(title.words) for title in titles], np.intp),
@@ -66,7 +66,7 @@ class TitleWords:
 
 
 def word_evidence(
-    left: Titled, right: Titled, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    left: TitleProfiles, right: TitleProfiles, lines: NDArray[np.integer], rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
     """float32 [m, `WORDS`] of pairs; NaN where one of the titles has no word. New titles repeat those they equal."""
     shared, rarest = _shared(left.weights, right.weights, lines, rows)
@@ -90,7 +90,7 @@ def word_evidence(
 
 
 def fact_evidence(
-    left: Titled, right: Titled, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    left: TitleProfiles, right: TitleProfiles, lines: NDArray[np.integer], rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
     """float32 [m, `SUMMARY`] of pairs."""
     return summarise(compare(left.facts, lines, right.facts, rows))

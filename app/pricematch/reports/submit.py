@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +22,7 @@ from pricematch.evaluation.threshold_report import read_signals, read_size, read
 from pricematch.formats.submission import write_submission
 from pricematch.formats.whole_file import check_output
 from pricematch.matching.cluster_batch import Clustering
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
 from pricematch.search.lists import Lists, among
@@ -125,16 +123,14 @@ def submit_matches(
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
     ordered, _, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
-    progress("Comparing postings", 0, 1)
-    reference = Reference(features, loaded.model.signals)
-    progress("Comparing postings", 1, 1)
-    judged = JudgedCatalogue(reference, loaded.model, told=partial(progress, "Judging pairs"))
+    index = MatchIndex.build(features, loaded.model, progress)
     told = (
-        f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, {thresholds.alone:.4f} if left alone"
+        f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "
+        f"{thresholds.fallback:.4f} if left alone"
     )
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(judged)), rows, len(every))), told
+    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), told
 
 
 def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:

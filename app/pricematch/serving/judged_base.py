@@ -9,15 +9,15 @@ from pathlib import Path
 from pricematch import __path__ as core
 from pricematch.catalogue.hashes import Hashes
 from pricematch.catalogue.postings import Posting
-from pricematch.formats.judgement_file import code_digest
+from pricematch.formats.code_digest import code_digest
 from pricematch.formats.kept_objects import KeptObjects
 from pricematch.formats.manifest import MANIFEST
-from pricematch.pairs.graph_features import ProbabilityRows
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.rank_features import Standing
-from pricematch.pairs.reference import Reference
+from pricematch.matching.index import MatchIndex
+from pricematch.pairs.pair_features import PairFeatureExtractor
+from pricematch.pairs.profiles import Profiles, TitleProfiles
+from pricematch.pairs.rank_features import Neighbours
 from pricematch.pairs.retrievers import HashSpace, ImageSpace
-from pricematch.pairs.side import Side, Titled
+from pricematch.pairs.scored_pairs import ScoredPairs
 from pricematch.pairs.title_features import TitleWords
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
 from pricematch.search.sparse import VectorIndex
@@ -35,23 +35,23 @@ class JudgedBase:
 
     Attributes:
         said: what they were, by posting_id, see `says`; in the order of their rows.
-        judged: they.
+        index: of them.
     """
 
     said: Mapping[str, int]
-    judged: JudgedCatalogue
+    index: MatchIndex
 
 
 _KEPT = KeptObjects(
     [
         JudgedBase,
-        JudgedCatalogue,
-        Reference,
-        Side,
-        Titled,
+        MatchIndex,
+        PairFeatureExtractor,
+        ScoredPairs,
+        Profiles,
+        TitleProfiles,
         TitleAttributes,
-        Standing,
-        ProbabilityRows,
+        Neighbours,
         HashSpace,
         Hashes,
         ImageSpace,
@@ -80,10 +80,10 @@ def load_base(data: Path, held: LoadedModels) -> JudgedBase | None:
     return found if isinstance(found, JudgedBase) else None
 
 
-def save_base(data: Path, held: LoadedModels, postings: Sequence[Posting], judged: JudgedCatalogue) -> None:
-    """Keep a judged catalogue of these postings, by their rows; raises SettingsError where the folder is full."""
-    base = JudgedBase({posting.posting_id: says(posting) for posting in postings}, judged)
-    _KEPT.save(data / FILE, _key(held), base, {"model": judged.model})
+def save_base(data: Path, held: LoadedModels, postings: Sequence[Posting], index: MatchIndex) -> None:
+    """Keep the index of these postings, by their rows; raises SettingsError where the folder is full."""
+    base = JudgedBase({posting.posting_id: says(posting) for posting in postings}, index)
+    _KEPT.save(data / FILE, _key(held), base, {"model": index.model})
 
 
 @cache

@@ -37,18 +37,18 @@ class Snapshot:
     def stale(self) -> bool:
         """Whether so much has changed that all should be judged, or at least packed, anew."""
         catalogue, judge = self.matcher.catalogue, self.matcher.judge
-        changes = catalogue.span - len(catalogue) if judge is None else judge.judged.changes
+        changes = catalogue.span - len(catalogue) if judge is None else judge.index.changes
         return changes > max(FEW, STALE * len(catalogue))
 
     def young(self, few: int) -> bool:
         """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
         size, judge = len(self.matcher.catalogue), self.matcher.judge
-        return judge is not None and size <= few and judge.judged.changes > STALE * size
+        return judge is not None and size <= few and judge.index.changes > STALE * size
 
     @property
     def changed(self) -> bool:
         """Whether anything has come or gone since all were judged together."""
-        return self.matcher.judge is not None and self.matcher.judge.judged.changes > 0
+        return self.matcher.judge is not None and self.matcher.judge.index.changes > 0
 
 
 class LiveCatalogue:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,9 @@ from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.exact_index import ExactIndex
-from pricematch.matching.grown_catalogue import GrownCatalogue
+from pricematch.matching.index import MatchIndex
 from pricematch.matching.judge import Judge
 from pricematch.matching.matcher import Matcher
-from pricematch.pairs.model import JudgedCatalogue
-from pricematch.pairs.reference import Reference
 from pricematch.progress import Progress
 from pricematch.serving.judged_base import JudgedBase, load_base, save_base, says
 from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
@@ -99,16 +96,15 @@ class Reading:
             postings = self._features(catalogue, np.arange(catalogue.span), judged)
             found = judge_postings(postings, loaded, self.progress)
             self._keep(list(catalogue), found)
-            return Judge(loaded.label, catalogue, GrownCatalogue.of(found), loaded.thresholds)
-        grown = GrownCatalogue.of(base.judged)
-        grown = grown.without(np.flatnonzero(~catalogue.alive[: grown.span]))
-        for first in range(grown.span, catalogue.span, _AT_ONCE):
+            return Judge(loaded.label, catalogue, found, loaded.thresholds)
+        index = base.index.without(np.flatnonzero(~catalogue.alive[: base.index.span]))
+        for first in range(index.span, catalogue.span, _AT_ONCE):
             self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
             rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
-            grown = grown.with_newcomers(grown.newcomers(self._features(catalogue, rows, judged)))
-        if grown.span:  # what was kept builds its tables for searches with the first one
-            grown.newcomers(self._features(catalogue, np.arange(1), judged))
-        return Judge(loaded.label, catalogue, grown, loaded.thresholds)
+            index = index.with_added(self._features(catalogue, rows, judged))
+        if index.span:  # what was kept builds its tables for searches with the first one
+            index.query(self._features(catalogue, np.arange(1), judged))
+        return Judge(loaded.label, catalogue, index, loaded.thresholds)
 
     def _features(
         self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
@@ -123,21 +119,18 @@ class Reading:
         embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
         return Features.of([posting.title for posting in postings], own, embeddings, digests)
 
-    def _keep(self, postings: list[Posting], judged: JudgedCatalogue) -> None:
+    def _keep(self, postings: list[Posting], index: MatchIndex) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_base(self.settings.data, self.held, postings, judged)
+            save_base(self.settings.data, self.held, postings, index)
         except SettingsError as error:
             _log.warning("what was judged is not kept: %s", error)
 
 
-def judge_postings(postings: Features, loaded: LoadedMatcher, progress: Progress) -> JudgedCatalogue:
+def judge_postings(postings: Features, loaded: LoadedMatcher, progress: Progress) -> MatchIndex:
     """All candidate pairs of some postings, with the probabilities that a trained matcher gives them."""
     _warn_of_absent(postings, loaded)
-    progress("Comparing postings", 0, 1)
-    reference = Reference(postings, loaded.model.signals)
-    progress("Comparing postings", 1, 1)
-    return JudgedCatalogue(reference, loaded.model, None, partial(progress, "Judging pairs"))
+    return MatchIndex.build(postings, loaded.model, progress)
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:

@@ -25,6 +25,7 @@ from pricematch.api.schemas.verdicts import (
 )
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import Verdict
+from pricematch.matching.matches import Evidence
 from pricematch.matching.review import Unsure
 from pricematch.serving.live_catalogue import Snapshot
 from pricematch.serving.results import VerdictResult
@@ -128,5 +129,9 @@ def _unsure_out(pair: Unsure, snapshot: Snapshot) -> UnsureOut:
     first, second = (posting_out(snapshot.matcher.catalogue.posting(it)) for it in (pair.first, pair.second))
     why = pair.explanation
     return UnsureOut(
-        first=first, second=second, probability=pair.probability, level=why.level, evidence=evidence_out(why.evidence)
+        first=first,
+        second=second,
+        probability=pair.probability,
+        level=why.match_type,
+        evidence=evidence_out(Evidence(why.signals, why.reasons)),
     )

@@ -15,7 +15,7 @@ from pricematch.api.schemas.postings import (
 )
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.matching.queries import DecidedBy, Options
-from pricematch.pairs.match_types import Level
+from pricematch.pairs.match_types import MatchType
 
 MAX_MATCHES = 50
 
@@ -88,7 +88,7 @@ class MatchOut(BaseModel):
         exclude_if=absent,
         description="That both are the same product; absent without a trained matcher, as are `level` and `evidence`.",
     )
-    level: Level | None = Field(
+    level: MatchType | None = Field(
         default=None,
         exclude_if=absent,
         description="`identical`: the same file, or equal hash and title; `near`: the same picture re-encoded, cropped "

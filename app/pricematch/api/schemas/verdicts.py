@@ -9,7 +9,7 @@ from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import CatalogueVersion, PostingOut, TargetName
 from pricematch.catalogue.contradictions import Contradiction
 from pricematch.catalogue.records import Decision, Verdict
-from pricematch.pairs.match_types import Level
+from pricematch.pairs.match_types import MatchType
 
 SHOWN = 100
 """Contradictions of an answer, at most."""
@@ -83,7 +83,7 @@ class UnsureOut(BaseModel):
     first: PostingOut
     second: PostingOut
     probability: float = Field(ge=0, le=1)
-    level: Level
+    level: MatchType
     evidence: EvidenceOut
 
 

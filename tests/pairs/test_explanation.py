@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.graph_features import AGREEMENT
-from pricematch.pairs.reasons import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
-from pricematch.pairs.reference import Reference, feature_names
+from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
+from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
 from pricematch.titles.normalise import parse_title
 
 SIGNALS = ("hash", "title")
-NAMES = (*feature_names(SIGNALS), *AGREEMENT)
+NAMES = (*pair_feature_names(SIGNALS), *GRAPH_FEATURES)
 PHOTO, OTHER_PHOTO = "00000000ffffffff", "0f0f0f0ff0f0f0f0"
 """32 of 64 bits differ."""
 UNTITLED = parse_title("")
@@ -33,13 +33,15 @@ def explained(
 ) -> list[tuple[str, float]]:
     """Texts and weights for the first two postings of a catalogue, from what some features add to the log odds."""
     rest = [title for title, _ in others], [photo for _, photo in others]
-    reference = Reference(Features.of([left, right, *rest[0]], [*photos, *rest[1]]), SIGNALS)
-    evidence = reference.evidence(reference.side, np.array([0]), np.array([1]))[0]
-    agreement = [(neighbours or {}).get(name, 0) for name in AGREEMENT]
+    extractor = PairFeatureExtractor(Features.of([left, right, *rest[0]], [*photos, *rest[1]]), SIGNALS)
+    pair_features = extractor.features(extractor.own, np.array([0]), np.array([1]))[0]
+    graph = [(neighbours or {}).get(name, 0) for name in GRAPH_FEATURES]
     contributions = np.array([added.get(name, 0) for name in NAMES])
     assert set(added) <= set(NAMES)
-    values = np.concatenate([evidence, np.array(agreement, np.float32)])
-    found = Explainer(NAMES, reference.titles_with)(values, contributions, parse_title(left), parse_title(right))
+    values = np.concatenate([pair_features, np.array(graph, np.float32)])
+    found = Explainer(NAMES, extractor.titles_with).reasons(
+        values, contributions, parse_title(left), parse_title(right)
+    )
     return [(reason.text, round(reason.weight, 6)) for reason in found]
 
 
@@ -261,14 +263,14 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
     left: str, right: str, contributions: list[float], values: list[float]
 ) -> None:
     known = np.array(values, np.float32)
-    for name in ("catalogue_size", *AGREEMENT):
+    for name in ("catalogue_size", *GRAPH_FEATURES):
         known[NAMES.index(name)] = np.nan_to_num(known[NAMES.index(name)])
     for start in ("hash_", "same_title", "title_repeats"):  # known or unknown together, as in real evidence
         places = [place for place, name in enumerate(NAMES) if name.startswith(start)]
         known[places] = np.nan if np.isnan(known[places[0]]) else np.nan_to_num(known[places])
     places = [place for place, name in enumerate(NAMES) if name in {"same_title", "title_repeats_high"}]
     known[places] = np.nan_to_num(known[places])
-    explain = Explainer(NAMES, len)
+    explain = Explainer(NAMES, len).reasons
     titles = parse_title(left), parse_title(right)
     found = explain(known, np.array(contributions), *titles)
     assert found == explain(known, np.array(contributions), *titles)
@@ -281,13 +283,13 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
 
 
 def test_every_feature_but_the_size_of_the_catalogue_belongs_to_a_family() -> None:
-    names = (*feature_names(("hash", "title", "image")), *AGREEMENT)
+    names = (*pair_feature_names(("hash", "title", "image")), *GRAPH_FEATURES)
     assert [name for name in names if family_of(name) is None] == ["catalogue_size"]
 
 
 def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_scale() -> None:
     names = ("catalogue_size", "image_similarity", "image_rank_low", "image_rank_high")
-    explain = Explainer(names, lambda _: 0)
+    explain = Explainer(names, lambda _: 0).reasons
 
     def told(low: float, high: float, weight: float, similarity: float = 0.931) -> tuple[Reason, ...]:
         return explain(
@@ -314,4 +316,6 @@ def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_i
 ) -> None:
     names = ("catalogue_size", "colours_similarity", "colours_rank_low", "colours_rank_high")
     values, weights = np.array([5, 0.9, rank, rank], np.float32), np.array([0.0, weight, 0, 0])
-    assert [reason.text for reason in Explainer(names, lambda _: 0)(values, weights, UNTITLED, UNTITLED)] == told
+    assert [
+        reason.text for reason in Explainer(names, lambda _: 0).reasons(values, weights, UNTITLED, UNTITLED)
+    ] == told

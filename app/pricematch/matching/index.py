@@ -1,0 +1,196 @@
+"""The match index: postings with the probabilities of their candidate pairs, as an immutable base and a delta.
+
+The base was scored together. What came later, the delta, is scored against all that was there when it came; what went
+no longer takes part; everything else keeps its probability. Once in a while all is scored anew, which takes a while:
+until then the weights of words, and the neighbours of the base's postings, stay those of before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pricematch.catalogue.features import Features
+from pricematch.pairs.graph_features import ProbabilityRows, graph_features
+from pricematch.pairs.model import PairModel
+from pricematch.pairs.pair_features import PairFeatureExtractor
+from pricematch.pairs.profiles import Profiles
+from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.scored_pairs import ScoredPairs, score_candidates
+from pricematch.progress import Progress, silent
+from pricematch.stages import stage
+from pricematch.titles.normalise import ParsedTitle
+
+
+@dataclass(frozen=True, eq=False)
+class QueryPairs:
+    """The candidate pairs of k queries: with the index's postings, and with each other.
+
+    Attributes:
+        pairs: left ends are queries; an end below the index's span is its row, from there on a query's position.
+        features: float32 [m, f], `PairModel.feature_names`.
+        titles: k, of the queries.
+    """
+
+    pairs: ScoredPairs
+    features: NDArray[np.float32]
+    titles: Sequence[ParsedTitle]
+
+
+@dataclass(frozen=True, eq=False)
+class MatchIndex:
+    """Postings in rows, some of which are gone. Immutable, safe to use from several threads.
+
+    Attributes:
+        model: what scores pairs.
+        extractor: the first n rows.
+        base: the candidate pairs among them.
+        delta: profiles of the rows behind them, which know each other and the base.
+        added: the candidate pairs of the delta, with the base and among itself.
+        alive: bool [span], which rows are still there.
+    """
+
+    model: PairModel
+    extractor: PairFeatureExtractor
+    base: ScoredPairs
+    delta: Profiles
+    added: ScoredPairs
+    alive: NDArray[np.bool_]
+
+    @classmethod
+    def build(
+        cls, features: Features, model: PairModel, progress: Progress = silent, scored: ScoredPairs | None = None
+    ) -> "MatchIndex":
+        """An index of postings that are scored together.
+
+        Args:
+            features: of n postings.
+            model: what scores them.
+            progress: is told what is being done.
+            scored: their candidate pairs, where the same model has scored the same features before, which saves most
+                of the time.
+        """
+        progress("Comparing postings", 0, 1)
+        extractor = PairFeatureExtractor(features, model.signals)
+        progress("Comparing postings", 1, 1)
+        base = score_candidates(extractor, model, progress) if scored is None else scored
+        return cls(model, extractor, base, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))
+
+    def __len__(self) -> int:
+        """How many postings are there."""
+        return int(self.alive.sum())
+
+    @property
+    def span(self) -> int:
+        """Rows, those included whose posting is gone."""
+        return len(self.alive)
+
+    @property
+    def changes(self) -> int:
+        """How many postings came or went since all were scored together."""
+        return len(self.delta) + int((~self.alive).sum())
+
+    @property
+    def pairs(self) -> ScoredPairs:
+        """All candidate pairs of postings that are there."""
+        every = self.base.joined(self.added)
+        return every.select(self.alive[every.left] & self.alive[every.right])
+
+    def candidates_of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """The candidates of a row that are there, int32 [k], and their probabilities, float64 [k], in no order."""
+        (old, of_old), (new, of_new) = self.base.of(row), self.added.of(row)
+        found, probabilities = np.concatenate([old, new]), np.concatenate([of_old, of_new])
+        there = self.alive[found]
+        return found[there], probabilities[there]
+
+    def features_of(self, row: int, others: NDArray[np.integer]) -> NDArray[np.float32]:
+        """`PairModel.feature_names` of the pairs of a row and some of its candidates, float32 [k, f]."""
+        n, extractor = len(self.extractor), self.extractor
+        left, right = np.maximum(row, others), np.minimum(row, others)
+        found = np.empty((len(others), len(extractor.names)), np.float32)
+        base, delta = left < n, right >= n
+        across = ~base & ~delta
+        found[base] = extractor.features(extractor.own, left[base], right[base])
+        found[delta] = extractor.features(self.delta, left[delta] - n, right[delta] - n)
+        found[across] = extractor.features(self.delta, left[across] - n, right[across], extractor.own)
+        matrices, first = [self.base.matrix, self.added.matrix], self.model.first.predict(found)
+        return np.concatenate([found, _graph_features(matrices, self.alive, left, right, first)], axis=1)
+
+    def query(self, features: Features) -> QueryPairs:
+        """Score postings that are not there, together, as if they were."""
+        return self._scored(features)[0]
+
+    def with_added(self, features: Features) -> "MatchIndex":
+        """The index with more postings behind the last row."""
+        found, profiles, delta = self._scored(features)
+        return replace(
+            self,
+            delta=self.extractor.joined(delta, profiles),
+            added=self.added.joined(found.pairs),
+            alive=np.concatenate([self.alive, np.ones(len(features), np.bool_)]),
+        )
+
+    def without(self, rows: NDArray[np.integer]) -> "MatchIndex":
+        """The index without the postings of some rows."""
+        alive = self.alive.copy()
+        alive[rows] = False
+        return replace(self, alive=alive)
+
+    def _scored(self, features: Features) -> tuple[QueryPairs, Profiles, Profiles]:
+        """New postings scored, their profiles, and the delta's once it knows them."""
+        extractor, n, span = self.extractor, len(self.extractor), np.int32(self.span)
+        with stage("search"):
+            parsed = ParsedFeatures.of(features)
+            new, with_base, base = extractor.profiles(parsed, self.alive[:n])
+            new, one, other = extractor.among(new)
+            new, delta, with_delta, added = extractor.between(new, self.delta, self.alive[n:])
+        with stage("score"):
+            parts = [
+                extractor.features(new, with_base, base, extractor.own),
+                extractor.features(new, with_delta, added, self.delta),
+                extractor.features(new, one, other),
+            ]
+            left = np.concatenate([with_base, with_delta, one]) + span
+            right = np.concatenate([base, added + np.int32(n), other + span])
+            pair_features = np.concatenate(parts)
+            first = self.model.first.predict(pair_features)
+            own = ScoredPairs(left, right, first, first)
+            alive = np.concatenate([self.alive, np.ones(len(features), np.bool_)])
+            matrices = [self.base.matrix, self.added.matrix, own.matrix]
+            graph = _graph_features(matrices, alive, left, right, first)
+            every = np.concatenate([pair_features, graph], axis=1)
+            found = replace(own, probabilities=self.model.predict_proba(every))
+        return QueryPairs(found, every, parsed.titles), new, delta
+
+
+def _graph_features(
+    matrices: list[csr_array],
+    alive: NDArray[np.bool_],
+    left: NDArray[np.integer],
+    right: NDArray[np.integer],
+    first: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Graph features of pairs, from the rows of their ends only.
+
+    Args:
+        matrices: `ScoredPairs.matrix`; each pair is in one of them. Row i is the same posting in all, though some have
+            fewer rows.
+        alive: bool [span]; postings that are gone are nobody's neighbours.
+        left: [m], rows of one end of each pair.
+        right: [m], of the other end.
+        first: float64 [m].
+    """
+    wanted = np.unique(np.concatenate([left, right]))
+    shape = len(wanted), len(alive)
+    found = csr_array(shape, dtype=np.float32)
+    for matrix in matrices:
+        part = matrix[wanted[wanted < matrix.shape[0]]]
+        part.resize(shape)
+        found = found + part
+    found.data[~alive[found.indices]] = 0
+    found.eliminate_zeros()
+    return graph_features(
+        ProbabilityRows.of(found), np.searchsorted(wanted, left), np.searchsorted(wanted, right), first
+    )

@@ -1,0 +1,290 @@
+"""Pair features: what retrievers, titles, hashes and image keys say of two postings of one catalogue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Features
+from pricematch.pairs.profiles import Profiles, occurrences
+from pricematch.pairs.rank_features import RANK_FEATURES, Neighbours, low_high, rank_features
+from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, ParsedFeatures, Space
+from pricematch.pairs.title_features import WORDS, TitleWords, fact_evidence, word_evidence
+from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
+from pricematch.search.candidates import NOBODY, Candidates
+from pricematch.titles.comparison import SUMMARY
+from pricematch.titles.grams import grams, words
+from pricematch.titles.normalise import ParsedTitle, parse_titles
+
+NEAREST = 100
+"""Neighbours that ranks are counted among."""
+TOP_K = 50
+"""Neighbours by each retriever that are candidates."""
+SIGNALS = ("hash", "title", "image")
+Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Left and right ends of pairs, [m] each."""
+_BLOCK = 128 * 1024
+
+
+def pair_feature_names(signals: Sequence[str]) -> tuple[str, ...]:
+    """Names of the pair features of some signals, in order."""
+    retrievers = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_SPACES}
+    ranks = [f"{name}_{what}" for signal in signals for name in retrievers[signal] for what in RANK_FEATURES]
+    titles = [*WORDS, *SUMMARY] if "title" in signals else []
+    hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
+    return ("catalogue_size", *ranks, *titles, *hashes, "same_image")
+
+
+class PairFeatureExtractor:
+    """Candidates and pair features in a catalogue, of its own postings and of new ones.
+
+    Immutable, safe to use from several threads.
+
+    Args:
+        features: of the n postings of the catalogue.
+        signals: some of `SIGNALS`.
+
+    Attributes:
+        own: profiles of the catalogue's postings.
+        candidates: int32 [m] twice, left < right, ascending: the pairs of them of which one end is among the `TOP_K`
+            nearest neighbours of the other by a retriever.
+    """
+
+    def __init__(self, features: Features, signals: Sequence[str]) -> None:
+        self.signals = tuple(signals)
+        titles = parse_titles(features.titles) if "title" in signals else []
+        self._retrievers = {retriever.name: retriever for retriever in _retrievers(features, titles, signals)}
+        self._titles = TitleWords(titles) if "title" in signals else None
+        self._hashes = np.sort(features.hashes.values[features.hashes.known])
+        nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
+        vectors = {name: retriever.own for name, retriever in self._retrievers.items()}
+        self.own = self._profiles(ParsedFeatures(features, titles), vectors, nearest, len(features))
+        one, other = _top(nearest)
+        self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the pair features, in order."""
+        return pair_feature_names(self.signals)
+
+    @property
+    def dimensions(self) -> dict[str, int]:
+        """Length of the embeddings of each retriever of images."""
+        retrievers = (it for it in self._retrievers.values() if isinstance(it, ImageSpace))
+        return {retriever.name: retriever.own.shape[1] for retriever in retrievers}
+
+    def nothing(self) -> Profiles:
+        """The profiles of no postings."""
+        embeddings = {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()}
+        return self.profiles(ParsedFeatures.of(Features.of([], [], embeddings)))[0]
+
+    def titles_with(self, word: str) -> int:
+        """How many titles of the catalogue hold a word (see `ParsedTitle.words`); 0 where titles are no signal."""
+        return 0 if self._titles is None else self._titles.titles_with(word)
+
+    def profiles(
+        self, features: ParsedFeatures, alive: Alive = None
+    ) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
+        """Profiles of new postings, each as if the catalogue held it and no other, and their candidates.
+
+        Args:
+            features: of the new postings.
+            alive: bool [n], which postings of the catalogue are still there; None: all.
+
+        Returns:
+            The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
+        """
+        vectors = {name: retriever.describe(features, alive) for name, retriever in self._retrievers.items()}
+        nearest = {name: it.nearest_to(vectors[name], NEAREST, alive) for name, it in self._retrievers.items()}
+        found = self._profiles(features, vectors, nearest, len(self) + 1, new=True)
+        if alive is not None and not alive.all():
+            found = replace(found.without(self.own, ~alive), catalogue_size=int(alive.sum()) + 1)
+        return found, *_unique(*_top(nearest), len(self))
+
+    def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
+        """Profiles of new postings as if the catalogue held all of them, and the candidates among them.
+
+        All are compared with all, which suits some hundred. The weights of words stay the catalogue's: a word that it
+        lacks weighs what a word of one title does.
+
+        Args:
+            new: what `profiles` returned.
+
+        Returns:
+            The profiles; left < right, int32 [m] each, ascending. What is as near as the last of the `TOP_K` is a
+            candidate too.
+        """
+        similarities = self._similarities(new, new)
+        for found in similarities.values():
+            np.fill_diagonal(found, -np.inf)
+        whole = new.including(similarities, new, own=True)
+        near = _near(whole, similarities)
+        return replace(whole, catalogue_size=new.catalogue_size + len(new) - 1), *_ends(np.triu(near | near.T))
+
+    def between(
+        self, new: Profiles, others: Profiles, alive: NDArray[np.bool_]
+    ) -> tuple[Profiles, Profiles, NDArray[np.int32], NDArray[np.int32]]:
+        """Profiles of new postings and of others that came before them, as if the catalogue held both.
+
+        Args:
+            new: what `profiles` or `among` returned, k of them.
+            others: the same of m postings.
+            alive: bool [m], which of the others are still there.
+
+        Returns:
+            The profiles of both (where others are gone, their own repeats still count them); and the candidates between
+            them: left ends, which are new, and right ends, which are others, int32 [p] each, ascending.
+        """
+        similarities = {
+            name: np.where(alive, found, -np.inf) for name, found in self._similarities(new, others).items()
+        }
+        back = {name: found.T for name, found in similarities.items()}
+        size = new.catalogue_size + int(alive.sum())
+        whole = new.including(similarities, others).without(others, ~alive)
+        knowing = others.including(back, new)
+        near = _near(whole, similarities) | _near(knowing, back).T
+        return replace(whole, catalogue_size=size), replace(knowing, catalogue_size=size), *_ends(near)
+
+    def joined(self, one: Profiles, other: Profiles) -> Profiles:
+        """The profiles of postings that were compared with each other, as one."""
+        return Profiles(
+            other.catalogue_size,
+            {name: it.joined(one.vectors[name], other.vectors[name]) for name, it in self._retrievers.items()},
+            {name: found.joined(other.neighbours[name]) for name, found in one.neighbours.items()},
+            None if one.titles is None or other.titles is None else one.titles.joined(other.titles),
+            None if one.hashes is None or other.hashes is None else one.hashes.joined(other.hashes),
+            np.concatenate([one.hash_repeats, other.hash_repeats]),
+            np.concatenate([one.images, other.images]),
+        )
+
+    def features(
+        self,
+        profiles: Profiles,
+        left: NDArray[np.integer],
+        right: NDArray[np.integer],
+        others: Profiles | None = None,
+    ) -> NDArray[np.float32]:
+        """The pair features, float32 [m, `names`]; NaN where an end lacks what a feature takes.
+
+        The same for (a, b) and (b, a) of the same profiles.
+
+        Args:
+            profiles: of the left ends.
+            left: [m], positions in the profiles of the left ends.
+            right: [m], in those of the right ends.
+            others: profiles of the right ends, whose neighbours do not include the left ones yet: each pair is looked
+                at as if they did. None: they are among `profiles`, and know each other.
+        """
+        found = np.empty((len(left), len(self.names)), np.float32)
+        for first in range(0, len(left), _BLOCK):
+            piece = slice(first, first + _BLOCK)
+            np.concatenate(self._parts(profiles, others, left[piece], right[piece]), axis=1, out=found[piece])
+        return found
+
+    def _parts(
+        self, profiles: Profiles, others: Profiles | None, left: NDArray[np.integer], right: NDArray[np.integer]
+    ) -> list[NDArray[np.float32]]:
+        one, other = profiles, profiles if others is None else others
+        parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
+        for name, retriever in self._retrievers.items():
+            similarity = retriever.similarities(one.vectors[name], other.vectors[name], left, right)
+            ends = one.neighbours[name].select(left), other.neighbours[name].select(right)
+            if others is not None:
+                near = np.where(similarity >= retriever.least, similarity, -np.inf)
+                ends = ends[0], ends[1].including(near)
+            parts.append(rank_features(similarity, *ends))
+        if one.titles is not None and other.titles is not None:
+            parts.append(word_evidence(one.titles, other.titles, left, right))
+            parts.append(fact_evidence(one.titles, other.titles, left, right))
+        if one.hashes is not None and other.hashes is not None:
+            known = one.hashes.known[left] & other.hashes.known[right]
+            equal = one.hashes.values[left] == other.hashes.values[right]
+            repeats = one.hash_repeats[left]
+            both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
+            parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
+        parts.append(_same_image(one.images[left], other.images[right])[:, np.newaxis])
+        return parts
+
+    def _profiles(
+        self,
+        postings: ParsedFeatures,
+        vectors: Mapping[str, Any],
+        nearest: Mapping[str, Candidates],
+        size: int,
+        *,
+        new: bool = False,
+    ) -> Profiles:
+        features = postings.features
+        return Profiles(
+            size,
+            vectors,
+            {name: Neighbours.of(found) for name, found in nearest.items()},
+            None if self._titles is None else self._titles.describe(postings.titles, own=not new),
+            features.hashes if "hash" in self.signals else None,
+            occurrences(features.hashes.values, self._hashes) + new,
+            features.images,
+        )
+
+    def _similarities(self, one: Profiles, other: Profiles) -> dict[str, NDArray[np.float64]]:
+        """By retriever, similarities [k, m] of all pairs; −inf where they are not near enough to be neighbours."""
+        shape = len(one), len(other)
+        left, right = np.indices(shape).reshape(2, -1)
+        found = {}
+        for name, retriever in self._retrievers.items():
+            values = retriever.similarities(one.vectors[name], other.vectors[name], left, right).astype(np.float64)
+            found[name] = np.where(values >= retriever.least, values, -np.inf).reshape(shape)
+        return found
+
+
+def _retrievers(features: Features, titles: Sequence[ParsedTitle], signals: Sequence[str]) -> list[Space[Any]]:
+    """The retrievers of some signals, in the order of `pair_feature_names`."""
+    hashes = HashSpace(features) if "hash" in signals else None
+    found: list[Space[Any]] = []
+    for signal in signals:
+        if signal == "hash" and hashes is not None:
+            found.append(hashes)
+        elif signal == "title":
+            plain = TitleSpace("grams", titles, grams)
+            found += [TitleSpace("words", titles, words), plain, BlendSpace(plain, hashes)]
+        elif signal == "image":
+            found += [ImageSpace(name, features) for name in IMAGE_SPACES]
+    return found
+
+
+def _same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """1 where two images are the same bytes, 0 where not, NaN where one was not read."""
+    return np.where((left == 0) | (right == 0), np.nan, left == right).astype(np.float32)
+
+
+def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Whose, and who, the `TOP_K` nearest neighbours by each retriever are."""
+    tables = [found.rows[:, :TOP_K] for found in nearest.values()]
+    left = [np.nonzero(rows != NOBODY)[0] for rows in tables]
+    right = [rows[rows != NOBODY].astype(np.int64) for rows in tables]
+    return np.concatenate(left), np.concatenate(right)
+
+
+def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> Ends:
+    """Each pair once, in ascending order; right ends are below `count`."""
+    ends = np.divmod(np.unique(left * count + right), max(1, count))
+    return ends[0].astype(np.int32), ends[1].astype(np.int32)
+
+
+def _near(profiles: Profiles, similarities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Which of m others are among the `TOP_K` nearest neighbours of each of k postings by a retriever, bool [k, m]."""
+    near = [
+        np.isfinite(found) & (found >= profiles.neighbours[name].similarities[:, TOP_K - 1, np.newaxis])
+        for name, found in similarities.items()
+    ]
+    found: NDArray[np.bool_] = np.any(near, axis=0)
+    return found
+
+
+def _ends(pairs: NDArray[np.bool_]) -> Ends:
+    left, right = np.nonzero(pairs)
+    return left.astype(np.int32), right.astype(np.int32)

@@ -1,0 +1,110 @@
+"""Profiles: postings prepared once for comparison in many pairs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+
+from pricematch.catalogue.hashes import Hashes
+from pricematch.pairs.rank_features import Neighbours
+from pricematch.titles.comparison import TitleAttributes
+
+
+@dataclass(frozen=True, eq=False)
+class TitleProfiles:
+    """n titles prepared for comparison.
+
+    Attributes:
+        weights: float32 [n, words], the weight of each word of a title.
+        totals: float64 [n], the sum of a title's weights.
+        words, characters: intp [n].
+        keys: int64 [n], equal for the same words in the same order; −1 for no word.
+        repeats: intp [n], titles of the catalogue with that key, the posting's own included.
+        first: int64 [n], equal for the same first word; −1 for no word.
+        facts: n.
+    """
+
+    weights: csr_array
+    totals: NDArray[np.float64]
+    words: NDArray[np.intp]
+    characters: NDArray[np.intp]
+    keys: NDArray[np.int64]
+    repeats: NDArray[np.intp]
+    first: NDArray[np.int64]
+    facts: TitleAttributes
+
+    def joined(self, more: "TitleProfiles") -> "TitleProfiles":
+        """These titles, and more behind them."""
+        return TitleProfiles(
+            csr_array(vstack([self.weights, more.weights])),
+            np.concatenate([self.totals, more.totals]),
+            np.concatenate([self.words, more.words]),
+            np.concatenate([self.characters, more.characters]),
+            np.concatenate([self.keys, more.keys]),
+            np.concatenate([self.repeats, more.repeats]),
+            np.concatenate([self.first, more.first]),
+            self.facts.joined(more.facts),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """n postings prepared for comparison: each may be either end of many pairs.
+
+    Attributes:
+        catalogue_size: postings of the catalogue that they are compared in, themselves included.
+        vectors: by retriever, the representation that it compares.
+        neighbours: by retriever, their nearest neighbours in the catalogue.
+        titles: None where titles are no signal.
+        hashes: None where hashes are no signal.
+        hash_repeats: intp [n], equal hashes in the catalogue, the posting's own included.
+        images: uint64 [n], image keys, 0 where there is none.
+    """
+
+    catalogue_size: int
+    vectors: Mapping[str, Any]
+    neighbours: Mapping[str, Neighbours]
+    titles: TitleProfiles | None
+    hashes: Hashes | None
+    hash_repeats: NDArray[np.intp]
+    images: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def including(
+        self, similarities: Mapping[str, NDArray[np.float64]], others: "Profiles", *, own: bool = False
+    ) -> "Profiles":
+        """The profiles in a catalogue that holds other postings too; `catalogue_size` stays.
+
+        Args:
+            similarities: by retriever, [n, m] to the others; −inf where they are no neighbours.
+            others: m postings.
+            own: whether the others are these very postings, each of which counts itself already.
+        """
+        neighbours = {name: found.including(similarities[name]) for name, found in self.neighbours.items()}
+        return replace(self._counting(others, slice(None), 1, own=own), neighbours=neighbours)
+
+    def without(self, others: "Profiles", gone: NDArray[np.bool_]) -> "Profiles":
+        """The profiles where some of the others, bool [m], no longer count as having the same title or hash."""
+        return self._counting(others, np.flatnonzero(gone), -1, own=False) if gone.any() else self
+
+    def _counting(self, others: "Profiles", rows: "slice | NDArray[np.intp]", sign: int, *, own: bool) -> "Profiles":
+        titles, repeats = self.titles, self.hash_repeats
+        if titles is not None and others.titles is not None:
+            more = occurrences(titles.keys, np.sort(others.titles.keys[rows])) - own
+            titles = replace(titles, repeats=titles.repeats + sign * more)
+        if self.hashes is not None and others.hashes is not None:
+            # of a posting without a hash the count means nothing, and no feature is made of it
+            values, known = others.hashes.values[rows], others.hashes.known[rows]
+            repeats = repeats + sign * (occurrences(self.hashes.values, np.sort(values[known])) - own)
+        return replace(self, titles=titles, hash_repeats=repeats)
+
+
+def occurrences(values: NDArray[np.generic], ascending: NDArray[np.generic]) -> NDArray[np.intp]:
+    """How often each of some values [n] occurs among others, which are sorted; intp [n]."""
+    found: NDArray[np.intp] = np.searchsorted(ascending, values, "right") - np.searchsorted(ascending, values, "left")
+    return found
