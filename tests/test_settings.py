@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pricematch.errors import SettingsError
-from pricematch.settings import Settings, load_settings, unknown_variables
+from pricematch.settings import REMOVED, Settings, load_settings, variable_warnings
 
 
 def test_the_environment_sets_what_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,30 @@ def test_every_setting_is_described() -> None:
     assert undescribed == []
 
 
-def test_variables_that_look_like_settings_and_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_without_effect_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Misspelt variables and those of settings that are gone are named, others are nobody's business."""
     monkeypatch.setenv("PRICEMATCH_MAX_PIXELS", "9")
     monkeypatch.setenv("PRICEMATCH_MAX_PIXELZ", "9")
+    monkeypatch.setenv("PRICEMATCH_ANSWER_IDLE_SECONDS", "9")
     monkeypatch.setenv("OTHER_MAX_PIXELZ", "9")
-    assert unknown_variables() == ["PRICEMATCH_MAX_PIXELZ"]
+    removed, misspelt = variable_warnings()
+    assert removed.startswith("PRICEMATCH_ANSWER_IDLE_SECONDS has no effect any more: ")
+    assert misspelt == "PRICEMATCH_MAX_PIXELZ is set, but is no setting"
+    load_settings()
+
+
+def test_no_setting_is_there_and_gone() -> None:
+    """Settings that are gone are no settings."""
+    assert not set(REMOVED) & set(Settings.model_fields)
+
+
+def test_trusted_proxies_are_addresses_or_networks() -> None:
+    """Proxies are named by address, network or `*`; host names are refused."""
+    assert load_settings(trusted_proxies="10.0.0.1, 172.16.0.0/12,::1").trusted_proxies == (
+        "10.0.0.1",
+        "172.16.0.0/12",
+        "::1",
+    )
+    assert load_settings(trusted_proxies="*").trusted_proxies == ("*",)
+    with pytest.raises(SettingsError, match=r"trusted_proxies\.0: .*got 'proxy'"):
+        load_settings(trusted_proxies="proxy")

@@ -5,10 +5,13 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 """
 
 import os
+from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pricematch.errors import SettingsError
@@ -23,6 +26,20 @@ def _names(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+
+
+def _proxy(value: str) -> str:
+    """An address or a network, as uvicorn reads it; raises ValueError."""
+    if value != "*":
+        ip_network(value)
+    return value
+
+
+_Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
+REMOVED: Mapping[str, str] = MappingProxyType(
+    {"answer_idle_seconds": "a proxy limits how long clients take to read answers"}
+)
+"""Settings of the version before that have no effect any more, and what does their work."""
 
 
 class Settings(BaseSettings):
@@ -82,6 +99,8 @@ class Settings(BaseSettings):
     """Keys as `pricematch key` prints them, NAME SCOPE sha256:HEX, with commas between them; digests, never keys."""
     api_keys_file: Path | None = None
     """File of such lines; read again on SIGHUP."""
+    trusted_proxies: Annotated[tuple[_Proxy, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Addresses or networks of proxies whose X-Forwarded-For holds, with commas between them, or *; none: 127.0.0.1."""
     no_auth: bool = False
     """Ask for no key although others can reach the address."""
     metrics: Literal["key", "open", "off"] = "key"
@@ -98,9 +117,9 @@ class Settings(BaseSettings):
     """Wrong or missing keys that it is told of in one go, after a pause."""
 
     max_connections: int = Field(default=2000, ge=1, le=1_000_000)
-    """Open connections; one more is answered 503 and closed."""
+    """Open connections; one more is closed."""
     max_header_bytes: int = Field(default=64 * KIB, ge=KIB, le=MIB)
-    """Bytes of a request's first line and headers together, and of what may stand between two pieces of its body."""
+    """Bytes of a request's target and headers together; one with more is answered 400, or its connection closed."""
     header_seconds: float = Field(default=10.0, gt=0, le=3600)
     """Seconds from a connection, or the first byte of a further request on it, to the end of the headers."""
     body_seconds: float = Field(default=60.0, gt=0, le=3600)
@@ -111,8 +130,6 @@ class Settings(BaseSettings):
     """Seconds between two pieces of a body."""
     keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
     """Seconds that an idle connection is kept after an answer."""
-    answer_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds in which a client that lets its answer wait must take 64 KiB more of it, or the rest."""
     max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
     """Bytes of one request body; enforced while reading."""
     max_image_bytes: int = Field(default=20 * MIB, ge=KIB)
@@ -164,11 +181,12 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsError("; ".join(faults)) from error
 
 
-def unknown_variables() -> list[str]:
-    """Environment variables that look like settings and are none, such as misspelt ones."""
+def variable_warnings() -> list[str]:
+    """What is wrong with environment variables that look like settings: misspelt ones, and those without effect."""
     prefix = str(Settings.model_config["env_prefix"])
-    return sorted(
-        name
-        for name in os.environ
-        if name.startswith(prefix) and name.removeprefix(prefix).lower() not in Settings.model_fields
-    )
+    names = {name: name.removeprefix(prefix).lower() for name in sorted(os.environ) if name.startswith(prefix)}
+    return [
+        f"{name} has no effect any more: {REMOVED[field]}" if field in REMOVED else f"{name} is set, but is no setting"
+        for name, field in names.items()
+        if field not in Settings.model_fields
+    ]

@@ -22,11 +22,11 @@ from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
 from tests.api.conftest import Serve
-from tests.api.test_server import TinyService, eventually, running
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import picture
 from tests.support.gated_encoder import SAFETY_SECONDS, GatedEncoder
+from tests.support.running_service import TinyService, eventually, running
 
 RED = picture("#ff0000")
 UPLOADS = 1000
@@ -262,7 +262,7 @@ def test_fault_37_a_thousand_uploads_at_once_are_answered_or_turned_away_in_boun
     """Health is answered meanwhile; whoever is turned away is told when to come again."""
     image = picture("#ff0000", size=(600, 600), format="BMP")
     assert UPLOADS * len(image) > 2 * GROWTH_KIB * KIB
-    patient = {"request_seconds": 300, "body_seconds": 300, "body_idle_seconds": 300}
+    patient = {"request_seconds": 300, "keep_alive_seconds": 300, "body_seconds": 300, "body_idle_seconds": 300}
     settings = {"max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}
     with running(tmp_path, **settings) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)

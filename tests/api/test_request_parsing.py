@@ -4,39 +4,26 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from pricematch.api.connections import LimitedProtocol, limits
-from pricematch.api.problems import Problem
+from pricematch.api.body_size import HeadCheck
+from pricematch.api.connections import Watched, protocol
 from pricematch.settings import KIB, MIB, Settings
-from tests.api.test_server import BROKEN, HEALTH, POST
+from tests.support.requests import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
 
 HEADER_BYTES = 8 * KIB
-SETTINGS = Settings(max_header_bytes=HEADER_BYTES, max_connections=10)
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-class Told:
-    """Stands for what counts and logs refusals."""
-
-    def __init__(self) -> None:
-        self.statuses: list[int] = []
-
-    def tell(self, problem: Problem, client: str) -> dict[str, str]:
-        """Note a refusal."""
-        self.statuses.append(problem.status)
-        return {}
+LIMITS = Settings(max_header_bytes=HEADER_BYTES)
+READ = 256 * KIB
+"""Bytes that asyncio reads at a time."""
 
 
 class Client(asyncio.Transport):
@@ -47,9 +34,13 @@ class Client(asyncio.Transport):
         self.received, self.closed, self.reading = bytearray(), False, True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.received += data
+        if not self.closed:
+            self.received += data
 
     def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True
 
     def is_closing(self) -> bool:
@@ -66,11 +57,17 @@ class Client(asyncio.Transport):
 
 
 class App:
-    """Answers with the request that it got; `/early` without reading its body, `/begun` in part, until released."""
+    """Answers with the request that it got; `/early` without reading its body, `/held` once it is released.
+
+    Attributes:
+        executed: the requests whose bodies were read to their end, as they are answered.
+        scopes: all requests.
+    """
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
-        self.working, self.most_working, self.gone = 0, 0, 0
+        self.executed: list[Any] = []
+        self.working, self.most_working = 0, 0
         self.released = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,39 +80,41 @@ class App:
             self.working -= 1
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
+        body, more = b"", scope["path"] != "/early"
         if scope["path"] == "/held":
+            watching = asyncio.ensure_future(receive())
             await self.released.wait()
-        elif scope["path"] == "/begun":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-            await self.released.wait()
-            await send({"type": "http.response.body", "body": b"ok"})
-            return
-        elif scope["path"] != "/early":
+            watching.cancel()
+            more = False
+        while more:
             message = await receive()
-            body += message.get("body", b"")
-            while message.get("more_body"):
-                message = await receive()
-                body += message.get("body", b"")
-            self.gone += message["type"] == "http.disconnect"
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            more = message["more_body"]
+        self.executed.append([scope["method"], scope["path"], body.decode("latin-1")])
         await asyncio.sleep(0)  # others have their turn while it works
-        content = json.dumps([scope["method"], scope["path"], body.decode("latin-1")]).encode()
+        content = json.dumps(self.executed[-1]).encode()
         headers = [(b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
 
 class Connection:
-    """One connection to an `App`; to be made inside of a loop."""
+    """One connection to an `App`, as the server makes it; to be made inside of a loop."""
 
-    def __init__(self, given: Settings = SETTINGS) -> None:
-        self.app, self.client, self.told = App(), Client(), Told()
+    def __init__(self, **given: Any) -> None:
+        self.app, self.client = App(), Client()
         self.faults: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self.faults.append(context))
-        kind = limits(given, self.told)  # type: ignore[arg-type]
-        config = Config(self.app, lifespan="off", log_config=None, server_header=False, **kind)
+        limits = LIMITS.model_copy(update=given)
+        app: ASGIApp = Watched(HeadCheck(self.app, HEADER_BYTES))
+        kind: Any = protocol(limits)
+        config = Config(
+            app, http=kind, ws="none", lifespan="off", log_config=None, timeout_keep_alive=limits.keep_alive_seconds
+        )
         config.load()
-        self.protocol: LimitedProtocol = kind["http"](config, ServerState(), {})
+        self.protocol: asyncio.Protocol = kind(config=config, server_state=ServerState(), app_state={})
         self.protocol.connection_made(self.client)
 
     async def send(self, *pieces: bytes) -> bytes:
@@ -128,7 +127,7 @@ class Connection:
                 break
             self.protocol.data_received(piece)
             await asyncio.sleep(0)
-        for _ in range(60):
+        for _ in range(200):
             await asyncio.sleep(0)
         return bytes(self.client.received)
 
@@ -140,26 +139,31 @@ class Connection:
         assert not self.faults
 
 
+def run(scenario: Callable[[Connection], Coroutine[Any, Any, None]], **given: Any) -> None:
+    """Play a scenario on a connection."""
+
+    async def play() -> None:
+        connection = Connection(**given)
+        await scenario(connection)
+        await connection.end()
+
+    asyncio.run(asyncio.wait_for(play(), 60))
+
+
 def answered(*pieces: bytes) -> tuple[bytes, Connection]:
     """What a connection answers to these pieces, and that connection."""
+    found: list[tuple[bytes, Connection]] = []
 
-    async def sent() -> tuple[bytes, Connection]:
-        connection = Connection()
-        answer = await connection.send(*pieces)
-        await connection.end()
-        return answer, connection
+    async def send(connection: Connection) -> None:
+        found.append((await connection.send(*pieces), connection))
 
-    return asyncio.run(sent())
+    run(send)
+    return found[0]
 
 
 def statuses(answer: bytes) -> list[int]:
     """Of each answer."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
-
-
-def echoed(answer: bytes) -> list[Any]:
-    """What each request was to the application."""
-    return [json.loads(line) for line in re.findall(rb'\[".*?"\](?=HTTP|$)', answer)]
 
 
 def split(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
@@ -168,351 +172,255 @@ def split(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
     return [stream[start:end] for start, end in pairwise(ends)]
 
 
-def size(content: bytes) -> bytes:
-    """The header of a body, and the body."""
-    return b"Content-Length: %d\r\n\r\n" % len(content) + content
-
-
-STREAM = b"".join(
-    [
-        HEALTH + b"\r\n",
-        POST + size(b"one\r\n\r\n" + NEXT),
-        CHUNKED + b"3\r\ntwo\r\n4;a=b\r\n\r\n\r\n\r\n0\r\nX: y\r\n\r\n",
-        b"GET /early HTTP/1.1\r\nHost: x\r\n" + size(b"never read"),
-        POST + UPGRADE + size(b"\r\n\r\n" + NEXT),
-        POST + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n\r\n",
-        HEALTH + UPGRADE + b"\r\n",
-        POST + size(b""),
-        NEXT,
-    ]
-)
-TOLD = [
-    ["GET", "/healthz", ""],
-    ["POST", "/match", "one\r\n\r\n" + NEXT.decode()],
-    ["POST", "/match", "two\r\n\r\n"],
-    ["GET", "/early", ""],
-    ["POST", "/match", "\r\n\r\n" + NEXT.decode()],
-    ["POST", "/match", "four"],
-    ["GET", "/healthz", ""],
-    ["POST", "/match", ""],
-    ["GET", "/next", ""],
-]
-
-
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(cuts=st.lists(st.integers(1, len(STREAM) - 1), max_size=40))
-def test_requests_are_the_same_however_their_bytes_are_split(cuts: list[int]) -> None:
-    answer, _ = answered(*split(STREAM, cuts))
-    assert echoed(answer) == TOLD
+def test_requests_are_the_same_however_split(cuts: list[int]) -> None:
+    """Requests on one connection do not depend on the pieces in which their bytes come."""
+    answer, connection = answered(*split(STREAM, cuts))
+    assert connection.app.executed == TOLD
+    assert statuses(answer) == [200] * len(TOLD)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
 def test_requests_are_the_same_in_the_smallest_pieces(length: int) -> None:
-    answer, connection = answered(*split(STREAM, range(0, len(STREAM), length)))
-    assert echoed(answer) == TOLD
+    """Single bytes make the same requests, which are worked on one after the other."""
+    _, connection = answered(*split(STREAM, range(0, len(STREAM), length)))
+    assert connection.app.executed == TOLD
     assert connection.app.most_working == 1
-
-
-AMBIGUOUS = {name: request for name, request in BROKEN.items() if len(request) < 2 * KIB and name != "TLS"} | {
-    "size of many zeros": POST + b"Content-Length: " + b"0" * 30 + b"4\r\n\r\nabcd",
-    "empty size": POST + b"Content-Length:\r\n\r\nabcd",
-    "hexadecimal size": POST + b"Content-Length: 0x4\r\n\r\nabcd",
-    "the same size twice in a line": POST + b"Content-Length: 4, 4\r\n\r\nabcd",
-    "other encoding before": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "other encoding before, in its own line": POST + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "other encoding behind": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "chunked twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "no encoding, then chunked": POST + b"Transfer-Encoding: , chunked\r\n\r\n0\r\n\r\n",
-    "empty encoding": POST + b"Transfer-Encoding:\r\n\r\n0\r\n\r\n",
-    "vertical tab before chunked": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "folded header": HEALTH + b"X: a\r\n b\r\n\r\n",
-    "folded size": POST + b"Content-Length:\r\n 4\r\n\r\nabcd",
-    "space before the first header": b"GET / HTTP/1.1\r\n Host: x\r\n\r\n",
-    "bare LF behind a header": HEALTH + b"X: a\n\r\n",
-    "bare LF behind the first line": b"GET / HTTP/1.1\nHost: x\r\n\r\n",
-    "bare LF behind all lines": b"GET / HTTP/1.1\nHost: x\n\n",
-    "bare CR behind a header": HEALTH + b"X: a\rY: b\r\n\r\n",
-    "no colon": HEALTH + b"X\r\n\r\n",
-    "no name": HEALTH + b": a\r\n\r\n",
-    "two spaces behind the method": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "two spaces behind the path": b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
-    "space behind the version": b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
-    "empty line first": b"\r\n" + HEALTH + b"\r\n",
-    "space first": b" " + HEALTH + b"\r\n",
-    "path without a slash": b"GET healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-    "address without a path": b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "address with an impossible port": b"GET http://x:99999/ HTTP/1.1\r\nHost: x\r\n\r\n",
-    "part of a page": b"GET /healthz#x HTTP/1.1\r\nHost: x\r\n\r\n",
-    "path of other bytes": b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "unknown method": b"FETCH / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "method in small letters": b"get / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a tunnel": b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "version 0.9": b"GET / HTTP/0.9\r\nHost: x\r\n\r\n",
-    "version 1.2": b"GET / HTTP/1.2\r\nHost: x\r\n\r\n",
-    "version 2.0": b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
-    "HTTP/2's first bytes": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "another protocol": b"GET / RTSP/1.0\r\nHost: x\r\n\r\n",
-    "a radio station": b"SOURCE / ICE/1.0\r\nHost: x\r\n\r\n",
-    "chunk size with a sign": CHUNKED + b"+3\r\nabc\r\n0\r\n\r\n",
-    "hexadecimal chunk size": CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n",
-    "chunk size beyond 64 bits": CHUNKED + b"10000000000000003\r\nabc\r\n0\r\n\r\n",
-    "space behind the chunk size": CHUNKED + b"3 \r\nabc\r\n0\r\n\r\n",
-    "bare LF behind the chunk size": CHUNKED + b"3\nabc\r\n0\r\n\r\n",
-    "bare LF behind a chunk": CHUNKED + b"3\r\nabc\n0\r\n\r\n",
-    "bare LF in a chunk extension": CHUNKED + b"3;a\nb\r\nabc\r\n0\r\n\r\n",
-    "chunk longer than its size": CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n",
-    "nothing behind a chunk": CHUNKED + b"3\r\nabc0\r\n\r\n",
-    "bare LF at the end": CHUNKED + b"0\r\n\n",
-    "size behind a chunked body": CHUNKED + b"0\r\nContent-Length: 4\r\n\r\n",
-}
 
 
 @pytest.mark.parametrize("kind", sorted(AMBIGUOUS))
 @pytest.mark.parametrize("length", [1, 7, 4 * KIB])
-def test_what_another_server_might_read_otherwise_is_answered_400_and_closed(kind: str, length: int) -> None:
+def test_ambiguous_requests_are_refused_and_nothing_behind_them_executed(kind: str, length: int) -> None:
+    """What another server might read differently is answered 400, and its connection closed."""
     request = AMBIGUOUS[kind] + NEXT
     answer, connection = answered(*split(request, range(0, len(request), length)))
     assert statuses(answer) == [400]
-    assert b"application/problem+json" in answer
-    assert connection.told.statuses == [400]
-    assert statuses(answered(NEXT + request)[0]) == [200, 400]
-    assert "/next" not in [scope["path"] for scope in connection.app.scopes]
+    assert connection.client.closed
+    assert connection.app.executed == []
 
 
+@pytest.mark.parametrize("kind", sorted(AMBIGUOUS))
+def test_ambiguous_requests_are_refused_behind_others(kind: str) -> None:
+    """The same holds for a further request on a connection."""
+
+    async def ask(connection: Connection) -> None:
+        await connection.send(HEALTH + b"\r\n")
+        assert statuses(await connection.send(AMBIGUOUS[kind] + NEXT)) == [200, 400]
+        assert connection.client.closed
+        assert connection.app.executed == [["GET", "/healthz", ""]]
+
+    run(ask)
+
+
+@pytest.mark.parametrize("before", [b"", NEXT], ids=["first", "further"])
 @pytest.mark.parametrize(
-    "start",
-    [HEALTH + b"X: ", b"GET /", POST + b"Content-Length: 3\r\nX: "],
-    ids=["header", "path", "header before a body"],
+    ("start", "end"),
+    [(HEALTH + b"X: ", b"\r\n\r\n"), (b"GET /", b" HTTP/1.1\r\nHost: x\r\n\r\n"), (HEALTH + b"X: y\r\n", b"\r\n")],
+    ids=["header", "path", "headers"],
 )
-@pytest.mark.parametrize("length", [1, 1000, MIB])
-@pytest.mark.parametrize("before", [b"", NEXT, POST + size(b"abc")], ids=["the first", "a further", "behind a body"])
-def test_headers_may_have_as_many_bytes_as_the_setting_says_and_not_one_more(
-    start: bytes, length: int, before: bytes
-) -> None:
-    def statuses_of(excess: int) -> list[int]:
-        version = b" HTTP/1.1\r\nHost: x" if start == b"GET /" else b""
-        filler = HEADER_BYTES - len(start) - len(version) - 4 + excess
-        stream = before + start + b"y" * filler + version + b"\r\n\r\nabc"[: 7 if start.startswith(b"POST") else 4]
-        return statuses(answered(*split(stream, range(0, len(stream), length)))[0])
-
+def test_heads_within_the_limit_are_answered_and_longer_ones_refused(before: bytes, start: bytes, end: bytes) -> None:
+    """`max_header_bytes` is the most that a request's target and headers may have."""
+    filler = b"z: y\r\n" if start.endswith(b"\r\n") else b"y"
+    fitting, long = (start + filler * (count // len(filler)) + end for count in (HEADER_BYTES // 2, 3 * HEADER_BYTES))
     first = [200] if before else []
-    assert statuses_of(0) == [*first, 200]
-    assert statuses_of(1) == [*first, 400]
+    assert statuses(answered(before, fitting)[0]) == [*first, 200]
+    answer, connection = answered(before, long)
+    assert statuses(answer) == [*first, 400]
+    assert connection.client.closed
 
 
 @pytest.mark.parametrize(
     "endless",
     [
-        b"3;" + b"x" * MIB,
-        b"0\r\n" + b"X: y\r\n" * 100_000,
-        b"0\r\nX: " + b"y" * MIB,
-        b"0" * MIB,
-        b"3\r\nabc\r\n0;" * MIB,
+        HEALTH + b"X: y\r\n" * MIB,
+        HEALTH + b"X: " + b"y" * 4 * MIB,
+        b"GET /" + b"y" * 4 * MIB,
+        CHUNKED + b"3;" + b"x" * 4 * MIB,
+        CHUNKED + b"0\r\n" + b"X: y\r\n" * MIB,
+        CHUNKED + b"0\r\nX: " + b"y" * 4 * MIB,
+        CHUNKED + b"1\r\nx\r\n" * MIB,
+        b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n" + bytes(4 * MIB),
     ],
-    ids=["extension", "trailers", "trailer", "size", "extension behind a chunk"],
+    ids=["headers", "header", "path", "extension", "trailers", "trailer", "single bytes", "unread body"],
 )
-@pytest.mark.parametrize("length", [100, 256 * KIB])
-def test_what_stands_beside_the_content_of_a_chunked_body_has_an_end(endless: bytes, length: int) -> None:
-    request = CHUNKED + endless[:MIB]
-    answer, connection = answered(*split(request, range(0, len(request), length)))
+@pytest.mark.parametrize("length", [20_000, READ])
+def test_bytes_without_a_request_or_a_read_body_have_an_end(endless: bytes, length: int) -> None:
+    """Heads, framing of bodies and bodies that nobody reads are cut off."""
+
+    async def pour(connection: Connection) -> None:
+        sent = 0
+        while not connection.client.closed and sent < 4 * MIB:
+            await connection.send(endless[sent : sent + length])
+            sent += length
+        assert sent <= 2 * MIB
+
+    run(pour)
+
+
+def test_answers_to_bodies_that_nobody_reads_are_heard() -> None:
+    """Whoever sends up to 1 MiB that nobody reads keeps the connection, and no answer is lost."""
+
+    async def refuse(connection: Connection) -> None:
+        early = b"POST /early HTTP/1.1\r\nHost: x\r\n" + size(bytes(MIB))
+        for start in range(0, len(early), READ):
+            await connection.send(early[start : start + READ])
+        assert statuses(await connection.send(NEXT)) == [200, 200]
+
+    run(refuse)
+
+
+@pytest.mark.parametrize("chunk", [64, 8 * KIB])
+def test_chunked_bodies_are_read_whole(chunk: int) -> None:
+    """The framing of a chunked body of usual chunks costs nobody the connection."""
+    body = (b"%x\r\n" % chunk + bytes(chunk) + b"\r\n") * (8 * MIB // chunk) + b"0\r\n\r\n"
+    request = CHUNKED + body
+    answer, connection = answered(*split(request, range(0, len(request), READ)))
+    assert statuses(answer) == [200]
+    assert len(connection.app.executed[0][2]) == 8 * MIB
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"X-API-Key: mine", b"Authorization: Bearer mine", b"X-Forwarded-For: 1.2.3.4", b"Host: y"]
+)
+def test_trailers_are_no_headers_of_importance(trailer: bytes) -> None:
+    """What stands behind a chunked body overrules no header that decides."""
+    name = trailer.partition(b":")[0]
+    head = CHUNKED.replace(b"Host: x\r\n", b"Host: x\r\n" + (b"" if name == b"Host" else name + b": theirs\r\n"))
+    answer, connection = answered(head + b"1\r\nx\r\n0\r\n" + trailer + b"\r\n\r\n" + NEXT)
     assert statuses(answer) == [400]
+    assert connection.app.executed == []
+
+
+def test_pipelined_requests_are_worked_on_one_after_the_other() -> None:
+    """Requests that come at once are answered in order, one at a time."""
+
+    async def pipeline(connection: Connection) -> None:
+        await connection.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n" + NEXT * 1000)
+        assert len(connection.app.scopes) == 1
+        connection.app.released.set()
+        while len(connection.app.executed) < 1001:
+            await asyncio.sleep(0.01)
+        assert connection.app.most_working == 1
+
+    run(pipeline)
+
+
+def test_pipelined_requests_are_bounded() -> None:
+    """A client that pours requests over one that is worked on is cut off."""
+
+    async def pour(connection: Connection) -> None:
+        await connection.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+        poured = 0
+        while not connection.client.closed and poured < 8 * MIB:
+            connection.client.reading = True  # somebody waits to hear whether the client is there
+            await connection.send(NEXT * 1000)
+            poured += 1000 * len(NEXT)
+        assert poured <= 2 * MIB
+
+    run(pour)
+
+
+def test_a_patient_pipeline_is_never_cut_off() -> None:
+    """A connection counts anew whenever it is idle."""
+
+    async def ask(connection: Connection) -> None:
+        for _ in range(300):
+            await connection.send(HEALTH + b"X: " + b"y" * (HEADER_BYTES - 100) + b"\r\n\r\n")
+        assert len(connection.app.executed) == 300
+
+    run(ask)
+
+
+@pytest.mark.parametrize("wish", [b"Connection: upgrade\r\nUpgrade: websocket\r\n", UPGRADE])
+@pytest.mark.parametrize("apart", [True, False])
+def test_upgrades_are_not_taken(wish: bytes, apart: bool) -> None:
+    """A wish to upgrade is answered like any other request, and the connection closed."""
+    request = HEALTH + wish + b"\r\n"
+    answer, connection = answered(*([request, NEXT] if apart else [request + NEXT]))
+    assert statuses(answer) == [200]
+    assert b"connection: close" in answer
+    assert connection.app.executed == [["GET", "/healthz", ""]]
     assert connection.client.closed
 
 
-def test_a_chunked_body_of_single_bytes_is_read_whole() -> None:
-    answer, _ = answered(CHUNKED + b"1\r\nx\r\n" * HEADER_BYTES + b"0\r\n\r\n" + NEXT)
-    assert [len(body) for _, _, body in echoed(answer)] == [HEADER_BYTES, 0]
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("body", [size(NEXT), b"Transfer-Encoding: chunked\r\n\r\n1f\r\n" + NEXT + b"\r\n0\r\n\r\n"])
+def test_bodies_behind_a_wish_to_upgrade_are_refused(body: bytes, apart: bool) -> None:
+    """The body of such a request is never taken for requests, in whatever pieces it comes."""
+    head, _, content = (POST + UPGRADE + body).partition(b"\r\n\r\n")
+    pieces = [head + b"\r\n\r\n", content] if apart else [head + b"\r\n\r\n" + content]
+    answer, connection = answered(*pieces)
+    assert statuses(answer) == [400]
+    assert connection.app.executed == []
+    assert connection.client.closed
 
 
-def test_what_comes_behind_a_body_is_no_header() -> None:
-    _, connection = answered(CHUNKED + b"1\r\nx\r\n0\r\nX-API-Key: mine\r\n\r\n")
-    assert [name for name, _ in connection.app.scopes[0]["headers"]] == [
-        b"host",
-        b"content-type",
-        b"transfer-encoding",
-    ]
-
-
-def test_requests_that_come_at_once_are_worked_on_one_after_the_other_and_no_more_are_read() -> None:
-    async def held() -> None:
-        connection = Connection()
-        await connection.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n" + NEXT * 1000)
-        assert (len(connection.app.scopes), connection.client.reading) == (1, False)
-        connection.app.released.set()
-        while len(echoed(bytes(connection.client.received))) < 1001:
-            await asyncio.sleep(0.01)
-        assert connection.app.most_working == 1
-        assert connection.client.reading
-        await connection.end()
-
-    asyncio.run(asyncio.wait_for(held(), 60))
-
-
-def test_of_requests_that_keep_coming_no_more_are_held_than_came_at_once() -> None:
-    async def pouring() -> None:
-        connection, poured = Connection(), 0
-        for _ in range(20):
-            assert len(connection.app.scopes) >= poured - 100
-            await connection.send((POST + size(b"")) * 100)
-            poured += 100
-        await connection.end()
-
-    asyncio.run(pouring())
-
-
-def test_of_what_was_parsed_nothing_is_kept() -> None:
-    _, connection = answered(POST + size(bytes(MIB)))
-    assert len(connection.protocol._received) < 4
-
-
-def test_an_application_that_works_on_a_request_that_turns_out_malformed_is_told_and_not_heard() -> None:
-    async def malformed() -> None:
-        connection = Connection()
-        answer = await connection.send(CHUNKED + b"3\r\nabc\r\n", b"no size\r\n")
-        assert statuses(answer) == [400]
-        assert (connection.app.gone, connection.app.working) == (1, 0)
-        await connection.end()
-
-    asyncio.run(malformed())
-
-
-def test_an_answer_that_has_begun_is_not_followed_by_a_refusal() -> None:
-    async def begun() -> None:
-        connection = Connection()
-        head = b"POST /begun HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        assert statuses(await connection.send(head, b"no size\r\n")) == [200]
-        assert connection.client.closed
-        connection.app.released.set()
-        await connection.end()
-
-    asyncio.run(begun())
-
-
-@pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0"])
-def test_a_body_behind_a_wish_to_upgrade_is_a_body(protocol: bytes) -> None:
-    wish = b"Connection: upgrade\r\nUpgrade: " + protocol + b"\r\n"
-    answer, _ = answered(POST + wish + size(NEXT) + NEXT)
-    assert echoed(answer) == [["POST", "/match", NEXT.decode()], ["GET", "/next", ""]]
-    assert b"101 " not in answer
-
-
-def test_headers_behind_a_wish_to_upgrade_are_bounded_as_others_are() -> None:
-    answer, _ = answered(HEALTH + UPGRADE + b"\r\n" + HEALTH + b"X: " + b"y" * MIB)
-    assert statuses(answer) == [200, 400]
-
-
-@pytest.mark.parametrize(("version", "told"), [(b"1.1", [100, 200]), (b"1.0", [200])])
-def test_a_body_is_asked_for_where_the_client_may_wait_to_be_asked(version: bytes, told: list[int]) -> None:
-    head = b"POST / HTTP/" + version + b"\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
-    answer, _ = answered(head, b"abc")
-    assert statuses(answer) == told
-    assert echoed(answer[-20:]) == [["POST", "/", "abc"]]
+def test_bodies_are_asked_for_where_clients_wait() -> None:
+    """`Expect: 100-continue` is answered before the body is read."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    answer, connection = answered(head, b"abc")
+    assert statuses(answer) == [100, 200]
+    assert connection.app.executed == [["POST", "/", "abc"]]
 
 
 @pytest.mark.parametrize("host", [b"", b"Host: x\r\n"])
-def test_an_old_client_is_answered_and_the_connection_closed(host: bytes) -> None:
+def test_old_clients_are_answered_and_their_connections_closed(host: bytes) -> None:
+    """HTTP/1.0 needs no Host, and has one request a connection."""
     answer, connection = answered(b"GET / HTTP/1.0\r\n" + host + b"Connection: keep-alive\r\n\r\n" + NEXT)
-    assert echoed(answer) == [["GET", "/", ""]]
+    assert connection.app.executed == [["GET", "/", ""]]
     assert b"connection: close\r\n" in answer
     assert connection.client.closed
 
 
-def test_nothing_is_read_behind_a_request_that_is_the_last() -> None:
+def test_nothing_is_read_behind_the_last_request() -> None:
+    """Whoever says `Connection: close` has no further request."""
     answer, connection = answered(HEALTH + b"Connection: close\r\n\r\n" + NEXT, NEXT, b"\0")
     assert statuses(answer) == [200]
     assert len(connection.app.scopes) == 1
 
 
-def test_the_answer_to_head_has_no_content() -> None:
-    answer, _ = answered(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert answer.endswith(b"content-length: 17\r\n\r\n")
-
-
 @pytest.mark.parametrize("target", [b"http://x/a", b"http://x:80/a?b", b"/a?b?c"])
-def test_a_whole_address_is_taken_for_its_path(target: bytes) -> None:
-    answer, _ = answered(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert echoed(answer) == [["GET", "/a", ""]]
+def test_whole_addresses_stand_for_their_paths(target: bytes) -> None:
+    """A target may be an absolute URI (RFC 9112, section 3.2.2)."""
+    _, connection = answered(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.app.executed == [["GET", "/a", ""]]
 
 
-@pytest.mark.parametrize(
-    ("request_", "reason"),
-    [
-        (HEALTH + b"Host: y\r\n\r\n", "expected one Host header, got 2"),
-        (b"GET  / HTTP/1.1\r\n\r\n", "the first line is not METHOD /PATH HTTP/1.1"),
-        (HEALTH + b"X : y\r\n\r\n", "Invalid header token"),
-        (HEALTH + b"X: " + b"y" * MIB, f"more than {HEADER_BYTES} bytes of headers"),
-    ],
-)
-def test_the_refusal_says_why(request_: bytes, reason: str) -> None:
-    answer, _ = answered(request_)
-    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
-    assert problem["type"].endswith("malformed-request")
-    assert problem["detail"] == f"expected HTTP/1.1 within the limits of its size: {reason}"
+def test_waiting_requests_outlast_the_time_of_idle_connections() -> None:
+    """Requests that wait for others are answered however short an idle connection is kept."""
+
+    async def wait(connection: Connection) -> None:
+        assert statuses(await connection.send(NEXT * 3)) == [200] * 3
+        while not connection.client.closed:
+            await asyncio.sleep(0.01)
+
+    run(wait, keep_alive_seconds=0)
 
 
-def test_requests_that_wait_for_others_are_answered_however_short_an_idle_connection_is_kept() -> None:
-    async def waiting() -> None:
-        connection = Connection(Settings(keep_alive_seconds=0))
-        answer = await connection.send(NEXT * 3)
-        assert statuses(answer) == [200] * 3
-        await asyncio.sleep(0.05)
-        assert connection.client.closed
-        await connection.end()
+def test_bodies_may_take_longer_than_heads() -> None:
+    """`header_seconds` ends with the head."""
 
-    asyncio.run(waiting())
-
-
-def test_a_body_may_take_longer_than_headers() -> None:
-    async def slow() -> None:
-        connection = Connection(Settings(header_seconds=0.05))
+    async def slow(connection: Connection) -> None:
         await connection.send(POST + b"Content-Length: 3\r\n\r\n")
-        await asyncio.sleep(0.2)
-        assert echoed(await connection.send(b"abc")) == [["POST", "/match", "abc"]]
-        await connection.end()
+        await asyncio.sleep(0.1)
+        await connection.send(b"abc")
+        assert connection.app.executed == [["POST", "/match", "abc"]]
 
-    asyncio.run(slow())
-
-
-EARLY = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab"
+    run(slow, header_seconds=0.05)
 
 
-def test_of_a_body_whose_answer_is_sent_the_rest_is_not_waited_for_long() -> None:
-    async def missing() -> None:
-        connection = Connection(Settings(header_seconds=0.05, keep_alive_seconds=60))
-        assert statuses(await connection.send(EARLY)) == [200]
-        await asyncio.sleep(0.2)
-        assert connection.client.closed
-        assert statuses(bytes(connection.client.received)) == [200]
-        await connection.end()
+@pytest.mark.parametrize("start", [b"", b"GET /ne", NEXT + b"GET /ne"], ids=["nothing", "half", "half a further one"])
+def test_heads_that_do_not_come_end_the_connection(start: bytes) -> None:
+    """A connection is closed once `header_seconds` have passed without a whole head."""
 
-    asyncio.run(missing())
+    async def late(connection: Connection) -> None:
+        for length in range(len(NEXT), len(start) + len(NEXT), len(NEXT)):
+            await connection.send(start[length - len(NEXT) : length])
+        while not connection.client.closed:
+            await asyncio.sleep(0.01)
 
-
-def test_a_connection_whose_unread_body_came_to_its_end_is_as_good_as_any() -> None:
-    async def whole() -> None:
-        connection = Connection(Settings(header_seconds=0.05, keep_alive_seconds=60))
-        assert statuses(await connection.send(EARLY)) == [200]
-        await connection.send(b"c")
-        await asyncio.sleep(0.2)
-        large = POST + size(bytes(2 * MIB))
-        answer = await connection.send(*split(large, range(0, len(large), 64 * KIB)))
-        assert statuses(answer) == [200, 200]
-        await connection.end()
-
-    asyncio.run(whole())
-
-
-def test_it_is_closed_as_any_when_it_idles() -> None:
-    async def idle() -> None:
-        connection = Connection()
-        assert statuses(await connection.send(EARLY)) == [200]
-        connection.protocol.timeout_keep_alive = 0
-        await connection.send(b"c")
-        await asyncio.sleep(0.05)
-        assert connection.client.closed
-        await connection.end()
-
-    asyncio.run(idle())
+    run(late, header_seconds=0.05, keep_alive_seconds=600)
 
 
 def mutated(luck: random.Random) -> bytes:
@@ -527,15 +435,14 @@ def mutated(luck: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_comes_the_answers_are_the_same_in_any_pieces_and_nothing_is_raised(
-    seed: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_streams_execute_the_same_requests_in_any_pieces(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a damaged stream no piecing executes a request that another does not, but for how far it gets."""
     luck = random.Random(seed)
     for _ in range(20):
         stream = mutated(luck)
-        whole, _ = answered(stream)
-        pieces, connection = answered(*split(stream, [luck.randrange(len(stream)) for _ in range(luck.randrange(60))]))
-        assert statuses(pieces) == statuses(whole)
-        assert echoed(pieces) == echoed(whole)
-        assert connection.app.most_working <= 1
+        _, whole = answered(stream)
+        _, pieces = answered(*split(stream, [luck.randrange(len(stream)) for _ in range(luck.randrange(60))]))
+        shared = min(len(whole.app.executed), len(pieces.app.executed))
+        assert whole.app.executed[:shared] == pieces.app.executed[:shared]
+        assert pieces.app.most_working <= 1
     assert "Traceback" not in caplog.text

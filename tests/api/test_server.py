@@ -1,20 +1,16 @@
 """The server as a process: when it answers, what it makes of broken HTTP, and how it stops."""
 
 import asyncio
-import http.client
-import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,92 +21,11 @@ from pricematch.errors import CatalogueError, PricematchError, SettingsError
 from pricematch.serving import lifetime
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import picture
+from tests.support.requests import BROKEN, HEALTH, POST
+from tests.support.running_service import SAFETY_SECONDS, TinyService, eventually, running
 from tests.support.wire import FORM, file, form
 
-SAFETY_SECONDS = 60
 RED = picture("#ff0000")
-ROOT = Path(__file__).parents[2]
-
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
-class TinyService:
-    """A running `tests.support.tiny_service`, and the folder through which it is held."""
-
-    def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
-        self.process, self.folder = process, folder
-        assert process.stdout is not None
-        self.port = int(process.stdout.readline())
-
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SAFETY_SECONDS)
-        try:
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, names)
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), json.loads(response.read()))
-        finally:
-            connection.close()
-
-    def match(self) -> Answer:
-        """Match a red picture."""
-        return self.ask("POST", "/match", RED, Content_Type="image/png")
-
-    def connect(self) -> socket.socket:
-        """A bare connection."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SAFETY_SECONDS)
-
-    def send(self, request: bytes) -> bytes:
-        """Everything that is answered to these bytes until the server closes the connection."""
-        answer = bytearray()
-        with self.connect() as connection, suppress(ConnectionError):
-            with suppress(ConnectionError):  # it need not read everything
-                connection.sendall(request)
-            while piece := connection.recv(64 * KIB):
-                answer += piece
-        return bytes(answer)
-
-    def log(self) -> str:
-        """What it logged up to now."""
-        return (self.folder / "log").read_text()
-
-    def assert_well(self) -> None:
-        """It is alive, and the next valid request succeeds."""
-        answer = self.match()
-        assert answer.status == 200
-        assert answer.body["matches"][0]["posting_id"] == "p0"
-        assert "Traceback" not in self.log()
-
-
-def eventually(happens: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + SAFETY_SECONDS
-    while not happens():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
-
-
-@contextmanager
-def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
-    """A service that is started, and killed in the end."""
-    (folder / "settings.json").write_text(json.dumps(settings))
-    for hold in holds:
-        (folder / hold).touch()
-    command = [sys.executable, "-m", "tests.support.tiny_service", str(folder)]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
-    with process:
-        try:
-            yield TinyService(process, folder)
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -169,34 +84,6 @@ def test_requests_that_come_at_once_on_one_connection_are_answered_in_order(serv
     )
     assert re.findall(rb"HTTP/1\.1 (\d+)", answer) == [b"200", b"422", b"200"]
     assert answer.index(b'"ok"') < answer.index(b"image-empty") < answer.index(b'"ready"')
-
-
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
-POST = b"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
-BROKEN = {
-    "both sizes": POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "both sizes, other order": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
-    "two sizes": POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
-    "negative size": POST + b"Content-Length: -1\r\n\r\n",
-    "size with a sign": POST + b"Content-Length: +4\r\n\r\nabcd",
-    "size that is no number": POST + b"Content-Length: four\r\n\r\n",
-    "size of 5,000 digits": POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
-    "no chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
-    "negative chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
-    "endless chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 1000 + b"\r\n",
-    "unknown transfer encoding": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "1 MB header": HEALTH + b"X: " + b"a" * MIB + b"\r\n\r\n",
-    "100,000 headers": HEALTH + b"X: a\r\n" * 100_000 + b"\r\n",
-    "1 MB path": b"GET /" + b"a" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "null byte in the path": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "null byte in a header": HEALTH + b"X: a\0b\r\n\r\n",
-    "space before the colon": HEALTH + b"Content-Length : 4\r\n\r\nabcd",
-    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
-    "two hosts": HEALTH + b"Host: y\r\n\r\n",
-    "no version": b"GET /healthz\r\n\r\n",
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
-    "garbage": bytes(range(256)) * 300,
-}
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))
@@ -359,6 +246,16 @@ def test_connections_do_not_wait_for_nagles_algorithm() -> None:
             return bool(await asyncio.wait_for(found, SAFETY_SECONDS))
 
     assert asyncio.run(undelayed())
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", [200, 429, 200]), ("10.0.0.1", [200, 200, 200])])
+def test_addresses_are_those_that_trusted_proxies_name(tmp_path: Path, trusted: str, statuses: list[int]) -> None:
+    """Rates count per client, whom a proxy names; nobody else can name another."""
+    clients = ["203.0.113.1", "203.0.113.1", "203.0.113.2"]
+    with running(tmp_path, trusted_proxies=trusted, requests_at_once=1, requests_per_second=0.001) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        answers = [service.ask("GET", "/postings/p0", X_Forwarded_For=client) for client in clients]
+    assert [answer.status for answer in answers] == statuses
 
 
 def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Path) -> None:

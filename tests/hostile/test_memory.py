@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from pricematch.settings import KIB, MIB
-from tests.api.test_server import TinyService, eventually, running
 from tests.support.fakes import picture
 from tests.support.odd_pictures import png_of_zeros
+from tests.support.running_service import TinyService, eventually, running
 
 
 @cache

@@ -82,7 +82,7 @@ async def _send_pieces(
             "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in {"Host": "x", **headers}.items()],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
             "state": dict(state),

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.admission import TurnAway
-from pricematch.api.body_size import BodyLimits
+from pricematch.api.body_size import BodyLimits, HeadCheck
 from pricematch.api.guard import Guard
 from pricematch.api.held_bodies import HeldBodies
 from pricematch.api.key_sources import keys_of
@@ -101,6 +101,7 @@ def create_api(
     )
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
+    app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
     for module in (match, imports, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     if settings.metrics != "off":

@@ -74,10 +74,6 @@ class Metrics:
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def observe_refusal(self, status: int) -> None:
-        """A connection was answered before a request was read from it."""
-        self._requests.labels("other", NO_ROUTE, str(status)).inc()
-
     def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
         """A request has spent so long in each stage that it went through."""
         for stage, spent in seconds.items():

@@ -66,7 +66,6 @@ _OF_STATUS: Mapping[int, str] = {
     408: "too-slow",
     413: "body-too-large",
     415: "media-type",
-    503: "too-many-connections",
 }
 _INVALID = "invalid-request"
 _RETRY_LATER = {"Retry-After": "5"}
@@ -132,14 +131,9 @@ def too_large(limit: int) -> Problem:
     return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
 
 
-def ambiguous_size() -> Problem:
-    """The problem of a body that says in two ways where it ends."""
-    return _problem(400, _OF_STATUS[400], "expected either Content-Length or Transfer-Encoding, got both")
-
-
-def connection_problem(status: int, detail: str) -> Problem:
-    """The problem of a connection that no request was read from."""
-    return _problem(status, _OF_STATUS[status], detail)
+def malformed(detail: str) -> Problem:
+    """The problem of a request whose head is ambiguous or too long."""
+    return _problem(400, _OF_STATUS[400], detail)
 
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:

@@ -16,17 +16,16 @@ from threadpoolctl import threadpool_limits
 
 from pricematch.api import arenas
 from pricematch.api.app import create_app
-from pricematch.api.connections import limits
+from pricematch.api.connections import Watched, protocol
 from pricematch.api.key_sources import check_exposure, keys_of
 from pricematch.api.keys import KeyRing
 from pricematch.api.metrics import Metrics
-from pricematch.api.refusals import Refusals
 from pricematch.api.requests import SpanSink
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.lifetime import started
 from pricematch.serving.service import Service
-from pricematch.settings import Settings, unknown_variables
+from pricematch.settings import Settings, variable_warnings
 
 BACKLOG = 2048
 _log = logging.getLogger("pricematch")
@@ -64,8 +63,8 @@ def serve(settings: Settings, progress: Progress) -> None:
 
 
 def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
-    for name in unknown_variables():
-        _log.warning("%s is set, but is no setting", name)
+    for warning in variable_warnings():
+        _log.warning("%s", warning)
     service, keys = Service(settings), KeyRing(keys_of(settings))
     metrics = Metrics(service)
     check_exposure(settings, keys_of(settings))
@@ -97,12 +96,15 @@ def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> No
         _log.info("stopped")
 
     config = uvicorn.Config(
-        create_app(service, metrics, spans, keys, lifetime),
+        Watched(create_app(service, metrics, spans, keys, lifetime)),
+        http=protocol(settings),
+        ws="none",
+        forwarded_allow_ips=list(settings.trusted_proxies) or None,
+        timeout_keep_alive=settings.keep_alive_seconds,
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
         access_log=False,  # ours says more, and nothing that a client could forge
-        **limits(settings, Refusals(metrics, log=settings.access_log)),
     )
     # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
