@@ -9,7 +9,7 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.encoding import Encoding, EncodingObserver, ImageLimits
 from pricematch.encoding.worker_process import worker_commands
-from pricematch.errors import ImageError, NotReady, PricematchError
+from pricematch.errors import ImageError, NotReady
 from pricematch.progress import Progress
 from pricematch.serving.backend import Backend
 from pricematch.serving.running import Running, start
@@ -57,12 +57,9 @@ async def started(
         service.drain()
         await encoding.aclose()  # whoever waits for it hears so, and ends
         opening.cancel()
-        try:
-            running = await starting
-        except PricematchError:  # whoever awaits `opening` hears of it
-            pass
-        else:
-            await asyncio.to_thread(running.close)
+        await asyncio.wait({starting})
+        if starting.exception() is None:  # else whoever awaits `opening` hears of it
+            await asyncio.to_thread(starting.result().close)
         service.close()
 
 
