@@ -41,7 +41,7 @@ class InMemory:
     settings: Settings
     intake: Intake
     store: OneStore
-    imports: None = None
+    uploads: None = None
     activate: None = None
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
