@@ -7,8 +7,7 @@ from pricematch.clustering import assignment
 from pricematch.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers
 from pricematch.clustering.dbscan import dbscan
 from pricematch.clustering.nearest import nearest_lists
-from pricematch.clustering.optics import optics
-from pricematch.clustering.xi import xi_labels
+from pricematch.clustering.optics import optics, xi_labels
 from pricematch.search.lists import lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered

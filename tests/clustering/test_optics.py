@@ -13,8 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.clustering.optics import Ordering, optics
-from pricematch.clustering.xi import xi_labels
+from pricematch.clustering.optics import Ordering, optics, xi_labels
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
 
@@ -171,3 +170,18 @@ def test_a_row_with_many_neighbours_is_walked_like_one_with_few() -> None:
     np.testing.assert_array_equal(ours.order, reference.ordering_)
     np.testing.assert_array_equal(ours.reachability, reference.reachability_)
     np.testing.assert_array_equal(ours.predecessors, reference.predecessor_)
+
+
+def test_two_valleys_are_two_clusters() -> None:
+    """What stands alone between them is noise, with each `min_samples` that they are large enough for."""
+    reachability = np.array([np.inf, 0.1, 0.1, np.inf, np.inf, 0.1, 0.1])
+    ordering = Ordering(np.arange(7), reachability, np.zeros(7), np.array([-1, 0, 0, -1, -1, 4, 4]))
+    for min_samples in (1, 2, 3):
+        assert xi_labels(ordering, min_samples).tolist() == [0, 0, 0, -1, 1, 1, 1]
+    assert xi_labels(ordering, 4).tolist() == xi_labels(ordering, 8).tolist() == [-1] * 7
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_rows_are_noise(count: int) -> None:
+    """No rows have no labels, and one alone is in no cluster."""
+    assert xi_labels(optics(radius_graph(np.ones((count, 4), np.float32), 0.5), 1), 1).tolist() == [-1] * count

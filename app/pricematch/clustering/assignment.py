@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.clustering.dbscan import dbscan
 from pricematch.clustering.nearest import nearest_lists
-from pricematch.clustering.optics import optics
-from pricematch.clustering.xi import xi_labels
+from pricematch.clustering.optics import optics, xi_labels
 from pricematch.search.lists import NOISE, Lists, lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph
 

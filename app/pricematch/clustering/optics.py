@@ -1,4 +1,4 @@
-"""OPTICS over a neighbour graph.
+"""OPTICS over a neighbour graph, and the clusters of its ordering.
 
 Ankerst, Breunig, Kriegel, Sander: OPTICS: Ordering Points To Identify the Clustering Structure, SIGMOD 1999. Results
 are those of `sklearn.cluster.OPTICS(min_samples, max_eps, metric="cosine")`.
@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.search.lists import NOISE
 from pricematch.search.neighbours import NeighbourGraph
 
 NOBODY = -1
@@ -56,6 +57,33 @@ def optics(graph: NeighbourGraph, min_samples: int) -> Ordering:
         walk.begin(row)
     reachability = np.array(walk.reached_at, np.float64)
     return Ordering(np.array(walk.order, np.intp), reachability, core, np.array(walk.predecessors, np.intp))
+
+
+def xi_labels(ordering: Ordering, min_samples: int) -> NDArray[np.intp]:
+    """Label the smallest clusters that do not overlap, by the steepness of their edges (ξ = 0.05).
+
+    Those of `sklearn.cluster.cluster_optics_xi`. It takes a `min_samples` of 2 or more, so a slope may rest for two
+    rows with 1 as well; and it refuses fewer rows than `min_samples`, of which none is in a cluster.
+
+    Args:
+        ordering: of n rows.
+        min_samples: as given to `optics`; also the smallest size of a cluster.
+
+    Returns:
+        intp [n]: clusters from 0 in the order of the walk, −1 is noise.
+    """
+    from sklearn.cluster import cluster_optics_xi  # takes seconds to import
+
+    if len(ordering.order) < max(2, min_samples):
+        return np.full(len(ordering.order), NOISE, np.intp)
+    with np.errstate(divide="ignore"):  # at equal rows the reachability is 0
+        labels: NDArray[np.intp] = cluster_optics_xi(
+            reachability=ordering.reachability,
+            predecessor=ordering.predecessors,
+            ordering=ordering.order,
+            min_samples=max(2, min_samples),
+        )[0]
+    return labels
 
 
 def _core_distances(graph: NeighbourGraph, min_samples: int) -> NDArray[np.float64]:
