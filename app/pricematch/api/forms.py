@@ -1,65 +1,28 @@
-"""Reads multipart forms, in a way that leaves nothing behind."""
+"""Reads multipart forms while they are sent; what is large goes to the disk, and nothing is left behind."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import BinaryIO, TypeAlias
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, TypeAlias, cast
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pricematch.errors import LimitExceeded
-from pricematch.settings import KIB
+from pricematch.settings import KIB, MIB
 
 FIELD_BYTES = 4 * KIB
-"""Of one text field, at most, where nothing else is said."""
+"""Of one text field, at most, where nothing else is given."""
 Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
 """What opens a file for each of some file parts, by their names."""
+_SPOOLED_BYTES = MIB
+"""Of one file part are kept in memory; a larger one goes to a temporary file."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
-
-
-class _Parser(MultiPartParser):
-    """Starlette's parser, which knows whether the form's last boundary has come, and whether its text is UTF-8."""
-
-    ended = False
-    undecoded: str | None = None
-    """The name of a text field that is not in UTF-8; Starlette takes it for Latin-1."""
-    places: Places | None = None
-    """Where file parts go by their names, once each; None: to temporary files."""
-
-    def on_headers_finished(self) -> None:
-        """Called by the parser where a part's content begins."""
-        super().on_headers_finished()
-        part = self._current_part
-        if self.places is not None and part.file is not None:
-            self._files_to_close_on_error.pop().close()
-            self.places, place = _taken(self.places, part.field_name)
-            self._files_to_close_on_error.append(place)  # type: ignore[arg-type]  # it is only closed
-            part.file = UploadFile(place, filename=part.file.filename, headers=part.file.headers)
-
-    def on_part_end(self) -> None:
-        """Called by the parser at the end of each part."""
-        part = self._current_part
-        try:
-            part.data.decode()
-        except UnicodeDecodeError:
-            self.undecoded = part.field_name
-        super().on_part_end()
-
-    def on_end(self) -> None:
-        """Called by the parser at the last boundary."""
-        self.ended = True
-
-
-def _taken(places: Places, name: str) -> tuple[Places, BinaryIO]:
-    """The places that are left, and the file of the one that is taken."""
-    if name not in places:
-        message = f"expected no file part but {', '.join(places) or 'those before'}, each once"
-        raise RequestValidationError([{"type": "value_error", "loc": ("body", name[:80]), "msg": message}])
-    return {other: place for other, place in places.items() if other != name}, places[name]()
 
 
 @asynccontextmanager
@@ -70,10 +33,10 @@ async def open_form(
     max_field_bytes: int = FIELD_BYTES,
     places: Places | None = None,
 ) -> AsyncIterator[FormData]:
-    """The form of a request; its temporary files are closed behind it, and if it cannot be parsed.
+    """The form of a request; its files are closed behind it, and if it cannot be parsed.
 
-    With `places` file parts are written there instead of to temporary files, and closed, but not deleted, behind it.
-    Unlike `request.form()` it refuses a form without its last boundary, whose open part would stay behind as a file.
+    With `places` file parts are written there, each name once, and not deleted; else to temporary files. Unlike
+    `request.form()` it refuses a form that breaks off, and text that is not in UTF-8.
 
     Raises:
         HTTPException: 415 for another charset than UTF-8, 400 for a form that cannot be parsed.
@@ -81,36 +44,155 @@ async def open_form(
         LimitExceeded: more files or fields.
         StoreError: a file part cannot be written to its place.
     """
-    _check_charset(request)
-
-    async def stream() -> AsyncGenerator[bytes, None]:
+    reader = _Reader(_boundary(request), max_files, max_fields, max_field_bytes, places)
+    try:
         async for piece in request.stream():
-            yield piece
-        if not parser.ended:
-            raise MultiPartException("expected a form that ends with its boundary, got one that breaks off")
-
-    limits = {"max_files": max_files, "max_fields": max_fields, "max_part_size": max_field_bytes}
-    parser = _Parser(request.headers, stream(), **limits)
-    parser.places = places
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many"):  # Starlette's only way to say which of its limits it was
-            message = f"expected a form of at most {max_files} file part(s) and {max_fields} text field(s), got more"
-            raise LimitExceeded(message) from error
-        raise HTTPException(400, error.message) from error
-    try:
-        if parser.undecoded is not None:
-            fault = {"type": "string_unicode", "loc": ("body", parser.undecoded), "msg": "expected text in UTF-8"}
-            raise RequestValidationError([fault])
-        yield form
+            await reader.feed(piece)
+        yield await reader.form()
     finally:
-        await form.close()
+        for file in reader.files:
+            file.file.close()
 
 
-def _check_charset(request: Request) -> None:
-    """Refuse forms that are not in UTF-8: some of Python's codecs raise unlike others, or give lone surrogates."""
+class _Reader:
+    """Takes the pieces of a form's body; `python_multipart` finds the parts, and calls what is private here.
+
+    Args:
+        boundary: between parts.
+        max_files: parts with a file name.
+        max_fields: other parts.
+        max_field_bytes: bytes of each of those.
+        places: where file parts go; None takes temporary files.
+
+    Attributes:
+        files: of all file parts, whole or not.
+    """
+
+    def __init__(
+        self, boundary: bytes, max_files: int, max_fields: int, max_field_bytes: int, places: Places | None
+    ) -> None:
+        self._max_files, self._max_fields, self._max_field_bytes = max_files, max_fields, max_field_bytes
+        self._places = None if places is None else dict(places)
+        self.files: list[UploadFile] = []
+        self._items: list[tuple[str, UploadFile | str]] = []
+        self._unwritten: list[tuple[UploadFile, bytes]] = []
+        self._fields = 0
+        self._ended = False
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._header, self._value, self._text = bytearray(), bytearray(), bytearray()
+        self._name = ""
+        self._file: UploadFile | None = None
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+                    "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._end_headers,
+                    "on_part_data": self._take,
+                    "on_part_end": self._end_part,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise HTTPException(400, str(error)) from error
+
+    async def feed(self, piece: bytes) -> None:
+        """Take the next piece of the body, and write what it brings of files."""
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise HTTPException(400, str(error)) from error
+        for file, content in self._unwritten:
+            await file.write(content)
+        self._unwritten.clear()
+
+    async def form(self) -> FormData:
+        """The whole form, its temporary files at their beginning."""
+        if not self._ended:
+            raise HTTPException(400, "expected a form that ends with its boundary, got one that breaks off")
+        if self._places is None:
+            for file in self.files:
+                await file.seek(0)
+        return FormData(self._items)
+
+    def _begin_part(self) -> None:
+        self._headers, self._file, self._text = [], None, bytearray()
+
+    def _end_header(self) -> None:
+        self._headers.append((bytes(self._header).lower(), bytes(self._value)))
+        self._header.clear()
+        self._value.clear()
+
+    def _end_headers(self) -> None:
+        _, options = parse_options_header(dict(self._headers).get(b"content-disposition"))
+        if b"name" not in options:
+            raise HTTPException(400, "expected a name in the Content-Disposition of each part")
+        self._name = _decoded(options[b"name"])
+        if b"filename" in options:
+            self._check(len(self.files) < self._max_files)
+            opened, name = self._open(self._name), _decoded(options[b"filename"])
+            self._file = UploadFile(opened, size=0, filename=name, headers=Headers(raw=self._headers))
+            self.files.append(self._file)
+        else:
+            self._check(self._fields < self._max_fields)
+            self._fields += 1
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        if self._file is not None:
+            self._unwritten.append((self._file, data[start:end]))
+            return
+        self._text += data[start:end]
+        if len(self._text) > self._max_field_bytes:
+            raise HTTPException(400, f"expected at most {self._max_field_bytes} bytes in a text field, got more")
+
+    def _end_part(self) -> None:
+        try:
+            self._items.append((self._name, self._text.decode() if self._file is None else self._file))
+        except UnicodeDecodeError:
+            raise _invalid(self._name, "expected text in UTF-8", "string_unicode") from None
+
+    def _end(self) -> None:
+        self._ended = True
+
+    def _open(self, name: str) -> BinaryIO:
+        if self._places is None:
+            return cast("BinaryIO", SpooledTemporaryFile(_SPOOLED_BYTES))
+        if name not in self._places:
+            raise _invalid(name, f"expected no file part but {', '.join(self._places) or 'those before'}, each once")
+        return self._places.pop(name)()
+
+    def _check(self, fits: bool) -> None:  # noqa: FBT001 — said where it is called
+        if not fits:
+            most = f"{self._max_files} file part(s) and {self._max_fields} text field(s)"
+            raise LimitExceeded(f"expected a form of at most {most}, got more")
+
+
+def _boundary(request: Request) -> bytes:
+    """What stands between the parts of a request's form.
+
+    Raises:
+        HTTPException: 415 for another charset than UTF-8: some of Python's codecs raise unlike others, or give lone
+            surrogates; 400 for none.
+    """
     _, options = parse_options_header(request.headers["content-type"])
     charset = options.get(b"charset", b"utf-8")
     if charset.lower() not in _CHARSETS:
         raise HTTPException(415, f"expected a form in utf-8, got one in {charset[:40].decode('latin-1')!r}")
+    if b"boundary" not in options:
+        raise HTTPException(400, "expected a boundary in the Content-Type of a form, got none")
+    return options[b"boundary"]
+
+
+def _decoded(name: bytes) -> str:
+    """A part's name or file name; in Latin-1, like all headers, where it is not in UTF-8."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+
+
+def _invalid(name: str, message: str, kind: str = "value_error") -> RequestValidationError:
+    return RequestValidationError([{"type": kind, "loc": ("body", name[:80]), "msg": message}])
