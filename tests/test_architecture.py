@@ -169,3 +169,15 @@ def test_starting_loads_no_tensorflow() -> None:
     starting = [name for name in MODULES if folder(name) != "training" and name not in running]
     light = ["recipes", "cnn_recipe", "augment", "seller_views", "whitening", "label_groups", "group_batches"]
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share stands in `tests/support`."""
+    tests = {path: imported(path) for path in (ROOT / "tests").rglob("*.py")}
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {target}"
+        for path, targets in tests.items()
+        for target in targets
+        if target.startswith("tests.") and not target.startswith("tests.support")
+    }
+    assert wrong == set()

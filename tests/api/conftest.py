@@ -1,37 +1,15 @@
 """The application over the tiny matcher; every answer is checked against the contract."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, TypeAlias
 
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
-from pricematch.api.app import create_app
-from pricematch.encoding.ports import ImageSource
-from pricematch.matching.matcher import Matcher
-from pricematch.serving.service import Service
-from pricematch.settings import Settings
-from tests.support.backend import backend
+from tests.support.applications import Serve, make_app
 from tests.support.contract import client_of
-from tests.support.encoding import TinyEncoding
-from tests.support.fakes import FolderlessImages, tiny_images, tiny_matcher
+from tests.support.fakes import FolderlessImages, tiny_images
 from tests.support.served import Loaded
-
-Serve: TypeAlias = Callable[..., TestClient]
-
-
-def make_app(
-    matcher: Matcher | None = None,
-    images: ImageSource | None = None,
-    encoding: TinyEncoding | None = None,
-    **settings: Any,
-) -> ASGIApp:
-    """An application that is ready."""
-    service = Service(Settings(**settings))
-    service.open(backend(matcher or tiny_matcher(), images or tiny_images(), encoding))
-    return create_app(service)
 
 
 @pytest.fixture

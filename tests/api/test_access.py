@@ -15,7 +15,7 @@ from pricematch.api.app import create_api
 from pricematch.api.keys import ApiKey, Scope, new_key
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import make_app
+from tests.support.applications import make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
 

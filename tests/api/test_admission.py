@@ -21,12 +21,13 @@ from pricematch.api.held_bodies import HeldBodies
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import picture
-from tests.support.gated_encoder import SAFETY_SECONDS, GatedEncoder
-from tests.support.running_service import TinyService, eventually, running
+from tests.support.gated_encoder import GatedEncoder
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import SAFETY_SECONDS, eventually
 
 RED = picture("#ff0000")
 UPLOADS = 1000

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
-from tests.api.conftest import Serve
 from tests.support.api_matchers import ALL, SCENE, judged_matcher
+from tests.support.applications import Serve
 from tests.support.fakes import picture
 
 RED = picture("red")

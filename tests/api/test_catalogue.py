@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem
 from tests.support.fakes import COLOURS, picture
 
@@ -182,7 +182,7 @@ def test_fault_22_an_id_that_breaks_the_pattern_is_refused(client: TestClient, p
 @pytest.fixture(scope="module")
 def shared() -> TestClient:
     """One application for many hostile titles."""
-    from tests.api.conftest import make_app
+    from tests.support.applications import make_app
 
     return TestClient(make_app()).__enter__()
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.fakes import COLOURS, picture
 from tests.support.wire import FORM, field, file, form

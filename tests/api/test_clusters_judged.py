@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
 from pricematch.pairs.retrievers import IMAGE_SPACES
-from tests.api.conftest import Serve, make_app
 from tests.support.api_matchers import hash_of
+from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_embedded

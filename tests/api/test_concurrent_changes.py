@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.fakes import picture
 
 RED = picture("#ff0000")

@@ -12,7 +12,8 @@ import pytest
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
 from tests.support.requests import AMBIGUOUS, POST, STREAM
-from tests.support.running_service import TinyService, eventually, running
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import eventually
 
 HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS = 3.0, 2.0, 1.0
 

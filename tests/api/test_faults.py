@@ -27,7 +27,7 @@ from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.matcher import Matcher
 from pricematch.settings import KIB, MIB, Settings
-from tests.api.conftest import Serve, make_app
+from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import (

@@ -8,7 +8,7 @@ from pricematch.api.guard import Guard
 from pricematch.api.keys import KeyRing, Scope, new_key
 from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.settings import Settings
-from tests.api.test_rates import Clock
+from tests.support.clock import Clock
 
 KEY, KEPT = new_key("shop", "write")
 

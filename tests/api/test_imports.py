@@ -1,9 +1,7 @@
 """POST /postings/import and /jobs: many postings at once, behind the requests."""
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,9 +16,10 @@ from starlette.testclient import TestClient
 from pricematch.errors import StoreFull
 from pricematch.settings import KIB, MIB
 from pricematch.store import job_files
-from tests.formats.test_manifest import export
 from tests.support.contract import assert_problem, client_of
+from tests.support.exported_encoder import export
 from tests.support.fakes import COLOURS, picture
+from tests.support.import_files import csv_of, zip_of
 from tests.support.odd_pictures import truncated
 from tests.support.served import Loaded
 from tests.support.served_app import served_app
@@ -51,20 +50,6 @@ def start(tmp_path: Path, loaded: Loaded) -> Iterator[Start]:
 @pytest.fixture
 def client(start: Start) -> TestClient:
     return start()
-
-
-def csv_of(*rows: tuple[str, str, str]) -> bytes:
-    """A file of postings: id, image, title."""
-    return "".join(f"{','.join(row)}\n" for row in (("posting_id", "image", "title"), *rows)).encode()
-
-
-def zip_of(contents: Mapping[str, bytes]) -> bytes:
-    """A ZIP file of pictures."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as writer:
-        for name, content in contents.items():
-            writer.writestr(name, content)
-    return packed.getvalue()
 
 
 def send(client: TestClient, postings: bytes, images: bytes | None = None, **fields: str) -> httpx2.Response:

@@ -10,15 +10,15 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.encoding.ports import Pixels
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
 from tests.support.odd_pictures import MAGIC_NUMBERS
+from tests.support.waiting import SAFETY_SECONDS
 from tests.support.wire import FORM, field, file, form
 
 RED = picture("#ff0000")
-SAFETY_SECONDS = 30
 
 
 class GatedEncoder(MeanColourEncoder):

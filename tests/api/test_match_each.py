@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.matching.matcher import Matcher
-from tests.api.conftest import Serve
 from tests.support.api_matchers import POSTINGS, SCENE, judged_matcher
+from tests.support.applications import Serve
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.matching.matcher import Matcher
-from tests.api.conftest import Serve, make_app
 from tests.support.api_matchers import ALL, POSTINGS, SCENE, judged_matcher
+from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
 from tests.support.judged import tiny_judge

@@ -15,7 +15,7 @@ from pricematch.api.metrics import Metrics
 from pricematch.catalogue.image_features import Seconds
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.fakes import COLOURS, picture
 
 

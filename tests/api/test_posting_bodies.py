@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.settings import KIB
-from tests.api.conftest import Serve, make_app
+from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
 from tests.support.wire import FORM, field, file, form

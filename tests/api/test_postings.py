@@ -8,7 +8,7 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.matcher import Matcher
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem
 from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_embedded
 

@@ -9,7 +9,7 @@ from pricematch import errors
 from pricematch.api.problems import problem_of
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.encoding.ports import Pixels
-from tests.api.conftest import Serve, make_app
+from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, picture

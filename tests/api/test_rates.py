@@ -3,16 +3,7 @@
 import random
 
 from pricematch.api.rates import Rates
-
-
-class Clock:
-    """Tells the time it is given."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 def test_a_burst_is_let_through_and_then_as_many_as_come_back() -> None:

@@ -15,7 +15,7 @@ from pricematch.api.requests import Around
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.api.conftest import Serve
+from tests.support.applications import Serve
 from tests.support.fakes import picture
 
 ANSWERS: list[tuple[str, str, Mapping[str, Any], int]] = [

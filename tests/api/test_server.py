@@ -22,7 +22,8 @@ from pricematch.serving import lifetime
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import picture
 from tests.support.requests import BROKEN, HEALTH, POST
-from tests.support.running_service import SAFETY_SECONDS, TinyService, eventually, running
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import SAFETY_SECONDS, eventually
 from tests.support.wire import FORM, file, form
 
 RED = picture("#ff0000")

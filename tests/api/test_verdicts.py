@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.formats.verdict_file import read_verdicts
-from tests.api.conftest import Serve
 from tests.support.api_matchers import judged_matcher
+from tests.support.applications import Serve
 from tests.support.contract import assert_problem
 
 

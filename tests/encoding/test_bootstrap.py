@@ -43,7 +43,7 @@ def test_a_missing_catalogue_models_or_folder_of_images_is_named(tmp_path: Path)
 @pytest.fixture
 def described_models(tmp_path: Path) -> Path:
     """Artefacts that are whole by their manifests, and no networks."""
-    from tests.formats.test_manifest import export, origin
+    from tests.support.exported_encoder import export, origin
 
     models = tmp_path / "described"
     export(models, "cae", "1")
@@ -94,7 +94,7 @@ def test_bad_rows_and_bad_pictures_are_told_together_before_any_model_is_loaded(
 
 
 def test_artefacts_that_do_not_fit_are_refused(tmp_path: Path, described_models: Path) -> None:
-    from tests.formats.test_manifest import export
+    from tests.support.exported_encoder import export
 
     export(described_models, "cae", "1", weights_digest="others")
     assert "does not fit" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)

@@ -2,17 +2,14 @@
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from pricematch.encoding.batching import Batcher
 
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, Artefact, TensorDescription, digests, verify, write
-from tests.support.gated_encoder import pictured
 from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
 
 if TYPE_CHECKING:
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.tensorflow
 
+ROUNDING = 1e-5
+"""How much float32 embeddings of one image may differ between batches and processors."""
 PIXELS = np.random.default_rng(0).integers(0, 256, (70, 16, 16, 3), np.uint8)
 
 
@@ -61,37 +60,38 @@ def refusal(artefact: Artefact, precision: str = "float32") -> str:
 # --- serving -----------------------------------------------------------------------------------------------------
 
 
-def test_pictures_become_unit_embeddings_the_same_in_every_batch(encoder: "SavedModelEncoder") -> None:
+def test_embeddings_are_unit_vectors_whatever_the_batch(encoder: "SavedModelEncoder") -> None:
+    """An image's embedding is the same alone and in a batch, but for rounding, and another's is another."""
     together = encoder.encode(PIXELS)
     assert together.shape == (70, EMBEDDING)
     assert together.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     alone = np.concatenate([encoder.encode(PIXELS[row : row + 1]) for row in range(len(PIXELS))])
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, alone, atol=ROUNDING)
+    assert nearest(alone) > 1000 * ROUNDING
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_embedding_does_not_depend_on_who_else_asks(tiny_artefacts: TinyArtefacts, precision: str) -> None:
+@pytest.mark.parametrize(("precision", "rounding"), [("float32", ROUNDING), ("bfloat16", 0.01)])
+def test_an_embedding_does_not_depend_on_who_else_asks(
+    tiny_artefacts: TinyArtefacts, precision: str, rounding: float
+) -> None:
+    """Whatever the size of a batch and an image's place in it, its embedding is the same but for rounding."""
     from pricematch.encoding.saved_model import SavedModelEncoder, use_precision
 
     encoder = SavedModelEncoder(tiny_artefacts.chain(), precision)
     try:
         first = encoder.encode(PIXELS[:1])
         for size in (2, 3, 8, 31, 32, 70):
-            np.testing.assert_array_equal(encoder.encode(PIXELS[:size])[:1], first, str(size))
-            np.testing.assert_array_equal(encoder.encode(PIXELS[size - 1 :: -1])[-1:], first, str(size))
+            np.testing.assert_allclose(encoder.encode(PIXELS[:size])[:1], first, atol=rounding, err_msg=str(size))
+            np.testing.assert_allclose(encoder.encode(PIXELS[size - 1 :: -1])[-1:], first, atol=rounding)
     finally:
         use_precision("float32")
 
 
-def test_requests_that_are_encoded_together_get_what_each_would_get_alone(encoder: "SavedModelEncoder") -> None:
-    alone = np.concatenate([encoder.encode(PIXELS[row : row + 1]) for row in range(len(PIXELS))])
-    batcher = Batcher(threads=2)
-    together = batcher.over(pictured(encoder))
-    with ThreadPoolExecutor(32) as pool:
-        found = list(pool.map(lambda pixels: together.embed([pixels.tobytes()]).embeddings, PIXELS))
-    batcher.close()
-    np.testing.assert_array_equal(np.concatenate(found), alone)
+def nearest(embeddings: np.ndarray[Any, Any]) -> float:
+    """The largest difference of any value between the two embeddings [n, d] that are nearest to each other."""
+    differences = np.abs(embeddings[:, None] - embeddings[None]).max(axis=2)
+    return float(differences[~np.eye(len(embeddings), dtype=bool)].min())
 
 
 def test_it_computes_what_the_two_models_do_in_a_row(

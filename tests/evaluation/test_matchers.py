@@ -22,8 +22,8 @@ from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
-from tests.formats.test_manifest import export
 from tests.support.cli import Ran, Run
+from tests.support.exported_encoder import export
 from tests.support.labelled import groups_of, labelled_postings, signals_of, write_catalogue
 
 POSTINGS = labelled_postings(300)

@@ -3,21 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import (
     MANIFEST,
-    Manifest,
-    Origin,
     PickedOn,
     TensorDescription,
     TrainedOn,
     WeightsOrigin,
     digest_of_file,
-    digests,
     find,
     find_chain,
     side_of_pixels,
@@ -25,37 +21,7 @@ from pricematch.formats.manifest import (
     versions,
     write,
 )
-
-PIXELS = TensorDescription(name="pixels", shape=(None, 16, 16, 3), dtype="uint8")
-LATENTS = TensorDescription(name="latents", shape=(None, 48), dtype="float32")
-EMBEDDING = TensorDescription(name="embedding", shape=(None, 6), dtype="float32")
-FILES = {"saved_model.pb": b"graph", "golden.npz": b"golden", "variables/variables.index": b"index"}
-
-
-def export(models: Path, name: str, version: str, **changes: Any) -> Path:
-    """Write a version whose files are whole and whose manifest fits them, but for the changes."""
-    path = models / name / version
-    for relative, content in FILES.items():
-        (path / relative).parent.mkdir(parents=True, exist_ok=True)
-        (path / relative).write_bytes(content)
-    fields: dict[str, Any] = {
-        "name": name,
-        "version": version,
-        "created": "2024-01-01T00:00:00+00:00",
-        "recipe": {},
-        "seed": 0,
-        "input": PIXELS if name == "cae" else LATENTS,
-        "output": LATENTS if name == "cae" else EMBEDDING,
-        "losses": {"loss": [0.5]},
-        "counts": {"images": 1},
-        "catalogue_digest": "c",
-        "weights_digest": f"weights of {name} {version}",
-        "input_encoder": None,
-        "libraries": {},
-        "files": dict(digests(path)),
-    }
-    write(path, Manifest(**fields | changes))
-    return path
+from tests.support.exported_encoder import FILES, LATENTS, PIXELS, export, origin
 
 
 @pytest.fixture
@@ -183,10 +149,6 @@ def test_a_path_that_leaves_the_version_is_never_opened(models: Path, relative: 
 
 
 # --- two models in a row -----------------------------------------------------------------------------------------
-
-
-def origin(models: Path, version: str = "1") -> Origin:
-    return Origin(name="cae", version=version, weights_digest=f"weights of cae {version}")
 
 
 def test_a_chain_is_the_encoder_behind_the_one_it_was_trained_on(models: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from pricematch.settings import KIB, MIB
 from tests.support.fakes import picture
 from tests.support.odd_pictures import png_of_zeros
-from tests.support.running_service import TinyService, eventually, running
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import eventually
 
 
 @cache

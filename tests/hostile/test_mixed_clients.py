@@ -18,7 +18,8 @@ from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import COLOURS, picture
 from tests.support.odd_pictures import png_header, webp_header
 from tests.support.requests import HEALTH, POST
-from tests.support.running_service import TinyService, eventually, running
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import eventually
 from tests.support.wire import FORM, file, form
 
 CLIENTS, SECONDS = 32, float(os.environ.get("HOSTILE_SECONDS", "5"))

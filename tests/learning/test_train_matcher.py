@@ -13,8 +13,8 @@ from pricematch.formats.manifest import TrainedOn
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import STAGED, TrainMatcherOptions, learned_from, number_labels, train_matcher
 from pricematch.settings import Settings
-from tests.formats.test_manifest import PIXELS, export
 from tests.support.cli import Ran, Run
+from tests.support.exported_encoder import PIXELS, export
 from tests.support.labelled import labelled_postings, mislabelled, write_catalogue, write_verdicts
 
 POSTINGS = labelled_postings(120)

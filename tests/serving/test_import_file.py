@@ -12,12 +12,12 @@ from pricematch.errors import CatalogueError, ImportRefused, SettingsError
 from pricematch.serving.import_file import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.formats.test_manifest import export
-from tests.serving.test_running import eventually
 from tests.support.cli import Run
+from tests.support.exported_encoder import export
 from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
 from tests.support.served import Loaded, loaded, matched, served
 from tests.support.settings import Told, settings_of
+from tests.support.waiting import eventually
 from tests.support.zip_files import Member, archive
 
 __all__ = ["loaded"]

@@ -22,11 +22,11 @@ from pricematch.serving.row_import import AT_ONCE
 from pricematch.serving.running import Running
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
-from tests.api.test_imports import csv_of, zip_of
-from tests.serving.test_running import eventually
 from tests.support.fakes import picture
+from tests.support.import_files import csv_of, zip_of
 from tests.support.served import served
 from tests.support.settings import titles_and_hashes
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 ROWS = 5 * AT_ONCE + 7

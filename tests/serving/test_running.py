@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,16 @@ from pricematch.serving.running import start
 from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.formats.test_manifest import export
+from tests.support.exported_encoder import export
 from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, picture
 from tests.support.intake import put
 from tests.support.served import Loaded, matched, served
 from tests.support.settings import Told, coloured, settings_of, titles_and_hashes
 from tests.support.tiny import TinyArtefacts
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-
-
-def eventually(happens: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + 30
-    while not happens():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(
 @pytest.fixture
 def described(tmp_path: Path) -> Path:
     """A tiny catalogue, and artefacts that are whole by their manifests, and no networks."""
-    from tests.formats.test_manifest import export, origin
+    from tests.support.exported_encoder import export, origin
 
     tiny_catalogue(tmp_path)
     export(tmp_path / "models", "cae", "1")

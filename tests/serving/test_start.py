@@ -214,7 +214,7 @@ def test_an_encoder_that_was_named_has_to_be_there_and_the_default_one_not(tmp_p
 
 
 def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path: Path) -> None:
-    from tests.formats.test_manifest import export
+    from tests.support.exported_encoder import export
 
     export(tmp_path / "models", "cae", "1")
     other = Origin(name="cae", version="1", weights_digest="of others")

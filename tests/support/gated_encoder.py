@@ -1,7 +1,6 @@
 """Encoders that tests hold, and count, and pictures for them."""
 
 import threading
-from collections.abc import Callable
 from math import isqrt
 
 import numpy as np
@@ -11,8 +10,8 @@ from pricematch.encoding.picture_encoder import DecodingEmbedder
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.errors import ImageCorrupt, ModelOutputError
 from tests.support.fakes import MeanColourEncoder
+from tests.support.waiting import SAFETY_SECONDS
 
-SAFETY_SECONDS = 60
 POISON = 13
 """The value of all pixels of a picture that cannot be encoded."""
 
@@ -65,13 +64,3 @@ def pictured(encoder: Encoder) -> DecodingEmbedder:
 def grey(*values: int) -> list[bytes]:
     """Pictures of one grey each, 2 × 2 pixels."""
     return [bytes([value] * 12) for value in values]
-
-
-def eventually(happens: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    end = threading.Event()
-    for _ in range(SAFETY_SECONDS * 100):
-        if happens():
-            return
-        end.wait(0.01)
-    raise AssertionError("it never happened")

@@ -5,16 +5,15 @@ import json
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pricematch.settings import KIB
 from tests.support.fakes import picture
+from tests.support.waiting import SAFETY_SECONDS
 
-SAFETY_SECONDS = 60
 RED = picture("#ff0000")
 ROOT = Path(__file__).parents[2]
 
@@ -76,18 +75,10 @@ class TinyService:
         assert "Traceback" not in self.log()
 
 
-def eventually(happens: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + SAFETY_SECONDS
-    while not happens():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
-
-
 @contextmanager
 def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
-    """A service that is started, and killed in the end."""
-    (folder / "settings.json").write_text(json.dumps(settings))
+    """A service that is started, and killed in the end; its requests have all the time they need unless told."""
+    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, **settings}))
     for hold in holds:
         (folder / hold).touch()
     command = [sys.executable, "-m", "tests.support.tiny_service", str(folder)]
