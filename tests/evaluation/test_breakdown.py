@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pricematch.evaluation.breakdown import best_groups, by_group_size, right_shares, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import Scores
 from pricematch.evaluation.pairs import Pairs, pairs_of
-from pricematch.search.candidates import ranked
+from pricematch.search.candidates import top_k
 
 
 def scores_with(f1: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Scores:
@@ -77,7 +77,7 @@ def pairs_with(**signals: dict[tuple[int, int], float]) -> Pairs:
     candidates = {}
     for signal, proposed in signals.items():
         lines, rows = np.array(list(proposed), np.intp).T
-        candidates[signal] = ranked(lines, rows, np.array(list(proposed.values())), len(GROUPS), 49)
+        candidates[signal] = top_k(lines, rows, np.array(list(proposed.values())), len(GROUPS), 49)
     return pairs_of(candidates, len(GROUPS))
 
 

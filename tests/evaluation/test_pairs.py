@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.evaluation.pairs import Pairs, pairs_of
-from pricematch.search.candidates import Candidates, ranked
+from pricematch.search.candidates import Candidates, top_k
 
 SIMILARITIES = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 PROPOSED = st.dictionaries(
@@ -21,7 +21,7 @@ POSTINGS = 6
 def candidates(proposed: Mapping[tuple[int, int], float], postings: int = POSTINGS, count: int = 49) -> Candidates:
     """Candidates with these similarities by line and row."""
     lines, rows = (np.array([key[place] for key in proposed], np.intp) for place in (0, 1))
-    return ranked(lines, rows, np.array(list(proposed.values()), float), postings, count)
+    return top_k(lines, rows, np.array(list(proposed.values()), float), postings, count)
 
 
 def of_two(first: Mapping[tuple[int, int], float], second: Mapping[tuple[int, int], float]) -> Pairs:

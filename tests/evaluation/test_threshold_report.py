@@ -1,12 +1,13 @@
 """The thresholds that are taken from reports of evaluations."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pricematch.errors import SettingsError
 from pricematch.evaluation.signal_evaluation import Evaluation
-from pricematch.evaluation.threshold_report import read_signals, read_thresholds
+from pricematch.evaluation.threshold_report import REPORT_VERSION, read_signals, read_thresholds
 from tests.support.written_report import POSTINGS, evaluated, written
 
 
@@ -73,3 +74,24 @@ def test_a_file_that_is_no_report_is_refused_with_the_reason(tmp_path: Path, tex
 def test_a_report_that_is_not_there_is_told_with_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"No such file or directory.*`pricematch evaluate` writes one"):
         read_thresholds(tmp_path / "report.json", ["hash"])
+
+
+def test_reports_of_version_1_are_read(both: Evaluation, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A report without a version gives its thresholds, with a warning where titles are among the signals."""
+    path = tmp_path / "report.json"
+    report = written(path, both, POSTINGS)
+    assert report.pop("version") == REPORT_VERSION
+    path.write_text(json.dumps(report), encoding="utf-8")
+    assert read_thresholds(path, ["hash"]) == both.alone["hash"].thresholds
+    assert not caplog.records
+    assert read_thresholds(path, ["hash", "title"]) == both.together.thresholds
+    assert "was written by an earlier version" in caplog.text
+
+
+@pytest.mark.parametrize("version", [0, REPORT_VERSION + 1])
+def test_reports_of_unknown_versions_are_refused(tmp_path: Path, version: int) -> None:
+    """A version that this program does not know is refused, whatever else the file says."""
+    path = tmp_path / "report.json"
+    path.write_text(f'{{"version": {version}, "signals": ["hash"], "threshold": 8}}', encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"version: expected 1 to {REPORT_VERSION}, got {version}"):
+        read_signals(path)

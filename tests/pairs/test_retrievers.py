@@ -9,8 +9,8 @@ import pytest
 from pricematch.catalogue.features import Features
 from pricematch.pairs.retrievers import IMAGE_SPACES, MAX_DISTANCE, HashSpace, ImageSpace, ParsedFeatures, Space
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
-from pricematch.titles.grams import grams, words
 from pricematch.titles.normalise import parse_titles
+from pricematch.titles.vectors import grams, words
 from tests.support.drawn import drawn
 
 NAMES = ("hash", "image", "colours", "words", "grams", "blend")

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from pricematch.search import sparse as module
 from pricematch.search.candidates import NOBODY, Candidates
-from pricematch.search.sparse import VectorIndex, cosines
+from pricematch.search.sparse import SparseIndex, cosines
 
 MATRICES = st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(0, 2**32 - 1))
 
@@ -22,27 +22,26 @@ def unit_rows(rows: int, seed: int) -> csr_array:
 
 
 def check(found: Candidates, cosine: NDArray[np.float64], count: int) -> None:
-    """Each line has the highest values above 0, equal ones by row."""
+    """Each query has the highest values above 0, equal ones by row."""
     assert found.rows.shape == (len(cosine), count)
-    for line, values in enumerate(cosine):
+    for query, values in enumerate(cosine):
         expected = sorted((-round(float(value), 5), row) for row, value in enumerate(values) if value > 0)[:count]
-        rows = found.rows[line][found.rows[line] != NOBODY]
+        rows = found.rows[query][found.rows[query] != NOBODY]
         assert rows.tolist() == [row for _, row in expected]
-        np.testing.assert_allclose(found.similarities[line][: len(rows)], [-value for value, _ in expected], atol=1e-5)
-        assert (found.similarities[line][len(rows) :] == -np.inf).all()
+        np.testing.assert_allclose(found.similarities[query][: len(rows)], [-value for value, _ in expected], atol=1e-5)
+        assert (found.similarities[query][len(rows) :] == -np.inf).all()
 
 
 @pytest.mark.parametrize("block", [1, 10, 1 << 22])
 @given(sizes=MATRICES, count=st.integers(0, 4))
-def test_the_nearest_are_those_of_the_highest_cosine_above_zero(
-    sizes: tuple[int, int, int], count: int, block: int
-) -> None:
+def test_nearest_rows(sizes: tuple[int, int, int], count: int, block: int) -> None:
+    """The nearest have the highest cosine above 0, in blocks of any size."""
     n, m, seed = sizes
     vectors, queries = unit_rows(n, seed), unit_rows(m, seed + 1)
     dense = vectors.toarray().astype(np.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_VALUES", block)
-        index = VectorIndex(vectors)
+        index = SparseIndex(vectors)
         check(index.nearest(queries, count), queries.toarray() @ dense.T, count)
         others = dense @ dense.T
         np.fill_diagonal(others, 0)
@@ -51,20 +50,30 @@ def test_the_nearest_are_those_of_the_highest_cosine_above_zero(
 
 @pytest.mark.parametrize("block", [1, 1 << 16])
 @given(sizes=MATRICES)
-def test_cosines_of_pairs_are_those_of_their_rows(sizes: tuple[int, int, int], block: int) -> None:
+def test_cosines_of_pairs(sizes: tuple[int, int, int], block: int) -> None:
+    """Cosines of pairs are those of their rows."""
     n, m, seed = sizes
     left, right = unit_rows(n, seed), unit_rows(m, seed + 1)
-    lines, rows = (part.ravel() for part in np.meshgrid(np.arange(n), np.arange(m)))
+    left_rows, right_rows = (part.ravel() for part in np.meshgrid(np.arange(n), np.arange(m)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_PAIRS", block)
-        found = cosines(left, lines, right, rows)
-    np.testing.assert_allclose(found, (left.toarray() @ right.toarray().T)[lines, rows], atol=1e-6)
+        found = cosines(left, left_rows, right, right_rows)
+    np.testing.assert_allclose(found, (left.toarray() @ right.toarray().T)[left_rows, right_rows], atol=1e-6)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
 
 
-def test_equal_rows_are_at_a_cosine_of_exactly_one() -> None:
+def test_equal_rows_have_cosine_one() -> None:
+    """Equal rows have a cosine of exactly 1."""
     values = np.full((2, 3), 1 / np.sqrt(3), np.float32)
-    index = VectorIndex(csr_array(values))
+    index = SparseIndex(csr_array(values))
     assert index.nearest_others(1).similarities.tolist() == [[1], [1]]
-    assert index.similarities(np.array([0]), np.array([1])).tolist() == [1]
+    assert cosines(index.vectors, np.array([0]), index.vectors, np.array([1])).tolist() == [1]
+
+
+def test_rows_that_are_gone_are_no_candidates() -> None:
+    """Only rows that are alive may be candidates."""
+    index = SparseIndex(unit_rows(7, 3))
+    queries, alive = unit_rows(5, 4), np.arange(7) % 3 != 0
+    dense = queries.toarray() @ index.vectors.toarray().T
+    check(index.nearest(queries, 4, alive), np.where(alive, dense, 0), 4)

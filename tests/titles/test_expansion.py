@@ -6,10 +6,10 @@ from scipy.sparse import csr_array
 
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import similarity_of
-from pricematch.search.sparse import VectorIndex
-from pricematch.titles.expansion import BlendedIndex, hash_shares, title_shares
-from pricematch.titles.grams import TitleGrams
+from pricematch.search.sparse import SparseIndex, cosines
+from pricematch.titles.expansion import expand, hash_shares, title_shares
 from pricematch.titles.normalise import parse_titles
+from pricematch.titles.vectors import TfIdf
 
 TITLES = ["kerupuk kulit", "kerupuk kulit rambak sapi", "rambak sapi", "teh botol", ""]
 
@@ -26,15 +26,16 @@ def candidates(rows: list[list[int]], similarities: list[list[float]]) -> Candid
     return Candidates(np.array(rows, np.int32), np.array(similarities))
 
 
-def plain() -> VectorIndex:
+def plain() -> SparseIndex:
     """The titles as they are."""
-    return VectorIndex(TitleGrams(parse_titles(TITLES)).vectors)
+    return SparseIndex(TfIdf(parse_titles(TITLES)).vectors)
 
 
-def blended() -> BlendedIndex:
+def blended() -> SparseIndex:
     """The titles blended."""
     index = plain()
-    return BlendedIndex(index, title_shares(index.nearest_others(10), len(TITLES)))
+    shares = title_shares(index.nearest_others(10), len(TITLES))
+    return SparseIndex(expand(index.vectors, shares, index.vectors))
 
 
 def test_titles_meet_through_a_third() -> None:
@@ -50,7 +51,7 @@ def test_blends_are_weighted_sums() -> None:
     dense = index.vectors.toarray().astype(np.float64)
     expected = unit(dense + shares.toarray() @ dense)
     assert ((expected > 0) & (expected < 0.01)).any()
-    found = BlendedIndex(index, shares).vectors.toarray()
+    found = expand(index.vectors, shares, index.vectors).toarray()
     np.testing.assert_allclose(found, unit(np.where(expected < 0.01, 0, expected)), atol=1e-6)
 
 
@@ -63,16 +64,14 @@ def test_titles_without_neighbours_stay() -> None:
 
 def test_new_titles_are_blended_alike() -> None:
     """A new title is blended as those of the catalogue are."""
-    grams = TitleGrams(parse_titles(TITLES))
-    index = VectorIndex(grams.vectors)
-    found = blended()
-    queries = grams.weigh(parse_titles(["kulit kerupuk"]))
-    blends = found.blend(queries, title_shares(index.nearest(queries, 10), len(TITLES)))
+    fitted = TfIdf(parse_titles(TITLES))
+    index, found = SparseIndex(fitted.vectors), blended()
+    queries = fitted.transform(parse_titles(["kulit kerupuk"]))
+    blends = expand(queries, title_shares(index.nearest(queries, 10), len(TITLES)), index.vectors)
     nearest = found.nearest(blends, 3)
     assert sorted(nearest.rows[0].tolist()) == [0, 1, 2]
-    np.testing.assert_allclose(
-        found.similarities(blends, np.zeros(3, np.intp), nearest.rows[0]), nearest.similarities[0], atol=1e-6
-    )
+    similarities = cosines(blends, np.zeros(3, np.intp), found.vectors, nearest.rows[0])
+    np.testing.assert_allclose(similarities, nearest.similarities[0], atol=1e-6)
 
 
 def test_title_shares() -> None:
@@ -97,6 +96,6 @@ def test_ten_neighbours_at_most() -> None:
 
 def test_empty_catalogue() -> None:
     """An empty catalogue can be blended and searched."""
-    index = VectorIndex(TitleGrams([]).vectors)
-    found = BlendedIndex(index, title_shares(index.nearest_others(10), 0))
+    index = SparseIndex(TfIdf([]).vectors)
+    found = SparseIndex(expand(index.vectors, title_shares(index.nearest_others(10), 0), index.vectors))
     assert found.nearest_others(3).rows.shape == (0, 3)

@@ -16,6 +16,7 @@ from pricematch.evaluation.matcher_evaluation import Matched
 from pricematch.evaluation.matcher_report import describe_matched, describe_pairs
 from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signals import MEASURES, shown
+from pricematch.evaluation.threshold_report import REPORT_VERSION
 from pricematch.formats.whole_file import write_whole
 
 POINTS = 200
@@ -48,7 +49,14 @@ def write_report(
     """
     names = list(evaluation.alone)
     size = {"postings": len(postings), "groups": evaluation.group_count}
-    found = {"catalogue": str(catalogue), "seed": seed, **size, "signals": names, **_measured(evaluation.together)}
+    found = {
+        "version": REPORT_VERSION,
+        "catalogue": str(catalogue),
+        "seed": seed,
+        **size,
+        "signals": names,
+        **_measured(evaluation.together),
+    }
     found["by_group_size"] = [asdict(part) for part in evaluation.by_group_size]
     found["by_catalogue_size"] = [_size_point(point) for point in evaluation.by_catalogue_size]
     found["worst_groups"] = [_group(group, postings) for group in evaluation.worst]

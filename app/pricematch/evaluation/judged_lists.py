@@ -8,13 +8,13 @@ from pricematch.evaluation.metrics import Scores, scores
 from pricematch.evaluation.signals import CANDIDATES
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import Thresholds
-from pricematch.search.candidates import Candidates, ranked
+from pricematch.search.candidates import Candidates, top_k
 
 
 def candidates_of(index: MatchIndex) -> Candidates:
     """The 49 most probable others of each posting of a fresh index; their similarities are probabilities."""
     pairs = index.base
-    return ranked(
+    return top_k(
         np.concatenate([pairs.left, pairs.right]),
         np.concatenate([pairs.right, pairs.left]),
         np.concatenate([pairs.probabilities, pairs.probabilities]),

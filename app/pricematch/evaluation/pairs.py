@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.search.candidates import Candidates, ranked
+from pricematch.search.candidates import Candidates, top_k
 from pricematch.search.lists import MAX_MEMBERS, Lists
 
 
@@ -62,7 +62,7 @@ class Pairs:
 
     def _ranked(self, margins: NDArray[np.float64], least: float) -> Candidates:
         kept = margins >= least if least > -np.inf else np.isfinite(margins)
-        return ranked(self.lines[kept], self.rows[kept], margins[kept], self.postings, MAX_MEMBERS - 1)
+        return top_k(self.lines[kept], self.rows[kept], margins[kept], self.postings, MAX_MEMBERS - 1)
 
 
 def pairs_of(candidates: Mapping[str, Candidates], postings: int) -> Pairs:

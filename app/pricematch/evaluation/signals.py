@@ -13,7 +13,9 @@ from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.search.hamming import nearest_hashes
 from pricematch.search.lists import MAX_MEMBERS
 from pricematch.search.neighbours import nearest_neighbours
-from pricematch.titles.vectors import nearest_titles
+from pricematch.search.sparse import SparseIndex
+from pricematch.titles.normalise import parse_titles
+from pricematch.titles.vectors import TfIdf, words
 
 CANDIDATES = MAX_MEMBERS - 1
 """Other postings a signal proposes for each, since a list holds 50 with the posting itself."""
@@ -67,7 +69,8 @@ class TitleSignal:
 
     def candidates(self) -> Candidates:
         """Those that have a word in common."""
-        return nearest_titles(self.titles, CANDIDATES)
+        vectors = TfIdf(parse_titles(self.titles), words, single_weight=1).vectors
+        return SparseIndex(vectors).nearest_others(CANDIDATES)
 
     def select(self, rows: NDArray[np.integer]) -> "TitleSignal":
         """The titles of some postings."""

@@ -12,7 +12,7 @@ from pricematch.evaluation.metrics import group_sizes
 from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.signals import CANDIDATES, MATCHER, between
 from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
-from pricematch.search.candidates import Candidates, ranked
+from pricematch.search.candidates import Candidates, top_k
 
 FLAT = 0.002
 """What mean F1 may lack of its best: the middle of that range is taken, since luck says where in it the best is."""
@@ -73,7 +73,7 @@ def judged_catalogue(
         raise ValueError("expected at least one posting to judge")
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("expected probabilities from 0 to 1")
-    return JudgedCatalogue(ranked(lines, rows, probabilities, len(groups), CANDIDATES), groups, judged)
+    return JudgedCatalogue(top_k(lines, rows, probabilities, len(groups), CANDIDATES), groups, judged)
 
 
 @dataclass(frozen=True, eq=False)

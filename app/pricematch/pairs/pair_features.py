@@ -15,8 +15,8 @@ from pricematch.pairs.title_features import WORDS, TitleWords, fact_evidence, wo
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
-from pricematch.titles.grams import grams, words
 from pricematch.titles.normalise import ParsedTitle, parse_titles
+from pricematch.titles.vectors import grams, words
 
 NEAREST = 100
 """Neighbours that ranks are counted among."""

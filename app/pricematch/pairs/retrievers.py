@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.hashes import Hashes
-from pricematch.search.candidates import NOBODY, Candidates, ranked, stacked
+from pricematch.search.candidates import NOBODY, Candidates, stacked, top_k
 from pricematch.search.hamming import nearest_hashes, similarity_of
 from pricematch.search.neighbours import nearest_neighbours
 from pricematch.titles.normalise import ParsedTitle, parse_titles
@@ -119,7 +119,7 @@ class HashSpace:
         for value, known in zip(postings.values, postings.known, strict=True):
             distance = np.bitwise_count(self._own.values ^ value)
             row = np.flatnonzero((distance <= MAX_DISTANCE) & there & known)
-            parts.append(ranked(np.zeros(len(row), np.intp), row, similarity_of(distance[row]), 1, count))
+            parts.append(top_k(np.zeros(len(row), np.intp), row, similarity_of(distance[row]), 1, count))
         return stacked(parts, count)
 
     def similarities(
@@ -181,7 +181,7 @@ class ImageSpace:
         for embedding in postings:
             row = known if embedding.any() else known[:0]
             similarity = (self._own[row] @ embedding).astype(np.float64)
-            parts.append(ranked(np.zeros(len(row), np.intp), row, similarity, 1, count))
+            parts.append(top_k(np.zeros(len(row), np.intp), row, similarity, 1, count))
         return stacked(parts, count)
 
     def similarities(

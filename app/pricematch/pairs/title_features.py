@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from pricematch.pairs.profiles import TitleProfiles, occurrences
 from pricematch.pairs.rank_features import low_high
 from pricematch.titles.comparison import TitleAttributes, compare, summarise
-from pricematch.titles.grams import TitleGrams, words
 from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.vectors import TfIdf, words
 
 WORDS = (
     "shared_weight",
@@ -42,7 +42,7 @@ class TitleWords:
     """
 
     def __init__(self, titles: Sequence[ParsedTitle]) -> None:
-        self._terms = TitleGrams(titles, words)
+        self._terms = TfIdf(titles, words)
         self._known = np.sort(_keys(titles))
 
     def titles_with(self, word: str) -> int:

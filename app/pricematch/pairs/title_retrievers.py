@@ -8,10 +8,10 @@ from scipy.sparse import csr_array, vstack
 
 from pricematch.pairs.retrievers import Alive, HashSpace, ParsedFeatures
 from pricematch.search.candidates import Candidates
-from pricematch.search.sparse import DECIMALS, VectorIndex, cosines
-from pricematch.titles.expansion import NEIGHBOURS, BlendedIndex, hash_shares, title_shares
-from pricematch.titles.grams import TitleGrams
+from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
+from pricematch.titles.expansion import NEIGHBOURS, expand, hash_shares, title_shares
 from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.vectors import TfIdf
 
 LEAST = 0.5 * 10.0**-DECIMALS
 """Cosines below this are rounded to 0."""
@@ -27,7 +27,7 @@ class _VectorSpace:
 
     least: float = LEAST
 
-    def __init__(self, name: str, index: VectorIndex | BlendedIndex) -> None:
+    def __init__(self, name: str, index: SparseIndex) -> None:
         self.name = name
         self._index = index
 
@@ -67,13 +67,13 @@ class TitleSpace(_VectorSpace):
     """
 
     def __init__(self, name: str, titles: Sequence[ParsedTitle], terms: Callable[[ParsedTitle], Iterable[str]]) -> None:
-        self._terms = TitleGrams(titles, terms)
-        self.index = VectorIndex(self._terms.vectors)
+        self._terms = TfIdf(titles, terms)
+        self.index = SparseIndex(self._terms.vectors)
         super().__init__(name, self.index)
 
     def describe(self, postings: ParsedFeatures, alive: Alive = None) -> csr_array:  # noqa: ARG002
         """Weighted terms of other titles, by the weights of the catalogue."""
-        return self._terms.weigh(postings.titles)
+        return self._terms.transform(postings.titles)
 
 
 class BlendSpace(_VectorSpace):
@@ -89,14 +89,14 @@ class BlendSpace(_VectorSpace):
     def __init__(self, plain: TitleSpace, hashes: HashSpace | None) -> None:
         self._plain, self._hashes = plain, hashes
         shares = self._shares(plain.nearest(NEIGHBOURS), None if hashes is None else hashes.nearest(NEIGHBOURS))
-        self._blends = BlendedIndex(plain.index, shares)
-        super().__init__("blend", self._blends)
+        super().__init__("blend", SparseIndex(expand(plain.own, shares, plain.own)))
 
     def describe(self, postings: ParsedFeatures, alive: Alive = None) -> csr_array:
         """The blends of other postings, with titles of the catalogue."""
         vectors, hashes = self._plain.describe(postings), self._hashes
         alike = None if hashes is None else hashes.nearest_to(hashes.describe(postings), NEIGHBOURS, alive)
-        return self._blends.blend(vectors, self._shares(self._plain.nearest_to(vectors, NEIGHBOURS, alive), alike))
+        shares = self._shares(self._plain.nearest_to(vectors, NEIGHBOURS, alive), alike)
+        return expand(vectors, shares, self._plain.own)
 
     def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
         """What part the nearest titles and hashes of some postings have in their blends, float32 [m, n]."""

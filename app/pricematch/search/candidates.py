@@ -1,4 +1,4 @@
-"""The postings that a signal proposes for each posting."""
+"""Candidates: per query the most similar rows of a catalogue, whatever the retriever."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOBODY = -1
+"""Stands behind the last candidate of a query."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Per row of a catalogue its best other rows by one signal.
+    """Per query its most similar rows of a catalogue, the best first.
+
+    Where the queries are the catalogue's own rows, none is its own candidate.
 
     Attributes:
-        rows: int32 [n, k], −1 behind the last candidate of a row; a row is never its own candidate.
-        similarities: float64 [n, k], higher is closer, descending in each line, equal ones by ascending row; −inf
+        rows: int32 [m, k], `NOBODY` behind the last candidate of a query.
+        similarities: float64 [m, k], higher is closer, descending for each query, equal ones by ascending row; −inf
             behind the last candidate.
     """
 
@@ -26,36 +29,36 @@ class Candidates:
         return len(self.rows)
 
 
-def ranked(
-    line: NDArray[np.integer],
+def top_k(
+    query: NDArray[np.integer],
     row: NDArray[np.integer],
     similarity: NDArray[np.floating],
-    lines: int,
+    queries: int,
     count: int,
 ) -> Candidates:
-    """Rank pairs: the `count` best rows of each line.
+    """The `count` most similar rows of each query, of pairs in any order, each pair once.
 
     Args:
-        line: [m], whose candidate it is; the pairs are in any order.
-        row: [m], which row is the candidate.
-        similarity: [m].
-        lines: how many lines the answer has.
-        count: candidates a line, at most.
+        query: [p], whose candidate it is, 0…`queries` − 1.
+        row: [p], which row is the candidate.
+        similarity: [p].
+        queries: how many there are, those without a candidate included.
+        count: candidates a query, at most.
     """
-    order = np.lexsort((row, -similarity, line))
-    line, row, similarity = line[order], row[order], similarity[order]
-    starts = np.searchsorted(line, np.arange(lines + 1))
-    place = np.arange(len(line)) - starts[line]
+    order = np.lexsort((row, -similarity, query))
+    query, row, similarity = query[order], row[order], similarity[order]
+    starts = np.searchsorted(query, np.arange(queries + 1))
+    place = np.arange(len(query)) - starts[query]
     kept = place < count
-    rows = np.full((lines, count), NOBODY, np.int32)
-    similarities = np.full((lines, count), -np.inf)
-    rows[line[kept], place[kept]] = row[kept]
-    similarities[line[kept], place[kept]] = similarity[kept]
+    rows = np.full((queries, count), NOBODY, np.int32)
+    similarities = np.full((queries, count), -np.inf)
+    rows[query[kept], place[kept]] = row[kept]
+    similarities[query[kept], place[kept]] = similarity[kept]
     return Candidates(rows, similarities)
 
 
 def stacked(parts: Sequence[Candidates], count: int) -> Candidates:
-    """The lines of consecutive blocks as one; [0, count] for no blocks."""
+    """The candidates of consecutive blocks of queries as one; [0, count] for no blocks."""
     if not parts:
         return Candidates(np.empty((0, count), np.int32), np.empty((0, count)))
     return Candidates(
@@ -64,5 +67,5 @@ def stacked(parts: Sequence[Candidates], count: int) -> Candidates:
 
 
 def places(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Lines and rows where a mask [n, m] is true: what np.nonzero gives, in a fraction of its time."""
+    """Rows and columns where a mask [n, m] is true: what np.nonzero gives, in a fraction of its time."""
     return np.divmod(np.flatnonzero(mask), mask.shape[1])

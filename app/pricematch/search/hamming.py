@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.hashes import BITS, Hashes
-from pricematch.search.candidates import Candidates, places, ranked, stacked
+from pricematch.search.candidates import Candidates, places, stacked, top_k
 
 _BLOCK_PAIRS = 4 * 1024 * 1024
 
@@ -31,7 +31,7 @@ def nearest_hashes(hashes: Hashes, count: int, max_distance: int) -> Candidates:
         line, row = places(distance <= max_distance)
         other = line + first != row
         line, row = line[other], row[other]
-        parts.append(ranked(line, row, similarity_of(distance[line, row]), len(distance), count))
+        parts.append(top_k(line, row, similarity_of(distance[line, row]), len(distance), count))
     return stacked(parts, count)
 
 

@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.errors import LimitExceeded
-from pricematch.search.candidates import Candidates, places, ranked, stacked
+from pricematch.search.candidates import Candidates, places, stacked, top_k
 
 MAX_PAIRS = 20_000_000
 _DECIMALS = 15
@@ -115,7 +115,7 @@ def nearest_neighbours(embeddings: Embeddings, count: int, told: Callable[[int],
     n, reach = len(embeddings), min(count, len(embeddings) - 1)
     exact, coarse = _copies(embeddings)
     if reach <= 0:
-        return ranked(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), n, count)
+        return top_k(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), n, count)
     parts = []
     block = max(1, _BLOCK_VALUES // n)
     for first in range(0, n, block):
@@ -125,7 +125,7 @@ def nearest_neighbours(embeddings: Embeddings, count: int, told: Callable[[int],
         last = np.partition(similarity, n - reach, axis=1)[:, n - reach, np.newaxis]
         line, row = places(similarity >= last - 2 * _rounding(embeddings))
         distance = _distances(exact, line + first, row)
-        parts.append(ranked(line, row, 1 - distance, len(similarity), count))
+        parts.append(top_k(line, row, 1 - distance, len(similarity), count))
         told(first + len(similarity))
     return stacked(parts, count)
 

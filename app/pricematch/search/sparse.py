@@ -1,12 +1,13 @@
-"""The nearest titles of a catalogue by their weighted grams, for its own titles and for new ones."""
+"""Exact nearest neighbours among sparse rows, by cosine."""
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.search.candidates import Candidates, places, ranked, stacked
+from pricematch.search.candidates import Candidates, stacked, top_k
 
 DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
@@ -14,11 +15,13 @@ _BLOCK_VALUES = 4 * 1024 * 1024
 _BLOCK_PAIRS = 64 * 1024
 
 
-class VectorIndex:
-    """Exact search by cosine among sparse rows.
+class SparseIndex:
+    """Exact search by cosine among sparse rows. Immutable, safe to use from several threads.
+
+    Cosines are in 0…1, rounded to 6 decimals. Rows without a value in common are no candidates.
 
     Args:
-        vectors: float32 [n, d], rows of unit length or of zeros.
+        vectors: float32 [n, d], rows of unit length or of zeros, no value below 0.
     """
 
     def __init__(self, vectors: csr_array) -> None:
@@ -33,7 +36,7 @@ class VectorIndex:
 
     def nearest_others(self, count: int) -> Candidates:
         """The `count` other rows with the highest cosine to each row, above 0."""
-        return self._search(self.vectors, count, without_itself=True)
+        return self._search(self.vectors, count, None, others=True)
 
     def nearest(self, queries: csr_array, count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
         """The `count` rows with the highest cosine to each query, above 0.
@@ -41,49 +44,46 @@ class VectorIndex:
         Args:
             queries: float32 [m, d] as the rows.
             count: rows a query, at most.
-            alive: bool [n], which rows count; None: all.
+            alive: bool [n], which rows may be candidates; None: all.
         """
-        return self._search(queries, count, without_itself=False, alive=alive)
+        return self._search(queries, count, alive, others=False)
 
-    def similarities(self, lines: NDArray[np.integer], rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of pairs of rows, float32 [m], in 0…1."""
-        return cosines(self.vectors, lines, self.vectors, rows)
-
-    def _search(
-        self, queries: csr_array, count: int, *, without_itself: bool, alive: NDArray[np.bool_] | None = None
-    ) -> Candidates:
+    def _search(self, queries: csr_array, count: int, alive: NDArray[np.bool_] | None, *, others: bool) -> Candidates:
+        """All rows that share a value with a query are compared, for at most four million pairs at a time."""
         parts = []
         block = max(1, _BLOCK_VALUES // max(1, len(self)))
         for first in range(0, queries.shape[0], block):
-            cosine = (queries[first : first + block] @ self._columns).toarray()
-            if without_itself:
-                lines = np.arange(len(cosine))
-                cosine[lines, first + lines] = 0
+            cosine = queries[first : first + block] @ self._columns
             if alive is not None:
-                cosine[:, ~alive] = 0
-            parts.append(_best(cosine, count))
+                cosine.data[~alive[cosine.indices]] = 0
+            parts.append(_best(cosine, count, first if others else None))
         return stacked(parts, count)
 
 
 def cosines(
-    left: csr_array, lines: NDArray[np.integer], right: csr_array, rows: NDArray[np.integer]
+    left: csr_array, left_rows: NDArray[np.integer], right: csr_array, right_rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """The cosine of each line of one matrix with a row of another, float32 [m], in 0…1, rounded to 6 decimals."""
-    found = np.empty(len(lines), np.float32)
-    for first in range(0, len(lines), _BLOCK_PAIRS):
+    """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals."""
+    found = np.empty(len(left_rows), np.float32)
+    for first in range(0, len(left_rows), _BLOCK_PAIRS):
         piece = slice(first, first + _BLOCK_PAIRS)
-        found[piece] = left[lines[piece]].multiply(right[rows[piece]]).sum(axis=1)
+        found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
     return np.clip(np.round(found, DECIMALS, out=found), 0, 1, out=found)
 
 
-def _best(cosine: NDArray[np.float32], count: int) -> Candidates:
-    """The highest values above 0 of each line of [m, n]."""
-    lines, n = cosine.shape
-    reach = min(count, n)
-    if reach == 0:
-        return ranked(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), lines, count)
-    last = np.partition(cosine, n - reach, axis=1)[:, n - reach, np.newaxis]
-    line, row = places((cosine >= last - 10.0**-DECIMALS) & (cosine > 0))
-    similarity = np.minimum(np.round(cosine[line, row].astype(np.float64), DECIMALS), 1)
-    kept = similarity > 0
-    return ranked(line[kept], row[kept], similarity[kept], lines, count)
+def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
+    """The highest values above 0 of each row of [m, n]; column i + `first` is row i itself, which is no candidate."""
+    query, row = np.repeat(np.arange(cosine.shape[0]), np.diff(cosine.indptr)), cosine.indices
+    if first is not None:
+        cosine.data[query + first == row] = 0
+    # sorting all of them would take most of the time
+    last = np.array([_largest(cosine.data[start:stop], count) for start, stop in pairwise(cosine.indptr)])
+    near = np.flatnonzero((cosine.data >= last[query] - 10.0**-DECIMALS) & (cosine.data > 0))
+    similarity = np.minimum(np.round(cosine.data[near].astype(np.float64), DECIMALS), 1)
+    near, similarity = near[similarity > 0], similarity[similarity > 0]
+    return top_k(query[near], row[near], similarity, cosine.shape[0], count)
+
+
+def _largest(values: NDArray[np.float32], place: int) -> float:
+    """The value at a place, from 1, in descending order; 0 where there are fewer, or no place."""
+    return float(np.partition(values, len(values) - place)[len(values) - place]) if 0 < place <= len(values) else 0.0

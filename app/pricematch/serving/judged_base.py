@@ -20,11 +20,10 @@ from pricematch.pairs.retrievers import HashSpace, ImageSpace
 from pricematch.pairs.scored_pairs import ScoredPairs
 from pricematch.pairs.title_features import TitleWords
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
-from pricematch.search.sparse import VectorIndex
+from pricematch.search.sparse import SparseIndex
 from pricematch.serving.loaded_models import LoadedModels
 from pricematch.titles.comparison import TitleAttributes
-from pricematch.titles.expansion import BlendedIndex
-from pricematch.titles.grams import TitleGrams, grams, words
+from pricematch.titles.vectors import TfIdf, grams, words
 
 FILE = "judged.npz"
 
@@ -58,9 +57,8 @@ _KEPT = KeptObjects(
         TitleSpace,
         BlendSpace,
         TitleWords,
-        TitleGrams,
-        VectorIndex,
-        BlendedIndex,
+        TfIdf,
+        SparseIndex,
     ],
     [grams, words],
 )
