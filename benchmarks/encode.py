@@ -8,7 +8,6 @@ pictures a second of each round, the median ratio, how well the embeddings agree
 """
 
 import argparse
-import io
 import multiprocessing
 import statistics
 import time
@@ -17,18 +16,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from catalogues import jpegs, subject
 from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import embed_images
-from pricematch.encoding.jpeg import decode_undamaged
 from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
 from pricematch.encoding.ports import Encoder
 from pricematch.encoding.precision import resolve_precision
@@ -141,15 +137,12 @@ def stage_shares(images: Sequence[bytes], encoder: Encoder) -> dict[str, float]:
     """Milliseconds a picture spent in each stage: the first two in one thread, the network in as many as it takes."""
     pixels = np.zeros((len(images), 256, 256, 3), np.uint8)
     decoding = resizing = 0.0
+    decoder = PillowDecoder(256, MAX_PIXELS)
     for row, image in enumerate(images):
         started = time.perf_counter()
-        picture = Image.open(io.BytesIO(image))
-        picture.draft("RGB", (256, 256))
-        decoded = decode_undamaged(image, *picture.size)
-        if decoded is None:
-            decoded = np.asarray(picture.convert("RGB"))
+        decoded = decoder.decoded(image)
         finished = time.perf_counter()
-        cv2.resize(decoded, (256, 256), pixels[row])
+        pixels[row] = decoded.squeezed(256)
         decoding += finished - started
         resizing += time.perf_counter() - finished
     started = time.perf_counter()

@@ -192,8 +192,10 @@ def test_a_large_clear_picture_is_shrunk_before_it_is_composited(monkeypatch: py
         return composite(below, above)
 
     monkeypatch.setattr(Image, "alpha_composite", noted)
-    DECODER.decode(encoded(half_clear((512, 256))))
-    assert sizes == [(512 // 8, 256 // 8)]  # the shorter side to twice the wanted one, 32
+    decoder = PillowDecoder(SIDE, 10**7)
+    decoder.decode(encoded(half_clear((2047, 2500))))
+    decoder.decode(encoded(half_clear((3100, 3072))))
+    assert sizes == [(2047, 2500), (-(-3100 // 3), 1024)]  # the shorter side to no less than 1,024
 
 
 def test_grey_with_alpha_is_blended_with_white() -> None:

@@ -3,13 +3,12 @@
 import io
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.jpeg import decode_undamaged
+from pricematch.encoding.decoder import PillowDecoder, decode_jpeg
 from tests.support.fakes import scene
 
 SIZES = [(64, 64), (201, 97), (333, 512), (1030, 770)]
@@ -32,41 +31,56 @@ def jpeg(size: tuple[int, int], **options: Any) -> bytes:
     return saved.getvalue()
 
 
-def by_pillow(image: bytes, side: int) -> NDArray[np.uint8]:
-    """Pillow's pixels, halved while decoding down to no less than `side`."""
-    picture = Image.open(io.BytesIO(image))
-    picture.draft("RGB", (side, side))
-    return np.asarray(picture)
-
-
 @pytest.mark.parametrize("options", WAYS)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("side", [32, 128, 256])
-def test_pixels_are_those_of_pillow_to_the_bit(size: tuple[int, int], options: dict[str, Any], side: int) -> None:
+def test_pixels_are_those_of_pillow_to_the_bit(size: tuple[int, int], options: dict[str, Any]) -> None:
+    """Both call libjpeg-turbo, whatever the sampling of colours and the order of the scans."""
     image = jpeg(size, **options)
-    expected = by_pillow(image, side)
-    height, width, _ = expected.shape
-    found = decode_undamaged(image, width, height)
+    found = decode_jpeg(image)
     assert found is not None
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, np.asarray(Image.open(io.BytesIO(image))))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.99])
-def test_a_truncated_picture_is_left_to_pillow(share: float) -> None:
+def test_a_truncated_image_is_left_to_pillow(share: float) -> None:
+    """Pillow says what is wrong, and accepts one that lacks its end marker only."""
     image = jpeg((201, 97), quality=90)
-    assert decode_undamaged(image[: int(len(image) * share)], 201, 97) is None
-
-
-def test_a_size_that_no_halving_gives_is_left_to_pillow() -> None:
-    assert decode_undamaged(jpeg((201, 97)), 202, 97) is None
+    assert decode_jpeg(image[: int(len(image) * share)]) is None
 
 
 def test_bytes_that_are_no_jpeg_are_left_to_pillow() -> None:
-    assert decode_undamaged(b"\x89PNG\r\n\x1a\n", 1, 1) is None
+    """Nothing is raised for them."""
+    assert decode_jpeg(b"\x89PNG\r\n\x1a\n") is None
 
 
 def test_the_decoder_gives_the_same_whichever_way_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedding does not depend on which library decoded."""
     decoder, image = PillowDecoder(64, 10**7), jpeg((333, 512), quality=80)
     fast = decoder.decode(image)
-    monkeypatch.setattr("pricematch.encoding.decoder.decode_undamaged", lambda *_: None)
+    monkeypatch.setattr("pricematch.encoding.decoder.decode_jpeg", lambda _: None)
     np.testing.assert_array_equal(decoder.decode(image), fast)
+
+
+@pytest.mark.parametrize("size", [(128, 128), (512, 300), (517, 301), (1030, 770)])
+def test_a_large_one_is_what_libjpeg_gives_when_it_halves(size: tuple[int, int]) -> None:
+    """Networks that were trained on such pixels see nearly the same; smaller ones are not halved."""
+    image = jpeg(size, quality=90)
+    picture = Image.open(io.BytesIO(image))
+    picture.draft("RGB", (64, 64))
+    scaled = cv2.resize(np.asarray(picture), (64, 64), interpolation=interpolation(picture.size))
+    found = PillowDecoder(64, 10**7).decode(image)
+    assert np.abs(found.astype(int) - scaled).mean() < 2
+
+
+@pytest.mark.parametrize("size", [(64, 200), (127, 300), (64, 127)])
+def test_one_of_less_than_twice_the_side_is_resized_as_it_is(size: tuple[int, int]) -> None:
+    """As any other format is, to the bit."""
+    image = jpeg(size, quality=90)
+    whole = np.asarray(Image.open(io.BytesIO(image)))
+    expected = cv2.resize(whole, (64, 64), interpolation=interpolation(size))
+    np.testing.assert_array_equal(PillowDecoder(64, 10**7).decode(image), expected)
+
+
+def interpolation(size: tuple[int, int]) -> int:
+    """OpenCV's way from an image of this size to 64 pixels a side."""
+    return cv2.INTER_AREA if max(size) > 128 else cv2.INTER_LINEAR

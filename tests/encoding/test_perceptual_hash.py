@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.perceptual_hash import phash
+from pricematch.encoding.features import phash
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from tests.support.fakes import STORED_AS, encoded, picture, scene
 
@@ -29,11 +29,11 @@ def test_it_is_the_hash_the_library_gives_the_opened_file(name: str, mode: str) 
         return
     image = encoded(textured((200, 120)).convert(mode), name)
     with Image.open(io.BytesIO(image)) as opened:
-        assert phash(image, DECODER) == str(imagehash.phash(opened))
+        assert phash(DECODER.decoded(image)) == str(imagehash.phash(opened))
 
 
 def test_it_is_sixteen_hexadecimal_digits() -> None:
-    digits = phash(encoded(SCENE), DECODER)
+    digits = phash(DECODER.decoded(encoded(SCENE)))
     assert len(digits) == 16
     assert set(digits) <= set("0123456789abcdef")
 
@@ -44,19 +44,19 @@ def test_a_photo_that_was_stored_lying_has_the_hash_of_the_upright_one(orientati
     stored = SCENE if turn is None else SCENE.transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert phash(encoded(stored, "PNG", exif=exif), DECODER) == phash(encoded(SCENE), DECODER)
+    assert phash(DECODER.decoded(encoded(stored, "PNG", exif=exif))) == phash(DECODER.decoded(encoded(SCENE)))
 
 
 def test_what_is_transparent_is_hashed_on_white() -> None:
     clear = textured((64, 64)).convert("RGBA")
     clear.paste((9, 200, 9, 0), (0, 0, 32, 64))
     white = Image.alpha_composite(Image.new("RGBA", (64, 64), "white"), clear).convert("RGB")
-    assert phash(encoded(clear), DECODER) == phash(encoded(white), DECODER)
+    assert phash(DECODER.decoded(encoded(clear))) == phash(DECODER.decoded(encoded(white)))
 
 
 def test_the_side_of_the_decoder_changes_nothing() -> None:
     image = encoded(textured((300, 300)), "JPEG")
-    assert phash(image, PillowDecoder(8, 100_000)) == phash(image, PillowDecoder(256, 100_000))
+    assert phash(PillowDecoder(8, 100_000).decoded(image)) == phash(PillowDecoder(256, 100_000).decoded(image))
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_the_side_of_the_decoder_changes_nothing() -> None:
 )
 def test_a_bad_picture_is_refused_as_the_decoder_refuses_it(image: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
-        phash(image, DECODER)
+        phash(DECODER.decoded(image))

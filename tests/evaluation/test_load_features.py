@@ -10,7 +10,7 @@ from pricematch.catalogue.features import Features, image_keys
 from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
-from pricematch.encoding.colours import ColourHistogram
+from pricematch.encoding.features import ColourHistogram
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
 from tests.support.fakes import encoded, picture, scene

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.encoding.perceptual_hash import PerceptualHasher
+from pricematch.encoding.features import phash
 from pricematch.errors import (
     EncoderNeeded,
     EncoderUnknown,
@@ -37,7 +37,6 @@ from tests.support.fakes import (
 )
 from tests.support.judged import hashed, tiny_judge
 
-HASHER = PerceptualHasher(tiny_decoder())
 SCENE = encoded(scene())
 SCENE_FEATURES = image_features(SCENE)
 RED = image_features(picture("#ff0000"))
@@ -96,7 +95,10 @@ def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_store
 
 
 def test_a_picture_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
-    postings = [Posting("picture", None, image_phash=HASHER.hash(SCENE)), Posting("title", None, "Kopi Susu 200 ml")]
+    postings = [
+        Posting("picture", None, image_phash=SCENE_FEATURES.phash),
+        Posting("title", None, "Kopi Susu 200 ml"),
+    ]
     matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
     assert told(matcher.match(Query("", SCENE_FEATURES), Options())) == [("picture", pytest.approx(1))]
     assert told(matcher.match(Query(title="susu kopi 200ml"), ALL))[0][0] == "title"
@@ -189,7 +191,7 @@ def with_encoder(*, judged: bool) -> Matcher:
     """A matcher of coloured postings with an encoder, by whose embeddings it judges as well, or not."""
     embedded = tiny_embedded()
     postings = [
-        replace(posting, image_phash=HASHER.hash(content))
+        replace(posting, image_phash=phash(tiny_decoder().decoded(content)))
         for posting, content in zip(embedded.catalogue, tiny_images().contents.values(), strict=True)
     ]
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])

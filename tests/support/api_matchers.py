@@ -1,7 +1,7 @@
 """Matchers of hashes and titles that the endpoints are tested with."""
 
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.encoding.perceptual_hash import phash
+from pricematch.encoding.features import phash
 from pricematch.matching.matcher import Matcher
 from tests.support.fakes import encoded, scene, tiny_decoder
 from tests.support.judged import tiny_judge
@@ -12,7 +12,7 @@ ALL = {"min_probability": 0}
 
 def hash_of(image: bytes) -> str:
     """The perceptual hash of an image, 16 hexadecimal digits."""
-    return phash(image, tiny_decoder())
+    return phash(tiny_decoder().decoded(image))
 
 
 POSTINGS = [

@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec
-from pricematch.encoding.perceptual_hash import phash
+from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
 from pricematch.errors import ImageError
 from tests.support.fakes import MeanColourEncoder, tiny_decoder
@@ -27,6 +27,7 @@ class TinyEncoding:
         loaded: keys of the encoders that were loaded, in order.
         fails: by version of an encoder, why it does not load.
         encoded: how many images each key has encoded.
+        retained: keys of the encoders that were not to be forgotten.
     """
 
     def __init__(self, encoder: Encoder | None = None, decoder: Decoder | None = None) -> None:
@@ -35,6 +36,7 @@ class TinyEncoding:
         self.loaded: list[str] = []
         self.fails: dict[str, Exception] = {}
         self.encoded: dict[str, int] = {}
+        self.retained: set[str] = set()
 
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
@@ -45,6 +47,9 @@ class TinyEncoding:
                 if version in self.fails:
                     raise self.fails[version]
             self.loaded.append(spec.key)
+
+    def retain(self, keys: Iterable[str]) -> None:
+        self.retained = set(keys)
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         decoded = [self._decoded(image) for image in images]
@@ -58,7 +63,7 @@ class TinyEncoding:
                 found.append(pixels)
                 continue
             row = next(rows)
-            hashed = phash(image, tiny_decoder()) if wanted.phash else None
+            hashed = phash(tiny_decoder().decoded(image)) if wanted.phash else None
             embeddings: dict[str, NDArray[np.float32]] = {} if row is None else dict.fromkeys(wanted.encoders, row)
             found.append(ImageFeatures(hashlib.sha256(image).digest(), hashed, embeddings))
         return found

@@ -1,14 +1,10 @@
-"""Encoders that tests hold, and count, and pictures for them."""
+"""An encoder that tests hold, and count."""
 
 import threading
-from math import isqrt
-
-import numpy as np
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.picture_encoder import DecodingEmbedder
-from pricematch.encoding.ports import Encoder, Pixels
-from pricematch.errors import ImageCorrupt, ModelOutputError
+from pricematch.encoding.ports import Pixels
+from pricematch.errors import ModelOutputError
 from tests.support.fakes import MeanColourEncoder
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -41,26 +37,3 @@ class GatedEncoder(MeanColourEncoder):
     def enter(self) -> None:
         """Wait until somebody has come to the gate."""
         assert self.entered.acquire(timeout=SAFETY_SECONDS), "nobody came"
-
-
-class RawDecoder:
-    """Takes bytes for the pixels of a square; none for a picture that is damaged."""
-
-    def decode(self, image: bytes) -> Pixels:
-        if not image:
-            raise ImageCorrupt("it has no pixels")
-        side = isqrt(len(image) // 3)
-        return np.frombuffer(image, np.uint8).reshape(side, side, 3)
-
-    def media_type(self, image: bytes) -> str:
-        raise NotImplementedError
-
-
-def pictured(encoder: Encoder) -> DecodingEmbedder:
-    """What embeds pictures such as `grey` gives."""
-    return DecodingEmbedder(RawDecoder(), encoder)
-
-
-def grey(*values: int) -> list[bytes]:
-    """Pictures of one grey each, 2 × 2 pixels."""
-    return [bytes([value] * 12) for value in values]

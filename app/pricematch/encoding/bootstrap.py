@@ -8,8 +8,8 @@ from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Catalogue
-from pricematch.encoding.colours import BINS, ColourHistogram
 from pricematch.encoding.decoder import DECODING, PillowDecoder
+from pricematch.encoding.features import BINS, ColourHistogram
 from pricematch.encoding.ingest import EmbeddedImages, check_images, embed_images
 from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
 from pricematch.encoding.precision import resolve_precision

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pricematch.encoding.colours import BINS, ColourHistogram
 from pricematch.encoding.decoder import DECODING
+from pricematch.encoding.features import BINS, ColourHistogram
 from pricematch.encoding.ports import Encoder
 from pricematch.encoding.precision import resolve_precision
 from pricematch.encoding.quiet_tensorflow import import_tensorflow

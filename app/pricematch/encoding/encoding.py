@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
-from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.encoders import COLOURS, EncoderSpec
 from pricematch.encoding.worker_process import WorkerProcess, error_of
 from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
 
@@ -100,7 +100,8 @@ class Encoding:
     ) -> None:
         self._limits, self._max_waiting = limits, max_waiting_images
         self._observer: EncodingObserver = observer or Unobserved()
-        self._specs: dict[str, EncoderSpec] = {}
+        self._known: dict[str, EncoderSpec] = {COLOURS.key: COLOURS}
+        self._held = {COLOURS.key}
         self._requests: OrderedDict[_Item, None] = OrderedDict()
         self._background: OrderedDict[_Item, None] = OrderedDict()
         self._arrived = asyncio.Event()
@@ -117,41 +118,36 @@ class Encoding:
         await self.aclose()
 
     @property
-    def width(self) -> int:
-        """Batches that are encoded at the same time."""
-        return len(self._processes)
-
-    @property
-    def encoders(self) -> Mapping[str, EncoderSpec]:
-        """The encoders that are loaded, by key."""
-        return self._specs
-
-    @property
     def pids(self) -> Sequence[int]:
         """Of the processes that run, as the system numbers them."""
         return [pid for process in self._processes if (pid := process.pid) is not None]
 
     async def load(self, encoders: Iterable[EncoderSpec]) -> None:
-        """Let every process load these encoders, beside those that it has; returns once all have.
+        """Let every process load these encoders, beside those that it holds; returns once all have.
 
         Raises:
             ArtefactError: one does not load; those before stay loaded.
             ModelOutputError: a process ended meanwhile.
             NotReady: it was closed.
         """
-        new = {encoder.key: encoder for encoder in encoders if encoder.key not in self._specs}
-        self._specs |= new
-        found = await asyncio.gather(*(it.load(dict(self._specs)) for it in self._processes), return_exceptions=True)
+        specs = {encoder.key: encoder for encoder in encoders}
+        new = specs.keys() - self._held
+        self._known |= specs
+        self._held |= new  # now, so that no batch between makes a process forget what it has just loaded
+        held = {key: self._known[key] for key in self._held}
+        found = await asyncio.gather(*(process.load(held) for process in self._processes), return_exceptions=True)
         for error in found:
             if error is not None:
-                for key in new:
-                    self._specs.pop(key, None)
+                self._held -= new
                 raise error
 
-    def drop(self, keys: Iterable[str]) -> None:
-        """Let the processes forget encoders, each before its next batch."""
-        for key in keys:
-            self._specs.pop(key, None)
+    def retain(self, keys: Iterable[str]) -> None:
+        """Let the processes forget all encoders but these; requests that still want another one have it loaded again.
+
+        Args:
+            keys: of encoders that were loaded.
+        """
+        self._held = {COLOURS.key, *keys} & self._known.keys()
 
     async def encode(self, images: Sequence[bytes], wanted: Wanted, *, background: bool = False) -> list[ImageResult]:
         """The features of images, in order; of a bad one why it is. Whoever cancels it gives up what is queued.
@@ -166,12 +162,15 @@ class Encoding:
             ModelOutputError: a network gave something that is no embedding, or its process ended or took too long.
             ArtefactError: a process that was started again cannot load an encoder any more.
             NotReady: it was closed.
+            ValueError: an encoder was never loaded.
         """
-        queue = self._background if background else self._requests
-        if not background:
-            self._check_room(len(images))
         if self._closed:
             raise _stopping()
+        if unknown := wanted.encoders - self._known.keys():
+            raise ValueError(f"expected keys of encoders that were loaded, got {sorted(unknown)}")
+        if not background:
+            self._check_room(len(images))
+        queue = self._background if background else self._requests
         request, loop = next(self._numbers), asyncio.get_running_loop()
         items = [_Item(image, wanted, request, loop.create_future()) for image in images]
         queue.update(dict.fromkeys(items))
@@ -256,12 +255,13 @@ class Encoding:
         message = {
             "sizes": [len(item.image) for item in batch],
             "keys": sorted(wanted.encoders),
-            "phash": wanted.phash,
+            "hashed": wanted.phash,
             "max_pixels": self._limits.max_pixels,
             "min_side": self._limits.min_side,
         }
         try:
-            answer, body = await process.ask(self._specs, message, [item.image for item in batch])
+            encoders = {key: self._known[key] for key in self._held | wanted.encoders}
+            answer, body = await process.ask(encoders, message, [item.image for item in batch])
             queued = [started - item.queued for item in batch]
             for item, result in zip(batch, _results(answer, body, queued), strict=True):
                 if not item.result.done():

@@ -55,14 +55,6 @@ class Decoder(Protocol):
         ...
 
 
-class Hasher(Protocol):
-    """Gives pictures their perceptual hash. Safe to call from several threads."""
-
-    def hash(self, image: bytes) -> str:
-        """16 hexadecimal digits; raises ImageError."""
-        ...
-
-
 class Encoder(Protocol):
     """Embeds pixels. Safe to call from several threads."""
 

@@ -15,14 +15,12 @@ from functools import partial
 from typing import Any
 
 import cv2
-import imagehash
 import numpy as np
-from PIL import Image
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.encoding.colours import ColourHistogram
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
+from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.wire import divided, receive, send
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
@@ -86,6 +84,8 @@ class ImageFeaturesComputer:
     def answer(self, message: Mapping[str, Any], body: memoryview) -> tuple[Mapping[str, Any], Sequence[bytes]]:
         """The answer to one message: a JSON object, and bytes; raises PricematchError."""
         match message:
+            case {"ready": True}:
+                return {}, ()
             case {"load": key, "side": side, "network": network}:
                 self._encoders[key] = side, self._load(NetworkSpec.model_validate(network))
                 return {}, ()
@@ -94,10 +94,10 @@ class ImageFeaturesComputer:
                 return {}, ()
             case {"sizes": sizes, **wanted}:
                 return self._features(divided(body, sizes), **wanted)
-        raise ModelOutputError(f"expected load, drop or sizes, got {list(message)}")
+        raise ModelOutputError(f"expected ready, load, drop or sizes, got {list(message)}")
 
     def _features(
-        self, images: Sequence[bytes], *, keys: Sequence[str], phash: bool, max_pixels: int, min_side: int
+        self, images: Sequence[bytes], *, keys: Sequence[str], hashed: bool, max_pixels: int, min_side: int
     ) -> tuple[Mapping[str, Any], Sequence[bytes]]:
         """The features of images.
 
@@ -114,11 +114,11 @@ class ImageFeaturesComputer:
             try:
                 decoded = decoder.decoded(image)
                 squeezed = {side: decoded.squeezed(side) for side in sides}
-                hashed = str(imagehash.phash(Image.fromarray(decoded.upright()))) if phash else None
+                digits = phash(decoded) if hashed else None
             except ImageError as error:
                 found.append({"error": [type(error).__name__, str(error)]})
             else:
-                found.append({"digest": hashlib.sha256(image).hexdigest(), "phash": hashed})
+                found.append({"digest": hashlib.sha256(image).hexdigest(), "phash": digits})
                 for side, view in squeezed.items():
                     pixels[side].append(view)
         decoded_at = time.perf_counter()

@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[2]
 _ENDS_SECONDS = 1.0
 """For what has hung up to end."""
 _LOAD_SECONDS = 300.0
-"""For a network to be loaded, TensorFlow's import included, however short the time for a batch is."""
+"""For it to start and to load a network, TensorFlow's import included, however short the time for a batch is."""
 
 
 class WorkerProcess:
@@ -125,6 +125,7 @@ class WorkerProcess:
             here.close()
             raise
         self._loaded = set()
+        await self._asked(_LOAD_SECONDS, {"ready": True})
 
     async def _ended(self) -> str:
         """End it if it has not by itself; says how it ended."""

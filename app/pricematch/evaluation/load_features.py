@@ -10,7 +10,7 @@ from pricematch.catalogue.features import Features, image_keys
 from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import embed_colours
-from pricematch.encoding.colours import ColourHistogram
+from pricematch.encoding.features import ColourHistogram
 from pricematch.encoding.ingest import digest_images
 from pricematch.evaluation.load_signals import load_signals, pictures
 from pricematch.evaluation.signals import HashSignal, ImageSignal, Signal, TitleSignal

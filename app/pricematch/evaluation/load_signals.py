@@ -10,8 +10,8 @@ from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_postings, image_folder, skip_or_refuse
+from pricematch.encoding.features import phash
 from pricematch.encoding.ingest import BATCH, thread_pool
-from pricematch.encoding.perceptual_hash import phash
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
 from pricematch.evaluation.signals import SIGNALS, HashSignal, ImageSignal, Signal, TitleSignal
@@ -159,7 +159,7 @@ def hash_pictures(
 
     def compute(name: str) -> None:
         try:
-            hashes[name] = phash(images.read(name), decode)
+            hashes[name] = phash(decode.decoded(images.read(name)))
         except ImageError as error:
             errors[name] = error
 

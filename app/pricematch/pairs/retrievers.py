@@ -20,7 +20,7 @@ Alive: TypeAlias = NDArray[np.bool_] | None
 """bool [n], which of a catalogue's postings are still there; None: all."""
 
 IMAGE_SPACES = ("image", "colours")
-"""The spaces of pictures' embeddings: an encoder's, and the histograms of `pricematch.encoding.colours`."""
+"""The spaces of pictures' embeddings: an encoder's, and the histograms of `pricematch.encoding.features`."""
 MAX_DISTANCE = 16
 """Bits up to which hashes propose a pair; pictures that have nothing to do with each other differ in about 32."""
 

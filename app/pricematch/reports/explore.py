@@ -1,11 +1,10 @@
 """The page that shows what a catalogue holds."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pricematch.encoding.bootstrap import decoder, read_catalogue
-from pricematch.encoding.perceptual_hash import phash
+from pricematch.encoding.features import phash
 from pricematch.errors import ImageError
 from pricematch.evaluation import exploration as finding
 from pricematch.evaluation.exploration import Exploration
@@ -75,7 +74,7 @@ def _look(
         content.names(),
         images,
         decode.header,
-        partial(phash, decoder=decode),
+        lambda image: phash(decode.decoded(image)),
         {str(posting.image) for posting in content.postings if posting.image_phash is None},
         workers=settings.workers,
         progress=progress,

@@ -10,7 +10,7 @@ from pathlib import Path
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.records import Counts
-from pricematch.encoding.perceptual_hash import HASHING
+from pricematch.encoding.features import HASHING
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.formats.image_folder import ImageFolder

@@ -1,7 +1,7 @@
 """Starts a service beside an event loop, and stops it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
@@ -101,6 +101,10 @@ class ForThreads:
     def load(self, specs: Sequence[EncoderSpec]) -> None:
         """See the protocol."""
         asyncio.run_coroutine_threadsafe(self._encoding.load(specs), self._loop).result()
+
+    def retain(self, keys: Iterable[str]) -> None:
+        """See the protocol."""
+        self._loop.call_soon_threadsafe(self._encoding.retain, list(keys))
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
         """See the protocol."""

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from threading import Event, Thread
 from typing import Any, Protocol
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec
-from pricematch.encoding.perceptual_hash import HASHING
+from pricematch.encoding.features import HASHING
 from pricematch.errors import ImageError, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
@@ -37,6 +37,10 @@ class BlockingEncoding(Protocol):
 
     def load(self, specs: Sequence[EncoderSpec]) -> None:
         """Hold these encoders; raises ArtefactError, ModelOutputError."""
+        ...
+
+    def retain(self, keys: Iterable[str]) -> None:
+        """Forget all encoders but these."""
         ...
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
@@ -130,6 +134,7 @@ class Running:
         loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.pictured())
         self._read = Reading(self.settings, self.store, self._images, loaded, silent, anew=True)
         self._rebuild(self._read)
+        self._encoding.retain(loaded.encoders)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
         self._warn_of_named()
 

@@ -1,23 +1,39 @@
-"""How much of a picture each colour takes: what a network that was taught to ignore colours cannot say."""
+"""Features of an image that no network computes: its perceptual hash, and how much of it each colour takes."""
 
 from collections.abc import Mapping
 
+import imagehash
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pricematch.catalogue.embeddings import Embeddings
+from pricematch.encoding.decoder import DecodedImage
 from pricematch.encoding.ports import Pixels
-from pricematch.stages import stage
 
+HASHING = "phash-decoding1"
+"""Names the hash and the way images are decoded for it in their own size; hashes of another are not taken for these."""
 HUES, SATURATIONS, VALUES = 16, 4, 4
 BINS = "1"
 """Grows whenever the same pixels give another histogram, so that those kept from before are not mixed with new ones."""
 
 
-class ColourHistogram:
-    """Implements `ports.Encoder` without a network.
+def phash(image: DecodedImage) -> str:
+    """The 64-bit perceptual hash that the competition's column `image_phash` holds, by the library that made it.
 
-    An embedding holds the square roots of the shares of a picture's pixels in 16 × 4 × 4 bins of hue, saturation and
+    Of the upright image on white, so a photo and its copy that a camera stored lying have the same one. Where there is
+    neither EXIF orientation nor transparency it is `imagehash.phash` of the file, as in the competition's data.
+
+    Returns:
+        16 hexadecimal digits, in lower case.
+    """
+    return str(imagehash.phash(Image.fromarray(image.upright())))
+
+
+class ColourHistogram:
+    """Implements `ports.Encoder` without a network, which may have been trained to ignore colours.
+
+    An embedding holds the square roots of the shares of an image's pixels in 16 × 4 × 4 bins of hue, saturation and
     value. It has unit length, and the cosine of two is the Bhattacharyya coefficient of both histograms: 1 for the same
     colours, 0 for none in common (Bhattacharyya 1943; Swain and Ballard, "Color Indexing", 1991, for histograms of
     colours as such).
@@ -36,9 +52,8 @@ class ColourHistogram:
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embeddings [n, 256] of a batch [n, height, width, 3]; height and width are at least 1."""
         count, height, width, _ = pixels.shape
-        with stage("encode"):
-            places = np.arange(count)[:, np.newaxis, np.newaxis] * self.dimension + _bins(pixels)
-            counts = np.bincount(places.ravel(), minlength=count * self.dimension).reshape(count, self.dimension)
+        places = np.arange(count)[:, np.newaxis, np.newaxis] * self.dimension + _bins(pixels)
+        counts = np.bincount(places.ravel(), minlength=count * self.dimension).reshape(count, self.dimension)
         return np.asarray(np.sqrt(counts / (height * width)), np.float32)
 
 
