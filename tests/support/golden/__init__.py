@@ -1,0 +1,1 @@
+"""What `tests/golden.py` records of a checkout, driven through its command line and over HTTP only."""
