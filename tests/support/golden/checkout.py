@@ -71,7 +71,7 @@ class Checkout:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         print("pricematch serve", *arguments, flush=True)
-        command = [self.executable, "serve", "--port", str(port), "--encoders", "cae,autoencoder", *arguments]
+        command = [str(self.executable), "serve", "--port", str(port), "--encoders", "cae,autoencoder", *arguments]
         with (self.folder / "serve.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         try:

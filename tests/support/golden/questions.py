@@ -26,7 +26,8 @@ def match_answers(service: Service, subject: Subject) -> dict[str, Any]:
     """Answers to POST /match and GET /postings/{posting_id}/matches, asked in every way."""
     stored, found = subject.rows[0], dict[str, Any]()
     for row in [stored, *subject.others[:8]]:
-        image, title = ("image", "a.jpg", subject.image(row)), ("title", None, row["title"].encode())
+        image: Part = ("image", "a.jpg", subject.image(row))
+        title: Part = ("title", None, row["title"].encode())
         found[f"image of {row['posting_id']}"] = service.form("POST", "/match", image)
         found[f"title of {row['posting_id']}"] = service.send("POST", "/match", {"title": row["title"]})
         found[f"both of {row['posting_id']}"] = service.form("POST", "/match?limit=20", image, title)
@@ -50,13 +51,15 @@ def match_answers(service: Service, subject: Subject) -> dict[str, Any]:
 def cluster_answers(service: Service, subject: Subject) -> dict[str, Any]:
     """Answers to POST /cluster by each method: of all postings, in pages, of some, and with pictures."""
     found: dict[str, Any] = {}
-    by_similarity = [{"method": method, "eps": 0.7} for method in ("dbscan", "optics", "nearest", "ensemble")]
+    by_similarity: list[dict[str, Any]] = [
+        {"method": method, "eps": 0.7} for method in ("dbscan", "optics", "nearest", "ensemble")
+    ]
     by_encoder: list[dict[str, Any]] = [
         {"method": "dbscan", "eps": 0.4, "min_samples": 4},
         {"method": "optics", "eps": 0.002, "encoder": "cae", "min_samples": 3},
         {"method": "nearest", "encoder": "autoencoder"},
     ]
-    by_probability = [{"method": "matcher"}, {"method": "matcher", "min_probability": 0.2}]
+    by_probability: list[dict[str, Any]] = [{"method": "matcher"}, {"method": "matcher", "min_probability": 0.2}]
     some = [*subject.siblings(70), "unknown"]
     for how in [*by_similarity, *by_encoder, *by_probability, {"method": "matcher", "target": "precision:0.90"}]:
         fields: list[Part] = [(name, None, str(value).encode()) for name, value in how.items()]
