@@ -1,0 +1,149 @@
+"""The proxy that the compose file puts in front of the service, where nginx is installed."""
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pricematch.settings import KIB, Settings
+from tests.support.fakes import picture
+from tests.support.requests import CHUNKED, HEALTH, NEXT, POST
+from tests.support.running_service import TinyService, eventually, running
+
+CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
+NGINX = shutil.which("nginx")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+class Proxy:
+    """nginx with the shipped configuration, in front of a service on this machine."""
+
+    def __init__(self, folder: Path, service: TinyService) -> None:
+        self.service, self.port = service, free_port()
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        replaced = {
+            "service:8000": f"127.0.0.1:{service.port}",
+            "listen 8080": f"listen 127.0.0.1:{self.port}",
+            "/tmp/": f"{folder}/",
+            "client_header_timeout 10s": "client_header_timeout 1s",
+        }
+        for shipped, here in replaced.items():
+            assert shipped in text
+            text = text.replace(shipped, here)
+        self.configuration = folder / "nginx.conf"
+        self.configuration.write_text(text, encoding="utf-8")
+        self.command = [str(NGINX), "-e", "stderr", "-c", str(self.configuration)]
+
+    def send(self, request: bytes) -> bytes:
+        """Everything that is answered to these bytes until the proxy closes the connection."""
+        answer = bytearray()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection, suppress(ConnectionError):
+            connection.sendall(request)
+            while piece := connection.recv(64 * KIB):
+                answer += piece
+        return bytes(answer)
+
+    def answers(self) -> bool:
+        """Whether the proxy passes requests on."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except ConnectionError:
+            return False
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy before a service that is ready."""
+    folder = tmp_path_factory.mktemp("proxy")
+    with running(tmp_path_factory.mktemp("service"), requests_at_once=3, requests_per_second=0.001) as service:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        proxy = Proxy(folder, service)
+        # folders of tests are their owner's alone, and nginx that root starts would serve as somebody else
+        owner = "user root; " if os.getuid() == 0 else ""
+        with subprocess.Popen([*proxy.command, "-g", f"{owner}daemon off;"]) as process:
+            try:
+                eventually(proxy.answers)
+                yield proxy
+            finally:
+                process.terminate()
+
+
+def test_configuration_is_valid(proxy: Proxy) -> None:
+    """Nginx accepts the shipped configuration."""
+    ran = subprocess.run([*proxy.command, "-t"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "[warn]" not in ran.stderr
+
+
+def test_requests_pass(proxy: Proxy) -> None:
+    """A picture is matched through the proxy, chunked or not."""
+    image = picture("#ff0000")
+    whole = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(image) + image
+    head = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    chunked = head + b"%x\r\n" % len(image) + image + b"\r\n0\r\n\r\n"
+    for request in (whole, chunked):
+        answer = proxy.send(request)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b'"posting_id":"p0"' in answer
+
+
+def test_late_heads_end_the_connection(proxy: Proxy) -> None:
+    """A head that does not come is the proxy's, and never reaches the service."""
+    assert b"HTTP/1.1 200" not in proxy.send(HEALTH)
+
+
+def test_long_heads_are_refused(proxy: Proxy) -> None:
+    """A head beyond the buffers is answered 400 by the proxy."""
+    assert proxy.send(HEALTH + b"X: " + b"y" * 20 * KIB + b"\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_large_bodies_are_refused_with_a_problem(proxy: Proxy) -> None:
+    """A body beyond `max_body_bytes` is answered as the service would."""
+    size = Settings().max_body_bytes + 1
+    answer = proxy.send(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"application/problem+json" in answer
+    assert b"body-too-large" in answer
+
+
+def test_clients_cannot_name_another_address(proxy: Proxy) -> None:
+    """The proxy says who asks, whatever the client says: this machine is not limited."""
+    request = b"GET /postings/p0 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.1\r\nConnection: close\r\n\r\n"
+    assert {proxy.send(request)[:12] for _ in range(5)} == {b"HTTP/1.1 200"}
+
+
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n") + b"0\r\n\r\n" + NEXT,
+        CHUNKED.replace(b"chunked", b"xchunked") + b"0\r\n\r\n" + NEXT,
+        POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(NEXT) + NEXT,
+        POST + b"Content-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(NEXT) + NEXT,
+    ],
+    ids=["both sizes", "another coding", "upgrade", "two sizes"],
+)
+def test_smuggled_requests_are_not_executed(proxy: Proxy, smuggled: bytes) -> None:
+    """What is hidden in a body never reaches the service as a request."""
+    request = smuggled.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n", 1)
+    answer = proxy.send(request)
+    assert len(re.findall(rb"HTTP/1\.1 ", answer)) <= 1
+    assert "/next" not in proxy.service.log()
+    assert not re.search(r"GET none 404", proxy.service.log())
