@@ -22,7 +22,7 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.index import MatchIndex
-from pricematch.matching.judge import Judge
+from pricematch.matching.probability import ProbabilitySearch
 from pricematch.settings import Settings
 
 THREADS = 2
@@ -42,8 +42,8 @@ def main() -> None:
     started = time.perf_counter()
     index = MatchIndex.build(every, loaded.model)
     judging = time.perf_counter() - started
-    judge = Judge(loaded.label, Catalogue(postings), index, loaded.thresholds)
-    bar = judge.bar(None, None)
+    search = ProbabilitySearch(loaded.label, Catalogue(postings), index, loaded.thresholds)
+    rule = search.rule(None, None)
 
     started = time.perf_counter()
     vectorizer = TfidfVectorizer()
@@ -56,8 +56,8 @@ def main() -> None:
         words = titles[row].split()
         title = " ".join(rng.permutation(words)[: max(1, len(words) - 1)])  # a seller's own way to put it
         started = time.perf_counter()
-        found = judge.new(Features.of([title], [hashes[row]]), bar)
-        judge.explained(found, np.arange(len(found.rows)))
+        found = search.matches(Features.of([title], [hashes[row]]), rule)
+        search.explain(found, np.arange(len(found.rows)))
         ours.append(time.perf_counter() - started)
         started = time.perf_counter()
         peer.kneighbors(vectorizer.transform([title]))

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 from catalogues import jpegs
-
 from pricematch.catalogue.embedded_rows import EmbeddedRows
+from pricematch.matching.exact_index import ExactIndex
+
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.formats.manifest import find_chain
-from pricematch.matching.exact_index import ExactIndex
 
 SIDE, MAX_PIXELS, LIMIT, BATCH = 256, 25_000_000, 10, 32
 

@@ -16,8 +16,8 @@ from tests.support.api_matchers import hash_of
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_embedded
-from tests.support.judged import hashed, tiny_judge
+from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_search
+from tests.support.judged import hashed, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 
@@ -25,7 +25,7 @@ BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 def by_hash() -> Matcher:
     """Two pairs of postings that are alike, p0 and p2, p1 and p3, and two that are alone."""
     postings = hashed(0, 30, 1, 31, 60, None)
-    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["hash"]))
+    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def by_picture(signals: Sequence[str] = ("hash",)) -> Matcher:
     hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", hash_of(TURNED), None]
     titles = ["kopi", "teh", "susu", "gula"]
     postings = [Posting(f"p{row}", None, titles[row], image_phash=value) for row, value in enumerate(hashes)]
-    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, signals))
+    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, signals))
 
 
 def members(response: Any) -> list[tuple[list[str], list[int]]]:
@@ -209,10 +209,10 @@ def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_pictures(serve
 
 
 def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_names_the_encoder(serve: Serve) -> None:
-    embedded = tiny_embedded()
+    embedded = tiny_search()
     postings = [replace(posting, title="") for posting in embedded.catalogue]
     key, encoder = embedded.encoder.key, MeanColourEncoder()
-    judge = tiny_judge(postings, ["image"], dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
+    judge = scored_search(postings, ["image"], dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
     retrieved = dict.fromkeys(IMAGE_SPACES, key)
     matcher = Matcher(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
     client = serve(matcher=matcher, encoding=TinyEncoding(encoder))

@@ -16,16 +16,14 @@ import pytest
 from PIL import Image, ImageCms
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
@@ -308,10 +306,8 @@ def scenes_matcher() -> Matcher:
     decoder, encoder = default_decoder(), CornerEncoder()
     embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
     catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
-    rows = EmbeddedRows(catalogue, embeddings)
-    return by_similarity(
-        EmbeddedCatalogue(rows, EncoderInfo("corners", encoder.versions, encoder.dimension), ExactIndex)
-    )
+    info = EncoderInfo("corners", encoder.versions, encoder.dimension)
+    return by_similarity(SimilaritySearch.of(info, catalogue, embeddings))
 
 
 @pytest.mark.parametrize("orientation", sorted(STORED_AS))

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.similarity import SimilaritySearch
 from tests.support.api_matchers import POSTINGS, SCENE, judged_matcher
 from tests.support.applications import Serve
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
-from tests.support.judged import tiny_judge
+from tests.support.judged import scored_search
 from tests.support.odd_pictures import NOT_PICTURES, truncated
 from tests.support.wire import FORM, field, file, form
 
@@ -110,8 +110,8 @@ def test_file_names_are_told_as_they_came_and_shortened(client: TestClient) -> N
 
 
 def test_a_matcher_of_titles_only_needs_another_signal(serve: Serve) -> None:
-    judge = tiny_judge(POSTINGS, ["title"])
-    client = serve(matcher=replace(judged_matcher(), judge=judge))
+    search = scored_search(POSTINGS, ["title"])
+    client = serve(matcher=replace(judged_matcher(), probability=search))
     assert_problem(send(client, SCENE, SCENE), 422, "signal-needed")
 
 
@@ -121,10 +121,10 @@ def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
 
 
 def test_several_pictures_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
-    matcher, embedded = judged_matcher(), tiny_matcher().encoders["mean-colour"]
-    rows = EmbeddedRows(matcher.catalogue, embedded.embeddings[: len(POSTINGS)])
-    embeddings, named = {"mean-colour": replace(embedded, rows=rows)}, {"mean-colour": "mean-colour"}
-    client = serve(matcher=replace(matcher, embedded=embeddings, named=named))
+    matcher, tiny = judged_matcher(), tiny_matcher().encoders["mean-colour"]
+    search = SimilaritySearch.of(tiny.encoder, matcher.catalogue, tiny.embeddings[: len(POSTINGS)])
+    named = {"mean-colour": "mean-colour"}
+    client = serve(matcher=replace(matcher, similarity={"mean-colour": search}, named=named))
     asked = {"encoder": "mean-colour", "min_probability": 0}
     images = [SCENE, PICTURES[0]]
     found = [item["matches"] for item in send(client, *images, **asked).json()["items"]]

@@ -12,7 +12,7 @@ from tests.support.api_matchers import ALL, POSTINGS, SCENE, judged_matcher
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
-from tests.support.judged import tiny_judge
+from tests.support.judged import scored_search
 from tests.support.wire import FORM, field, file, form
 
 
@@ -163,7 +163,7 @@ def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client
 
 
 def test_a_matcher_that_judges_by_hashes_only_says_what_a_title_lacks(serve: Serve) -> None:
-    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, tiny_judge(POSTINGS, ["hash"])))
+    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, ["hash"])))
     assert_problem(client.post("/match", json={"title": "kopi"}), 422, "signal-needed")
     assert ids(client.post("/match", files={"image": SCENE}, data={"title": "teh"})) == ["scene", "twin"]
 
@@ -238,7 +238,7 @@ def test_where_a_target_is_out_of_reach_there_is_no_threshold_and_no_match(serve
     from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 
     thresholds = SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)], Target(0.99): [Thresholds(inf, inf)]})
-    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, tiny_judge(POSTINGS, thresholds=thresholds)))
+    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, thresholds=thresholds)))
     body = client.get("/postings/scene/matches", params={"target": "precision:0.99"}).json()
     assert (body["threshold"], body["alone"], body["matches"]) == (None, None, [])
     body = client.post("/cluster", json={"posting_ids": "all", "method": "matcher", "target": "precision:0.99"}).json()

@@ -3,21 +3,18 @@
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.similarity import SimilaritySearch
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
-from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_embedded
+from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_search
 
 
 def matcher_of(posting: Posting) -> Matcher:
     """A matcher by similarity over one posting."""
-    embedded = tiny_embedded(["#ff0000"])
-    rows = EmbeddedRows(Catalogue([posting]), embedded.embeddings)
-    return by_similarity(EmbeddedCatalogue(rows, embedded.encoder, ExactIndex))
+    embedded = tiny_search(["#ff0000"])
+    return by_similarity(SimilaritySearch.of(embedded.encoder, Catalogue([posting]), embedded.embeddings))
 
 
 def test_a_posting_is_answered_with_all_that_is_known_of_it(serve: Serve) -> None:

@@ -1,8 +1,12 @@
-"""Features of postings, and parts of them."""
+"""Features of postings, and arrays that grow, against arrays that are copied each time."""
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, image_keys
+from pricematch.catalogue.features import Features, GrowingArray, image_keys
 from pricematch.pairs.retrievers import IMAGE_SPACES
 from tests.support.drawn import drawn
 
@@ -43,3 +47,63 @@ def test_image_keys_are_the_first_64_bits_of_digests() -> None:
     assert image_keys(digests).tolist() == expected
     assert Features.of([""] * 3, [None] * 3, images=digests).images.tolist() == expected
     assert Features.of([""] * 3, [None] * 3).images.tolist() == [0] * 3
+
+
+def noise(count: int, seed: int) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal((count, 3)).astype(np.float32)
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=8))
+def test_extended_arrays_hold_all_parts(sizes: list[int]) -> None:
+    """One after the other."""
+    parts = [noise(size, seed) for seed, size in enumerate(sizes)]
+    growing = GrowingArray(parts[0])
+    for end, part in enumerate(parts[1:], start=2):
+        growing = growing.extended(part)
+        np.testing.assert_array_equal(growing.values, np.concatenate(parts[:end]))
+        assert len(growing) == len(growing.values) == sum(sizes[:end])
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 50)), max_size=15))
+def test_growing_arrays_never_change(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Whatever they are extended by, and however often."""
+    held = [(GrowingArray(noise(5, 0)), noise(5, 0))]
+    for seed, (chosen, size) in enumerate(steps, start=1):
+        growing, rows = held[chosen % len(held)]
+        more = noise(size, seed)
+        held.append((growing.extended(more), np.concatenate([rows, more])))
+    for growing, rows in held:
+        np.testing.assert_array_equal(growing.values, rows)
+        assert len(growing) == len(rows)
+
+
+def test_two_extensions_of_one_array_do_not_mix() -> None:
+    """Each has its own rows behind the shared ones."""
+    rows = GrowingArray(np.zeros((3, 2), np.int64))
+    ones, twos = rows.extended(np.full((2, 2), 1)), rows.extended(np.full((4, 2), 2))
+    assert ones.extended(np.full((1, 2), 3)).values[:, 0].tolist() == [0, 0, 0, 1, 1, 3]
+    assert (ones.values[:, 0].tolist(), twos.values[:, 0].tolist()) == ([0, 0, 0, 1, 1], [0, 0, 0, 2, 2, 2, 2])
+
+
+def test_growing_arrays_are_read_only() -> None:
+    """And share no memory with what they were made of."""
+    given_rows = np.zeros((2, 1))
+    growing = GrowingArray(given_rows)
+    given_rows[:] = 7
+    assert growing.values.tolist() == [[0], [0]]
+    for rows in (growing.values, growing.extended(np.ones((1, 1))).values):
+        with pytest.raises(ValueError, match="read-only"):
+            rows[0] = 1
+
+
+def test_adding_one_by_one_seldom_copies() -> None:
+    """Two thousand additions move the rows fewer than twelve times."""
+    growing, moved = GrowingArray(np.zeros(0)), 0
+    for value in range(2000):
+        longer = growing.extended(np.array([float(value)]))
+        moved += not np.shares_memory(longer.values, growing.values) and value > 0
+        growing = longer
+    assert growing.values.tolist() == list(range(2000))
+    assert moved < 12

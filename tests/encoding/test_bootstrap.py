@@ -114,11 +114,11 @@ def test_every_posting_is_found_by_its_own_image(tmp_path: Path, tiny_artefacts:
     found = embed_catalogue(settings, Told())
     assert len(found.catalogue) == len(COLOURS)
     assert found.embeddings.shape == (len(COLOURS), EMBEDDING)
-    assert found.versions == {"cae": "1", "autoencoder": "1"}
+    assert found.encoder.versions == {"cae": "1", "autoencoder": "1"}
     for row in range(len(COLOURS)):
         content = image_folder(settings).read(f"p{row}.png")
         assert content == (settings.images / f"p{row}.png").read_bytes()
-        [best, *_] = found.match(found.embeddings[row : row + 1], 100)
+        [best, *_] = found.nearest(found.embeddings[row : row + 1], 100)
         assert best.similarity == pytest.approx(1, abs=1e-5)
 
 

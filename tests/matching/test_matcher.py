@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
@@ -22,6 +21,7 @@ from pricematch.errors import (
 )
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query, Result
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.retrievers import IMAGE_SPACES
 from pricematch.pairs.thresholds import F1, Target
 from tests.support.encoding import image_features
@@ -31,11 +31,11 @@ from tests.support.fakes import (
     picture,
     scene,
     tiny_decoder,
-    tiny_embedded,
     tiny_images,
     tiny_matcher,
+    tiny_search,
 )
-from tests.support.judged import hashed, tiny_judge
+from tests.support.judged import hashed, scored_search
 
 SCENE = encoded(scene())
 SCENE_FEATURES = image_features(SCENE)
@@ -48,7 +48,7 @@ NAMED = {"mean-colour": "mean-colour"}
 def by_hash(*bits: int | None) -> Matcher:
     """A matcher of postings whose hashes have that many bits set; see `hashed`."""
     postings = hashed(*bits)
-    return Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["hash"]))
+    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
 
 
 def told(answer: Result) -> list[tuple[str, Any]]:
@@ -86,7 +86,7 @@ def test_a_stored_posting_finds_all_others_that_are_sure_enough_the_surest_first
 def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_stored_one_besides() -> None:
     titles = ["kopi susu gula aren", "kopi susu aren", "kopi hitam", "teh manis", ""]
     postings = [Posting(f"p{row}", None, title) for row, title in enumerate(titles)]
-    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
+    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
     stored = told(matcher.match_posting("p0", ALL))
     assert [posting_id for posting_id, _ in stored] == ["p1", "p2"]
     new = told(matcher.match(Query(title=titles[0]), ALL))
@@ -99,7 +99,7 @@ def test_a_picture_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_
         Posting("picture", None, image_phash=SCENE_FEATURES.phash),
         Posting("title", None, "Kopi Susu 200 ml"),
     ]
-    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
+    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
     assert told(matcher.match(Query("", SCENE_FEATURES), Options())) == [("picture", pytest.approx(1))]
     assert told(matcher.match(Query(title="susu kopi 200ml"), ALL))[0][0] == "title"
     assert {match[0] for match in told(matcher.match(Query("Kopi Susu 200 ml", SCENE_FEATURES), Options()))} == {
@@ -149,7 +149,7 @@ def test_what_the_matcher_cannot_judge_by_is_told() -> None:
     with pytest.raises(SignalNeeded, match="judges by hash"):
         matcher.match(Query(title="kopi"), Options())
     postings = [Posting("p0", None, "kopi")]
-    by_title = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings, ["title"]))
+    by_title = Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["title"]))
     with pytest.raises(SignalNeeded, match="judges by title"):
         by_title.match(Query("", SCENE_FEATURES), Options())
     with pytest.raises(SignalNeeded, match="judges by title"):
@@ -162,7 +162,7 @@ def test_a_posting_that_carries_nothing_has_no_matches() -> None:
 
 def test_a_match_is_told_with_its_level_and_what_the_signals_say() -> None:
     postings = [replace(posting, title="kopi susu") for posting in hashed(0, 0, 2)]
-    matcher = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings))
+    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
     [first, second] = matcher.match_posting("p0", ALL).matches
     assert first.level == "identical"
     assert first.evidence is not None
@@ -173,7 +173,7 @@ def test_a_match_is_told_with_its_level_and_what_the_signals_say() -> None:
 
 def test_a_signal_that_one_of_two_postings_lacks_says_nothing() -> None:
     postings = [Posting("p0", None, "kopi susu"), Posting("p1", None, "kopi susu", image_phash="0" * 16)]
-    [match] = Matcher(Catalogue(postings), {}, {}, tiny_judge(postings)).match_posting("p0", ALL).matches
+    [match] = Matcher(Catalogue(postings), {}, {}, scored_search(postings)).match_posting("p0", ALL).matches
     assert match.evidence is not None
     assert "words" in match.evidence.signals
     assert "hash" not in match.evidence.signals
@@ -189,7 +189,7 @@ def test_an_unknown_posting_is_named() -> None:
 
 def with_encoder(*, judged: bool) -> Matcher:
     """A matcher of coloured postings with an encoder, by whose embeddings it judges as well, or not."""
-    embedded = tiny_embedded()
+    embedded = tiny_search()
     postings = [
         replace(posting, image_phash=phash(tiny_decoder().decoded(content)))
         for posting, content in zip(embedded.catalogue, tiny_images().contents.values(), strict=True)
@@ -197,8 +197,8 @@ def with_encoder(*, judged: bool) -> Matcher:
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
     if not judged:
-        return Matcher(catalogue, {"mean-colour": embedded}, NAMED, tiny_judge(list(catalogue)))
-    judge = tiny_judge(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_SPACES, vectors))
+        return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
+    judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_SPACES, vectors))
     retrieved = dict.fromkeys(IMAGE_SPACES, "mean-colour")
     return Matcher(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
 
@@ -235,7 +235,7 @@ def test_no_similarity_without_an_embedding() -> None:
 def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
     matcher = with_encoder(judged=False)
     found = {match.posting_id: match.similarity for match in matcher.match_posting("p0", ALL).matches}
-    embeddings = tiny_embedded().embeddings
+    embeddings = tiny_search().embeddings
     assert found["p1"] == pytest.approx(float(embeddings[0] @ embeddings[1]))
     assert found["bare"] is None
 
@@ -260,7 +260,7 @@ def test_a_decision_rule_is_known_before_the_match(judged: bool, options: Option
 
 def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None:
     """Signals, encoders and pair models that a query needs are looked for first."""
-    by_title = Matcher(Catalogue([]), {}, {}, tiny_judge([Posting("a", None, "kopi")], ["title"]))
+    by_title = Matcher(Catalogue([]), {}, {}, scored_search([Posting("a", None, "kopi")], ["title"]))
     with pytest.raises(SignalNeeded):
         by_title.wanted(Options(), image=True, title=False)
     with pytest.raises(EncoderNeeded):
@@ -313,8 +313,8 @@ def test_a_title_takes_a_trained_matcher(query: Query) -> None:
 
 
 def test_the_encoder_may_be_named_among_several_and_an_unknown_one_is_told_which_there_are() -> None:
-    one, other = tiny_embedded(), tiny_embedded()
-    other = replace(other, rows=EmbeddedRows(other.catalogue, np.roll(other.embeddings, 1, axis=0)))
+    one, other = tiny_search(), tiny_search()
+    other = SimilaritySearch.of(other.encoder, other.catalogue, np.roll(other.embeddings, 1, axis=0))
     matcher = Matcher(one.catalogue, {"1": one, "2": other}, {"one": "1", "other": "2"})
     assert matcher.encoder(None, "") is matcher.encoder("one", "") is one
     assert matcher.encoder("other", "") is other

@@ -9,13 +9,13 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
-from pricematch.matching.judge import Judge
+from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.review import Unsure, review
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
-from tests.support.judged import tiny_judge
+from tests.support.judged import scored_search
 
 WORDS = ["kopi", "susu", "teh", "manis", "coklat", "gula"]
-BAR = DecisionRule(None, Thresholds(0.9, 0.9))
+RULE = DecisionRule(None, Thresholds(0.9, 0.9))
 
 
 def posting(posting_id: str, *bits: int) -> Posting:
@@ -24,8 +24,8 @@ def posting(posting_id: str, *bits: int) -> Posting:
 
 
 def pairs(postings: list[Posting], limit: int = 10) -> list[tuple[str, str, float]]:
-    judge = tiny_judge(postings, ["hash"])
-    return [(it.first, it.second, it.probability) for it in review(judge, BAR, limit)]
+    search = scored_search(postings, ["hash"])
+    return [(it.first, it.second, it.probability) for it in review(search, RULE, limit)]
 
 
 FAR = tuple(range(32, 64))
@@ -46,10 +46,10 @@ def test_of_a_crowd_one_pair_is_asked() -> None:
 
 
 def test_what_is_decided_is_not_asked_again() -> None:
-    judge = tiny_judge([posting("a"), posting("b", *range(6))], ["hash"])
-    assert len(review(judge, BAR, 10)) == 1
-    decided = replace(judge, verdicts=NO_VERDICTS.changed([VerdictChange("a", "b", 1, "different")]))
-    assert review(decided, BAR, 10) == []
+    search = scored_search([posting("a"), posting("b", *range(6))], ["hash"])
+    assert len(review(search, RULE, 10)) == 1
+    decided = replace(search, verdicts=NO_VERDICTS.changed([VerdictChange("a", "b", 1, "different")]))
+    assert review(decided, RULE, 10) == []
 
 
 def test_no_more_than_asked_for_come_and_of_nothing_nothing() -> None:
@@ -59,17 +59,17 @@ def test_no_more_than_asked_for_come_and_of_nothing_nothing() -> None:
 
 
 def test_each_is_explained() -> None:
-    judge = tiny_judge([posting("a"), posting("b", *range(6))], ["hash"])
-    [pair] = review(judge, BAR, 1)
+    search = scored_search([posting("a"), posting("b", *range(6))], ["hash"])
+    [pair] = review(search, RULE, 1)
     assert pair.explanation.signals["hash"] == pytest.approx(58 / 64)
 
 
-def shop(seed: int, count: int = 30) -> Judge:
+def shop(seed: int, count: int = 30) -> ProbabilitySearch:
     """A matcher of titles over random ones, in random order."""
     random = np.random.default_rng(seed)
     titles = [" ".join(random.choice(WORDS, random.integers(1, 5))) for _ in range(count)]
     numbers = random.permutation(count)
-    return tiny_judge([Posting(f"p{number:02}", None, title) for number, title in zip(numbers, titles, strict=True)])
+    return scored_search([Posting(f"p{number:02}", None, title) for number, title in zip(numbers, titles, strict=True)])
 
 
 def log_odds(probability: float) -> float:
@@ -77,23 +77,23 @@ def log_odds(probability: float) -> float:
     return log(held / (1 - held))
 
 
-def asked_one_by_one(judge: Judge, threshold: float, limit: int) -> list[tuple[str, str, float]]:
+def asked_one_by_one(search: ProbabilitySearch, threshold: float, limit: int) -> list[tuple[str, str, float]]:
     """The same by looking at every pair there is."""
-    ids = [judge.catalogue[row].posting_id for row in range(judge.catalogue.span)]
+    ids = [search.catalogue[row].posting_id for row in range(search.catalogue.span)]
     ordered = sorted(ids)
-    labels = judge.clusters.all(threshold).assignment.labels
+    labels = search.clusters.all(threshold).assignment.labels
     crowd = {
         id_: (label if label >= 0 else f"alone {id_}") for id_, label in zip(ordered, labels.tolist(), strict=True)
     }
     pairs = []
     for row, one in enumerate(ids):
-        rows, probabilities = judge.index.candidates_of(row)
+        rows, probabilities = search.index.candidates_of(row)
         for other_row, probability in zip(rows.tolist(), probabilities.tolist(), strict=True):
             if one < ids[other_row]:
                 pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, ids[other_row], probability))
     found, crowds = list[tuple[str, str, float]](), set[object]()
     for _, one, other, probability in sorted(pairs):
-        if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in judge.verdicts.of(one):
+        if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in search.verdicts.of(one):
             found.append((one, other, probability))
             crowds |= {crowd[one], crowd[other]}
     return found
@@ -106,9 +106,9 @@ def told(found: list[Unsure]) -> list[tuple[str, str, float]]:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("probability", [0.3, 0.6, 0.9])
 def test_the_nearest_pairs_one_a_crowd_are_those_that_a_look_at_every_pair_finds(seed: int, probability: float) -> None:
-    judge = shop(seed)
+    search = shop(seed)
     for limit in (1, 3, 100):
-        found = told(review(judge, judge.bar(None, probability), limit))
-        expected = asked_one_by_one(judge, probability, limit)
+        found = told(review(search, search.rule(None, probability), limit))
+        expected = asked_one_by_one(search, probability, limit)
         assert [pair[:2] for pair in found] == [pair[:2] for pair in expected]
         assert [pair[2] for pair in found] == pytest.approx([pair[2] for pair in expected])

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, Condition, Put
@@ -25,10 +25,10 @@ from pricematch.errors import (
     ModelOutputError,
     StoreUnavailable,
 )
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.matches import Matches
 from pricematch.matching.queries import Options, Query
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.serving import live_catalogue
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
@@ -37,13 +37,12 @@ from tests.support.encoding import TinyEncoding, image_features
 from tests.support.fakes import (
     COLOURS,
     MEAN_COLOUR,
-    BruteForceIndex,
     MeanColourEncoder,
     by_similarity,
     picture,
 )
 from tests.support.intake import put
-from tests.support.judged import hashed, tiny_judge
+from tests.support.judged import hashed, scored_search
 from tests.support.memory_store import MemoryStore
 
 
@@ -98,8 +97,7 @@ class Shop:
         digests = digests_of(posting.image for posting in postings)
         self.pictures.ensure(digests, Wanted(frozenset({MEAN_COLOUR.key})))
         vectors = self.pictures.embeddings(MEAN_COLOUR.key, MEAN_COLOUR.dimension, digests)
-        rows = EmbeddedRows(Catalogue(postings), vectors)
-        return Snapshot(version, by_similarity(EmbeddedCatalogue(rows, MEAN_COLOUR, BruteForceIndex)))
+        return Snapshot(version, by_similarity(SimilaritySearch.of(MEAN_COLOUR, Catalogue(postings), vectors)))
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
         """Encode with whatever encoder there is now."""
@@ -392,11 +390,11 @@ def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
 
 def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_it_is_due() -> None:
     def snapshot(size: int, come: int) -> Snapshot:
-        judge = tiny_judge(hashed(*range(size)), ["hash"])
+        search = scored_search(hashed(*range(size)), ["hash"])
         more = [Posting(f"n{row}", None, image_phash=f"{row:016x}") for row in range(come)]
-        nothing = [None] * come
-        judge = judge.changed(judge.catalogue.changed(more, []), judge.features_of(more, {}, nothing, nothing))
-        return Snapshot(0, Matcher(judge.catalogue, {}, {}, judge))
+        features = Features.of([""] * come, [posting.image_phash for posting in more])
+        search = search.changed(search.catalogue.changed(more, []), features)
+        return Snapshot(0, Matcher(search.catalogue, {}, {}, search))
 
     assert snapshot(0, 1).young(10)
     assert snapshot(3, 2).young(10)

@@ -308,8 +308,8 @@ def test_after_many_changes_all_is_judged_together_again_in_the_background(
         eventually(lambda: "p9" in matched(running, "p0"))
 
         def together() -> bool:
-            judge = running.live.current.matcher.judge
-            return judge is not None and judge.index.changes == 0
+            search = running.live.current.matcher.probability
+            return search is not None and search.index.changes == 0
 
         eventually(together)
         assert "p9" in matched(running, "p0")

@@ -14,8 +14,7 @@ from pricematch.catalogue.image_features import ImageFeatures
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
 from pricematch.formats.manifest import Origin, find
-from pricematch.matching.cluster_batch import Item
-from pricematch.matching.judged_batch import cluster_judged_catalogue
+from pricematch.matching.clusters import Item, cluster_by_probability
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
 from tests.support.encoding import image_features
@@ -79,8 +78,8 @@ def test_the_newest_matcher_decides_unless_another_or_none_is_named(tmp_path: Pa
     export_matcher(tmp_path / "models", ["title"], version="2")
     labels = []
     for matcher in ("auto", "1", "2"):
-        judge = served_matcher(without_pictures(tmp_path, matcher=matcher), Told()).judge
-        labels.append(None if judge is None else judge.label)
+        search = served_matcher(without_pictures(tmp_path, matcher=matcher), Told()).probability
+        labels.append(None if search is None else search.label)
     assert labels == ["matcher/2", "matcher/1", "matcher/2"]
     with pytest.raises(ArtefactError, match="among 1, 2, got 3"):
         served_matcher(without_pictures(tmp_path, matcher="3"), Told())
@@ -143,8 +142,8 @@ def test_the_order_of_the_file_changes_nothing(tmp_path: Path, seed: int) -> Non
     for order in (np.arange(240), np.random.default_rng(seed).permutation(240)):
         write_catalogue(settings.catalogue, [postings[row] for row in order])
         matcher = served_matcher(elsewhere(settings, str(len(answers))))
-        assert matcher.judge is not None
-        clusters = cluster_judged_catalogue(matcher.judge.clusters, matcher.catalogue, 0.5)
+        assert matcher.probability is not None
+        clusters = cluster_by_probability(matcher.probability, "all", 0.5)
         found = {id_: matcher.match_posting(id_, Options(100, min_probability=0)) for id_ in ("p0", "p7", "p239")}
         answers.append(({id_: list(answer.matches) for id_, answer in found.items()}, list(clusters.items(0, 240))))
         answers[-1][0]["new"] = list(matcher.match(Query(title="kopi susu"), Options(100)).matches)

@@ -4,7 +4,7 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.matching.matcher import Matcher
 from tests.support.fakes import encoded, scene, tiny_decoder
-from tests.support.judged import tiny_judge
+from tests.support.judged import scored_search
 
 SCENE = encoded(scene())
 ALL = {"min_probability": 0}
@@ -25,4 +25,4 @@ POSTINGS = [
 
 def judged_matcher() -> Matcher:
     """A matcher of hashes and titles, without encoders."""
-    return Matcher(Catalogue(POSTINGS), {}, {}, tiny_judge(POSTINGS))
+    return Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS))

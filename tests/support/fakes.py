@@ -1,4 +1,4 @@
-"""Tiny real collaborators: an encoder, an index, pictures and stores that need no TensorFlow and no folder."""
+"""Tiny real collaborators: an encoder, pictures and stores that need no TensorFlow and no folder."""
 
 import csv
 import io
@@ -11,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageUnavailable
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.matches import Match, Matches
+from pricematch.matching.similarity import SimilaritySearch
 
 SIDE = 16
 """Height and width of the pixels that the tiny matcher's decoder gives."""
@@ -54,27 +51,6 @@ class MeanColourEncoder:
         self.batches.append(len(pixels))
         colours = pixels.mean(axis=(1, 2)) / 255
         return unit_rows(np.column_stack([colours, np.full(len(pixels), 0.25)]), self.dimension)
-
-
-class BruteForceIndex:
-    """Implements `ports.Index` by sorting all postings, the oracle of faster ones."""
-
-    def __init__(self, rows: EmbeddedRows) -> None:
-        self._rows = rows
-
-    def search(self, query: Embeddings, limit: int) -> list[Matches]:
-        known = {
-            posting.posting_id: embedding.astype(np.float64)[0]
-            for posting in self._rows.catalogue
-            if (embedding := self._rows.embedding(posting.posting_id)) is not None
-        }
-        return [Matches(self._sorted(known, vector.astype(np.float64))[:limit]) for vector in query]
-
-    @staticmethod
-    def _sorted(known: Mapping[str, NDArray[np.float64]], vector: NDArray[np.float64]) -> list[Match]:
-        found = [(round(float(embedding @ vector), 12), posting_id) for posting_id, embedding in known.items()]
-        found.sort(key=lambda pair: (-pair[0], pair[1]))
-        return [Match(posting_id, min(1.0, max(-1.0, similarity))) for similarity, posting_id in found]
 
 
 class FolderlessImages:
@@ -168,25 +144,25 @@ MEAN_COLOUR = EncoderInfo("mean-colour", MeanColourEncoder().versions, MeanColou
 """The encoder of the tiny matcher."""
 
 
-def tiny_embedded(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> EmbeddedCatalogue:
-    """Postings `p0`, `p1` … whose images are these colours, embedded."""
+def tiny_search(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> SimilaritySearch:
+    """Postings `p0`, `p1` … whose images are these colours, searchable by similarity."""
     decoder, encoder = tiny_decoder(), MeanColourEncoder()
     contents = tiny_images(colours).contents.values()
     pixels = [decoder.decode(content) for content in contents]
     embeddings = encoder.encode(np.stack(pixels)) if pixels else np.empty((0, encoder.dimension), np.float32)
-    rows = EmbeddedRows(Catalogue(tiny_postings(colours)), embeddings)
-    return EmbeddedCatalogue(rows, replace(MEAN_COLOUR, threshold=threshold), ExactIndex)
+    encoder_info = replace(MEAN_COLOUR, threshold=threshold)
+    return SimilaritySearch.of(encoder_info, Catalogue(tiny_postings(colours)), embeddings)
 
 
 def tiny_matcher(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> Matcher:
-    """A matcher by similarity over `tiny_embedded`."""
-    return by_similarity(tiny_embedded(colours, threshold))
+    """A matcher by similarity over `tiny_search`."""
+    return by_similarity(tiny_search(colours, threshold))
 
 
-def by_similarity(embedded: EmbeddedCatalogue) -> Matcher:
+def by_similarity(search: SimilaritySearch) -> Matcher:
     """A matcher without a pair model."""
-    key = embedded.encoder.key
-    return Matcher(embedded.catalogue, {key: embedded}, {"mean-colour": key})
+    key = search.encoder.key
+    return Matcher(search.catalogue, {key: search}, {"mean-colour": key})
 
 
 STORED_AS = {

@@ -9,7 +9,7 @@ from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.features import NO_EMBEDDINGS, Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.index import MatchIndex
-from pricematch.matching.judge import Judge
+from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.calibration import PLATT, Calibration
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
@@ -44,18 +44,18 @@ def tiny_model(signals: Sequence[str]) -> PairModel:
     return PairModel(tuple(signals), scorer, scorer, Calibration(PLATT, (0.0,), (0.0,), 1.0))
 
 
-def tiny_judge(
+def scored_search(
     postings: Sequence[Posting],
     signals: Sequence[str] = ("hash", "title"),
     embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS,
     thresholds: SizeThresholds = THRESHOLDS,
-) -> Judge:
-    """A matcher that has judged some postings by their hashes and titles, and by embeddings [n, d] a space."""
+) -> ProbabilitySearch:
+    """A search by probability over some postings: hashes, titles, and embeddings [n, d] by retriever."""
     features = Features.of(
         [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
     )
     index = MatchIndex.build(features, tiny_model(signals))
-    return Judge("matcher/1", Catalogue(postings), index, thresholds)
+    return ProbabilitySearch("matcher/1", Catalogue(postings), index, thresholds)
 
 
 def hashed(*bits: int | None) -> list[Posting]:

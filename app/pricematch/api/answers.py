@@ -56,13 +56,13 @@ def took_ms(started: float) -> float:
 
 def _decided(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
     """The fields of `DecidedOut`."""
-    judge = snapshot.matcher.judge
+    trained = snapshot.matcher.probability
     return {
         "catalogue_version": snapshot.version,
         "models": dict(decision.models),
         "took_ms": took_ms(started),
         "catalogue_size": len(snapshot.matcher.catalogue),
-        "matcher": None if judge is None else judge.label,
+        "matcher": None if trained is None else trained.label,
         "decided_by": decision.by,
         "target": None if decision.target is None else str(decision.target),
         "threshold": finite(decision.threshold),

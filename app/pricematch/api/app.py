@@ -161,4 +161,4 @@ def _examples(service: Service, keys: KeyRing) -> tuple[tuple[str, ...], str]:
     except NotReady:
         return (), "dbscan"
     ids = tuple(matcher.catalogue[row].posting_id for row in range(min(5, len(matcher.catalogue))))
-    return ids, "dbscan" if matcher.judge is None else "matcher"
+    return ids, "dbscan" if matcher.probability is None else "matcher"

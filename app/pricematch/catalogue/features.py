@@ -1,8 +1,9 @@
-"""Features of postings: titles, perceptual hashes, embeddings and image keys, as arrays in the order of their rows."""
+"""Features of postings as arrays in the order of their rows, and arrays that grow at their end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from pricematch.catalogue.embeddings import Embeddings
 from pricematch.catalogue.hashes import Hashes, parse_hashes
 
+T = TypeVar("T", bound=np.generic)
 NO_EMBEDDINGS: Mapping[str, Embeddings] = MappingProxyType({})
+_ROOM = 1.5
+_LEAST_ROOM = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +78,51 @@ class Features:
 def image_keys(digests: Sequence[bytes | None]) -> NDArray[np.uint64]:
     """The first 64 bits of SHA-256 digests, uint64 [n]; 0 for None."""
     return np.array([0 if digest is None else int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
+
+
+class _Buffer(Generic[T]):
+    """Memory for more rows than are used."""
+
+    def __init__(self, memory: NDArray[T], used: int) -> None:
+        self.memory, self.used = memory, used
+
+
+class GrowingArray(Generic[T]):
+    """An array [n, …] that grows at its end while others go on reading it. Immutable.
+
+    `extended` gives a longer one that shares memory with this one where there is room, so that adding costs what is
+    added, and whoever holds the shorter one sees no more than before. Of threads that extend the same array one at a
+    time may.
+
+    Args:
+        values: copied.
+    """
+
+    def __init__(self, values: NDArray[T]) -> None:
+        self._fill(_Buffer(_with_room(values, len(values)), len(values)))
+
+    def _fill(self, buffer: _Buffer[T]) -> None:
+        self._buffer, self._count = buffer, buffer.used
+        self.values: NDArray[T] = buffer.memory[: buffer.used]
+        self.values.flags.writeable = False
+
+    def __len__(self) -> int:
+        return self._count
+
+    def extended(self, more: NDArray[T]) -> "GrowingArray[T]":
+        """This array and more rows behind it."""
+        buffer, count = self._buffer, self._count + len(more)
+        if buffer.used != self._count or count > len(buffer.memory):
+            buffer = _Buffer(_with_room(self.values, count), self._count)
+        buffer.memory[self._count : count] = more
+        buffer.used = count
+        longer = GrowingArray.__new__(GrowingArray)
+        longer._fill(buffer)
+        return longer
+
+
+def _with_room(values: NDArray[T], count: int) -> NDArray[T]:
+    """A copy of values with memory for `count` rows and some more."""
+    memory = np.empty((int(max(count, _LEAST_ROOM) * _ROOM), *values.shape[1:]), values.dtype)
+    memory[: len(values)] = values
+    return memory

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Catalogue
@@ -20,8 +19,7 @@ from pricematch.formats.embedding_file import EmbeddingFile
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
 from pricematch.formats.whole_file import make_folder
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.exact_index import ExactIndex
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -52,7 +50,7 @@ def decoder(settings: Settings, side: int) -> PillowDecoder:
     return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
 
 
-def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue:
+def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
     """Read the catalogue, load the encoder, embed the pictures that are not kept from before.
 
     Raises:
@@ -66,7 +64,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> EmbeddedCatalogue
     return embed_postings(settings, content, judge, progress)
 
 
-def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, progress: Progress) -> EmbeddedCatalogue:
+def embed_postings(settings: Settings, content: CsvCatalogue, judge: Judge, progress: Progress) -> SimilaritySearch:
     """Load the encoder, and embed the pictures of postings that are not kept from before.
 
     Args:
@@ -110,7 +108,7 @@ def colour_encoder(settings: Settings) -> PictureEncoder:
 
 def embed_colours(
     settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress
-) -> EmbeddedCatalogue:
+) -> SimilaritySearch:
     """Count the colours of the pictures of postings that are not kept from before.
 
     Pictures that are bad are left out without a word: whoever needs the embeddings of an encoder beside them has told
@@ -136,7 +134,7 @@ def _embed(
     encoder: PictureEncoder,
     judge: Judge,
     progress: Progress,
-) -> EmbeddedCatalogue:
+) -> SimilaritySearch:
     store = EmbeddingFile(settings.data / _KEPT, encoder.key, encoder.dimension)
     embedded = embed_images(content.names(), images, encoder, store, workers=settings.workers, progress=progress)
     judge(embedded.errors)
@@ -144,7 +142,7 @@ def _embed(
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
     _log.info("%s: %d postings, %d pictures, %d encoded now", _label(encoder), *counts)
     info = EncoderInfo(encoder.key, encoder.versions, encoder.dimension, encoder.threshold)
-    return EmbeddedCatalogue(EmbeddedRows(catalogue, embedded.embeddings[rows]), info, ExactIndex)
+    return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows])
 
 
 def _label(encoder: PictureEncoder) -> str:

@@ -51,7 +51,7 @@ def load_colours(
     if images is None:
         return np.zeros((len(content.postings), ColourHistogram().dimension), np.float32)
     embedded = embed_colours(settings, content, images, progress)
-    return embedded.rows.embeddings_of([posting.posting_id for posting in content.postings])
+    return embedded.embeddings_of([posting.posting_id for posting in content.postings])
 
 
 def features_from(signals: Sequence[Signal], colours: Embeddings | None, images: Sequence[bytes | None]) -> Features:

@@ -12,10 +12,10 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.judge import Found, Judge
 from pricematch.matching.matches import Evidence, Match, Matches
+from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.queries import Decision, Options, Query, Result
+from pricematch.matching.similarity import SimilaritySearch
 
 
 @dataclass(frozen=True)
@@ -27,42 +27,42 @@ class Matcher:
 
     Attributes:
         catalogue: n postings.
-        embedded: by encoder key, the embeddings of the postings' images.
+        similarity: by encoder key, the search by similarity.
         named: encoder key by the name that requests give, the default first.
-        judge: a pair model over the catalogue; None where there is none.
+        probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
         verdicts: feedback on pairs of postings, which overrules what is computed.
     """
 
     catalogue: Catalogue
-    embedded: Mapping[str, EmbeddedCatalogue]
+    similarity: Mapping[str, SimilaritySearch]
     named: Mapping[str, str]
-    judge: Judge | None = None
+    probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
     verdicts: Verdicts = NO_VERDICTS
 
     @property
-    def encoders(self) -> Mapping[str, EmbeddedCatalogue]:
+    def encoders(self) -> Mapping[str, SimilaritySearch]:
         """The embeddings by the name that requests give, the default first."""
-        return {name: self.embedded[key] for name, key in self.named.items()}
+        return {name: self.similarity[key] for name, key in self.named.items()}
 
     @property
     def wanted_of_stored(self) -> Wanted:
         """Features that every stored image needs."""
-        return Wanted(frozenset(self.embedded), phash=True)
+        return Wanted(frozenset(self.similarity), phash=True)
 
     @property
     def models(self) -> Mapping[str, str]:
         """Name and version of the pair model, and of the encoders whose embeddings it takes."""
-        models = {} if self.judge is None else dict(self.judge.versions)
+        models = {} if self.probability is None else dict(self.probability.versions)
         for key in self.retrieved.values():
-            models |= self.embedded[key].versions
+            models |= self.similarity[key].encoder.versions
         return models
 
     def with_verdicts(self, verdicts: Verdicts) -> "Matcher":
         """The same catalogue with other feedback."""
-        judge = None if self.judge is None else replace(self.judge, verdicts=verdicts)
-        return replace(self, verdicts=verdicts, judge=judge)
+        probability = None if self.probability is None else replace(self.probability, verdicts=verdicts)
+        return replace(self, verdicts=verdicts, probability=probability)
 
     def changed(
         self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[ImageFeatures | None]
@@ -75,20 +75,20 @@ class Matcher:
             images: k, the features of the images of `put`; None where one has none, or none that can be used.
         """
         catalogue = self.catalogue.changed(put, removed)
-        embeddings = {key: self._embeddings(key, images) for key in self.embedded}
-        judge = self.judge
-        if judge is not None:
+        embeddings = {key: self._embeddings(key, images) for key in self.similarity}
+        probability = self.probability
+        if probability is not None:
             titles = [posting.title for posting in put]
             phashes = [posting.image_phash for posting in put]
-            judge = judge.changed(catalogue, self._features(judge, titles, images, phashes))
+            probability = probability.changed(catalogue, self._features(probability, titles, images, phashes))
         return replace(
             self,
             catalogue=catalogue,
-            embedded={key: it.changed(catalogue, embeddings[key]) for key, it in self.embedded.items()},
-            judge=judge,
+            similarity={key: it.changed(catalogue, embeddings[key]) for key, it in self.similarity.items()},
+            probability=probability,
         )
 
-    def encoder(self, name: str | None, what: str) -> EmbeddedCatalogue:
+    def encoder(self, name: str | None, what: str) -> SimilaritySearch:
         """The embeddings by the named encoder, or by the default one.
 
         Args:
@@ -103,13 +103,13 @@ class Matcher:
             raise EncoderNeeded(what)
         if name is not None and name not in self.named:
             raise EncoderUnknown(f"expected one of the encoders {', '.join(self.named)}, got {name!r}")
-        return self.embedded[next(iter(self.named.values())) if name is None else self.named[name]]
+        return self.similarity[next(iter(self.named.values())) if name is None else self.named[name]]
 
-    def trained(self, what: str) -> Judge:
+    def trained(self, what: str) -> ProbabilitySearch:
         """The pair model over the catalogue; raises MatcherNeeded, which says what needs it."""
-        if self.judge is None:
+        if self.probability is None:
             raise MatcherNeeded(what)
-        return self.judge
+        return self.probability
 
     def wanted(self, options: Options, *, image: bool, title: bool) -> Wanted:
         """Features of an image that `match` takes; to be asked before the image is encoded.
@@ -122,12 +122,12 @@ class Matcher:
         Raises:
             RequestUnanswerable: nothing that is held could answer this.
         """
-        if self.judge is None:
+        if self.probability is None:
             if title or not image:
                 raise MatcherNeeded("matching by title")
             return Wanted(frozenset({self._deciding(options).encoder.key}))
-        self.judge.bar(options.target, options.min_probability)
-        self.judge.check_judges_by(picture=image, title=title)
+        self.probability.rule(options.target, options.min_probability)
+        self.probability.check_signals(image=image, title=title)
         compared = self._compared(options)
         if not image:
             if options.min_similarity is not None:
@@ -140,7 +140,7 @@ class Matcher:
 
     def wanted_for_clusters(self) -> Wanted:
         """Features of an image that `features` takes; raises MatcherNeeded, SignalNeeded."""
-        self.trained("method matcher").check_judges_by(picture=True)
+        self.trained("method matcher").check_signals(image=True)
         return Wanted(frozenset(self.retrieved.values()), phash=True)
 
     def features(self, images: Sequence[ImageFeatures]) -> Features:
@@ -149,7 +149,7 @@ class Matcher:
 
     def decision_for(self, options: Options, wanted: Wanted) -> Decision:
         """The decision rule for queries whose images have the wanted features; raises RequestUnanswerable."""
-        compared = self._compared(options) if self.judge is not None else None
+        compared = self._compared(options) if self.probability is not None else None
         return self.decision(options, compared=compared is not None and compared.encoder.key in wanted.encoders)
 
     def decision(self, options: Options, *, compared: bool = False) -> Decision:
@@ -162,14 +162,14 @@ class Matcher:
         Raises:
             RequestUnanswerable: nothing that is held could answer this.
         """
-        if self.judge is None:
-            embedded = self._deciding(options)
-            least = _least(embedded.encoder, options)
-            return Decision("similarity", None, least, least, embedded.versions)
-        bar, beside = self.judge.bar(options.target, options.min_probability), self._compared(options)
-        versions = beside.versions if compared and beside is not None else {}
+        if self.probability is None:
+            search = self._deciding(options)
+            least = _least(search.encoder, options)
+            return Decision("similarity", None, least, least, search.encoder.versions)
+        rule, beside = self.probability.rule(options.target, options.min_probability), self._compared(options)
+        versions = beside.encoder.versions if compared and beside is not None else {}
         return Decision(
-            "probability", bar.target, bar.thresholds.match, bar.thresholds.fallback, {**self.models, **versions}
+            "probability", rule.target, rule.thresholds.match, rule.thresholds.fallback, {**self.models, **versions}
         )
 
     def match(self, query: Query, options: Options) -> Result:
@@ -178,13 +178,13 @@ class Matcher:
         Raises:
             RequestUnanswerable: nothing that is held could answer this.
         """
-        if self.judge is not None:
-            return self._by_probability(self.judge, query, options)
+        if self.probability is not None:
+            return self._by_probability(self.probability, query, options)
         if query.title or query.image is None:
             raise MatcherNeeded("matching by title")
-        embedded, decision = self._deciding(options), self.decision(options)
-        embedding = query.image.embeddings[embedded.encoder.key][np.newaxis]
-        return Result(embedded.match(embedding, options.limit, decision.threshold), decision)
+        search, decision = self._deciding(options), self.decision(options)
+        embedding = query.image.embeddings[search.encoder.key][np.newaxis]
+        return Result(search.nearest(embedding, options.limit, decision.threshold), decision)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
@@ -194,52 +194,54 @@ class Matcher:
             RequestUnanswerable: nothing that is held could answer this.
         """
         row = self.catalogue.row(posting_id)
-        if self.judge is not None:
-            bar, compared = self.judge.bar(options.target, options.min_probability), self._compared(options)
-            embedding = None if compared is None else compared.rows.embedding(posting_id)
-            return self._explained(self.judge, self.judge.of(row, bar), options, compared, embedding)
-        embedded, decision = self._deciding(options), self.decision(options)
+        if self.probability is not None:
+            rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
+            embedding = None if compared is None else compared.embedding(posting_id)
+            return self._explained(
+                self.probability, self.probability.matches_of(row, rule), options, compared, embedding
+            )
+        search, decision = self._deciding(options), self.decision(options)
         verdicts = self.verdicts.of(posting_id)
-        found = embedded.match_posting(posting_id, options.limit + len(verdicts), decision.threshold)
-        return Result(self._overruled(embedded, posting_id, found, verdicts).top(options.limit), decision)
+        found = search.nearest_of(posting_id, options.limit + len(verdicts), decision.threshold)
+        return Result(self._overruled(search, posting_id, found, verdicts).top(options.limit), decision)
 
     def _overruled(
-        self, embedded: EmbeddedCatalogue, posting_id: str, found: Matches, verdicts: Mapping[str, Verdict]
+        self, search: SimilaritySearch, posting_id: str, found: Matches, verdicts: Mapping[str, Verdict]
     ) -> Matches:
         """The matches of a posting by similarity, after the feedback on it and others."""
         same = [other for other in self.catalogue.located(sorted(verdicts)) if verdicts[other] == "same"]
-        similarities = embedded.similarities(embedded.rows.embedding(posting_id), same)
+        similarities = search.similarities(search.embedding(posting_id), same)
         decided = [Match(other, value, verdict="same") for other, value in zip(same, similarities, strict=True)]
         return Matches([*decided, *(match for match in found if match.posting_id not in verdicts)])
 
-    def _deciding(self, options: Options) -> EmbeddedCatalogue:
+    def _deciding(self, options: Options) -> SimilaritySearch:
         """The encoder that decides without a pair model."""
         if options.target is not None or options.min_probability is not None:
             raise MatcherNeeded("target" if options.target is not None else "min_probability")
         return self.encoder(options.encoder, "matching without a trained matcher")
 
-    def _compared(self, options: Options) -> EmbeddedCatalogue | None:
+    def _compared(self, options: Options) -> SimilaritySearch | None:
         """The encoder whose similarity is given beside probabilities; None where none is held and none is wanted."""
         if options.encoder is None and options.min_similarity is None and not self.named:
             return None
         return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
-    def _by_probability(self, judge: Judge, query: Query, options: Options) -> Result:
-        bar, compared = judge.bar(options.target, options.min_probability), self._compared(options)
+    def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
+        rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
         if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes a picture, got a title only")
-        found = judge.new(self._features(judge, [query.title], [query.image], [None]), bar)
+        found = search.matches(self._features(search, [query.title], [query.image], [None]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
-        return self._explained(judge, found, options, compared, embedding)
+        return self._explained(search, found, options, compared, embedding)
 
     def _explained(
         self,
-        judge: Judge,
-        found: Found,
+        search: ProbabilitySearch,
+        found: RankedMatches,
         options: Options,
-        compared: EmbeddedCatalogue | None,
+        compared: SimilaritySearch | None,
         embedding: Embeddings | None,
     ) -> Result:
         """The matches that options let through, each with its similarity and why it is one."""
@@ -261,13 +263,13 @@ class Matcher:
                 Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
             )
-            for place, why in zip(kept, judge.explained(found, np.array(kept, np.intp)), strict=True)
+            for place, why in zip(kept, search.explain(found, np.array(kept, np.intp)), strict=True)
         ]
         return Result(Matches(matches), self.decision(options, compared=embedding is not None))
 
     def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
         """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""
-        found = np.zeros((len(images), self.embedded[key].encoder.dimension), np.float32)
+        found = np.zeros((len(images), self.similarity[key].encoder.dimension), np.float32)
         for row, image in enumerate(images):
             if image is not None and key in image.embeddings:
                 found[row] = image.embeddings[key]
@@ -275,13 +277,13 @@ class Matcher:
 
     def _features(
         self,
-        judge: Judge,
+        search: ProbabilitySearch,
         titles: Sequence[str],
         images: Sequence[ImageFeatures | None],
         phashes: Sequence[str | None],
     ) -> Features:
         """Features of k postings for the pair model; a hash of their own goes before that of their image."""
-        every = {name: np.zeros((len(titles), size), np.float32) for name, size in judge.dimensions.items()}
+        every = {name: np.zeros((len(titles), size), np.float32) for name, size in search.dimensions.items()}
         embeddings = {name: self._embeddings(key, images) for name, key in self.retrieved.items() if name in every}
         computed = [None if image is None else image.phash for image in images]
         return Features.of(

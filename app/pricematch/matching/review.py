@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.matching.judge import Judge
-from pricematch.matching.judged_clusters import LEAST_MEAN
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.pairs.explanation import Explanation
 from pricematch.pairs.thresholds import DecisionRule
 
@@ -29,7 +29,7 @@ class Unsure:
     explanation: Explanation
 
 
-def review(judge: Judge, bar: DecisionRule, limit: int) -> list[Unsure]:
+def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Unsure]:
     """The undecided pairs whose probability is nearest the threshold, by log odds, one a crowd.
 
     A crowd is a cluster at the threshold: its postings raise the same question again and again, so a pair is passed
@@ -37,27 +37,27 @@ def review(judge: Judge, bar: DecisionRule, limit: int) -> list[Unsure]:
     Algorithm for Training Text Classifiers, 1994.
 
     Args:
-        judge: a judged catalogue.
-        bar: whose threshold of a match is meant.
+        search: over the catalogue.
+        rule: whose threshold of a match is meant.
         limit: pairs, at most.
 
     Returns:
         The nearest first, equally near ones by their ids.
     """
-    threshold = min(max(bar.thresholds.match, LEAST_MEAN), 1.0)
-    pairs = judge.index.pairs
+    threshold = min(max(rule.thresholds.match, LEAST_MEAN), 1.0)
+    pairs = search.index.pairs
     lines, rows, probabilities = pairs.left, pairs.right, pairs.probabilities
     near = np.abs(_log_odds(probabilities) - _log_odds(np.array(threshold)))
-    crowds, asked = _crowds(judge, threshold), set[int]()
+    crowds, asked = _crowds(search, threshold), set[int]()
     found: list[tuple[int, int, float]] = []
-    for place in _nearest_first(judge, lines, rows, near):
+    for place in _nearest_first(search, lines, rows, near):
         one, other = int(lines[place]), int(rows[place])
-        if not {crowds[one], crowds[other]} & asked and not _decided(judge, one, other):
+        if not {crowds[one], crowds[other]} & asked and not _decided(search, one, other):
             found.append((one, other, float(probabilities[place])))
             asked |= {crowds[one], crowds[other]}
         if len(found) == limit:
             break
-    return [_unsure(judge, *pair) for pair in found]
+    return [_unsure(search, *pair) for pair in found]
 
 
 def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,29 +65,29 @@ def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log(held / (1 - held))
 
 
-def _crowds(judge: Judge, threshold: float) -> list[int]:
+def _crowds(search: ProbabilitySearch, threshold: float) -> list[int]:
     """The cluster of each row; one of its own for a posting alone."""
-    labels = np.full(judge.catalogue.span, -1)
-    labels[judge.catalogue.by_id] = judge.clusters.all(threshold).assignment.labels
+    labels = np.full(search.catalogue.span, -1)
+    labels[search.catalogue.by_id] = search.clusters.all(threshold).assignment.labels
     alone = labels < 0
     labels[alone] = labels.max(initial=-1) + 1 + np.arange(int(alone.sum()))
     return [int(label) for label in labels]
 
 
 def _nearest_first(
-    judge: Judge, lines: NDArray[np.int32], rows: NDArray[np.int32], near: NDArray[np.float64]
+    search: ProbabilitySearch, lines: NDArray[np.int32], rows: NDArray[np.int32], near: NDArray[np.float64]
 ) -> NDArray[np.intp]:
-    ranks = np.empty(judge.catalogue.span, np.intp)
-    ranks[judge.catalogue.by_id] = np.arange(len(judge.catalogue))
+    ranks = np.empty(search.catalogue.span, np.intp)
+    ranks[search.catalogue.by_id] = np.arange(len(search.catalogue))
     ends = np.sort(np.column_stack([ranks[lines], ranks[rows]]), axis=1)
     return np.lexsort((ends[:, 1], ends[:, 0], near))
 
 
-def _decided(judge: Judge, one: int, other: int) -> bool:
-    return judge.catalogue[other].posting_id in judge.verdicts.of(judge.catalogue[one].posting_id)
+def _decided(search: ProbabilitySearch, one: int, other: int) -> bool:
+    return search.catalogue[other].posting_id in search.verdicts.of(search.catalogue[one].posting_id)
 
 
-def _unsure(judge: Judge, one: int, other: int, probability: float) -> Unsure:
-    one, other = sorted((one, other), key=lambda row: judge.catalogue[row].posting_id)
-    [explanation] = judge.explained(judge.pair(one, other), np.array([0]))
-    return Unsure(judge.catalogue[one].posting_id, judge.catalogue[other].posting_id, probability, explanation)
+def _unsure(search: ProbabilitySearch, one: int, other: int, probability: float) -> Unsure:
+    one, other = sorted((one, other), key=lambda row: search.catalogue[row].posting_id)
+    [explanation] = search.explain(search.pair(one, other), np.array([0]))
+    return Unsure(search.catalogue[one].posting_id, search.catalogue[other].posting_id, probability, explanation)

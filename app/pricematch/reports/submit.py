@@ -21,7 +21,7 @@ from pricematch.evaluation.signals import MEASURES, SIGNALS, meant
 from pricematch.evaluation.threshold_report import read_signals, read_size, read_thresholds
 from pricematch.formats.submission import write_submission
 from pricematch.formats.whole_file import check_output
-from pricematch.matching.cluster_batch import Clustering
+from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
@@ -66,7 +66,7 @@ def submit(
 
 
 def submit_clusters(
-    settings: Settings, how: Clustering, embeddings: Path | None, output: Path, progress: Progress
+    settings: Settings, how: SimilarityClustering, embeddings: Path | None, output: Path, progress: Progress
 ) -> Submitted:
     """Write the lists that one of the notebook's clusterings gives; a posting without a usable picture is alone.
 
@@ -156,14 +156,14 @@ def told(thresholds: Mapping[str, float], report: Path | None, postings: int) ->
     return f"{text}; picked on {picked_on} postings, these are {postings}: the best ones change with the number"
 
 
-def choose_clustering(method: str, eps: float | None, min_samples: int, max_pairs: int) -> Clustering:
+def choose_clustering(method: str, eps: float | None, min_samples: int, max_pairs: int) -> SimilarityClustering:
     """A clustering by the name of its method; raises SettingsError if there is none, or if it lacks an eps."""
     chosen = next((known for known in METHODS if known == method), None)
     if chosen is None:
         raise SettingsError(f"--method: expected one of {', '.join(METHODS)}, got {method!r}")
     if eps is None:
         raise SettingsError("--method: expected --eps beside it; `pricematch sweep` finds the best")
-    return Clustering(chosen, eps, min_samples, max_pairs)
+    return SimilarityClustering(chosen, eps, min_samples, max_pairs)
 
 
 def choose_thresholds(names: Sequence[str], report: Path | None, given: Sequence[str]) -> dict[str, float]:

@@ -36,19 +36,19 @@ class Snapshot:
     @property
     def stale(self) -> bool:
         """Whether so much has changed that all should be judged, or at least packed, anew."""
-        catalogue, judge = self.matcher.catalogue, self.matcher.judge
-        changes = catalogue.span - len(catalogue) if judge is None else judge.index.changes
+        catalogue, trained = self.matcher.catalogue, self.matcher.probability
+        changes = catalogue.span - len(catalogue) if trained is None else trained.index.changes
         return changes > max(FEW, STALE * len(catalogue))
 
     def young(self, few: int) -> bool:
         """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
-        size, judge = len(self.matcher.catalogue), self.matcher.judge
-        return judge is not None and size <= few and judge.index.changes > STALE * size
+        size, trained = len(self.matcher.catalogue), self.matcher.probability
+        return trained is not None and size <= few and trained.index.changes > STALE * size
 
     @property
     def changed(self) -> bool:
         """Whether anything has come or gone since all were judged together."""
-        return self.matcher.judge is not None and self.matcher.judge.index.changes > 0
+        return self.matcher.probability is not None and self.matcher.probability.index.changes > 0
 
 
 class LiveCatalogue:

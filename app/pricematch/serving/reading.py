@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embedded_rows import EmbeddedRows
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
@@ -15,11 +14,10 @@ from pricematch.catalogue.records import VerdictChange
 from pricematch.catalogue.verdicts import NO_VERDICTS
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
-from pricematch.matching.embedded_catalogue import EmbeddedCatalogue
-from pricematch.matching.exact_index import ExactIndex
 from pricematch.matching.index import MatchIndex
-from pricematch.matching.judge import Judge
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
 from pricematch.serving.judged_base import JudgedBase, load_base, save_base, says
 from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
@@ -68,35 +66,33 @@ class Reading:
         retrieved = {name: encoder.key for name, encoder in self.held.retrieved.items()}
         judged = {name: embedded[key] for name, key in retrieved.items()}
         named = {name: encoder.key for name, encoder in self.held.named.items()}
-        matcher = Matcher(catalogue, embedded, named, self._judge(catalogue, base, judged), retrieved)
+        matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, judged), retrieved)
         verdicts = self.store.verdicts.verdicts()
         said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
         return Snapshot(version, matcher.with_verdicts(said))
 
-    def _embedded(self, catalogue: Catalogue) -> Mapping[str, EmbeddedCatalogue]:
+    def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
         """The pictures of all rows by each encoder, by its key."""
         digests = digests_of(catalogue[row].image for row in range(catalogue.span))
         loaded = self.held.matcher
         hashed = loaded is not None and "hash" in loaded.model.signals
         self.images.ensure(digests, Wanted(frozenset(self.held.encoders), phash=hashed), self.progress)
         return {
-            key: EmbeddedCatalogue(
-                EmbeddedRows(catalogue, self.images.embeddings(key, encoder.dimension, digests)), encoder, ExactIndex
-            )
+            key: SimilaritySearch.of(encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests))
             for key, encoder in self.held.encoders.items()
         }
 
-    def _judge(
-        self, catalogue: Catalogue, base: JudgedBase | None, judged: Mapping[str, EmbeddedCatalogue]
-    ) -> Judge | None:
+    def _probability(
+        self, catalogue: Catalogue, base: JudgedBase | None, judged: Mapping[str, SimilaritySearch]
+    ) -> ProbabilitySearch | None:
         loaded = self.held.matcher
         if loaded is None:
             return None
         if base is None:
             postings = self._features(catalogue, np.arange(catalogue.span), judged)
-            found = judge_postings(postings, loaded, self.progress)
+            found = index_of(postings, loaded, self.progress)
             self._keep(list(catalogue), found)
-            return Judge(loaded.label, catalogue, found, loaded.thresholds)
+            return ProbabilitySearch(loaded.label, catalogue, found, loaded.thresholds)
         index = base.index.without(np.flatnonzero(~catalogue.alive[: base.index.span]))
         for first in range(index.span, catalogue.span, _AT_ONCE):
             self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
@@ -104,10 +100,10 @@ class Reading:
             index = index.with_added(self._features(catalogue, rows, judged))
         if index.span:  # what was kept builds its tables for searches with the first one
             index.query(self._features(catalogue, np.arange(1), judged))
-        return Judge(loaded.label, catalogue, index, loaded.thresholds)
+        return ProbabilitySearch(loaded.label, catalogue, index, loaded.thresholds)
 
     def _features(
-        self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, EmbeddedCatalogue]
+        self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, SimilaritySearch]
     ) -> Features:
         """Features of the postings of some rows for the matcher."""
         postings = [catalogue[row] for row in rows]
@@ -127,7 +123,7 @@ class Reading:
             _log.warning("what was judged is not kept: %s", error)
 
 
-def judge_postings(postings: Features, loaded: LoadedMatcher, progress: Progress) -> MatchIndex:
+def index_of(postings: Features, loaded: LoadedMatcher, progress: Progress) -> MatchIndex:
     """All candidate pairs of some postings, with the probabilities that a trained matcher gives them."""
     _warn_of_absent(postings, loaded)
     return MatchIndex.build(postings, loaded.model, progress)

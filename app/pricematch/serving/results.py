@@ -7,7 +7,7 @@ from pricematch.catalogue.contradictions import Contradiction
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Stored, Verdict
 from pricematch.errors import ImageError
-from pricematch.matching.cluster_batch import ClusteredBatch
+from pricematch.matching.clusters import Clusters
 from pricematch.matching.matches import Matches
 from pricematch.matching.queries import Decision, Result
 from pricematch.matching.review import Unsure
@@ -36,7 +36,7 @@ class Clustered:
     """The clusters of a batch, the decision rule that made them, and contradictions among its postings."""
 
     snapshot: Snapshot
-    batch: ClusteredBatch
+    batch: Clusters
     decision: Decision
     contradictions: Sequence[Contradiction]
 

@@ -157,7 +157,7 @@ class Running:
         matcher = self.live.current.matcher
         found = dict(matcher.models)
         for embedded in matcher.encoders.values():
-            found |= embedded.versions
+            found |= embedded.encoder.versions
         return found
 
     @staticmethod

@@ -19,7 +19,7 @@ from pricematch.errors import (
     RowProblem,
     VerdictNotFound,
 )
-from pricematch.matching.cluster import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
 from pricematch.matching.matches import Matches
 from pricematch.matching.queries import Options, Query
 from pricematch.matching.review import review
@@ -178,10 +178,10 @@ class Service:
     async def review(self, target: Target | None, limit: int) -> Reviewed:
         """The pairs whose feedback would teach most; raises RequestUnanswerable, Overloaded, DeadlineExceeded."""
         snapshot = self.snapshot
-        judge = snapshot.matcher.trained("a review")
-        decision, bar = snapshot.matcher.decision(Options(target=target)), judge.bar(target, None)
+        search = snapshot.matcher.trained("a review")
+        decision, rule = snapshot.matcher.decision(Options(target=target)), search.rule(target, None)
         async with self._workers.request():
-            return Reviewed(snapshot, decision, await self._workers.alone(review, judge, bar, limit))
+            return Reviewed(snapshot, decision, await self._workers.alone(review, search, rule, limit))
 
     # postings
 

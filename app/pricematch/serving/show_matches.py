@@ -130,9 +130,9 @@ async def _shown(
     async with started(service, progress, serve=False) as opening:
         await opening
         matcher = service.snapshot.matcher
-        if matcher.judge is None:
+        if matcher.probability is None:
             _log.warning("no trained matcher: similarity decides; `pricematch train matcher` makes one")
-        if matcher.judge is None and options.target is None and options.min_probability is None:
+        if matcher.probability is None and options.target is None and options.min_probability is None:
             options = replace(options, min_similarity=ANY)
         result = (await service.matches_of(posting_id, options)).result
         query = matcher.catalogue.posting(posting_id)

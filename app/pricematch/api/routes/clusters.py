@@ -13,8 +13,7 @@ from pricematch.api.dependencies import ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from pricematch.api.schemas.verdicts import contradictions_out
-from pricematch.matching.cluster import ClusterOptions
-from pricematch.matching.cluster_batch import ClusteredBatch, Item
+from pricematch.matching.clusters import ClusterOptions, Clusters, Item
 from pricematch.serving.results import Clustered
 
 router = APIRouter(tags=["cluster"])
@@ -88,7 +87,7 @@ def _item(item: Item) -> ItemOut:
     return ItemOut(posting_id=item.posting_id, image=item.image, status=status, cluster=item.cluster, problem=problem)
 
 
-def _cluster(number: int, batch: ClusteredBatch) -> ClusterOut:
+def _cluster(number: int, batch: Clusters) -> ClusterOut:
     members = [batch[int(position)] for position in batch.members[number]]
     return ClusterOut(
         cluster=number,

@@ -64,10 +64,10 @@ async def activate(name: ModelName, wanted: ActivateIn, service: ReadyService) -
 async def models(service: ReadyService) -> ModelsOut:
     """The models that are loaded, with their manifests."""
     snapshot = service.snapshot
-    judge = snapshot.matcher.judge
+    trained = snapshot.matcher.probability
     return ModelsOut(
         catalogue_version=snapshot.version,
-        matcher=None if judge is None else judge.label,
+        matcher=None if trained is None else trained.label,
         encoder=next(iter(snapshot.matcher.named), None),
         models=[ModelOut(name=it["name"], version=it["version"], manifest=dict(it)) for it in service.manifests()],
     )

@@ -1,6 +1,7 @@
-"""Clusters of a judged catalogue, or of some of its postings and new ones, by the probabilities of their pairs."""
+"""Clusters of a catalogue, or of some of its postings and new ones, by the probabilities of their pairs."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -11,6 +12,7 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.clustering.cohesion import CohesiveClusters, cohesive_clusters
 from pricematch.matching.index import MatchIndex
+from pricematch.pairs.scored_pairs import ScoredPairs
 from pricematch.search.lists import NOISE
 
 LEAST_MEAN = 0.01
@@ -18,34 +20,29 @@ LEAST_MEAN = 0.01
 _KEPT_ANSWERS = 4
 
 
-class JudgedClusters:
+class ProbabilityClusters:
     """Clusters at any threshold from `LEAST_MEAN` on.
 
     The last four answers for the whole catalogue are kept, so that their pages are cut from one computation.
-    Safe to use from several threads: those that ask while it is computed wait for it.
+    Safe to use from several threads: those that come while it is computed wait for it.
 
     Args:
-        index: of a catalogue.
-        verdicts: what people said of its pairs; they decide.
-        catalogue: its postings. Their ids break ties, so that their order does not matter. Among new postings the keys
-            of their pictures do: equal ones are the same picture, and it does not matter which of them is which.
+        index: of the postings.
+        catalogue: the postings. Their ids break ties, so that their order does not matter. Among new postings the keys
+            of their images do: equal ones are the same image, and it does not matter which of them is which.
+        verdicts: people's decisions on pairs, which overrule probabilities.
     """
 
     def __init__(self, index: MatchIndex, catalogue: Catalogue, verdicts: Verdicts = NO_VERDICTS) -> None:
         self._index, self._catalogue, self._verdicts = index, catalogue, verdicts
         self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
         self._lock = Lock()
-        self._answers: dict[float, CohesiveClusters] = {}
+        self._all = lru_cache(_KEPT_ANSWERS)(lambda threshold: self.among(catalogue.by_id, threshold))
 
     def all(self, threshold: float) -> CohesiveClusters:
-        """The clusters of the whole catalogue; above 1 nothing belongs together."""
+        """The clusters of the whole catalogue, in the order of its ids; above 1 nothing belongs together."""
         with self._lock:
-            if threshold not in self._answers:
-                found = self.among(self._catalogue.by_id, threshold)
-                if len(self._answers) == _KEPT_ANSWERS:
-                    del self._answers[next(iter(self._answers))]
-                self._answers[threshold] = found
-            return self._answers[threshold]
+            return self._all(threshold)
 
     def among(self, rows: NDArray[np.intp], threshold: float, new: Features | None = None) -> CohesiveClusters:
         """The clusters of some postings of the catalogue, and of new ones.
@@ -58,33 +55,30 @@ class JudgedClusters:
         Returns:
             Labels in the order of the rows, those of new postings behind them.
         """
-        stored, count = self._index.span, 0 if new is None else len(new)
-        places = np.concatenate([rows, stored + np.arange(count)])
-        place = np.full(stored + count, NOISE, np.int32)
+        span, count = self._index.span, 0 if new is None else len(new)
+        places = np.concatenate([rows, span + np.arange(count)])
+        place = np.full(span + count, NOISE, np.int32)
         place[places] = np.arange(len(places), dtype=np.int32)
         pairs, ranks = self._index.pairs, self._ranks[rows]
         if new is not None:
             pairs = pairs.joined(self._index.query(new).pairs)
-            ranks = np.concatenate([ranks, stored + np.argsort(np.argsort(new.images))])
-        lines, others, probabilities = _within(place, pairs.left, pairs.right, pairs.probabilities)
-        said = _said(self._verdicts, self._catalogue, place)
-        lines, others, probabilities, decided = _overruled(lines, others, probabilities, said)
-        return cohesive_clusters(lines, others, probabilities, ranks, threshold, decided)
+            ranks = np.concatenate([ranks, span + np.argsort(np.argsort(new.images))])
+        left, right, probabilities = _within(place, pairs)
+        decisions = _decisions(self._verdicts, self._catalogue, place)
+        left, right, probabilities, decided = _overruled(left, right, probabilities, decisions)
+        return cohesive_clusters(left, right, probabilities, ranks, threshold, decided)
 
 
 def _within(
-    place: NDArray[np.int32],
-    lines: NDArray[np.int32],
-    rows: NDArray[np.int32],
-    probabilities: NDArray[np.float64],
+    place: NDArray[np.int32], pairs: ScoredPairs
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """The pairs of which both ends have a place among what is clustered, by their places, and their probabilities."""
-    ones, others = place[lines], place[rows]
-    within = (ones != NOISE) & (others != NOISE)
-    return ones[within], others[within], probabilities[within]
+    left, right = place[pairs.left], place[pairs.right]
+    within = (left != NOISE) & (right != NOISE)
+    return left[within], right[within], pairs.probabilities[within]
 
 
-def _said(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
+def _decisions(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
     """What was decided on pairs of postings that have a place: whether they are the same."""
     found = {}
     for one, other, decision in verdicts:
@@ -94,26 +88,26 @@ def _said(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) ->
     return found
 
 
-def _keys(lines: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The same for the same two ends, whichever comes first."""
-    return np.minimum(lines, rows).astype(np.int64) << 32 | np.maximum(lines, rows)
+def _keys(left: NDArray[np.int32], right: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Equal for the same two ends, whichever comes first."""
+    return np.minimum(left, right).astype(np.int64) << 32 | np.maximum(left, right)
 
 
 def _overruled(
-    lines: NDArray[np.int32],
-    rows: NDArray[np.int32],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
     probabilities: NDArray[np.float64],
-    said: Mapping[tuple[int, int], bool],
+    decisions: Mapping[tuple[int, int], bool],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.int8]]:
     """Pairs, their probabilities, and what was decided on them, see `average_linkage`; decided ones may be new."""
-    if not said:
-        return lines, rows, probabilities, np.zeros(len(lines), np.int8)
-    decided = np.array(list(said), np.int32)
-    free = ~np.isin(_keys(lines, rows), _keys(decided[:, 0], decided[:, 1]))
-    same = np.array(list(said.values()), np.bool_)
+    if not decisions:
+        return left, right, probabilities, np.zeros(len(left), np.int8)
+    decided = np.array(list(decisions), np.int32)
+    free = ~np.isin(_keys(left, right), _keys(decided[:, 0], decided[:, 1]))
+    same = np.array(list(decisions.values()), np.bool_)
     return (
-        np.concatenate([lines[free], decided[:, 0]]),
-        np.concatenate([rows[free], decided[:, 1]]),
+        np.concatenate([left[free], decided[:, 0]]),
+        np.concatenate([right[free], decided[:, 1]]),
         np.concatenate([probabilities[free], same.astype(np.float64)]),
         np.concatenate([np.zeros(int(free.sum()), np.int8), np.where(same, 1, -1).astype(np.int8)]),
     )

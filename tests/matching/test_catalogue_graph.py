@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.embeddings import Embeddings
-from pricematch.clustering import catalogue_graph
 from pricematch.clustering.assignment import answer
-from pricematch.clustering.catalogue_graph import CatalogueGraph
 from pricematch.errors import LimitExceeded
+from pricematch.matching import similarity
+from pricematch.matching.similarity import CatalogueGraph
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered
 
@@ -26,11 +26,12 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         radii.append(radius)
         return radius_graph(embeddings, radius, max_pairs)
 
-    monkeypatch.setattr(catalogue_graph, "radius_graph", count)
+    monkeypatch.setattr(similarity, "radius_graph", count)
     return radii
 
 
-def test_a_graph_serves_every_smaller_radius_and_a_larger_one_replaces_it(computed: list[float]) -> None:
+def test_a_graph_serves_every_smaller_radius(computed: list[float]) -> None:
+    """A larger one is computed and takes its place."""
     graph = CatalogueGraph(EMBEDDINGS)
     for radius in (0.1, 0.1, 0.05, 0.3, 0.1, 0.3):
         found, expected = graph.within(radius, LIMIT), radius_graph(EMBEDDINGS, radius)
@@ -39,9 +40,10 @@ def test_a_graph_serves_every_smaller_radius_and_a_larger_one_replaces_it(comput
     assert computed == [0.1, 0.3]
 
 
-def test_what_was_too_much_is_refused_again_without_trying_and_what_is_there_is_still_served(
+def test_a_refused_radius_is_not_tried_again(
     computed: list[float],
 ) -> None:
+    """What is there is still served."""
     graph = CatalogueGraph(EMBEDDINGS)
     graph.within(0.1, LIMIT)
     for radius in (1.9, 1.9, 2.0):
@@ -53,7 +55,8 @@ def test_what_was_too_much_is_refused_again_without_trying_and_what_is_there_is_
     assert computed == [0.1, 1.9, 1.9]
 
 
-def test_answers_are_kept_for_their_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_four_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that pages are cut from one computation."""
     graph = CatalogueGraph(EMBEDDINGS)
     first = graph.answer("optics", 0.05, 2, LIMIT)
     expected = answer(radius_graph(EMBEDDINGS, 0.05), "optics", 0.05, 2)
@@ -65,6 +68,7 @@ def test_answers_are_kept_for_their_pages(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_several_threads_wait_for_one_computation(computed: list[float]) -> None:
+    """The graph is computed once."""
     graph = CatalogueGraph(EMBEDDINGS)
     threads = [Thread(target=graph.within, args=(0.1, LIMIT)) for _ in range(8)]
     for thread in threads:

@@ -1,0 +1,286 @@
+"""Clusters of stored postings and new images together, or of a whole catalogue, by similarity or by probability."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.postings import Catalogue
+from pricematch.clustering.assignment import Assignment, Method, answer
+from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.probability_clusters import LEAST_MEAN
+from pricematch.matching.queries import Decision
+from pricematch.matching.similarity import SimilaritySearch
+from pricematch.pairs.thresholds import Target
+from pricematch.search.lists import NOISE
+from pricematch.search.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
+
+AllOrIds: TypeAlias = Literal["all"] | Sequence[str]
+_FEW = 2000
+"""Rows whose graph is sooner computed than cut out of the catalogue's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityClustering:
+    """How to cluster by similarity.
+
+    Attributes:
+        method: see `clustering.assignment.answers`.
+        eps: radius of the neighbour graph, a cosine distance 0…2.
+        min_samples: postings that make a core, at least 1.
+        max_pairs: pairs within eps beyond which the batch is refused.
+    """
+
+    method: Method
+    eps: float
+    min_samples: int
+    max_pairs: int = MAX_PAIRS
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """What is to be clustered and how.
+
+    Attributes:
+        posting_ids: of stored postings, or all of them.
+        method: `matcher` clusters by probability, all others by similarity.
+        eps: radius of the neighbour graph, a cosine distance; of similarity only.
+        min_samples: postings that make a core; of similarity only.
+        max_pairs: pairs within eps beyond which the batch is refused.
+        encoder: name of the encoder whose similarity is meant; None: the default one.
+        target: what the threshold was picked for; None: F1.
+        min_probability: threshold in place of the target's.
+    """
+
+    posting_ids: AllOrIds
+    method: Method | Literal["matcher"]
+    eps: float
+    min_samples: int
+    max_pairs: int
+    encoder: str | None = None
+    target: Target | None = None
+    min_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a batch: a stored posting, or the image at a position among those sent.
+
+    Attributes:
+        posting_id, image: which item; one of them is None.
+        cluster: its cluster; None where it is noise or has a problem.
+        problem: why it could not be clustered.
+    """
+
+    posting_id: str | None
+    image: int | None
+    cluster: int | None
+    problem: PricematchError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Items in order, postings before images, and their clusters.
+
+    Attributes:
+        posting_ids: of the stored postings, known or not.
+        images: how many images follow them.
+        labels: intp [n], the cluster of each item, −1 where it is noise or has a problem.
+        members: per cluster the positions of its items, ascending.
+        problems: by position, why an item could not be clustered.
+        cohesion: float64, one a cluster, see `pricematch.clustering.cohesion`; None where there are no probabilities.
+    """
+
+    posting_ids: Sequence[str]
+    images: int
+    labels: NDArray[np.intp]
+    members: Sequence[NDArray[np.integer]]
+    problems: Mapping[int, PricematchError]
+    cohesion: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def items(self, first: int, count: int) -> list[Item]:
+        """The items from position `first` on, `count` at most."""
+        return [self[position] for position in range(first, min(first + count, len(self)))]
+
+    def clusters(self, first: int, count: int) -> list[int]:
+        """The clusters whose first item is among `items(first, count)`; so pages of them never repeat one."""
+        begins = [members[0] for members in self.members]
+        return [number for number, begin in enumerate(begins) if first <= begin < first + count]
+
+    def __getitem__(self, position: int) -> Item:
+        cluster = None if self.labels[position] == NOISE else int(self.labels[position])
+        problem = self.problems.get(position)
+        image = position - len(self.posting_ids)
+        if image >= 0:
+            return Item(None, image, cluster, problem)
+        return Item(self.posting_ids[position], None, cluster, problem)
+
+
+def wanted_for_clusters(matcher: Matcher, options: ClusterOptions) -> Wanted:
+    """Features of an image that `cluster` takes; raises RequestUnanswerable where nothing could be clustered so."""
+    if options.method == "matcher":
+        return matcher.wanted_for_clusters()
+    return Wanted(frozenset({matcher.encoder(options.encoder, f"method {options.method}").encoder.key}))
+
+
+def cluster(
+    matcher: Matcher, options: ClusterOptions, images: Sequence[ImageFeatures | ImageError]
+) -> tuple[Clusters, Decision]:
+    """The clusters of some postings and images, and the decision rule that made them.
+
+    Unknown ids and bad images become items with a problem; the rest is clustered. An id given twice counts once, an
+    image given twice is two items.
+
+    Args:
+        matcher: over the catalogue.
+        options: what and how.
+        images: features that `wanted_for_clusters` names; of a bad image why it is.
+
+    Raises:
+        RequestUnanswerable: nothing that is held could answer this.
+        LimitExceeded: more pairs than `max_pairs` are within eps.
+    """
+    good = [image for image in images if isinstance(image, ImageFeatures)]
+    errors = [image if isinstance(image, ImageError) else None for image in images]
+    if options.method == "matcher":
+        by_probability = matcher.trained("method matcher")
+        rule = by_probability.rule(options.target, options.min_probability)
+        threshold = max(rule.thresholds.match, LEAST_MEAN)
+        new = matcher.features(good) if images else None
+        found = cluster_by_probability(by_probability, options.posting_ids, threshold, new, errors)
+        return found, Decision("probability", rule.target, threshold, threshold, matcher.models)
+    search = matcher.encoder(options.encoder, f"method {options.method}")
+    least, key = 1 - options.eps, search.encoder.key
+    embeddings = np.array([image.embeddings[key] for image in good], np.float32).reshape(-1, search.encoder.dimension)
+    how = SimilarityClustering(options.method, options.eps, options.min_samples, options.max_pairs)
+    found = cluster_by_similarity(search, options.posting_ids, how, embeddings, errors)
+    return found, Decision("similarity", None, least, least, search.encoder.versions)
+
+
+def cluster_by_similarity(
+    search: SimilaritySearch,
+    posting_ids: AllOrIds,
+    how: SimilarityClustering,
+    embeddings: Embeddings,
+    errors: Sequence[PricematchError | None] = (),
+) -> Clusters:
+    """Clusters of stored postings and images by the similarity of their embeddings.
+
+    Args:
+        search: over the postings.
+        posting_ids: of those to cluster; "all" are those that have an embedding.
+        how: method and parameters.
+        embeddings: [m, d] of the m good images.
+        errors: per image its error, None where it is good.
+
+    Raises:
+        LimitExceeded: more pairs than `max_pairs` are within eps.
+    """
+    if posting_ids == "all":
+        rows, problems = search.by_id, dict[int, PricematchError]()
+        posting_ids = _ids(search.catalogue, rows)
+        if not errors:
+            found = search.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
+            return Clusters(posting_ids, 0, found.labels, found.members, problems)
+    else:
+        posting_ids, rows, problems = _located(search.catalogue, posting_ids)
+        without = (
+            position
+            for position, row in zip(_good(len(posting_ids), problems), rows, strict=True)
+            if not search.known[row]
+        )
+        problems |= {
+            position: ImageUnavailable(f"posting {posting_ids[position]!r} has no picture that could be embedded")
+            for position in without
+        }
+        rows = rows[search.known[rows]]
+    found = answer(_graph(search, rows, embeddings, how), how.method, how.eps, how.min_samples).assignment
+    return _assembled(posting_ids, problems, errors, found)
+
+
+def cluster_by_probability(
+    search: ProbabilitySearch,
+    posting_ids: AllOrIds,
+    threshold: float,
+    new: Features | None = None,
+    errors: Sequence[PricematchError | None] = (),
+) -> Clusters:
+    """Clusters of stored postings and images by the probabilities of their pairs.
+
+    Args:
+        search: over the postings.
+        posting_ids: of those to cluster.
+        threshold: the average probability that a cluster holds together with, `LEAST_MEAN` or more; above 1 there is
+            none.
+        new: features of the m good images; None where there are no images.
+        errors: per image its error, None where it is good.
+    """
+    if posting_ids == "all":
+        rows, problems = search.catalogue.by_id, dict[int, PricematchError]()
+        posting_ids = _ids(search.catalogue, rows)
+        found = search.clusters.all(threshold) if new is None else search.clusters.among(rows, threshold, new)
+    else:
+        posting_ids, rows, problems = _located(search.catalogue, posting_ids)
+        found = search.clusters.among(rows, threshold, new)
+    return _assembled(posting_ids, problems, errors, found.assignment, found.cohesion)
+
+
+def _ids(catalogue: Catalogue, rows: NDArray[np.intp]) -> list[str]:
+    return [catalogue[row].posting_id for row in rows]
+
+
+def _located(
+    catalogue: Catalogue, posting_ids: Sequence[str]
+) -> tuple[list[str], NDArray[np.intp], dict[int, PricematchError]]:
+    """Ids, each once; rows of those that a catalogue holds, in order; and by position why the others have none."""
+    posting_ids = list(dict.fromkeys(posting_ids))
+    held = catalogue.located(posting_ids)
+    problems: dict[int, PricematchError] = {
+        position: PostingNotFound(posting_id)
+        for position, posting_id in enumerate(posting_ids)
+        if posting_id not in held
+    }
+    return posting_ids, np.array([held[it] for it in posting_ids if it in held], np.intp), problems
+
+
+def _good(count: int, problems: Mapping[int, PricematchError]) -> NDArray[np.intp]:
+    """The positions below `count` that have no problem."""
+    return np.setdiff1d(np.arange(count), np.array(list(problems), np.intp))
+
+
+def _assembled(
+    posting_ids: Sequence[str],
+    problems: Mapping[int, PricematchError],
+    errors: Sequence[PricematchError | None],
+    found: Assignment,
+    cohesion: NDArray[np.float64] | None = None,
+) -> Clusters:
+    """A batch from the clusters of its good items: of the good postings, and the good images behind them, in order."""
+    bad = {position: error for position, error in enumerate(errors, start=len(posting_ids)) if error is not None}
+    problems, count = {**problems, **bad}, len(posting_ids) + len(errors)
+    good, labels = _good(count, problems), np.full(count, NOISE, np.intp)
+    labels[good] = found.labels
+    return Clusters(posting_ids, len(errors), labels, [good[it] for it in found.members], problems, cohesion)
+
+
+def _graph(
+    search: SimilaritySearch, rows: NDArray[np.intp], embeddings: Embeddings, how: SimilarityClustering
+) -> NeighbourGraph:
+    """The neighbours among some rows of the catalogue and new embeddings behind them."""
+    together = np.concatenate([search.embeddings[rows], embeddings])
+    if len(rows) <= _FEW:
+        return radius_graph(together, how.eps, how.max_pairs)
+    place = np.empty(search.catalogue.span, np.intp)
+    place[search.by_id] = np.arange(len(search.by_id))
+    whole = search.graph.within(how.eps, how.max_pairs)
+    return whole.select(place[rows]).extended(together, how.max_pairs)

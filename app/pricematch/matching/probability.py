@@ -1,0 +1,166 @@
+"""Search by probability: the matches of postings by a pair model, overruled by people's decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
+from pricematch.errors import SignalNeeded, TargetUnknown
+from pricematch.matching.index import MatchIndex
+from pricematch.matching.probability_clusters import ProbabilityClusters
+from pricematch.pairs.explanation import Explainer, Explanation
+from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
+from pricematch.stages import stage
+from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
+
+_OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
+
+
+@dataclass(frozen=True, eq=False)
+class RankedMatches:
+    """The matches of one posting: decided ones, then the most probable, equally probable ones by their ids.
+
+    Attributes:
+        title: of the posting.
+        row: of the posting; None for a query.
+        rows: int32 [m], of its matches.
+        probabilities: float64 [m].
+        features: float32 [m, f], `PairModel.feature_names`; None where they are to be computed from the rows.
+        decided: how many of the matches, the first ones, somebody said are the same.
+    """
+
+    title: ParsedTitle
+    row: int | None
+    rows: NDArray[np.int32]
+    probabilities: NDArray[np.float64]
+    features: NDArray[np.float32] | None = None
+    decided: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilitySearch:
+    """A catalogue with a match index over it. Immutable, safe to use from several threads.
+
+    Attributes:
+        label: name and version of the trained matcher, `matcher/1`.
+        catalogue: the postings.
+        index: of them, in the same rows.
+        thresholds: the matcher's.
+        verdicts: people's decisions on pairs of postings, which overrule probabilities.
+    """
+
+    label: str
+    catalogue: Catalogue
+    index: MatchIndex
+    thresholds: SizeThresholds
+    verdicts: Verdicts = NO_VERDICTS
+
+    @property
+    def signals(self) -> Sequence[str]:
+        """What the pair model compares."""
+        return self.index.model.signals
+
+    @property
+    def dimensions(self) -> Mapping[str, int]:
+        """Length of the embeddings it compares, by retriever."""
+        return self.index.extractor.dimensions
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of the trained matcher."""
+        name, _, version = self.label.partition("/")
+        return {name: version}
+
+    @cached_property
+    def clusters(self) -> ProbabilityClusters:
+        """The clusters of the catalogue."""
+        return ProbabilityClusters(self.index, self.catalogue, self.verdicts)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.index.model.feature_names, self.index.extractor.titles_with)
+
+    def changed(self, catalogue: Catalogue, added: Features) -> "ProbabilitySearch":
+        """The search of a changed catalogue, whose new rows have these features."""
+        index = self.index.without(np.flatnonzero(~catalogue.alive[: self.index.span]))
+        return replace(self, catalogue=catalogue, index=index.with_added(added) if len(added) else index)
+
+    def rule(self, target: Target | None, min_probability: float | None) -> DecisionRule:
+        """The decision rule: a probability, or the thresholds of a target (F1 where none is named) at this size.
+
+        Raises:
+            TargetUnknown: the matcher has none for that target.
+        """
+        if min_probability is not None:
+            return DecisionRule(None, Thresholds(min_probability, min_probability))
+        try:
+            return DecisionRule(target or F1, self.thresholds.at(target or F1, max(1, len(self.index))))
+        except ValueError as error:
+            raise TargetUnknown(str(error)) from error
+
+    def check_signals(self, *, image: bool = False, title: bool = False) -> None:
+        """Raise SignalNeeded where the pair model compares nothing of what is sent: an image, a title, or both."""
+        if not ((_OF_IMAGES if image else set()) | (_OF_TITLES if title else set())) & set(self.signals):
+            raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
+
+    def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
+        """The matches of a stored posting; those that somebody said are the same come first."""
+        verdicts = self.verdicts.of(self.catalogue[row].posting_id)
+        decided = self.catalogue.located(sorted(verdicts))
+        same = np.array([other for posting_id, other in decided.items() if verdicts[posting_id] == "same"], np.int32)
+        rows, probabilities = self.index.candidates_of(row)
+        free = ~np.isin(rows, list(decided.values()))
+        rows, probabilities = rows[free], probabilities[free]
+        order = self._order(rows, probabilities)
+        order = order[: rule.count(probabilities[order], fallback=not len(same))]
+        return RankedMatches(
+            parse_title(self.catalogue[row].title),
+            row,
+            np.concatenate([same, rows[order]]),
+            np.concatenate([np.ones(len(same)), probabilities[order]]),
+            decided=len(same),
+        )
+
+    def pair(self, row: int, other: int) -> RankedMatches:
+        """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
+        candidates, probabilities = self.index.candidates_of(row)
+        found = probabilities[candidates == other]
+        title = parse_title(self.catalogue[row].title)
+        return RankedMatches(title, row, np.array([other], np.int32), found if len(found) else np.zeros(1))
+
+    def matches(self, features: Features, rule: DecisionRule) -> RankedMatches:
+        """The matches of one posting that is not stored.
+
+        Raises:
+            SignalNeeded: it has nothing that the pair model compares.
+        """
+        image = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
+        self.check_signals(image=bool(image), title=any(features.titles))
+        found = self.index.query(features)
+        rows, probabilities = found.pairs.right, found.pairs.probabilities
+        order = self._order(rows, probabilities)
+        order = order[: rule.count(probabilities[order])]
+        return RankedMatches(found.titles[0], None, rows[order], probabilities[order], found.features[order])
+
+    def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
+        """Why the matches at some positions are matches; costs about a millisecond each."""
+        with stage("score"):
+            rows = found.rows[kept]
+            titles = parse_titles(self.catalogue[row].title for row in rows)
+            if found.features is not None:
+                features = found.features[kept]
+            elif found.row is not None:
+                features = self.index.features_of(found.row, rows)
+            else:
+                raise ValueError("expected the features of the pairs, or the row of the posting")
+            return self._explainer.explain(features, self.index.model.contributions(features), found.title, titles)
+
+    def _order(self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The most probable first, equal ones by their ids, whatever rows they got."""
+        posting_ids = np.array([self.catalogue[row].posting_id for row in rows], np.str_)
+        return np.lexsort((posting_ids, -probabilities))

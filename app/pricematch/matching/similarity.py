@@ -1,0 +1,180 @@
+"""Search by the similarity of images: exact cosines of the embeddings of one encoder, and the graph of neighbours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import GrowingArray
+from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.postings import Catalogue
+from pricematch.clustering.assignment import Answer, Method, answer
+from pricematch.errors import LimitExceeded
+from pricematch.matching.matches import Match, Matches
+from pricematch.search.neighbours import NeighbourGraph, radius_graph
+from pricematch.stages import stage
+
+_NOBODY = np.float32(-2)
+_DECIMALS = 12
+"""To which cosines are rounded: what differs by less is a tie."""
+_KEPT_ANSWERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class SimilaritySearch:
+    """The embeddings of the images of a catalogue, searchable. Immutable, safe to use from several threads.
+
+    A search is one matrix product: n·d multiplications and 8·n bytes a query. The product in float32 only picks what is
+    worth a closer look, with room for its rounding. What counts is the cosine in float64 of the two rows alone, so that
+    it does not matter which row a posting got, and when.
+
+    Attributes:
+        encoder: made the embeddings.
+        catalogue: of `span` rows.
+        rows: [span, d], zeros where a posting has no embedding.
+        embedded: bool [span], which have one, whether they are still there or not.
+    """
+
+    encoder: EncoderInfo
+    catalogue: Catalogue
+    rows: GrowingArray[np.float32]
+    embedded: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != self.catalogue.span:
+            raise ValueError(f"expected embeddings of {self.catalogue.span} rows, got {len(self.rows)}")
+
+    @classmethod
+    def of(cls, encoder: EncoderInfo, catalogue: Catalogue, embeddings: Embeddings) -> "SimilaritySearch":
+        """The search of a catalogue with embeddings [span, d], zeros where there is none."""
+        return cls(encoder, catalogue, GrowingArray(embeddings), _embedded(embeddings))
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Bool [span], which rows are there and have an embedding."""
+        return self.embedded & self.catalogue.alive
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """[span, d], zeros where a posting has none; rows that are no longer there keep theirs."""
+        return self.rows.values
+
+    @cached_property
+    def by_id(self) -> NDArray[np.intp]:
+        """The rows of `known`, by ascending ids of their postings."""
+        rows = self.catalogue.by_id
+        return rows[self.known[rows]]
+
+    @cached_property
+    def graph(self) -> "CatalogueGraph":
+        """The neighbours of the rows `by_id`, which it numbers from 0."""
+        return CatalogueGraph(self.embeddings[self.by_id])
+
+    def changed(self, catalogue: Catalogue, added: Embeddings) -> "SimilaritySearch":
+        """The search of a changed catalogue, whose new rows have these embeddings, zeros where there is none."""
+        embedded = np.concatenate([self.embedded, _embedded(added)])
+        return replace(self, catalogue=catalogue, rows=self.rows.extended(added), embedded=embedded)
+
+    def embedding(self, posting_id: str) -> Embeddings | None:
+        """The embedding [1, d] of a posting; None where it has none, or is not there."""
+        row = self.catalogue.row(posting_id) if self.catalogue.holds(posting_id) else None
+        return None if row is None or not self.known[row] else self.embeddings[row : row + 1]
+
+    def embeddings_of(self, posting_ids: Sequence[str]) -> Embeddings:
+        """The embeddings of some postings, [m, d]; zeros for those that have none."""
+        found = np.zeros((len(posting_ids), self.embeddings.shape[1]), np.float32)
+        for place, posting_id in enumerate(posting_ids):
+            if (embedding := self.embedding(posting_id)) is not None:
+                found[place] = embedding[0]
+        return found
+
+    def nearest(self, query: Embeddings, limit: int, min_similarity: float = -1.0) -> Matches:
+        """The postings most similar to an embedding, equal ones by ascending id.
+
+        Args:
+            query: [1, d].
+            limit: matches at most, at least 1.
+            min_similarity: the lowest cosine of a match.
+        """
+        with stage("search"):
+            return self._nearest(query[0], limit).at_least(min_similarity)
+
+    def nearest_of(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
+        """The postings most similar to a stored one, itself excluded; none where it has no embedding."""
+        if (embedding := self.embedding(posting_id)) is None:
+            return Matches([])
+        return self.nearest(embedding, limit + 1).without(posting_id).top(limit).at_least(min_similarity)
+
+    def similarities(self, query: Embeddings | None, posting_ids: Sequence[str]) -> list[float | None]:
+        """The cosine of a query [1, d] and each of some postings; None where one of the two has no embedding."""
+        found = [None if query is None else self.embedding(posting_id) for posting_id in posting_ids]
+        return [
+            None if query is None or embedding is None else float(np.clip(query[0] @ embedding[0], -1, 1))
+            for embedding in found
+        ]
+
+    def _nearest(self, vector: Embeddings, limit: int) -> Matches:
+        limit = min(limit, int(self.known.sum()))
+        if limit == 0:
+            return Matches([])
+        coarse = np.where(self.known, self.embeddings @ vector, _NOBODY)
+        last = np.partition(coarse, len(coarse) - limit)[len(coarse) - limit]
+        # twice what a float32 product of two unit rows can be off: d + 2 roundings of at most 2⁻²⁴ each
+        rounding = (len(vector) + 2) * 2.0**-22
+        near = np.flatnonzero(self.known & (coarse >= last - rounding)).tolist()
+        # a matrix product would add up some rows in another order than others
+        exact = np.einsum("ij,j->i", self.embeddings[near].astype(np.float64), vector.astype(np.float64))
+        similarities = np.clip(np.round(exact, _DECIMALS), -1, 1).tolist()
+        found = [(-value, self.catalogue[row].posting_id) for value, row in zip(similarities, near, strict=True)]
+        return Matches([Match(posting_id, -distance) for distance, posting_id in sorted(found)[:limit]])
+
+
+class CatalogueGraph:
+    """The neighbour graph of embeddings [n, d]: computed when it is first needed, and kept.
+
+    A graph serves every smaller radius; a larger one replaces it. The last four answers are kept too, so that their
+    pages are cut from one computation. Safe to use from several threads: those that come while it is computed wait.
+    """
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self._embeddings = embeddings
+        self._lock = Lock()
+        self._graph: NeighbourGraph | None = None
+        self._refused: tuple[float, int] | None = None
+        self._answer = lru_cache(_KEPT_ANSWERS)(self._computed_answer)
+
+    def within(self, radius: float, max_pairs: int) -> NeighbourGraph:
+        """The graph of a radius 0…2; raises LimitExceeded if more pairs than `max_pairs` are within it."""
+        with self._lock:
+            return self._within(radius, max_pairs)
+
+    def answer(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Answer:
+        """The answer of a clustering method for all rows; raises LimitExceeded."""
+        with self._lock:
+            return self._answer(method, eps, min_samples, max_pairs)
+
+    def _computed_answer(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Answer:
+        return answer(self._within(eps, max_pairs), method, eps, min_samples)
+
+    def _within(self, radius: float, max_pairs: int) -> NeighbourGraph:
+        if self._graph is None or radius > self._graph.radius:
+            self._graph = self._computed(radius, max_pairs)
+        return self._graph.within(radius)
+
+    def _computed(self, radius: float, max_pairs: int) -> NeighbourGraph:
+        """The graph, unless one as large has been found too large before, which is refused without trying again."""
+        if self._refused is not None and radius >= self._refused[0] and max_pairs <= self._refused[1]:
+            raise LimitExceeded(f"expected at most {max_pairs} pairs within distance {radius:g}, got more: lower it")
+        try:
+            return radius_graph(self._embeddings, radius, max_pairs)
+        except LimitExceeded:
+            self._refused = radius, max_pairs
+            raise
+
+
+def _embedded(embeddings: Embeddings) -> NDArray[np.bool_]:
+    return np.asarray(embeddings.any(axis=1), np.bool_)

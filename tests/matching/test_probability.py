@@ -1,0 +1,211 @@
+"""Search by probability over a catalogue that changes, against one whose postings were all scored together."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
+
+import numpy as np
+import pytest
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import NO_EMBEDDINGS, Features
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import Decision, VerdictChange
+from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.errors import SignalNeeded
+from pricematch.matching.probability import ProbabilitySearch, RankedMatches
+from pricematch.matching.review import Unsure, review
+from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.thresholds import DecisionRule, Thresholds
+from tests.support.fakes import tiny_search
+from tests.support.judged import hashed, scored_search
+
+HASH = ("hash",)
+DECISIONS: Sequence[Decision | None] = ["same", "different", None]
+
+
+def features_of(put: Sequence[Posting], embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS) -> Features:
+    """Titles and hashes of postings, and embeddings by retriever."""
+    return Features.of([it.title for it in put], [it.image_phash for it in put], embeddings)
+
+
+def after(search: ProbabilitySearch, put: Sequence[Posting], removed: Sequence[str] = ()) -> ProbabilitySearch:
+    """The search after a change."""
+    return search.changed(search.catalogue.changed(put, removed), features_of(put))
+
+
+def pairs(search: ProbabilitySearch, found: RankedMatches) -> list[tuple[str, float]]:
+    """Id and probability of each match."""
+    ids = [search.catalogue[row].posting_id for row in found.rows]
+    return list(zip(ids, found.probabilities.round(6).tolist(), strict=True))
+
+
+def matches(search: ProbabilitySearch, posting_id: str) -> list[tuple[str, float]]:
+    return pairs(search, search.matches_of(search.catalogue.row(posting_id), search.rule(None, 0)))
+
+
+def queried(search: ProbabilitySearch, posting: Posting) -> list[tuple[str, float]]:
+    """The same of a posting that is not stored."""
+    return pairs(search, search.matches(features_of([posting]), search.rule(None, 0)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_matches_after_changes_are_those_of_a_rebuild(seed: int) -> None:
+    """Of every stored posting, and of queries."""
+    drawn, held = random.Random(seed), dict[str, Posting]()
+    first = hashed(*(drawn.randint(0, 64) for _ in range(drawn.choice([0, 8]))))
+    held = {posting.posting_id: posting for posting in first}
+    search = scored_search(first, HASH)
+    for _ in range(12):
+        names = [f"p{number}" for number in range(25)]
+        put = [
+            replace(posting, posting_id=name)
+            for name, posting in zip(
+                drawn.sample(names, 4), hashed(*(drawn.choice([None, *range(65)]) for _ in range(4))), strict=True
+            )
+        ]
+        removed = drawn.sample(names, 3)
+        held = {name: posting for name, posting in held.items() if name not in removed}
+        held |= {posting.posting_id: posting for posting in put}
+        search = after(search, put, removed)
+        anew = scored_search(drawn.sample(list(held.values()), len(held)), HASH)
+        assert len(search.index) == len(search.catalogue) == len(held)
+        for posting_id in held:
+            assert matches(search, posting_id) == matches(anew, posting_id)
+        [stranger] = hashed(drawn.randint(0, 64))
+        assert queried(search, stranger) == queried(anew, stranger)
+
+
+def test_equal_probabilities_come_by_their_ids() -> None:
+    """Whenever the postings came."""
+    search = scored_search([Posting("m", None, image_phash="0" * 16), Posting("x", None, image_phash="0" * 16)], HASH)
+    search = after(search, [Posting("z", None, image_phash="0" * 16), Posting("a", None, image_phash="0" * 16)])
+    search = after(search, [Posting("x", None, image_phash="0" * 16), Posting("c", None, image_phash="0" * 16)])
+    assert [name for name, _ in matches(search, "m")] == ["a", "c", "x", "z"]
+    assert [name for name, _ in queried(search, Posting("new", None, image_phash="0" * 16))] == [
+        "a",
+        "c",
+        "m",
+        "x",
+        "z",
+    ]
+
+
+def test_a_replaced_posting_matches_by_its_new_title() -> None:
+    """And no longer by its old one; the search of before still finds that."""
+    titles = {"p0": "kopi susu gula aren", "p1": "kopi susu aren", "p2": "teh manis melati", "p3": "teh melati"}
+    before = scored_search([Posting(name, None, title) for name, title in titles.items()])
+    search = after(before, [Posting("p1", None, "teh manis melati")])
+    old, new = Posting("", None, "kopi susu aren"), Posting("", None, "teh manis melati")
+    assert {name for name, _ in queried(search, old)} == {"p0"}
+    assert {name for name, value in queried(search, new) if value > 0.99} == {"p1", "p2"}
+    assert matches(search, "p0") == []
+    assert search.catalogue[search.catalogue.row("p1")].title == "teh manis melati"
+    assert dict(matches(search, "p2"))["p1"] == pytest.approx(1, abs=1e-5)
+    assert dict(queried(before, old))["p1"] == pytest.approx(1, abs=1e-5)  # who holds the catalogue of before sees that
+    assert [name for name, _ in matches(before, "p0")] == ["p1"]
+
+
+def test_added_matches_are_explained_by_their_titles() -> None:
+    """Whether the posting, its match, or both were added."""
+    search = scored_search([Posting("p0", None, "kopi susu 200 ml"), Posting("p1", None, "kopi hitam", "0" * 16)])
+    search = after(search, [Posting("p1", None, "kopi susu 1 l"), Posting("p2", None, "kopi susu 200 ml")])
+    for posting_id, other in (("p0", "p2"), ("p2", "p0"), ("p1", "p2")):
+        found = search.matches_of(search.catalogue.row(posting_id), search.rule(None, 0))
+        place = [search.catalogue[row].posting_id for row in found.rows].index(other)
+        [explanation] = search.explain(found, np.array([place]))
+        assert found.title.text == search.catalogue.posting(posting_id).title
+        assert "hash" not in explanation.signals
+        assert (explanation.signals["words"] > 0.99) == (posting_id != "p1")
+
+
+def test_a_pair_has_its_probability() -> None:
+    """Whichever end is named first; 0 where it is no candidate."""
+    search = after(scored_search(hashed(0, 60), HASH), [Posting("p2", None, image_phash=f"{1:016x}")])
+    row = search.catalogue.row
+    assert search.pair(row("p0"), row("p2")).probabilities.tolist() == pytest.approx([63 / 64])
+    assert search.pair(row("p2"), row("p0")).probabilities.tolist() == pytest.approx([63 / 64])
+    assert search.pair(row("p2"), row("p1")).probabilities.tolist() == [0]
+
+
+def test_verdicts_follow_ids() -> None:
+    """They stay where a posting is replaced, and rest where it is gone."""
+    changes = [VerdictChange("p0", "p2", 1, "same"), VerdictChange("p0", "p1", 2, "different")]
+    said = NO_VERDICTS.changed(changes)
+    search = replace(scored_search(hashed(0, 0, 60), HASH), verdicts=said)
+    assert matches(search, "p0") == [("p2", 1)]
+    replaced = after(search, [Posting("p2", None, image_phash="f" * 16), Posting("p1", None, image_phash="0" * 16)])
+    assert matches(replaced, "p0") == [("p2", 1)]
+    assert matches(after(replaced, [], ["p2"]), "p0") == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_clusters_after_changes_are_those_of_a_rebuild(seed: int) -> None:
+    """And so are the pairs to review, whatever people decided."""
+    drawn, verdicts = random.Random(seed), NO_VERDICTS
+    names, search, held = (
+        [f"p{number}" for number in range(18)],
+        scored_search([], HASH),
+        dict[str, Posting](),
+    )
+    for revision in range(8):
+        hashes = hashed(*(drawn.randint(0, 64) for _ in range(5)))
+        put = [replace(it, posting_id=name) for it, name in zip(hashes, drawn.sample(names, 5), strict=True)]
+        removed = [name for name in drawn.sample(names, 2) if name not in {posting.posting_id for posting in put}]
+        held = {name: posting for name, posting in held.items() if name not in removed}
+        held |= {posting.posting_id: posting for posting in put}
+        first, second = sorted(drawn.sample(names, 2))
+        said = drawn.choice(DECISIONS)
+        verdicts = verdicts.changed([VerdictChange(first, second, revision, said)])
+        search = replace(after(search, put, removed), verdicts=verdicts)
+        anew = replace(scored_search(drawn.sample(list(held.values()), len(held)), HASH), verdicts=verdicts)
+        for threshold in (0.8, 0.9, float("inf")):
+            assert clusters(search, threshold) == clusters(anew, threshold)
+            rule = DecisionRule(None, Thresholds(threshold, threshold))
+            assert [asked_of(it) for it in review(search, rule, 9)] == [asked_of(it) for it in review(anew, rule, 9)]
+
+
+def clusters(search: ProbabilitySearch, threshold: float) -> set[frozenset[str]]:
+    """The postings of each cluster."""
+    labels = search.clusters.all(threshold).assignment.labels
+    ids = [search.catalogue[row].posting_id for row in search.catalogue.by_id]
+    return {frozenset(compress(ids, (labels == label).tolist())) for label in range(labels.max(initial=-1) + 1)}
+
+
+def asked_of(pair: Unsure) -> tuple[str, str, float]:
+    return pair.first, pair.second, round(pair.probability, 6)
+
+
+def test_the_rule_follows_the_catalogue_size() -> None:
+    """It is that of how many postings there are now."""
+    search = scored_search(hashed(0, 0), HASH)
+    assert search.rule(None, None) == after(search, [], ["p0", "p1"]).rule(None, None)
+    assert len(after(after(search, [], ["p0"]), hashed(0)).index) == 2
+
+
+def test_added_images_are_compared_by_embeddings() -> None:
+    """Postings without one are nobody's matches, and a title alone is no signal."""
+    tiny, signals = tiny_search(["#ff0000", "#00ff00"]), ("image",)
+    search = scored_search(list(tiny.catalogue), signals, dict.fromkeys(IMAGE_SPACES, tiny.embeddings))
+    put = [Posting("red", "red.png"), Posting("bare", None)]
+    vectors = np.concatenate([tiny.embeddings[:1], np.zeros((1, 4), np.float32)])
+    features = features_of(put, {"image": vectors, "colours": np.zeros((2, 4), np.float32)})
+    changed = search.changed(search.catalogue.changed(put, []), features)
+    [(first, probability), *_] = matches(changed, "red")
+    assert first == "p0"
+    assert probability == pytest.approx(1)
+    assert matches(changed, "bare") == []
+    nothing = {name: np.zeros((1, 4), np.float32) for name in IMAGE_SPACES}
+    with pytest.raises(SignalNeeded, match="judges by image"):
+        changed.matches(features_of([Posting("new", None, "kopi")], nothing), changed.rule(None, 0))
+
+
+def test_a_filled_catalogue_is_clustered() -> None:
+    """Though it was empty when it was built."""
+    search = after(scored_search([], HASH), hashed(0, 30, 1))
+    search = after(search, [Posting("p3", None, image_phash=hashed(31)[0].image_phash)], [])
+    by_id = [search.catalogue[row].posting_id for row in search.catalogue.by_id]
+    labels = dict(zip(by_id, search.clusters.all(0.9).assignment.labels.tolist(), strict=True))
+    assert labels["p0"] == labels["p2"] != labels["p1"] == labels["p3"]
+    assert list(Catalogue([]).by_id) == []
