@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 from catalogues import jpegs
-from pricematch.catalogue.embedded_rows import EmbeddedRows
-from pricematch.matching.exact_index import ExactIndex
 
 from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.formats.manifest import find_chain
+from pricematch.matching.similarity import SimilaritySearch
 
 SIDE, MAX_PIXELS, LIMIT, BATCH = 256, 25_000_000, 10, 32
 
@@ -59,10 +59,10 @@ def main(images: Path, models: Path, port: int) -> None:
     batches = [np.stack(pixels[first : first + BATCH]) for first in range(0, len(pixels), BATCH)]
     embeddings = np.concatenate([networks.encode(batch) for batch in batches])
     catalogue = Catalogue([Posting(str(row), "") for row in range(len(embeddings))])
-    index = ExactIndex(EmbeddedRows(catalogue, embeddings))
+    search = SimilaritySearch.of(EncoderInfo("autoencoder", {}, embeddings.shape[1]), catalogue, embeddings)
 
     def answer(image: bytes) -> dict[str, Any]:
-        [found] = index.search(networks.encode(decoder.decode(image)[np.newaxis]), LIMIT)
+        found = search.nearest(networks.encode(decoder.decode(image)[np.newaxis]), LIMIT)
         return {"matches": [{"posting_id": it.posting_id, "similarity": it.similarity} for it in found]}
 
     app = FastAPI()
