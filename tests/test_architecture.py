@@ -39,9 +39,7 @@ EVERYBODYS = {"errors", "progress", "settings", "stages", ""}
 """Modules that every folder may import; "" is the package itself, for its version."""
 PURE = LAYERS[LAYERS.index("matching") :]
 """Folders that do without files, networks and web: features in, results out."""
-PENDING = {
-    ("formats", "learning"),
-}
+PENDING: set[tuple[str, str]] = set()
 """Arrows that still point up."""
 
 

@@ -5,7 +5,7 @@ Nothing in them is executed when they are loaded, and every file is checked agai
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
 from pricematch.formats.whole_folder import move_whole
-from pricematch.learning.learn import Learned
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
@@ -95,30 +94,30 @@ def next_version(models: Path, wanted: str | None) -> str:
 
 
 def write_matcher(
-    models: Path, staged: Path, learned: Learned, scorers: tuple[Trees, Trees], about: Mapping[str, Any]
+    models: Path, staged: Path, model: PairModel, thresholds: SizeThresholds, about: Mapping[str, Any]
 ) -> Path:
     """Write a matcher aside, then give it its name `models/matcher/<version>`.
 
     Args:
         models: the folder of artefacts.
         staged: an empty folder on the same file system.
-        learned: the matcher.
-        scorers: its first and second, as trees.
-        about: the fields of the manifest that `learned` does not have.
+        model: the pair model, both of its scorers `Trees`.
+        thresholds: by catalogue size.
+        about: the other fields of the manifest, without `name` and `files`.
 
     Raises:
         ArtefactExists: the version is there already.
     """
-    for name, trees in zip((FIRST, SECOND), scorers, strict=True):
-        trees.write(staged / name)
+    for name, scorer in ((FIRST, model.first), (SECOND, model.second)):
+        if not isinstance(scorer, Trees):
+            raise TypeError(f"expected trees, got {type(scorer).__name__}")
+        scorer.write(staged / name)
     manifest = MatcherManifest(
         name=NAME,
-        signals=learned.model.signals,
-        features=learned.model.feature_names,
-        calibration=learned.model.calibration.describe(),
-        thresholds=learned.thresholds.describe(),
-        held_out=[asdict(held_out) for held_out in learned.held_out],
-        briers=dict(learned.briers),
+        signals=model.signals,
+        features=model.feature_names,
+        calibration=model.calibration.describe(),
+        thresholds=thresholds.describe(),
         files=dict(digests(staged)),
         **about,
     )

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.csv_catalogue import CsvCatalogue
-from pricematch.formats.lightgbm_trees import TreeLearner, Trees
+from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import next_version, write_matcher
 from pricematch.formats.whole_file import make_folder
@@ -97,14 +97,16 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         path = write_matcher(
             settings.models,
             staged,
-            learned,
-            _trees(learned),
+            learned.model,
+            learned.thresholds,
             {
                 "version": version,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seed": options.seed,
                 "encoder": encoder
                 and Origin(name=encoder.name, version=encoder.version, weights_digest=encoder.weights_digest),
+                "held_out": [asdict(held_out) for held_out in learned.held_out],
+                "briers": dict(learned.briers),
                 "counts": {
                     "postings": learned.postings,
                     "groups": learned.groups,
@@ -162,13 +164,6 @@ def _record(
     both = zip(labels, given, trained, strict=True)
     groups = {label for *names, taken in both if taken for label in names if label is not None}
     return TrainedOn(share=options.train_share, seed=options.seed, groups=tuple(sorted(map(group_digest, groups))))
-
-
-def _trees(learned: Learned) -> tuple[Trees, Trees]:
-    first, second = learned.model.first, learned.model.second
-    if not (isinstance(first, Trees) and isinstance(second, Trees)):
-        raise TypeError(f"expected trees, got {type(first).__name__} and {type(second).__name__}")
-    return first, second
 
 
 def _digest(postings: Sequence[Posting]) -> str:
