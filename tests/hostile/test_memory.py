@@ -15,16 +15,15 @@ from pricematch.settings import KIB, MIB
 from tests.support.fakes import picture
 from tests.support.odd_pictures import png_of_zeros
 from tests.support.running_service import TinyService, running
-from tests.support.waiting import eventually
+from tests.support.waiting import SAFETY_SECONDS, eventually
+
+pytestmark = pytest.mark.process
 
 
 @cache
 def bomb() -> bytes:
     """25 megapixels, as many as may be, in 75 kB."""
     return png_of_zeros(4990, 4990)
-
-
-WARM_UP, MANY = 1000, 3000
 
 
 @pytest.fixture
@@ -89,7 +88,9 @@ def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: T
     eventually(lambda: service.match().status == 200)
 
 
-def test_fault_43_after_thousands_of_requests_memory_is_what_it_was(service: TinyService) -> None:
+@pytest.mark.parametrize(("warm_up", "many"), [(200, 400), pytest.param(1000, 3000, marks=pytest.mark.long)])
+def test_fault_43_requests_leave_no_memory_behind(service: TinyService, warm_up: int, many: int) -> None:
+    """After many requests the service takes as much memory as before them."""
     image = picture("#00ff00")
 
     def ask(connection: http.client.HTTPConnection, count: int) -> int:
@@ -100,6 +101,6 @@ def test_fault_43_after_thousands_of_requests_memory_is_what_it_was(service: Tin
             response.read()
         return total(service, "VmRSS")
 
-    with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)) as connection:
-        before = ask(connection, WARM_UP)
-        assert ask(connection, MANY) - before < 8 * MIB
+    with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=SAFETY_SECONDS)) as connection:
+        before = ask(connection, warm_up)
+        assert ask(connection, many) - before < 8 * MIB

@@ -1,8 +1,7 @@
-"""Good, bad and aborted requests at once, against the real server; `HOSTILE_SECONDS=60` for a whole minute."""
+"""Good, bad and aborted requests at once, against the real server."""
 
 import http.client
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -19,10 +18,10 @@ from tests.support.fakes import COLOURS, picture
 from tests.support.odd_pictures import png_header, webp_header
 from tests.support.requests import HEALTH, POST
 from tests.support.running_service import TinyService, running
-from tests.support.waiting import eventually
+from tests.support.waiting import SAFETY_SECONDS, eventually
 from tests.support.wire import FORM, file, form
 
-CLIENTS, SECONDS = 32, float(os.environ.get("HOSTILE_SECONDS", "5"))
+CLIENTS = 32
 PICTURES = [picture(colour) for colour in COLOURS]
 MOST_THREADS = Settings().max_in_flight + 60
 """Those that requests are worked on in, and those that look things up."""
@@ -53,10 +52,10 @@ class Client:
         self._luck = random.Random(number)
         self.done: Counter[str] = Counter()
 
-    def run(self, ends: float) -> "Counter[str]":
-        """Ask until a moment."""
+    def run(self, count: int) -> "Counter[str]":
+        """Ask so many times."""
         kinds: list[Callable[[], None]] = [self.match, self.match, self.put, self.bad, self.aborted, self.broken]
-        while time.monotonic() < ends:
+        for _ in range(count):
             kind = self._luck.choice(kinds)
             kind()
             self.done[kind.__name__] += 1
@@ -105,7 +104,7 @@ class Client:
         """Status and answer; whoever is told to come again does."""
         headers = {"Content-Type": media_type} if media_type else {}
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=SAFETY_SECONDS)
             try:
                 with suppress(ConnectionError):  # it need not read all of what is too large
                     connection.request(method, path, body, headers)
@@ -130,23 +129,22 @@ def figures(service: TinyService) -> tuple[float, int, int]:
     return memory, len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
 
 
-def test_fault_37_of_32_clients_that_do_all_of_it_at_once_every_good_request_is_answered_right(
-    service: TinyService,
-) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize("requests", [10, pytest.param(300, marks=pytest.mark.long)])
+def test_fault_37_many_clients_at_once_are_answered_right(service: TinyService, requests: int) -> None:
+    """While 32 clients send good, bad and broken requests, each is answered as it must be, and health in between."""
     with ThreadPoolExecutor(CLIENTS) as pool:  # once for what is made with the first requests
-        list(pool.map(lambda number: Client(service, number).run(time.monotonic() + 1), range(CLIENTS)))
-    before = figures(service)
-    ends, slowest = time.monotonic() + SECONDS, 0.0
+        list(pool.map(lambda number: Client(service, number).run(3), range(CLIENTS)))
+    before, healthy = figures(service), 0
     with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(Client(service, number).run, ends) for number in range(CLIENTS)]
-        while time.monotonic() < ends:
-            began = time.monotonic()
+        clients = [pool.submit(Client(service, number).run, requests) for number in range(CLIENTS)]
+        while not all(client.done() for client in clients):
             assert service.ask("GET", "/healthz").status == 200
-            slowest = max(slowest, time.monotonic() - began)
-            time.sleep(0.05)
+            healthy += 1
+            time.sleep(0.01)
         done = sum((client.result() for client in clients), Counter())
     assert set(done) == {"match", "put", "bad", "aborted", "broken"}
-    assert slowest < 8  # within two seconds where nobody else works
+    assert healthy >= 5  # however busy it is
     eventually(lambda: figures(service)[1] <= before[1] + 2)
     memory, _, threads = figures(service)
     assert memory - before[0] < 64 * MIB

@@ -284,10 +284,13 @@ time.sleep(60)
 """
 
 
-def test_fault_33_an_import_survives_kills_at_random_moments_and_every_row_is_there(settings: Settings) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_fault_33_an_import_survives_kills(settings: Settings, kills: int) -> None:
+    """Killed at random moments, an import goes on until every row is there."""
     count, random_ = 16 * AT_ONCE, random.Random(5)
     job = filled(settings, rows(count))
-    for _ in range(5):
+    for _ in range(kills):
         command = [sys.executable, "-c", _SERVE, settings.model_dump_json(exclude_unset=True)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
@@ -299,6 +302,6 @@ def test_fault_33_an_import_survives_kills_at_random_moments_and_every_row_is_th
         ended = now(running, job)
         assert (ended.done, ended.counts.failed) == (count, 0)
         assert ended.counts.created + ended.counts.unchanged == count
-        assert ended.counts.unchanged <= 5 * AT_ONCE  # the batch that was stored and not told, once a kill
+        assert ended.counts.unchanged <= kills * AT_ONCE  # the batch that was stored and not told, once a kill
         assert running.store.postings.count() == count + 4
         assert running.live.current.matcher.catalogue.posting(f"n{count - 1:05}").title == f"title {count - 1}"

@@ -7,29 +7,34 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from pricematch.catalogue.postings import Posting
 from pricematch.settings import Settings
 from pricematch.store.backup import backup
 from pricematch.store.restore import restore
 from pricematch.store.sqlite.store import open_store
+from tests.support.waiting import SAFETY_SECONDS
 from tests.support.written_store import check_whole, everything, picture, put
 
-KILLS = 25
 LONGEST_SECONDS = 0.15
 
 
-def test_fault_33_of_a_restore_killed_at_any_moment_the_store_is_as_before_or_as_the_backup(tmp_path: Path) -> None:
+@pytest.mark.process
+@pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.long)])
+def test_fault_33_a_killed_restore_leaves_the_store_or_the_backup(tmp_path: Path, kills: int) -> None:
+    """Killed at any moment, a restore leaves what was there before or all that the backup holds."""
     nursery = multiprocessing.get_context("forkserver")
     nursery.set_forkserver_preload(["tests.store.test_restore_kill"])
     made = [written(tmp_path, name, first) for name, first in (("one", 0), ("other", 60))]
     draw, states = random.Random(3), [postings for _, postings in made]
-    for number in range(KILLS):
+    for number in range(kills):
         receiving, sending = nursery.Pipe(duplex=False)
         files = [file for file, _ in made][:: 1 if number % 2 else -1]
         child = nursery.Process(target=work, args=(tmp_path / "data", files, sending))
         child.start()
         sending.close()
-        receiving.poll(10)  # one was restored whole; the next is on its way
+        receiving.poll(SAFETY_SECONDS)  # one was restored whole; the next is on its way
         child.join(draw.uniform(0, LONGEST_SECONDS))
         child.kill()
         child.join()

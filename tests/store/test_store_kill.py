@@ -6,27 +6,31 @@ from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from pricematch.catalogue.postings import Posting
 from pricematch.store.sqlite.store import open_store
 from tests.support.change_stream import changes, work
+from tests.support.waiting import SAFETY_SECONDS
 from tests.support.written_store import check_whole, everything
 
-KILLS = 100
 LONGEST_SECONDS = 0.08
 
 
-def test_fault_33_of_a_process_killed_at_any_moment_every_acknowledged_change_is_there_whole(tmp_path: Path) -> None:
-    """Also: of the change in flight all is there or nothing; no picture is missing, none is left over."""
+@pytest.mark.process
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.long)])
+def test_fault_33_acknowledged_changes_outlive_a_killed_process(tmp_path: Path, kills: int) -> None:
+    """Of the change in flight all is there or nothing; no image is missing, none is left over."""
     nursery = multiprocessing.get_context("forkserver")
     nursery.set_forkserver_preload(["tests.support.change_stream"])
     draw, expected, made, in_flight = random.Random(33), dict[str, Posting](), 0, 0
-    for seed in range(KILLS):
+    for seed in range(kills):
         receiving, sending = nursery.Pipe(duplex=False)
         child = nursery.Process(target=work, args=(tmp_path, seed, sending))
         child.start()
         sending.close()
         if seed % 5:
-            receiving.poll(10)  # it is at work; else it may still be opening the store
+            receiving.poll(SAFETY_SECONDS)  # it is at work; else it may still be opening the store
         child.join(draw.uniform(0, LONGEST_SECONDS))
         child.kill()
         child.join()
@@ -40,7 +44,7 @@ def test_fault_33_of_a_process_killed_at_any_moment_every_acknowledged_change_is
         check_whole(store)
         store.close()
         made, in_flight, expected = made + acknowledged, in_flight + (found != expected), found
-    assert made >= KILLS // 2
+    assert made >= kills // 2
     print(f"{made} changes acknowledged, {in_flight} more found")
 
 
