@@ -15,7 +15,8 @@ import pytest
 from pricematch.settings import KIB, Settings
 from tests.support.fakes import picture
 from tests.support.requests import CHUNKED, HEALTH, NEXT, POST
-from tests.support.running_service import TinyService, eventually, running
+from tests.support.running_service import TinyService, running
+from tests.support.waiting import eventually
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx")
