@@ -3,10 +3,11 @@
     python tests/golden.py record --pricematch EXECUTABLE --output FILE.json [--work FOLDER]
     python tests/golden.py compare BEFORE.json AFTER.json
 
-`record` needs nothing but the standard library and the checkout's `pricematch` (with `PYTHONPATH=CHECKOUT/app` for one
-that is not installed), and takes about three minutes. Record the commit before and the one after on the same machine
-and with the same `--work`: the catalogue and the encoders are made there by whoever comes first and serve both, since
-their training is not what is compared. Everything else, stores and matchers included, is made anew each time.
+`record` asks through nothing but the checkout's `pricematch` (with `PYTHONPATH=CHECKOUT/app` for one that is not
+installed), and takes about four minutes; leave the checkout alone until it has ended. Record the commit before and the
+one after on the same machine and with the same `--work`: the catalogue and the encoders are made there by whoever comes
+first and serve both, since their training is not what is compared. Everything else, stores and matchers included, is
+made anew each time.
 
 `compare` wants ids, order and texts to be equal and numbers to be within 1e-5, absolute or relative. It prints every
 difference and exits 1 if there is one. Recordings depend on the processor and are not committed.

@@ -90,3 +90,10 @@ def all_answers(service: Service, subject: Subject) -> dict[str, Any]:
     """Answers to all questions that change nothing."""
     stored, matches = stored_answers(service), match_answers(service, subject)
     return {"stored": stored, "match": matches, "cluster": cluster_answers(service, subject)}
+
+
+def large_image_answers(service: Service, subject: Subject) -> dict[str, Any]:
+    """Matches of images that are scaled down by much."""
+    return {
+        path.stem: service.form("POST", "/match", ("image", path.name, path.read_bytes())) for path in subject.large()
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.golden.changes import changed_answers
 from tests.support.golden.checkout import Checkout
-from tests.support.golden.questions import all_answers
+from tests.support.golden.questions import all_answers, large_image_answers
 from tests.support.golden.subject import prepare
 from tests.support.golden.verbs import offline
 
@@ -25,8 +25,10 @@ def record(executable: Path, output: Path, work: Path) -> None:
         similarity = ("--matcher", "none", "--data", "data-by-similarity", "--skip-bad-images")
         with checkout.serving(*similarity) as service:
             found["by similarity"] = all_answers(service, subject)
+            found["large images by similarity"] = large_image_answers(service, subject)
         with checkout.serving("--matcher", "auto") as service:
             found["by probability"] = all_answers(service, subject)
+            found["large images by probability"] = large_image_answers(service, subject)
             found["changed"] = changed_answers(service, subject)
             found["after changes"] = all_answers(service, subject)
         with checkout.serving("--matcher", "auto") as service:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 from tests.support.golden.checkout import Checkout, Part
 
 COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
+SIDE = 400
+"""Pixels, fewer than twice what a network sees."""
 Row: TypeAlias = dict[str, str]
 
 
@@ -39,6 +41,10 @@ class Subject:
         row = self.others[index]
         return ("image", "a.jpg", self.image(row)), ("title", None, row["title"].encode())
 
+    def large(self) -> list[Path]:
+        """Images of many more pixels than a network sees."""
+        return sorted((self.images.parent / "large").iterdir())[:5]
+
     def pictures(self, start: int, stop: int) -> list[Part]:
         """Pictures that the catalogue lacks, as parts named `images`."""
         return [("images", f"{index}.jpg", self.parts(index)[0][2]) for index in range(start, stop)]
@@ -66,15 +72,12 @@ def prepare(executable: Path, work: Path) -> Subject:
     if not (catalogue / "others.csv").exists():
         shutil.rmtree(catalogue, ignore_errors=True)
         checkout.run("sample", "--output", "catalogue", "--postings", "320", "--seed", "7")
+        _shrink(catalogue / "images", catalogue / "large")
         rows = read_rows(catalogue / "catalogue.csv")
         known, others = rows[:300], [row for row in rows[300:] if row["image"]]
-        for index, row in enumerate(known):
-            for column, lacking in (
-                ("image", index % 17 == 5),
-                ("image_phash", index % 11 == 3),
-                ("title", index % 13 == 4),
-            ):
-                row[column] = "" if lacking else row[column]
+        for column, every, first in (("image", 17, 5), ("image_phash", 11, 3), ("title", 13, 4)):
+            for row in known[first::every]:
+                row[column] = ""
         (catalogue / "catalogue.csv").write_text(csv_text(known), encoding="utf-8")
         (catalogue / "others.csv").write_text(csv_text(others), encoding="utf-8")
     train = ("train", "encoder", "--skip-bad-images", "--recipe")
@@ -83,3 +86,20 @@ def prepare(executable: Path, work: Path) -> Subject:
     if not (work / "models" / "autoencoder" / "1").exists():
         checkout.run(*train, "notebook", "--epochs", "4")
     return Subject(read_rows(catalogue / "catalogue.csv"), read_rows(catalogue / "others.csv"), catalogue / "images")
+
+
+def _shrink(images: Path, large: Path) -> None:
+    """Keep larger images in another folder, and shrink them where they are.
+
+    How an image is scaled while it is decoded is a matter of its own, and is not to hide whatever else differs.
+    """
+    from PIL import Image
+
+    large.mkdir()
+    for path in images.iterdir():
+        with Image.open(path) as image:
+            if max(image.size) <= SIDE:
+                continue
+            shrunk = image.resize((SIDE, SIDE))
+        path.rename(large / path.name)
+        shrunk.save(path, "JPEG", quality=90)
