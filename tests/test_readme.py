@@ -41,6 +41,7 @@ def test_every_document_the_readme_links_to_exists() -> None:
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # minutes on a small processor; the demo takes the same road
 def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     given = commands("pricematch ")
     [place] = [place for place, command in enumerate(given) if command.startswith("pricematch serve")]

@@ -31,7 +31,9 @@ GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
 
 def _settings(folder: Path, models: Path) -> Settings:
     csv_path, images = tiny_catalogue(folder)
-    return load_settings(catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32")
+    return load_settings(
+        catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32", workers=1
+    )
 
 
 def _ignored(*_: object) -> None:
@@ -76,6 +78,7 @@ def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, t
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     shown = drawn(_settings(tmp_path, tiny_artefacts.models), "p0", 3)
     assert [match.same_group for match in shown.found] == [None, None, None]
@@ -83,6 +86,7 @@ def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, tiny
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_the_query_comes_first_and_pictures_keep_their_proportions(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
@@ -101,6 +105,7 @@ def test_the_query_comes_first_and_pictures_keep_their_proportions(
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_a_catalogue_of_one_posting_has_a_sheet_of_the_query_alone(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
@@ -119,6 +124,7 @@ def show(run: Run, folder: Path, posting_id: str, *options: str) -> Ran:
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_the_command_lists_the_matches_with_titles_as_they_are(
     run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
@@ -332,6 +338,7 @@ def test_that_similarity_decides_is_said(
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     tiny_catalogue(tmp_path)
     ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--target", "f1")

@@ -257,6 +257,7 @@ def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_picture_for_it(
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_several_encoders_are_held_and_the_named_one_is_the_default(image_settings: Settings) -> None:
     both = image_settings.model_copy(update={"encoder": "autoencoder", "encoders": ("cae",)})
     matcher = matcher_of_networks(both)
@@ -276,6 +277,7 @@ def test_a_matcher_of_pictures_judges_a_catalogue_without_any_by_the_rest(image_
 
 
 @pytest.mark.tensorflow
+@pytest.mark.long  # each starts a service with its networks
 def test_without_a_matcher_several_encoders_are_held_too(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models, encoders="cae,autoencoder")
     result = match_green(settings, Options(1, encoder="cae"))
