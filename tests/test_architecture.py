@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import SAFETY_SECONDS
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "app" / "pricematch"
 WEB = {"fastapi", "starlette", "uvicorn", "fastapi_offline"}
@@ -147,7 +149,7 @@ def loaded_by(names: Sequence[str]) -> set[str]:
     dotted = ", ".join(f"pricematch.{name}" if name else "pricematch" for name in names)
     code = f"import {dotted}, sys; print(*sys.modules, sep='\\n')"
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=600
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=SAFETY_SECONDS
     )
     return set(ran.stdout.splitlines())
 

@@ -15,6 +15,7 @@ from pricematch.training import train_encoder as offline_train
 from pricematch.training.recipes import NOTEBOOK, Recipe
 from tests.support.cli import Run
 from tests.support.fakes import encoded, scene, tiny_catalogue
+from tests.support.waiting import SAFETY_SECONDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +29,7 @@ def photo(tmp_path: Path) -> Path:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=SAFETY_SECONDS
     )
 
 
@@ -39,7 +40,7 @@ def test_the_module_is_the_command() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=SAFETY_SECONDS,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"pricematch {__version__}\n", "")
 

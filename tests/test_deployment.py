@@ -16,7 +16,7 @@ from pricematch.settings import KIB, Settings
 from tests.support.fakes import picture
 from tests.support.requests import CHUNKED, HEALTH, NEXT, POST
 from tests.support.running_service import TinyService, running
-from tests.support.waiting import eventually
+from tests.support.waiting import SAFETY_SECONDS, eventually
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx")
@@ -52,7 +52,10 @@ class Proxy:
     def send(self, request: bytes) -> bytes:
         """Everything that is answered to these bytes until the proxy closes the connection."""
         answer = bytearray()
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection, suppress(ConnectionError):
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=SAFETY_SECONDS) as connection,
+            suppress(ConnectionError),
+        ):
             connection.sendall(request)
             while piece := connection.recv(64 * KIB):
                 answer += piece
@@ -60,7 +63,7 @@ class Proxy:
 
     def answers(self) -> bool:
         """Whether the proxy passes requests on."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SAFETY_SECONDS)
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200

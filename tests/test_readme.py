@@ -8,7 +8,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.waiting import SAFETY_SECONDS, eventually
+
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-SECONDS = 120
 
 
 def commands(mentioning: str) -> list[str]:
@@ -73,7 +73,9 @@ def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Pat
     run("pricematch sample --output own --postings 80", tmp_path)
     options = ["--catalogue", "own/catalogue.csv", "--images", "own/images", "--once"]
     demo = [sys.executable, str(ROOT / "examples" / "demo.py"), *options]
-    shown = subprocess.run(demo, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
+    shown = subprocess.run(
+        demo, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=SAFETY_SECONDS
+    ).stdout
     assert "Training a matcher on" in shown
     first_match = next(line for line in shown.splitlines() if "sample_" in line and "│" in line)
     assert "yes" in first_match
@@ -103,7 +105,9 @@ def test_demo_trains_no_matcher_where_too_few_products_have_several_postings(
 
 def run(command: str, folder: Path) -> str:
     """What a command of the README prints; it must end well."""
-    done = subprocess.run(words(command), cwd=folder, check=False, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run(
+        words(command), cwd=folder, check=False, capture_output=True, text=True, timeout=SAFETY_SECONDS
+    )
     assert done.returncode == 0, f"{command}\n{done.stderr}"
     return done.stdout
 
@@ -139,15 +143,12 @@ def served(command: str, folder: Path, port: int) -> Iterator[None]:
     """The README's service, ready, on another port."""
     process = subprocess.Popen([*words(command), "--port", str(port)], cwd=folder, env=os.environ)
     try:
-        deadline = time.monotonic() + SECONDS
-        while not ready(port):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        eventually(lambda: process.poll() is not None or ready(port))
+        assert process.poll() is None
         yield
     finally:
         process.terminate()
-        process.wait(timeout=SECONDS)
+        process.wait(timeout=SAFETY_SECONDS)
 
 
 def ready(port: int) -> bool:

@@ -1,7 +1,6 @@
 """POST /postings/import and /jobs: many postings at once, behind the requests."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.support.odd_pictures import truncated
 from tests.support.served import Loaded
 from tests.support.served_app import served_app
 from tests.support.settings import settings_of
+from tests.support.waiting import eventually
 from tests.support.wire import FORM, field, file, form, send_pieces
 from tests.support.zip_files import Member, archive, overlapping
 
@@ -62,11 +62,8 @@ def send(client: TestClient, postings: bytes, images: bytes | None = None, **fie
 
 def ended(client: TestClient, location: str) -> Any:
     """A job once it has ended."""
-    end = time.monotonic() + 30
-    while (job := client.get(location).json())["state"] in {"queued", "running"}:
-        assert time.monotonic() < end, job
-        time.sleep(0.01)
-    return job
+    eventually(lambda: client.get(location).json()["state"] not in {"queued", "running"})
+    return client.get(location).json()
 
 
 def imported(client: TestClient, postings: bytes, images: bytes | None = None, **fields: str) -> Any:

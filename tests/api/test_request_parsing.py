@@ -19,6 +19,7 @@ from pricematch.api.body_size import HeadCheck
 from pricematch.api.connections import Watched, protocol
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.requests import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
+from tests.support.waiting import SAFETY_SECONDS
 
 HEADER_BYTES = 8 * KIB
 LIMITS = Settings(max_header_bytes=HEADER_BYTES)
@@ -120,7 +121,7 @@ class Connection:
     async def send(self, *pieces: bytes) -> bytes:
         """Everything that was answered up to now, once these pieces are sent."""
         for piece in pieces:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(SAFETY_SECONDS):
                 while not self.client.reading and not self.client.closed:
                     await asyncio.sleep(0)
             if self.client.closed:

@@ -1,7 +1,6 @@
 """Bodies that do not come."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from pricematch.api.slow_bodies import BodyDeadline
+from tests.support.waiting import SAFETY_SECONDS
 
 
 def run(pauses: list[float], seconds: float, idle_seconds: float, after: float = 0.0) -> list[bytes]:
@@ -41,23 +41,21 @@ def run(pauses: list[float], seconds: float, idle_seconds: float, after: float =
 
 
 def test_a_body_that_comes_in_time_is_passed_on_as_it_comes() -> None:
-    assert run([0.0, 0.01, 0.01], 5, 1) == [b"x"] * 3
+    assert run([0.0, 0.01, 0.01], SAFETY_SECONDS, SAFETY_SECONDS) == [b"x"] * 3
 
 
 def test_fault_19_one_that_takes_too_long_between_two_pieces_is_ended() -> None:
-    began = time.monotonic()
     with pytest.raises(HTTPException) as ended:
-        run([0.0, 30.0], 60, 0.05)
+        run([0.0, SAFETY_SECONDS], SAFETY_SECONDS, 0.05)
     assert ended.value.status_code == 408
     assert ended.value.detail == "expected the body a piece every 0.05 s"
     assert ended.value.headers == {"Connection": "close"}
-    assert time.monotonic() - began < 10
 
 
 def test_fault_19_one_that_drips_is_ended_at_the_deadline() -> None:
     with pytest.raises(HTTPException, match=r"expected the body within 0\.2 s"):
-        run([0.02] * 1000, 0.2, 0.1)
+        run([0.02] * 1000, 0.2, SAFETY_SECONDS)
 
 
 def test_once_it_is_whole_there_is_time() -> None:
-    assert run([0.0], 0.05, 0.05, after=0.3) == [b"x"]
+    assert run([0.0], 0.4, 0.4, after=0.8) == [b"x"]

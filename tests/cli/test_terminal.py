@@ -23,6 +23,7 @@ from pricematch.cli.terminal import (
     progress_bars,
 )
 from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from tests.support.waiting import SAFETY_SECONDS
 
 
 def press() -> None:
@@ -50,7 +51,8 @@ with ctrl_c():
         pass
     print("went on")
 """
-    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SAFETY_SECONDS)
     assert (done.returncode, done.stdout) == (INTERRUPTED, "")
     assert "press Ctrl-C again" in done.stderr
 

@@ -10,6 +10,7 @@ import pytest
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageLimits, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
+from tests.support.waiting import SAFETY_SECONDS
 from tests.support.worker_stub import BAD, POISON, WorkerStub, network
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +64,7 @@ async def bench(processes: int = 1, max_waiting_images: int = 256) -> AsyncItera
         encoding = Encoding(
             [["none"]] * processes, ImageLimits(9, 1), max_waiting_images=max_waiting_images, observer=observed
         )
-    async with asyncio.timeout(60), encoding:
+    async with asyncio.timeout(SAFETY_SECONDS), encoding:
         await encoding.load([network("one"), network("other")])
         yield Bench(encoding, stubs, observed)
 

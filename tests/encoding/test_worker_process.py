@@ -22,9 +22,10 @@ from pricematch.settings import Settings
 from tests.support.fakes import encoded, picture, scene
 from tests.support.tiny import TinyArtefacts
 from tests.support.tiny_worker import COMMAND, CRASH, DIMENSION, FAIL, HANG, LEAVE, MeanColour, plain
+from tests.support.waiting import SAFETY_SECONDS
 
 pytestmark = pytest.mark.anyio
-SIDE, SAFETY_SECONDS = 8, 120
+SIDE = 8
 LIMITS = ImageLimits(max_pixels=1000, min_side=8)
 GREY = {value: plain(value, value, value) for value in range(8)}
 MEAN = Wanted(frozenset({"mean"}))

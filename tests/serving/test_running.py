@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -253,11 +252,10 @@ def test_a_version_that_does_not_load_is_told_once_and_what_serves_goes_on(
         loaded.fails["2"] = ArtefactError("cae/2: the graph does not run here")
         activate(settings, "cae/2")
         eventually(lambda: "the graph does not run here" in caplog.text)
-        time.sleep(0.2)
+        put_elsewhere(settings, "new", COLOURS[0])
+        eventually(lambda: "new" in matched(running, "p0"))  # it has looked again
         assert caplog.text.count("the graph does not run here") == 1
         assert running.models == {"cae": "1"}
-        put_elsewhere(settings, "new", COLOURS[0])
-        eventually(lambda: "new" in matched(running, "p0"))
 
 
 def test_a_version_that_settings_name_is_stronger_than_an_activated_one_and_that_is_told(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-SAFETY_SECONDS = 300
+SAFETY_SECONDS = 900
 
 
 def eventually(happens: Callable[[], bool]) -> None:

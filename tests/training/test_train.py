@@ -24,6 +24,7 @@ from pricematch.training.workplace import FOLDER, locked
 from tests.support.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
 from tests.support.naive_threshold import naive_best, naive_f1
 from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from tests.support.waiting import SAFETY_SECONDS
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Step
@@ -106,9 +107,8 @@ train(Path(sys.argv[1]), watch=watch)
 def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, capture_output=True, check=False, timeout=300
-    )
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=SAFETY_SECONDS)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert versions(tmp_path, "cae") == versions(tmp_path, "autoencoder") == []
     shown: list[Step] = []
