@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import embed_images
 from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from catalogues import jpegs
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder

@@ -22,7 +22,7 @@ from live import client, memory_mib, service
 from rich.console import Console
 from rich.table import Table
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put

@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.settings import MIB, Settings

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.clustering.assignment import answers
 from pricematch.search.lists import Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import radius_graph

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers

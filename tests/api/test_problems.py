@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from pricematch import errors
 from pricematch.api.problems import problem_of
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers

@@ -1,4 +1,4 @@
-"""Verdicts of people, what they overrule, what they contradict, and which pairs wait for one."""
+"""Feedback of people, what they overrule, what they contradict, and which pairs wait for one."""
 
 import csv
 import io

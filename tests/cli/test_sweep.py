@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.cli.sweep import parse_eps
 from pricematch.errors import SettingsError
 from pricematch.evaluation.clustering_sweep import sweep

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.dbscan import dbscan
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import STEP, clustered, collinear, duplicated, lattice, radius_in_a_gap, scattered

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.nearest import nearest_lists
 from pricematch.search.lists import MAX_MEMBERS
 from pricematch.search.neighbours import radius_graph

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.optics import Ordering, optics, xi_labels
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered

@@ -1,4 +1,4 @@
-"""Verdicts as labels, from a file and from a store."""
+"""Feedback as labels, from a file and from a store."""
 
 import logging
 from contextlib import closing

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Features, image_keys
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import Features, image_keys, parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.features import ColourHistogram

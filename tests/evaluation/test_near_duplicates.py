@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.groups import Relation, known_groups
 from pricematch.evaluation.near_duplicates import NearDuplicates, find_near_duplicates

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.evaluation.similarity_threshold import (
     SimilarityThreshold,
     enough_groups,

@@ -5,7 +5,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.assignment import answer
 from pricematch.errors import LimitExceeded
 from pricematch.matching import similarity

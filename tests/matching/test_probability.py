@@ -8,11 +8,10 @@ from itertools import compress
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import NO_EMBEDDINGS, Features
+from pricematch.catalogue.features import NO_EMBEDDINGS, Embeddings, Features
+from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Decision, VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import SignalNeeded
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.review import Unsure, review
@@ -131,8 +130,8 @@ def test_a_pair_has_its_probability() -> None:
 
 def test_verdicts_follow_ids() -> None:
     """They stay where a posting is replaced, and rest where it is gone."""
-    changes = [VerdictChange("p0", "p2", 1, "same"), VerdictChange("p0", "p1", 2, "different")]
-    said = NO_VERDICTS.changed(changes)
+    changes = [FeedbackChange("p0", "p2", 1, "same"), FeedbackChange("p0", "p1", 2, "different")]
+    said = NO_FEEDBACK.changed(changes)
     search = replace(scored_search(hashed(0, 0, 60), HASH), verdicts=said)
     assert matches(search, "p0") == [("p2", 1)]
     replaced = after(search, [Posting("p2", None, image_phash="f" * 16), Posting("p1", None, image_phash="0" * 16)])
@@ -143,7 +142,7 @@ def test_verdicts_follow_ids() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_clusters_after_changes_are_those_of_a_rebuild(seed: int) -> None:
     """And so are the pairs to review, whatever people decided."""
-    drawn, verdicts = random.Random(seed), NO_VERDICTS
+    drawn, verdicts = random.Random(seed), NO_FEEDBACK
     names, search, held = (
         [f"p{number}" for number in range(18)],
         scored_search([], HASH),
@@ -157,7 +156,7 @@ def test_clusters_after_changes_are_those_of_a_rebuild(seed: int) -> None:
         held |= {posting.posting_id: posting for posting in put}
         first, second = sorted(drawn.sample(names, 2))
         said = drawn.choice(DECISIONS)
-        verdicts = verdicts.changed([VerdictChange(first, second, revision, said)])
+        verdicts = verdicts.changed([FeedbackChange(first, second, revision, said)])
         search = replace(after(search, put, removed), verdicts=verdicts)
         anew = replace(scored_search(drawn.sample(list(held.values()), len(held)), HASH), verdicts=verdicts)
         for threshold in (0.8, 0.9, float("inf")):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.catalogue.records import FeedbackChange
 from pricematch.errors import ImageCorrupt, ImageError, PostingNotFound
 from pricematch.matching.clusters import Clusters, cluster_by_probability
 from pricematch.matching.probability import ProbabilitySearch
@@ -101,7 +101,7 @@ def test_no_cluster_above_one() -> None:
 def test_decided_pairs_count_as_sure_in_cohesion() -> None:
     """A verdict is a probability of 1."""
     search = scored_search(hashed(0, 2, 4), ["hash"])  # 62 / 64 next to each other, 60 / 64 at the ends
-    said = NO_VERDICTS.changed([VerdictChange("p0", "p1", 1, "same")])
+    said = NO_FEEDBACK.changed([FeedbackChange("p0", "p1", 1, "same")])
     [before] = search.clusters.all(0.9).cohesion
     [after] = replace(search, verdicts=said).clusters.all(0.9).cohesion
     assert before == pytest.approx((62 + 62 + 60) / 64 / 3)
@@ -112,8 +112,8 @@ def test_decided_pairs_count_as_sure_in_cohesion() -> None:
 def test_same_wins_over_different(threshold: float) -> None:
     """Where verdicts contradict each other."""
     search = scored_search(hashed(0, 30, 60), ["hash"])
-    changes = [VerdictChange("p0", "p1", 1, "same"), VerdictChange("p1", "p2", 2, "same")]
-    said = NO_VERDICTS.changed([*changes, VerdictChange("p0", "p2", 3, "different")])
+    changes = [FeedbackChange("p0", "p1", 1, "same"), FeedbackChange("p1", "p2", 2, "same")]
+    said = NO_FEEDBACK.changed([*changes, FeedbackChange("p0", "p2", 3, "different")])
     decided = replace(search, verdicts=said)
     assert listed(cluster_by_probability(decided, "all", threshold)) == [{"p0", "p1", "p2"}]
     assert decided.clusters.all(threshold).cohesion.tolist() == pytest.approx([2 / 3])

@@ -6,9 +6,9 @@ from math import log
 import numpy as np
 import pytest
 
+from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.catalogue.records import FeedbackChange
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.review import Unsure, review
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
@@ -48,7 +48,7 @@ def test_of_a_crowd_one_pair_is_asked() -> None:
 def test_what_is_decided_is_not_asked_again() -> None:
     search = scored_search([posting("a"), posting("b", *range(6))], ["hash"])
     assert len(review(search, RULE, 10)) == 1
-    decided = replace(search, verdicts=NO_VERDICTS.changed([VerdictChange("a", "b", 1, "different")]))
+    decided = replace(search, verdicts=NO_FEEDBACK.changed([FeedbackChange("a", "b", 1, "different")]))
     assert review(decided, RULE, 10) == []
 
 

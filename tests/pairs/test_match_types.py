@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pricematch.catalogue.hashes import BITS
+from pricematch.catalogue.features import BITS
 from pricematch.pairs.match_types import NEAR_BITS, MatchType, match_types
 from pricematch.search.hamming import similarity_of
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.metrics import number_groups

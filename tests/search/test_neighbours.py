@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.errors import LimitExceeded
 from pricematch.search import neighbours
 from pricematch.search.neighbours import NeighbourGraph, nearest_neighbours, radius_graph

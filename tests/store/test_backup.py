@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
@@ -100,7 +100,7 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
         "06": was[0]["06"],
         "new": None,
     }
-    assert {(change.first, change.second): change.decision for change in changes.verdicts} == {
+    assert {(change.first, change.second): change.decision for change in changes.feedback} == {
         ("01", "02"): "same",
         ("10", "11"): None,
     }

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import unit_rows
-from pricematch.catalogue.features import Features
+from pricematch.catalogue.features import Features, unit_rows
 from pricematch.pairs.retrievers import IMAGE_SPACES
 
 WORDS = ("kopi", "teh", "susu", "100ml", "200 ml", "isi 3", "merah", "biru", "SM-A515", "promo", "ori")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder

@@ -2,7 +2,7 @@
 
 import threading
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ModelOutputError
 from tests.support.fakes import MeanColourEncoder

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.ports import Pixels
 from pricematch.encoding.worker import answer_all

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import NO_EMBEDDINGS, Features
+from pricematch.catalogue.features import NO_EMBEDDINGS, Embeddings, Features
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.index import MatchIndex
 from pricematch.matching.probability import ProbabilitySearch

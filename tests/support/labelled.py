@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Decision
 from pricematch.evaluation.signals import HashSignal, TitleSignal

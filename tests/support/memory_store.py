@@ -12,20 +12,20 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import (
     ANYHOW,
     Changes,
     Condition,
     Decision,
+    FeedbackChange,
     Job,
     Kept,
+    PairFeedback,
     PostingChange,
     Put,
     Stored,
-    Verdict,
-    VerdictChange,
 )
 from pricematch.errors import ConditionFailed, ImageUnavailable, RowProblem
 
@@ -51,7 +51,7 @@ class MemoryStore:
     """Implements all stores of `pricematch.store.ports`, and `ImageSource`; safe to use from several threads."""
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
-    said: dict[tuple[str, str], VerdictChange] = field(default_factory=dict)
+    said: dict[tuple[str, str], FeedbackChange] = field(default_factory=dict)
     pictures: dict[str, bytes] = field(default_factory=dict)
     vectors: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
@@ -126,16 +126,16 @@ class MemoryStore:
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
         self.hashed.update({(key, digest): said for digest, said in zip(digests, hashes, strict=True)})
 
-    def verdict(self, one: str, other: str) -> Verdict | None:
+    def verdict(self, one: str, other: str) -> PairFeedback | None:
         change = self.said.get((min(one, other), max(one, other)))
         return None if change is None else _verdict(change)
 
-    def verdicts(self) -> Sequence[Verdict]:
+    def verdicts(self) -> Sequence[PairFeedback]:
         found = (_verdict(self.said[pair]) for pair in sorted(self.said))
         return [verdict for verdict in found if verdict is not None]
 
     @_alone
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
         if one == other:
             raise ValueError("expected two postings")
         before = self.verdict(one, other)
@@ -220,10 +220,12 @@ class MemoryStore:
     def _say(self, one: str, other: str, decision: Decision | None) -> None:
         self.latest += 1
         pair = (min(one, other), max(one, other))
-        self.said[pair] = VerdictChange(*pair, self.latest, decision)
+        self.said[pair] = FeedbackChange(*pair, self.latest, decision)
 
 
-def _verdict(change: VerdictChange) -> Verdict | None:
+def _verdict(change: FeedbackChange) -> PairFeedback | None:
     return (
-        None if change.decision is None else Verdict(change.first, change.second, change.decision, change.revision, 0.0)
+        None
+        if change.decision is None
+        else PairFeedback(change.first, change.second, change.decision, change.revision, 0.0)
     )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.encoders import NetworkSpec
 from pricematch.encoding.ports import Pixels
 from pricematch.encoding.worker import answer_all

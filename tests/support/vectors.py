@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.search.neighbours import NeighbourGraph
 
 STEP = 2 / 1024

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.training import group_retrieval
 from pricematch.training.group_retrieval import held_out_map
 

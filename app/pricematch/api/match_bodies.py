@@ -21,7 +21,7 @@ from pricematch.api.bodies import (
 )
 from pricematch.api.forms import FIELD_BYTES, open_form
 from pricematch.api.schemas.matches import TitleRequest
-from pricematch.catalogue.titles import decode_byte_escapes
+from pricematch.catalogue.postings import decode_byte_escapes
 from pricematch.settings import Settings
 
 _NAME = 255

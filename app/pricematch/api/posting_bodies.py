@@ -16,9 +16,8 @@ from pricematch.api.bodies import (
     read_json,
     validated,
 )
-from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
+from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
 from pricematch.catalogue.records import Condition
-from pricematch.catalogue.titles import decode_byte_escapes
 from pricematch.errors import ImageEmpty, ImageTooLarge
 from pricematch.serving.intake import Offered
 from pricematch.settings import Settings

@@ -1,20 +1,80 @@
-"""Features of postings as arrays in the order of their rows, and arrays that grow at their end."""
+"""Features of postings as arrays, row by row: titles, hashes, embeddings; and arrays that grow at their end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.hashes import Hashes, parse_hashes
+from pricematch.errors import ModelOutputError
 
 T = TypeVar("T", bound=np.generic)
+Embeddings: TypeAlias = NDArray[np.float32]
+"""float32 [n, d], each row of Euclidean length 1, contiguous."""
 NO_EMBEDDINGS: Mapping[str, Embeddings] = MappingProxyType({})
+BITS = 64
+"""Bits of a perceptual hash."""
 _ROOM = 1.5
 _LEAST_ROOM = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Hashes:
+    """64-bit perceptual hashes of postings, as `imagehash.phash` computes them.
+
+    Each is a discrete cosine transform of the 32×32 greyscale image, its lowest 8×8 frequencies against their median;
+    the competition's column `image_phash` holds them as 16 hexadecimal digits.
+
+    Attributes:
+        values: uint64 [n]; 0 where there is none.
+        known: bool [n], whether the posting has one.
+    """
+
+    values: NDArray[np.uint64]
+    known: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, rows: NDArray[np.integer]) -> "Hashes":
+        """The hashes of some postings, in the order given."""
+        return Hashes(self.values[rows], self.known[rows])
+
+    def joined(self, more: "Hashes") -> "Hashes":
+        """These and some more behind them."""
+        return Hashes(np.concatenate([self.values, more.values]), np.concatenate([self.known, more.known]))
+
+
+def parse_hashes(texts: Sequence[str | None]) -> Hashes:
+    """Hashes from 16 hexadecimal digits each, or None."""
+    values = np.array([int(text or "0", 16) for text in texts], np.uint64)
+    return Hashes(values, np.array([text is not None for text in texts], bool))
+
+
+def unit_rows(values: ArrayLike, dimension: int) -> Embeddings:
+    """Scale each row to unit length.
+
+    Args:
+        values: outputs of a network, any real dtype, [n, dimension].
+        dimension: the expected d.
+
+    Returns:
+        float32 [n, dimension]; [0, dimension] for no rows.
+
+    Raises:
+        ModelOutputError: another shape, or a row that is not finite or has no direction (all zero).
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != dimension:
+        raise ModelOutputError(f"expected embeddings of shape [n, {dimension}], got {list(rows.shape)}")
+    if not np.isfinite(rows).all():
+        raise ModelOutputError("expected finite embeddings, got NaN or infinity")
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise ModelOutputError("expected embeddings with a direction, got a row of zeros")
+    return np.ascontiguousarray(rows / lengths, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pricematch.catalogue.postings import Posting, is_posting_id
-from pricematch.catalogue.titles import decode_byte_escapes
+from pricematch.catalogue.postings import Posting, decode_byte_escapes, is_posting_id
 from pricematch.errors import RowProblem
 
 REQUIRED = ("posting_id", "image")

@@ -1,4 +1,4 @@
-"""What a store keeps, and what changes in it."""
+"""Records of a store: stored postings and feedback, conditional changes, jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from pricematch.catalogue.postings import Posting
 
 Decision: TypeAlias = Literal["same", "different"]
-"""What a person says of two postings: the same product, or not."""
+"""A person's decision on two postings: the same product (must-link), or not (cannot-link)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Stored:
     """A posting as it is stored.
 
     Attributes:
-        posting: its `image` is the SHA-256 of the picture's bytes in 64 hexadecimal digits, or None.
+        posting: its `image` is the SHA-256 of the image's bytes in 64 hexadecimal digits, or None.
         revision: the catalogue's version that its last change made, from 1; no two postings share one.
     """
 
@@ -37,7 +37,7 @@ class Condition:
 
 
 ANYHOW = Condition()
-"""Whatever is stored is changed."""
+"""The change is made whatever is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Put:
     """A posting to be stored, in place of the one with its id if there is one.
 
     Attributes:
-        posting: all of it; its `image` is the SHA-256 of the picture, or None.
-        image: the bytes of that picture; None where it has none, or the store holds it already.
-        condition: else nothing is changed.
+        posting: all of it; its `image` is the SHA-256 of the image, or None.
+        image: the bytes of that image; None where it has none, or the store holds it already.
+        condition: if it does not hold, nothing is changed.
     """
 
     posting: Posting
@@ -57,11 +57,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a posting that was put: it is stored, with all that it needs.
+    """The outcome of a put: the posting is stored, and its image.
 
     Attributes:
         revision: of the stored posting; an older one where nothing had to be changed.
-        outcome: what was done.
+        outcome: what the put did.
     """
 
     revision: int
@@ -70,7 +70,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class PostingChange:
-    """A posting as it is since a revision; None where it is no longer there."""
+    """A posting as of a revision; `posting` is None where it was deleted."""
 
     posting_id: str
     revision: int
@@ -78,12 +78,12 @@ class PostingChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a person said of two postings. These need not be there: a verdict outlives them.
+class PairFeedback:
+    """A person's decision on two postings, which need not be stored: it outlives them.
 
     Attributes:
         first, second: their ids, first < second.
-        decision: what was said.
+        decision: same or different.
         revision: the catalogue's version that it made.
         decided_at: seconds since 1970, UTC.
     """
@@ -96,8 +96,8 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictChange:
-    """A verdict as it is since a revision; None where it was taken back."""
+class FeedbackChange:
+    """A decision as of a revision; None where it was withdrawn."""
 
     first: str
     second: str
@@ -107,16 +107,16 @@ class VerdictChange:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is different between two versions of a catalogue.
+    """The difference between two versions of a catalogue.
 
     Attributes:
         version: the later one.
-        postings, verdicts: each one once, as it is at that version, in ascending order of revisions.
+        postings, feedback: each one once, as it is at that version, in ascending order of revisions.
     """
 
     version: int
     postings: Sequence[PostingChange]
-    verdicts: Sequence[VerdictChange]
+    feedback: Sequence[FeedbackChange]
 
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -124,7 +124,7 @@ JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the items of a job that are done; a row whose posting could not be stored has failed."""
+    """Outcomes of the items of a job so far; a row whose posting could not be stored has failed."""
 
     created: int = 0
     replaced: int = 0
@@ -142,18 +142,18 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that outlives the request that asked for it, and the process that began it.
+    """Work that outlives the request that queued it and the process that began it.
 
     Attributes:
         job_id: 32 hexadecimal digits.
         kind: what it does, `import`.
-        spec: what it was asked, as JSON text.
+        spec: its options, as JSON text.
         state: how it is; `done` may have problems, `failed` has a reason.
         done, total: items; total is None until it is known.
-        cancelling: whether somebody asked it to stop.
+        cancelling: whether it was asked to stop.
         reason: why it failed, or None.
         created_at, changed_at: seconds since 1970, UTC.
-        counts: what became of the items that are done.
+        counts: outcomes of the items that are done.
     """
 
     job_id: str

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.decoder import DecodedImage
 from pricematch.encoding.ports import Pixels
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.picture_encoder import PictureEncoder
 from pricematch.encoding.ports import Decoder, EmbeddingStore, ImageSource
 from pricematch.errors import ImageError, ImageUnavailable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Decoder, Embedded, Embedder, Encoder
 from pricematch.errors import ImageError
 from pricematch.stages import spent

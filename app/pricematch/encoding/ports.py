@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.errors import ImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]

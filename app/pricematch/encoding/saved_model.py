@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from pricematch.catalogue.embeddings import Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, Artefact, TensorDescription

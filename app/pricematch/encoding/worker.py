@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
 from pricematch.encoding.features import ColourHistogram, phash

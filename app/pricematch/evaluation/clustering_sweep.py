@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.assignment import Answer, Method, answers
 from pricematch.evaluation.metrics import scores
 from pricematch.progress import Progress

@@ -1,13 +1,12 @@
-"""Verdicts as labels, for what learns and what judges."""
+"""Feedback as labels, for what learns and what judges."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pricematch.catalogue.decided_labels import decided_labels
-from pricematch.catalogue.records import VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback, corrected_labels
+from pricematch.catalogue.records import FeedbackChange
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.verdict_file import read_verdicts
 from pricematch.settings import Settings
@@ -17,7 +16,7 @@ _log = logging.getLogger("pricematch")
 _SHOWN = 5
 
 
-def load_verdicts(settings: Settings, path: Path) -> Verdicts:
+def load_verdicts(settings: Settings, path: Path) -> Feedback:
     """Those of a CSV file, or of the store in a data folder.
 
     Raises:
@@ -31,7 +30,7 @@ def load_verdicts(settings: Settings, path: Path) -> Verdicts:
         found = store.verdicts.verdicts()
     finally:
         store.close()
-    return NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in found)
+    return NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in found)
 
 
 def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
@@ -43,7 +42,7 @@ def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
 def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) -> Sequence[str | None]:
     """The label group of each posting of a catalogue file, as verdicts have it; None where it is not known.
 
-    Verdicts that contradict each other are told of.
+    Feedback that contradict each other are told of.
 
     Raises:
         CatalogueError, SettingsError, StoreError: as `load_verdicts`.
@@ -51,7 +50,7 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
     given = [posting.label_group for posting in content.postings]
     if verdicts is None:
         return given
-    found = decided_labels([it.posting_id for it in content.postings], given, load_verdicts(settings, verdicts))
+    found = corrected_labels([it.posting_id for it in content.postings], given, load_verdicts(settings, verdicts))
     changed = sum(before != after for before, after in zip(given, found.labels, strict=True))
     _log.info("%d verdicts of %s changed the label group of %d postings", found.used, verdicts, changed)
     for it in found.contradicting[:_SHOWN]:

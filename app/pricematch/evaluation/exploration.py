@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.groups import choose_groups, known_groups
 from pricematch.evaluation.near_duplicates import NearDuplicates, find_near_duplicates

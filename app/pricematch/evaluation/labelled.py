@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Features, image_keys
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import Embeddings, Features, image_keys, parse_hashes
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import embed_colours
 from pricematch.encoding.features import ColourHistogram

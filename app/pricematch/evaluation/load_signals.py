@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.features import Embeddings, parse_hashes
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_postings, image_folder, skip_or_refuse
 from pricematch.encoding.features import phash

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.features import Hashes
 from pricematch.evaluation.groups import UNKNOWN, Relation
 from pricematch.search.hamming import close_hashes
 

@@ -7,8 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.hashes import BITS, Hashes
+from pricematch.catalogue.features import BITS, Embeddings, Hashes
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.search.hamming import nearest_hashes
 from pricematch.search.lists import MAX_MEMBERS

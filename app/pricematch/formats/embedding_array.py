@@ -5,7 +5,7 @@ from tokenize import TokenError
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.errors import SettingsError
 
 _DAMAGED = (ValueError, OverflowError, TypeError, MemoryError, SyntaxError, TokenError)

@@ -3,16 +3,16 @@
 import csv
 from pathlib import Path
 
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import is_posting_id
-from pricematch.catalogue.records import Decision, VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
+from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import CatalogueError, RowProblem
 
 COLUMNS = ("posting_id", "other_posting_id", "verdict")
 _DECISIONS: dict[str, Decision] = {"same": "same", "different": "different"}
 
 
-def read_verdicts(path: Path, max_row_bytes: int) -> Verdicts:
+def read_verdicts(path: Path, max_row_bytes: int) -> Feedback:
     """The verdicts of a file; of several on one pair the last one.
 
     Args:
@@ -31,12 +31,12 @@ def read_verdicts(path: Path, max_row_bytes: int) -> Verdicts:
         raise CatalogueError(f"{path}: cannot be read ({reason})") from error
 
 
-def _read(path: Path, rows: "csv.DictReader[str]") -> Verdicts:
+def _read(path: Path, rows: "csv.DictReader[str]") -> Feedback:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
         raise CatalogueError(f"{path}: row 1: expected the columns {', '.join(COLUMNS)}, missing {', '.join(missing)}")
     problems: list[RowProblem] = []
-    said: dict[tuple[str, str], VerdictChange] = {}
+    said: dict[tuple[str, str], FeedbackChange] = {}
     for number, row in enumerate(rows, start=2):
         one, other, decision = row["posting_id"] or "", row["other_posting_id"] or "", row["verdict"] or ""
         if not (is_posting_id(one) and is_posting_id(other)) or one == other:
@@ -45,7 +45,7 @@ def _read(path: Path, rows: "csv.DictReader[str]") -> Verdicts:
             problems.append(RowProblem(number, "verdict", f"expected same or different, got {decision[:80]!r}"))
         else:
             pair = (min(one, other), max(one, other))
-            said[pair] = VerdictChange(*pair, number, _DECISIONS[decision])
+            said[pair] = FeedbackChange(*pair, number, _DECISIONS[decision])
     if problems:
         raise CatalogueError(f"{path}: {len(problems)} bad row{'s' if len(problems) > 1 else ''}", problems)
-    return NO_VERDICTS.changed(said.values())
+    return NO_FEEDBACK.changed(said.values())

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Features
+from pricematch.catalogue.features import Embeddings, Features
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Verdict
-from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.matches import Evidence, Match, Matches
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
@@ -39,7 +38,7 @@ class Matcher:
     named: Mapping[str, str]
     probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
-    verdicts: Verdicts = NO_VERDICTS
+    verdicts: Feedback = NO_FEEDBACK
 
     @property
     def encoders(self) -> Mapping[str, SimilaritySearch]:
@@ -59,7 +58,7 @@ class Matcher:
             models |= self.similarity[key].encoder.versions
         return models
 
-    def with_verdicts(self, verdicts: Verdicts) -> "Matcher":
+    def with_verdicts(self, verdicts: Feedback) -> "Matcher":
         """The same catalogue with other feedback."""
         probability = None if self.probability is None else replace(self.probability, verdicts=verdicts)
         return replace(self, verdicts=verdicts, probability=probability)

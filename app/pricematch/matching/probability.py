@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
-from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.errors import SignalNeeded, TargetUnknown
 from pricematch.matching.index import MatchIndex
 from pricematch.matching.probability_clusters import ProbabilityClusters
@@ -58,7 +58,7 @@ class ProbabilitySearch:
     catalogue: Catalogue
     index: MatchIndex
     thresholds: SizeThresholds
-    verdicts: Verdicts = NO_VERDICTS
+    verdicts: Feedback = NO_FEEDBACK
 
     @property
     def signals(self) -> Sequence[str]:

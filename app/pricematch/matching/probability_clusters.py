@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
-from pricematch.catalogue.verdicts import NO_VERDICTS, Verdicts
 from pricematch.clustering.cohesion import CohesiveClusters, cohesive_clusters
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.scored_pairs import ScoredPairs
@@ -33,7 +33,7 @@ class ProbabilityClusters:
         verdicts: people's decisions on pairs, which overrule probabilities.
     """
 
-    def __init__(self, index: MatchIndex, catalogue: Catalogue, verdicts: Verdicts = NO_VERDICTS) -> None:
+    def __init__(self, index: MatchIndex, catalogue: Catalogue, verdicts: Feedback = NO_FEEDBACK) -> None:
         self._index, self._catalogue, self._verdicts = index, catalogue, verdicts
         self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
         self._lock = Lock()
@@ -78,7 +78,7 @@ def _within(
     return left[within], right[within], pairs.probabilities[within]
 
 
-def _decisions(verdicts: Verdicts, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
+def _decisions(verdicts: Feedback, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
     """What was decided on pairs of postings that have a place: whether they are the same."""
     found = {}
     for one, other, decision in verdicts:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.hashes import BITS
+from pricematch.catalogue.features import BITS
 
 MatchType = Literal["identical", "near", "same_product"]
 

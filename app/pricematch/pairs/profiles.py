@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.features import Hashes
 from pricematch.pairs.rank_features import Neighbours
 from pricematch.titles.comparison import TitleAttributes
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from math import exp
 from typing import Protocol
 
-from pricematch.catalogue.hashes import BITS
+from pricematch.catalogue.features import BITS
 from pricematch.pairs.match_types import NEAR_BITS
 from pricematch.titles.explanation import agreements, differences, one_sided, word_sentence
 from pricematch.titles.normalise import ParsedTitle

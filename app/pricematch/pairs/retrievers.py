@@ -7,9 +7,7 @@ from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Features
-from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.search.candidates import NOBODY, Candidates, stacked, top_k
 from pricematch.search.hamming import nearest_hashes, similarity_of
 from pricematch.search.neighbours import nearest_neighbours

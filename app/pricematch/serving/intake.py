@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, Put, Verdict
+from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, PairFeedback, Put
 from pricematch.errors import ImageError
 from pricematch.serving.live_catalogue import LiveCatalogue
 from pricematch.serving.stored_images import StoredImages
@@ -80,7 +80,7 @@ class Intake:
         there = self.store.delete(posting_id, condition)
         return there, self.live.follow().version
 
-    def decide(self, left: str, right: str, decision: Decision) -> tuple[Verdict, bool]:
+    def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
         verdict, new = self.verdicts.decide(left, right, decision)
         self.live.follow()

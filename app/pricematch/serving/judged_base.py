@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from pricematch import __path__ as core
-from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.features import Hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.formats.code_digest import code_digest
 from pricematch.formats.kept_objects import KeptObjects

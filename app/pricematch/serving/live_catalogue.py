@@ -118,8 +118,8 @@ class LiveCatalogue:
 
     def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
         matcher = snapshot.matcher
-        if changes.verdicts:
-            matcher = matcher.with_verdicts(matcher.verdicts.changed(changes.verdicts))
+        if changes.feedback:
+            matcher = matcher.with_verdicts(matcher.verdicts.changed(changes.feedback))
         for piece in chunks(changes.postings, _AT_ONCE):
             put = [change.posting for change in piece if change.posting is not None]
             removed = [change.posting_id for change in piece if change.posting is None]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import VerdictChange
-from pricematch.catalogue.verdicts import NO_VERDICTS
+from pricematch.catalogue.records import FeedbackChange
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.matching.index import MatchIndex
@@ -68,7 +68,7 @@ class Reading:
         named = {name: encoder.key for name, encoder in self.held.named.items()}
         matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, judged), retrieved)
         verdicts = self.store.verdicts.verdicts()
-        said = NO_VERDICTS.changed(VerdictChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
+        said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
         return Snapshot(version, matcher.with_verdicts(said))
 
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:

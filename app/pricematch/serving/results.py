@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pricematch.catalogue.contradictions import Contradiction
+from pricematch.catalogue.feedback import Contradiction
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Kept, Stored, Verdict
+from pricematch.catalogue.records import Kept, PairFeedback, Stored
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import Clusters
 from pricematch.matching.matches import Matches
@@ -88,7 +88,7 @@ class VerdictResult:
     """
 
     version: int
-    verdict: Verdict
+    verdict: PairFeedback
     contradictions: Sequence[Contradiction]
     new: bool = False
 
@@ -98,5 +98,5 @@ class VerdictsResult:
     """All feedback, and all contradictions in it."""
 
     version: int
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[PairFeedback]
     contradictions: Sequence[Contradiction]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from pricematch.catalogue.contradictions import Contradiction, among, contradictions
+from pricematch.catalogue.feedback import Contradiction, among, contradictions
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored, Verdict
+from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, PairFeedback, Put, Stored
 from pricematch.errors import (
     ImageError,
     ImageUnavailable,
@@ -368,7 +368,7 @@ class Service:
         return digest
 
 
-def _verdict_result(verdict: Verdict, snapshot: Snapshot) -> VerdictResult:
+def _verdict_result(verdict: PairFeedback, snapshot: Snapshot) -> VerdictResult:
     pair = {verdict.first, verdict.second}
     part = [found for found in contradictions(snapshot.matcher.verdicts) if _has_part(pair, found)]
     return VerdictResult(snapshot.version, verdict, part)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import ImageError

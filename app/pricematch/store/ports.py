@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision, Job, Kept, Put, Stored, Verdict
+from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision, Job, Kept, PairFeedback, Put, Stored
 from pricematch.errors import RowProblem
 
 
@@ -89,15 +89,15 @@ class ComputedStore(Protocol):
 class VerdictStore(Protocol):
     """Keeps what people said of pairs of postings; raises as `PostingStore` does."""
 
-    def verdict(self, one: str, other: str) -> Verdict | None:
+    def verdict(self, one: str, other: str) -> PairFeedback | None:
         """The verdict on a pair, in whichever order it is given."""
         ...
 
-    def verdicts(self) -> Sequence[Verdict]:
+    def verdicts(self) -> Sequence[PairFeedback]:
         """All of them, by their ids."""
         ...
 
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep a verdict in place of the one there is; whether it is new. ValueError for a posting and itself."""
         ...
 

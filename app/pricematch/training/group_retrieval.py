@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.evaluation.metrics import map_at_k
 
 _LINES = 512

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Embeddings
 from pricematch.errors import TrainingInterrupted
 from pricematch.training.fit import Fitted, Interrupted, Step, Watch
 from pricematch.training.group_batches import group_batches

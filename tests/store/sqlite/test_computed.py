@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.embeddings import unit_rows
+from pricematch.catalogue.features import unit_rows
 from pricematch.store.sqlite import rows as sqlite_rows
 from pricematch.store.sqlite.opening import DATABASE
 from pricematch.store.sqlite.store import Store, open_store

@@ -21,7 +21,7 @@ STEPS = 400
 
 def told(changes: Changes) -> Changes:
     """The same, in plain lists."""
-    return Changes(changes.version, list(changes.postings), list(changes.verdicts))
+    return Changes(changes.version, list(changes.postings), list(changes.feedback))
 
 
 def answer(ask: Callable[..., Any], *asked: object) -> object:

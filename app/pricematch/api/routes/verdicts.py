@@ -24,7 +24,7 @@ from pricematch.api.schemas.verdicts import (
     verdict_out,
 )
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
-from pricematch.catalogue.records import Verdict
+from pricematch.catalogue.records import PairFeedback
 from pricematch.matching.matches import Evidence
 from pricematch.matching.review import Unsure
 from pricematch.serving.live_catalogue import Snapshot
@@ -71,7 +71,7 @@ async def withdraw(posting_id: PostingId, other_id: OtherId, service: ReadyServi
 async def verdicts(
     service: ReadyService,
     offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Verdicts at most.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Feedback at most.")] = 100,
 ) -> VerdictsOut:
     """The verdicts page by page, and where people contradict each other."""
     found, end = await service.verdicts(), offset + limit
@@ -116,7 +116,7 @@ def _stored(found: VerdictResult) -> StoredVerdictOut:
     )
 
 
-def _csv(verdicts: Sequence[Verdict]) -> str:
+def _csv(verdicts: Sequence[PairFeedback]) -> str:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(COLUMNS)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import CatalogueVersion, PostingOut, TargetName
-from pricematch.catalogue.contradictions import Contradiction
-from pricematch.catalogue.records import Decision, Verdict
+from pricematch.catalogue.feedback import Contradiction
+from pricematch.catalogue.records import Decision, PairFeedback
 from pricematch.pairs.match_types import MatchType
 
 SHOWN = 100
@@ -63,7 +63,7 @@ class VerdictsOut(BaseModel):
     """A page of the verdicts, in the order of their ids, and all contradictions among all of them."""
 
     catalogue_version: CatalogueVersion
-    total: int = Field(ge=0, description="Verdicts of all pages.")
+    total: int = Field(ge=0, description="Feedback of all pages.")
     verdicts: list[VerdictOut]
     next_offset: int | None = Field(description="`offset` of the next page; null on the last.")
     total_contradictions: int = Field(ge=0)
@@ -96,7 +96,7 @@ class ReviewOut(BaseModel):
     pairs: list[UnsureOut]
 
 
-def verdict_out(verdict: Verdict) -> VerdictOut:
+def verdict_out(verdict: PairFeedback) -> VerdictOut:
     """A verdict as it is answered."""
     decided_at = datetime.fromtimestamp(verdict.decided_at, UTC)
     return VerdictOut(first=verdict.first, second=verdict.second, verdict=verdict.decision, decided_at=decided_at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pricematch.catalogue.postings import is_posting_id
-from pricematch.catalogue.records import Verdict
+from pricematch.catalogue.records import PairFeedback
 from pricematch.store.backup_reader import not_whole
 from pricematch.store.errors import store_errors
 from pricematch.store.sqlite.database import Database, Mode, connect
@@ -118,7 +118,7 @@ def _replace_verdicts(connection: sqlite3.Connection, copy: sqlite3.Connection) 
         unseen.discard((first, second))
         stored = find_verdict(connection, first, second)
         if stored is None or (stored.decision, stored.decided_at) != (decision, decided_at):
-            write_verdict(connection, Verdict(first, second, decision, next_revision(connection), decided_at))
+            write_verdict(connection, PairFeedback(first, second, decision, next_revision(connection), decided_at))
             written += 1
     for first, second in sorted(unseen):
         remove_verdict(connection, first, second)

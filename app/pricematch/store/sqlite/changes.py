@@ -3,7 +3,7 @@
 import sqlite3
 
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Changes, PostingChange, VerdictChange
+from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.store.sqlite.revisions import version_since
 
 _POSTINGS = """
@@ -24,7 +24,7 @@ def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
     if now == since:
         return Changes(now, (), ())
     postings = [_posting_change(*row) for row in connection.execute(_POSTINGS, (since,))]
-    verdicts = [VerdictChange(*row) for row in connection.execute(_VERDICTS, (since,))]
+    verdicts = [FeedbackChange(*row) for row in connection.execute(_VERDICTS, (since,))]
     return Changes(now, postings, verdicts)
 
 

@@ -1,10 +1,10 @@
-"""Verdicts in SQLite."""
+"""Feedback in SQLite."""
 
 import sqlite3
 import time
 from collections.abc import Sequence
 
-from pricematch.catalogue.records import Decision, Verdict
+from pricematch.catalogue.records import Decision, PairFeedback
 from pricematch.store.sqlite.database import Database
 from pricematch.store.sqlite.revisions import next_revision
 
@@ -17,18 +17,18 @@ class SqliteVerdicts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def verdict(self, one: str, other: str) -> Verdict | None:
+    def verdict(self, one: str, other: str) -> PairFeedback | None:
         """See the port."""
         with self._database.read() as connection:
             return find(connection, *sorted((one, other)))
 
-    def verdicts(self) -> Sequence[Verdict]:
+    def verdicts(self) -> Sequence[PairFeedback]:
         """See the port."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM verdict ORDER BY first, second")
-            return [Verdict(*row) for row in rows]
+            return [PairFeedback(*row) for row in rows]
 
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[Verdict, bool]:
+    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """See the port; new is a pair that had no verdict. Said again, a verdict stays the one it was."""
         if one == other:
             raise ValueError(f"expected two postings, got {one!r} twice")
@@ -37,7 +37,7 @@ class SqliteVerdicts:
             stored = find(connection, first, second)
             if stored is not None and stored.decision == decision:
                 return stored, False
-            verdict = Verdict(first, second, decision, next_revision(connection), time.time())
+            verdict = PairFeedback(first, second, decision, next_revision(connection), time.time())
             write(connection, verdict)
         return verdict, stored is None
 
@@ -51,7 +51,7 @@ class SqliteVerdicts:
         return True
 
 
-def write(connection: sqlite3.Connection, verdict: Verdict) -> None:
+def write(connection: sqlite3.Connection, verdict: PairFeedback) -> None:
     """Store a verdict in place of the one on its pair."""
     connection.execute(
         f"INSERT INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (first, second) DO UPDATE SET "
@@ -67,10 +67,10 @@ def remove(connection: sqlite3.Connection, first: str, second: str) -> None:
     connection.execute("INSERT INTO verdict_gone VALUES (?, ?, ?)", (first, second, next_revision(connection)))
 
 
-def find(connection: sqlite3.Connection, first: str, second: str) -> Verdict | None:
+def find(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | None:
     """The verdict on a pair, first < second, if there is one."""
     row = connection.execute(
         f"SELECT {COLUMNS} FROM verdict WHERE first = ? AND second = ?",
         (first, second),
     ).fetchone()
-    return None if row is None else Verdict(*row)
+    return None if row is None else PairFeedback(*row)
