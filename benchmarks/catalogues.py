@@ -1,5 +1,6 @@
 """What the benchmarks measure on: the user's pictures or drawn ones, and encoders trained on them."""
 
+import csv
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,26 @@ def subject(images: Path | None, models: Path | None) -> Iterator[Subject]:
             options = ["--recipe", "notebook", "--autoencoder-epochs", "5", "--models", str(models)]
             run("train", "encoder", *options, "--catalogue", str(catalogue), "--images", str(images))
         yield Subject(catalogue, images, models)
+
+
+@contextmanager
+def matcher_subject() -> Iterator[Subject]:
+    """A drawn catalogue with titles, and a matcher of hash, title and image trained on it, with its encoder."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        run("sample", "--postings", str(DRAWN), "--output", str(folder))
+        measured = Subject(folder / "catalogue.csv", folder / "images", folder / "models")
+        paths = ["--catalogue", measured.catalogue, "--images", measured.images, "--models", measured.models]
+        run("train", "encoder", "--recipe", "cnn", *map(str, paths))
+        run("train", "matcher", "--signals", "hash,title,image", *map(str, [*paths, "--data", folder / "training"]))
+        yield measured
+
+
+def titles(measured: Subject) -> Iterator[tuple[Path, str]]:
+    """Every image's path with its posting's title."""
+    with measured.catalogue.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield measured.images / row["image"], row["title"]
 
 
 def jpegs(folder: Path) -> list[Path]:

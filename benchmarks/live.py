@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,16 +29,17 @@ def service(measured: Subject) -> Iterator[int]:
         yield port
 
 
-def command(measured: Subject, port: int) -> list[str]:
-    """What starts a service."""
+def command(measured: Subject, port: int, executable: Path | None = None) -> list[str]:
+    """What starts a service: of this version, or of the environment that an executable belongs to."""
     options = {
         "catalogue": measured.catalogue,
         "images": measured.images,
         "models": measured.models,
-        "data": measured.catalogue.parent / "data",
+        "data": measured.catalogue.parent / ("data" if executable is None else "data-before"),
         "port": port,
     }
-    return [sys.executable, "-m", "pricematch", "serve", *(f"--{name}={value}" for name, value in options.items())]
+    program = [sys.executable, "-m", "pricematch"] if executable is None else [str(executable)]
+    return [*program, "serve", *(f"--{name}={value}" for name, value in options.items())]
 
 
 def free_port() -> int:
@@ -78,6 +80,17 @@ def is_ready(port: int) -> bool:
             return True
     except (urllib.error.URLError, ConnectionError):
         return False
+
+
+def stage_seconds(port: int) -> dict[str, float]:
+    """Seconds that all requests so far spent in each stage, by the service's own /metrics."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+        lines = response.read().decode().splitlines()
+    found: dict[str, float] = {}
+    for line in lines:
+        if match := re.match(r'pricematch_stage_seconds_sum{.*stage="(\w+)".*} (\S+)', line):
+            found[match[1]] = found.get(match[1], 0.0) + float(match[2])
+    return found
 
 
 def client(port: int) -> Ask:
