@@ -11,8 +11,8 @@ from typing import TypeAlias
 from tests.support.golden.checkout import Checkout, Part
 
 COLUMNS = ("posting_id", "image", "image_phash", "title", "label_group")
-SIDE = 400
-"""Pixels, fewer than twice what a network sees."""
+SIDE = 240
+"""Pixels, fewer than twice what the colours are taken from, and fewer than twice what a network sees."""
 Row: TypeAlias = dict[str, str]
 
 
