@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.profiles import Profiles, occurrences
-from pricematch.pairs.rank_features import RANK_FEATURES, Neighbours, low_high, rank_features
+from pricematch.pairs.rank_features import RANK_FEATURES, Neighbourhoods, Neighbours, low_high, rank_features
 from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, ParsedFeatures, Space
 from pricematch.pairs.title_features import WORDS, TitleWords, fact_evidence, word_evidence
 from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
@@ -45,6 +46,7 @@ class PairFeatureExtractor:
     Args:
         features: of the n postings of the catalogue.
         signals: some of `SIGNALS`.
+        found: what was found among the same postings before, since searching takes most of the time; None: search.
 
     Attributes:
         own: profiles of the catalogue's postings.
@@ -52,17 +54,23 @@ class PairFeatureExtractor:
             nearest neighbours of the other by a retriever.
     """
 
-    def __init__(self, features: Features, signals: Sequence[str]) -> None:
+    def __init__(self, features: Features, signals: Sequence[str], found: Neighbourhoods | None = None) -> None:
         self.signals = tuple(signals)
         titles = parse_titles(features.titles) if "title" in signals else []
-        self._retrievers = {retriever.name: retriever for retriever in _retrievers(features, titles, signals)}
+        shares = None if found is None else found.shares
+        self._retrievers = {retriever.name: retriever for retriever in _retrievers(features, titles, signals, shares)}
         self._titles = TitleWords(titles) if "title" in signals else None
         self._hashes = np.sort(features.hashes.values[features.hashes.known])
-        nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
         vectors = {name: retriever.own for name, retriever in self._retrievers.items()}
-        self.own = self._profiles(ParsedFeatures(features, titles), vectors, nearest, len(features))
-        one, other = _top(nearest)
-        self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
+        if found is None:
+            nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
+            similarities = {name: candidates.similarities for name, candidates in nearest.items()}
+            one, other = _top(nearest)
+            self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
+        else:
+            similarities = dict(zip(self._retrievers, found.similarities, strict=True))
+            self.candidates = found.candidates
+        self.own = self._profiles(ParsedFeatures(features, titles), vectors, similarities, len(features))
 
     def __len__(self) -> int:
         return len(self.own)
@@ -71,6 +79,13 @@ class PairFeatureExtractor:
     def names(self) -> tuple[str, ...]:
         """Names of the pair features, in order."""
         return pair_feature_names(self.signals)
+
+    @property
+    def found(self) -> Neighbourhoods:
+        """What searching the catalogue's postings among each other has found."""
+        every = [found.similarities for found in self.own.neighbours.values()]
+        blends = (it.shares for it in self._retrievers.values() if isinstance(it, BlendSpace))
+        return Neighbourhoods(np.stack(every), next(blends, None), self.candidates)
 
     @property
     def dimensions(self) -> dict[str, int]:
@@ -101,7 +116,8 @@ class PairFeatureExtractor:
         """
         vectors = {name: retriever.describe(features, alive) for name, retriever in self._retrievers.items()}
         nearest = {name: it.nearest_to(vectors[name], NEAREST, alive) for name, it in self._retrievers.items()}
-        found = self._profiles(features, vectors, nearest, len(self) + 1, new=True)
+        similarities = {name: candidates.similarities for name, candidates in nearest.items()}
+        found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():
             found = replace(found.without(self.own, ~alive), catalogue_size=int(alive.sum()) + 1)
         return found, *_unique(*_top(nearest), len(self))
@@ -214,7 +230,7 @@ class PairFeatureExtractor:
         self,
         postings: ParsedFeatures,
         vectors: Mapping[str, Any],
-        nearest: Mapping[str, Candidates],
+        similarities: Mapping[str, NDArray[np.float64]],
         size: int,
         *,
         new: bool = False,
@@ -223,7 +239,7 @@ class PairFeatureExtractor:
         return Profiles(
             size,
             vectors,
-            {name: Neighbours.of(found) for name, found in nearest.items()},
+            {name: Neighbours.of(nearest) for name, nearest in similarities.items()},
             None if self._titles is None else self._titles.describe(postings.titles, own=not new),
             features.hashes if "hash" in self.signals else None,
             occurrences(features.hashes.values, self._hashes) + new,
@@ -241,7 +257,9 @@ class PairFeatureExtractor:
         return found
 
 
-def _retrievers(features: Features, titles: Sequence[ParsedTitle], signals: Sequence[str]) -> list[Space[Any]]:
+def _retrievers(
+    features: Features, titles: Sequence[ParsedTitle], signals: Sequence[str], shares: csr_array | None
+) -> list[Space[Any]]:
     """The retrievers of some signals, in the order of `pair_feature_names`."""
     hashes = HashSpace(features) if "hash" in signals else None
     found: list[Space[Any]] = []
@@ -250,7 +268,7 @@ def _retrievers(features: Features, titles: Sequence[ParsedTitle], signals: Sequ
             found.append(hashes)
         elif signal == "title":
             plain = TitleSpace("grams", titles, grams)
-            found += [TitleSpace("words", titles, words), plain, BlendSpace(plain, hashes)]
+            found += [TitleSpace("words", titles, words), plain, BlendSpace(plain, hashes, shares)]
         elif signal == "image":
             found += [ImageSpace(name, features) for name in IMAGE_SPACES]
     return found

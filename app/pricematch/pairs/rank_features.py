@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pricematch.search.candidates import Candidates
+from scipy.sparse import csr_array
 
 DENSITY_NEIGHBOURS = 10
 """Neighbours whose mean similarity is the density around a posting."""
@@ -29,12 +28,8 @@ class Neighbours:
     density: NDArray[np.float64]
 
     @classmethod
-    def of(cls, nearest: Candidates) -> "Neighbours":
-        """The neighbours that a search found."""
-        return cls._of(nearest.similarities)
-
-    @classmethod
-    def _of(cls, similarities: NDArray[np.float64]) -> "Neighbours":
+    def of(cls, similarities: NDArray[np.float64]) -> "Neighbours":
+        """The neighbours of these similarities, float64 [n, k], see the attribute."""
         first = similarities[:, :DENSITY_NEIGHBOURS]
         known = np.isfinite(first)
         count = known.sum(axis=1)
@@ -58,7 +53,23 @@ class Neighbours:
             similarities: [n] or [n, m], of the further neighbours; −inf for none.
         """
         every = np.column_stack([self.similarities, similarities])
-        return self._of(-np.sort(-every, axis=1)[:, : self.similarities.shape[1]])
+        return self.of(-np.sort(-every, axis=1)[:, : self.similarities.shape[1]])
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """What searching n postings of a catalogue among each other has found.
+
+    Attributes:
+        similarities: float64 [r, n, k], `Neighbours.similarities` by each of r retrievers, in the order of their
+            features.
+        shares: float32 [n, n], see `BlendSpace`; None where titles are no signal.
+        candidates: int32 [m] twice, see `PairFeatureExtractor.candidates`.
+    """
+
+    similarities: NDArray[np.float64]
+    shares: csr_array | None
+    candidates: tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
 def rank_features(similarity: NDArray[np.float32], left: Neighbours, right: Neighbours) -> NDArray[np.float32]:

@@ -84,11 +84,18 @@ class BlendSpace(_VectorSpace):
     Args:
         plain: the titles of the catalogue.
         hashes: the hashes of the catalogue; None where they are no signal.
+        shares: of the neighbours in each title's blend, float32 [n, n]; None: they are searched.
+
+    Attributes:
+        shares: as above.
     """
 
-    def __init__(self, plain: TitleSpace, hashes: HashSpace | None) -> None:
+    def __init__(self, plain: TitleSpace, hashes: HashSpace | None, shares: csr_array | None = None) -> None:
         self._plain, self._hashes = plain, hashes
-        shares = self._shares(plain.nearest(NEIGHBOURS), None if hashes is None else hashes.nearest(NEIGHBOURS))
+        if shares is None:
+            alike = None if hashes is None else hashes.nearest(NEIGHBOURS)
+            shares = self._shares(plain.nearest(NEIGHBOURS), alike)
+        self.shares = shares
         super().__init__("blend", SparseIndex(expand(plain.own, shares, plain.own)))
 
     def describe(self, postings: ParsedFeatures, alive: Alive = None) -> csr_array:

@@ -19,9 +19,9 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
-from pricematch.serving.judged_base import JudgedBase, load_base, save_base, says
 from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
 from pricematch.serving.loaded_models import LoadedModels
+from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
 from pricematch.serving.stored_images import StoredImages, digests_of
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
@@ -60,7 +60,7 @@ class Reading:
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
         postings = read_postings(self.store.postings)
-        base = None if self.anew else _useful(load_base(self.settings.data, self.held), postings)
+        base = None if self.anew else _useful(load_scored(self.settings.data, self.held), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
         embedded = self._embedded(catalogue)
         retrieved = {name: encoder.key for name, encoder in self.held.retrieved.items()}
@@ -83,22 +83,26 @@ class Reading:
         }
 
     def _probability(
-        self, catalogue: Catalogue, base: JudgedBase | None, judged: Mapping[str, SimilaritySearch]
+        self, catalogue: Catalogue, base: ScoredCatalogue | None, judged: Mapping[str, SimilaritySearch]
     ) -> ProbabilitySearch | None:
         loaded = self.held.matcher
         if loaded is None:
             return None
         if base is None:
-            postings = self._features(catalogue, np.arange(catalogue.span), judged)
-            found = index_of(postings, loaded, self.progress)
-            self._keep(list(catalogue), found)
+            features = self._features(catalogue, np.arange(catalogue.span), judged)
+            _warn_of_absent(features, loaded)
+            found = MatchIndex.build(features, loaded.model, self.progress)
+            self._keep(list(catalogue), features, found)
             return ProbabilitySearch(loaded.label, catalogue, found, loaded.thresholds)
-        index = base.index.without(np.flatnonzero(~catalogue.alive[: base.index.span]))
+        count = len(base.fingerprints)
+        features = base.features({name: one.embeddings[:count] for name, one in judged.items()})
+        index = MatchIndex.build(features, loaded.model, self.progress, base.scored, base.found)
+        index = index.without(np.flatnonzero(~catalogue.alive[:count]))
         for first in range(index.span, catalogue.span, _AT_ONCE):
-            self.progress("Judging changes", first - len(base.said), catalogue.span - len(base.said))
+            self.progress("Judging changes", first - count, catalogue.span - count)
             rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
             index = index.with_added(self._features(catalogue, rows, judged))
-        if index.span:  # what was kept builds its tables for searches with the first one
+        if index.span:  # tables for searches are built with the first one
             index.query(self._features(catalogue, np.arange(1), judged))
         return ProbabilitySearch(loaded.label, catalogue, index, loaded.thresholds)
 
@@ -115,18 +119,12 @@ class Reading:
         embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
         return Features.of([posting.title for posting in postings], own, embeddings, digests)
 
-    def _keep(self, postings: list[Posting], index: MatchIndex) -> None:
+    def _keep(self, postings: Sequence[Posting], features: Features, index: MatchIndex) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_base(self.settings.data, self.held, postings, index)
+            save_scored(self.settings.data, self.held, postings, features, index)
         except SettingsError as error:
             _log.warning("what was judged is not kept: %s", error)
-
-
-def index_of(postings: Features, loaded: LoadedMatcher, progress: Progress) -> MatchIndex:
-    """All candidate pairs of some postings, with the probabilities that a trained matcher gives them."""
-    _warn_of_absent(postings, loaded)
-    return MatchIndex.build(postings, loaded.model, progress)
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
@@ -152,19 +150,21 @@ def read_postings(store: PostingStore) -> list[Posting]:
     return postings
 
 
-def _useful(base: JudgedBase | None, postings: Sequence[Posting]) -> JudgedBase | None:
+def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
     """What was judged, unless so much has changed that judging all anew is better."""
     if base is None:
         return None
-    same = sum(base.said.get(posting.posting_id) == says(posting) for posting in postings)
-    changes = len(postings) + len(base.said) - 2 * same
+    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
+    changes = len(postings) + len(base.fingerprints) - 2 * same
     return base if changes <= max(FEW, STALE * len(postings)) else None
 
 
-def _on(base: JudgedBase, postings: Sequence[Posting]) -> Catalogue:
+def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
     """Postings, those that were judged in their rows, what has changed behind them."""
     now = {posting.posting_id: posting for posting in postings}
-    same = {posting.posting_id for posting in postings if base.said.get(posting.posting_id) == says(posting)}
-    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.said])
+    same = {
+        posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)
+    }
+    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.fingerprints])
     changed = [posting for posting in postings if posting.posting_id not in same]
-    return catalogue.changed(changed, [posting_id for posting_id in base.said if posting_id not in now])
+    return catalogue.changed(changed, [posting_id for posting_id in base.fingerprints if posting_id not in now])

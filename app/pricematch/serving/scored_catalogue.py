@@ -1,0 +1,190 @@
+"""The cache of a matcher's scored catalogue, so that a start searches and scores only what has changed since.
+
+Plain arrays in one NumPy file: of the postings what the matcher compared, of searching and scoring them what was found.
+A file of another version, another matcher or another encoder is ignored, as is a damaged one.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from pricematch.catalogue.embeddings import Embeddings
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.postings import Posting
+from pricematch.encoding.features import HASHING
+from pricematch.formats.kept_arrays import read_kept
+from pricematch.formats.manifest import MANIFEST
+from pricematch.formats.whole_file import whole_file
+from pricematch.matching.index import MatchIndex
+from pricematch.pairs.rank_features import Neighbourhoods
+from pricematch.pairs.scored_pairs import ScoredPairs
+from pricematch.serving.loaded_models import LoadedModels
+
+FILE = "judged.npz"
+FORMAT = 1
+"""To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
+_ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
+    "key": (np.uint8, 1),
+    "ids": (np.uint8, 1),
+    "id_ends": (np.int64, 1),
+    "fingerprints": (np.int64, 1),
+    "titles": (np.uint8, 1),
+    "title_ends": (np.int64, 1),
+    "hashes": (np.uint64, 1),
+    "hashed": (np.bool_, 1),
+    "images": (np.uint64, 1),
+    "similarities": (np.float64, 3),
+    "shares": (np.float32, 1),
+    "share_columns": (np.int32, 1),
+    "share_ends": (np.int64, 1),
+    "left": (np.int32, 1),
+    "right": (np.int32, 1),
+    "first": (np.float64, 1),
+    "probabilities": (np.float64, 1),
+}
+"""Dtype and number of dimensions by name. Of texts the UTF-8 bytes stand behind each other, with the end of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredCatalogue:
+    """n postings that were scored together, and what was found.
+
+    Attributes:
+        fingerprints: `fingerprint` by posting_id, in the order of the rows.
+        titles: n.
+        hashes: n.
+        images: uint64 [n], image keys.
+        found: by searching them.
+        scored: their candidate pairs.
+    """
+
+    fingerprints: Mapping[str, int]
+    titles: Sequence[str]
+    hashes: Hashes
+    images: NDArray[np.uint64]
+    found: Neighbourhoods
+    scored: ScoredPairs
+
+    def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
+        """The features of the postings, with embeddings [n, d] by retriever."""
+        return Features(self.titles, self.hashes, embeddings, self.images)
+
+
+def fingerprint(posting: Posting) -> int:
+    """63 bits of a digest of all of a posting that the matcher compares."""
+    text = repr((posting.title, posting.image, posting.image_phash)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+
+
+def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
+    """What the same models scored last; None where they have not, or the file is none that this version wrote."""
+    arrays = read_kept(data / FILE, list(_ARRAYS))
+    if models.matcher is None or arrays is None:
+        return None
+    kept = dict(zip(_ARRAYS, arrays, strict=True))
+    if any(kept[name].dtype != dtype or kept[name].ndim != ndim for name, (dtype, ndim) in _ARRAYS.items()):
+        return None
+    if kept["key"].tobytes() != _key(models):
+        return None
+    try:
+        return _scored(kept, titled="title" in models.matcher.model.signals)
+    except (ValueError, IndexError):  # texts that are none, or arrays that do not fit each other
+        return None
+
+
+def save_scored(
+    data: Path, models: LoadedModels, postings: Sequence[Posting], features: Features, index: MatchIndex
+) -> None:
+    """Keep what was found among postings that were scored together.
+
+    Args:
+        data: the folder.
+        models: that scored them.
+        postings: by their rows.
+        features: of the postings, as the index was built from them.
+        index: of them, without a delta.
+
+    Raises:
+        SettingsError: the folder cannot be written to, or is full.
+    """
+    found, scored, n = index.extractor.found, index.base, len(postings)
+    shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
+    ids, id_ends = _bytes([posting.posting_id for posting in postings])
+    titles, title_ends = _bytes(features.titles)
+    arrays: dict[str, Any] = {
+        "key": np.frombuffer(_key(models), np.uint8),
+        "ids": ids,
+        "id_ends": id_ends,
+        "fingerprints": np.array([fingerprint(posting) for posting in postings], np.int64),
+        "titles": titles,
+        "title_ends": title_ends,
+        "hashes": features.hashes.values,
+        "hashed": features.hashes.known,
+        "images": features.images,
+        "similarities": found.similarities,
+        "shares": shares.data,
+        "share_columns": shares.indices.astype(np.int32),
+        "share_ends": shares.indptr[1:].astype(np.int64),
+        "left": scored.left,
+        "right": scored.right,
+        "first": scored.first,
+        "probabilities": scored.probabilities,
+    }
+    with whole_file(data / FILE) as file:
+        np.savez(file, **arrays)
+
+
+def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
+    """What arrays of the right dtypes hold; raises ValueError, IndexError where they do not fit each other."""
+    n, pairs = len(kept["fingerprints"]), len(kept["left"])
+    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "share_ends"), n)
+    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs)
+    if any(len(kept[name]) != size for name, size in sizes.items()) or kept["similarities"].shape[1] != n:
+        raise ValueError("expected arrays of as many postings, and of as many pairs")
+    ids = _texts(kept["ids"], kept["id_ends"])
+    left, right = kept["left"], kept["right"]
+    if pairs and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):
+        raise ValueError("expected pairs of these postings")
+    shares = csr_array((kept["shares"], kept["share_columns"], np.append(0, kept["share_ends"])), shape=(n, n))
+    return ScoredCatalogue(
+        dict(zip(ids, kept["fingerprints"].tolist(), strict=True)),
+        _texts(kept["titles"], kept["title_ends"]),
+        Hashes(kept["hashes"], kept["hashed"]),
+        kept["images"],
+        Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
+        ScoredPairs(left, right, kept["first"], kept["probabilities"]),
+    )
+
+
+def _bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts behind each other as bytes, and the end of each, int64 [n]."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), np.uint8), ends
+
+
+def _texts(encoded: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
+    """The texts that `_bytes` encoded; raises ValueError."""
+    whole, start, texts = encoded.tobytes(), 0, list[str]()
+    for end in ends.tolist():
+        texts.append(whole[start:end].decode("utf-8", "surrogatepass"))
+        start = end
+    return texts
+
+
+def _key(models: LoadedModels) -> bytes:
+    """A digest of all that scores depend on beside the postings: format, matcher, hashes, encoders."""
+    if models.matcher is None:
+        raise ValueError("expected a trained matcher")
+    digest = hashlib.sha256(f"{FORMAT} {HASHING}\n".encode())
+    digest.update((models.matcher.path / MANIFEST).read_bytes())
+    for name, encoder in sorted(models.retrieved.items()):
+        digest.update(f"{name}={encoder.key}\n".encode())
+    return digest.digest()
