@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -196,6 +197,26 @@ async def test_fault_40_what_nobody_awaits_is_dropped() -> None:
         it.stub.gate.set()
         await asyncio.gather(first, stays)
     assert it.stub.batches == [[b"first"], [b"a", b"b"]]
+
+
+async def test_callers_that_leave_as_a_batch_begins_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their images are still queued when the batch is taken, and are not encoded."""
+    async with bench() as it:
+        ask, asked = it.stub.ask, list[asyncio.Task[list[ImageResult]]]()
+
+        async def leave(*message: Any) -> Any:
+            answer = await ask(*message)
+            asked[0].cancel()
+            return answer
+
+        monkeypatch.setattr(it.stub, "ask", leave)
+        first = await it.hold()
+        asked += [it.ask(b"gone"), it.ask(b"a")]
+        await it.queued()
+        it.stub.gate.set()
+        assert values(await asked[1]) == [97]
+        await first
+    assert it.stub.batches == [[b"first"], [b"a"]]
 
 
 async def test_a_caller_that_leaves_a_running_batch_harms_nobody() -> None:

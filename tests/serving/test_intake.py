@@ -6,11 +6,11 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Kept
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ConditionFailed, ImageError, ImageUnavailable
 from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
-from pricematch.serving.stored_images import StoredImages
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
 from tests.support.intake import put

@@ -15,6 +15,7 @@ from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, Condition, Put
 from pricematch.encoding.ports import Encoder, Pixels
+from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import (
     ConditionFailed,
     HistoryLost,
@@ -31,7 +32,6 @@ from pricematch.matching.similarity import SimilaritySearch
 from pricematch.serving import live_catalogue
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
-from pricematch.serving.stored_images import StoredImages, digests_of
 from tests.support.encoding import TinyEncoding, image_features
 from tests.support.fakes import (
     COLOURS,

@@ -14,12 +14,12 @@ import pytest
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ArtefactError, CatalogueError, SettingsError, StoreInUse
 from pricematch.matching.queries import Options, Query
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
 from pricematch.serving.running import start
-from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.exported_encoder import export
@@ -327,7 +327,7 @@ def test_a_killed_service_leaves_a_store_that_the_next_one_opens(tmp_path: Path)
 import sys, time
 from pathlib import Path
 from pricematch.serving.running import start
-from pricematch.serving.stored_images import StoredImages
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.settings import Settings
 from tests.support.intake import put
 from tests.support.served import Loaded

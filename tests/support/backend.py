@@ -1,11 +1,11 @@
 """What a service works with, kept in memory."""
 
 from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Intake
 from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
-from pricematch.serving.stored_images import Encode, StoredImages
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import tiny_decoder
 from tests.support.memory_store import MemoryStore

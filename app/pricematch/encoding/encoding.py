@@ -237,7 +237,8 @@ class Encoding:
 
     async def _answer(self, process: WorkerProcess, batch: Sequence[_Item]) -> None:
         """Encode a batch; if that fails each request's images by themselves, so that only those fail that must."""
-        error = await self._encode(process, batch)
+        batch = [item for item in batch if not item.result.done()]
+        error = await self._encode(process, batch) if batch else None
         if error is None:
             return
         requests = [list(items) for _, items in groupby(batch, key=lambda item: item.request)]

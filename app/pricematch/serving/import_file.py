@@ -12,6 +12,7 @@ from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.records import Counts
 from pricematch.encoding.features import HASHING
 from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.posting_file import check_rows, posting_rows
@@ -21,7 +22,6 @@ from pricematch.serving.importing import MAX_PROBLEMS, zip_limits
 from pricematch.serving.intake import put_each
 from pricematch.serving.lifetime import ForThreads, encoding_of
 from pricematch.serving.row_import import RowImport
-from pricematch.serving.stored_images import Encode, StoredImages
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 

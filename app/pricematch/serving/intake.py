@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, PairFeedback, Put
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError
 from pricematch.serving.live_catalogue import LiveCatalogue
-from pricematch.serving.stored_images import StoredImages
 from pricematch.store.ports import PostingStore, VerdictStore
 
 

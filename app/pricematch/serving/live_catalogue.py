@@ -6,9 +6,9 @@ from threading import Lock
 
 from pricematch.catalogue.records import Changes
 from pricematch.encoding.ingest import chunks
+from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost
 from pricematch.matching.matcher import Matcher
-from pricematch.serving.stored_images import StoredImages, digests_of
 from pricematch.store.ports import PostingStore
 
 _AT_ONCE = 64

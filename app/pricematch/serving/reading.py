@@ -12,6 +12,7 @@ from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
+from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.matching.index import MatchIndex
@@ -22,7 +23,6 @@ from pricematch.progress import Progress
 from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
 from pricematch.serving.loaded_models import LoadedModels
 from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
-from pricematch.serving.stored_images import StoredImages, digests_of
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.features import HASHING
+from pricematch.encoding.stored_images import StoredImages, silent
 from pricematch.errors import ImageError, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
@@ -20,7 +21,6 @@ from pricematch.serving.loaded_models import ChosenModels, LoadedModels, choose_
 from pricematch.serving.models import activate
 from pricematch.serving.reading import Reading
 from pricematch.serving.seeding import Source, is_empty, read_source, seed, seeded_from
-from pricematch.serving.stored_images import StoredImages, silent
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.catalogue.embeddings import Embeddings
-from pricematch.catalogue.features import Features
-from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.features import HASHING
 from pricematch.formats.kept_arrays import read_kept

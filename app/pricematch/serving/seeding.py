@@ -10,6 +10,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
 from pricematch.encoding.ingest import check_images, digest_images
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_signals import pictures
 from pricematch.formats.csv_catalogue import CsvCatalogue
@@ -17,7 +18,6 @@ from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
 from pricematch.serving.loaded_models import ChosenModels, LoadedModels
-from pricematch.serving.stored_images import StoredImages
 from pricematch.settings import MIB, Settings
 from pricematch.store.sqlite.store import Store
 

@@ -9,13 +9,16 @@ import numpy as np
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.encoding.ingest import chunks, thread_pool
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.store.ports import ComputedStore
 
 _AT_ONCE = 64
-"""Images that are read and encoded together."""
+"""Images that are read and encoded together,"""
+_IN_FLIGHT = 2
+"""and pieces of so many at a time: while one is read, or ends, no worker process waits."""
 Digests: TypeAlias = Sequence[bytes | None]
 """SHA-256 of the image of each of some postings; None where one has none."""
 Encode: TypeAlias = Callable[[Sequence[bytes], Wanted], Sequence[ImageFeatures | ImageError]]
@@ -52,12 +55,14 @@ class StoredImages:
             ModelOutputError: an encoder gave something that is no embedding.
         """
         lacking = self.lacking(list(dict.fromkeys(filter(None, digests))), wanted)
+        pieces = [(piece, features) for features, of in lacking.items() for piece in chunks(of, _AT_ONCE)]
         done, total = 0, sum(map(len, lacking.values()))
-        for features, of in lacking.items():
-            for first in range(0, len(of), _AT_ONCE):
-                batch = of[first : first + _AT_ONCE]
-                self._compute(batch, features)
-                done += len(batch)
+        with thread_pool(_IN_FLIGHT) as pool:
+            for (piece, _), (found, bad) in zip(pieces, pool.map(self._computed, pieces), strict=True):
+                for digest, error in bad.items():
+                    self.on_error(digest, error)
+                self.keep(found)
+                done += len(piece)
                 progress("Encoding images", done, total)
 
     def embeddings(self, key: str, dimension: int, digests: Digests) -> Embeddings:
@@ -136,20 +141,24 @@ class StoredImages:
         replace(self, images=_InMemory(contents), on_error=bad.__setitem__).ensure(digests, wanted)
         return [bad.get(digest, digest) for digest in digests]
 
-    def _compute(self, digests: Sequence[bytes], wanted: Wanted) -> None:
-        contents: dict[bytes, bytes] = {}
+    def _computed(
+        self, piece: tuple[Sequence[bytes], Wanted]
+    ) -> tuple[Sequence[ImageFeatures], Mapping[bytes, ImageError]]:
+        """The wanted features of images that are read by their digests, and why others are bad."""
+        digests, wanted = piece
+        contents, bad = dict[bytes, bytes](), dict[bytes, ImageError]()
         for digest in digests:
             try:
                 contents[digest] = self.images.read(digest.hex())
             except ImageError as error:
-                self.on_error(digest, error)
+                bad[digest] = error
         good = list[ImageFeatures]()
         for digest, found in zip(contents, self.encode(list(contents.values()), wanted), strict=True):
             if isinstance(found, ImageError):
-                self.on_error(digest, found)
+                bad[digest] = found
             else:
                 good.append(found)
-        self.keep(good)
+        return good, bad
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,21 @@
 """Features of stored images: computed once each, kept, and read back."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from threading import Barrier
 
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.encoding import stored_images
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable
-from pricematch.serving import stored_images
-from pricematch.serving.stored_images import StoredImages
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MEAN_COLOUR, MeanColourEncoder, picture
 from tests.support.memory_store import MemoryStore
+from tests.support.waiting import SAFETY_SECONDS
 
 KEY = MEAN_COLOUR.key
 EVERYTHING = Wanted(frozenset({KEY}), phash=True)
@@ -70,6 +73,20 @@ def test_features_are_kept_in_pieces_as_they_come(monkeypatch: pytest.MonkeyPatc
     shop.images.ensure(digests * 3, EVERYTHING, lambda _, done, total: progress.append((done, total)))
     assert kept == [2, 2, 1]
     assert progress == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_two_pieces_are_encoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker process waits while a piece is read."""
+    shop, meet = Shop(), Barrier(2)
+
+    def together(images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
+        meet.wait(SAFETY_SECONDS)
+        return TinyEncoding().encode(images, wanted)
+
+    monkeypatch.setattr(stored_images, "_AT_ONCE", 1)
+    digests = shop.hold(RED, GREEN, TEAL, picture("navy"))
+    replace(shop.images, encode=together).ensure(digests, EVERYTHING)
+    assert shop.images.lacking(digests, EVERYTHING) == {}
 
 
 def test_an_image_that_is_not_there_is_reported() -> None:
