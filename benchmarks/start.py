@@ -28,8 +28,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.serving.loaded_models import choose_models, load_models
 from pricematch.settings import Settings
-from pricematch.store.sqlite.opening import LOCK
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import LOCK, Store, open_store
 
 ROUNDS, BATCH, REQUESTS = 3, 1000, 20
 

@@ -27,10 +27,8 @@ from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.settings import MIB, Settings
-from pricematch.store.backup import backup
-from pricematch.store.restore import restore
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.backup import backup, restore
+from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
 PICTURE_BYTES, SINGLE, BATCHES, BATCH, PAGE = 50_000, 300, 20, 100, 1_000
 
@@ -181,7 +179,7 @@ def moving(folder: Path) -> Table:
         taken = backup(Settings(data=folder / name), file, lambda *_: None)
         restored = [restore(Settings(data=folder / f"{name}-again"), file, lambda *_: None) for _ in range(2)]
         seconds = (f"{each:.2f}" for each in (taken.seconds, *(one.seconds for one in restored)))
-        what = f"{taken.counted.postings:,} postings, {len(taken.counted.pictures):,} pictures"
+        what = f"{taken.counted.postings:,} postings, {len(taken.counted.images):,} pictures"
         table.add_row(what, f"{taken.size / MIB:,.0f}", *seconds)
     return table
 

@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 
 from pricematch.settings import Settings
 from pricematch.store.sqlite import database as sqlite_database
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import open_store
+from pricematch.store.sqlite.store import DATABASE, open_store
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import encoded, scene
 from tests.support.served_app import served_app

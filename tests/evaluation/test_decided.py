@@ -26,9 +26,9 @@ def test_verdicts_of_a_file_and_of_a_store_mend_labels_alike(tmp_path: Path, cap
         "posting_id,other_posting_id,verdict\np1,p2,same\np0,p3,different\np4,gone,same\n"
     )
     with closing(open_store(tmp_path / "data")) as store:
-        store.verdicts.decide("p2", "p1", "same")
-        store.verdicts.decide("p0", "p3", "different")
-        store.verdicts.decide("p4", "gone", "same")
+        store.feedback.decide("p2", "p1", "same")
+        store.feedback.decide("p0", "p3", "different")
+        store.feedback.decide("p4", "gone", "same")
     found = [labels_of(Settings(), content, tmp_path / name) for name in ("verdicts.csv", "data")]
     assert found[0] == found[1]
     assert found[0][1] == found[0][2]

@@ -429,7 +429,7 @@ def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_ne
         for posting in current.catalogue:
             said = {
                 it.second if it.first == posting.posting_id else it.first: it.decision
-                for it in shop.store.verdicts()
+                for it in shop.store.all_feedback()
                 if posting.posting_id in (it.first, it.second)
             }
             same = [name for name in names if said.get(name) == "same" and current.catalogue.holds(name)]

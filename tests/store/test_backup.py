@@ -17,11 +17,9 @@ from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
-from pricematch.store.backup import backup
-from pricematch.store.restore import restore
+from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite import schema as sqlite_schema
-from pricematch.store.sqlite.opening import DATABASE, INCOMING
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
 from tests.support.written_store import check_whole, everything, name_of, picture, put
 
@@ -39,15 +37,15 @@ def of(folder: Path) -> Settings:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with 60 postings, some without a picture, embeddings, hashes, verdicts and a job."""
+    """A store with 60 postings, some without an image, embeddings, hashes, verdicts and a job."""
     with closing(open_store(tmp_path / "data", serve=True)) as store:
         store.postings.put(
             [put(f"{row:02}", picture(row % 20) if row % 7 else None, f"title {row}") for row in range(60)]
         )
         store.computed.keep_embeddings("cae", DIGESTS, EMBEDDINGS)
         store.computed.keep_hashes("phash", DIGESTS, [f"{row:016x}" for row in range(20)])
-        store.verdicts.decide("01", "02", "same")
-        store.verdicts.decide("03", "gone", "different")
+        store.feedback.decide("01", "02", "same")
+        store.feedback.decide("03", "gone", "different")
         store.jobs.create("import", "{}")
         store.models.activate("cae", "2")
         yield store
@@ -60,10 +58,8 @@ def taken(store: Store, tmp_path: Path) -> Path:
 
 
 def contents(store: Store) -> tuple[dict[str, Posting], set[object]]:
-    verdicts: set[object] = {
-        (each.first, each.second, each.decision, each.decided_at) for each in store.verdicts.verdicts()
-    }
-    return everything(store), verdicts
+    feedback = store.feedback.all_feedback()
+    return everything(store), {(each.first, each.second, each.decision, each.decided_at) for each in feedback}
 
 
 def test_a_backup_restored_elsewhere_is_the_store_it_was_taken_of(store: Store, taken: Path, tmp_path: Path) -> None:
@@ -87,8 +83,8 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
     store.postings.delete("05")
     store.postings.put([put("06", picture(99), "new"), put("new", picture(98)), put("07", picture(97))])
     store.postings.put([put("07", None, "title 7")])  # as it was
-    store.verdicts.withdraw("01", "02")
-    store.verdicts.decide("10", "11", "same")
+    store.feedback.withdraw("01", "02")
+    store.feedback.decide("10", "11", "same")
     before = store.postings.version()
     untouched = store.postings.get("08")
     restored = restore(of(store.folder), taken, quiet)
@@ -203,7 +199,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     taken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE third (x);"))
-    for module in ("sqlite.schema", "sqlite.opening", "sqlite.backup", "backup_reader"):
+    for module in ("sqlite.schema", "sqlite.store", "sqlite.backup", "backup_file"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 3)
     restore(of(tmp_path / "new"), taken, quiet)
     with closing(open_store(tmp_path / "new")) as new:
@@ -228,7 +224,7 @@ def test_a_backup_is_written_whole_or_not_at_all_and_never_over_the_store(
         backup(of(tmp_path / "nowhere"), tmp_path / "backup.tar", quiet)
 
     def interrupt(what: str, done: int, total: int) -> None:
-        if "pictures" in what and done == 5:
+        if "images" in what and done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -303,21 +299,21 @@ WRONG: dict[str, tuple[Callable[[list[tuple[tarfile.TarInfo, bytes]]], object], 
     "manifest is deep": (lambda content: content.__setitem__(0, (content[0][0], b"[" * 60_000)), "is no JSON"),
     "manifest is huge": (lambda content: content.__setitem__(0, (content[0][0], b" " * 70_000)), "expected backup"),
     "a count that is text": (say(pictures="20"), "what it should"),
-    "a count that is not so": (say(pictures=21), "20 pictures, and its manifest says 21"),
+    "a count that is not so": (say(pictures=21), "20 images, and its manifest says 21"),
     "something more": (say(more=1), "what it should"),
     "no database": (lambda content: content.pop(1), "expected pricematch.sqlite3, got 'images"),
     "other database": (lambda content: content.__setitem__(1, (content[1][0], b"x")), "another digest"),
-    "a picture missing": (lambda content: content.pop(5), "not those that its postings show"),
-    "the last picture missing": (lambda content: (content.pop(), say(pictures=19)(content)), "lacks a picture"),
-    "a picture changed": (
+    "an image missing": (lambda content: content.pop(5), "not those that its postings show"),
+    "the last image missing": (lambda content: (content.pop(), say(pictures=19)(content)), "lacks an image"),
+    "an image changed": (
         lambda content: content.__setitem__(5, (content[5][0], b"x")),
         "another digest than its name",
     ),
-    "pictures out of order": (lambda content: content.insert(3, content.pop(4)), "not those|not in order"),
-    "a picture twice": (lambda content: content.insert(4, content[3]), "not in order|not those"),
-    "a path that leads out": (rename(4, "../../etc/passwd"), "expected a picture, got '../../etc"),
-    "an absolute path": (rename(4, "/etc/passwd"), "expected a picture, got"),
-    "another file": (rename(4, "images/README"), "expected a picture, got"),
+    "images out of order": (lambda content: content.insert(3, content.pop(4)), "not those|not in order"),
+    "an image twice": (lambda content: content.insert(4, content[3]), "not in order|not those"),
+    "a path that leads out": (rename(4, "../../etc/passwd"), "expected an image, got '../../etc"),
+    "an absolute path": (rename(4, "/etc/passwd"), "expected an image, got"),
+    "another file": (rename(4, "images/README"), "expected an image, got"),
     "a link": (relink, "expected a file, got"),
     "a trigger": (in_database("CREATE TRIGGER t AFTER INSERT ON posting BEGIN DELETE FROM posting; END"), "its tables"),
     "another schema": (in_database("CREATE TABLE more (x)"), "its tables"),

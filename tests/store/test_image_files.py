@@ -1,4 +1,4 @@
-"""Picture files by content."""
+"""Image files by content."""
 
 import hashlib
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.errors import ImageUnavailable, StoreUnavailable
-from pricematch.store.image_files import ImageFiles, image_digest
-from pricematch.store.incoming_images import incoming_images, sweep_incoming
+from pricematch.store.image_files import ImageFiles, image_digest, incoming_images, sweep_incoming
 from tests.support.written_store import name_of, picture
 
 DIGESTS = [hashlib.sha256(picture(number)).digest() for number in range(5)]

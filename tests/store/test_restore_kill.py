@@ -11,8 +11,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.settings import Settings
-from pricematch.store.backup import backup
-from pricematch.store.restore import restore
+from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import open_store
 from tests.support.waiting import SAFETY_SECONDS
 from tests.support.written_store import check_whole, everything, picture, put
@@ -45,7 +44,7 @@ def test_fault_33_a_killed_restore_leaves_the_store_or_the_backup(tmp_path: Path
 
 
 def written(folder: Path, name: str, first: int) -> tuple[Path, dict[str, Posting]]:
-    """A backup, and what it holds; the two have some postings and pictures in common."""
+    """A backup, and what it holds; the two have some postings and images in common."""
     with closing(open_store(folder / name)) as store:
         store.postings.put(
             [put(f"{row:03}", picture(row), name if row % 2 else "") for row in range(first, first + 100)]

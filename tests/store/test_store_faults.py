@@ -11,8 +11,7 @@ import pytest
 
 from pricematch.errors import StoreError, StoreFull, StoreUnavailable
 from pricematch.store.sqlite import database as sqlite_database
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import DATABASE, Store, open_store
 from tests.support.small_disk import fill_up
 from tests.support.written_store import check_whole, everything, picture, put
 
@@ -129,7 +128,7 @@ def test_fault_34_a_database_without_room_refuses_the_write_and_goes_on_when_the
 def test_fault_34_a_change_that_cannot_be_committed_leaves_no_picture_for_good(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The picture is in place when the commit fails; it goes with the next change."""
+    """The image is in place when the commit fails; it goes with the next change."""
 
     def deferred(connection: sqlite3.Connection, *_: object) -> int:
         connection.execute("PRAGMA defer_foreign_keys = ON")
@@ -154,7 +153,7 @@ def test_fault_34_pictures_that_cannot_be_deleted_now_go_later_and_the_deletion_
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.unlink", fail)
         assert store.postings.delete("a")
-    assert "pictures that no posting shows are still there" in caplog.text
+    assert "images that no posting shows are still there" in caplog.text
     assert store.postings.get("a") is None
     store.postings.put([put("b", picture(4))])
     check_whole(store)

@@ -127,7 +127,7 @@ def write_verdicts(path: Path, said: Iterable[tuple[str, str, Decision]]) -> Non
     if path.suffix != ".csv":
         with closing(open_store(path)) as store:
             for one, other, decision in said:
-                store.verdicts.decide(one, other, decision)
+                store.feedback.decide(one, other, decision)
         return
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("posting_id", "other_posting_id", "verdict"), *said])

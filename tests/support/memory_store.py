@@ -126,11 +126,11 @@ class MemoryStore:
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
         self.hashed.update({(key, digest): said for digest, said in zip(digests, hashes, strict=True)})
 
-    def verdict(self, one: str, other: str) -> PairFeedback | None:
+    def feedback_on(self, one: str, other: str) -> PairFeedback | None:
         change = self.said.get((min(one, other), max(one, other)))
         return None if change is None else _verdict(change)
 
-    def verdicts(self) -> Sequence[PairFeedback]:
+    def all_feedback(self) -> Sequence[PairFeedback]:
         found = (_verdict(self.said[pair]) for pair in sorted(self.said))
         return [verdict for verdict in found if verdict is not None]
 
@@ -138,16 +138,16 @@ class MemoryStore:
     def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
         if one == other:
             raise ValueError("expected two postings")
-        before = self.verdict(one, other)
+        before = self.feedback_on(one, other)
         if before is None or before.decision != decision:
             self._say(one, other, decision)
-        found = self.verdict(one, other)
+        found = self.feedback_on(one, other)
         assert found is not None
         return found, before is None
 
     @_alone
     def withdraw(self, one: str, other: str) -> bool:
-        there = self.verdict(one, other) is not None
+        there = self.feedback_on(one, other) is not None
         if there:
             self._say(one, other, None)
         return there

@@ -32,7 +32,7 @@ def _backend(running: Running, encoding: TinyEncoding) -> Backend:
         media_type=tiny_decoder().media_type,
         intake=running.intake,
         postings=store.postings,
-        verdicts=store.verdicts,
+        verdicts=store.feedback,
         jobs=store.jobs,
         models=store.models,
         manifests=running.manifests,

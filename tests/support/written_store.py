@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Put, Stored
-from pricematch.store.sqlite.opening import IMAGES, INCOMING
-from pricematch.store.sqlite.store import Store
+from pricematch.store.sqlite.store import IMAGES, INCOMING, Store
 
 
 def picture(number: int, size: int = 300) -> bytes:

@@ -20,7 +20,7 @@ def backup(
     with terminal.progress_bars() as bars:
         taken = take(load_settings(data=data), file, bars)
     what = taken.counted
-    figures = [what.version, what.postings, len(what.pictures), what.verdicts]
+    figures = [what.version, what.postings, len(what.images), what.verdicts]
     terminal.print_table(
         str(file),
         ["catalogue version", "postings", "pictures", "verdicts", "MiB", "seconds"],

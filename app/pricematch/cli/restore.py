@@ -18,7 +18,7 @@ def restore(
 
     The whole file is checked before anything changes. A damaged database is moved aside, not deleted.
     """
-    from pricematch.store.restore import restore as take_over
+    from pricematch.store.backup import restore as take_over
 
     settings = load_settings(data=data)
     with terminal.progress_bars() as bars:

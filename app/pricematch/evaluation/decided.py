@@ -27,7 +27,7 @@ def load_verdicts(settings: Settings, path: Path) -> Feedback:
         return read_verdicts(path, settings.max_csv_row_bytes)
     store = open_store(path, create=False)
     try:
-        found = store.verdicts.verdicts()
+        found = store.feedback.all_feedback()
     finally:
         store.close()
     return NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in found)

@@ -102,7 +102,7 @@ def _embedded(
     """The postings that have a picture, and their embeddings [n, d]."""
     if embeddings is not None:
         return embedded(settings, embeddings, progress)
-    pictured = content.pictured()
+    pictured = content.has_images()
     if not pictured.postings:
         raise SettingsError(f"signal image: no posting of {content.path} names a picture")
 

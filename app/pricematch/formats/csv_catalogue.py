@@ -30,7 +30,7 @@ class CsvCatalogue:
         """The same with the postings in the order of their ids, which decides ties whatever the order of the file."""
         return self._of(sorted(zip(self.postings, self.rows, strict=True), key=lambda pair: pair[0].posting_id))
 
-    def pictured(self) -> "CsvCatalogue":
+    def has_images(self) -> "CsvCatalogue":
         """The same without the postings that name no picture."""
         return self._of([pair for pair in zip(self.postings, self.rows, strict=True) if pair[0].image is not None])
 

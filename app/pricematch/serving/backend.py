@@ -9,7 +9,7 @@ from pricematch.errors import ImageError, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.live_catalogue import Snapshot
 from pricematch.serving.uploads import Uploads
-from pricematch.store.ports import ActiveModels, JobStore, PostingStore, VerdictStore
+from pricematch.store.ports import ActiveModels, FeedbackStore, JobStore, PostingStore
 
 
 class Encode(Protocol):
@@ -46,7 +46,7 @@ class Backend:
     media_type: Callable[[bytes], str]
     intake: Intake
     postings: PostingStore
-    verdicts: VerdictStore
+    verdicts: FeedbackStore
     jobs: JobStore
     models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple

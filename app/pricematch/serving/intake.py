@@ -9,7 +9,7 @@ from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, Pair
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError
 from pricematch.serving.live_catalogue import LiveCatalogue
-from pricematch.store.ports import PostingStore, VerdictStore
+from pricematch.store.ports import FeedbackStore, PostingStore
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Intake:
     """
 
     store: PostingStore
-    verdicts: VerdictStore
+    verdicts: FeedbackStore
     images: StoredImages
     live: LiveCatalogue
 

@@ -81,7 +81,7 @@ def _backend(running: Running, encoding: Encoding) -> Backend:
         media_type=PillowDecoder(_ANY_SIDE, settings.max_pixels, settings.min_image_side).media_type,
         intake=running.intake,
         postings=running.store.postings,
-        verdicts=running.store.verdicts,
+        verdicts=running.store.feedback,
         jobs=running.store.jobs,
         models=running.store.models,
         manifests=running.manifests,

@@ -7,8 +7,7 @@ from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats import matcher_files
 from pricematch.formats.manifest import find, verify, versions
 from pricematch.settings import ENCODERS, Settings
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import open_store
+from pricematch.store.sqlite.store import DATABASE, open_store
 
 NAMES = (matcher_files.NAME, *ENCODERS)
 

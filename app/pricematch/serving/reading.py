@@ -67,7 +67,7 @@ class Reading:
         judged = {name: embedded[key] for name, key in retrieved.items()}
         named = {name: encoder.key for name, encoder in self.held.named.items()}
         matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, judged), retrieved)
-        verdicts = self.store.verdicts.verdicts()
+        verdicts = self.store.feedback.all_feedback()
         said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
         return Snapshot(version, matcher.with_verdicts(said))
 

@@ -24,8 +24,7 @@ from pricematch.serving.seeding import Source, is_empty, read_source, seed, seed
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
 _log = logging.getLogger("pricematch")
 _REST = 10
@@ -82,7 +81,7 @@ class Running:
         self._read = Reading(settings, store, images, read.held, silent, anew=True)
         self.live = LiveCatalogue(store.postings, images, self._read, read(), FEW)
         self._rest_until = self._rested(started)
-        self.intake = Intake(store.postings, store.verdicts, images, self.live)
+        self.intake = Intake(store.postings, store.feedback, images, self.live)
         files = JobFiles(settings.data / JOBS)
         self.uploads = Uploads(settings, store, files)
         self._importer = Importer(settings, store, self.intake, files)
@@ -131,7 +130,7 @@ class Running:
 
     def _take(self, chosen: ChosenModels) -> None:
         """Serve with other models, once all is embedded and judged with them."""
-        loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.pictured())
+        loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.has_images())
         self._read = Reading(self.settings, self.store, self._images, loaded, silent, anew=True)
         self._rebuild(self._read)
         self._encoding.retain(loaded.encoders)
@@ -202,7 +201,7 @@ def _started(
         seed(store, source, loaded, images, settings, progress)
     else:
         _warn_of_changed(settings, seeded)
-        loaded = load(images=store.postings.pictured())
+        loaded = load(images=store.postings.has_images())
     return Running(settings, store, images, chosen, Reading(settings, store, images, loaded, progress), encoding)
 
 

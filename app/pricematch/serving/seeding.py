@@ -130,7 +130,7 @@ def _refuse(source: Source, models: LoadedModels, errors: Mapping[str, ImageErro
     if models.matcher is None:
         skip_or_refuse(source.content, errors, skip=settings.skip_bad_images)
     else:
-        refuse_or_tell(source.content.pictured(), errors, skip=settings.skip_bad_images)
+        refuse_or_tell(source.content.has_images(), errors, skip=settings.skip_bad_images)
 
 
 def _batches(

@@ -260,7 +260,7 @@ class Service:
         backend = self._ready
 
         def find() -> VerdictResult:
-            if (found := backend.verdicts.verdict(left, right)) is None:
+            if (found := backend.verdicts.feedback_on(left, right)) is None:
                 raise VerdictNotFound(left, right)
             return _verdict_result(found, backend.snapshot)
 
@@ -276,9 +276,8 @@ class Service:
 
         def find() -> VerdictsResult:
             snapshot = backend.snapshot
-            return VerdictsResult(
-                snapshot.version, backend.verdicts.verdicts(), contradictions(snapshot.matcher.verdicts)
-            )
+            stored = backend.verdicts.all_feedback()
+            return VerdictsResult(snapshot.version, stored, contradictions(snapshot.matcher.verdicts))
 
         return await self._workers.store(find)
 

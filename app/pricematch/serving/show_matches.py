@@ -25,8 +25,7 @@ from pricematch.serving.lifetime import started
 from pricematch.serving.seeding import seeded_from
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import open_store
+from pricematch.store.sqlite.store import DATABASE, open_store
 
 _log = logging.getLogger("pricematch")
 _A_ROW, _SIDE = 5, 256

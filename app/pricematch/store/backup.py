@@ -1,23 +1,26 @@
-"""A backup of a store, taken while it is in use."""
+"""Backing up a store while it is in use, and replacing its contents by those of a backup."""
 
 import hashlib
 import sqlite3
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from pricematch.errors import ImageUnavailable, StoreDamaged, StoreFull
 from pricematch.formats.whole_file import check_output, make_folder, whole_file
 from pricematch.progress import Progress
 from pricematch.settings import Settings
-from pricematch.store.backup_file import BackupWriter, Manifest
-from pricematch.store.sqlite.backup import Counted, copy_database, counted
-from pricematch.store.sqlite.opening import DATABASE
+from pricematch.store.backup_file import BackupReader, BackupWriter, Manifest, not_whole, open_backup
+from pricematch.store.folder import held, store_errors
+from pricematch.store.image_files import incoming_images
+from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, counted, opened_copy, replace_contents
 from pricematch.store.sqlite.schema import SCHEMA
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_store, open_store, set_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class BackedUp:
 
 
 def backup(settings: Settings, output: Path, progress: Progress) -> BackedUp:
-    """Write postings, pictures, verdicts and what was computed to one file, as they are at one version.
+    """Write postings, images, feedback and what was computed to one file, as they are at one version.
 
-    Others read and write the store meanwhile. Pictures that they delete stay until the backup is done.
+    Others read and write the store meanwhile. Images that they delete stay until the backup is done.
 
     Args:
         settings: where the store is.
@@ -41,7 +44,7 @@ def backup(settings: Settings, output: Path, progress: Progress) -> BackedUp:
 
     Raises:
         SettingsError: there is no store, or the file cannot be written.
-        StoreDamaged: the store is not whole, or a posting's picture is not there; nothing is written.
+        StoreDamaged: the store is not whole, or a posting's image is not there; nothing is written.
         StoreError: the store cannot be read.
     """
     check_output(output, [settings.data / DATABASE])
@@ -69,24 +72,133 @@ def _write(store: Store, copy: Path, output: Path, progress: Progress) -> Counte
         what = counted(connection)
     with copy.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    now, pictures = datetime.now(UTC).isoformat(timespec="seconds"), len(what.pictures)
-    manifest = Manifest(SCHEMA, what.version, now, what.postings, what.verdicts, pictures, digest)
+    now, images = datetime.now(UTC).isoformat(timespec="seconds"), len(what.images)
+    manifest = Manifest(SCHEMA, what.version, now, what.postings, what.verdicts, images, digest)
     with whole_file(output) as file:
         writer = BackupWriter(file, manifest, copy)
-        for done, picture in enumerate(what.pictures):
-            progress("Copying pictures", done, pictures)
-            writer.add(picture, _read(store, picture))
+        for done, image in enumerate(what.images):
+            progress("Copying images", done, images)
+            writer.add(image, _read(store, image))
         writer.end()
-    progress("Copying pictures", pictures, pictures)
+    progress("Copying images", images, images)
     return what
 
 
-def _read(store: Store, picture: bytes) -> bytes:
-    """A picture, checked; raises StoreDamaged."""
+def _read(store: Store, digest: bytes) -> bytes:
+    """An image, checked; raises StoreDamaged."""
     try:
-        return store.images.read(picture.hex())
+        return store.images.read(digest.hex())
     except ImageUnavailable as error:
         with store.database.read() as connection:
-            shown = connection.execute("SELECT posting_id FROM posting WHERE image = ? LIMIT 3", (picture,)).fetchall()
+            shown = connection.execute("SELECT posting_id FROM posting WHERE image = ? LIMIT 3", (digest,)).fetchall()
         names = ", ".join(posting_id for (posting_id,) in shown)
         raise StoreDamaged(f"{error}; put the postings that show it again, or delete them: {names}") from error
+
+
+_PLACED_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became different, from which backup, and where the damaged database is that was there, if it was."""
+
+    manifest: Manifest
+    replaced: Replaced
+    set_aside: Path | None
+    seconds: float
+
+
+def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
+    """Make the postings and feedback of a store those of a backup; a service that runs on it follows.
+
+    The whole file is checked first. Postings that are as they are in the backup stay as they are; the others change in
+    one transaction. Jobs and the choice of models stay. A damaged database is moved aside.
+
+    Args:
+        settings: where the store is; it is made if there is none.
+        source: the backup.
+        progress: is told what is being done.
+
+    Raises:
+        SettingsError: the file cannot be read, or the folder cannot be written to.
+        StoreDamaged, StoreNewer: the backup is not whole, or not for this pricematch; nothing is changed.
+        StoreInUse: the database is damaged, and a service runs on it.
+        StoreError: the store cannot be written to; no posting or feedback is changed.
+    """
+    begun = time.monotonic()
+    with open_backup(source) as file, _room_for_copy(settings.data) as copied:
+        reader = BackupReader(source, file)
+        reader.copy_database(copied)
+        with _checked(source, reader, copied, progress) as copy:
+            store, aside = _open(settings.data)
+            with closing(store), store.unused.kept():
+                file.seek(0)
+                _place(store, BackupReader(source, file), progress)
+                progress("Replacing postings", 0, reader.manifest.postings)
+                with store.database.write() as connection:
+                    replaced = replace_contents(connection, copy)
+                progress("Replacing postings", reader.manifest.postings, reader.manifest.postings)
+    return Restored(reader.manifest, replaced, aside, time.monotonic() - begun)
+
+
+@contextmanager
+def _room_for_copy(folder: Path) -> Iterator[Path]:
+    """A file in the store's folder, which nobody sweeps up meanwhile."""
+    make_folder(folder / INCOMING)
+    with (
+        store_errors(folder),
+        held(folder / INCOMING, shared=True, wait_seconds=WAIT_SECONDS),
+        NamedTemporaryFile(dir=folder / INCOMING) as file,
+    ):
+        yield Path(file.name)
+
+
+@contextmanager
+def _checked(source: Path, reader: BackupReader, copied: Path, progress: Progress) -> Iterator[sqlite3.Connection]:
+    """The database of a backup, after all of the file was read and found whole; raises StoreDamaged."""
+    with opened_copy(source, copied, reader.manifest.schema) as copy:
+        held_by_copy = counted(copy)
+        shown, total = iter(held_by_copy.images), len(held_by_copy.images)
+        for done, (digest, _) in enumerate(reader.images()):
+            progress("Checking the backup", done, total)
+            if digest != next(shown, None):
+                raise not_whole(source, "its images are not those that its postings show")
+        if next(shown, None) is not None:
+            raise not_whole(source, "it lacks an image that a posting shows")
+        progress("Checking the backup", total, total)
+        yield copy
+
+
+def _open(folder: Path) -> tuple[Store, Path | None]:
+    """The store, and where the damaged database is that was in its place."""
+    try:
+        store = open_store(folder, adopt=True)
+    except StoreDamaged:
+        return _anew(folder)
+    try:
+        check_store(store)
+    except StoreDamaged:
+        store.close()
+        return _anew(folder)
+    return store, None
+
+
+def _anew(folder: Path) -> tuple[Store, Path]:
+    aside = set_aside(folder)
+    return open_store(folder, adopt=True), aside
+
+
+def _place(store: Store, reader: BackupReader, progress: Progress) -> None:
+    """Store the images; those that no posting comes to show are deleted by whoever opens the store next."""
+    total = reader.manifest.pictures
+    reader.skip_database()
+    with store_errors(store.folder), incoming_images(store.folder / INCOMING, store.images, WAIT_SECONDS) as incoming:
+        for done, (digest, image) in enumerate(reader.images()):
+            progress("Storing images", done, total)
+            incoming.write(digest, image)
+            if done % _PLACED_AT_ONCE == _PLACED_AT_ONCE - 1:
+                with store.database.write():
+                    incoming.place()
+        with store.database.write():
+            incoming.place()
+    progress("Storing images", total, total)

@@ -1,10 +1,18 @@
-"""Backups as files: a tar of a manifest, a copy of the database, and the pictures it shows, by digest."""
+"""Backup files: a tar of a manifest, a copy of the database, and the images it shows, by digest."""
 
+import hashlib
 import json
+import os
+import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from pricematch.errors import SettingsError, StoreDamaged, StoreNewer
+from pricematch.store.image_files import image_digest
+from pricematch.store.sqlite.schema import SCHEMA
 
 FORMAT = 1
 MANIFEST, DATABASE = "backup.json", "pricematch.sqlite3"
@@ -14,7 +22,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup says of itself.
+    """Metadata of a backup.
 
     Attributes:
         schema: version of the database's schema.
@@ -34,7 +42,7 @@ class Manifest:
 
 
 class BackupWriter:
-    """Writes a backup to a file that is open: first the manifest and the database, then every picture."""
+    """Writes a backup to a file that is open: first the manifest and the database, then every image."""
 
     def __init__(self, file: BinaryIO, manifest: Manifest, database: Path) -> None:
         self._file = file
@@ -47,12 +55,12 @@ class BackupWriter:
         self._pad(size)
 
     def add(self, digest: bytes, image: bytes) -> None:
-        """Add a picture; digests ascend."""
+        """Add an image; digests ascend."""
         name = digest.hex()
         self._add(f"images/{name[:2]}/{name[2:]}", image)
 
     def end(self) -> None:
-        """Say that this was all."""
+        """Write the end of the tar."""
         self._file.write(bytes(2 * _BLOCK))
 
     def _add(self, name: str, content: bytes) -> None:
@@ -67,3 +75,141 @@ class BackupWriter:
 
     def _pad(self, size: int) -> None:
         self._file.write(bytes(-size % _BLOCK))
+
+
+_IMAGE = re.compile(r"images/([0-9a-f]{2})/([0-9a-f]{62})")
+MAX_MANIFEST_BYTES = 64 * 1024
+MAX_PICTURE_BYTES = 256 * 1024 * 1024
+
+
+class BackupReader:
+    """Reads a backup from its beginning: the manifest, then `copy_database` or `skip_database`, then `images`.
+
+    Args:
+        path: the file.
+        file: it, open, at its beginning.
+
+    Raises:
+        StoreDamaged: it is no whole backup; this goes for every method.
+        StoreNewer: a newer pricematch wrote it.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+        self._bytes = path.stat().st_size
+        self.manifest = self._read_manifest()
+
+    def copy_database(self, target: Path) -> None:
+        """Write the database to a file, and check its digest; raises OSError if it cannot be written."""
+        digest = hashlib.sha256()
+        with target.open("wb") as file:
+            for chunk in self._chunks(self._database_bytes()):
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != self.manifest.database_digest:
+            raise not_whole(self._path, f"{DATABASE} has another digest than the manifest says")
+
+    def skip_database(self) -> None:
+        """Skip the database."""
+        size = self._database_bytes()
+        self._file.seek(size + -size % _BLOCK, os.SEEK_CUR)
+
+    def images(self) -> Iterator[tuple[bytes, bytes]]:
+        """Digest and bytes of every image, checked, in ascending order of digests; all that there are."""
+        before, count = b"", 0
+        while (member := self._member()) is not None:
+            digest, size = self._image(*member)
+            image = b"".join(self._chunks(size))
+            if hashlib.sha256(image).digest() != digest:
+                raise not_whole(self._path, f"the image {digest.hex()} has another digest than its name says")
+            if digest <= before:
+                raise not_whole(self._path, "its images are not in order")
+            yield digest, image
+            before, count = digest, count + 1
+        if count != self.manifest.pictures:
+            raise not_whole(self._path, f"it has {count} images, and its manifest says {self.manifest.pictures}")
+
+    def _read_manifest(self) -> Manifest:
+        name, size = self._member() or ("nothing", 0)
+        if name != MANIFEST or size > MAX_MANIFEST_BYTES:
+            raise not_whole(self._path, f"expected {MANIFEST}, got {name[:80]!r}")
+        try:
+            values = json.loads(b"".join(self._chunks(size)))
+        except (ValueError, RecursionError) as error:
+            raise not_whole(self._path, f"{MANIFEST} is no JSON") from error
+        if not isinstance(values, dict):
+            raise not_whole(self._path, f"{MANIFEST} does not say what it should")
+        for what, known in (("format", FORMAT), ("schema", SCHEMA)):
+            version = values.get(what)
+            if isinstance(version, int) and version > known:
+                raise StoreNewer(
+                    f"{self._path} has {what} {version}, and this pricematch knows {known}; use a newer one"
+                )
+        return self._manifest(values)
+
+    def _manifest(self, values: dict[str, Any]) -> Manifest:
+        kinds = {"format": int, **Manifest.__annotations__}
+        if values.keys() != kinds.keys() or any(type(values[name]) is not kind for name, kind in kinds.items()):
+            raise not_whole(self._path, f"{MANIFEST} does not say what it should")
+        return Manifest(**{name: value for name, value in values.items() if name != "format"})
+
+    def _database_bytes(self) -> int:
+        name, size = self._member() or ("nothing", 0)
+        if name != DATABASE:
+            raise not_whole(self._path, f"expected {DATABASE}, got {name[:80]!r}")
+        return size
+
+    def _image(self, name: str, size: int) -> tuple[bytes, int]:
+        named = _IMAGE.fullmatch(name)
+        if named is None or size > MAX_PICTURE_BYTES:
+            raise not_whole(self._path, f"expected an image, got {name[:80]!r} of {size} bytes")
+        return image_digest(named[1] + named[2]), size
+
+    def _member(self) -> tuple[str, int] | None:
+        """Name and size of what follows; None at the end."""
+        block = self._file.read(_BLOCK)
+        if block == bytes(_BLOCK):
+            self._read_end()
+            return None
+        try:
+            info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+        except (tarfile.TarError, ValueError) as error:
+            raise not_whole(self._path, "it ends too early, or is no tar") from error
+        if info.type != tarfile.REGTYPE or not 0 <= info.size <= self._bytes - self._file.tell():
+            raise not_whole(
+                self._path, f"expected a file, got {info.name[:80]!r} of type {info.type!r} and {info.size} bytes"
+            )
+        return info.name, info.size
+
+    def _read_end(self) -> None:
+        """The second block of the two that end a tar, and what programs fill the last record with."""
+        rest = self._file.read(tarfile.RECORDSIZE + 1)
+        if not _BLOCK <= len(rest) <= tarfile.RECORDSIZE or rest.strip(b"\0"):
+            raise not_whole(self._path, "it does not end as a tar does")
+
+    def _chunks(self, size: int) -> Iterator[bytes]:
+        """The content of a member."""
+        padding = -size % _BLOCK
+        while size > 0:
+            chunk = self._file.read(min(size, _CHUNK_BYTES))
+            if not chunk:
+                raise not_whole(self._path, "it ends too early")
+            size -= len(chunk)
+            yield chunk
+        self._file.read(padding)
+
+
+def not_whole(path: Path, why: str) -> StoreDamaged:
+    """The error of a backup that cannot be used."""
+    return StoreDamaged(f"{path} is no whole backup ({why}); nothing was changed")
+
+
+def open_backup(path: Path) -> BinaryIO:
+    """A backup to read; raises SettingsError."""
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"cannot read {path} (it is no file)")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SettingsError(f"cannot read {path} ({error.strerror})") from error

@@ -1,11 +1,15 @@
-"""Picture files by content: `<folder>/<2 hex>/<62 hex>`, named by their SHA-256."""
+"""Image files by content: `<folder>/<2 hex>/<62 hex>`, named by their SHA-256; synced before a posting shows them."""
 
 import hashlib
 import os
 import re
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pricematch.errors import ImageUnavailable
+from pricematch.store.folder import held
 
 _FILE = re.compile(r"[0-9a-f]{62}")
 DIGEST_BYTES = 32
@@ -20,7 +24,7 @@ def image_digest(name: str) -> bytes:
 
 
 class ImageFiles:
-    """Implements `ports.ImageSource`; a picture's name is its digest in hexadecimal.
+    """Implements `ports.ImageSource`; an image's name is its digest in hexadecimal.
 
     Args:
         folder: where they are; made by whoever opens the store.
@@ -30,32 +34,32 @@ class ImageFiles:
         self.folder = folder
 
     def read(self, name: str) -> bytes:
-        """The bytes of a picture.
+        """The bytes of an image.
 
         Raises:
-            ImageUnavailable: no such picture, or its file does not hold what it held.
+            ImageUnavailable: no such image, or its file does not hold what it held.
         """
         try:
             digest = image_digest(name)
             content = self.path(digest).read_bytes()
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise ImageUnavailable(f"the picture {name[:80]!r} is not in {self.folder} ({reason})") from error
+            raise ImageUnavailable(f"the image {name[:80]!r} is not in {self.folder} ({reason})") from error
         if hashlib.sha256(content).digest() != digest:
-            raise ImageUnavailable(f"{self.path(digest)} does not hold the picture it is named by")
+            raise ImageUnavailable(f"{self.path(digest)} does not hold the image it is named by")
         return content
 
     def path(self, digest: bytes) -> Path:
-        """Where a picture is, if it is."""
+        """Where an image is, if it is."""
         name = digest.hex()
         return self.folder / name[:2] / name[2:]
 
     def has(self, digest: bytes) -> bool:
-        """Whether there is a file of a picture; what it holds is checked when it is read."""
+        """Whether there is a file of an image; what it holds is checked when it is read."""
         return self.path(digest).is_file()
 
     def holds(self, digest: bytes, content: bytes) -> bool:
-        """Whether the file of a picture is there and right."""
+        """Whether the file of an image is there and right."""
         try:
             path = self.path(digest)
             return path.stat().st_size == len(content) and path.read_bytes() == content
@@ -63,7 +67,7 @@ class ImageFiles:
             return False
 
     def remove(self, digest: bytes) -> None:
-        """Delete the file of a picture, if there is one."""
+        """Delete the file of an image, if there is one."""
         self.path(digest).unlink(missing_ok=True)
 
     def digests(self, prefix: bytes) -> set[bytes]:
@@ -73,3 +77,87 @@ class ImageFiles:
                 return {prefix + bytes.fromhex(entry.name) for entry in entries if _FILE.fullmatch(entry.name)}
         except FileNotFoundError:
             return set()
+
+
+class IncomingImages:
+    """Writes images beside the stored ones first, and moves them in place inside the transaction that needs them.
+
+    Made by `incoming_images`.
+    """
+
+    def __init__(self, folder: Path, images: ImageFiles) -> None:
+        self._folder = folder
+        self._images = images
+        self._waiting: dict[bytes, Path] = {}
+        self._stored: dict[bytes, bytes] = {}
+
+    def write(self, digest: bytes, content: bytes) -> None:
+        """Write an image, unless it is stored already; raises OSError."""
+        if self._images.holds(digest, content):
+            self._stored[digest] = content
+        elif digest not in self._waiting:
+            self._write(digest, content)
+
+    def place(self) -> None:
+        """Move what was written to where it belongs, for good; only while nobody else may write. Raises OSError."""
+        for digest, content in self._stored.items():
+            if not self._images.has(digest):  # deleted since, with the last posting that showed it
+                self._write(digest, content)
+        folders = set()
+        for digest, path in self._waiting.items():
+            target = self._images.path(digest)
+            if not target.parent.is_dir():
+                target.parent.mkdir(exist_ok=True)
+                folders.add(target.parent.parent)
+            path.replace(target)
+            folders.add(target.parent)
+        for folder in folders:
+            sync_folder(folder)
+        self._waiting.clear()
+        self._stored.clear()
+
+    def _write(self, digest: bytes, content: bytes) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self._folder)
+        self._waiting[digest] = Path(name)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            os.fchmod(descriptor, 0o644)
+
+    def discard(self) -> None:
+        """Delete what was not moved."""
+        for path in self._waiting.values():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def incoming_images(folder: Path, images: ImageFiles, wait_seconds: float) -> Iterator[IncomingImages]:
+    """Images that are written in `folder`, which is on the file system of `images`, and nobody sweeps meanwhile."""
+    with held(folder, shared=True, wait_seconds=wait_seconds):
+        incoming = IncomingImages(folder, images)
+        try:
+            yield incoming
+        finally:
+            incoming.discard()
+
+
+def sweep_incoming(folder: Path) -> None:
+    """Delete what processes that ended left behind; raises StoreUnavailable while others are writing."""
+    with held(folder, wait_seconds=1.0):
+        for path in folder.iterdir():
+            path.unlink()
+
+
+def missing(images: ImageFiles, digests: Collection[bytes]) -> bytes | None:
+    """One of these images that has no file, if any."""
+    return next((digest for digest in digests if not images.has(digest)), None)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pricematch.store.errors import store_errors
-from pricematch.store.incoming_images import sync_folder
+from pricematch.store.folder import store_errors
+from pricematch.store.image_files import sync_folder
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -1,4 +1,4 @@
-"""What a store keeps, whatever it is made of."""
+"""Ports: the protocols of the stores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from pricematch.errors import RowProblem
 
 
 class PostingStore(Protocol):
-    """Keeps the postings of a catalogue, and their pictures, for good.
+    """Keeps the postings of a catalogue, and their images, for good.
 
     Several processes may read and write at the same time, and not all of it need fit in memory. What a call has
     returned from is kept whatever happens to the process. Safe to call from several threads.
@@ -22,7 +22,7 @@ class PostingStore(Protocol):
     """
 
     def version(self) -> int:
-        """The catalogue's version: grows with every change of a posting or verdict, 0 before the first."""
+        """The catalogue's version: grows with every change of a posting or decision, 0 before the first."""
         ...
 
     def count(self) -> int:
@@ -42,12 +42,12 @@ class PostingStore(Protocol):
 
         Raises:
             ConditionFailed: one of them is not as its condition says; nothing is changed.
-            ImageUnavailable: a picture was not given and is not stored.
+            ImageUnavailable: an image was not given and is not stored.
         """
         ...
 
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
-        """Remove a posting, and its picture where no other posting shows it; whether it was there.
+        """Remove a posting, and its image where no other posting shows it; whether it was there.
 
         Raises:
             ConditionFailed: it is not as the condition says; nothing is changed.
@@ -64,45 +64,45 @@ class PostingStore(Protocol):
 
 
 class ComputedStore(Protocol):
-    """Keeps what was computed from pictures, by their digests (32 bytes); raises as `PostingStore` does.
+    """Keeps what was computed from images, by their digests (32 bytes); raises as `PostingStore` does.
 
     A key names all that the result depends on besides: the model, its weights, arithmetic, the decoder.
     """
 
     def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:
-        """The embeddings [d] that are kept of some pictures."""
+        """The embeddings [d] that are kept of some images."""
         ...
 
     def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:
-        """Keep embeddings [n, d] of n pictures."""
+        """Keep embeddings [n, d] of n images."""
         ...
 
     def hashes(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
-        """The perceptual hashes that are kept of some pictures, 16 hexadecimal digits each."""
+        """The perceptual hashes that are kept of some images, 16 hexadecimal digits each."""
         ...
 
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
-        """Keep the hashes of some pictures."""
+        """Keep the hashes of some images."""
         ...
 
 
-class VerdictStore(Protocol):
-    """Keeps what people said of pairs of postings; raises as `PostingStore` does."""
+class FeedbackStore(Protocol):
+    """Keeps people's decisions on pairs of postings; raises as `PostingStore` does."""
 
-    def verdict(self, one: str, other: str) -> PairFeedback | None:
-        """The verdict on a pair, in whichever order it is given."""
+    def feedback_on(self, one: str, other: str) -> PairFeedback | None:
+        """The decision on a pair, in whichever order it is given."""
         ...
 
-    def verdicts(self) -> Sequence[PairFeedback]:
+    def all_feedback(self) -> Sequence[PairFeedback]:
         """All of them, by their ids."""
         ...
 
     def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
-        """Keep a verdict in place of the one there is; whether it is new. ValueError for a posting and itself."""
+        """Keep a decision in place of the one there is; whether it is the first. ValueError for one posting twice."""
         ...
 
     def withdraw(self, one: str, other: str) -> bool:
-        """Take a verdict back; whether it was there."""
+        """Withdraw a decision; whether it was there."""
         ...
 
 
@@ -110,7 +110,7 @@ class ActiveModels(Protocol):
     """Keeps which version of a model is to serve; raises as `PostingStore` does."""
 
     def active(self) -> Mapping[str, str]:
-        """Version by name, of those that somebody chose one of."""
+        """Version by name, of the models that one was chosen of."""
         ...
 
     def activate(self, name: str, version: str) -> None:

@@ -1,4 +1,4 @@
-"""What was computed from pictures, in SQLite."""
+"""What was computed from images, in SQLite."""
 
 import hashlib
 import sqlite3
@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import unit_rows
-from pricematch.store.sqlite import rows as sqlite_rows
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite import computed as sqlite_computed
+from pricematch.store.sqlite.store import DATABASE, Store, open_store
 from tests.support.written_store import name_of, picture, put
 
 DIGESTS = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
@@ -35,8 +34,8 @@ def equal(found: object, wanted: dict[bytes, np.ndarray]) -> bool:
 def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
     scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sqlite_rows, "_SCANNED_FROM", scanned_from)
-    monkeypatch.setattr(sqlite_rows, "_AT_ONCE", 7)
+    monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
+    monkeypatch.setattr(sqlite_computed, "_AT_ONCE", 7)
     store.computed.keep_embeddings("cae-1", DIGESTS[:30], EMBEDDINGS[:30])
     store.computed.keep_embeddings("cae-2", DIGESTS[10:], -EMBEDDINGS[10:])
     asked = DIGESTS[5:35]
@@ -52,7 +51,7 @@ def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
 def test_hashes_come_back_of_the_pictures_that_are_asked_for(
     scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_rows, "_SCANNED_FROM", scanned_from)
+    monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
     store.computed.keep_hashes("phash", DIGESTS[:30], HASHES[:30])
     assert store.computed.hashes("phash", DIGESTS[5:35]) == dict(zip(DIGESTS[5:30], HASHES[5:30], strict=True))
     assert store.computed.hashes("other", DIGESTS) == {}

@@ -11,8 +11,7 @@ import pytest
 from pricematch.catalogue.records import Counts
 from pricematch.errors import RowProblem
 from pricematch.store.sqlite import jobs as sqlite_jobs
-from pricematch.store.sqlite.opening import DATABASE
-from pricematch.store.sqlite.store import Store, open_store
+from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_jobs_that_ended_long_ago_are_forgotten_with_their_problems_and_open_one
 
 def test_what_became_of_the_items_is_kept_and_a_problem_says_which_posting_it_is_of(store: Store) -> None:
     job = store.jobs.create("import", "{}")
-    problem = RowProblem(3, "image", "expected a picture, got none", "p3")
+    problem = RowProblem(3, "image", "expected an image, got none", "p3")
     changed = store.jobs.change(replace(job, counts=Counts(1, 2, 3, 4)), [problem])
     assert changed.counts == Counts(created=1, replaced=2, unchanged=3, failed=4)
     assert store.jobs.job(job.job_id) == changed

@@ -1,4 +1,4 @@
-"""Postings in SQLite, their pictures in files."""
+"""Postings in SQLite, their images in files."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +110,7 @@ def test_a_picture_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_ag
     path = store.images.path(bytes.fromhex(name_of(picture(1))))
     for damage in (b"", b"other", picture(2)):
         path.write_bytes(damage)
-        with pytest.raises(ImageUnavailable, match="does not hold the picture"):
+        with pytest.raises(ImageUnavailable, match="does not hold the image"):
             store.images.read(name_of(picture(1)))
         [kept] = store.postings.put([put("a", picture(1))])
         assert kept.outcome == "unchanged"

@@ -14,8 +14,7 @@ import pytest
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.store.sqlite import schema as sqlite_schema
-from pricematch.store.sqlite.opening import DATABASE, IMAGES, INCOMING
-from pricematch.store.sqlite.store import open_store
+from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, open_store
 from tests.support.written_store import check_whole, everything, image_names, name_of, picture, put
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +111,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD, "CREATE TABLE fourth (x);"))
-    for module in ("sqlite.schema", "sqlite.opening"):
+    for module in ("sqlite.schema", "sqlite.store"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
@@ -125,7 +124,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("CREATE TABLE third (x);", "CREATE TABLE fourth (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
-    for module in ("sqlite.schema", "sqlite.opening"):
+    for module in ("sqlite.schema", "sqlite.store"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
     with pytest.raises(StoreError):
         open_store(filled)
@@ -139,7 +138,7 @@ def test_a_store_that_is_being_served_is_not_migrated_under_the_service(
 ) -> None:
     with closing(open_store(filled, serve=True)):
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD))
-        for module in ("sqlite.schema", "sqlite.opening"):
+        for module in ("sqlite.schema", "sqlite.store"):
             monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 3)
         with pytest.raises(StoreInUse):
             open_store(filled)
@@ -161,7 +160,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "its first page": lambda path: garble(path, 100, 3996),
     "pages in the middle": lambda path: garble(path, path.stat().st_size // 8192 * 4096, 3 * 4096),
     "a page of text": lambda path: path.write_bytes(b"<html>" * 1000),
-    "away, with pictures left": lambda path: path.unlink(),
+    "away, with images left": lambda path: path.unlink(),
 }
 
 
@@ -183,14 +182,14 @@ def test_garbage_anywhere_is_an_error_of_the_store_or_read_over_and_never_anythi
     """Pages that are damaged while the store is open included: it was checked before."""
     draw = random.Random(seed)
     with closing(open_store(filled)) as store:
-        store.verdicts.decide("001", "002", "same")
+        store.feedback.decide("001", "002", "same")
         garble(filled / DATABASE, draw.randrange(0, 120_000), draw.choice((1, 20, 5000)))
         for work in (
             lambda: everything(store),
             lambda: store.postings.changes(0),
             lambda: store.postings.put([put("new", picture(3))]),
             lambda: store.postings.delete("200"),
-            store.verdicts.verdicts,
+            store.feedback.all_feedback,
         ):
             with suppress(StoreError):
                 work()
@@ -204,7 +203,7 @@ def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(
         for path in (store.images.path(bytes(32)), store.images.path(b"\x17" * 32)):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"unshown")
-        (filled / INCOMING / "half").write_bytes(b"half a picture")
+        (filled / INCOMING / "half").write_bytes(b"half an image")
     (filled / IMAGES / "README").write_text("not ours")
     with closing(open_store(filled, serve=True)) as store:
         (filled / IMAGES / "README").unlink()
@@ -224,8 +223,8 @@ def test_fault_27_pictures_that_are_gone_are_counted_when_the_store_is_opened_to
         path.write_bytes(b"unshown")
     open_store(filled, serve=True).close()
     assert caplog.messages == [
-        f"1 pictures that no posting shows were deleted from {filled / IMAGES}",
-        f"2 pictures that postings show are not in {filled / IMAGES}",
+        f"1 images that no posting shows were deleted from {filled / IMAGES}",
+        f"2 images that postings show are not in {filled / IMAGES}",
     ]
 
 
@@ -233,7 +232,7 @@ def test_a_database_that_was_emptied_beside_its_pictures_is_damaged(filled: Path
     (filled / DATABASE).unlink()
     statement(filled, "VACUUM")
     pictures = image_names(filled)
-    with pytest.raises(StoreDamaged, match="it holds pictures, but no postings"):
+    with pytest.raises(StoreDamaged, match="it holds images, but no postings"):
         open_store(filled, serve=True)
     assert image_names(filled) == pictures
 
@@ -252,7 +251,7 @@ if os.geteuid() == 0:
 store = open_store(folder, serve=True)
 refused = []
 for work in (lambda: store.postings.put([put("new", picture(99))]), lambda: store.postings.delete("001"),
-             lambda: store.jobs.create("import", "{}"), lambda: store.verdicts.decide("a", "b", "same")):
+             lambda: store.jobs.create("import", "{}"), lambda: store.feedback.decide("a", "b", "same")):
     try:
         work()
     except StoreUnavailable as error:
@@ -318,3 +317,12 @@ def test_a_store_that_is_closed_says_so(filled: Path) -> None:
     for work in (store.postings.version, lambda: store.postings.delete("001")):
         with pytest.raises(StoreUnavailable, match="is closed"):
             work()
+
+
+def test_the_version_chosen_last_is_active_and_another_process_sees_it(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path, serve=True)) as served, closing(open_store(tmp_path)) as other:
+        assert served.models.active() == {}
+        other.models.activate("cae", "2")
+        other.models.activate("matcher", "1")
+        other.models.activate("cae", "1")
+        assert served.models.active() == {"cae": "1", "matcher": "1"}

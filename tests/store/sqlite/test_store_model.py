@@ -48,10 +48,10 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
     elif what < 0.9:
         decision: Decision = "same" if draw.random() < 0.5 else "different"
-        verdict, new = store.verdicts.decide(one, other, decision)
+        verdict, new = store.feedback.decide(one, other, decision)
         assert (replace(verdict, decided_at=0.0), new) == oracle.decide(one, other, decision)
     else:
-        assert store.verdicts.withdraw(one, other) == oracle.withdraw(one, other)
+        assert store.feedback.withdraw(one, other) == oracle.withdraw(one, other)
 
 
 def drawn_picture(draw: random.Random) -> bytes | None:
@@ -66,11 +66,11 @@ def compare(store: Store, oracle: MemoryStore) -> None:
     """Everything both can tell is the same."""
     assert store.postings.version() == oracle.version()
     assert store.postings.count() == oracle.count()
-    assert store.postings.pictured() == any(posting.image for posting in everything(store).values())
+    assert store.postings.has_images() == any(posting.image for posting in everything(store).values())
     assert store.postings.page("", 100) == oracle.page("", 100)
     assert store.postings.page("Z2", 3) == oracle.page("Z2", 3)
     assert [store.postings.get(posting_id) for posting_id in IDS] == [oracle.get(posting_id) for posting_id in IDS]
-    assert [replace(verdict, decided_at=0.0) for verdict in store.verdicts.verdicts()] == oracle.verdicts()
+    assert [replace(verdict, decided_at=0.0) for verdict in store.feedback.all_feedback()] == oracle.all_feedback()
     check_whole(store)
 
 

@@ -8,28 +8,28 @@ from pathlib import Path
 
 from pricematch.catalogue.postings import is_posting_id
 from pricematch.catalogue.records import PairFeedback
-from pricematch.store.backup_reader import not_whole
-from pricematch.store.errors import store_errors
+from pricematch.store.backup_file import not_whole
+from pricematch.store.folder import store_errors
+from pricematch.store.sqlite.changes import next_revision
 from pricematch.store.sqlite.database import Database, Mode, connect
-from pricematch.store.sqlite.posting_rows import COLUMNS, find, posting_of
-from pricematch.store.sqlite.posting_rows import remove as remove_posting
-from pricematch.store.sqlite.posting_rows import write as write_posting
-from pricematch.store.sqlite.revisions import next_revision
+from pricematch.store.sqlite.feedback import COLUMNS as FEEDBACK_COLUMNS
+from pricematch.store.sqlite.feedback import find as find_feedback
+from pricematch.store.sqlite.feedback import remove as remove_feedback
+from pricematch.store.sqlite.feedback import write as write_feedback
+from pricematch.store.sqlite.postings import COLUMNS, find, posting_of
+from pricematch.store.sqlite.postings import remove as remove_posting
+from pricematch.store.sqlite.postings import write as write_posting
 from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
-from pricematch.store.sqlite.verdicts import COLUMNS as VERDICT_COLUMNS
-from pricematch.store.sqlite.verdicts import find as find_verdict
-from pricematch.store.sqlite.verdicts import remove as remove_verdict
-from pricematch.store.sqlite.verdicts import write as write_verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a copy of a database holds: how many postings and verdicts, the version, and the pictures in order."""
+    """What a copy of a database holds: counts of postings and feedback, the version, and the images in order."""
 
     version: int
     postings: int
     verdicts: int
-    pictures: list[bytes]
+    images: list[bytes]
 
 
 def copy_database(database: Database, target: Path) -> None:
@@ -71,13 +71,13 @@ def counted(copy: sqlite3.Connection) -> Counted:
     version, postings, verdicts = copy.execute(
         "SELECT version, (SELECT count(*) FROM posting), (SELECT count(*) FROM verdict) FROM catalogue"
     ).fetchone()
-    pictures = copy.execute("SELECT DISTINCT image FROM posting WHERE image IS NOT NULL ORDER BY image")
-    return Counted(version, postings, verdicts, [image for (image,) in pictures])
+    images = copy.execute("SELECT DISTINCT image FROM posting WHERE image IS NOT NULL ORDER BY image")
+    return Counted(version, postings, verdicts, [image for (image,) in images])
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What became different when a copy was taken over."""
+    """How many postings and feedback a copy replaced."""
 
     postings_written: int
     postings_deleted: int
@@ -86,14 +86,14 @@ class Replaced:
 
 
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
-    """Make postings and verdicts those of a copy, in a transaction that is open, and keep what was computed.
+    """Make postings and feedback those of a copy, in a transaction that is open, and keep what was computed.
 
     What is as it is in the copy stays as it is; each change has a revision of its own, later than any in either.
     """
     later = copy.execute("SELECT version FROM catalogue").fetchone()
     connection.execute("UPDATE catalogue SET version = max(version, ?)", later)
     _take_computed(connection, copy)
-    return Replaced(*_replace_postings(connection, copy), *_replace_verdicts(connection, copy))
+    return Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
 
 
 def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
@@ -111,17 +111,17 @@ def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) 
     return written, len(unseen)
 
 
-def _replace_verdicts(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
+def _replace_feedback(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
     """How many were written and withdrawn."""
     unseen, written = set(connection.execute("SELECT first, second FROM verdict")), 0
-    for first, second, decision, _, decided_at in copy.execute(f"SELECT {VERDICT_COLUMNS} FROM verdict"):
+    for first, second, decision, _, decided_at in copy.execute(f"SELECT {FEEDBACK_COLUMNS} FROM verdict"):
         unseen.discard((first, second))
-        stored = find_verdict(connection, first, second)
+        stored = find_feedback(connection, first, second)
         if stored is None or (stored.decision, stored.decided_at) != (decision, decided_at):
-            write_verdict(connection, PairFeedback(first, second, decision, next_revision(connection), decided_at))
+            write_feedback(connection, PairFeedback(first, second, decision, next_revision(connection), decided_at))
             written += 1
     for first, second in sorted(unseen):
-        remove_verdict(connection, first, second)
+        remove_feedback(connection, first, second)
     return written, len(unseen)
 
 
@@ -139,6 +139,6 @@ def _take_computed(connection: sqlite3.Connection, copy: sqlite3.Connection) -> 
 
 def _wrong_id(connection: sqlite3.Connection) -> str | None:
     """An id that no posting can have, if there is one."""
-    of_verdicts = "SELECT first FROM verdict UNION SELECT second FROM verdict"
-    ids = connection.execute(f"SELECT posting_id FROM posting UNION {of_verdicts}")
+    of_feedback = "SELECT first FROM verdict UNION SELECT second FROM verdict"
+    ids = connection.execute(f"SELECT posting_id FROM posting UNION {of_feedback}")
     return next((posting_id for (posting_id,) in ids if not is_posting_id(posting_id)), None)

@@ -1,17 +1,58 @@
-"""What became different in a catalogue since a version of it."""
+"""Versions of the catalogue, and what changed since one."""
 
 import sqlite3
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
-from pricematch.store.sqlite.revisions import version_since
+from pricematch.errors import HistoryLost
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The catalogue's version, 0 before the first change."""
+    return int(connection.execute("SELECT version FROM catalogue").fetchone()[0])
+
+
+def next_revision(connection: sqlite3.Connection) -> int:
+    """The revision of a change that is made in this transaction."""
+    return int(connection.execute("UPDATE catalogue SET version = version + 1 RETURNING version").fetchone()[0])
+
+
+def version_since(connection: sqlite3.Connection, since: int) -> int:
+    """The catalogue's version, if what changed between `since` and it can be told.
+
+    Raises:
+        HistoryLost: it cannot; what was deleted is no longer known, or `since` is a version of another store.
+    """
+    now, floor = connection.execute("SELECT version, floor FROM catalogue").fetchone()
+    if not floor <= since <= now:
+        raise HistoryLost(f"expected a version from {floor} to {now} of the catalogue, got {since}")
+    return int(now)
+
+
+def forget_history(connection: sqlite3.Connection, kept: int) -> None:
+    """Forget what was deleted before the last `kept` postings and the last `kept` decisions that were.
+
+    Changes since a version before those can no longer be told.
+    """
+    floors = [connection.execute("SELECT floor FROM catalogue").fetchone()[0]]
+    for table in ("posting_gone", "verdict_gone"):
+        oldest = connection.execute(
+            f"SELECT revision FROM {table} ORDER BY revision DESC LIMIT 1 OFFSET ?",
+            (kept,),
+        ).fetchone()
+        floors.extend(oldest or ())
+    if (floor := max(floors)) > floors[0]:
+        for table in ("posting_gone", "verdict_gone"):
+            connection.execute(f"DELETE FROM {table} WHERE revision <= ?", (floor,))
+        connection.execute("UPDATE catalogue SET floor = ?", (floor,))
+
 
 _POSTINGS = """
 SELECT posting_id, revision, 1 AS there, image, title, image_phash, label_group FROM posting WHERE revision > ?1
 UNION ALL SELECT posting_id, revision, 0, NULL, NULL, NULL, NULL FROM posting_gone WHERE revision > ?1
 ORDER BY revision
 """
-_VERDICTS = """
+_FEEDBACK = """
 SELECT first, second, revision, decision FROM verdict WHERE revision > ?1
 UNION ALL SELECT first, second, revision, NULL FROM verdict_gone WHERE revision > ?1
 ORDER BY revision
@@ -24,8 +65,8 @@ def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
     if now == since:
         return Changes(now, (), ())
     postings = [_posting_change(*row) for row in connection.execute(_POSTINGS, (since,))]
-    verdicts = [FeedbackChange(*row) for row in connection.execute(_VERDICTS, (since,))]
-    return Changes(now, postings, verdicts)
+    feedback = [FeedbackChange(*row) for row in connection.execute(_FEEDBACK, (since,))]
+    return Changes(now, postings, feedback)
 
 
 def _posting_change(

@@ -1,16 +1,44 @@
-"""What was computed from pictures, in SQLite."""
+"""What was computed from images, in SQLite."""
 
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.store.sqlite.database import Database
-from pricematch.store.sqlite.rows import rows_of
+
+_AT_ONCE = 500
+_SCANNED_FROM = 5_000
+"""Images from which on reading a whole table is quicker than asking for each; measured by `benchmarks/store.py`."""
+
+
+def rows_of(
+    connection: sqlite3.Connection, table: Literal["embedding", "hash"], number: int, digests: Sequence[bytes]
+) -> Iterator[list[tuple[bytes, Any]]]:
+    """Digest and value of those images for which something is kept, some at a time.
+
+    Args:
+        connection: in a transaction.
+        table: which values.
+        number: stands for their key.
+        digests: the images.
+    """
+    statement = f"SELECT digest, value FROM {table} WHERE number = ?"
+    if len(digests) >= _SCANNED_FROM:
+        wanted, cursor = set(digests), connection.execute(statement, (number,))
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield [row for row in rows if row[0] in wanted]
+        return
+    rest = iter(digests)
+    while some := list(islice(rest, _AT_ONCE)):
+        marks = ", ".join("?" * len(some))
+        yield connection.execute(f"{statement} AND digest IN ({marks})", (number, *some)).fetchall()
+
 
 _log = logging.getLogger("pricematch")
 _FLOAT = np.dtype("<f4")

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from pricematch.errors import StoreUnavailable
-from pricematch.store.errors import store_errors
+from pricematch.store.folder import store_errors
 
 READERS = 4
 _SETTINGS = (

@@ -1,20 +1,57 @@
-"""Postings in SQLite, their pictures in files."""
+"""Postings in SQLite, their images in files."""
 
 import hashlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
+from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Put, Stored
 from pricematch.errors import ConditionFailed, ImageUnavailable
-from pricematch.store.errors import store_errors
-from pricematch.store.image_files import ImageFiles, image_digest
-from pricematch.store.incoming_images import incoming_images, missing
-from pricematch.store.sqlite.changes import changes_since
+from pricematch.store.folder import store_errors
+from pricematch.store.image_files import ImageFiles, image_digest, incoming_images, missing
+from pricematch.store.sqlite.changes import changes_since, next_revision, version
 from pricematch.store.sqlite.database import Database
-from pricematch.store.sqlite.pictures import UnusedPictures
-from pricematch.store.sqlite.posting_rows import COLUMNS, find, posting_of, remove, write
-from pricematch.store.sqlite.revisions import version
+from pricematch.store.sqlite.unused_images import UnusedImages
+
+COLUMNS = "posting_id, image, title, image_phash, label_group"
+Row: TypeAlias = tuple[Any, ...]
+
+
+def find(connection: sqlite3.Connection, posting_id: str) -> Stored | None:
+    """The posting with an id, if it is stored."""
+    row = connection.execute(
+        f"SELECT {COLUMNS}, revision FROM posting WHERE posting_id = ?",
+        (posting_id,),
+    ).fetchone()
+    return None if row is None else Stored(posting_of(row), row[5])
+
+
+def posting_of(row: Row) -> Posting:
+    """A posting from its columns."""
+    posting_id, image, title, image_phash, label_group = row[:5]
+    return Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
+
+
+def write(connection: sqlite3.Connection, posting: Posting) -> int:
+    """Store a posting, in place of the one with its id if there is one; its revision."""
+    revision = next_revision(connection)
+    image = None if posting.image is None else image_digest(posting.image)
+    connection.execute(
+        f"INSERT INTO posting ({COLUMNS}, revision) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (posting_id) DO UPDATE SET "
+        "image = excluded.image, title = excluded.title, image_phash = excluded.image_phash, "
+        "label_group = excluded.label_group, revision = excluded.revision",
+        (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision),
+    )
+    connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))
+    return revision
+
+
+def remove(connection: sqlite3.Connection, posting_id: str) -> None:
+    """Delete a posting that is stored, and remember that it was there."""
+    connection.execute("DELETE FROM posting WHERE posting_id = ?", (posting_id,))
+    connection.execute("INSERT INTO posting_gone VALUES (?, ?)", (posting_id, next_revision(connection)))
 
 
 class SqlitePostings:
@@ -22,14 +59,14 @@ class SqlitePostings:
 
     Args:
         database: the store's.
-        images: pictures of the postings.
-        incoming: folder for pictures on their way in.
-        unused: deletes pictures that no posting shows any more.
+        images: images of the postings.
+        incoming: folder for images on their way in.
+        unused: deletes images that no posting shows any more.
         wait_seconds: how long to wait for another process.
     """
 
     def __init__(
-        self, database: Database, images: ImageFiles, incoming: Path, unused: UnusedPictures, wait_seconds: float
+        self, database: Database, images: ImageFiles, incoming: Path, unused: UnusedImages, wait_seconds: float
     ) -> None:
         self._database = database
         self._images = images
@@ -47,8 +84,8 @@ class SqlitePostings:
         with self._database.read() as connection:
             return int(connection.execute("SELECT count(*) FROM posting").fetchone()[0])
 
-    def pictured(self) -> bool:
-        """Whether any posting has a picture."""
+    def has_images(self) -> bool:
+        """Whether any posting has an image."""
         with self._database.read() as connection:
             return connection.execute("SELECT 1 FROM posting WHERE image IS NOT NULL LIMIT 1").fetchone() is not None
 
@@ -67,22 +104,22 @@ class SqlitePostings:
         return [Stored(posting_of(row), row[5]) for row in rows]
 
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
-        """See the port; raises ValueError for a picture that is not the one its posting names."""
-        pictures = _pictures(puts)
+        """See the port; raises ValueError for an image that is not the one its posting names."""
+        images = _images(puts)
         with (
             store_errors(self._incoming),
             incoming_images(self._incoming, self._images, self._wait_seconds) as incoming,
         ):
-            for digest, content in pictures.items():
+            for digest, content in images.items():
                 incoming.write(digest, content)
             try:
                 with self._database.write() as connection:
                     before = [find(connection, put.posting.posting_id) for put in puts]
                     kept = [_put(connection, put) for put in puts]
                     incoming.place()
-                    self._check_pictures(puts)
+                    self._check_images(puts)
             except BaseException:
-                self._unused.doubt(pictures)
+                self._unused.doubt(images)
                 raise
         self._unused.release(_replaced(before, puts))
         return kept
@@ -104,11 +141,11 @@ class SqlitePostings:
         with self._database.read() as connection:
             return changes_since(connection, since)
 
-    def _check_pictures(self, puts: Sequence[Put]) -> None:
-        """Raise ImageUnavailable if a posting was to be stored whose picture is not."""
+    def _check_images(self, puts: Sequence[Put]) -> None:
+        """Raise ImageUnavailable if a posting was to be stored whose image is not."""
         digests = {image_digest(put.posting.image) for put in puts if put.posting.image is not None}
         if (absent := missing(self._images, digests)) is not None:
-            raise ImageUnavailable(f"the picture {absent.hex()} is not stored, and was not given")
+            raise ImageUnavailable(f"the image {absent.hex()} is not stored, and was not given")
 
 
 def _put(connection: sqlite3.Connection, put: Put) -> Kept:
@@ -130,20 +167,20 @@ def _check(condition: Condition, posting_id: str, stored: Stored | None) -> None
         raise ConditionFailed(f"the posting {posting_id!r} {how}, and was to be changed only as it was before")
 
 
-def _pictures(puts: Sequence[Put]) -> dict[bytes, bytes]:
-    """The pictures that are given, by digest; raises ValueError if one is not what its posting says."""
-    pictures = {}
+def _images(puts: Sequence[Put]) -> dict[bytes, bytes]:
+    """The images that are given, by digest; raises ValueError if one is not what its posting says."""
+    images = {}
     for put in puts:
         named = None if put.posting.image is None else image_digest(put.posting.image)
         if put.image is not None:
             if hashlib.sha256(put.image).digest() != named:
-                raise ValueError(f"the picture of {put.posting.posting_id!r} has another digest than the posting says")
-            pictures[named] = put.image
-    return pictures
+                raise ValueError(f"the image of {put.posting.posting_id!r} has another digest than the posting says")
+            images[named] = put.image
+    return images
 
 
 def _replaced(before: Sequence[Stored | None], puts: Sequence[Put]) -> set[bytes]:
-    """Pictures that postings showed, or were to show for a moment, and do not show now."""
+    """Images that postings showed, or were to show for a moment, and do not show now."""
     shown = {stored.posting.image for stored in before if stored is not None}
     last = {put.posting.posting_id: put.posting.image for put in puts}
     between = {put.posting.image for put in puts}

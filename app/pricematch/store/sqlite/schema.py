@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pricematch.errors import StoreNewer
-from pricematch.store.errors import damaged
+from pricematch.store.folder import damaged
 
 APPLICATION_ID = 0x50724D63
 """Marks a SQLite file as a store of ours: `PrMc`."""

@@ -1,24 +1,129 @@
-"""The store in one folder: a SQLite database, and the pictures beside it."""
+"""The store in one folder: a SQLite database, and the image files beside it."""
 
 import logging
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pricematch.errors import SettingsError, StoreError
+from pricematch.errors import SettingsError, StoreError, StoreUnavailable
 from pricematch.formats.whole_file import make_folder
-from pricematch.store.errors import store_errors
-from pricematch.store.folder_locks import ServiceLock
-from pricematch.store.image_files import ImageFiles
-from pricematch.store.incoming_images import sweep_incoming
+from pricematch.store.folder import ServiceLock, damaged, held, store_errors
+from pricematch.store.image_files import ImageFiles, sweep_incoming, sync_folder
+from pricematch.store.sqlite.changes import forget_history
 from pricematch.store.sqlite.computed import SqliteComputed
-from pricematch.store.sqlite.database import Database, Mode
+from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of
+from pricematch.store.sqlite.feedback import SqliteFeedback
 from pricematch.store.sqlite.jobs import SqliteJobs
-from pricematch.store.sqlite.models import SqliteModels
-from pricematch.store.sqlite.opening import DATABASE, IMAGES, INCOMING, LOCK, WAIT_SECONDS, check_whole, prepare
-from pricematch.store.sqlite.pictures import UnusedPictures
 from pricematch.store.sqlite.postings import SqlitePostings
-from pricematch.store.sqlite.revisions import forget_history
-from pricematch.store.sqlite.verdicts import SqliteVerdicts
+from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
+from pricematch.store.sqlite.unused_images import UnusedImages
+
+DATABASE, IMAGES, INCOMING, LOCK = "pricematch.sqlite3", "images", "incoming", "lock"
+WAIT_SECONDS = 10.0
+_OLDEST_SQLITE = (3, 37)
+"""It has strict tables, RETURNING, and reads write-ahead logs without writing beside them."""
+
+
+def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mode:
+    """Make the database and the folders beside it if need be, and bring them up to date; how to open it.
+
+    Processes do so one after the other.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        oldest = ".".join(map(str, _OLDEST_SQLITE))
+        raise StoreUnavailable(f"a store takes SQLite {oldest} or newer, and this Python has {sqlite3.sqlite_version}")
+    folder = path.parent
+    with held(folder, wait_seconds=wait_seconds):
+        if not path.exists() or not path.stat().st_size:
+            _create(path, adopt=adopt)
+        mode = mode_of(path, writable=os.access(folder, os.W_OK) and os.access(path, os.W_OK))
+        if mode is Mode.WRITE:
+            for name in (IMAGES, INCOMING):
+                (folder / name).mkdir(exist_ok=True)
+            (folder / LOCK).touch()  # so that it can be locked should the folder become read-only
+            sync_folder(folder)
+        with closing(connect(path, mode, wait_seconds)) as connection:
+            if schema_of(connection, path) < SCHEMA:
+                _update(connection, path, serve=serve, adopt=adopt)
+            if mode is Mode.WRITE:
+                log_ahead(connection, path)
+    return mode
+
+
+def _create(path: Path, *, adopt: bool) -> None:
+    """Make an empty database."""
+    if not adopt:
+        _check_no_images(path)
+    with closing(connect(path, Mode.CREATE, 0)) as connection:
+        migrate(connection, path)
+
+
+def _check_no_images(path: Path) -> None:
+    """Raise StoreDamaged if there are images: without their database they would be swept up."""
+    images = path.parent / IMAGES
+    if images.is_dir() and any(images.glob("??/?*")):
+        raise damaged(path.parent, f"it holds images, but no postings in {path.name}")
+
+
+def _update(connection: sqlite3.Connection, path: Path, *, serve: bool, adopt: bool) -> None:
+    """Bring an older schema up to date, while no older pricematch serves it; raises StoreInUse."""
+    lock = None if serve else ServiceLock(path.with_name(LOCK))
+    try:
+        before = schema_of(connection, path)
+        if before == 0 and not adopt:
+            _check_no_images(path)
+        migrate(connection, path)
+        _log.info("%s: schema %d became %d", path, before, SCHEMA)
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def check_whole(path: Path, mode: Mode, wait_seconds: float) -> None:
+    """Raise StoreDamaged if the pages of a database do not fit each other; reads all of it."""
+    with store_errors(path), closing(connect(path, mode, wait_seconds)) as connection:
+        answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if answer != "ok":
+        raise damaged(path, " ".join(answer.removeprefix("*** in database main ***").split()))
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged database out of the way, and say where it is.
+
+    Raises:
+        StoreInUse: a service runs on it.
+        StoreUnavailable: it cannot be moved.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = folder / f"{DATABASE}.damaged-{stamp}"
+    with store_errors(folder), closing(ServiceLock(folder / LOCK)), held(folder, wait_seconds=WAIT_SECONDS):
+        for ending in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                (folder / f"{DATABASE}{ending}").rename(f"{aside}{ending}")
+        sync_folder(folder)
+    return aside
+
+
+class SqliteModels:
+    """Implements `ports.ActiveModels`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def active(self) -> Mapping[str, str]:
+        """See the port."""
+        with self._database.read() as connection:
+            return dict(connection.execute("SELECT name, version FROM active_model ORDER BY name"))
+
+    def activate(self, name: str, version: str) -> None:
+        """See the port."""
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO active_model VALUES (?, ?)", (name, version))
+
 
 _log = logging.getLogger("pricematch")
 KEPT_DELETIONS = 100_000
@@ -31,13 +136,13 @@ class Store:
     Attributes:
         folder: where.
         postings: a `PostingStore`.
-        images: the postings' pictures, an `ImageSource`.
+        images: the postings' images, an `ImageSource`.
         computed: embeddings and hashes, a `ComputedStore`.
-        verdicts: a `VerdictStore`.
+        feedback: a `FeedbackStore`.
         models: the `ActiveModels`.
         jobs: a `JobStore`.
-        database: what all but the pictures is in.
-        unused: deletes pictures that no posting shows.
+        database: what all but the images is in.
+        unused: deletes images that no posting shows.
         lock: says that this process serves the store; None where it does not.
     """
 
@@ -45,11 +150,11 @@ class Store:
     postings: SqlitePostings
     images: ImageFiles
     computed: SqliteComputed
-    verdicts: SqliteVerdicts
+    feedback: SqliteFeedback
     models: SqliteModels
     jobs: SqliteJobs
     database: Database
-    unused: UnusedPictures
+    unused: UnusedImages
     lock: ServiceLock | None
 
     def close(self) -> None:
@@ -70,7 +175,7 @@ def open_store(
         folder: where it is.
         serve: whether this is the process that serves it.
         create: whether to make one where there is none.
-        adopt: whether to make one beside pictures that have none; those that no posting shows are deleted some day.
+        adopt: whether to make one beside images that have none; those that no posting shows are deleted some day.
         wait_seconds: how long anything waits for another process or thread.
 
     Raises:
@@ -107,13 +212,13 @@ def check_store(store: Store) -> None:
 
 def _assemble(folder: Path, database: Database, lock: ServiceLock | None, wait_seconds: float) -> Store:
     images, incoming = ImageFiles(folder / IMAGES), folder / INCOMING
-    unused = UnusedPictures(database, images)
+    unused = UnusedImages(database, images)
     return Store(
         folder=folder,
         postings=SqlitePostings(database, images, incoming, unused, wait_seconds),
         images=images,
         computed=SqliteComputed(database),
-        verdicts=SqliteVerdicts(database),
+        feedback=SqliteFeedback(database),
         models=SqliteModels(database),
         jobs=SqliteJobs(database),
         database=database,

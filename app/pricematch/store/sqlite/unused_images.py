@@ -1,4 +1,4 @@
-"""Pictures that no posting shows any more: their files, and what was computed from them."""
+"""Images that no posting shows any more: their files, and what was computed from them."""
 
 import logging
 import sqlite3
@@ -7,23 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pricematch.errors import StoreError, StoreUnavailable
-from pricematch.store.errors import store_errors
-from pricematch.store.folder_locks import held
+from pricematch.store.folder import held, store_errors
 from pricematch.store.image_files import DIGEST_BYTES, ImageFiles
 from pricematch.store.sqlite.database import Database
 
 _log = logging.getLogger("pricematch")
 
 
-class UnusedPictures:
-    """Deletes pictures that no posting shows.
+class UnusedImages:
+    """Deletes images that no posting shows.
 
     Each is deleted in a transaction that alone may write, so that no posting can come to show it meanwhile.
     What cannot be deleted now goes with the next one, or when the store is next opened to be served.
 
     Args:
         database: with the postings.
-        images: their pictures.
+        images: their images.
     """
 
     def __init__(self, database: Database, images: ImageFiles) -> None:
@@ -33,12 +32,12 @@ class UnusedPictures:
         self._doubting = threading.Lock()
 
     def doubt(self, digests: Iterable[bytes]) -> None:
-        """Have pictures looked at after the next change: postings that were to show them could not be stored."""
+        """Have images looked at after the next change: postings that were to show them could not be stored."""
         with self._doubting:
             self._doubtful.update(digests)
 
     def release(self, digests: Iterable[bytes]) -> None:
-        """Delete those of some pictures that no posting shows. A failure is only logged: the change is made."""
+        """Delete those of some images that no posting shows. A failure is only logged: the change is made."""
         with self._doubting:
             looked_at = self._doubtful | set(digests)
             self._doubtful = set()
@@ -52,7 +51,7 @@ class UnusedPictures:
             self.doubt(looked_at)
 
     def sweep(self) -> None:
-        """Delete every picture that no posting shows, and tell of those that postings show and that are not there.
+        """Delete every image that no posting shows, and tell of those that postings show and that are not there.
 
         Raises:
             StoreError: not all of it could be done.
@@ -61,13 +60,13 @@ class UnusedPictures:
             found = [self._sweep(bytes([prefix])) for prefix in range(256)]
         unused, missing = (sum(counts) for counts in zip(*found, strict=True))
         if unused:
-            _log.info("%d pictures that no posting shows were deleted from %s", unused, self._images.folder)
+            _log.info("%d images that no posting shows were deleted from %s", unused, self._images.folder)
         if missing:
-            _log.warning("%d pictures that postings show are not in %s", missing, self._images.folder)
+            _log.warning("%d images that postings show are not in %s", missing, self._images.folder)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """No picture is deleted meanwhile, by any process; those that were to be are, behind the block."""
+        """No image is deleted meanwhile, by any process; those that were to be are, behind the block."""
         folder = self._images.folder
         try:
             with store_errors(folder), held(folder, shared=True, wait_seconds=self._database.wait_seconds):
@@ -79,7 +78,7 @@ class UnusedPictures:
                 _still_there(error)
 
     def _sweep(self, prefix: bytes) -> tuple[int, int]:
-        """Of the pictures whose digests begin so, how many were not shown, and how many are but are not there."""
+        """Of the images whose digests begin so, how many were not shown, and how many are but are not there."""
         with self._database.write() as connection:
             rows = connection.execute(
                 "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
@@ -89,7 +88,7 @@ class UnusedPictures:
         return len(there - shown), len(shown - there)
 
     def _delete(self, connection: sqlite3.Connection, digests: Sequence[bytes]) -> None:
-        """Delete pictures, and what was computed from them; the files stay while a backup is reading them."""
+        """Delete images, and what was computed from them; the files stay while a backup is reading them."""
         if not digests:
             return
         for table in ("embedding", "hash"):
@@ -99,11 +98,11 @@ class UnusedPictures:
                 for digest in digests:
                     self._images.remove(digest)
         except StoreUnavailable:
-            _log.info("pictures that no posting shows stay until the backup is done")
+            _log.info("images that no posting shows stay until the backup is done")
 
 
 def _still_there(error: StoreError) -> None:
-    _log.warning("pictures that no posting shows are still there: %s", error)
+    _log.warning("images that no posting shows are still there: %s", error)
 
 
 def _shown(connection: sqlite3.Connection, digest: bytes) -> bool:

@@ -5,31 +5,31 @@ import time
 from collections.abc import Sequence
 
 from pricematch.catalogue.records import Decision, PairFeedback
+from pricematch.store.sqlite.changes import next_revision
 from pricematch.store.sqlite.database import Database
-from pricematch.store.sqlite.revisions import next_revision
 
 COLUMNS = "first, second, decision, revision, decided_at"
 
 
-class SqliteVerdicts:
-    """Implements `ports.VerdictStore`."""
+class SqliteFeedback:
+    """Implements `ports.FeedbackStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def verdict(self, one: str, other: str) -> PairFeedback | None:
+    def feedback_on(self, one: str, other: str) -> PairFeedback | None:
         """See the port."""
         with self._database.read() as connection:
             return find(connection, *sorted((one, other)))
 
-    def verdicts(self) -> Sequence[PairFeedback]:
+    def all_feedback(self) -> Sequence[PairFeedback]:
         """See the port."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM verdict ORDER BY first, second")
             return [PairFeedback(*row) for row in rows]
 
     def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
-        """See the port; new is a pair that had no verdict. Said again, a verdict stays the one it was."""
+        """See the port; an equal decision keeps its revision and time."""
         if one == other:
             raise ValueError(f"expected two postings, got {one!r} twice")
         first, second = sorted((one, other))
@@ -37,9 +37,9 @@ class SqliteVerdicts:
             stored = find(connection, first, second)
             if stored is not None and stored.decision == decision:
                 return stored, False
-            verdict = PairFeedback(first, second, decision, next_revision(connection), time.time())
-            write(connection, verdict)
-        return verdict, stored is None
+            feedback = PairFeedback(first, second, decision, next_revision(connection), time.time())
+            write(connection, feedback)
+        return feedback, stored is None
 
     def withdraw(self, one: str, other: str) -> bool:
         """See the port."""
@@ -51,24 +51,24 @@ class SqliteVerdicts:
         return True
 
 
-def write(connection: sqlite3.Connection, verdict: PairFeedback) -> None:
-    """Store a verdict in place of the one on its pair."""
+def write(connection: sqlite3.Connection, feedback: PairFeedback) -> None:
+    """Store a decision in place of the one on its pair."""
     connection.execute(
         f"INSERT INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (first, second) DO UPDATE SET "
         "decision = excluded.decision, revision = excluded.revision, decided_at = excluded.decided_at",
-        (verdict.first, verdict.second, verdict.decision, verdict.revision, verdict.decided_at),
+        (feedback.first, feedback.second, feedback.decision, feedback.revision, feedback.decided_at),
     )
-    connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (verdict.first, verdict.second))
+    connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (feedback.first, feedback.second))
 
 
 def remove(connection: sqlite3.Connection, first: str, second: str) -> None:
-    """Delete a verdict that is stored, and remember that it was there."""
+    """Delete a decision that is stored, and remember that it was there."""
     connection.execute("DELETE FROM verdict WHERE first = ? AND second = ?", (first, second))
     connection.execute("INSERT INTO verdict_gone VALUES (?, ?, ?)", (first, second, next_revision(connection)))
 
 
 def find(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | None:
-    """The verdict on a pair, first < second, if there is one."""
+    """The decision on a pair, first < second, if there is one."""
     row = connection.execute(
         f"SELECT {COLUMNS} FROM verdict WHERE first = ? AND second = ?",
         (first, second),
