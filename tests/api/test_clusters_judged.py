@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
-from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from tests.support.api_matchers import hash_of
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
@@ -212,8 +212,8 @@ def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_na
     embedded = tiny_search()
     postings = [replace(posting, title="") for posting in embedded.catalogue]
     key, encoder = embedded.encoder.key, MeanColourEncoder()
-    judge = scored_search(postings, ["image"], dict.fromkeys(IMAGE_SPACES, embedded.embeddings))
-    retrieved = dict.fromkeys(IMAGE_SPACES, key)
+    judge = scored_search(postings, ["image"], dict.fromkeys(IMAGE_RETRIEVERS, embedded.embeddings))
+    retrieved = dict.fromkeys(IMAGE_RETRIEVERS, key)
     matcher = Matcher(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
     client = serve(matcher=matcher, encoding=TinyEncoding(encoder))
     asked = {"posting_ids": ["p0", "p4"], "min_probability": 0.98}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features, GrowingArray, image_keys, unit_rows
 from pricematch.errors import ModelOutputError
-from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from tests.support.drawn import drawn
 
 
@@ -21,7 +21,7 @@ def test_selected_rows_keep_their_features_in_the_order_given() -> None:
     np.testing.assert_array_equal(part.hashes.values, every.hashes.values[rows])
     np.testing.assert_array_equal(part.hashes.known, every.hashes.known[rows])
     np.testing.assert_array_equal(part.images, every.images[rows])
-    for name in IMAGE_SPACES:
+    for name in IMAGE_RETRIEVERS:
         np.testing.assert_array_equal(part.embeddings[name], every.embeddings[name][rows])
 
 
@@ -36,7 +36,7 @@ def test_features_without_titles_or_images_keep_the_rest() -> None:
     assert not imageless.hashes.known[rows].any()
     assert not imageless.images[rows].any()
     np.testing.assert_array_equal(imageless.images[others], every.images[others])
-    for name in IMAGE_SPACES:
+    for name in IMAGE_RETRIEVERS:
         assert not imageless.embeddings[name][rows].any()
         np.testing.assert_array_equal(imageless.embeddings[name][others], every.embeddings[name][others])
         assert every.embeddings[name].any(axis=1).all()

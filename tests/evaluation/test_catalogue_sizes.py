@@ -7,10 +7,9 @@ from pricematch.evaluation.catalogue_sizes import by_catalogue_size, sizes_below
 from pricematch.evaluation.curves import Curves
 from pricematch.evaluation.held_out import scores_at
 from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.splits import whole_groups
 from pricematch.evaluation.thresholds import pick_thresholds
-from tests.support.labelled import groups_of, labelled_postings, signals_of
+from tests.support.labelled import features_of, groups_of, labelled_postings, proposed_pairs
 
 
 @pytest.mark.parametrize(
@@ -30,17 +29,17 @@ def test_sizes_double_up_to_three_quarters_of_the_catalogue(postings: int, sizes
 
 def test_each_sub_catalogue_is_judged_as_if_there_were_no_other_postings() -> None:
     postings = labelled_postings(270)
-    groups, signals = number_groups(groups_of(postings)), signals_of(postings)
-    curves = Curves(pairs_of({signal.name: signal.candidates() for signal in signals}, 270), groups)
+    groups, features = number_groups(groups_of(postings)), features_of(postings)
+    curves = Curves(proposed_pairs(postings), groups)
     thresholds = pick_thresholds(curves, ["hash", "title"], np.ones(270, bool))
     told: list[tuple[str, int, int]] = []
-    points = by_catalogue_size(signals, curves, thresholds, 3, lambda *step: told.append(step))
+    points = by_catalogue_size(features, curves, thresholds, 3, lambda *step: told.append(step))
     assert [step[1:] for step in told] == [(1, 2), (2, 2)]
     for point, size in zip(points, (100, 200, 270), strict=True):
         part = [postings[row] for row in whole_groups(groups, size, 3)]
         assert (point.postings, point.groups) == (len(part), len(set(groups_of(part))))
         numbers = number_groups(groups_of(part))
-        pairs = pairs_of({signal.name: signal.candidates() for signal in signals_of(part)}, len(part))
+        pairs = proposed_pairs(part)
         best = pick_thresholds(Curves(pairs, numbers), ["hash", "title"], np.ones(len(part), bool))
         assert point.thresholds == pytest.approx(best)
         assert point.f1 == pytest.approx(scores_at(pairs, best, numbers).mean_f1)

@@ -9,12 +9,12 @@ from pricematch.evaluation.curves import Curve, Curves
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.pairs import Pairs, pairs_of
 from pricematch.search.candidates import Candidates
-from tests.support.labelled import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, signals_of
+from tests.support.labelled import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(40)
 GROUPS = groups_of(POSTINGS)
 NUMBERS = number_groups(GROUPS)
-PAIRS = pairs_of({signal.name: signal.candidates() for signal in signals_of(POSTINGS)}, len(POSTINGS))
+PAIRS = proposed_pairs(POSTINGS)
 CURVES = Curves(PAIRS, NUMBERS)
 EVERYONE = np.ones(len(POSTINGS), bool)
 

@@ -8,14 +8,13 @@ from pricematch.evaluation.curves import Curves
 from pricematch.evaluation.held_out import KS, measure, scores_at
 from pricematch.evaluation.intervals import bootstrap_interval
 from pricematch.evaluation.metrics import map_at_k, number_groups, recall_at_k
-from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.splits import split_groups
 from pricematch.evaluation.thresholds import pick_thresholds
-from tests.support.labelled import groups_of, labelled_postings, naive_scores, signals_of
+from tests.support.labelled import groups_of, labelled_postings, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(80)
 GROUPS = number_groups(groups_of(POSTINGS))
-CURVES = Curves(pairs_of({signal.name: signal.candidates() for signal in signals_of(POSTINGS)}, 80), GROUPS)
+CURVES = Curves(proposed_pairs(POSTINGS), GROUPS)
 FOLD_OF = split_groups(GROUPS, 4, 0)
 CHOICES = [["hash"], ["title"], ["hash", "title"]]
 
@@ -73,7 +72,7 @@ def test_candidates_are_judged_in_the_order_of_their_margins(signals: list[str])
 
 def test_where_every_posting_is_alone_nothing_is_missed() -> None:
     postings = labelled_postings(12)
-    pairs = pairs_of({signal.name: signal.candidates() for signal in signals_of(postings)}, 12)
+    pairs = proposed_pairs(postings)
     measured = measure(Curves(pairs, np.arange(12)), ["hash", "title"], np.arange(12) % 3, 0)
     assert measured.candidate_recall == 1
     assert measured.scores.mean_recall == measured.pairwise.recall == measured.pairwise.f1 == 1

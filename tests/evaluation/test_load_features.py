@@ -43,7 +43,7 @@ def without_pictures(settings: Settings) -> Settings:
 
 def loaded(settings: Settings, *names: str) -> Features:
     embeddings = settings.catalogue.parent / "embeddings.npy" if "image" in names else None
-    return load_features(settings, read_catalogue(settings), names, embeddings, Told())[2]
+    return load_features(settings, read_catalogue(settings), names, embeddings, Told())[1]
 
 
 def test_the_signals_asked_for_are_carried_and_no_other(settings: Settings) -> None:

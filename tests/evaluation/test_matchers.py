@@ -12,7 +12,6 @@ import pytest
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.catalogue_sizes import sizes_below
 from pricematch.evaluation.judged_lists import candidates_of
-from pricematch.evaluation.load_features import features_from
 from pricematch.evaluation.matchers import unseen
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.splits import group_digest, training_groups, whole_groups
@@ -24,10 +23,10 @@ from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from tests.support.cli import Ran, Run
 from tests.support.exported_encoder import export
-from tests.support.labelled import groups_of, labelled_postings, signals_of, write_catalogue
+from tests.support.labelled import features_of, groups_of, labelled_postings, write_catalogue
 
 POSTINGS = labelled_postings(300)
-FEATURES = features_from(signals_of(POSTINGS), None, [None] * len(POSTINGS))
+FEATURES = features_of(POSTINGS).features
 LABELS = groups_of(POSTINGS)
 UNSEEN = ~training_groups(LABELS, 0.5, 0)
 

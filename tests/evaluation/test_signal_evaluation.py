@@ -6,15 +6,14 @@ import pytest
 from pricematch.evaluation.breakdown import best_groups, by_group_size, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import SHOWN, Evaluation, evaluate
-from tests.support.labelled import groups_of, labelled_postings, naive_means, signals_of
+from tests.support.labelled import features_of, groups_of, labelled_postings, naive_means
 
 POSTINGS = labelled_postings(120)
 GROUPS = number_groups(groups_of(POSTINGS))
 
 
 def evaluated(*names: str, seed: int = 0) -> Evaluation:
-    signals = [signal for signal in signals_of(POSTINGS) if signal.name in names]
-    return evaluate(signals, GROUPS, 5, seed, lambda *_: None)
+    return evaluate(features_of(POSTINGS), names, GROUPS, 5, seed, lambda *_: None)
 
 
 def test_every_signal_is_measured_alone_and_all_of_them_together() -> None:
@@ -59,4 +58,4 @@ def test_the_same_seed_finds_the_same() -> None:
 
 def test_fewer_groups_than_folds_are_refused() -> None:
     with pytest.raises(ValueError, match="as many label groups as folds"):
-        evaluate(signals_of(POSTINGS[:3]), np.zeros(3, np.intp), 2, 0, lambda *_: None)
+        evaluate(features_of(POSTINGS[:3]), ["hash", "title"], np.zeros(3, np.intp), 2, 0, lambda *_: None)

@@ -4,50 +4,36 @@ import numpy as np
 import pytest
 
 from pricematch.evaluation.curves import Curve, shown_curve
-from pricematch.evaluation.signals import CANDIDATES, MEASURES, ImageSignal, Signal, between, meant, shown
+from pricematch.evaluation.signals import CANDIDATES, MEASURES, SIGNALS, between, meant, shown, signal_candidates
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.search.candidates import NOBODY
-from pricematch.search.neighbours import nearest_neighbours
-from tests.support.labelled import labelled_postings, signals_of
-from tests.support.vectors import clustered
+from tests.support.drawn import drawn
 
-POSTINGS = labelled_postings(30)
+FEATURES = ParsedFeatures.of(drawn(30))
 
 
-def image_signal(rows: list[int], postings: int) -> ImageSignal:
-    return ImageSignal(clustered(len(rows)), np.array(rows, np.intp), postings)
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_candidates_of_a_signal_are_of_the_catalogue(signal: str) -> None:
+    """At most 49 other postings each, the best first; a signal that lacks of a posting gives it none."""
+    found = signal_candidates(signal, FEATURES)
+    assert found.rows.shape == found.similarities.shape == (30, CANDIDATES)
+    assert (found.rows != NOBODY).any()
+    assert not (found.rows == np.arange(30)[:, np.newaxis]).any()
+    assert (np.sort(found.similarities)[:, ::-1] == found.similarities).all()
+    lacking = {
+        "hash": ~FEATURES.features.hashes.known,
+        "title": np.array([not title.words for title in FEATURES.titles]),
+        "image": ~FEATURES.features.embeddings["image"].any(axis=1),
+    }[signal]
+    assert lacking.any()
+    assert (found.rows[lacking] == NOBODY).all()
+    assert not np.isin(found.rows, np.flatnonzero(lacking)).any()
 
 
-@pytest.mark.parametrize("signal", [*signals_of(POSTINGS), image_signal([1, 2, 5, *range(8, 25), 28], 30)])
-def test_a_part_of_a_catalogue_has_the_candidates_of_a_catalogue_of_that_part(signal: Signal) -> None:
-    rows = np.array([28, 2, 17, 3, 9, 21, 5, 11, 4, 10])
-    if isinstance(signal, ImageSignal):
-        places = {row: place for place, row in enumerate(signal.rows.tolist())}
-        known = [(place, places[row]) for place, row in enumerate(rows.tolist()) if row in places]
-        alone: Signal = ImageSignal(
-            signal.embeddings[[at for _, at in known]], np.array([place for place, _ in known]), len(rows)
-        )
-    else:
-        alone = next(one for one in signals_of([POSTINGS[row] for row in rows]) if one.name == signal.name)
-    part, expected = signal.select(rows).candidates(), alone.candidates()
-    assert (part.rows != NOBODY).any()
-    np.testing.assert_array_equal(part.rows, expected.rows)
-    np.testing.assert_array_equal(part.similarities, expected.similarities)
-
-
-def test_postings_without_an_embedding_have_no_candidates_and_are_none() -> None:
-    rows = [0, 2, 3, 6]
-    signal = image_signal(rows, 8)
-    found, nearest = signal.candidates(), nearest_neighbours(signal.embeddings, CANDIDATES)
-    assert found.rows.shape == (8, CANDIDATES)
-    for row in range(8):
-        if row in rows:
-            place = rows.index(row)
-            expected = [rows[other] for other in nearest.rows[place] if other != NOBODY]
-            assert found.rows[row, :3].tolist() == expected
-            assert found.similarities[row].tolist() == nearest.similarities[place].tolist()
-        else:
-            assert (found.rows[row] == NOBODY).all()
-            assert (found.similarities[row] == -np.inf).all()
+def test_what_is_no_signal_has_no_candidates() -> None:
+    """Names of retrievers that are none of the three signals are refused."""
+    with pytest.raises(ValueError, match="expected one of hash, title, image, got grams"):
+        signal_candidates("grams", FEATURES)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.thresholds import pick_thresholds
 from pricematch.search.candidates import Candidates
-from tests.support.labelled import groups_of, labelled_postings, signals_of
+from tests.support.labelled import groups_of, labelled_postings, proposed_pairs
 
 
 def curves_of(count: int, seed: int) -> Curves:
     postings = labelled_postings(count, seed)
-    candidates = {signal.name: signal.candidates() for signal in signals_of(postings)}
-    return Curves(pairs_of(candidates, count), number_groups(groups_of(postings)))
+    return Curves(proposed_pairs(postings), number_groups(groups_of(postings)))
 
 
 @pytest.mark.parametrize("signal", ["hash", "title"])

@@ -22,7 +22,7 @@ from pricematch.errors import (
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
-from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import F1, Target
 from tests.support.encoding import image_features
 from tests.support.fakes import (
@@ -198,8 +198,8 @@ def with_encoder(*, judged: bool) -> Matcher:
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
     if not judged:
         return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
-    judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_SPACES, vectors))
-    retrieved = dict.fromkeys(IMAGE_SPACES, "mean-colour")
+    judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_RETRIEVERS, vectors))
+    retrieved = dict.fromkeys(IMAGE_RETRIEVERS, "mean-colour")
     return Matcher(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
 
 

@@ -15,7 +15,7 @@ from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import SignalNeeded
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.review import Unsure, review
-from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
 from tests.support.judged import hashed, scored_search
@@ -186,7 +186,7 @@ def test_the_rule_follows_the_catalogue_size() -> None:
 def test_added_images_are_compared_by_embeddings() -> None:
     """Postings without one are nobody's matches, and a title alone is no signal."""
     tiny, signals = tiny_search(["#ff0000", "#00ff00"]), ("image",)
-    search = scored_search(list(tiny.catalogue), signals, dict.fromkeys(IMAGE_SPACES, tiny.embeddings))
+    search = scored_search(list(tiny.catalogue), signals, dict.fromkeys(IMAGE_RETRIEVERS, tiny.embeddings))
     put = [Posting("red", "red.png"), Posting("bare", None)]
     vectors = np.concatenate([tiny.embeddings[:1], np.zeros((1, 4), np.float32)])
     features = features_of(put, {"image": vectors, "colours": np.zeros((2, 4), np.float32)})
@@ -195,7 +195,7 @@ def test_added_images_are_compared_by_embeddings() -> None:
     assert first == "p0"
     assert probability == pytest.approx(1)
     assert matches(changed, "bare") == []
-    nothing = {name: np.zeros((1, 4), np.float32) for name in IMAGE_SPACES}
+    nothing = {name: np.zeros((1, 4), np.float32) for name in IMAGE_RETRIEVERS}
     with pytest.raises(SignalNeeded, match="judges by image"):
         changed.matches(features_of([Posting("new", None, "kopi")], nothing), changed.rule(None, 0))
 

@@ -90,7 +90,9 @@ def test_rank_features_are_those_of_a_loop(name: str) -> None:
     found = named(extractor, left, right)
     retriever, count = extractor._retrievers[name], len(POSTINGS)
     grid = np.indices((count, count)).reshape(2, -1)
-    similarities = retriever.similarities(retriever.own, retriever.own, *grid).reshape(count, count).astype(np.float64)
+    similarities = (
+        retriever.similarities(retriever.vectors, retriever.vectors, *grid).reshape(count, count).astype(np.float64)
+    )
     for pair, (line, row) in enumerate(zip(left, right, strict=True)):
         of_pair = [float(found[f"{name}_{what}"][pair]) for what in RANK_FEATURES]
         if np.isnan(similarities[line, row]):

@@ -15,16 +15,16 @@ from pricematch.catalogue.postings import Posting
 from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.metrics import number_groups
 from pricematch.reports.evaluation import shown_names
-from pricematch.search.neighbours import nearest_neighbours
+from pricematch.search.neighbours import DenseIndex
 from tests.support.cli import Ran, Run
 from tests.support.fakes import encoded, scene
 from tests.support.labelled import (
+    features_of,
     groups_of,
     hash_lists,
     labelled_postings,
     mislabelled,
     naive_means,
-    signals_of,
     write_catalogue,
     write_verdicts,
 )
@@ -207,7 +207,9 @@ def test_pictures_that_cannot_be_hashed_at_all_are_refused(run: Run, folder: Pat
 
 def test_pictures_are_drawn_into_the_page_and_missing_ones_are_named_there(run: Run, folder: Path) -> None:
     images = draw_pictures(folder, POSTINGS)
-    found = judging.evaluate(signals_of(POSTINGS), number_groups(groups_of(POSTINGS)), 5, 0, lambda *_: None)
+    found = judging.evaluate(
+        features_of(POSTINGS), ["hash", "title"], number_groups(groups_of(POSTINGS)), 5, 0, lambda *_: None
+    )
     name = shown_names(found, POSTINGS)[0]
     (folder / "images" / name).unlink()
     assert evaluate(run, folder, *images).code == 0
@@ -238,7 +240,7 @@ def test_anybodys_embeddings_are_judged_row_by_row(run: Run, folder: Path) -> No
     ran = evaluate(run, folder, "--signals", "image", "--embeddings", str(folder / "x.npy"))
     assert ran.code == 0, ran.err
     report = report_of(folder)
-    found, groups = nearest_neighbours(embeddings, 49), groups_of(POSTINGS)
+    found, groups = DenseIndex(embeddings).nearest_others(49), groups_of(POSTINGS)
     lists = [{row, *found.rows[row][found.similarities[row] >= report["threshold"]].tolist()} for row in range(90)]
     best = max(point["f1"] for point in report["image"]["curve"])
     assert naive_means(lists, groups)[0] == pytest.approx(best, abs=0.01)

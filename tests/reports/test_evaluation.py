@@ -17,14 +17,13 @@ from pricematch.reports.evaluation import evaluation_page, said, shown_names, th
 from pricematch.reports.page import Pictures, picture
 from tests.support.browser import Page
 from tests.support.judged import tiny_model
-from tests.support.labelled import groups_of, labelled_postings, signals_of
+from tests.support.labelled import features_of, groups_of, labelled_postings
 
 POSTINGS = labelled_postings(120)
 
 
 def evaluated(postings: Sequence[Posting], *names: str) -> Evaluation:
-    signals = [signal for signal in signals_of(postings) if signal.name in names]
-    return evaluate(signals, number_groups(groups_of(postings)), 2, 0, lambda *_: None)
+    return evaluate(features_of(postings), names, number_groups(groups_of(postings)), 2, 0, lambda *_: None)
 
 
 def page_of(postings: Sequence[Posting], *names: str, pictures: Pictures | None = None) -> Page:

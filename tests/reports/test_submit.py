@@ -11,7 +11,7 @@ import pytest
 from pricematch.clustering.assignment import METHODS, Method, answer
 from pricematch.errors import SettingsError
 from pricematch.reports.submit import choose_thresholds
-from pricematch.search.neighbours import nearest_neighbours, radius_graph
+from pricematch.search.neighbours import DenseIndex, radius_graph
 from tests.support.cli import Ran, Run
 from tests.support.labelled import distance, groups_of, hash_lists, labelled_postings, naive_means, write_catalogue
 from tests.support.vectors import clustered
@@ -86,7 +86,7 @@ def test_a_signal_that_takes_nothing_needs_nothing(run: Run, folder: Path) -> No
 def test_anybodys_embeddings_are_taken_row_by_row(run: Run, folder: Path) -> None:
     np.save(folder / "x.npy", clustered(90))
     assert submit(run, folder, "--threshold", "image=0.8", "--embeddings", str(folder / "x.npy")).code == 0
-    found = nearest_neighbours(clustered(90), 49)
+    found = DenseIndex(clustered(90)).nearest_others(49)
     assert submitted(folder) == [[row, *found.rows[row][found.similarities[row] >= 0.8].tolist()] for row in range(90)]
 
 

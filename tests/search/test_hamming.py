@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pricematch.catalogue.features import parse_hashes
 from pricematch.search import hamming
 from pricematch.search.candidates import NOBODY
-from pricematch.search.hamming import close_hashes, nearest_hashes, similarity_of
+from pricematch.search.hamming import HammingIndex, close_hashes, similarity_of
 
 NEAR = st.integers(0, 7)
 """Few low bits, so that many hashes are near each other or equal."""
@@ -47,7 +47,7 @@ def test_candidates_are_the_nearest_other_hashes_within_the_distance(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hamming, "_BLOCK_PAIRS", block_pairs)
-        found = nearest_hashes(parse_hashes(texts), count, max_distance)
+        found = HammingIndex(parse_hashes(texts), max_distance).nearest_others(count)
     assert found.rows.shape == (len(texts), count)
     for line in range(len(texts)):
         expected = naive_neighbours(texts, line, max_distance)[:count]
@@ -74,10 +74,10 @@ def test_close_pairs_are_all_within_the_distance_each_once(
 
 
 def test_hashes_that_are_all_missing_are_no_candidates_of_each_other() -> None:
-    found = nearest_hashes(parse_hashes([None, None]), 3, 64)
+    found = HammingIndex(parse_hashes([None, None]), 64).nearest_others(3)
     assert (found.rows == NOBODY).all()
     assert [len(part) for part in close_hashes(parse_hashes([]), 8)] == [0, 0, 0]
 
 
 def test_no_hashes_have_no_candidates() -> None:
-    assert nearest_hashes(parse_hashes([]), 3, 64).rows.shape == (0, 3)
+    assert HammingIndex(parse_hashes([]), 64).nearest_others(3).rows.shape == (0, 3)

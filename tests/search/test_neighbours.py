@@ -8,7 +8,7 @@ import pytest
 from pricematch.catalogue.features import Embeddings
 from pricematch.errors import LimitExceeded
 from pricematch.search import neighbours
-from pricematch.search.neighbours import NeighbourGraph, nearest_neighbours, radius_graph
+from pricematch.search.neighbours import DenseIndex, NeighbourGraph, radius_graph
 from tests.support.vectors import (
     STEP,
     clustered,
@@ -170,7 +170,7 @@ def test_nearest_neighbours_are_the_first_of_all_others_by_distance_and_row(
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
     embeddings = make(60)
     matrix = matrix_of(radius_graph(embeddings, 2))
-    found = nearest_neighbours(embeddings, count)
+    found = DenseIndex(embeddings).nearest_others(count)
     assert found.rows.shape == found.similarities.shape == (60, count)
     for row in range(60):
         others = sorted((other for other in range(60) if other != row), key=lambda other: (matrix[row, other], other))
@@ -183,11 +183,11 @@ def test_nearest_neighbours_are_the_first_of_all_others_by_distance_and_row(
 def test_it_is_told_after_each_block_of_rows_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", 3 * 10)
     told: list[int] = []
-    nearest_neighbours(scattered(10), 2, told.append)
+    DenseIndex(scattered(10)).nearest_others(2, told.append)
     assert told == [3, 6, 9, 10]
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_without_others_there_are_no_neighbours(n: int) -> None:
-    found = nearest_neighbours(np.ones((n, 4), np.float32), 3)
+    found = DenseIndex(np.ones((n, 4), np.float32)).nearest_others(3)
     assert found.rows.tolist() == [[-1] * 3] * n

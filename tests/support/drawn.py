@@ -3,7 +3,7 @@
 import numpy as np
 
 from pricematch.catalogue.features import Features, unit_rows
-from pricematch.pairs.retrievers import IMAGE_SPACES
+from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 
 WORDS = ("kopi", "teh", "susu", "100ml", "200 ml", "isi 3", "merah", "biru", "SM-A515", "promo", "ori")
 
@@ -15,7 +15,7 @@ def drawn(count: int, seed: int = 0, lacking: float = 0.2) -> Features:
     seeds = rng.integers(2**63, size=4)
     values = [int(rng.choice(seeds)) ^ (int(rng.integers(16)) << int(rng.integers(56))) for _ in range(count)]
     without_picture = rng.random(count) < lacking
-    embeddings = {name: unit_rows(rng.normal(size=(count, 3)) + 2, 3) for name in IMAGE_SPACES}
+    embeddings = {name: unit_rows(rng.normal(size=(count, 3)) + 2, 3) for name in IMAGE_RETRIEVERS}
     for vectors in embeddings.values():
         vectors[without_picture] = 0
     return Features.of(

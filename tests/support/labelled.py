@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.features import parse_hashes
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Decision
-from pricematch.evaluation.signals import HashSignal, TitleSignal
+from pricematch.evaluation.pairs import Pairs, pairs_of
+from pricematch.evaluation.signals import signal_candidates
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.store.sqlite.store import open_store
 
 _WORDS = (
@@ -55,10 +57,16 @@ def labelled_postings(count: int, seed: int = 0) -> list[Posting]:
     return postings
 
 
-def signals_of(postings: Sequence[Posting]) -> tuple[HashSignal, TitleSignal]:
-    """Both signals of some postings."""
-    hashes = parse_hashes([posting.image_phash for posting in postings])
-    return HashSignal(hashes), TitleSignal([posting.title for posting in postings])
+def features_of(postings: Sequence[Posting]) -> ParsedFeatures:
+    """Hashes and titles of some postings."""
+    titles = [posting.title for posting in postings]
+    return ParsedFeatures.of(Features.of(titles, [posting.image_phash for posting in postings], {}))
+
+
+def proposed_pairs(postings: Sequence[Posting]) -> Pairs:
+    """The candidates of some postings by hash and by title."""
+    features = features_of(postings)
+    return pairs_of({signal: signal_candidates(signal, features) for signal in ("hash", "title")}, len(postings))
 
 
 def groups_of(postings: Sequence[Posting]) -> list[str]:

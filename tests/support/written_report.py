@@ -8,14 +8,13 @@ from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
-from tests.support.labelled import groups_of, labelled_postings, signals_of
+from tests.support.labelled import features_of, groups_of, labelled_postings
 
 POSTINGS = labelled_postings(120)
 
 
 def evaluated(postings: list[Posting], *names: str) -> Evaluation:
-    signals = [signal for signal in signals_of(postings) if signal.name in names]
-    return evaluate(signals, number_groups(groups_of(postings)), 3, 7, lambda *_: None)
+    return evaluate(features_of(postings), names, number_groups(groups_of(postings)), 3, 7, lambda *_: None)
 
 
 def written(path: Path, evaluation: Evaluation, postings: list[Posting]) -> Any:

@@ -58,7 +58,7 @@ def evaluate(
 
     Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
     """
-    from pricematch.evaluation.load_signals import check_embeddings, parse_signals
+    from pricematch.evaluation.load_features import check_embeddings, parse_signals
     from pricematch.reports.evaluate import PAGE, REPORT, EvaluateOptions
     from pricematch.reports.evaluate import evaluate as run
 
@@ -194,7 +194,7 @@ def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
 def _print_distances(found: "Evaluation") -> None:
     """Mean F1 of equal hash, and of every Hamming distance up to 16 bits."""
     from pricematch.evaluation.curves import shown_curve
-    from pricematch.evaluation.signals import MAX_DISTANCE
+    from pricematch.pairs.retrievers import MAX_DISTANCE
 
     curve = shown_curve("hash", found.curves["hash"], MAX_DISTANCE + 1)
     rows = [[str(bits), f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]

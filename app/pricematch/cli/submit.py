@@ -76,7 +76,7 @@ def submit(
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
-    from pricematch.evaluation.load_signals import check_embeddings, parse_signals
+    from pricematch.evaluation.load_features import check_embeddings, parse_signals
     from pricematch.reports import submit
 
     if method is not None and any(option is not None for option in (signals, report, threshold)):

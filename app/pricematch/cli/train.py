@@ -138,7 +138,7 @@ def matcher(
 
     Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take. Minutes for 17,000 postings.
     """
-    from pricematch.evaluation.load_signals import parse_signals
+    from pricematch.evaluation.load_features import parse_signals
     from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
 
     settings = load_settings(

@@ -1,6 +1,6 @@
 """How F1 falls as a catalogue grows: more postings, more that look alike and are not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +8,10 @@ import numpy as np
 from pricematch.evaluation.curves import Curves
 from pricematch.evaluation.held_out import scores_at
 from pricematch.evaluation.pairs import pairs_of
-from pricematch.evaluation.signals import Signal
+from pricematch.evaluation.signals import signal_candidates
 from pricematch.evaluation.splits import whole_groups
 from pricematch.evaluation.thresholds import pick_thresholds
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 
 _LARGE = 2_000
@@ -48,12 +49,12 @@ def sizes_below(postings: int) -> list[int]:
 
 
 def by_catalogue_size(
-    signals: Sequence[Signal], curves: Curves, thresholds: Mapping[str, float], seed: int, progress: Progress
+    features: ParsedFeatures, curves: Curves, thresholds: Mapping[str, float], seed: int, progress: Progress
 ) -> list[SizePoint]:
     """F1 of signals together on random sub-catalogues, each part of the next, and last on the whole catalogue.
 
     Args:
-        signals: of n postings; their candidates are found anew in each sub-catalogue.
+        features: of n postings; candidates are found anew in each sub-catalogue.
         curves: of the whole catalogue.
         thresholds: of the whole catalogue, a similarity per signal.
         seed: of the sub-catalogues.
@@ -63,7 +64,8 @@ def by_catalogue_size(
     for done, size in enumerate(sizes, start=1):
         rows = whole_groups(curves.groups, size, seed)
         groups = np.unique(curves.groups[rows], return_inverse=True)[1].astype(np.intp)
-        pairs = pairs_of({signal.name: signal.select(rows).candidates() for signal in signals}, len(rows))
+        part = features.select(rows)
+        pairs = pairs_of({signal: signal_candidates(signal, part) for signal in thresholds}, len(rows))
         points.append(_point(Curves(pairs, groups), thresholds))
         progress("Smaller catalogues", done, len(sizes))
     return [*points, _point(curves, thresholds)]

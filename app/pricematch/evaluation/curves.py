@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, scores_of_counts
 from pricematch.evaluation.pairs import Pairs
-from pricematch.evaluation.signals import HAMMING, MAX_DISTANCE, MEASURES
+from pricematch.evaluation.signals import HAMMING, MEASURES
+from pricematch.pairs.retrievers import MAX_DISTANCE
 from pricematch.search.hamming import similarity_of
 from pricematch.search.lists import MAX_MEMBERS
 

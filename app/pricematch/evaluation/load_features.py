@@ -1,77 +1,203 @@
-"""From settings to the features of the postings of a catalogue."""
+"""Features of the postings of a catalogue file, loaded as settings say."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.features import Embeddings, Features, image_keys, parse_hashes
-from pricematch.catalogue.postings import Catalogue
-from pricematch.encoding.bootstrap import embed_colours
-from pricematch.encoding.features import ColourHistogram
-from pricematch.encoding.ingest import digest_images
-from pricematch.evaluation.load_signals import load_signals, pictures
-from pricematch.evaluation.signals import HashSignal, ImageSignal, Signal, TitleSignal
+from pricematch.catalogue.features import Embeddings, Features, image_keys
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
+from pricematch.encoding.features import ColourHistogram, phash
+from pricematch.encoding.ingest import BATCH, digest_images, thread_pool
+from pricematch.errors import CatalogueError, ImageError, SettingsError
+from pricematch.evaluation.labelled import embedded
+from pricematch.evaluation.signals import SIGNALS
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
+_log = logging.getLogger("pricematch")
+_ANY_SIDE = 32
+
+
+def parse_signals(text: str) -> tuple[str, ...]:
+    """Names of signals with commas between them, each once; raises SettingsError."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in SIGNALS]
+    if unknown:
+        known = ", ".join(SIGNALS)
+        raise SettingsError(f"--signals: expected some of {known}, with commas between them, got {unknown[0]!r}")
+    return names
+
+
+def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
+    """Raise SettingsError where a file of embeddings is given that no signal needs."""
+    if embeddings is not None and "image" not in names:
+        raise SettingsError(f"--embeddings: expected image among the signals, got --signals {','.join(names)}")
+
+
+def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
+    """The folder of images; None where nobody named one and the default one holds none of these names.
+
+    Raises:
+        SettingsError: the one that was named is no folder.
+    """
+    if "images" in settings.model_fields_set:
+        return image_folder(settings)
+    if not settings.images.is_dir():
+        return None
+    images = image_folder(settings)
+    return images if any(_readable(images, name) for name in names) else None
+
+
+def _readable(images: ImageFolder, name: str) -> bool:
+    try:
+        images.read(name)
+    except ImageError:
+        return False
+    return True
+
 
 def load_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
-) -> tuple[Catalogue, list[Signal], Features]:
-    """The postings of a catalogue, the signals over them, and their features for these.
+) -> tuple[Catalogue, Features]:
+    """The postings of a catalogue and all their features for some signals, colours and image keys included.
 
     Args:
-        settings: where pictures and encoder are.
+        settings: where images and encoder are.
         content: the catalogue file, all rows good.
-        names: of the signals.
-        embeddings: a NumPy file to take instead of encoding pictures.
+        names: of the signals, see `parse_signals`.
+        embeddings: a NumPy file to take instead of encoding images.
         progress: is told what is being done.
 
     Raises:
-        PricematchError: as `load_signals`.
+        PricematchError: as `load_signal_features`.
     """
-    catalogue, signals = load_signals(settings, content, names, embeddings, progress)
-    images = pictures(settings, content.names())
+    catalogue, features = load_signal_features(settings, content, names, embeddings, progress)
+    images = find_images(settings, content.names())
     digests: Mapping[str, bytes] = {}
     if images is not None:
         digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
-    colours = load_colours(settings, content, images, progress) if "image" in names else None
-    return catalogue, signals, features_from(signals, colours, [digests.get(it.image or "") for it in catalogue])
+    every = dict(features.embeddings)
+    if "image" in names:
+        every["colours"] = _colours(settings, content, images, progress)
+    keys = image_keys([digests.get(posting.image or "") for posting in catalogue])
+    return catalogue, replace(features, embeddings=every, images=keys)
 
 
-def load_colours(
-    settings: Settings, content: CsvCatalogue, images: ImageFolder | None, progress: Progress
-) -> Embeddings:
-    """The colours of the postings' pictures, float32 [n, 256], zeros where there is no good one."""
+def load_signal_features(
+    settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, Features]:
+    """The postings of a catalogue, and the features that some signals retrieve by; others are left out.
+
+    Hashes are those of the column `image_phash`; where it has none, they are computed from the images. A posting
+    without what a signal is computed from stays, and has no candidates by it.
+
+    Args:
+        settings: where images and encoder are.
+        content: the catalogue file, all rows good.
+        names: of the signals, see `parse_signals`.
+        embeddings: a NumPy file to take instead of encoding images.
+        progress: is told what is being done.
+
+    Raises:
+        SettingsError: something that a signal is computed from is missing; says what.
+        CatalogueError: no image can be hashed.
+        PricematchError: as `embedded`.
+    """
+    if "title" in names and not any(posting.title for posting in content.postings):
+        raise SettingsError(f"signal title: {content.path} has no titles")
+    hashes = _hashes(settings, content, progress) if "hash" in names else {}
+    catalogue = Catalogue(content.postings)
+    vectors: dict[str, Embeddings] = {}
+    if "image" in names:
+        part, found = _embedded(settings, content, embeddings, progress)
+        vectors["image"] = np.zeros((len(catalogue), found.shape[1]), np.float32)
+        vectors["image"][[catalogue.row(posting.posting_id) for posting in part]] = found
+    titles = [posting.title if "title" in names else "" for posting in catalogue]
+    return catalogue, Features.of(titles, [hashes.get(posting.posting_id) for posting in catalogue], vectors)
+
+
+def _embedded(
+    settings: Settings, content: CsvCatalogue, embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, Embeddings]:
+    """The postings that have an image, and their embeddings [n, d]."""
+    if embeddings is not None:
+        return embedded(settings, embeddings, progress)
+    part = content.with_images()
+    if not part.postings:
+        raise SettingsError(f"signal image: no posting of {content.path} names a picture")
+
+    def judge(errors: Mapping[str, ImageError]) -> None:
+        skip_or_refuse(part, errors, skip=settings.skip_bad_images)
+
+    found = embed_postings(settings, part, judge, progress)
+    return found.catalogue, found.embeddings
+
+
+def _colours(settings: Settings, content: CsvCatalogue, images: ImageFolder | None, progress: Progress) -> Embeddings:
+    """The colours of the postings' images, float32 [n, 256], zeros where there is no good one."""
     if images is None:
         return np.zeros((len(content.postings), ColourHistogram().dimension), np.float32)
     embedded = embed_colours(settings, content, images, progress)
     return embedded.embeddings_of([posting.posting_id for posting in content.postings])
 
 
-def features_from(signals: Sequence[Signal], colours: Embeddings | None, images: Sequence[bytes | None]) -> Features:
-    """The features of n postings for signals over them.
+def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
+    """Hashes by posting_id, of the column or of the images."""
+    known = {posting.posting_id: posting.image_phash for posting in content.postings if posting.image_phash is not None}
+    lacking = [posting for posting in content.postings if posting.image_phash is None]
+    if not lacking:
+        return known
+    images = find_images(settings, content.names())
+    if images is None:
+        _refuse_or_warn(content, lacking)
+        return known
+    computed, errors = _hash_images(settings, lacking, images, progress)
+    known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
+    bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
+    problems = [problem for problem in content.image_problems(errors) if problem.row in set(bad)]
+    if not known:
+        content.refuse(problems)
+    if problems:
+        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings without a hash", problems))
+    return known
 
-    Args:
-        signals: some.
-        colours: float32 [n, 256], zeros where there is no picture; None where no signal is of embeddings.
-        images: the SHA-256 of each one's picture, None where it was not read.
-    """
-    count = len(images)
-    titles: Sequence[str] = [""] * count
-    hashes, embeddings = parse_hashes([None] * count), dict[str, Embeddings]()
-    for signal in signals:
-        match signal:
-            case TitleSignal():
-                titles = signal.titles
-            case HashSignal():
-                hashes = signal.hashes
-            case ImageSignal():
-                embeddings["image"] = np.zeros((count, signal.embeddings.shape[1]), np.float32)
-                embeddings["image"][signal.rows] = signal.embeddings
-    if colours is not None:
-        embeddings["colours"] = colours
-    return Features(titles, hashes, embeddings, image_keys(images))
+
+def _refuse_or_warn(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
+    """Without images: refuse hashes that could be computed from some, or where none is known; else warn of them."""
+    named = [posting for posting in lacking if posting.image is not None]
+    first = (named or lacking)[0]
+    text = (
+        f"{len(named or lacking)} of {len(content.postings)} postings of {content.path} have no image_phash, the first "
+        f"in row {content.rows[content.postings.index(first)]}"
+    )
+    if named or len(lacking) == len(content.postings):
+        raise SettingsError(f"signal hash: {text}; give --images to compute it from the pictures")
+    _log.warning("%s, and no picture to compute it from", text)
+
+
+def _hash_images(
+    settings: Settings, postings: list[Posting], images: ImageFolder, progress: Progress
+) -> tuple[dict[str, str], dict[str, ImageError]]:
+    """Hashes of images by name, and why the others have none."""
+    names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
+    decode = decoder(settings, _ANY_SIDE)
+    hashes: dict[str, str] = {}
+    errors: dict[str, ImageError] = {}
+
+    def compute(name: str) -> None:
+        try:
+            hashes[name] = phash(decode.decoded(images.read(name)))
+        except ImageError as error:
+            errors[name] = error
+
+    with thread_pool(settings.workers) as pool:
+        for done, _ in enumerate(pool.map(compute, names), start=1):
+            if done % BATCH == 0 or done == len(names):
+                progress("Hashing pictures", done, len(names))
+    return hashes, errors

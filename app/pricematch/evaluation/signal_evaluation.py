@@ -23,8 +23,9 @@ from pricematch.evaluation.catalogue_sizes import SizePoint, by_catalogue_size
 from pricematch.evaluation.curves import Curve, Curves
 from pricematch.evaluation.held_out import Measured, measure
 from pricematch.evaluation.pairs import Pairs, pairs_of
-from pricematch.evaluation.signals import Signal
+from pricematch.evaluation.signals import signal_candidates
 from pricematch.evaluation.splits import split_groups
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 
@@ -38,7 +39,7 @@ class Evaluation:
 
     Attributes:
         groups: intp [n], the number of each posting's label group.
-        pairs: what the signals propose.
+        pairs: the candidates of all signals.
         alone: of every signal, by its name.
         together: of all of them; of a single signal the same.
         curves: of every signal alone, over all postings.
@@ -67,12 +68,18 @@ class Evaluation:
 
 
 def evaluate(
-    signals: Sequence[Signal], groups: NDArray[np.intp], folds: int, seed: int, progress: Progress
+    features: ParsedFeatures,
+    signals: Sequence[str],
+    groups: NDArray[np.intp],
+    folds: int,
+    seed: int,
+    progress: Progress,
 ) -> Evaluation:
     """Measure signals, each alone and all together.
 
     Args:
-        signals: of n postings, at least one, each of another name.
+        features: of n postings.
+        signals: some of `SIGNALS`, at least one, each once.
         groups: [n], the number of each posting's label group, from 0, none left out.
         folds: at least 2, and at most as many as there are groups.
         seed: of the folds, the bootstrap and the sub-catalogues.
@@ -82,8 +89,8 @@ def evaluate(
         ValueError: fewer groups than folds.
     """
     fold_of = split_groups(groups, folds, seed)
-    curves = Curves(pairs_of(find_candidates(signals, progress), len(groups)), groups)
-    names, measured = [signal.name for signal in signals], []
+    curves = Curves(pairs_of(find_candidates(features, signals, progress), len(groups)), groups)
+    names, measured = list(signals), []
     choices = [[name] for name in names] + ([names] if len(names) > 1 else [])
     for done, choice in enumerate(choices):
         progress("Picking thresholds", done, len(choices))
@@ -103,15 +110,15 @@ def evaluate(
         worst_groups(scored, groups, SHOWN),
         best_groups(scored, groups, SHOWN),
         surest_mistakes(curves.pairs, thresholds, groups, SHOWN),
-        by_catalogue_size(signals, curves, thresholds, seed, progress),
+        by_catalogue_size(features, curves, thresholds, seed, progress),
     )
 
 
-def find_candidates(signals: Sequence[Signal], progress: Progress) -> dict[str, Candidates]:
-    """The candidates of each signal, by its name."""
+def find_candidates(features: ParsedFeatures, signals: Sequence[str], progress: Progress) -> dict[str, Candidates]:
+    """The candidates of n postings by each signal, by its name."""
     found = {}
     for done, signal in enumerate(signals):
         progress("Finding candidates", done, len(signals))
-        found[signal.name] = signal.candidates()
+        found[signal] = signal_candidates(signal, features)
     progress("Finding candidates", len(signals), len(signals))
     return found

@@ -1,116 +1,56 @@
-"""The signals: what says that two postings are alike, each over the postings of one catalogue."""
+"""Signals: the retrievers that thresholds are picked for, and what their similarities are shown as."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pricematch.catalogue.features import BITS, Embeddings, Hashes
-from pricematch.search.candidates import NOBODY, Candidates
-from pricematch.search.hamming import nearest_hashes
+from pricematch.catalogue.features import BITS
+from pricematch.pairs.retrievers import (
+    MAX_DISTANCE,
+    EmbeddingRetriever,
+    HashRetriever,
+    ParsedFeatures,
+    Retriever,
+    embeddings_of,
+)
+from pricematch.pairs.title_retrievers import TitleRetriever
+from pricematch.search.candidates import Candidates
 from pricematch.search.lists import MAX_MEMBERS
-from pricematch.search.neighbours import nearest_neighbours
-from pricematch.search.sparse import SparseIndex
-from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import TfIdf, words
 
 CANDIDATES = MAX_MEMBERS - 1
-"""Other postings a signal proposes for each, since a list holds 50 with the posting itself."""
-MAX_DISTANCE = 16
-"""Bits up to which hashes are candidates; pictures that have nothing to do with each other differ in about 32."""
+"""Candidates of a posting by each signal, since a list holds 50 with the posting itself."""
 HAMMING, COSINE = "Hamming distance in bits, at most", "cosine similarity, at least"
 PROBABILITY = "probability, at least"
+HASH, TITLE, IMAGE = SIGNALS = ("hash", "title", "image")
+"""All signals."""
 MATCHER = "matcher"
 """The name of what several signals together say, where it stands among signals."""
-
-
-class Signal(Protocol):
-    """What all signals can do."""
-
-    @property
-    def name(self) -> str:
-        """`hash`, `title` or `image`."""
-        ...
-
-    def candidates(self) -> Candidates:
-        """The 49 most similar other postings of each."""
-        ...
-
-    def select(self, rows: NDArray[np.integer]) -> "Signal":
-        """The signal over some of the postings, each given once and renumbered in the order given."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class HashSignal:
-    """Perceptual hashes; similarity is the share of equal bits."""
-
-    hashes: Hashes
-    name: ClassVar[str] = "hash"
-
-    def candidates(self) -> Candidates:
-        """Those within 16 bits."""
-        return nearest_hashes(self.hashes, CANDIDATES, MAX_DISTANCE)
-
-    def select(self, rows: NDArray[np.integer]) -> "HashSignal":
-        """The hashes of some postings."""
-        return HashSignal(Hashes(self.hashes.values[rows], self.hashes.known[rows]))
-
-
-@dataclass(frozen=True, eq=False)
-class TitleSignal:
-    """Titles; similarity is the cosine of their weighted words, which depend on all titles of the catalogue."""
-
-    titles: Sequence[str]
-    name: ClassVar[str] = "title"
-
-    def candidates(self) -> Candidates:
-        """Those that have a word in common."""
-        vectors = TfIdf(parse_titles(self.titles), words, single_weight=1).vectors
-        return SparseIndex(vectors).nearest_others(CANDIDATES)
-
-    def select(self, rows: NDArray[np.integer]) -> "TitleSignal":
-        """The titles of some postings."""
-        return TitleSignal([self.titles[row] for row in rows])
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSignal:
-    """Embeddings of pictures; similarity is their cosine.
-
-    Attributes:
-        embeddings: [m, d].
-        rows: intp [m], the posting each belongs to, ascending; the others have no candidates and are none.
-        postings: n, how many postings there are.
-    """
-
-    embeddings: Embeddings
-    rows: NDArray[np.intp]
-    postings: int
-    name: ClassVar[str] = "image"
-
-    def candidates(self) -> Candidates:
-        """The nearest, however far they are."""
-        found = nearest_neighbours(self.embeddings, CANDIDATES)
-        rows = np.full((self.postings, CANDIDATES), NOBODY, np.int32)
-        similarities = np.full((self.postings, CANDIDATES), -np.inf)
-        rows[self.rows] = np.where(found.rows == NOBODY, NOBODY, self.rows[found.rows])
-        similarities[self.rows] = found.similarities
-        return Candidates(rows, similarities)
-
-    def select(self, rows: NDArray[np.integer]) -> "ImageSignal":
-        """The embeddings of some postings."""
-        places = np.full(self.postings, NOBODY)
-        places[self.rows] = np.arange(len(self.rows))
-        known = np.flatnonzero(places[rows] != NOBODY)
-        return ImageSignal(self.embeddings[places[rows[known]]], known, len(rows))
-
-
-SIGNALS = (HashSignal.name, TitleSignal.name, ImageSignal.name)
-MEASURES = {**dict.fromkeys(SIGNALS, COSINE), HashSignal.name: HAMMING, MATCHER: PROBABILITY}
+MEASURES = {**dict.fromkeys(SIGNALS, COSINE), HASH: HAMMING, MATCHER: PROBABILITY}
 """Per signal, and for the matcher, what a threshold of it means, as people are shown it."""
+
+
+def signal_candidates(signal: str, features: ParsedFeatures) -> Candidates:
+    """The 49 most similar other postings of each of n, by one signal; some have fewer, or none.
+
+    Hashes retrieve within 16 bits, titles what has a word in common, images the nearest, however far they are.
+
+    Raises:
+        ValueError: there is no such signal, or the features have no embeddings for it.
+    """
+    return _retriever(signal, features).nearest(CANDIDATES)
+
+
+def _retriever(signal: str, features: ParsedFeatures) -> Retriever[Any]:
+    match signal:
+        case "hash":
+            return HashRetriever(features.features.hashes)
+        case "title":
+            # a word that one title alone holds keeps its weight: taking most of it costs shops with few titles
+            return TitleRetriever(TITLE, TfIdf(features.titles, words, single_weight=1))
+        case "image":
+            return EmbeddingRetriever(IMAGE, embeddings_of(IMAGE, features.features))
+    raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
 
 
 def shown(signal: str, similarity: float) -> float | None:

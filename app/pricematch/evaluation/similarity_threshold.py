@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.curves import Curve, Curves
 from pricematch.evaluation.pairs import pairs_of
-from pricematch.evaluation.signals import CANDIDATES, ImageSignal
+from pricematch.evaluation.signals import CANDIDATES, IMAGE
 from pricematch.evaluation.splits import each_its_own
-from pricematch.search.neighbours import nearest_neighbours
+from pricematch.search.neighbours import DenseIndex
 
 LEAST_GROUPS = 2
 """Label groups with something to find, below which a threshold would say nothing of other groups."""
@@ -71,10 +71,9 @@ def pick_similarity_threshold(
     directed = np.isfinite(embeddings).all(axis=1) & embeddings.any(axis=1)
     if not (enough_groups(groups, judged) and directed.all()):
         return None
-    name = ImageSignal.name
-    pairs = pairs_of({name: nearest_neighbours(embeddings, CANDIDATES, told)}, len(embeddings))
-    pairs = replace(pairs, similarities={name: np.round(pairs.similarities[name], _DECIMALS)})
-    threshold, mean_f1 = _best(Curves(pairs, each_its_own(groups)).of(name, judged))
+    pairs = pairs_of({IMAGE: DenseIndex(embeddings).nearest_others(CANDIDATES, told)}, len(embeddings))
+    pairs = replace(pairs, similarities={IMAGE: np.round(pairs.similarities[IMAGE], _DECIMALS)})
+    threshold, mean_f1 = _best(Curves(pairs, each_its_own(groups)).of(IMAGE, judged))
     counts = int(judged.sum()), len(np.unique(groups[judged])), len(embeddings)
     return SimilarityThreshold(threshold, mean_f1, *counts)
 

@@ -30,8 +30,8 @@ class CsvCatalogue:
         """The same with the postings in the order of their ids, which decides ties whatever the order of the file."""
         return self._of(sorted(zip(self.postings, self.rows, strict=True), key=lambda pair: pair[0].posting_id))
 
-    def has_images(self) -> "CsvCatalogue":
-        """The same without the postings that name no picture."""
+    def with_images(self) -> "CsvCatalogue":
+        """The same without the postings that name no image."""
         return self._of([pair for pair in zip(self.postings, self.rows, strict=True) if pair[0].image is not None])
 
     def _of(self, pairs: Sequence[tuple[Posting, int]]) -> "CsvCatalogue":

@@ -72,7 +72,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     Raises:
         CatalogueError: a bad row, or too few label groups.
         ArtefactExists, SettingsError: the version is there already, or no whole number.
-        PricematchError: as `load_signals`.
+        PricematchError: as `load_features`.
     """
     started = time.monotonic()
     version = next_version(settings.models, options.version)
@@ -83,7 +83,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
     trained = learned_from(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
-    _, _, postings = load_features(settings, content, options.signals, None, progress)
+    _, postings = load_features(settings, content, options.signals, None, progress)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
     lesson = Lesson(postings, signals, number_labels(labels), trained)
     try:

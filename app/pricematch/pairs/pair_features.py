@@ -11,13 +11,21 @@ from scipy.sparse import csr_array
 from pricematch.catalogue.features import Features
 from pricematch.pairs.profiles import Profiles, occurrences
 from pricematch.pairs.rank_features import RANK_FEATURES, Neighbourhoods, Neighbours, low_high, rank_features
-from pricematch.pairs.retrievers import IMAGE_SPACES, Alive, HashSpace, ImageSpace, ParsedFeatures, Space
-from pricematch.pairs.title_features import WORDS, TitleWords, fact_evidence, word_evidence
-from pricematch.pairs.title_retrievers import BlendSpace, TitleSpace
+from pricematch.pairs.retrievers import (
+    IMAGE_RETRIEVERS,
+    Alive,
+    EmbeddingRetriever,
+    HashRetriever,
+    ParsedFeatures,
+    Retriever,
+    embeddings_of,
+)
+from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
+from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.normalise import ParsedTitle, parse_titles
-from pricematch.titles.vectors import grams, words
+from pricematch.titles.vectors import TfIdf, grams, words
 
 NEAREST = 100
 """Neighbours that ranks are counted among."""
@@ -31,7 +39,7 @@ _BLOCK = 128 * 1024
 
 def pair_feature_names(signals: Sequence[str]) -> tuple[str, ...]:
     """Names of the pair features of some signals, in order."""
-    retrievers = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_SPACES}
+    retrievers = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_RETRIEVERS}
     ranks = [f"{name}_{what}" for signal in signals for name in retrievers[signal] for what in RANK_FEATURES]
     titles = [*WORDS, *SUMMARY] if "title" in signals else []
     hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
@@ -57,11 +65,12 @@ class PairFeatureExtractor:
     def __init__(self, features: Features, signals: Sequence[str], found: Neighbourhoods | None = None) -> None:
         self.signals = tuple(signals)
         titles = parse_titles(features.titles) if "title" in signals else []
+        weighted = TfIdf(titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
-        self._retrievers = {retriever.name: retriever for retriever in _retrievers(features, titles, signals, shares)}
-        self._titles = TitleWords(titles) if "title" in signals else None
+        self._retrievers = {it.name: it for it in _retrievers(features, titles, weighted, signals, shares)}
+        self._titles = None if weighted is None else TitleWords(titles, weighted)
         self._hashes = np.sort(features.hashes.values[features.hashes.known])
-        vectors = {name: retriever.own for name, retriever in self._retrievers.items()}
+        vectors = {name: retriever.vectors for name, retriever in self._retrievers.items()}
         if found is None:
             nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
             similarities = {name: candidates.similarities for name, candidates in nearest.items()}
@@ -84,14 +93,14 @@ class PairFeatureExtractor:
     def found(self) -> Neighbourhoods:
         """What searching the catalogue's postings among each other has found."""
         every = [found.similarities for found in self.own.neighbours.values()]
-        blends = (it.shares for it in self._retrievers.values() if isinstance(it, BlendSpace))
+        blends = (it.shares for it in self._retrievers.values() if isinstance(it, ExpandedTitleRetriever))
         return Neighbourhoods(np.stack(every), next(blends, None), self.candidates)
 
     @property
     def dimensions(self) -> dict[str, int]:
         """Length of the embeddings of each retriever of images."""
-        retrievers = (it for it in self._retrievers.values() if isinstance(it, ImageSpace))
-        return {retriever.name: retriever.own.shape[1] for retriever in retrievers}
+        retrievers = (it for it in self._retrievers.values() if isinstance(it, EmbeddingRetriever))
+        return {retriever.name: retriever.vectors.shape[1] for retriever in retrievers}
 
     def nothing(self) -> Profiles:
         """The profiles of no postings."""
@@ -114,7 +123,7 @@ class PairFeatureExtractor:
         Returns:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
-        vectors = {name: retriever.describe(features, alive) for name, retriever in self._retrievers.items()}
+        vectors = {name: retriever.transform(features, alive) for name, retriever in self._retrievers.items()}
         nearest = {name: it.nearest_to(vectors[name], NEAREST, alive) for name, it in self._retrievers.items()}
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
@@ -215,8 +224,8 @@ class PairFeatureExtractor:
                 ends = ends[0], ends[1].including(near)
             parts.append(rank_features(similarity, *ends))
         if one.titles is not None and other.titles is not None:
-            parts.append(word_evidence(one.titles, other.titles, left, right))
-            parts.append(fact_evidence(one.titles, other.titles, left, right))
+            parts.append(word_features(one.titles, other.titles, left, right))
+            parts.append(attribute_features(one.titles, other.titles, left, right))
         if one.hashes is not None and other.hashes is not None:
             known = one.hashes.known[left] & other.hashes.known[right]
             equal = one.hashes.values[left] == other.hashes.values[right]
@@ -240,7 +249,7 @@ class PairFeatureExtractor:
             size,
             vectors,
             {name: Neighbours.of(nearest) for name, nearest in similarities.items()},
-            None if self._titles is None else self._titles.describe(postings.titles, own=not new),
+            None if self._titles is None else self._titles.profiles(postings.titles, new=new),
             features.hashes if "hash" in self.signals else None,
             occurrences(features.hashes.values, self._hashes) + new,
             features.images,
@@ -258,19 +267,24 @@ class PairFeatureExtractor:
 
 
 def _retrievers(
-    features: Features, titles: Sequence[ParsedTitle], signals: Sequence[str], shares: csr_array | None
-) -> list[Space[Any]]:
+    features: Features,
+    titles: Sequence[ParsedTitle],
+    weighted: TfIdf | None,
+    signals: Sequence[str],
+    shares: csr_array | None,
+) -> list[Retriever[Any]]:
     """The retrievers of some signals, in the order of `pair_feature_names`."""
-    hashes = HashSpace(features) if "hash" in signals else None
-    found: list[Space[Any]] = []
+    hashes = HashRetriever(features.hashes) if "hash" in signals else None
+    found: list[Retriever[Any]] = []
     for signal in signals:
         if signal == "hash" and hashes is not None:
             found.append(hashes)
-        elif signal == "title":
-            plain = TitleSpace("grams", titles, grams)
-            found += [TitleSpace("words", titles, words), plain, BlendSpace(plain, hashes, shares)]
+        elif signal == "title" and weighted is not None:
+            plain = TitleRetriever("grams", TfIdf(titles, grams))
+            blended = ExpandedTitleRetriever(plain, hashes, shares)
+            found += [TitleRetriever("words", weighted), plain, blended]
         elif signal == "image":
-            found += [ImageSpace(name, features) for name in IMAGE_SPACES]
+            found += [EmbeddingRetriever(name, embeddings_of(name, features)) for name in IMAGE_RETRIEVERS]
     return found
 
 

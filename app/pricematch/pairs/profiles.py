@@ -24,7 +24,7 @@ class TitleProfiles:
         keys: int64 [n], equal for the same words in the same order; −1 for no word.
         repeats: intp [n], titles of the catalogue with that key, the posting's own included.
         first: int64 [n], equal for the same first word; −1 for no word.
-        facts: n.
+        attributes: n.
     """
 
     weights: csr_array
@@ -34,7 +34,7 @@ class TitleProfiles:
     keys: NDArray[np.int64]
     repeats: NDArray[np.intp]
     first: NDArray[np.int64]
-    facts: TitleAttributes
+    attributes: TitleAttributes
 
     def joined(self, more: "TitleProfiles") -> "TitleProfiles":
         """These titles, and more behind them."""
@@ -46,7 +46,7 @@ class TitleProfiles:
             np.concatenate([self.keys, more.keys]),
             np.concatenate([self.repeats, more.repeats]),
             np.concatenate([self.first, more.first]),
-            self.facts.joined(more.facts),
+            self.attributes.joined(more.attributes),
         )
 
 

@@ -63,7 +63,7 @@ class Neighbourhoods:
     Attributes:
         similarities: float64 [r, n, k], `Neighbours.similarities` by each of r retrievers, in the order of their
             features.
-        shares: float32 [n, n], see `BlendSpace`; None where titles are no signal.
+        shares: float32 [n, n], see `ExpandedTitleRetriever`; None where titles are no signal.
         candidates: int32 [m] twice, see `PairFeatureExtractor.candidates`.
     """
 

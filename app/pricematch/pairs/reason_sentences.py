@@ -77,7 +77,7 @@ def image_sentence(retriever: str, alike: str, unlike: str) -> Sentence:
     """On the cosine of both images; how high a high one is depends on encoder and catalogue, so ranks decide.
 
     Args:
-        retriever: one of `retrievers.IMAGE_SPACES`.
+        retriever: one of `retrievers.IMAGE_RETRIEVERS`.
         alike: the text for images that are among each other's nearest, from a cosine of 0.5 on.
         unlike: the text for others; with "few" before it, for the nearest below that cosine.
     """

@@ -1,4 +1,4 @@
-"""The words of a catalogue's titles: how much of them two titles share, and how rare it is."""
+"""Pair features of titles: how much of their words two titles share, how rare it is, and how their attributes agree."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -11,7 +11,7 @@ from pricematch.pairs.profiles import TitleProfiles, occurrences
 from pricematch.pairs.rank_features import low_high
 from pricematch.titles.comparison import TitleAttributes, compare, summarise
 from pricematch.titles.normalise import ParsedTitle
-from pricematch.titles.vectors import TfIdf, words
+from pricematch.titles.vectors import TfIdf
 
 WORDS = (
     "shared_weight",
@@ -39,19 +39,20 @@ class TitleWords:
 
     Args:
         titles: n.
+        weights: of words, fitted to these titles.
     """
 
-    def __init__(self, titles: Sequence[ParsedTitle]) -> None:
-        self._terms = TfIdf(titles, words)
-        self._known = np.sort(_keys(titles))
+    def __init__(self, titles: Sequence[ParsedTitle], weights: TfIdf) -> None:
+        self._weights = weights
+        self._keys = np.sort(_keys(titles))
 
     def titles_with(self, word: str) -> int:
         """How many titles of the catalogue hold a word."""
-        return self._terms.titles_with(word)
+        return self._weights.titles_with(word)
 
-    def describe(self, titles: Sequence[ParsedTitle], *, own: bool) -> TitleProfiles:
-        """Titles as a side of pairs; `own` ones are the catalogue's, others come on top of it."""
-        weights, totals = self._terms.weights(titles)
+    def profiles(self, titles: Sequence[ParsedTitle], *, new: bool) -> TitleProfiles:
+        """The profiles of titles; `new` ones are not the catalogue's but come on top of it, each by itself."""
+        weights, totals = self._weights.weights(titles)
         keys = _keys(titles)
         return TitleProfiles(
             weights,
@@ -59,53 +60,53 @@ class TitleWords:
             np.array([len(title.words) for title in titles], np.intp),
             np.array([len(title.text) for title in titles], np.intp),
             keys,
-            occurrences(keys, self._known) + (not own),
+            occurrences(keys, self._keys) + new,
             np.array([_key(title.words[:1]) for title in titles], np.int64),
             TitleAttributes.of(titles),
         )
 
 
-def word_evidence(
-    left: TitleProfiles, right: TitleProfiles, lines: NDArray[np.integer], rows: NDArray[np.integer]
+def word_features(
+    left: TitleProfiles, right: TitleProfiles, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """float32 [m, `WORDS`] of pairs; NaN where one of the titles has no word. New titles repeat those they equal."""
-    shared, rarest = _shared(left.weights, right.weights, lines, rows)
-    total = left.totals[lines], right.totals[rows]
-    same = left.keys[lines] == right.keys[rows]
+    """Float32 [m, `WORDS`] of pairs; NaN where one of the titles has no word. New titles repeat those they equal."""
+    shared, rarest = _shared(left.weights, right.weights, left_rows, right_rows)
+    total = left.totals[left_rows], right.totals[right_rows]
+    same = left.keys[left_rows] == right.keys[right_rows]
     columns = [
         shared,
         *low_high(total[0] - shared, total[1] - shared),
         shared / np.maximum(np.minimum(*total), _FLOOR),
         shared / np.maximum(np.maximum(*total), _FLOOR),
         rarest,
-        *low_high(left.words[lines], right.words[rows]),
-        *low_high(left.characters[lines], right.characters[rows]),
-        left.first[lines] == right.first[rows],
+        *low_high(left.words[left_rows], right.words[right_rows]),
+        *low_high(left.characters[left_rows], right.characters[right_rows]),
+        left.first[left_rows] == right.first[right_rows],
         same,
-        *low_high(left.repeats[lines], np.where(same, left.repeats[lines], right.repeats[rows])),
+        *low_high(left.repeats[left_rows], np.where(same, left.repeats[left_rows], right.repeats[right_rows])),
     ]
     found = np.column_stack(columns).astype(np.float32)
-    found[(left.words[lines] == 0) | (right.words[rows] == 0)] = np.nan
+    found[(left.words[left_rows] == 0) | (right.words[right_rows] == 0)] = np.nan
     return found
 
 
-def fact_evidence(
-    left: TitleProfiles, right: TitleProfiles, lines: NDArray[np.integer], rows: NDArray[np.integer]
+def attribute_features(
+    left: TitleProfiles, right: TitleProfiles, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """float32 [m, `SUMMARY`] of pairs."""
-    return summarise(compare(left.facts, lines, right.facts, rows))
+    """Float32 [m, `SUMMARY`] of pairs."""
+    return summarise(compare(left.attributes, left_rows, right.attributes, right_rows))
 
 
 def _shared(
-    left: csr_array, right: csr_array, lines: NDArray[np.integer], rows: NDArray[np.integer]
+    left: csr_array, right: csr_array, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The weight of the words that two titles share: its sum and its maximum, float32 [m] each."""
-    total, largest = np.zeros(len(lines), np.float32), np.zeros(len(lines), np.float32)
+    total, largest = np.zeros(len(left_rows), np.float32), np.zeros(len(left_rows), np.float32)
     if not left.shape[1]:  # no title has a word, and SciPy has no maximum of nothing
         return total, largest
-    for first in range(0, len(lines), _BLOCK):
+    for first in range(0, len(left_rows), _BLOCK):
         piece = slice(first, first + _BLOCK)
-        both = left[lines[piece]].minimum(right[rows[piece]]).tocsr()
+        both = left[left_rows[piece]].minimum(right[right_rows[piece]]).tocsr()
         total[piece] = both.sum(axis=1)
         largest[piece] = both.max(axis=1).toarray().ravel()
     return total, largest
@@ -115,8 +116,8 @@ def _keys(titles: Sequence[ParsedTitle]) -> NDArray[np.int64]:
     return np.array([_key(title.words) for title in titles], np.int64)
 
 
-def _key(found: Sequence[str]) -> int:
+def _key(words: Sequence[str]) -> int:
     """63 bits of a digest of words, −1 for none."""
-    if not found:
+    if not words:
         return -1
-    return int.from_bytes(blake2b(" ".join(found).encode(), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(blake2b(" ".join(words).encode(), digest_size=8).digest(), "big") >> 1

@@ -14,14 +14,14 @@ from pricematch.evaluation.decided import labels_of, relabelled
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.held_out import KS
 from pricematch.evaluation.labelled import read_labelled
-from pricematch.evaluation.load_features import load_features
-from pricematch.evaluation.load_signals import pictures
+from pricematch.evaluation.load_features import find_images, load_features
 from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
 from pricematch.evaluation.matchers import load_matcher, unseen
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.formats.whole_file import check_folder, write_whole
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -66,7 +66,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
             trained on.
         ArtefactError: there is no such matcher.
         SettingsError: the folder cannot be written to, or what a signal is computed from is missing.
-        PricematchError: as `load_signals`.
+        PricematchError: as `load_features`.
     """
     from pricematch.reports.evaluation import evaluation_page, shown_names
     from pricematch.reports.thumbnails import draw_pictures
@@ -76,20 +76,21 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     if options.matcher is not None:
         settings, loaded = load_matcher(settings, options.matcher)
     content = read_labelled(settings)
-    images = pictures(settings, content.names())
+    images = find_images(settings, content.names())
     given = [str(posting.label_group) for posting in content.postings]
     labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
     content = relabelled(content, labels)
     judged = None if loaded is None else unseen(settings, loaded, labels, given)
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
-    catalogue, every, features = load_features(settings, content, list(names), options.embeddings, progress)
-    signals = [signal for signal in every if signal.name in options.signals]
+    catalogue, features = load_features(settings, content, list(names), options.embeddings, progress)
     groups = number_groups(labels)
     if groups.max() + 1 < options.folds:
         raise CatalogueError(
             f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
         )
-    found = judging.evaluate(signals, groups, options.folds, options.seed, progress)
+    found = judging.evaluate(
+        ParsedFeatures.of(features), options.signals, groups, options.folds, options.seed, progress
+    )
     postings = list(catalogue)
     drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
     matched = None

@@ -15,7 +15,8 @@ from pricematch.evaluation.held_out import Measured
 from pricematch.evaluation.matcher_evaluation import Matched
 from pricematch.evaluation.metrics import Scores
 from pricematch.evaluation.signal_evaluation import Evaluation
-from pricematch.evaluation.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
+from pricematch.evaluation.signals import HAMMING, MEASURES, shown
+from pricematch.pairs.retrievers import MAX_DISTANCE
 from pricematch.reports.evaluation_plots import (
     catalogue_size_plot,
     curve_plot,

@@ -14,7 +14,8 @@ from pricematch.evaluation.catalogue_sizes import SizePoint
 from pricematch.evaluation.curves import Curve, shown_curve
 from pricematch.evaluation.matcher_sizes import MatchedSize
 from pricematch.evaluation.reliability import Reliability
-from pricematch.evaluation.signals import HAMMING, MAX_DISTANCE, MEASURES, shown
+from pricematch.evaluation.signals import HAMMING, MEASURES, shown
+from pricematch.pairs.retrievers import MAX_DISTANCE
 
 _F1, _PRECISION, _RECALL, _OTHER = "#2f6db3", "#1b7f4b", "#c2571a", "#8a93a1"
 _SAME, _DIFFERENT = "#1b7f4b", "#b3261e"

@@ -8,7 +8,7 @@ from pricematch.encoding.features import phash
 from pricematch.errors import ImageError
 from pricematch.evaluation import exploration as finding
 from pricematch.evaluation.exploration import Exploration
-from pricematch.evaluation.load_signals import pictures
+from pricematch.evaluation.load_features import find_images
 from pricematch.evaluation.pictures import PictureFacts, look_at_pictures
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
@@ -50,7 +50,7 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
     content = read_catalogue(settings)
     if not content.postings:
         content.refuse(content.problems)
-    images = pictures(settings, content.names())
+    images = find_images(settings, content.names())
     check_folder(output)
     facts, errors = (None, {}) if images is None else _look(content, images, settings, progress)
     exploration = finding.explore(content.postings, facts, seed, progress)

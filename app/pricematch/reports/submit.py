@@ -12,8 +12,7 @@ from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
 from pricematch.evaluation.judged_lists import candidates_of
 from pricematch.evaluation.labelled import embedded, setting_told
-from pricematch.evaluation.load_features import load_features
-from pricematch.evaluation.load_signals import load_signals
+from pricematch.evaluation.load_features import load_features, load_signal_features
 from pricematch.evaluation.matchers import load_matcher
 from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.signal_evaluation import find_candidates
@@ -23,6 +22,7 @@ from pricematch.formats.submission import write_submission
 from pricematch.formats.whole_file import check_output
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.index import MatchIndex
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
 from pricematch.search.lists import Lists, among
@@ -54,14 +54,15 @@ def submit(
     Raises:
         CatalogueError: a bad row; nothing is written.
         SettingsError: the file cannot be written, or what a signal is computed from is missing.
-        PricematchError: as `load_signals`.
+        PricematchError: as `load_signal_features`.
     """
     check_output(output, (settings.catalogue, embeddings))
     content = read_catalogue(settings)
     content.refuse(content.problems)
     taken = {signal: threshold for signal, threshold in thresholds.items() if np.isfinite(threshold)}
-    catalogue, signals = load_signals(settings, content, list(taken), embeddings, progress)
-    lists = pairs_of(find_candidates(signals, progress), len(catalogue)).lists(taken)
+    catalogue, features = load_signal_features(settings, content, list(taken), embeddings, progress)
+    found = find_candidates(ParsedFeatures.of(features), list(taken), progress)
+    lists = pairs_of(found, len(catalogue)).lists(taken)
     return write(output, catalogue.posting_ids, lists)
 
 
@@ -112,7 +113,7 @@ def submit_matches(
         SettingsError: the file cannot be written, the matcher has no threshold for the target, or what one of its
             signals is computed from is missing.
         ArtefactError: there is no such matcher, or it is damaged.
-        PricematchError: as `load_signals`.
+        PricematchError: as `load_signal_features`.
     """
     check_output(output, (settings.catalogue,))
     settings, loaded = load_matcher(settings, version)
@@ -122,7 +123,7 @@ def submit_matches(
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
-    ordered, _, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
+    ordered, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
     index = MatchIndex.build(features, loaded.model, progress)
     told = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "

@@ -1,4 +1,4 @@
-"""Nearest neighbours by Hamming distance, exactly."""
+"""Exact neighbours among 64-bit hashes by Hamming distance: the nearest of each hash or query, and all close pairs."""
 
 from collections.abc import Iterator
 
@@ -16,49 +16,68 @@ def similarity_of(distance: NDArray[np.integer]) -> NDArray[np.float64]:
     return 1 - distance / np.float64(BITS)
 
 
-def nearest_hashes(hashes: Hashes, count: int, max_distance: int) -> Candidates:
-    """The `count` nearest other postings of each, within a Hamming distance; see `similarity_of`.
+class HammingIndex:
+    """The nearest hashes within a Hamming distance; see `similarity_of`. Immutable, safe to use from several threads.
 
     All pairs are compared, in blocks of four million; postings without a hash have no candidates and are none.
 
     Args:
         hashes: of n postings.
-        count: candidates a posting, at most.
         max_distance: 0…64 bits.
     """
-    parts = []
-    for first, distance in _blocks(hashes, max_distance):
-        line, row = places(distance <= max_distance)
-        other = line + first != row
-        line, row = line[other], row[other]
-        parts.append(top_k(line, row, similarity_of(distance[line, row]), len(distance), count))
-    return stacked(parts, count)
+
+    def __init__(self, hashes: Hashes, max_distance: int) -> None:
+        self.hashes = hashes
+        self._max_distance = max_distance
+
+    def nearest_others(self, count: int) -> Candidates:
+        """The `count` nearest other hashes of each."""
+        return self._search(self.hashes, count, self.hashes.known, others=True)
+
+    def nearest(self, queries: Hashes, count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
+        """The `count` nearest hashes of each query.
+
+        Args:
+            queries: m hashes.
+            count: candidates a query, at most.
+            alive: bool [n], which hashes may be candidates; None: all.
+        """
+        known = self.hashes.known
+        return self._search(queries, count, known if alive is None else known & alive, others=False)
+
+    def _search(self, queries: Hashes, count: int, there: NDArray[np.bool_], *, others: bool) -> Candidates:
+        parts = []
+        for first, distance in _blocks(queries, Hashes(self.hashes.values, there)):
+            query, row = places(distance <= self._max_distance)
+            if others:
+                apart = query + first != row
+                query, row = query[apart], row[apart]
+            parts.append(top_k(query, row, similarity_of(distance[query, row]), len(distance), count))
+        return stacked(parts, count)
 
 
 def close_hashes(hashes: Hashes, max_distance: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
     """All pairs of postings within a Hamming distance.
 
     Returns:
-        first and second row int32 [m], first < second, in ascending order, and their distance uint8 [m].
+        left and right row int32 [m], left < right, in ascending order, and their distance uint8 [m].
     """
-    firsts, seconds, distances = [], [], []
-    for first, distance in _blocks(hashes, max_distance):
-        line, row = places(distance <= max_distance)
-        later = line + first < row
-        firsts.append((line[later] + first).astype(np.int32))
-        seconds.append(row[later].astype(np.int32))
-        distances.append(distance[line[later], row[later]])
-    if not firsts:
-        return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8)
-    return np.concatenate(firsts), np.concatenate(seconds), np.concatenate(distances)
+    lefts, rights, distances = [np.empty(0, np.int32)], [np.empty(0, np.int32)], [np.empty(0, np.uint8)]
+    for first, distance in _blocks(hashes, hashes):
+        left, right = places(distance <= max_distance)
+        later = left + first < right
+        left, right = left[later], right[later]
+        lefts.append((left + first).astype(np.int32))
+        rights.append(right.astype(np.int32))
+        distances.append(distance[left, right])
+    return np.concatenate(lefts), np.concatenate(rights), np.concatenate(distances)
 
 
-def _blocks(hashes: Hashes, max_distance: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Row number and distances uint8 [block, n] of consecutive blocks; beyond the maximum where a hash is missing."""
+def _blocks(queries: Hashes, hashes: Hashes) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Number of the first query and distances uint8 [block, n] of consecutive blocks; 65 where a hash is missing."""
     block = max(1, _BLOCK_PAIRS // max(1, len(hashes)))
-    for first in range(0, len(hashes), block):
-        values = hashes.values[first : first + block, np.newaxis] ^ hashes.values
-        distance = np.bitwise_count(values)
-        distance[~hashes.known[first : first + block]] = max_distance + 1
-        distance[:, ~hashes.known] = max_distance + 1
+    for first in range(0, len(queries), block):
+        distance = np.bitwise_count(queries.values[first : first + block, np.newaxis] ^ hashes.values)
+        distance[~queries.known[first : first + block]] = BITS + 1
+        distance[:, ~hashes.known] = BITS + 1
         yield first, distance

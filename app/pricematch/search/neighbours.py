@@ -1,4 +1,4 @@
-"""Exact neighbours over cosine distance, in blocks of rows.
+"""Exact neighbours among dense rows by cosine: the nearest of each row or query, and all within a radius.
 
 Matrix products in float32 only pick the pairs worth a closer look, with room for their rounding; what counts is the
 distance of a pair computed in float64 from its two rows alone. So it does not depend on the block a pair falls into, on
@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.errors import LimitExceeded
-from pricematch.search.candidates import Candidates, places, stacked, top_k
+from pricematch.search.candidates import Candidates, places, scattered, stacked, top_k
 
 MAX_PAIRS = 20_000_000
 _DECIMALS = 15
@@ -102,32 +102,63 @@ def radius_graph(embeddings: Embeddings, radius: float, max_pairs: int = MAX_PAI
     return _graph(radius, len(embeddings), *_pairs(embeddings, 0, radius, max_pairs))
 
 
-def nearest_neighbours(embeddings: Embeddings, count: int, told: Callable[[int], None] = lambda _: None) -> Candidates:
-    """The `count` nearest other rows of each row, similarity being 1 − distance; ties go to the lower row.
+class DenseIndex:
+    """The nearest rows by cosine, similarity being 1 − distance; ties go to the lower row.
 
-    Beside the input and the result it holds a float32 and a float64 copy of the input and at most about 400 MiB.
+    Immutable, safe to use from several threads. Beside the embeddings it holds 9 bytes a row.
 
     Args:
-        embeddings: [n, d], no row of zeros.
-        count: at least 0; lines are padded where there are fewer other rows.
-        told: how many rows are done, after each block of them.
+        embeddings: [n, d]; a row of zeros has no candidates and is none.
     """
-    n, reach = len(embeddings), min(count, len(embeddings) - 1)
-    exact, coarse = _copies(embeddings)
-    if reach <= 0:
-        return top_k(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0), n, count)
-    parts = []
-    block = max(1, _BLOCK_VALUES // n)
-    for first in range(0, n, block):
-        similarity = coarse[first : first + block] @ coarse.T
-        lines = np.arange(len(similarity))
-        similarity[lines, first + lines] = -np.inf
-        last = np.partition(similarity, n - reach, axis=1)[:, n - reach, np.newaxis]
-        line, row = places(similarity >= last - 2 * _rounding(embeddings))
-        distance = _distances(exact, line + first, row)
-        parts.append(top_k(line, row, 1 - distance, len(similarity), count))
-        told(first + len(similarity))
-    return stacked(parts, count)
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self.embeddings = embeddings
+        self._lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
+        self.known: NDArray[np.bool_] = self._lengths > 0
+
+    def nearest_others(self, count: int, progress: Callable[[int], None] = lambda _: None) -> Candidates:
+        """The `count` nearest other rows of each row.
+
+        Beside the result it holds a float32 and a float64 copy of the embeddings and at most about 400 MiB.
+
+        Args:
+            count: at least 0.
+            progress: gets how many rows are done, after each block of them.
+        """
+        known, parts = np.flatnonzero(self.known), []
+        exact, coarse = _copies(self.embeddings[known])
+        block = max(1, _BLOCK_VALUES // max(1, len(known)))
+        for first in range(0, len(known), block):
+            similarity = coarse[first : first + block] @ coarse.T
+            own = np.arange(len(similarity))
+            similarity[own, first + own] = -np.inf
+            query, row = _near(similarity, min(count, len(known) - 1), 2 * _rounding(self.embeddings))
+            distance = _distances(exact, query + first, exact, row)
+            parts.append(top_k(query, known[row], 1 - distance, len(similarity), count))
+            progress(first + len(similarity))
+        return scattered(stacked(parts, count), known, len(self.embeddings))
+
+    def nearest(self, queries: Embeddings, count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
+        """The `count` nearest rows of each query.
+
+        Args:
+            queries: [m, d], rows of zeros have no candidates.
+            count: at least 0.
+            alive: bool [n], which rows may be candidates; None: all.
+        """
+        asked, there = np.flatnonzero(queries.any(axis=1)), self.known if alive is None else self.known & alive
+        lengths, parts = np.where(there, self._lengths, 1).astype(np.float32), []
+        block = max(1, _BLOCK_VALUES // max(1, len(there)))
+        for first in range(0, len(asked), block):
+            exact, coarse = _copies(queries[asked[first : first + block]])
+            similarity = coarse @ self.embeddings.T
+            similarity /= lengths
+            similarity[:, ~there] = -np.inf
+            query, row = _near(similarity, min(count, int(there.sum())), 2 * _rounding(self.embeddings))
+            rows, place = np.unique(row, return_inverse=True)
+            distance = _distances(exact, query, _copies(self.embeddings[rows])[0], place)
+            parts.append(top_k(query, row, 1 - distance, len(similarity), count))
+        return scattered(stacked(parts, count), asked, len(queries))
 
 
 def _pairs(
@@ -145,7 +176,7 @@ def _pairs(
         line, row = places(coarse[start:stop] @ coarse[:stop].T >= bound)
         line += start
         line, row = line[row < line], row[row < line]
-        distance = _distances(exact, line, row)
+        distance = _distances(exact, line, exact, row)
         near = distance <= radius
         pairs += 2 * int(near.sum())
         if pairs > max_pairs:
@@ -179,21 +210,35 @@ def _copies(embeddings: Embeddings) -> tuple[NDArray[np.float64], Embeddings]:
 
 
 def _rounding(embeddings: Embeddings) -> float:
-    """More than a float32 product of two unit rows can be off: d + 2 roundings of at most 2⁻²⁴, doubled."""
-    return float((embeddings.shape[1] + 2) * 2.0**-23)
+    """More than a float32 product of two unit rows can be off: d + 4 roundings of at most 2⁻²⁴, doubled."""
+    return float((embeddings.shape[1] + 4) * 2.0**-23)
 
 
-def _distances(exact: NDArray[np.float64], line: NDArray[np.integer], row: NDArray[np.integer]) -> NDArray[np.float64]:
-    """1 − cosine of each pair of rows, in 0…2, rounded to 15 decimals.
+def _near(similarity: Embeddings, reach: int, margin: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Query and row of the pairs that may be among the `reach` nearest of a query, of similarities [m, n]."""
+    if reach <= 0:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    place = similarity.shape[1] - reach
+    last = np.partition(similarity, place, axis=1)[:, place, np.newaxis]
+    return places(similarity >= last - margin)
 
-    For rows of unit length that is half the square of their difference, which is exactly 0 where they are equal.
+
+def _distances(
+    left: NDArray[np.float64],
+    left_rows: NDArray[np.integer],
+    right: NDArray[np.float64],
+    right_rows: NDArray[np.integer],
+) -> NDArray[np.float64]:
+    """1 − cosine of pairs of rows of unit length, in 0…2, rounded to 15 decimals.
+
+    That is half the square of their difference, which is exactly 0 where they are equal.
     """
-    distance = np.empty(len(line))
-    step = max(1, _VALUES_AT_ONCE // exact.shape[1])
-    for first in range(0, len(line), step):
+    distance = np.empty(len(left_rows))
+    step = max(1, _VALUES_AT_ONCE // max(1, left.shape[1]))
+    for first in range(0, len(left_rows), step):
         piece = slice(first, first + step)
-        difference = exact[line[piece]]
-        difference -= exact[row[piece]]
+        difference = left[left_rows[piece]]
+        difference -= right[right_rows[piece]]
         np.einsum("ij,ij->i", difference, difference, out=distance[piece])
     distance /= 2
     np.clip(distance, 0, 2, out=distance)

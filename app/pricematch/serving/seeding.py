@@ -12,7 +12,7 @@ from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue,
 from pricematch.encoding.ingest import check_images, digest_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
-from pricematch.evaluation.load_signals import pictures
+from pricematch.evaluation.load_features import find_images
 from pricematch.formats.csv_catalogue import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file
@@ -52,7 +52,7 @@ def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) ->
     if chosen.matcher is not None:
         content = content.by_id()
         content.refuse(content.problems)
-        return Source(content, pictures(settings, content.names()))
+        return Source(content, find_images(settings, content.names()))
     images = image_folder(settings)
     if content.problems:
         errors = check_images(
@@ -130,7 +130,7 @@ def _refuse(source: Source, models: LoadedModels, errors: Mapping[str, ImageErro
     if models.matcher is None:
         skip_or_refuse(source.content, errors, skip=settings.skip_bad_images)
     else:
-        refuse_or_tell(source.content.has_images(), errors, skip=settings.skip_bad_images)
+        refuse_or_tell(source.content.with_images(), errors, skip=settings.skip_bad_images)
 
 
 def _batches(
