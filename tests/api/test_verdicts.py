@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
-from pricematch.formats.verdict_file import read_verdicts
+from pricematch.formats.csv_files import read_feedback
 from tests.support.api_matchers import judged_matcher
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
@@ -147,7 +147,7 @@ def test_what_is_exported_is_read_back_as_labels_and_no_cell_is_a_formula_to_a_s
         say(client, one, other, "different")
     (tmp_path / "verdicts.csv").write_bytes(client.get("/verdicts.csv").content)
     expected = [(one, other, "different") for one, other in combinations(sorted(stored), 2)]
-    assert list(read_verdicts(tmp_path / "verdicts.csv", 1000)) == expected
+    assert list(read_feedback(tmp_path / "verdicts.csv", 1000)) == expected
     rows = list(csv.reader(io.StringIO(client.get("/verdicts.csv").text)))
     assert all(cell[0] not in "=+-@\t\r" for row in rows for cell in row)
 

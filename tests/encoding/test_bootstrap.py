@@ -17,7 +17,7 @@ from pricematch.errors import (
     ImageUnavailable,
     SettingsError,
 )
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.manifest import find, write
 from pricematch.settings import Settings
 from tests.support.fakes import COLOURS, picture

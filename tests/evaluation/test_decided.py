@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError
 from pricematch.evaluation.decided import labels_of, load_verdicts
-from pricematch.formats.csv_catalogue import read_csv
+from pricematch.formats.csv_files import read_csv
+from pricematch.formats.posting_rows import RowLimits
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.labelled import write_catalogue

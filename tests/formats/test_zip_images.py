@@ -92,7 +92,7 @@ def test_more_than_65535_members_are_read_as_far_as_the_limit_allows(tmp_path: P
     with closing(opened(tmp_path, archive(members, zip64=True), replace(LIMITS, members=70_000))) as images:
         assert images.read("65539") == b""
     # without the record of large archives the number is 4, and zipfile reads them all the same
-    assert "at most 65539 pictures" in refused(tmp_path, archive(members), replace(LIMITS, members=65_539))
+    assert "at most 65539 images" in refused(tmp_path, archive(members), replace(LIMITS, members=65_539))
 
 
 # --- bombs -------------------------------------------------------------------------------------------------------
@@ -132,12 +132,12 @@ def test_more_members_than_the_limit_are_refused_whatever_the_end_tells(tmp_path
     members = [Member(b"%d" % number) for number in range(11)]
     limits = replace(LIMITS, members=10)
     for content in (archive(members), archive(members, count=3), archive(members, zip64=True)):
-        assert "expected at most 10 pictures, got more" in refused(tmp_path, content, limits)
+        assert "expected at most 10 images, got more" in refused(tmp_path, content, limits)
 
 
 def test_a_directory_of_long_names_is_refused_before_it_is_read(tmp_path: Path) -> None:
     members = [Member(b"x" * 60_000) for _ in range(10)]
-    assert "expected at most 100 pictures" in refused(tmp_path, archive(members), replace(LIMITS, members=100))
+    assert "expected at most 100 images" in refused(tmp_path, archive(members), replace(LIMITS, members=100))
 
 
 # --- lies --------------------------------------------------------------------------------------------------------

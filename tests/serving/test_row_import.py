@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.image_features import Wanted
-from pricematch.catalogue.posting_rows import PostingRow, RowChecker
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Kept, Put
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
+from pricematch.formats.posting_rows import PostingRow, RowChecker
 from pricematch.serving import row_import as importing
 from pricematch.serving.intake import Offered, put_each
 from pricematch.serving.row_import import AT_ONCE, ImportedBatch, RowImport

@@ -28,7 +28,7 @@ class Posting:
 
     Attributes:
         posting_id: unique in its catalogue.
-        image: name of the picture file inside the image folder, or None where it has none.
+        image: name of the image file inside the image folder, or None where it has none.
         title: decoded text, "" where absent.
         image_phash: 16 hexadecimal digits (64 bits), or None.
         label_group: ground truth, the same for postings of the same product, or None.

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from pricematch.catalogue.image_features import EncoderInfo
-from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.decoder import DECODING, PillowDecoder
 from pricematch.encoding.features import BINS, ColourHistogram
@@ -14,11 +13,12 @@ from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
 from pricematch.encoding.precision import resolve_precision
 from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
-from pricematch.formats.csv_catalogue import CsvCatalogue, read_csv
+from pricematch.formats.atomic_writes import make_folder
+from pricematch.formats.csv_files import CsvCatalogue, read_csv
 from pricematch.formats.embedding_file import EmbeddingFile
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
-from pricematch.formats.whole_file import make_folder
+from pricematch.formats.posting_rows import RowLimits
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
 from pricematch.settings import Settings

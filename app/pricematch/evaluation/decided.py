@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback, corrected_labels
 from pricematch.catalogue.records import FeedbackChange
-from pricematch.formats.csv_catalogue import CsvCatalogue
-from pricematch.formats.verdict_file import read_verdicts
+from pricematch.formats.csv_files import CsvCatalogue, read_feedback
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 
@@ -24,7 +23,7 @@ def load_verdicts(settings: Settings, path: Path) -> Feedback:
         SettingsError, StoreError: there is no store in the folder, or none that can be read.
     """
     if not path.is_dir():
-        return read_verdicts(path, settings.max_csv_row_bytes)
+        return read_feedback(path, settings.max_csv_row_bytes)
     store = open_store(path, create=False)
     try:
         found = store.feedback.all_feedback()

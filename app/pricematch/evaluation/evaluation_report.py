@@ -17,7 +17,7 @@ from pricematch.evaluation.matcher_report import describe_matched, describe_pair
 from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signals import MEASURES, shown
 from pricematch.evaluation.threshold_report import REPORT_VERSION
-from pricematch.formats.whole_file import write_whole
+from pricematch.formats.atomic_writes import write_whole
 
 POINTS = 200
 """Of a curve, at most."""

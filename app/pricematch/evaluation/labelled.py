@@ -8,7 +8,7 @@ from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.embedding_array import read_embeddings
 from pricematch.progress import Progress
 from pricematch.settings import Settings

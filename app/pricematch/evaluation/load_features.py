@@ -15,7 +15,7 @@ from pricematch.encoding.ingest import BATCH, digest_images, thread_pool
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
 from pricematch.evaluation.signals import SIGNALS
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
 from pricematch.settings import Settings

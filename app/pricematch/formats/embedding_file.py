@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.formats.atomic_writes import whole_file
 from pricematch.formats.kept_arrays import read_kept
-from pricematch.formats.whole_file import whole_file
 
 DIGEST_BYTES = 32
 

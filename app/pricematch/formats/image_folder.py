@@ -1,4 +1,4 @@
-"""The folder of pictures a catalogue names; nothing outside it is ever opened."""
+"""The folder of images a catalogue names; nothing outside it is ever opened."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ class ImageFolder:
 
     Args:
         root: the folder.
-        max_bytes: size beyond which a picture is not read.
+        max_bytes: size beyond which an image is not read.
         called: what errors call the folder; its path if None.
     """
 
@@ -22,7 +22,7 @@ class ImageFolder:
         self._called = called or str(self._root)
 
     def read(self, name: str) -> bytes:
-        """The bytes of the picture `name`, a path relative to the folder.
+        """The bytes of the image `name`, a path relative to the folder.
 
         Raises:
             ImageUnavailable: no such file, no regular file, or a path that leaves the folder (also through a link).

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
-from pricematch.formats.whole_folder import move_whole
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel

@@ -1,15 +1,23 @@
-"""Pictures in a ZIP file that a stranger sent: looked at before it is opened, read in pieces, never unpacked."""
+"""Images in a ZIP file that a stranger sent: checked before it is opened, read in pieces, never unpacked."""
 
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pricematch.errors import ImageCorrupt, ImageTooLarge, ImageUnavailable, ImportRefused
-from pricematch.formats.zip_directory import Directory, read_directory
 
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_COMMENT = 0xFFFF
+_ENTRY_BYTES = 512
+"""Of an entry on average, at most: 46 and its name, of which a catalogue's take some dozens."""
 _PIECE = 64 * 1024
 _UNSUSPECTED = 16 * 1024 * 1024
 """Bytes that an archive may hold however small it is itself: a few drawings compress well."""
@@ -25,7 +33,7 @@ class ZipLimits:
 
     Attributes:
         members: so many.
-        image_bytes: of one picture.
+        image_bytes: of one image.
         total_bytes: of all members together, uncompressed.
         ratio: so many times the bytes of the archive, if it is more than 16 MiB.
     """
@@ -37,7 +45,7 @@ class ZipLimits:
 
 
 class ZipImages:
-    """Implements `ports.ImageSource`; a picture's name is that of its member. Close it.
+    """Implements `ports.ImageSource`; an image's name is that of its member. Close it.
 
     Nothing is written to disk. The directory is checked whole first: number and sizes of members, names that lead
     elsewhere or occur twice, links, encryption, members that share bytes ("A better zip bomb", Fifield, 2019).
@@ -54,7 +62,7 @@ class ZipImages:
     def __init__(self, path: Path, name: str, limits: ZipLimits) -> None:
         self._name, self._limits = name, limits
         try:
-            directory = read_directory(path, name, limits.members)
+            directory = _read_directory(path, name, limits.members)
             self._zip = zipfile.ZipFile(path)
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise ImportRefused(f"{name}: cannot be read as a ZIP file ({_reason(error)})") from error
@@ -65,7 +73,7 @@ class ZipImages:
             raise
 
     def read(self, name: str) -> bytes:
-        """The bytes of a picture.
+        """The bytes of an image.
 
         Raises:
             ImageUnavailable: no member has that name.
@@ -97,7 +105,7 @@ class ZipImages:
                     break
         return bytes(content)
 
-    def _checked(self, directory: Directory, size: int) -> dict[str, zipfile.ZipInfo]:
+    def _checked(self, directory: "_Directory", size: int) -> dict[str, zipfile.ZipInfo]:
         """The members that are files, by name."""
         members = self._zip.infolist()
         if (len(members), self._zip.start_dir) != (directory.members, directory.offset):
@@ -122,7 +130,7 @@ class ZipImages:
 
 
 def _refusal(member: zipfile.ZipInfo) -> str | None:
-    """Why a member is none that an honest archive of pictures has, or None."""
+    """Why a member is none that an honest archive of images has, or None."""
     name, mode = member.orig_filename, member.external_attr >> 16
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
@@ -154,3 +162,108 @@ def _overlapping(members: Sequence[zipfile.ZipInfo], end: int) -> zipfile.ZipInf
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """The directory at the end of a ZIP file.
+
+    Attributes:
+        members: how many, counted.
+        offset: bytes before the directory.
+    """
+
+    members: int
+    offset: int
+
+
+def _read_directory(path: Path, name: str, most: int) -> _Directory:
+    """Find and walk the directory of a ZIP file, before a library reads all of it into memory.
+
+    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 to 4.3.16.
+
+    Args:
+        path: the file.
+        name: what errors call it.
+        most: members.
+
+    Raises:
+        ImportRefused: it has more members.
+        ValueError: it is no ZIP file, or one of several volumes, or damaged, or something stands before or behind it.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        announced, size, offset = _end(file)
+        if announced > most or size > most * _ENTRY_BYTES:
+            raise _too_many(name, most)
+        file.seek(offset)
+        members = 0
+        for _ in _entries(file.read(size)):
+            members += 1
+            if members > most:
+                raise _too_many(name, most)
+        # without the 64-bit record the number is stored modulo 65,536
+        if announced != members and announced != members % (_COMMENT + 1):
+            raise ValueError(f"its end tells of {announced} members, its directory of {members}")
+    return _Directory(members, offset)
+
+
+def _too_many(name: str, most: int) -> ImportRefused:
+    return ImportRefused(f"{name}: expected at most {most} images, got more")
+
+
+def _end(file: BinaryIO) -> tuple[int, int, int]:
+    """Members, bytes of the directory, and where it begins, as the end of the file says."""
+    whole = file.seek(0, 2)
+    tail_at = max(0, whole - _END.size - _COMMENT)
+    file.seek(tail_at)
+    tail = file.read()
+    place = len(tail) - _END.size
+    if tail[place : place + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":
+        place = tail.rfind(b"PK\5\6")
+    if place < 0 or place + _END.size > len(tail):
+        raise ValueError("it has no end of a ZIP file")
+    _, disk, first_disk, here, members, size, offset, comment = _END.unpack_from(tail, place)
+    if place + _END.size + comment != len(tail):
+        raise ValueError("something stands behind its end")
+    end = tail_at + place
+    if (large := _end64(file, end)) is not None:
+        members, size, offset, end = large
+    elif disk or first_disk or here != members:
+        raise ValueError("it is one of several volumes")
+    if offset + size != end:
+        raise ValueError("something stands before it, or between its directory and its end")
+    return members, size, offset
+
+
+def _end64(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
+    """The same by the record of a large archive, and where that begins; None where there is none.
+
+    It counts wherever it is, since `zipfile` takes it whether the other record is full or not.
+    """
+    if end < _LOCATOR.size + _END64.size:
+        return None
+    file.seek(end - _LOCATOR.size)
+    mark, disk, place, disks = _LOCATOR.unpack(file.read(_LOCATOR.size))
+    if mark != b"PK\6\7":
+        return None
+    if disk or disks > 1 or place != end - _LOCATOR.size - _END64.size:
+        raise ValueError("it is one of several volumes, or its end is not in one piece")
+    file.seek(place)
+    mark, _, _, _, disk, first_disk, here, members, size, offset = _END64.unpack(file.read(_END64.size))
+    if mark != b"PK\6\6" or disk or first_disk or here != members:
+        raise ValueError("its record of a large archive is damaged")
+    return members, size, offset, place
+
+
+def _entries(directory: bytes) -> Iterator[int]:
+    """Where each entry begins."""
+    place = 0
+    while place < len(directory):
+        if place + _ENTRY.size > len(directory) or directory[place : place + 4] != b"PK\1\2":
+            raise ValueError("its directory is damaged")
+        fields = _ENTRY.unpack_from(directory, place)
+        yield place
+        place += _ENTRY.size + sum(fields[10:13])
+    if place > len(directory):
+        raise ValueError("its directory is damaged")

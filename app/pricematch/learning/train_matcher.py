@@ -20,12 +20,11 @@ from pricematch.evaluation.decided import labels_of
 from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.atomic_writes import make_folder, remove_abandoned
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import next_version, write_matcher
-from pricematch.formats.whole_file import make_folder
-from pricematch.formats.whole_folder import remove_abandoned
 from pricematch.learning.cross_fit import FOLDS
 from pricematch.learning.learn import Learned, Lesson, learn
 from pricematch.progress import Progress

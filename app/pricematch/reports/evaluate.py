@@ -19,8 +19,8 @@ from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
 from pricematch.evaluation.matchers import load_matcher, unseen
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation
+from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import LoadedMatcher
-from pricematch.formats.whole_file import check_folder, write_whole
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.settings import Settings

@@ -10,9 +10,9 @@ from pricematch.evaluation import exploration as finding
 from pricematch.evaluation.exploration import Exploration
 from pricematch.evaluation.load_features import find_images
 from pricematch.evaluation.pictures import PictureFacts, look_at_pictures
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.atomic_writes import check_folder, write_whole
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.whole_file import check_folder, write_whole
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 

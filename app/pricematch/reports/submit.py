@@ -18,8 +18,8 @@ from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant
 from pricematch.evaluation.threshold_report import read_signals, read_size, read_thresholds
-from pricematch.formats.submission import write_submission
-from pricematch.formats.whole_file import check_output
+from pricematch.formats.atomic_writes import check_output
+from pricematch.formats.csv_files import write_submission
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures

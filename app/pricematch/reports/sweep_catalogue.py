@@ -8,7 +8,7 @@ from pathlib import Path
 from pricematch.evaluation.clustering_sweep import SweepRecord, best, sweep
 from pricematch.evaluation.labelled import embedded, read_labelled, setting_told
 from pricematch.evaluation.metrics import number_groups
-from pricematch.formats.whole_file import check_folder, write_whole
+from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 

@@ -8,14 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from pricematch.catalogue.image_features import Wanted
-from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.records import Counts
 from pricematch.encoding.features import HASHING
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.posting_file import check_rows, posting_rows
+from pricematch.formats.posting_rows import RowLimits, check_rows, posting_rows
 from pricematch.formats.zip_images import ZipImages
 from pricematch.progress import Progress
 from pricematch.serving.importing import MAX_PROBLEMS, zip_limits

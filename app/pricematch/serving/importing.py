@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
 
-from pricematch.catalogue.posting_rows import PostingRow, RowLimits
 from pricematch.catalogue.records import Job
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import DeadlineExceeded, ImportRefused, NotReady, Overloaded, PricematchError, StoreError
 from pricematch.formats.image_folder import ImageFolder, folder_within
-from pricematch.formats.posting_file import posting_rows
+from pricematch.formats.posting_rows import PostingRow, RowLimits, posting_rows
 from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.serving.intake import Intake
 from pricematch.serving.row_import import RowImport

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
-from pricematch.catalogue.posting_rows import PostingRow
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
 from pricematch.catalogue.records import Counts, Kept
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowProblem
+from pricematch.formats.posting_rows import PostingRow
 from pricematch.serving.intake import Offered
 from pricematch.store.ports import PostingStore
 

@@ -13,7 +13,7 @@ from pricematch.encoding.ingest import check_images, digest_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
-from pricematch.formats.csv_catalogue import CsvCatalogue
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, BinaryIO, Literal
 
-from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.records import Job
 from pricematch.errors import JobNotFound, Overloaded
-from pricematch.formats.posting_file import check_rows
+from pricematch.formats.posting_rows import RowLimits, check_rows
 from pricematch.formats.zip_images import ZipImages
 from pricematch.serving.importing import IMAGES, KIND, POSTINGS, server_folder, zip_limits
 from pricematch.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from pricematch.errors import ImageUnavailable, StoreDamaged, StoreFull
-from pricematch.formats.whole_file import check_output, make_folder, whole_file
+from pricematch.formats.atomic_writes import check_output, make_folder, whole_file
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 from pricematch.store.backup_file import BackupReader, BackupWriter, Manifest, not_whole, open_backup

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pricematch.errors import ImageUnavailable
+from pricematch.formats.atomic_writes import sync_folder
 from pricematch.store.folder import held
 
 _FILE = re.compile(r"[0-9a-f]{62}")
@@ -152,12 +153,3 @@ def sweep_incoming(folder: Path) -> None:
 def missing(images: ImageFiles, digests: Collection[bytes]) -> bytes | None:
     """One of these images that has no file, if any."""
     return next((digest for digest in digests if not images.has(digest)), None)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names of a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pricematch.formats.atomic_writes import sync_folder
 from pricematch.store.folder import store_errors
-from pricematch.store.image_files import sync_folder
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

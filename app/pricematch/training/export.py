@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.manifest import GOLDEN, Manifest, TensorDescription, digests, write
-from pricematch.formats.whole_folder import move_whole
 
 
 def export_cae(folder: Path, cae: keras.Model, encoder: keras.Model) -> None:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pricematch.errors import SettingsError, StoreError, StoreUnavailable
-from pricematch.formats.whole_file import make_folder
+from pricematch.formats.atomic_writes import make_folder, sync_folder
 from pricematch.store.folder import ServiceLock, damaged, held, store_errors
-from pricematch.store.image_files import ImageFiles, sweep_incoming, sync_folder
+from pricematch.store.image_files import ImageFiles, sweep_incoming
 from pricematch.store.sqlite.changes import forget_history
 from pricematch.store.sqlite.computed import SqliteComputed
 from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of

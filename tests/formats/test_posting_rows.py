@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.posting_rows import PostingRow, RowLimits
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError
-from pricematch.formats.ndjson_rows import ndjson_rows
-from pricematch.formats.posting_file import check_rows, posting_rows
+from pricematch.formats.posting_rows import PostingRow, RowLimits, check_rows, ndjson_rows, posting_rows
 
 LIMITS = RowLimits(rows=1000, row_bytes=400)
 PHASH = "94974f937d4c2433"

@@ -1,17 +1,19 @@
-"""Catalogue files, good and bad (rows 25 and 27 of the table of faults)."""
+"""Verdicts from a CSV file."""
 
 import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.posting_rows import RowLimits
 from pricematch.catalogue.postings import Posting
-from pricematch.errors import CatalogueError, ImageEmpty, RowProblem
-from pricematch.formats.csv_catalogue import CsvCatalogue, read_csv
+from pricematch.errors import CatalogueError, ImageEmpty, RowProblem, SettingsError
+from pricematch.formats.csv_files import CsvCatalogue, read_csv, read_feedback, write_submission
+from pricematch.formats.posting_rows import RowLimits
+from pricematch.search.lists import Lists
 
 LIMITS = RowLimits(rows=1000, row_bytes=4096)
 HEADER = "posting_id,image,image_phash,title,label_group\n"
@@ -296,3 +298,73 @@ def test_postings_without_a_picture_are_left_out_where_only_pictures_count(tmp_p
 
 def test_names_are_distinct_and_in_order(tmp_path: Path) -> None:
     assert read(tmp_path, "posting_id,image\na,2.png\nb,\nc,1.png\nd,2.png\n").names() == ["2.png", "1.png"]
+
+
+LISTS = Lists(np.array([0, 2, 3, 6]), np.array([0, 2, 1, 2, 1, 0], np.int32))
+
+
+def test_each_posting_has_a_line_with_its_matches_in_their_order(tmp_path: Path) -> None:
+    write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)
+    assert (tmp_path / "submission.csv").read_bytes() == b"posting_id,matches\na,a c\nb,b\nc,c b a\n"
+
+
+def test_a_file_that_is_there_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    (tmp_path / "submission.csv").write_text("something longer than what comes" * 9)
+    write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)
+    assert (tmp_path / "submission.csv").read_bytes().startswith(b"posting_id,matches\na,a c\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["submission.csv"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "submission.csv").mkdir()
+    with pytest.raises(SettingsError, match=r"cannot write .*submission\.csv"):
+        write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)
+
+
+FEEDBACK_HEADER = "posting_id,other_posting_id,verdict"
+
+
+def written(folder: Path, *rows: str, header: str = FEEDBACK_HEADER) -> Path:
+    path = folder / "verdicts.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_of_several_verdicts_on_one_pair_the_last_one_holds(tmp_path: Path) -> None:
+    path = written(tmp_path, "a,b,same", "c,b,different", "b,a,different")
+    assert list(read_feedback(path, 1000)) == [("a", "b", "different"), ("b", "c", "different")]
+
+
+def test_other_columns_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
+    path = written(tmp_path, "2026,same,b,a", header="\ufeffdecided_at,verdict,posting_id,other_posting_id")
+    assert list(read_feedback(path, 1000)) == [("a", "b", "same")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a,a,same", "expected two ids, got 'a' and 'a'"),
+        ("../a,b,same", "expected two ids"),
+        ("a,,same", "expected two ids"),
+        ("a", "expected two ids"),
+        ("a,b,maybe", "expected same or different, got 'maybe'"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(CatalogueError) as refused:
+        read_feedback(written(tmp_path, "x,y,same", row), 1000)
+    assert "1 bad row" in str(refused.value)
+    assert "row 3" in str(refused.value)
+    assert message in str(refused.value)
+
+
+def test_a_missing_column_and_a_file_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="missing verdict"):
+        read_feedback(written(tmp_path, header="posting_id,other_posting_id"), 1000)
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        read_feedback(tmp_path / "absent.csv", 1000)
+    (tmp_path / "latin.csv").write_bytes(FEEDBACK_HEADER.encode() + b"\na,b,\xe9\n")
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        read_feedback(tmp_path / "latin.csv", 1000)
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        read_feedback(written(tmp_path, f"a,b,{'x' * 5000}"), 1000)
