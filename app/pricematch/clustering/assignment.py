@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.clustering.dbscan import dbscan
-from pricematch.clustering.nearest import nearest_lists
 from pricematch.clustering.optics import optics, xi_labels
-from pricematch.search.lists import NOISE, Lists, lists_of_labels, longest
+from pricematch.search.lists import MAX_MEMBERS, NOISE, Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import NeighbourGraph
 
 Method: TypeAlias = Literal["dbscan", "optics", "nearest", "ensemble"]
@@ -79,6 +78,22 @@ def _answer(graph: NeighbourGraph, method: Method, min_samples: int) -> Answer:
         return Answer(_overlapping(lists), lists)
     labels = dbscan(graph, min_samples) if method == "dbscan" else xi_labels(optics(graph, min_samples), min_samples)
     return Answer(divided(labels), lists_of_labels(labels))
+
+
+def nearest_lists(graph: NeighbourGraph, eps: float) -> Lists:
+    """Per row itself and the rows closer than `eps`, nearest first: 50 at most, equal distances by ascending row.
+
+    As `sklearn.neighbors.NearestNeighbors(n_neighbors=50, metric="cosine")`: the distance
+    must be *below* the threshold, where DBSCAN's may equal it.
+
+    Args:
+        graph: of radius `eps` or larger.
+        eps: 0…2.
+    """
+    # neighbours stand by ascending distance, so those below eps come first
+    below = np.concatenate([[0], np.cumsum(graph.distances < eps)])
+    sizes = np.diff(below[graph.starts])
+    return prefixes(graph.starts[:-1], np.clip(sizes, 1, MAX_MEMBERS), graph.rows)
 
 
 def divided(labels: NDArray[np.intp]) -> Assignment:

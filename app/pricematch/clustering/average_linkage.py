@@ -10,21 +10,27 @@ clusters are worth joining whole. It is no global optimum; finding that is NP-ha
 The mean over all pairs of a cluster is that of its merges' averages, weighted by their pairs, so it is at least t.
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pricematch.clustering.merging import MergingClusters
+from pricematch.clustering.assignment import Assignment, divided
 from pricematch.search.lists import NOISE
 
-SCALE = 2**30
-"""Probabilities are whole multiples of 1 / SCALE, so that their sums do not depend on the order of the pairs."""
-_SAME, _DIFFERENT = SCALE * 10**24, -SCALE * 10**12
-"""Weights of pairs that somebody decided: no sum of probabilities outweighs either, and the first outweighs the second
-where people contradict each other."""
+_SCALE = 2**30
+"""Probabilities are whole multiples of 1 / _SCALE, so that their sums do not depend on the order of the pairs."""
+_SAME, _DIFFERENT = _SCALE * 10**24, -_SCALE * 10**12
+"""Weights of must-linked and cannot-linked pairs: no sum of probabilities outweighs either, and the first outweighs the
+second where they contradict each other."""
+_Entry: TypeAlias = tuple[float, int, int, int, int]
+"""−average, lower and higher name of two clusters (these order the queue), and the clusters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +39,14 @@ class Linkage:
 
     Attributes:
         count: n.
-        lines, rows: int32 [k], a posting of either cluster that a merge joins.
+        left, right: int32 [k], a posting of either cluster that a merge joins.
         averages: float64 [k], never rising; multiples of probabilities rounded to 2⁻³⁰.
         lowest: the average below which nothing was merged.
     """
 
     count: int
-    lines: NDArray[np.int32]
-    rows: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
     averages: NDArray[np.float64]
     lowest: float
 
@@ -55,8 +61,8 @@ class Linkage:
         """
         if threshold < self.lowest:
             raise ValueError(f"expected a threshold of at least {self.lowest}, below which nothing merged: {threshold}")
-        merged = self.averages >= fixed(np.array(threshold)) / SCALE
-        component = _components(self.count, self.lines[merged], self.rows[merged])
+        merged = self.averages >= _fixed(np.array(threshold)) / _SCALE
+        component = _components(self.count, self.left[merged], self.right[merged])
         _, first, number, sizes = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
         shared = np.flatnonzero(sizes > 1)
         labels = np.full(len(sizes), NOISE, np.intp)
@@ -64,14 +70,14 @@ class Linkage:
         return labels[number]
 
 
-def fixed(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+def _fixed(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Probabilities as multiples of 2⁻³⁰, the nearest."""
-    return np.rint(probabilities * SCALE).astype(np.int64)
+    return np.rint(probabilities * _SCALE).astype(np.int64)
 
 
 def average_linkage(
-    lines: NDArray[np.int32],
-    rows: NDArray[np.int32],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
     probabilities: NDArray[np.float64],
     ranks: NDArray[np.integer],
     lowest: float,
@@ -84,34 +90,174 @@ def average_linkage(
     come first. Time and memory grow with the pairs among postings that pairs of at least `lowest` connect.
 
     Args:
-        lines: [m], a posting of each pair, and in
-        rows: [m] the other; no pair twice, in either direction, none of equal postings.
+        left: [m], one posting of each pair.
+        right: [m], the other one; no pair twice, in either direction, none of equal postings.
         probabilities: [m], 0 to 1, that a pair shows the same product.
         ranks: [n], of each posting by something that is its own (its id), each another; they break ties.
         lowest: above 0, up to 1.
-        decided: int8 [m], 1 where a pair belongs together whatever the probabilities are, −1 where it does not, else 0;
+        decided: int8 [m], 1 where a pair is must-linked whatever its probability, −1 where it is cannot-linked, else 0;
             None: nowhere.
     """
     if not 0 < lowest <= 1:
         raise ValueError(f"expected the lowest average to merge at above 0, up to 1, got {lowest}")
-    weights = fixed(probabilities)
-    bar = max(1, int(fixed(np.array(lowest))))
-    decided = np.zeros(len(lines), np.int8) if decided is None else decided
-    near = (weights >= bar) | (decided > 0)
-    component = _components(len(ranks), lines[near], rows[near])
+    weights = _fixed(probabilities)
+    least = max(1, int(_fixed(np.array(lowest))))
+    decided = np.zeros(len(left), np.int8) if decided is None else decided
+    near = (weights >= least) | (decided > 0)
+    component = _components(len(ranks), left[near], right[near])
     # a merge needs a pair of at least the average, so clusters never grow across components
-    within = component[lines] == component[rows]
-    clusters = MergingClusters(ranks.tolist(), bar)
-    pairs = (values[within].tolist() for values in (lines, rows, weights, decided))
-    for one, other, weight, said in zip(*pairs, strict=True):
-        clusters.add(one, other, (weight, _SAME, _DIFFERENT)[said])
+    within = component[left] == component[right]
+    clusters = _MergingClusters(ranks.tolist(), least)
+    pairs = (values[within].tolist() for values in (left, right, weights, decided))
+    for one, other, weight, decision in zip(*pairs, strict=True):
+        clusters.add(one, other, (weight, _SAME, _DIFFERENT)[decision])
     merges = list(clusters.merges())
     ones, others, found = zip(*merges, strict=True) if merges else ((), (), ())
-    averages = np.array(found, np.float64) / SCALE
+    averages = np.array(found, np.float64) / _SCALE
     return Linkage(len(ranks), np.array(ones, np.int32), np.array(others, np.int32), averages, lowest)
 
 
-def _components(count: int, lines: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    edges = coo_array((np.ones(len(lines), np.int8), (lines, rows)), shape=(count, count))
+def _components(count: int, left: NDArray[np.int32], right: NDArray[np.int32]) -> NDArray[np.int32]:
+    edges = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
     found: NDArray[np.int32] = connected_components(edges, directed=False)[1]
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class CohesiveClusters:
+    """Clusters of two postings or more, and their cohesion.
+
+    Attributes:
+        assignment: each posting is in one cluster or alone (−1).
+        cohesion: float64 [clusters], see `cohesion`; at least the threshold they were found at.
+    """
+
+    assignment: Assignment
+    cohesion: NDArray[np.float64]
+
+
+def cohesive_clusters(
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+    ranks: NDArray[np.integer],
+    threshold: float,
+    decided: NDArray[np.int8] | None = None,
+) -> CohesiveClusters:
+    """Clusters by average linkage at a threshold; see `average_linkage` for the arguments and what holds of ties.
+
+    A threshold above 1, which no probability reaches, leaves every posting alone that has no must-link.
+    """
+    decided = np.zeros(len(left), np.int8) if decided is None else decided
+    if threshold > 1:
+        together = decided > 0
+        left, right = left[together], right[together]
+        probabilities, decided = probabilities[together], decided[together]
+    labels = average_linkage(left, right, probabilities, ranks, min(threshold, 1), decided).labels(min(threshold, 1))
+    return CohesiveClusters(divided(labels), cohesion(labels, left, right, probabilities))
+
+
+def cohesion(
+    labels: NDArray[np.intp], left: NDArray[np.int32], right: NDArray[np.int32], probabilities: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The mean probability of all pairs within each cluster; a pair that is not listed counts 0.
+
+    So it is the share of its pairs that a cluster is expected to have right. Sums are exact, to 2⁻³⁰ a pair.
+
+    Args:
+        labels: [n], clusters from 0, none empty, each of two postings at least; −1 is a posting alone.
+        left: [m], as for `average_linkage`.
+        right: [m].
+        probabilities: [m].
+
+    Returns:
+        float64 [clusters], 0 to 1.
+
+    >>> left, right, probabilities = np.array([0, 1]), np.array([1, 2]), np.array([0.5, 1.0])
+    >>> cohesion(np.array([0, 0, 0]), left, right, probabilities).tolist()
+    [0.5]
+    """
+    sizes = np.bincount(labels[labels >= 0])
+    inner = (labels[left] == labels[right]) & (labels[left] >= 0)
+    sums = np.zeros(len(sizes), np.int64)
+    np.add.at(sums, labels[left[inner]], _fixed(probabilities[inner]))
+    return sums / (sizes * (sizes - 1) // 2 * _SCALE)
+
+
+@dataclass(slots=True)
+class _Link:
+    """Two clusters' weight in all, and the one entry of the queue that counts for them, if any."""
+
+    weight: int
+    queued: _Entry | None = None
+
+
+class _MergingClusters:
+    """Clusters while they merge, called by one of their items.
+
+    Two clusters merge that have the highest average weight between their items; items without a weight have 0.
+    Of equal averages the one comes first whose clusters' last items (by rank) come first.
+
+    The queue is lazy. Whatever merges, the average to a third cluster is between the two there were, and names only
+    rise; so an entry may come too early, never too late, and is put back where it belongs when it comes up.
+
+    Args:
+        ranks: of each item, each another.
+        lowest: the average below which nothing merges, above 0.
+    """
+
+    def __init__(self, ranks: list[int], lowest: int) -> None:
+        self._names = ranks  # of a cluster: the highest rank within
+        self._sizes = [1] * len(ranks)
+        self._links: defaultdict[int, dict[int, _Link]] = defaultdict(dict)
+        self._queue: list[_Entry] = []
+        self._lowest = lowest
+
+    def add(self, one: int, other: int, weight: int) -> None:
+        """Set the weight between two items, at most once."""
+        link = self._links[one][other] = self._links[other][one] = _Link(weight)
+        self._offer(one, other, link)
+
+    def merges(self) -> Iterator[tuple[int, int, float]]:
+        """Join clusters, the highest average first; yields the two and their average."""
+        while self._queue:
+            entry = heappop(self._queue)
+            one, other = entry[3:]
+            link = self._links[one].get(other) if one in self._links else None
+            if link is None or link.queued is not entry:
+                continue
+            link.queued = None
+            if self._entry(one, other, link)[:3] != entry[:3]:
+                self._offer(one, other, link)
+                continue
+            yield one, other, -entry[0]
+            self._join(one, other)
+
+    def _entry(self, one: int, other: int, link: _Link) -> _Entry:
+        average = link.weight / (self._sizes[one] * self._sizes[other])
+        name, second = self._names[one], self._names[other]
+        return (-average, name, second, one, other) if name < second else (-average, second, name, one, other)
+
+    def _offer(self, one: int, other: int, link: _Link) -> None:
+        entry = self._entry(one, other, link)
+        if -entry[0] >= self._lowest and (link.queued is None or entry < link.queued):
+            link.queued = entry
+            heappush(self._queue, entry)
+
+    def _join(self, one: int, other: int) -> None:
+        if len(self._links[one]) < len(self._links[other]):
+            one, other = other, one
+        kept, absorbed = self._links[one], self._links.pop(other)
+        del kept[other], absorbed[one]
+        self._sizes[one] += self._sizes[other]
+        self._names[one] = max(self._names[one], self._names[other])
+        for third, link in absorbed.items():
+            links = self._links[third]
+            del links[other]
+            shared = kept.get(third)
+            if shared is None:
+                link.queued = None
+                shared = kept[third] = links[one] = link
+            else:
+                shared.weight += link.weight
+            self._offer(one, third, shared)

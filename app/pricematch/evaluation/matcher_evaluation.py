@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.clustering.cohesion import cohesive_clusters
+from pricematch.clustering.average_linkage import cohesive_clusters
 from pricematch.evaluation.catalogue_sizes import sizes_below
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores
 from pricematch.evaluation.intervals import bootstrap_interval

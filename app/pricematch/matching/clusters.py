@@ -94,7 +94,7 @@ class Clusters:
         labels: intp [n], the cluster of each item, −1 where it is noise or has a problem.
         members: per cluster the positions of its items, ascending.
         problems: by position, why an item could not be clustered.
-        cohesion: float64, one a cluster, see `pricematch.clustering.cohesion`; None where there are no probabilities.
+        cohesion: float64, one a cluster, see `average_linkage.cohesion`; None where there are no probabilities.
     """
 
     posting_ids: Sequence[str]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
-from pricematch.clustering.cohesion import CohesiveClusters, cohesive_clusters
+from pricematch.clustering.average_linkage import CohesiveClusters, cohesive_clusters
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.scored_pairs import ScoredPairs
 from pricematch.search.lists import NOISE
