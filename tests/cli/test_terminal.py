@@ -22,7 +22,7 @@ from pricematch.cli.terminal import (
     print_trained,
     progress_bars,
 )
-from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from pricematch.evaluation.curves import SimilarityThreshold
 from tests.support.waiting import SAFETY_SECONDS
 
 

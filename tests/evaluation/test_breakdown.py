@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pricematch.evaluation.breakdown import best_groups, by_group_size, right_shares, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import Scores
-from pricematch.evaluation.pairs import Pairs, pairs_of
+from pricematch.evaluation.signals import Pairs, pairs_of
 from pricematch.search.candidates import top_k
 
 

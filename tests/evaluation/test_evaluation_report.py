@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.evaluation_report import POINTS
+from pricematch.evaluation.evaluation_report import POINTS, read_thresholds
 from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signals import shown
-from pricematch.evaluation.threshold_report import read_thresholds
 from tests.support.labelled import groups_of, hash_lists, naive_means
 from tests.support.written_report import POSTINGS, evaluated, written
 

@@ -7,10 +7,11 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Header
-from pricematch.evaluation.exploration import Exploration, explore
-from pricematch.evaluation.groups import Relation
-from pricematch.evaluation.pictures import PictureFacts
+from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable
+from pricematch.evaluation.exploration import Exploration, PictureFacts, describe_titles, explore, look_at_pictures
+from pricematch.evaluation.near_duplicates import Relation
 from tests.support.catalogues import repetitive_postings
+from tests.support.fakes import FolderlessImages
 
 
 def facts(content: bytes, phash: str | None = None) -> PictureFacts:
@@ -81,3 +82,82 @@ def test_the_seed_draws_the_examples_and_nothing_else() -> None:
     assert drawn[0] == drawn[1] != drawn[2]
     assert one.near.pairs.tolist() == other.near.pairs.tolist()
     assert one.names.across == other.names.across
+
+
+def test_lengths_are_in_characters_and_in_words_between_white_space() -> None:
+    facts = describe_titles(["Kopi  Susu 1L", "Éclair", "🙂"], 10)
+    assert facts.characters.tolist() == [13, 6, 1]
+    assert facts.words.tolist() == [3, 1, 1]
+
+
+def test_the_commonest_words_are_those_that_most_titles_hold_not_those_that_one_repeats() -> None:
+    facts = describe_titles(["tas tas tas tas MERAH", "Merah, putih", "putih; merah", "zz aa"], 4)
+    assert facts.common == (("merah", 3), ("putih", 2), ("aa", 1), ("tas", 1))
+
+
+def test_words_are_those_that_titles_are_compared_by() -> None:
+    """Without case and accents, quantities in their base unit, single letters left out."""
+    facts = describe_titles(["A4 b ÉCLAIR_x 0,5 l <script> 日本語 🙂🙂 --"], 10)
+    assert {word for word, _ in facts.common} == {"eclair", "500ml", "script", "日本語"}
+
+
+def test_no_titles_have_no_words() -> None:
+    facts = describe_titles([], 4)
+    assert (len(facts.characters), len(facts.words), facts.common) == (0, 0, ())
+
+
+class Told:
+    """Remembers what progress was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self.told.append((what, done, total))
+
+
+def header(image: bytes) -> Header:
+    if not image:
+        raise ImageEmpty("nothing")
+    return Header("image/png", len(image), 1)
+
+
+def phash(image: bytes) -> str:
+    if image == b"broken":
+        raise ImageCorrupt("it is broken")
+    return f"{len(image):016x}"
+
+
+def test_each_picture_is_described_and_only_those_without_a_hash_are_hashed() -> None:
+    images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
+    facts, errors = look_at_pictures(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
+    assert errors == {}
+    assert {name: (fact.header.width, fact.size, fact.phash) for name, fact in facts.items()} == {
+        "a": (3, 3, None),
+        "b": (5, 5, f"{5:016x}"),
+        "c": (3, 3, None),
+    }
+    assert facts["a"].digest == facts["c"].digest == hashlib.sha256(b"one").digest()
+    assert told.told == [("Looking at pictures", 3, 3)]
+
+
+def test_bad_pictures_are_told_by_name_and_the_others_are_described() -> None:
+    images = FolderlessImages({"good": b"good", "empty": b"", "broken": b"broken"})
+    names = ["good", "missing", "empty", "broken"]
+    facts, errors = look_at_pictures(names, images, header, phash, {"broken"}, workers=2, progress=Told())
+    assert list(facts) == ["good"]
+    assert {name: type(error) for name, error in errors.items()} == {
+        "missing": ImageUnavailable,
+        "empty": ImageEmpty,
+        "broken": ImageCorrupt,
+    }
+
+
+def test_progress_is_told_in_batches_and_at_the_end() -> None:
+    images, told = FolderlessImages({f"{number}": b"x" for number in range(70)}), Told()
+    look_at_pictures(list(images.contents), images, header, phash, (), workers=2, progress=told)
+    assert [done for _, done, _ in told.told] == [32, 64, 70]
+
+
+def test_no_pictures_are_no_work() -> None:
+    assert look_at_pictures([], FolderlessImages({}), header, phash, (), workers=1, progress=Told()) == ({}, {})

@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
-from pricematch.evaluation.catalogue_sizes import sizes_below
-from pricematch.evaluation.intervals import bootstrap_interval
 from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
-from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.metrics import bootstrap_interval, number_groups
+from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import whole_groups
 from tests.support.judged import THRESHOLDS, tiny_model
-from tests.support.labelled import groups_of, labelled_postings
+from tests.support.labelled import features_of, groups_of, labelled_postings
 
 POSTINGS = labelled_postings(140)
 GROUPS = number_groups(groups_of(POSTINGS))
-FEATURES = Features.of([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+FEATURES = features_of(POSTINGS)
 [SMALL] = sizes_below(len(POSTINGS))
 IN_PART = np.isin(np.arange(len(POSTINGS)), whole_groups(GROUPS, SMALL, 0))
 

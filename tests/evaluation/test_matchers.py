@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pricematch.errors import CatalogueError
-from pricematch.evaluation.catalogue_sizes import sizes_below
-from pricematch.evaluation.judged_lists import candidates_of
+from pricematch.evaluation.matcher_evaluation import candidates_of
 from pricematch.evaluation.matchers import unseen
 from pricematch.evaluation.metrics import number_groups, scores
+from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import group_digest, training_groups, whole_groups
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import LoadedMatcher, read_matcher

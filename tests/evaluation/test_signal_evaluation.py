@@ -5,7 +5,7 @@ import pytest
 
 from pricematch.evaluation.breakdown import best_groups, by_group_size, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.signal_evaluation import SHOWN, Evaluation, evaluate
+from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from tests.support.labelled import features_of, groups_of, labelled_postings, naive_means
 
 POSTINGS = labelled_postings(120)
@@ -43,9 +43,9 @@ def test_what_it_is_broken_down_into_is_of_the_held_out_scores_together() -> Non
     found = evaluated("hash", "title")
     scored, thresholds = found.together.scores, found.together.thresholds
     assert found.by_group_size == by_group_size(scored, GROUPS)
-    assert [group.group for group in found.worst] == [group.group for group in worst_groups(scored, GROUPS, SHOWN)]
-    assert [group.group for group in found.best] == [group.group for group in best_groups(scored, GROUPS, SHOWN)]
-    assert found.mistakes == surest_mistakes(found.pairs, thresholds, GROUPS, SHOWN)
+    assert [group.group for group in found.worst] == [group.group for group in worst_groups(scored, GROUPS, 10)]
+    assert [group.group for group in found.best] == [group.group for group in best_groups(scored, GROUPS, 10)]
+    assert found.mistakes == surest_mistakes(found.pairs, thresholds, GROUPS, 10)
     assert [point.postings for point in found.by_catalogue_size][-1] == 120
 
 

@@ -6,7 +6,6 @@ from math import inf
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageUnavailable
 from pricematch.evaluation.matcher_evaluation import judge_matcher
@@ -63,7 +62,7 @@ def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(bo
 def test_of_a_matcher_no_share_is_told_of_answers_that_nobody_got(both: Evaluation) -> None:
     groups, never, sure = number_groups(groups_of(POSTINGS)), Thresholds(inf, inf), Thresholds(0.9, 0.9)
     stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
-    features = Features.of([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+    features = features_of(POSTINGS)
     everybody = np.ones(len(POSTINGS), bool)
     found = judge_matcher(features, groups, everybody, tiny_model(["hash", "title"]), stored, (5,), 0, lambda *_: None)
     rows = Page(evaluation_page(both, POSTINGS, "catalogue.csv", None, 0, found, "matcher/1")).rows()

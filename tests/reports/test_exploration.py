@@ -10,9 +10,8 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Header
 from pricematch.errors import RowProblem
-from pricematch.evaluation.exploration import Exploration, explore
-from pricematch.evaluation.groups import Relation
-from pricematch.evaluation.pictures import PictureFacts
+from pricematch.evaluation.exploration import Exploration, PictureFacts, explore
+from pricematch.evaluation.near_duplicates import Relation
 from pricematch.reports.exploration import LISTED, Source, exploration_page, shown_names
 from pricematch.reports.page import Pictures, picture
 from tests.support.browser import Page

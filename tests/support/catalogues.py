@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.groups import Relation
+from pricematch.evaluation.near_duplicates import Relation
 
 TITLES = ("tas", "tas merah", "kopi", "kopi susu", "")
 

@@ -11,8 +11,7 @@ import numpy as np
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Decision
-from pricematch.evaluation.pairs import Pairs, pairs_of
-from pricematch.evaluation.signals import signal_candidates
+from pricematch.evaluation.signals import Pairs, pairs_of, signal_candidates
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.store.sqlite.store import open_store
 

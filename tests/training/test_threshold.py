@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from pricematch.evaluation.curves import SimilarityThreshold
 from pricematch.formats.manifest import PickedOn
 from pricematch.training.threshold import described, judged_postings
 

@@ -22,10 +22,8 @@ from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
     from pricematch.evaluation.cluster_metrics import PairScores
-    from pricematch.evaluation.held_out import Measured
-    from pricematch.evaluation.matcher_evaluation import Matched
-    from pricematch.evaluation.matcher_sizes import MatchedSize
-    from pricematch.evaluation.signal_evaluation import Evaluation
+    from pricematch.evaluation.matcher_evaluation import Matched, MatchedSize
+    from pricematch.evaluation.signal_evaluation import Evaluation, Measured
 
 _SHOWN_KS = (1, 5, 10)
 _SHOWN_TARGET = "precision:0.95"

@@ -36,7 +36,7 @@ def explore(
 def _print(explored: "Explored") -> None:
     """What was found, in numbers."""
     from pricematch.evaluation.exploration import NEAR
-    from pricematch.evaluation.groups import Relation, group_sizes
+    from pricematch.evaluation.near_duplicates import Relation, group_sizes
 
     found = explored.exploration
     groups, near = len(group_sizes(found.groups)), found.near.pairs[1:].sum(axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes
-from pricematch.evaluation.pairs import Pairs
+from pricematch.evaluation.signals import Pairs
 
 _SMALLEST = (1, 2, 3, 4, 5, 10, 20, 51)
 """The smallest group of each class of sizes; 50 is the longest list."""

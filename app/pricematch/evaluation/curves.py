@@ -1,25 +1,31 @@
-"""Mean F1, precision and recall at every threshold there is, exactly.
+"""Mean F1, precision and recall at every threshold there is, exactly, and the thresholds of the highest mean F1.
 
 When the threshold of a signal falls, pairs join the lists one after another. Each that joins changes the F1, precision
 and recall of its one posting by an amount known from how many it has and how many of them are right. So one pass over
 the pairs, from the most similar to the least, adds up the means at every similarity that occurs; nothing is sampled.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, scores_of_counts
-from pricematch.evaluation.pairs import Pairs
-from pricematch.evaluation.signals import HAMMING, MEASURES
+from pricematch.evaluation.signals import CANDIDATES, HAMMING, IMAGE, MEASURES, Pairs, between, pairs_of
+from pricematch.evaluation.splits import each_its_own
 from pricematch.pairs.retrievers import MAX_DISTANCE
 from pricematch.search.hamming import similarity_of
 from pricematch.search.lists import MAX_MEMBERS
+from pricematch.search.neighbours import DenseIndex
 
 ROUNDING = 1e-12
 """By what two means may differ and still be equal."""
+_ROUNDS = 20
+_LEAST_GROUPS = 2
+"""Label groups with something to find, below which a threshold would say nothing of other groups."""
+_DECIMALS = 6
+"""A network's cosine of the same two images may be a millionth off in another batch: what is nearer is a tie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,19 +85,19 @@ class Curves:
         self._right = groups[pairs.lines] == groups[pairs.rows]
         self._orders = {signal: _order(pairs, values) for signal, values in pairs.similarities.items()}
 
-    def of(self, signal: str, asked: NDArray[np.bool_], others: Mapping[str, float] | None = None) -> Curve:
+    def of(self, signal: str, queries: NDArray[np.bool_], others: Mapping[str, float] | None = None) -> Curve:
         """The curve of one signal.
 
         Args:
             signal: whose threshold falls.
-            asked: bool [n], the postings that the means are over, at least one.
+            queries: bool [n], the postings that the means are over, at least one.
             others: thresholds of other signals, whose matches are in the lists before; a list of 50 takes no more.
         """
         before = self.pairs.accepted(others or {})
         hits, answered = self._counts(before & self._right), self._counts(before)
-        start = scores_of_counts(hits, answered, self._sizes).of(asked)
+        start = scores_of_counts(hits, answered, self._sizes).of(queries)
         order = self._orders[signal]
-        order = order[asked[self.pairs.lines[order]] & ~before[order]]
+        order = order[queries[self.pairs.lines[order]] & ~before[order]]
         line, right = self.pairs.lines[order], self._right[order]
         first = np.searchsorted(line, line)
         answered = answered[line] + np.arange(1, len(line) + 1) - first
@@ -151,3 +157,103 @@ def shown_curve(signal: str, curve: Curve, count: int) -> Curve:
     if MEASURES[signal] == HAMMING:
         return curve.at(similarity_of(np.arange(MAX_DISTANCE + 1)))
     return curve.sample(count)
+
+
+def pick_thresholds(curves: Curves, signals: Sequence[str], queries: NDArray[np.bool_]) -> dict[str, float]:
+    """Thresholds by coordinate ascent: one signal's after another's, given the others', until none gains any more.
+
+    Each step is exact (see `Curves`), and the first signal begins alone; that finds the best threshold of one signal,
+    and of several a combination that no change of one threshold improves.
+
+    Args:
+        curves: of a catalogue of n postings.
+        signals: which of its signals, at least one.
+        queries: bool [n], the postings whose mean F1 counts, at least one.
+
+    Returns:
+        A similarity per signal; inf where the signal only does harm.
+    """
+    thresholds = dict.fromkeys(signals, np.inf)
+    reached = -np.inf
+    for _ in range(_ROUNDS):
+        before = reached
+        for signal in signals:
+            others = {other: threshold for other, threshold in thresholds.items() if other != signal}
+            curve = curves.of(signal, queries, others)
+            place = curve.best()
+            if curve.f1[place] > reached + ROUNDING:
+                reached = float(curve.f1[place])
+                thresholds[signal] = between(signal, *curve.around(place))
+        if reached == before:
+            break
+    return thresholds
+
+
+@dataclass(frozen=True)
+class SimilarityThreshold:
+    """A threshold, and what it was picked on.
+
+    Attributes:
+        threshold: a cosine, −1…1.
+        mean_f1: of the judged postings' lists at this threshold, in 0…1.
+        postings, groups: how many were judged, and of how many label groups.
+        catalogue: how many postings were searched.
+    """
+
+    threshold: float
+    mean_f1: float
+    postings: int
+    groups: int
+    catalogue: int
+
+
+def enough_groups(groups: NDArray[np.integer], judged: NDArray[np.bool_]) -> bool:
+    """Whether a threshold can be picked: at least two label groups have two judged postings.
+
+    Args:
+        groups: [n], the number of each posting's label group, from 0; negative where it has none.
+        judged: bool [n], whole label groups.
+    """
+    return int((np.bincount(groups[judged]) > 1).sum()) >= _LEAST_GROUPS
+
+
+def pick_similarity_threshold(
+    embeddings: NDArray[np.float32],
+    groups: NDArray[np.integer],
+    judged: NDArray[np.bool_],
+    progress: Callable[[int], None],
+) -> SimilarityThreshold | None:
+    """The threshold at which the lists of the judged postings have the highest mean F1 (see `metrics.scores`).
+
+    Every threshold there is is tried (see `Curves`). It lies halfway between two similarities, 1 being above all, so
+    that another catalogue's pairs do not fall on its edge. What takes nothing cannot be had where two images are
+    equal; then the best of the others is taken.
+
+    Args:
+        embeddings: [n, d], of any length.
+        groups: [n], the number of each posting's label group, from 0; negative where it has none, and then it is
+            nobody's match.
+        judged: bool [n], whole label groups.
+        progress: gets how many postings were compared with all others, after each block of them.
+
+    Returns:
+        None where there are too few groups, or an embedding has no direction, so that nothing can be searched.
+    """
+    directed = np.isfinite(embeddings).all(axis=1) & embeddings.any(axis=1)
+    if not (enough_groups(groups, judged) and directed.all()):
+        return None
+    pairs = pairs_of({IMAGE: DenseIndex(embeddings).nearest_others(CANDIDATES, progress)}, len(embeddings))
+    pairs = replace(pairs, similarities={IMAGE: np.round(pairs.similarities[IMAGE], _DECIMALS)})
+    threshold, mean_f1 = _best(Curves(pairs, each_its_own(groups)).of(IMAGE, judged))
+    counts = int(judged.sum()), len(np.unique(groups[judged])), len(embeddings)
+    return SimilarityThreshold(threshold, mean_f1, *counts)
+
+
+def _best(curve: Curve) -> tuple[float, float]:
+    """The threshold in −1…1 of the highest F1, the highest of several; and that F1."""
+    if curve.similarities[1] >= 1:  # no cosine is above it
+        curve = curve.at(curve.similarities[1:])
+    taken = np.minimum(curve.similarities, 1)
+    left = np.append(taken[1:], max(-1.0, taken[-1] - 10**-_DECIMALS))
+    place = curve.best()
+    return float(taken[place] + left[place]) / 2, round(float(curve.f1[place]), 9)

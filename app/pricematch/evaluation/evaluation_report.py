@@ -1,24 +1,30 @@
-"""`report.json`: what an evaluation found."""
+"""The file report.json of an evaluation: written, and what is read of it again."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isinf
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pricematch.catalogue.postings import Posting
+from pricematch.errors import SettingsError
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
-from pricematch.evaluation.catalogue_sizes import SizePoint
+from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curve, shown_curve
-from pricematch.evaluation.held_out import Fold, Measured
-from pricematch.evaluation.intervals import CONFIDENCE, RESAMPLES
-from pricematch.evaluation.matcher_evaluation import Matched
-from pricematch.evaluation.matcher_report import describe_matched, describe_pairs
-from pricematch.evaluation.signal_evaluation import Evaluation
-from pricematch.evaluation.signals import MEASURES, shown
-from pricematch.evaluation.threshold_report import REPORT_VERSION
+from pricematch.evaluation.matcher_evaluation import Matched, MatchedSize
+from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, Scores
+from pricematch.evaluation.signal_evaluation import Evaluation, Fold, Measured, SizePoint
+from pricematch.evaluation.signals import MEASURES, meant, shown
 from pricematch.formats.atomic_writes import write_whole
 
+REPORT_VERSION = 2
+"""Of the report's format. In version 1, which had no such field, quantities of titles were compared as they are written
+(`0,5 l` and `500 ml` had nothing in common); thresholds of titles picked then are worth as much within 0.001 of F1."""
+_log = logging.getLogger("pricematch")
 POINTS = 200
 """Of a curve, at most."""
 _Json: TypeAlias = dict[str, Any]
@@ -65,8 +71,152 @@ def write_report(
         section = {**size, "signals": [name], "measure": MEASURES[name], **_measured(measured)}
         found[name] = {**section, "curve": _curve(name, evaluation.curves[name])}
     if matched is not None:
-        found["matcher"] = {"matcher": matcher, **describe_matched(matched, evaluation)}
+        found["matcher"] = {"matcher": matcher, **_describe_matched(matched, evaluation)}
     write_whole(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False).encode())
+
+
+def read_signals(path: Path) -> list[str]:
+    """The signals that an evaluation judged; raises SettingsError if the file is of no use."""
+    return list(_read(path).signals)
+
+
+def read_size(path: Path) -> int | None:
+    """How many postings an evaluation judged, if the file says so; raises SettingsError if it is of no use."""
+    return _read(path).postings
+
+
+def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
+    """The thresholds that an evaluation picked for these signals together, a similarity each, inf where it takes none.
+
+    A report of version 1 is used with a warning where titles are among the signals, since their similarity has changed.
+
+    Raises:
+        SettingsError: the file cannot be read, is no such report or one of a newer version, or judged other signals.
+    """
+    report = _read(path)
+    if report.version < REPORT_VERSION and "title" in signals:
+        _log.warning(
+            "%s was written by an earlier version, whose titles were compared a little otherwise; `pricematch "
+            "evaluate` picks thresholds anew",
+            path,
+        )
+    if set(signals) == set(report.signals) and len(signals) > 1:
+        values = report.threshold if isinstance(report.threshold, dict) else {}
+    else:
+        sections = {"hash": report.hash, "title": report.title, "image": report.image}
+        values = {name: section.threshold for name, section in sections.items() if section is not None}
+        if len(signals) > 1 or not set(signals) <= set(values):
+            wanted, judged = ",".join(signals), ",".join(report.signals)
+            raise SettingsError(
+                f"{path} judges {judged}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
+            )
+    try:
+        return {signal: meant(signal, values[signal]) for signal in signals}
+    except KeyError as error:
+        raise SettingsError(f"{path}: threshold: expected one for {error.args[0]}, got none") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: threshold: {error}") from error
+
+
+class _Section(BaseModel):
+    """What is read of one signal."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    threshold: float | None
+
+
+class _Report(BaseModel):
+    """What is read of a report."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+    version: int = 1
+    signals: list[Literal["hash", "title", "image"]]
+    postings: int | None = None
+    threshold: float | dict[str, float | None] | None
+    hash: _Section | None = None
+    title: _Section | None = None
+    image: _Section | None = None
+
+
+def _read(path: Path) -> _Report:
+    try:
+        report = _Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); `pricematch evaluate` writes one") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"])) or "the whole file"
+        raise SettingsError(f"{path}: expected a report of `pricematch evaluate`: {place}: {fault['msg']}") from error
+    if not 1 <= report.version <= REPORT_VERSION:
+        raise SettingsError(
+            f"{path}: version: expected 1 to {REPORT_VERSION}, got {report.version}: a newer version of "
+            "pricematch wrote it"
+        )
+    return report
+
+
+def _describe_matched(matched: Matched, evaluation: Evaluation) -> dict[str, Any]:
+    """A matcher, and the signals on the same postings, as JSON holds it: no infinity, null for such a threshold."""
+    low, high = matched.interval
+    return {
+        "judged_postings": int(matched.judged.sum()),
+        "judged_groups": len(set(evaluation.groups[matched.judged].tolist())),
+        "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.fallback)},
+        **_scores(matched.scores),
+        "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
+        "pairwise": _describe_pairs(matched.pairwise),
+        "targets": {str(target): _describe_pairs(pairs) for target, pairs in matched.targets.items()},
+        "clusters": _scores(matched.clusters),
+        "brier": matched.brier,
+        "expected_calibration_error": matched.calibration_error,
+        "expected_calibration_error_from_0.05": matched.calibration_error_likely,
+        "candidate_recall": matched.candidate_recall,
+        "recall_at_k": {str(k): value for k, value in matched.recall_at_k.items()},
+        "map_at_k": {str(k): value for k, value in matched.map_at_k.items()},
+        "by_catalogue_size": [_size(point) for point in matched.by_catalogue_size],
+        "signals_on_the_same": {
+            name: _scores(measured.scores.of(matched.judged))
+            for name, measured in {**evaluation.alone, "together": evaluation.together}.items()
+        },
+    }
+
+
+def _size(point: MatchedSize) -> dict[str, Any]:
+    return {
+        "draws": point.draws,
+        "postings": point.postings,
+        "judged": point.judged,
+        "threshold": _finite(point.threshold),
+        "f1": point.f1,
+        "f1_fixed": point.f1_fixed,
+        "targets": {
+            str(target): {
+                "threshold": _finite(answers.threshold),
+                "stored": _describe_pairs(answers.stored),
+                "fixed": _describe_pairs(answers.fixed),
+            }
+            for target, answers in point.targets.items()
+        },
+    }
+
+
+def _finite(threshold: float) -> float | None:
+    """A threshold, or None for one that takes nothing."""
+    return None if isinf(threshold) else threshold
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    return {
+        "f1": scores.mean_f1,
+        "precision": scores.mean_precision,
+        "recall": scores.mean_recall,
+        "b_cubed_f1": scores.b_cubed_f1,
+    }
+
+
+def _describe_pairs(pairs: PairScores) -> dict[str, Any]:
+    """Answered pairs as JSON holds them."""
+    return {"f1": pairs.f1, "precision": pairs.precision, "recall": pairs.recall}
 
 
 def _measured(measured: Measured) -> _Json:
@@ -81,7 +231,7 @@ def _measured(measured: Measured) -> _Json:
             "precision": measured.scores.mean_precision,
             "recall": measured.scores.mean_recall,
         },
-        "pairwise": describe_pairs(measured.pairwise),
+        "pairwise": _describe_pairs(measured.pairwise),
         "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
         "recall_at_k": {str(k): value for k, value in measured.recall_at_k.items()},
         "map_at_k": {str(k): value for k, value in measured.map_at_k.items()},

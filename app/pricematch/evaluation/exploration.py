@@ -1,6 +1,8 @@
-"""All facts of a catalogue together."""
+"""What a catalogue holds: label groups, repeated values, near-duplicates, titles and images."""
 
-from collections.abc import Hashable, Mapping, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +10,57 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.groups import choose_groups, known_groups
-from pricematch.evaluation.near_duplicates import NearDuplicates, find_near_duplicates
-from pricematch.evaluation.pictures import PictureFacts
-from pricematch.evaluation.repeats import Repeats, find_repeats
-from pricematch.evaluation.titles import TitleFacts, describe_titles
+from pricematch.encoding.ingest import BATCH, thread_pool
+from pricematch.encoding.ports import Header, ImageSource
+from pricematch.errors import ImageError
+from pricematch.evaluation.near_duplicates import (
+    NearDuplicates,
+    Repeats,
+    choose_groups,
+    find_near_duplicates,
+    find_repeats,
+    known_groups,
+)
 from pricematch.progress import Progress
+from pricematch.titles.normalise import parse_titles
 
 NEAR = 4
 """Bits in which the hashes of near-duplicates differ, at most."""
-COMMON_WORDS, EXAMPLE_GROUPS, EXAMPLE_PAIRS = 40, 8, 6
+_COMMON_WORDS, _EXAMPLE_GROUPS, _EXAMPLE_PAIRS = 40, 8, 6
+_LEAST_LETTERS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class TitleFacts:
+    """Of m titles.
+
+    Attributes:
+        characters: int64 [m], the length of each.
+        words: int64 [m], the number of words between white space.
+        common: the commonest words as `ParsedTitle` has them, and how many titles hold them, descending, equal ones
+            in alphabetical order.
+    """
+
+    characters: NDArray[np.int64]
+    words: NDArray[np.int64]
+    common: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """One picture file.
+
+    Attributes:
+        header: its format, width and height.
+        size: its bytes.
+        digest: their SHA-256.
+        phash: 16 hexadecimal digits, or None where nobody asked for it.
+    """
+
+    header: Header
+    size: int
+    digest: bytes
+    phash: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +110,7 @@ def explore(
     hashes = [posting.image_phash or phash for posting, phash in zip(postings, computed, strict=True)]
     contents: list[Hashable | None] = [None if facts is None else facts.digest for facts in seen]
     progress("Comparing hashes", 0, 1)
-    near = find_near_duplicates(parse_hashes(hashes), groups, NEAR, EXAMPLE_PAIRS, generator)
+    near = find_near_duplicates(parse_hashes(hashes), groups, NEAR, _EXAMPLE_PAIRS, generator)
     progress("Comparing hashes", 1, 1)
     return Exploration(
         postings,
@@ -77,8 +120,54 @@ def explore(
         find_repeats(hashes, groups),
         find_repeats([posting.title or None for posting in postings], groups),
         sum(posting.image_phash is None and phash is not None for posting, phash in zip(postings, hashes, strict=True)),
-        describe_titles([posting.title for posting in postings if posting.title], COMMON_WORDS),
+        describe_titles([posting.title for posting in postings if posting.title], _COMMON_WORDS),
         near,
         pictures,
-        choose_groups(groups, EXAMPLE_GROUPS, generator),
+        choose_groups(groups, _EXAMPLE_GROUPS, generator),
     )
+
+
+def describe_titles(titles: Sequence[str], common: int) -> TitleFacts:
+    """Lengths of titles, and their `common` commonest words, of two letters or digits at least."""
+    characters = np.array([len(title) for title in titles], np.int64)
+    words = np.array([len(title.split()) for title in titles], np.int64)
+    holding = Counter(word for title in parse_titles(titles) for word in {*title.words} if len(word) >= _LEAST_LETTERS)
+    ranked = sorted(holding.items(), key=lambda item: (-item[1], item[0]))
+    return TitleFacts(characters, words, tuple(ranked[:common]))
+
+
+def look_at_pictures(
+    names: Sequence[str],
+    images: ImageSource,
+    header: Callable[[bytes], Header],
+    phash: Callable[[bytes], str],
+    unhashed: Collection[str],
+    *,
+    workers: int,
+    progress: Progress,
+) -> tuple[dict[str, PictureFacts], dict[str, ImageError]]:
+    """Read each picture once; only those of `unhashed` are decoded, for their hash.
+
+    Returns:
+        what is known of the good pictures, and why the others are bad, both by name.
+    """
+    facts: dict[str, PictureFacts] = {}
+    errors: dict[str, ImageError] = {}
+
+    def look_at(name: str) -> PictureFacts | ImageError:
+        try:
+            image = images.read(name)
+            digest = hashlib.sha256(image).digest()
+            return PictureFacts(header(image), len(image), digest, phash(image) if name in unhashed else None)
+        except ImageError as error:
+            return error
+
+    with thread_pool(workers) as pool:
+        for done, (name, found) in enumerate(zip(names, pool.map(look_at, names), strict=True), start=1):
+            if isinstance(found, ImageError):
+                errors[name] = found
+            else:
+                facts[name] = found
+            if done % BATCH == 0 or done == len(names):
+                progress("Looking at pictures", done, len(names))
+    return facts, errors

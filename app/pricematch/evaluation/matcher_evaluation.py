@@ -2,26 +2,67 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
 from pricematch.clustering.average_linkage import cohesive_clusters
-from pricematch.evaluation.catalogue_sizes import sizes_below
-from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores
-from pricematch.evaluation.intervals import bootstrap_interval
-from pricematch.evaluation.judged_lists import candidates_of, pairs_of, scores_of
-from pricematch.evaluation.matcher_sizes import MatchedSize, sized, smaller
-from pricematch.evaluation.metrics import Scores, group_sizes, map_at_k, recall_at_k
+from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
+from pricematch.evaluation.metrics import Scores, bootstrap_interval, group_sizes, map_at_k, recall_at_k, scores
 from pricematch.evaluation.reliability import Reliability, brier_score, expected_calibration_error, reliability
+from pricematch.evaluation.signal_evaluation import sizes_below
+from pricematch.evaluation.signals import CANDIDATES
+from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.model import PairModel
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress
+from pricematch.search.candidates import Candidates, top_k
 
-LIKELY = 0.05
+_MOST_DRAWS = 5
+_LIKELY = 0.05
 """Pairs at least as probable are counted apart: most candidates are plainly different and easy to be right on."""
+
+
+@dataclass(frozen=True)
+class _SizedTarget:
+    """What the answers for a precision are worth.
+
+    Attributes:
+        threshold: the stored one for this size; inf takes none.
+        stored: the pairs answered with that.
+        fixed: with the one of the whole catalogue instead.
+    """
+
+    threshold: float
+    stored: PairScores
+    fixed: PairScores
+
+
+@dataclass(frozen=True)
+class MatchedSize:
+    """The answers to judged postings of random sub-catalogues of whole groups, all of about one size.
+
+    Attributes:
+        draws: sub-catalogues.
+        postings: how large they are, on average.
+        judged: postings judged in all of them, at least one.
+        threshold: the stored one for F1 at this size.
+        f1: with that, and the one for postings left alone; the mean over all that are judged.
+        f1_fixed: with those of the whole catalogue instead.
+        targets: for each precision that thresholds are stored for; pairs of all sub-catalogues.
+    """
+
+    draws: int
+    postings: int
+    judged: int
+    threshold: float
+    f1: float
+    f1_fixed: float
+    targets: Mapping[Target, _SizedTarget]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +103,7 @@ class Matched:
 
 
 def judge_matcher(
-    postings: Features,
+    features: ParsedFeatures,
     groups: NDArray[np.intp],
     judged: NDArray[np.bool_],
     model: PairModel,
@@ -74,7 +115,7 @@ def judge_matcher(
     """Judge a matcher.
 
     Args:
-        postings: features of the n postings of a catalogue.
+        features: of the n postings of a catalogue.
         groups: [n], the number of each posting's label group, from 0, none left out.
         judged: bool [n], whole groups that the matcher was not trained on, one posting at least.
         model: the matcher's.
@@ -83,30 +124,30 @@ def judge_matcher(
         seed: of the interval and the sub-catalogues.
         progress: is told what is being done.
     """
-    index = MatchIndex.build(postings, model, progress)
+    index = MatchIndex.build(features, model, progress)
     pairs, proposed = index.base, candidates_of(index)
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
-        point = smaller(postings, groups, judged, model, stored, size, seed)
+        point = smaller(features, groups, judged, model, stored, size, seed)
         if point is not None:
             points.append(point)
         progress("Judging parts", done, len(sizes))
-    scored = scores_of(proposed, thresholds, groups).of(judged)
-    points.append(sized(proposed, groups, judged, stored, len(groups)))
+    scored = _scores_of(proposed, thresholds, groups).of(judged)
+    points.append(_sized(proposed, groups, judged, stored, len(groups)))
     labels = cohesive_clusters(
         pairs.left, pairs.right, pairs.probabilities, np.arange(len(groups)), thresholds.match
     ).assignment.labels
     weights = (judged[pairs.left].astype(np.float64) + judged[pairs.right]).astype(np.float64)
     truth = groups[pairs.left] == groups[pairs.right]
-    p, likely = pairs.probabilities, pairs.probabilities >= LIKELY
+    p, likely = pairs.probabilities, pairs.probabilities >= _LIKELY
     return Matched(
         judged,
         thresholds,
         scored,
         bootstrap_interval(scored.f1, groups[judged], seed),
-        pairs_of(proposed, thresholds, groups, judged),
-        {target: pairs_of(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
+        _pairs_of(proposed, thresholds, groups, judged),
+        {target: _pairs_of(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
         b_cubed_scores(labels, groups).of(judged),
         brier_score(p, truth, weights),
         expected_calibration_error(p, truth, weights),
@@ -116,6 +157,122 @@ def judge_matcher(
         {k: recall_at_k(proposed.rows, groups, k, judged) for k in ks},
         {k: map_at_k(proposed.rows, groups, k, judged) for k in ks},
         points,
+    )
+
+
+def candidates_of(index: MatchIndex) -> Candidates:
+    """The 49 most probable others of each posting of a fresh index; their similarities are probabilities."""
+    pairs = index.base
+    return top_k(
+        np.concatenate([pairs.left, pairs.right]),
+        np.concatenate([pairs.right, pairs.left]),
+        np.concatenate([pairs.probabilities, pairs.probabilities]),
+        len(index),
+        CANDIDATES,
+    )
+
+
+def _scores_of(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp]) -> Scores:
+    """The scores of all n postings' lists; `groups` [n] are numbered from 0."""
+    lists = thresholds.lists(proposed)
+    return scores(lists.starts, lists.rows, groups)
+
+
+def _pairs_of(
+    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], judged: NDArray[np.bool_]
+) -> PairScores:
+    """The pairs in the lists of the judged postings, bool [n]."""
+    lists = thresholds.lists(proposed)
+    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
+
+
+def smaller(
+    features: ParsedFeatures,
+    groups: NDArray[np.intp],
+    judged: NDArray[np.bool_],
+    model: PairModel,
+    stored: SizeThresholds,
+    size: int,
+    seed: int,
+) -> MatchedSize | None:
+    """The answers in some sub-catalogues, up to five while they hold half of the whole together, at least one.
+
+    In a small one few answers are wrong, and luck decides how many: one alone says little of a precision.
+
+    Args:
+        features: of the n postings of the whole catalogue.
+        groups: [n], the number of each posting's label group.
+        judged: bool [n].
+        model: a matcher's.
+        stored: its thresholds.
+        size: postings of each sub-catalogue, about.
+        seed: of the first; the next have the next ones.
+
+    Returns:
+        None where none of them holds a judged posting.
+    """
+    draws = min(_MOST_DRAWS, max(1, len(groups) // (2 * size)))
+    parts = [whole_groups(groups, size, seed + draw) for draw in range(draws)]
+    points = [sized_part(features, groups, judged, model, stored, rows) for rows in parts if judged[rows].any()]
+    return _merged(points) if points else None
+
+
+def sized_part(
+    features: ParsedFeatures,
+    groups: NDArray[np.intp],
+    judged: NDArray[np.bool_],
+    model: PairModel,
+    stored: SizeThresholds,
+    rows: NDArray[np.intp],
+) -> MatchedSize:
+    """The answers in a sub-catalogue.
+
+    Args:
+        features: of the n postings of the whole catalogue.
+        groups: [n], the number of each posting's label group.
+        judged: bool [n].
+        model: a matcher's.
+        stored: its thresholds.
+        rows: which postings are in the sub-catalogue, a judged one among them.
+    """
+    part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
+    proposed = candidates_of(MatchIndex.build(features.select(rows), model))
+    return _sized(proposed, part, judged[rows], stored, len(groups))
+
+
+def _sized(
+    proposed: Candidates, groups: NDArray[np.intp], judged: NDArray[np.bool_], stored: SizeThresholds, whole: int
+) -> MatchedSize:
+    """The answers in a catalogue of n postings, part of one of `whole` postings; `groups` [n] are numbered from 0."""
+    own, fixed = (stored.at(F1, size) for size in (len(groups), whole))
+    f1, f1_fixed = (_scores_of(proposed, chosen, groups).of(judged).mean_f1 for chosen in (own, fixed))
+    targets = {}
+    for target in stored.thresholds:
+        if target.precision is not None:
+            here, there = (stored.at(target, size) for size in (len(groups), whole))
+            answered = (_pairs_of(proposed, chosen, groups, judged) for chosen in (here, there))
+            targets[target] = _SizedTarget(here.match, *answered)
+    return MatchedSize(1, len(groups), int(judged.sum()), own.match, f1, f1_fixed, targets)
+
+
+def _merged(points: Sequence[MatchedSize]) -> MatchedSize:
+    """Several sub-catalogues as one, with the thresholds of the first."""
+    judged = [point.judged for point in points]
+    return MatchedSize(
+        len(points),
+        round(np.mean([point.postings for point in points])),
+        sum(judged),
+        points[0].threshold,
+        float(np.average([point.f1 for point in points], weights=judged)),
+        float(np.average([point.f1_fixed for point in points], weights=judged)),
+        {
+            target: _SizedTarget(
+                first.threshold,
+                reduce(add, (point.targets[target].stored for point in points)),
+                reduce(add, (point.targets[target].fixed for point in points)),
+            )
+            for target, first in points[0].targets.items()
+        },
     )
 
 

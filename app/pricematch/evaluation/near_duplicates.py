@@ -1,15 +1,69 @@
-"""Pairs of postings whose hashes differ in a few bits: the same picture, cropped, scaled or compressed again."""
+"""Values that postings share, and hashes that differ in a few bits, by whether label groups agree.
 
-from collections.abc import Mapping
+Near-duplicates are mostly the same image, cropped, scaled or compressed again.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Hashes
-from pricematch.evaluation.groups import UNKNOWN, Relation
+from pricematch.catalogue.postings import Posting
+from pricematch.evaluation.metrics import number_groups
 from pricematch.search.hamming import close_hashes
+
+UNKNOWN = -1
+
+
+class Relation(IntEnum):
+    """Whether postings show one product, by their label groups."""
+
+    WITHIN = 0
+    """All are of one group."""
+    ACROSS = 1
+    """At least two are of different groups."""
+    UNSAID = 2
+    """Neither can be said, because some have no group."""
+
+
+def known_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
+    """The group of each posting as a number from 0, in order of appearance; −1 (UNKNOWN) where it has none."""
+    labels = [posting.label_group for posting in postings]
+    groups = np.full(len(labels), UNKNOWN, np.int32)
+    groups[[label is not None for label in labels]] = number_groups([label for label in labels if label is not None])
+    return groups
+
+
+def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:
+    """How many postings each group has, by its number."""
+    return np.bincount(groups[groups != UNKNOWN])
+
+
+def relation_of(groups: NDArray[np.int32]) -> Relation:
+    """What the groups of some postings, [m] with m ≥ 1, say of them."""
+    known = np.unique(groups[groups != UNKNOWN])
+    if len(known) > 1:
+        return Relation.ACROSS
+    return Relation.UNSAID if UNKNOWN in groups else Relation.WITHIN
+
+
+def choose_groups(groups: NDArray[np.int32], count: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
+    """The rows of at most `count` groups of two or more postings, drawn by the square of their size less one.
+
+    So a group of ten, of which a catalogue has few, is as likely as eighty-one pairs. The biggest come first.
+    """
+    sizes = group_sizes(groups)
+    weights = np.square(np.maximum(sizes - 1, 0), dtype=np.float64)
+    drawn = min(count, int(np.count_nonzero(weights)))
+    if drawn == 0:
+        return []
+    chosen = generator.choice(len(sizes), drawn, replace=False, p=weights / weights.sum())
+    return [np.flatnonzero(groups == group) for group in sorted(chosen, key=lambda group: (-sizes[group], group))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,3 +160,62 @@ def _pairs_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
 def _relations_to(group: int, groups: NDArray[np.int32]) -> NDArray[np.int64]:
     said = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
     return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, said)
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """How often one kind of value repeats.
+
+    Attributes:
+        distinct: how many different values there are.
+        missing: postings without a value.
+        values: int64 [3], how many values several postings share, by `Relation` of these postings.
+        postings: int64 [3], how many postings those are.
+        across: the rows that share a value although their groups differ, those of most groups first, then those of
+            most postings, then by first row. In each the first row of every group comes before any second one.
+            Where groups are right there is none: it is label noise, or a value that says little.
+    """
+
+    distinct: int
+    missing: int
+    values: NDArray[np.int64]
+    postings: NDArray[np.int64]
+    across: tuple[tuple[int, ...], ...]
+
+
+def find_repeats(values: Sequence[Hashable | None], groups: NDArray[np.int32]) -> Repeats:
+    """Which values repeat.
+
+    Args:
+        values: of n postings, None where a posting has none.
+        groups: int32 [n], see `known_groups`.
+    """
+    rows_of: dict[Hashable, list[int]] = {}
+    for row, value in enumerate(values):
+        if value is not None:
+            rows_of.setdefault(value, []).append(row)
+    counts = np.zeros((2, len(Relation)), np.int64)
+    across = []
+    for rows in rows_of.values():
+        if len(rows) > 1:
+            relation = relation_of(groups[rows])
+            counts[:, relation] += 1, len(rows)
+            if relation is Relation.ACROSS:
+                across.append(_dealt(rows, groups))
+    across.sort(key=lambda rows: (-_groups_among(groups[list(rows)]), -len(rows), min(rows)))
+    missing = sum(value is None for value in values)
+    return Repeats(len(rows_of), missing, counts[0], counts[1], tuple(across))
+
+
+def _dealt(rows: Sequence[int], groups: NDArray[np.int32]) -> tuple[int, ...]:
+    """The rows in the order in which each group gives one, then each another, and so on."""
+    given: Counter[int] = Counter()
+    turns = []
+    for row in rows:
+        turns.append(given[groups[row]])
+        given[groups[row]] += 1
+    return tuple(row for _, row in sorted(zip(turns, rows, strict=True)))
+
+
+def _groups_among(groups: NDArray[np.int32]) -> int:
+    return len(np.unique(groups[groups != UNKNOWN]))

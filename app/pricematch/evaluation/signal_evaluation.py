@@ -19,18 +19,74 @@ from pricematch.evaluation.breakdown import (
     surest_mistakes,
     worst_groups,
 )
-from pricematch.evaluation.catalogue_sizes import SizePoint, by_catalogue_size
-from pricematch.evaluation.curves import Curve, Curves
-from pricematch.evaluation.held_out import Measured, measure
-from pricematch.evaluation.pairs import Pairs, pairs_of
-from pricematch.evaluation.signals import signal_candidates
-from pricematch.evaluation.splits import split_groups
+from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
+from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
+from pricematch.evaluation.metrics import Scores, bootstrap_interval, group_sizes, map_at_k, recall_at_k, scores
+from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
+from pricematch.evaluation.splits import split_groups, whole_groups
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 
-SHOWN = 10
+KS = (1, 5, 10, 20, CANDIDATES)
+_LARGE = 2_000
+"""Postings above which the smallest sub-catalogue has 1,000."""
+_SHOWN = 10
 """Groups and mistakes that are named."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: how many postings and groups it judges, the thresholds picked on the others, and the mean scores."""
+
+    postings: int
+    groups: int
+    thresholds: Mapping[str, float]
+    f1: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What one signal, or several together, are worth.
+
+    Attributes:
+        thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
+        scores: of each posting, at thresholds that its group had no part in.
+        interval: of their mean F1, 95 %.
+        pairwise: the pairs in all lists, at the same thresholds.
+        folds: one by one.
+        recall_at_k, map_at_k: of the candidates in the order of their margins, for each k of `KS`.
+        candidate_recall: the share of the true pairs that is among the candidates; 1.0 if there are none.
+    """
+
+    thresholds: Mapping[str, float]
+    scores: Scores
+    interval: tuple[float, float]
+    pairwise: PairScores
+    folds: Sequence[Fold]
+    recall_at_k: Mapping[int, float]
+    map_at_k: Mapping[int, float]
+    candidate_recall: float
+
+
+@dataclass(frozen=True)
+class SizePoint:
+    """F1 on a random sub-catalogue of whole groups.
+
+    Attributes:
+        postings, groups: how large it is.
+        thresholds: the best ones there, a similarity per signal.
+        f1: at those; picked and judged on the same postings.
+        f1_at_thresholds: at the thresholds of the whole catalogue.
+    """
+
+    postings: int
+    groups: int
+    thresholds: Mapping[str, float]
+    f1: float
+    f1_at_thresholds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +163,9 @@ def evaluate(
         {name: curves.of(name, everyone) for name in names},
         {name: curves.of(name, everyone, others[name]) for name in names},
         by_group_size(scored, groups),
-        worst_groups(scored, groups, SHOWN),
-        best_groups(scored, groups, SHOWN),
-        surest_mistakes(curves.pairs, thresholds, groups, SHOWN),
+        worst_groups(scored, groups, _SHOWN),
+        best_groups(scored, groups, _SHOWN),
+        surest_mistakes(curves.pairs, thresholds, groups, _SHOWN),
         by_catalogue_size(features, curves, thresholds, seed, progress),
     )
 
@@ -122,3 +178,103 @@ def find_candidates(features: ParsedFeatures, signals: Sequence[str], progress: 
         found[signal] = signal_candidates(signal, features)
     progress("Finding candidates", len(signals), len(signals))
     return found
+
+
+def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> Measured:
+    """Measure some signals of a catalogue together.
+
+    Args:
+        curves: of the catalogue's n postings.
+        signals: which of its signals, at least one.
+        fold_of: [n], from 0; no group is in two folds, and there are two at least.
+        seed: of the bootstrap.
+    """
+    pairs, groups = curves.pairs, curves.groups
+    thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))
+    scored, pairwise, folds = _folds(curves, signals, fold_of)
+    ranking = pairs.ranking(thresholds).rows
+    return Measured(
+        thresholds,
+        scored,
+        bootstrap_interval(scored.f1, groups, seed),
+        pairwise,
+        folds,
+        {k: recall_at_k(ranking, groups, k) for k in KS},
+        {k: map_at_k(ranking, groups, k) for k in KS},
+        _candidate_recall(pairs, signals, groups),
+    )
+
+
+def scores_at(pairs: Pairs, thresholds: Mapping[str, float], groups: NDArray[np.intp]) -> Scores:
+    """The scores of each posting at some thresholds."""
+    lists = pairs.lists(thresholds)
+    return scores(lists.starts, lists.rows, groups)
+
+
+def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) -> tuple[Scores, PairScores, list[Fold]]:
+    """Each posting's scores at the thresholds picked on the other folds, those of all pairs, and the folds."""
+    groups = curves.groups
+    f1, precision, recall = (np.empty(len(groups)) for _ in range(3))
+    pairwise = PairScores(0, 0, 0)
+    folds = []
+    for number in range(int(fold_of.max()) + 1):
+        judged = fold_of == number
+        thresholds = pick_thresholds(curves, signals, ~judged)
+        lists = curves.pairs.lists(thresholds)
+        part = scores(lists.starts, lists.rows, groups).of(judged)
+        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
+        f1[judged], precision[judged], recall[judged] = part.f1, part.precision, part.recall
+        count, postings = len(np.unique(groups[judged])), int(judged.sum())
+        folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
+    return Scores(f1, precision, recall), pairwise, folds
+
+
+def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.intp]) -> float:
+    """The share of all ordered pairs of one group that one of the signals proposes."""
+    proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
+    right = groups[pairs.lines[proposed]] == groups[pairs.rows[proposed]]
+    true_pairs = int((group_sizes(groups) - 1).sum())
+    return int(right.sum()) / true_pairs if true_pairs else 1.0
+
+
+def sizes_below(postings: int) -> list[int]:
+    """1,000 postings, or 100 of a small catalogue, and twice as many each time, up to three quarters of it.
+
+    >>> sizes_below(16_874), sizes_below(717)
+    ([1000, 2000, 4000, 8000], [100, 200, 400])
+    """
+    found, size = [], 1_000 if postings > _LARGE else 100
+    while 4 * size <= 3 * postings:
+        found.append(size)
+        size *= 2
+    return found
+
+
+def by_catalogue_size(
+    features: ParsedFeatures, curves: Curves, thresholds: Mapping[str, float], seed: int, progress: Progress
+) -> list[SizePoint]:
+    """F1 of signals together on random sub-catalogues, each part of the next, and last on the whole catalogue.
+
+    Args:
+        features: of n postings; candidates are found anew in each sub-catalogue.
+        curves: of the whole catalogue.
+        thresholds: of the whole catalogue, a similarity per signal.
+        seed: of the sub-catalogues.
+        progress: is told how many are done.
+    """
+    points, sizes = [], sizes_below(len(curves.groups))
+    for done, size in enumerate(sizes, start=1):
+        rows = whole_groups(curves.groups, size, seed)
+        groups = np.unique(curves.groups[rows], return_inverse=True)[1].astype(np.intp)
+        part = features.select(rows)
+        pairs = pairs_of({signal: signal_candidates(signal, part) for signal in thresholds}, len(rows))
+        points.append(_point(Curves(pairs, groups), thresholds))
+        progress("Smaller catalogues", done, len(sizes))
+    return [*points, _point(curves, thresholds)]
+
+
+def _point(curves: Curves, thresholds: Mapping[str, float]) -> SizePoint:
+    everyone = np.ones(len(curves.groups), bool)
+    best = pick_thresholds(curves, list(thresholds), everyone)
+    f1, f1_at_thresholds = (scores_at(curves.pairs, chosen, curves.groups).mean_f1 for chosen in (best, thresholds))
+    return SizePoint(len(everyone), len(np.unique(curves.groups)), best, f1, f1_at_thresholds)

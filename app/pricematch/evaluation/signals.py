@@ -1,8 +1,17 @@
-"""Signals: the retrievers that thresholds are picked for, and what their similarities are shown as."""
+"""Signals: the retrievers that thresholds are picked for, what their similarities are shown as, and their pairs.
 
+A pair is a match if one signal at least finds it as similar as that signal's threshold. Pairs of different signals are
+ordered by margin: how much of the way from the threshold to 1 the similarity has gone, (s − t) / (1 − t), by the signal
+for which that is most. It needs no label groups, is at least 0 exactly for matches, and orders the pairs of one signal
+as their similarity does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pricematch.catalogue.features import BITS
 from pricematch.pairs.retrievers import (
@@ -14,8 +23,8 @@ from pricematch.pairs.retrievers import (
     embeddings_of,
 )
 from pricematch.pairs.title_retrievers import TitleRetriever
-from pricematch.search.candidates import Candidates
-from pricematch.search.lists import MAX_MEMBERS
+from pricematch.search.candidates import Candidates, top_k
+from pricematch.search.lists import MAX_MEMBERS, Lists
 from pricematch.titles.vectors import TfIdf, words
 
 CANDIDATES = MAX_MEMBERS - 1
@@ -95,3 +104,72 @@ def meant(signal: str, value: float | None) -> float:
     if not -1 <= value <= 1:
         raise ValueError(f"expected a cosine in −1…1, got {value:g}")
     return float(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What signals propose, each pair once; (a, b) and (b, a) are two.
+
+    Attributes:
+        postings: n, of the catalogue.
+        lines: int32 [m], whose candidate it is, ascending.
+        rows: int32 [m], which row is the candidate, ascending among those of one line; never the line itself.
+        similarities: per signal float64 [m]; −inf where it does not propose the pair.
+    """
+
+    postings: int
+    lines: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    similarities: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def accepted(self, thresholds: Mapping[str, float]) -> NDArray[np.bool_]:
+        """Which pairs are matches, bool [m], by the signals that have a threshold; inf takes none."""
+        matches = np.zeros(len(self), bool)
+        for signal, threshold in thresholds.items():
+            matches |= self.similarities[signal] >= threshold
+        return matches
+
+    def margins(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
+        """How far each pair is above the thresholds, float64 [m]: 0…1 for a match, below 0 for others."""
+        best = np.full(len(self), -np.inf)
+        for signal, threshold in thresholds.items():
+            np.maximum(best, _margin(self.similarities[signal], threshold), out=best)
+        return best
+
+    def ranking(self, thresholds: Mapping[str, float]) -> Candidates:
+        """The 49 pairs of each posting with the highest margins, which stand for the similarities."""
+        return self._ranked(self.margins(thresholds), -np.inf)
+
+    def lists(self, thresholds: Mapping[str, float]) -> Lists:
+        """Each posting's matches: itself, then those with the highest margins, 50 at most."""
+        best = self._ranked(self.margins(thresholds), 0)
+        rows = np.column_stack([np.arange(self.postings, dtype=np.int32), best.rows])
+        found = rows >= 0
+        return Lists(np.concatenate([[0], np.cumsum(found.sum(axis=1))]), rows[found])
+
+    def _ranked(self, margins: NDArray[np.float64], least: float) -> Candidates:
+        kept = margins >= least if least > -np.inf else np.isfinite(margins)
+        return top_k(self.lines[kept], self.rows[kept], margins[kept], self.postings, MAX_MEMBERS - 1)
+
+
+def pairs_of(candidates: Mapping[str, Candidates], postings: int) -> Pairs:
+    """The pairs of the candidates of n postings, given by signal."""
+    found = {signal: proposed.rows >= 0 for signal, proposed in candidates.items()}
+    keys = {signal: np.nonzero(kept)[0] * postings + candidates[signal].rows[kept] for signal, kept in found.items()}
+    every = np.unique(np.concatenate([np.empty(0, np.intp), *keys.values()]))
+    similarities = {}
+    for signal, proposed in candidates.items():
+        similarities[signal] = np.full(len(every), -np.inf)
+        similarities[signal][np.searchsorted(every, keys[signal])] = proposed.similarities[found[signal]]
+    lines, rows = np.divmod(every, max(1, postings))
+    return Pairs(postings, lines.astype(np.int32), rows.astype(np.int32), similarities)
+
+
+def _margin(similarities: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    """(s − t) / (1 − t); where that has no meaning, for t ≥ 1: 1 of a match, and s − 1, but below 0, of others."""
+    if threshold < 1:
+        return (similarities - threshold) / (1 - threshold)
+    return np.where(similarities >= threshold, 1.0, similarities - np.nextafter(1, 2))

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.curves import ROUNDING, Curves
 from pricematch.evaluation.metrics import group_sizes
-from pricematch.evaluation.pairs import pairs_of
-from pricematch.evaluation.signals import CANDIDATES, MATCHER, between
+from pricematch.evaluation.signals import CANDIDATES, MATCHER, between, pairs_of
 from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
 from pricematch.search.candidates import Candidates, top_k
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import find_artefacts, read_catalogue
 from pricematch.errors import CatalogueError
-from pricematch.evaluation.decided import labels_of
+from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups

@@ -63,7 +63,7 @@ class MatchIndex:
     @classmethod
     def build(
         cls,
-        features: Features,
+        features: Features | ParsedFeatures,
         model: PairModel,
         progress: Progress = silent,
         scored: ScoredPairs | None = None,
@@ -72,7 +72,7 @@ class MatchIndex:
         """An index of postings that are scored together.
 
         Args:
-            features: of n postings.
+            features: of n postings, parsed where their titles are already.
             model: what scores them.
             progress: is told what is being done.
             scored: their candidate pairs, where the same model has scored the same features before.

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.profiles import Profiles, occurrences
@@ -15,17 +14,13 @@ from pricematch.pairs.retrievers import (
     IMAGE_RETRIEVERS,
     Alive,
     EmbeddingRetriever,
-    HashRetriever,
     ParsedFeatures,
-    Retriever,
-    embeddings_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
-from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
+from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, retrievers_of
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
-from pricematch.titles.normalise import ParsedTitle, parse_titles
-from pricematch.titles.vectors import TfIdf, grams, words
+from pricematch.titles.vectors import TfIdf, words
 
 NEAREST = 100
 """Neighbours that ranks are counted among."""
@@ -52,7 +47,7 @@ class PairFeatureExtractor:
     Immutable, safe to use from several threads.
 
     Args:
-        features: of the n postings of the catalogue.
+        features: of the n postings of the catalogue, parsed where their titles are already.
         signals: some of `SIGNALS`.
         found: what was found among the same postings before, since searching takes most of the time; None: search.
 
@@ -62,14 +57,17 @@ class PairFeatureExtractor:
             nearest neighbours of the other by a retriever.
     """
 
-    def __init__(self, features: Features, signals: Sequence[str], found: Neighbourhoods | None = None) -> None:
+    def __init__(
+        self, features: Features | ParsedFeatures, signals: Sequence[str], found: Neighbourhoods | None = None
+    ) -> None:
         self.signals = tuple(signals)
-        titles = parse_titles(features.titles) if "title" in signals else []
-        weighted = TfIdf(titles, words) if "title" in signals else None
+        parsed = _parsed(features, signals)
+        weighted = TfIdf(parsed.titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
-        self._retrievers = {it.name: it for it in _retrievers(features, titles, weighted, signals, shares)}
-        self._titles = None if weighted is None else TitleWords(titles, weighted)
-        self._hashes = np.sort(features.hashes.values[features.hashes.known])
+        self._retrievers = {it.name: it for it in retrievers_of(parsed, weighted, signals, shares)}
+        self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
+        hashes = parsed.features.hashes
+        self._hashes = np.sort(hashes.values[hashes.known])
         vectors = {name: retriever.vectors for name, retriever in self._retrievers.items()}
         if found is None:
             nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
@@ -79,7 +77,7 @@ class PairFeatureExtractor:
         else:
             similarities = dict(zip(self._retrievers, found.similarities, strict=True))
             self.candidates = found.candidates
-        self.own = self._profiles(ParsedFeatures(features, titles), vectors, similarities, len(features))
+        self.own = self._profiles(parsed, vectors, similarities, len(features))
 
     def __len__(self) -> int:
         return len(self.own)
@@ -266,26 +264,11 @@ class PairFeatureExtractor:
         return found
 
 
-def _retrievers(
-    features: Features,
-    titles: Sequence[ParsedTitle],
-    weighted: TfIdf | None,
-    signals: Sequence[str],
-    shares: csr_array | None,
-) -> list[Retriever[Any]]:
-    """The retrievers of some signals, in the order of `pair_feature_names`."""
-    hashes = HashRetriever(features.hashes) if "hash" in signals else None
-    found: list[Retriever[Any]] = []
-    for signal in signals:
-        if signal == "hash" and hashes is not None:
-            found.append(hashes)
-        elif signal == "title" and weighted is not None:
-            plain = TitleRetriever("grams", TfIdf(titles, grams))
-            blended = ExpandedTitleRetriever(plain, hashes, shares)
-            found += [TitleRetriever("words", weighted), plain, blended]
-        elif signal == "image":
-            found += [EmbeddingRetriever(name, embeddings_of(name, features)) for name in IMAGE_RETRIEVERS]
-    return found
+def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> ParsedFeatures:
+    """Features with their titles parsed, where titles are a signal."""
+    if isinstance(features, ParsedFeatures):
+        return features
+    return ParsedFeatures.of(features) if "title" in signals else ParsedFeatures(features, [])
 
 
 def _same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:

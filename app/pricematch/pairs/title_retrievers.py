@@ -1,16 +1,27 @@
-"""Retrievers by title: its words or grams, and these expanded by the titles of postings that are probably alike."""
+"""Retrievers by title: its words or grams, and these expanded by titles of similar postings; all of some signals."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from pricematch.pairs.retrievers import Alive, HashRetriever, ParsedFeatures
+from pricematch.pairs.retrievers import (
+    IMAGE_RETRIEVERS,
+    Alive,
+    EmbeddingRetriever,
+    HashRetriever,
+    ParsedFeatures,
+    Retriever,
+    embeddings_of,
+)
 from pricematch.search.candidates import Candidates
 from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
 from pricematch.titles.expansion import NEIGHBOURS, expand, hash_shares, title_shares
-from pricematch.titles.vectors import TfIdf
+from pricematch.titles.vectors import TfIdf, grams
 
-LEAST = 0.5 * 10.0**-DECIMALS
+_LEAST = 0.5 * 10.0**-DECIMALS
 """Cosines below this are rounded to 0."""
 
 
@@ -22,7 +33,7 @@ class _SparseRetriever:
         vectors: float32 [n, d], rows of unit length or of zeros.
     """
 
-    least: float = LEAST
+    least: float = _LEAST
 
     def __init__(self, name: str, vectors: csr_array) -> None:
         self.name = name
@@ -105,3 +116,27 @@ class ExpandedTitleRetriever(_SparseRetriever):
         size = self._titles.vectors.shape[0]
         found = title_shares(titles, size)
         return csr_array(found if hashes is None else found + hash_shares(hashes, size))
+
+
+def retrievers_of(
+    parsed: ParsedFeatures, weighted: TfIdf | None, signals: Sequence[str], shares: csr_array | None
+) -> list[Retriever[Any]]:
+    """The retrievers of some signals of a catalogue, in the order of their pair features.
+
+    Args:
+        parsed: features of n postings.
+        weighted: the words of their titles; None where titles are no signal.
+        signals: some of hash, title and image.
+        shares: see `ExpandedTitleRetriever`; None: they are searched.
+    """
+    hashes = HashRetriever(parsed.features.hashes) if "hash" in signals else None
+    found: list[Retriever[Any]] = []
+    for signal in signals:
+        if signal == "hash" and hashes is not None:
+            found.append(hashes)
+        elif signal == "title" and weighted is not None:
+            plain = TitleRetriever("grams", TfIdf(parsed.titles, grams))
+            found += [TitleRetriever("words", weighted), plain, ExpandedTitleRetriever(plain, hashes, shares)]
+        elif signal == "image":
+            found += [EmbeddingRetriever(name, embeddings_of(name, parsed.features)) for name in IMAGE_RETRIEVERS]
+    return found

@@ -6,19 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import CatalogueError
 from pricematch.evaluation import signal_evaluation as judging
-from pricematch.evaluation.decided import labels_of, relabelled
 from pricematch.evaluation.evaluation_report import write_report
-from pricematch.evaluation.held_out import KS
-from pricematch.evaluation.labelled import read_labelled
+from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled
 from pricematch.evaluation.load_features import find_images, load_features
 from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
 from pricematch.evaluation.matchers import load_matcher, unseen
 from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.signal_evaluation import Evaluation
+from pricematch.evaluation.signal_evaluation import KS, Evaluation
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.pairs.retrievers import ParsedFeatures
@@ -88,14 +85,13 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
         raise CatalogueError(
             f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
         )
-    found = judging.evaluate(
-        ParsedFeatures.of(features), options.signals, groups, options.folds, options.seed, progress
-    )
+    parsed = ParsedFeatures.of(features)
+    found = judging.evaluate(parsed, options.signals, groups, options.folds, options.seed, progress)
     postings = list(catalogue)
     drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
     matched = None
     if loaded is not None and judged is not None:
-        matched = _matched(loaded, catalogue, features, judged, options.seed, progress)
+        matched = _matched(loaded, catalogue, parsed, judged, options.seed, progress)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
     write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
@@ -106,7 +102,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
 def _matched(
     loaded: LoadedMatcher,
     catalogue: Catalogue,
-    features: Features,
+    features: ParsedFeatures,
     judged: NDArray[np.bool_],
     seed: int,
     progress: Progress,

@@ -11,10 +11,9 @@ from pricematch.catalogue.postings import Posting
 from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
 from pricematch.evaluation.curves import shown_curve
-from pricematch.evaluation.held_out import Measured
 from pricematch.evaluation.matcher_evaluation import Matched
 from pricematch.evaluation.metrics import Scores
-from pricematch.evaluation.signal_evaluation import Evaluation
+from pricematch.evaluation.signal_evaluation import Evaluation, Measured
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.pairs.retrievers import MAX_DISTANCE
 from pricematch.reports.evaluation_plots import (

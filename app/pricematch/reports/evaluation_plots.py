@@ -10,10 +10,10 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from pricematch.evaluation.breakdown import SizeClass
-from pricematch.evaluation.catalogue_sizes import SizePoint
 from pricematch.evaluation.curves import Curve, shown_curve
-from pricematch.evaluation.matcher_sizes import MatchedSize
+from pricematch.evaluation.matcher_evaluation import MatchedSize
 from pricematch.evaluation.reliability import Reliability
+from pricematch.evaluation.signal_evaluation import SizePoint
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.pairs.retrievers import MAX_DISTANCE
 

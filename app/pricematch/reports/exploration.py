@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SHOWN_PROBLEMS, RowProblem
-from pricematch.evaluation.exploration import NEAR, Exploration
-from pricematch.evaluation.groups import UNKNOWN, Relation, group_sizes
-from pricematch.evaluation.pictures import PictureFacts
-from pricematch.evaluation.repeats import Repeats
+from pricematch.evaluation.exploration import NEAR, Exploration, PictureFacts
+from pricematch.evaluation.near_duplicates import UNKNOWN, Relation, Repeats, group_sizes
 from pricematch.reports.histograms import histogram, log_histogram
 from pricematch.reports.page import Pictures, plot, render
 

@@ -7,9 +7,8 @@ from pricematch.encoding.bootstrap import decoder, read_catalogue
 from pricematch.encoding.features import phash
 from pricematch.errors import ImageError
 from pricematch.evaluation import exploration as finding
-from pricematch.evaluation.exploration import Exploration
+from pricematch.evaluation.exploration import Exploration, PictureFacts, look_at_pictures
 from pricematch.evaluation.load_features import find_images
-from pricematch.evaluation.pictures import PictureFacts, look_at_pictures
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder

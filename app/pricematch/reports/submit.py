@@ -10,14 +10,13 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import METHODS, answer
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
-from pricematch.evaluation.judged_lists import candidates_of
+from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
 from pricematch.evaluation.labelled import embedded, setting_told
 from pricematch.evaluation.load_features import load_features, load_signal_features
+from pricematch.evaluation.matcher_evaluation import candidates_of
 from pricematch.evaluation.matchers import load_matcher
-from pricematch.evaluation.pairs import pairs_of
 from pricematch.evaluation.signal_evaluation import find_candidates
-from pricematch.evaluation.signals import MEASURES, SIGNALS, meant
-from pricematch.evaluation.threshold_report import read_signals, read_size, read_thresholds
+from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of
 from pricematch.formats.atomic_writes import check_output
 from pricematch.formats.csv_files import write_submission
 from pricematch.matching.clusters import SimilarityClustering

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
+from pricematch.evaluation.curves import SimilarityThreshold, enough_groups, pick_similarity_threshold
 from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.similarity_threshold import SimilarityThreshold, enough_groups, pick_similarity_threshold
 from pricematch.formats.manifest import PickedOn
 from pricematch.progress import Progress
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pricematch.errors import TrainingInterrupted
-from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from pricematch.evaluation.curves import SimilarityThreshold
 from pricematch.formats.manifest import Manifest
 from pricematch.progress import Progress
 from pricematch.training.export import publish

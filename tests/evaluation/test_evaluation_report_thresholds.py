@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pricematch.errors import SettingsError
+from pricematch.evaluation.evaluation_report import REPORT_VERSION, read_signals, read_thresholds
 from pricematch.evaluation.signal_evaluation import Evaluation
-from pricematch.evaluation.threshold_report import REPORT_VERSION, read_signals, read_thresholds
 from tests.support.written_report import POSTINGS, evaluated, written
 
 

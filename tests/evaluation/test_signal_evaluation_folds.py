@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from pricematch.evaluation.cluster_metrics import PairScores
-from pricematch.evaluation.curves import Curves
-from pricematch.evaluation.held_out import KS, measure, scores_at
-from pricematch.evaluation.intervals import bootstrap_interval
-from pricematch.evaluation.metrics import map_at_k, number_groups, recall_at_k
+from pricematch.evaluation.curves import Curves, pick_thresholds
+from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k
+from pricematch.evaluation.signal_evaluation import KS, measure, scores_at
 from pricematch.evaluation.splits import split_groups
-from pricematch.evaluation.thresholds import pick_thresholds
 from tests.support.labelled import groups_of, labelled_postings, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(80)

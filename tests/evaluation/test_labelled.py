@@ -8,7 +8,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError
-from pricematch.evaluation.decided import labels_of, load_verdicts
+from pricematch.evaluation.labelled import labels_of, load_verdicts
 from pricematch.formats.csv_files import read_csv
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.evaluation.similarity_threshold import (
+from pricematch.evaluation.curves import (
     SimilarityThreshold,
     enough_groups,
     pick_similarity_threshold,

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
-from pricematch.evaluation.matcher_sizes import MatchedSize, sized_part, smaller
+from pricematch.evaluation.matcher_evaluation import MatchedSize, sized_part, smaller
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from tests.support.judged import tiny_model
-from tests.support.labelled import groups_of, labelled_postings
+from tests.support.labelled import features_of, groups_of, labelled_postings
 
 POSTINGS = labelled_postings(90)
 GROUPS = number_groups(groups_of(POSTINGS))
-FEATURES = Features.of([posting.title for posting in POSTINGS], [posting.image_phash for posting in POSTINGS])
+FEATURES = features_of(POSTINGS)
 JUDGED = GROUPS % 2 == 0
 ROWS = np.flatnonzero(GROUPS % 3 > 0)
 SURE = Target(0.9)
@@ -26,7 +26,7 @@ STORED = SizeThresholds(
 MODEL = tiny_model(["hash", "title"])
 
 
-def answers(postings: Features, thresholds: Thresholds) -> list[list[int]]:
+def answers(postings: ParsedFeatures, thresholds: Thresholds) -> list[list[int]]:
     """Of each posting, the others it is answered with."""
     index = MatchIndex.build(postings, MODEL)
     found = []

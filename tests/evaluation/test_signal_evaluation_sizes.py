@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from pricematch.evaluation.catalogue_sizes import by_catalogue_size, sizes_below
-from pricematch.evaluation.curves import Curves
-from pricematch.evaluation.held_out import scores_at
+from pricematch.evaluation.curves import Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.signal_evaluation import by_catalogue_size, scores_at, sizes_below
 from pricematch.evaluation.splits import whole_groups
-from pricematch.evaluation.thresholds import pick_thresholds
 from tests.support.labelled import features_of, groups_of, labelled_postings, proposed_pairs
 
 
