@@ -16,8 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.admission import TurnAway
-from pricematch.api.held_bodies import HeldBodies
+from pricematch.api.limits import HeldBodies, LoadShedding
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
@@ -105,7 +104,7 @@ def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(TurnAway(app, Full(Settings()))({"type": "http", "method": "POST"}, receive, send))
+    asyncio.run(LoadShedding(app, Full(Settings()))({"type": "http", "method": "POST"}, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"

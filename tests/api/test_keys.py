@@ -1,11 +1,25 @@
 """API keys: what a line holds, what is no line, and how keys are found."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from pricematch.api.keys import KEY_PATTERN, SCOPES, ApiKey, KeyRing, new_key, read_keys
+from pricematch.api.keys import (
+    KEY_PATTERN,
+    SCOPES,
+    ApiKey,
+    KeyRing,
+    add_to_file,
+    check_exposure,
+    is_loopback,
+    keys_of,
+    new_key,
+    read_keys,
+)
 from pricematch.errors import SettingsError
+from pricematch.settings import Settings
 
 
 def test_a_new_key_is_found_by_itself_only_and_its_line_does_not_hold_it() -> None:
@@ -91,3 +105,68 @@ def test_keys_are_compared_in_constant_time_with_every_one(monkeypatch: pytest.M
     assert ring.find(key) is kept
     assert ring.find("\udc80 no key") is None
     assert len(compared) == 20
+
+
+def test_keys_of_the_environment_and_of_the_file_are_known_together(tmp_path: Path) -> None:
+    one, other, third = (new_key(name, "read")[1] for name in "abc")
+    add_to_file(tmp_path / "keys", other)
+    add_to_file(tmp_path / "keys", third)
+    settings = Settings(api_keys=SecretStr(one.line()), api_keys_file=tmp_path / "keys")
+    assert keys_of(settings) == (one, other, third)
+    assert one.line() not in repr(settings)
+
+
+def test_a_file_of_keys_is_its_owners_alone(tmp_path: Path) -> None:
+    add_to_file(tmp_path / "keys", new_key("a", "read")[1])
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_none_of_keys_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("buy milk\n")
+    with pytest.raises(SettingsError, match="entry 1"):
+        add_to_file(tmp_path / "notes", new_key("a", "read")[1])
+    assert (tmp_path / "notes").read_text() == "buy milk\n"
+    with pytest.raises(SettingsError, match="cannot be written"):
+        add_to_file(tmp_path / "absent" / "keys", new_key("a", "read")[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"# none\n", b"\xff\xfe", b"x" * 2_000_000])
+def test_a_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys").write_bytes(content)
+    with pytest.raises(SettingsError, match="keys"):
+        keys_of(Settings(api_keys_file=tmp_path / "keys"))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"{tmp_path / 'keys'} cannot be read"):
+        keys_of(Settings(api_keys_file=tmp_path / "keys"))
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104 — it is only named
+        ("::", False),
+        ("192.168.0.7", False),
+        ("localhost.example", False),
+        ("", False),
+    ],
+)
+def test_without_keys_only_this_machine_may_reach_the_service_unless_that_is_asked_for(
+    host: str, loopback: bool
+) -> None:
+    assert is_loopback(host) is loopback
+    settings, keys = Settings(host=host), (new_key("a", "read")[1],)
+    if loopback:
+        check_exposure(settings, ())
+    else:
+        with pytest.raises(SettingsError, match="pricematch key NAME"):
+            check_exposure(settings, ())
+    check_exposure(settings, keys)
+    check_exposure(settings.model_copy(update={"no_auth": True}), ())
+    with pytest.raises(SettingsError, match="got both"):
+        check_exposure(settings.model_copy(update={"no_auth": True}), keys)

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from pricematch.api.body_size import HeadCheck
 from pricematch.api.connections import Watched, protocol
+from pricematch.api.limits import HeadCheck
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.requests import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
 from tests.support.waiting import SAFETY_SECONDS

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.api import server
-from pricematch.api.key_sources import add_to_file
-from pricematch.api.keys import new_key
+from pricematch.api.keys import add_to_file, new_key
 from pricematch.errors import CatalogueError, PricematchError, SettingsError
 from pricematch.serving import lifetime
 from pricematch.settings import KIB, MIB, Settings

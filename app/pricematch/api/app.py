@@ -12,18 +12,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pricematch import __version__
 from pricematch.api import problems
-from pricematch.api.admission import TurnAway
-from pricematch.api.body_size import BodyLimits, HeadCheck
+from pricematch.api.dependencies import State
 from pricematch.api.guard import Guard
-from pricematch.api.held_bodies import HeldBodies
-from pricematch.api.key_sources import keys_of
-from pricematch.api.keys import KeyRing
+from pricematch.api.keys import KeyRing, keys_of
+from pricematch.api.limits import BodyDeadline, BodyLimits, HeadCheck, HeldBodies, LoadShedding
 from pricematch.api.metrics import Metrics
 from pricematch.api.metrics import router as metrics_router
-from pricematch.api.requests import Around, SpanSink
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
-from pricematch.api.slow_bodies import BodyDeadline
-from pricematch.api.state import State
+from pricematch.api.telemetry import SpanSink, Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
@@ -47,7 +43,7 @@ def create_app(
     spans: SpanSink | None = None,
     keys: KeyRing | None = None,
     lifetime: Lifetime = nullcontext,
-) -> Around:
+) -> Telemetry:
     """The HTTP application over a service that may still be starting, with telemetry around it.
 
     Args:
@@ -61,7 +57,7 @@ def create_app(
         SettingsError: the keys that settings name cannot be read.
     """
     metrics = metrics or Metrics(service)
-    return Around(create_api(service, metrics, keys, lifetime), metrics, spans, log=service.settings.access_log)
+    return Telemetry(create_api(service, metrics, keys, lifetime), metrics, spans, log=service.settings.access_log)
 
 
 def create_api(
@@ -91,7 +87,7 @@ def create_api(
     )
     problems.install(app)
     app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
-    app.add_middleware(TurnAway, service=service)
+    app.add_middleware(LoadShedding, service=service)
     app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
     app.add_middleware(
         BodyDeadline,

@@ -1,17 +1,22 @@
-"""Reads request bodies: JSON, forms with a picture, and a batch as either."""
+"""Reads the bodies of requests to match, cluster or store postings."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from pricematch.api.forms import FIELD_BYTES, open_form
 from pricematch.api.schemas.clusters import ClusterRequest
-from pricematch.errors import LimitExceeded
+from pricematch.api.schemas.matches import TitleRequest
+from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
+from pricematch.catalogue.records import Condition
+from pricematch.errors import ImageEmpty, ImageTooLarge, LimitExceeded
+from pricematch.serving.intake import Offered
 from pricematch.settings import Settings
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
@@ -20,6 +25,8 @@ UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
+_NAME = 255
+_PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 
 
 async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
@@ -133,3 +140,133 @@ def invalid(location: str, message: str) -> RequestValidationError:
 def content_type(request: Request) -> str:
     """The type and subtype that a request declares, in lower case; "" for none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True)
+class SentPosting:
+    """What one query of a /match request brings."""
+
+    image: bytes | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class SentImages:
+    """Several pictures of a /match request, and the names they were sent with, shortened."""
+
+    images: Sequence[bytes]
+    names: Sequence[str | None]
+
+
+async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
+    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or a picture as such.
+
+    Raises:
+        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
+            than a title can take.
+        RequestValidationError: it has neither, a title that is too long, or anything else.
+        LimitExceeded: the form has more parts, or more pictures than Settings allow.
+    """
+    kind = content_type(request)
+    if kind.startswith("image/"):
+        return SentPosting(await request.body())
+    if kind == JSON:
+        body = await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER)
+        image, title = None, validated(TitleRequest, body).title
+    elif kind == MULTIPART:
+        sent = await _read_match_form(request, settings)
+        if isinstance(sent, SentImages):
+            return sent
+        image, title = sent.image, sent.title
+    else:
+        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
+    if len(title) > settings.max_title_chars:
+        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
+    title = decode_byte_escapes(title.strip()).strip()
+    if image is None and not title:
+        raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
+    return SentPosting(image, title)
+
+
+async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
+    most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    async with open_form(request, settings.max_match_images, 1, most) as form:
+        if "images" not in form:
+            image, fields = await fields_of(form, {"title"})
+            return SentPosting(image, fields.get("title", ""))
+        only(form, {"images"})
+        parts = files_of(form, "images")
+        return SentImages(
+            [await part.read() for part in parts], [(part.filename or "")[:_NAME] or None for part in parts]
+        )
+
+
+class PostingIn(BaseModel):
+    """A posting to be stored: all of it, in place of what is stored under its id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(
+        default="", description="Title; with no picture it may not be empty.", examples=["Susu coklat 200 ml"]
+    )
+    label_group: str | None = Field(
+        default=None, max_length=MAX_LABEL_CHARS, description="The product, if it is known."
+    )
+    image_phash: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{16}$")] | None = Field(
+        default=None, description="Perceptual hash of its picture, if that is known; else it is computed."
+    )
+
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MULTIPART: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": _PICTURE, **PostingIn.model_json_schema()["properties"]},
+                }
+            },
+            JSON: {"schema": PostingIn.model_json_schema()},
+            "image/*": {"schema": _PICTURE},
+        },
+    }
+}
+
+
+async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
+    """The posting that a request brings: a form with `image`, `title` or both, JSON, or a picture as such.
+
+    Raises:
+        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
+            than a posting can take.
+        RequestValidationError: neither picture nor title, something too long, or anything else.
+        LimitExceeded: the form has more parts.
+        ImageEmpty, ImageTooLarge: the picture has no bytes, or more than one may have.
+    """
+    kind = content_type(request)
+    image: bytes | None = None
+    if kind.startswith("image/"):
+        image, given = await request.body(), PostingIn()
+    elif kind == JSON:
+        given = validated(PostingIn, await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER))
+    elif kind == MULTIPART:
+        image, fields = await read_fields(request, settings, set(PostingIn.model_fields))
+        given = validated(PostingIn, fields)
+    else:
+        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
+    title = decode_byte_escapes(given.title.strip()).strip()
+    if len(given.title) > settings.max_title_chars:
+        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given.title)}")
+    if image is None and not title:
+        raise invalid("title", "expected a picture or a title, got neither")
+    _check_bytes(image, settings)
+    phash = None if given.image_phash is None else given.image_phash.lower()
+    return Offered(Posting(posting_id, None, title, phash, given.label_group or None), image, condition)
+
+
+def _check_bytes(image: bytes | None, settings: Settings) -> None:
+    if image is not None and not image:
+        raise ImageEmpty("expected a picture, got no bytes")
+    if image is not None and len(image) > settings.max_image_bytes:
+        raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")

@@ -1,18 +1,40 @@
-"""Dependencies of endpoints."""
+"""The state of the application, and what endpoints depend on: the service, an id, the scope of a key."""
 
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from pricematch.api.state import State
+from pricematch.api.guard import Guard
+from pricematch.api.keys import Scope
+from pricematch.api.logs import current
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.errors import ClientGone
 from pricematch.serving.service import Service
 
 T = TypeVar("T")
+PostingId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of a stored posting.")]
+_BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, as `pricematch key` printed it.")
+_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+_Header = Annotated[str | None, Security(_HEADER)]
+
+
+@dataclass(frozen=True)
+class State:
+    """What requests work with.
+
+    Attributes:
+        service: answers.
+        guard: decides who may ask.
+    """
+
+    service: Service
+    guard: Guard
 
 
 # asynchronous though they wait for nothing: FastAPI runs the others in threads, which takes longer than they do
@@ -32,7 +54,6 @@ async def _ready_service(request: Request) -> Service:
 
 ServiceDep = Annotated[Service, Depends(_service)]
 ReadyService = Annotated[Service, Depends(_ready_service)]
-PostingId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of a stored posting.")]
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -57,3 +78,30 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+class Needs:
+    """Lets only requests through whose key covers a scope. The endpoint declares it: no decision rests on the URL."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> None:
+        """Raise Unauthenticated, Forbidden or RateExceeded."""
+        state: State = request.state.app
+        key = header if bearer is None else bearer.credentials
+        address = request.client.host if request.client is not None else ""
+        current().key = state.guard.admit(self.scope, key, address)
+
+
+class NeedsNothing:
+    """Says that anybody may ask."""
+
+    async def __call__(self) -> None:
+        """Let the request through."""
+
+
+READ: Any = Depends(Needs("read"))
+WRITE: Any = Depends(Needs("write"))
+ADMIN: Any = Depends(Needs("admin"))
+OPEN: Any = Depends(NeedsNothing())

@@ -1,21 +1,65 @@
-"""Decides whether a request may go on: by its key, the scope that is needed, and how often it was asked."""
+"""Who may make a request: its key, the scope that its endpoint needs, and token buckets of rates."""
 
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from pricematch.api.keys import KeyRing, Scope
-from pricematch.api.rates import Rates
 from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.settings import Settings
 
+MAX_CALLERS = 10_000
+"""Beyond, the one that asked longest ago is forgotten, so that memory does not grow with callers."""
 _MAX_KEY_CHARS = 256
 _ALL = "all addresses"
 _ALL_TIMES = 50
 """All addresses together may present so many times as many wrong keys as one."""
 _IPV6_HOST_BITS = 64
 _KEPT_ADDRESSES = 256
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled: float
+
+
+class Rates:
+    """A bucket of tokens for each caller, which holds `burst` and gets `per_second`. For one thread only."""
+
+    def __init__(
+        self,
+        per_second: float,
+        burst: int,
+        clock: Callable[[], float] = time.monotonic,
+        max_callers: int = MAX_CALLERS,
+    ) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._clock, self._max_callers = clock, max_callers
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, caller: Hashable) -> float:
+        """Take a token of the caller's; returns 0, or the seconds until there is one, and then nothing was taken."""
+        now = self._clock()
+        bucket = self._buckets.get(caller)
+        if bucket is None:
+            bucket = self._buckets[caller] = _Bucket(self._burst, now)
+            if len(self._buckets) > self._max_callers:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(caller)
+            bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled) * self._per_second)
+            bucket.filled = now
+        if bucket.tokens < 1:
+            return (1 - bucket.tokens) / self._per_second
+        bucket.tokens -= 1
+        return 0.0
 
 
 class Guard:

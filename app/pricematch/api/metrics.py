@@ -18,7 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pricematch.api.access import OPEN, READ
+from pricematch.api.dependencies import OPEN, READ
 from pricematch.catalogue.image_features import Seconds
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from pricematch import errors
-from pricematch.api.log_requests import current
+from pricematch.api.logs import current
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:pricematch:problem:"

@@ -1,6 +1,7 @@
 """Runs the service: listens at once, answers health from the first moment, and stops gracefully."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -14,13 +15,11 @@ from types import FrameType
 import uvicorn
 from threadpoolctl import threadpool_limits
 
-from pricematch.api import arenas
 from pricematch.api.app import create_app
 from pricematch.api.connections import Watched, protocol
-from pricematch.api.key_sources import check_exposure, keys_of
-from pricematch.api.keys import KeyRing
+from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.metrics import Metrics
-from pricematch.api.requests import SpanSink
+from pricematch.api.telemetry import SpanSink
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.lifetime import started
@@ -29,6 +28,8 @@ from pricematch.settings import Settings, variable_warnings
 
 BACKLOG = 2048
 _log = logging.getLogger("pricematch")
+_M_ARENA_MAX = -8
+_ARENAS = 4
 
 
 class _Server(uvicorn.Server):
@@ -57,7 +58,7 @@ def serve(settings: Settings, progress: Progress) -> None:
     Raises:
         PricematchError: the service could not start.
     """
-    arenas.share()
+    _share_arenas()
     with _spans() as spans:
         _serve(settings, progress, spans)
 
@@ -184,3 +185,14 @@ def _listen(settings: Settings) -> socket.socket:
         listener.close()
         raise SettingsError(f"cannot listen on {settings.host}:{settings.port} ({reason})") from error
     return listener
+
+
+def _share_arenas() -> None:
+    """Let all threads allocate from a few arenas, if the C library is glibc.
+
+    Each thread has one of its own otherwise, up to eight a core, and keeps what its largest picture took: with 64
+    threads that was 1.7 GiB where four arenas hold 0.5. See mallopt(3).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

@@ -15,6 +15,9 @@ MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
 NOWHERE = -1
 _POSTING_ID = re.compile(POSTING_ID_PATTERN)
+_BYTES_LITERAL = re.compile(rb"""b(["'])(.*)\1""", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrt\\'\"])")
+_MEANING = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def is_posting_id(text: str) -> bool:
@@ -174,11 +177,6 @@ class _Log:
             self.postings.append(posting)
             self.latest[posting.posting_id] = row
         return self
-
-
-_BYTES_LITERAL = re.compile(rb"""b(["'])(.*)\1""", re.DOTALL)
-_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrt\\'\"])")
-_MEANING = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def decode_byte_escapes(title: str) -> str:

@@ -21,8 +21,7 @@ def key(
     PRICEMATCH_API_KEYS_FILE; a service that runs reads it again on SIGHUP), or into PRICEMATCH_API_KEYS. Clients send
     the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
     """
-    from pricematch.api.key_sources import add_to_file
-    from pricematch.api.keys import new_key
+    from pricematch.api.keys import add_to_file, new_key
 
     made, kept = new_key(name, scope)
     if file is not None:

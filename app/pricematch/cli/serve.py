@@ -44,7 +44,7 @@ def serve(
     Listening on anything but this machine takes API keys (`pricematch key`), or --no-auth. Every setting, limits
     included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
-    from pricematch.api import log_lines as lines
+    from pricematch.api import logs as lines
     from pricematch.api import server
 
     settings = load_settings(

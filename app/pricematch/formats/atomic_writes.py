@@ -12,6 +12,9 @@ from typing import BinaryIO
 
 from pricematch.errors import ArtefactExists, SettingsError
 
+_ABANDONED = 3600
+"""Seconds after which a folder that is still staged belongs to nobody; writing one takes a few."""
+
 
 def check_folder(folder: Path) -> None:
     """Raise SettingsError if a folder cannot be written into, or made where it is absent; makes nothing."""
@@ -90,10 +93,6 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise SettingsError(f"cannot write {path} ({error.strerror})") from error
-
-
-_ABANDONED = 3600
-"""Seconds after which a folder that is still staged belongs to nobody; writing one takes a few."""
 
 
 def move_whole(staged: Path, target: Path) -> Path:

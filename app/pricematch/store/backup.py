@@ -22,6 +22,8 @@ from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, cou
 from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_store, open_store, set_aside
 
+_PLACED_AT_ONCE = 64
+
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
@@ -93,9 +95,6 @@ def _read(store: Store, digest: bytes) -> bytes:
             shown = connection.execute("SELECT posting_id FROM posting WHERE image = ? LIMIT 3", (digest,)).fetchall()
         names = ", ".join(posting_id for (posting_id,) in shown)
         raise StoreDamaged(f"{error}; put the postings that show it again, or delete them: {names}") from error
-
-
-_PLACED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)

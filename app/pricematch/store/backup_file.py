@@ -18,6 +18,9 @@ FORMAT = 1
 MANIFEST, DATABASE = "backup.json", "pricematch.sqlite3"
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK_BYTES = 1024 * 1024
+_IMAGE = re.compile(r"images/([0-9a-f]{2})/([0-9a-f]{62})")
+MAX_MANIFEST_BYTES = 64 * 1024
+MAX_PICTURE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,6 @@ class BackupWriter:
 
     def _pad(self, size: int) -> None:
         self._file.write(bytes(-size % _BLOCK))
-
-
-_IMAGE = re.compile(r"images/([0-9a-f]{2})/([0-9a-f]{62})")
-MAX_MANIFEST_BYTES = 64 * 1024
-MAX_PICTURE_BYTES = 256 * 1024 * 1024
 
 
 class BackupReader:

@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter
 
-from pricematch.api.access import OPEN
-from pricematch.api.dependencies import ServiceDep
+from pricematch.api.dependencies import OPEN, ServiceDep
 from pricematch.api.problems import responses
 from pricematch.api.schemas.postings import HealthOut
 from pricematch.errors import NotReady

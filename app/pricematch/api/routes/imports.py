@@ -6,9 +6,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from pricematch.api.access import WRITE
 from pricematch.api.bodies import MULTIPART, content_type, invalid, validated
-from pricematch.api.dependencies import ReadyService
+from pricematch.api.dependencies import WRITE, ReadyService
 from pricematch.api.forms import open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields

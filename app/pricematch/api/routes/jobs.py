@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from pricematch.api.access import READ, WRITE
-from pricematch.api.dependencies import ReadyService
+from pricematch.api.dependencies import READ, WRITE, ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields, row_problem_out
 

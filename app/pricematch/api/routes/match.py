@@ -6,11 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
-from pricematch.api.access import READ
 from pricematch.api.answers import each_out, matches_out
-from pricematch.api.bodies import JSON, MULTIPART
-from pricematch.api.dependencies import ReadyService, while_connected
-from pricematch.api.match_bodies import SentImages, read_query
+from pricematch.api.bodies import JSON, MULTIPART, SentImages, read_query
+from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
 

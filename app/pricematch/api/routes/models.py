@@ -5,8 +5,7 @@ from typing import Any, Literal, TypeAlias
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from pricematch.api.access import ADMIN, READ
-from pricematch.api.dependencies import ReadyService
+from pricematch.api.dependencies import ADMIN, READ, ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.postings import CatalogueVersion
 from pricematch.settings import EncoderName

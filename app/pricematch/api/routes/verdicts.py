@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from pricematch.api.access import READ, WRITE
 from pricematch.api.answers import evidence_out, finite, posting_out
-from pricematch.api.dependencies import PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.verdicts import (
     ReviewOut,

@@ -6,6 +6,17 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.errors import HistoryLost
 
+_POSTINGS = """
+SELECT posting_id, revision, 1 AS there, image, title, image_phash, label_group FROM posting WHERE revision > ?1
+UNION ALL SELECT posting_id, revision, 0, NULL, NULL, NULL, NULL FROM posting_gone WHERE revision > ?1
+ORDER BY revision
+"""
+_FEEDBACK = """
+SELECT first, second, revision, decision FROM verdict WHERE revision > ?1
+UNION ALL SELECT first, second, revision, NULL FROM verdict_gone WHERE revision > ?1
+ORDER BY revision
+"""
+
 
 def version(connection: sqlite3.Connection) -> int:
     """The catalogue's version, 0 before the first change."""
@@ -45,18 +56,6 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
         for table in ("posting_gone", "verdict_gone"):
             connection.execute(f"DELETE FROM {table} WHERE revision <= ?", (floor,))
         connection.execute("UPDATE catalogue SET floor = ?", (floor,))
-
-
-_POSTINGS = """
-SELECT posting_id, revision, 1 AS there, image, title, image_phash, label_group FROM posting WHERE revision > ?1
-UNION ALL SELECT posting_id, revision, 0, NULL, NULL, NULL, NULL FROM posting_gone WHERE revision > ?1
-ORDER BY revision
-"""
-_FEEDBACK = """
-SELECT first, second, revision, decision FROM verdict WHERE revision > ?1
-UNION ALL SELECT first, second, revision, NULL FROM verdict_gone WHERE revision > ?1
-ORDER BY revision
-"""
 
 
 def changes_since(connection: sqlite3.Connection, since: int) -> Changes:

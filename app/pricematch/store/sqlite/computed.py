@@ -15,6 +15,11 @@ from pricematch.store.sqlite.database import Database
 _AT_ONCE = 500
 _SCANNED_FROM = 5_000
 """Images from which on reading a whole table is quicker than asking for each; measured by `benchmarks/store.py`."""
+_log = logging.getLogger("pricematch")
+_FLOAT = np.dtype("<f4")
+_LENGTH_TOLERANCE = 1e-3
+_NUMBER = "SELECT number, dimension FROM computed_key WHERE key = ?"
+_OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
 
 
 def rows_of(
@@ -38,13 +43,6 @@ def rows_of(
     while some := list(islice(rest, _AT_ONCE)):
         marks = ", ".join("?" * len(some))
         yield connection.execute(f"{statement} AND digest IN ({marks})", (number, *some)).fetchall()
-
-
-_log = logging.getLogger("pricematch")
-_FLOAT = np.dtype("<f4")
-_LENGTH_TOLERANCE = 1e-3
-_NUMBER = "SELECT number, dimension FROM computed_key WHERE key = ?"
-_OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
 
 
 class SqliteComputed:

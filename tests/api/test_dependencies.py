@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from pricematch.api.access import ADMIN, OPEN, READ, WRITE
 from pricematch.api.app import create_api
+from pricematch.api.dependencies import ADMIN, OPEN, READ, WRITE
 from pricematch.api.keys import ApiKey, Scope, new_key
 from pricematch.serving.service import Service
 from pricematch.settings import Settings

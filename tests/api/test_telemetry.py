@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.api.log_lines import FIELDS, JsonLines
+from pricematch.api.logs import FIELDS, JsonLines
 from pricematch.api.metrics import Metrics
-from pricematch.api.requests import Around
+from pricematch.api.telemetry import Telemetry
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
@@ -67,7 +67,7 @@ def test_what_the_server_logs_of_a_bug_has_the_id_of_its_request() -> None:
     async def ask() -> str:
         scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"mine")]}
         with pytest.raises(RuntimeError):
-            await Around(broken, Metrics(Service(Settings())), log=False)(scope, broken, broken)
+            await Telemetry(broken, Metrics(Service(Settings())), log=False)(scope, broken, broken)
         return JsonLines().format(logging.makeLogRecord({"msg": "Exception in ASGI application"}))
 
     assert json.loads(asyncio.run(ask()))["request_id"] == "mine"

@@ -1,20 +1,63 @@
-"""What a line of the log looks like: JSON for machines, text for people."""
+"""Log lines, JSON for machines and text for people, with the request that they belong to."""
 
 import json
 import logging
+import random
 import re
 import sys
 import threading
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from pricematch.api.log_requests import current
-
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_numbers = random.Random()  # noqa: S311 — ids are unique, not secret, and uuid4 asks the kernel for each
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
 FIELDS = "fields"
 """Attribute of a record that holds more fields of its line, by name."""
 _log = logging.getLogger("pricematch")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What is known of a request while it is answered.
+
+    Attributes:
+        request_id: given by the client or made here.
+        key: the name of its API key, never the key; None without one.
+        problem: the last part of the type of the problem that it is answered with; None if it is none.
+    """
+
+    request_id: str = ""
+    key: str | None = None
+    problem: str | None = None
+
+
+_asked: ContextVar[RequestContext | None] = ContextVar("asked_request", default=None)
+
+
+def begin(given_id: str | None) -> tuple[RequestContext, Token[RequestContext | None]]:
+    """A request begins; an id that the client gave is taken if nothing can be forged with it."""
+    taken = given_id is not None and _SAFE_ID.fullmatch(given_id) is not None
+    asked = RequestContext(given_id if taken and given_id is not None else new_id())
+    return asked, _asked.set(asked)
+
+
+def new_id() -> str:
+    """An id that no other request has."""
+    return f"{_numbers.getrandbits(128):032x}"
+
+
+def end(token: Token[RequestContext | None]) -> None:
+    """It was answered."""
+    _asked.reset(token)
+
+
+def current() -> RequestContext:
+    """The request that is being answered; one that nobody reads where there is none."""
+    return _asked.get() or RequestContext()
 
 
 class JsonLines(logging.Formatter):

@@ -9,8 +9,7 @@ from typing import Protocol, TypeAlias
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pricematch.api.log_lines import FIELDS
-from pricematch.api.log_requests import AskedRequest, begin, end
+from pricematch.api.logs import FIELDS, RequestContext, begin, end
 from pricematch.api.metrics import NO_ROUTE, Metrics
 from pricematch.stages import Stage, Stages, measured
 
@@ -62,7 +61,7 @@ class SpanSink(Protocol):
         ...
 
 
-class Around:
+class Telemetry:
     """ASGI application around another one, which sees every answer, those to bugs included.
 
     Args:
@@ -90,7 +89,7 @@ class Around:
             self._tell(scope, asked, stages, answered.status, time.perf_counter() - started)
         end(token)  # not after a bug: the server is about to log it, and its line is to have the request's id
 
-    def _tell(self, scope: Scope, asked: AskedRequest, stages: Stages, status: int, seconds: float) -> None:
+    def _tell(self, scope: Scope, asked: RequestContext, stages: Stages, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", NO_ROUTE)
         self._metrics.observe_request(scope["method"], route, status, seconds)
         self._metrics.observe_stages(stages.seconds)
@@ -127,7 +126,7 @@ class _Answer:
         status: of the answer; 499 while there is none.
     """
 
-    def __init__(self, send: Send, asked: AskedRequest) -> None:
+    def __init__(self, send: Send, asked: RequestContext) -> None:
         self._send, self._asked = send, asked
         self.status = _GONE
 

@@ -1,12 +1,17 @@
-"""Heads that are ambiguous or too long, and bodies that are too large."""
+"""ASGI middleware that limits requests: heads, body sizes and deadlines, memory of bodies, load shedding."""
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pricematch.api.problems import answer, malformed, too_large
+from pricematch.api.problems import RETRY_SOON, answer, malformed, problem_of, too_large
+from pricematch.errors import Overloaded
+from pricematch.serving.service import Service
 
 _TOO_LARGE = 413
 _CLOSE = {"Connection": "close"}
@@ -15,6 +20,8 @@ _MAX_DIGITS = 20
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization", b"x-api-key"})
 _SINGLE_CHUNKED = _SINGLE | {b"x-forwarded-for", b"x-forwarded-proto"}
 """Headers that come once; uvicorn's parser appends the trailers of a chunked body to them."""
+_TIMEOUT = 408
+_BRINGS_A_BODY = ("POST", "PUT")
 
 
 class HeadCheck:
@@ -117,3 +124,102 @@ class BodyLimits:
             return message
 
         await self._app(scope, counted, send)
+
+
+class BodyDeadline:
+    """ASGI middleware: a body that takes too long in all, or between two pieces, is answered 408.
+
+    Args:
+        app: what reads the body.
+        seconds: from the first read to the end of the body.
+        idle_seconds: between two pieces.
+        others: the same as `seconds`, by path.
+    """
+
+    def __init__(
+        self, app: ASGIApp, seconds: float, idle_seconds: float, others: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        self._app, self._seconds, self._idle_seconds, self._others = app, seconds, idle_seconds, others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; whoever reads its body gets an HTTPException if that takes too long."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seconds = self._others.get(scope["path"], self._seconds)
+        whole = False
+        ends: float | None = None
+
+        async def received() -> Message:
+            nonlocal whole, ends
+            if whole:
+                return await receive()  # waits for the client to go, which may take as long as the answer
+            ends = ends or time.monotonic() + seconds
+            message = await self._in_time(receive, ends, seconds)
+            whole = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, received, send)
+
+    async def _in_time(self, receive: Receive, ends: float, seconds: float) -> Message:
+        left = ends - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, min(left, self._idle_seconds))):
+                return await receive()
+        except TimeoutError:
+            limit = f"within {seconds:g} s" if left < self._idle_seconds else f"a piece every {self._idle_seconds:g} s"
+            raise HTTPException(_TIMEOUT, f"expected the body {limit}", {"Connection": "close"}) from None
+
+
+class HeldBodies:
+    """ASGI middleware: while the bodies that are held have more bytes than the limit, no other one is read on.
+
+    A body is held from its first byte until its request is answered. What it interrupts is answered 429; a request that
+    is alone may be as large as any. Bodies for paths that are `streamed` go to the disk and are not held.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, streamed: Collection[str] = ()) -> None:
+        self._app, self._limit, self._streamed = app, limit, streamed
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and count its body as it comes."""
+        if scope["type"] != "http" or scope["path"] in self._streamed:
+            await self._app(scope, receive, send)
+            return
+        own = 0
+
+        async def counted() -> Message:
+            nonlocal own
+            message = await receive()
+            size = len(message.get("body", b""))
+            if size and self._held > own and self._held + size > self._limit:
+                raise Overloaded(f"{self._held} bytes of other requests are being read; try again soon")
+            own += size
+            self._held += size
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= own
+
+
+class LoadShedding:
+    """ASGI middleware: while the service has no room, what brings a body is answered 429 before a byte of it is read.
+
+    What is merely read, above all health, is answered as ever; what has to be worked for asks the service itself.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 429, or pass the request on."""
+        if scope["type"] == "http" and scope["method"] in _BRINGS_A_BODY:
+            try:
+                self._service.check_room()
+            except Overloaded as error:
+                await answer(problem_of(error), RETRY_SOON)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
