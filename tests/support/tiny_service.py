@@ -31,7 +31,7 @@ class OneStore:
     """The stores of `pricematch.store.sqlite.store.Store`, all in one."""
 
     def __init__(self, store: MemoryStore) -> None:
-        self.postings = self.verdicts = self.jobs = self.models = store
+        self.postings = self.feedback = self.jobs = self.models = store
 
 
 @dataclass(frozen=True)
