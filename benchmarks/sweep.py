@@ -22,7 +22,7 @@ from rich.table import Table
 
 from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.clustering.assignment import answers
-from pricematch.search.lists import Lists, lists_of_labels, longest, prefixes
+from pricematch.search.candidates import Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import radius_graph
 
 EVERY_EPS = [round(0.001 * step, 3) for step in range(1, 9)]

@@ -12,7 +12,7 @@ from pricematch.clustering import assignment
 from pricematch.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers, nearest_lists
 from pricematch.clustering.dbscan import dbscan
 from pricematch.clustering.optics import optics, xi_labels
-from pricematch.search.lists import MAX_MEMBERS, lists_of_labels, longest
+from pricematch.search.candidates import MAX_MEMBERS, lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
 

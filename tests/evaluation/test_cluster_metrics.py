@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
 from pricematch.evaluation.metrics import mean_f1_of_partition, scores
-from pricematch.search.lists import lists_of_labels
+from pricematch.search.candidates import lists_of_labels
 
 CLUSTERED = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), max_size=20)
 """Per posting: the number of its cluster, −1 where it is alone, and that of its group."""

@@ -8,7 +8,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError
-from pricematch.evaluation.labelled import labels_of, load_verdicts
+from pricematch.evaluation.labelled import labels_of, load_feedback
 from pricematch.formats.csv_files import read_csv
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.settings import Settings
@@ -48,4 +48,4 @@ def test_contradictions_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 
 def test_a_folder_that_holds_no_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no store in"):
-        load_verdicts(Settings(), tmp_path)
+        load_feedback(Settings(), tmp_path)

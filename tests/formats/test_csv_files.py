@@ -13,7 +13,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, ImageEmpty, RowProblem, SettingsError
 from pricematch.formats.csv_files import CsvCatalogue, read_csv, read_feedback, write_submission
 from pricematch.formats.posting_rows import RowLimits
-from pricematch.search.lists import Lists
+from pricematch.search.candidates import Lists
 
 LIMITS = RowLimits(rows=1000, row_bytes=4096)
 HEADER = "posting_id,image,image_phash,title,label_group\n"

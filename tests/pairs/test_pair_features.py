@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.pair_features import SIGNALS, TOP_K, PairFeatureExtractor, pair_feature_names
-from pricematch.pairs.rank_features import RANK_FEATURES
+from pricematch.pairs.profiles import RANK_FEATURES
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.title_features import WORDS
 from pricematch.titles.comparison import SUMMARY

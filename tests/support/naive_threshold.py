@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.search.lists import MAX_MEMBERS
+from pricematch.search.candidates import MAX_MEMBERS
 from tests.support.labelled import naive_scores
 
 CLOSE = 5e-7

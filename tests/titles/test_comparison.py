@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.titles import comparison as module
-from pricematch.titles.attributes import KINDS
 from pricematch.titles.comparison import (
     GROUPS,
     MEASURED,
@@ -20,7 +19,7 @@ from pricematch.titles.comparison import (
     compare,
     summarise,
 )
-from pricematch.titles.normalise import parse_title, parse_titles
+from pricematch.titles.normalise import KINDS, parse_title, parse_titles
 
 TITLES = st.lists(
     st.lists(

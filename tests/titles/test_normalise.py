@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.titles.explanation import differences
-from pricematch.titles.normalise import fold, parse_title, parse_titles
+from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
+from pricematch.titles.normalise import KINDS, Attribute, fold, parse_title, parse_titles
 
 NASTY = [
     "1" * 10_000,
@@ -112,3 +113,126 @@ def test_parsing_takes_linear_time(title: str) -> None:
         return time.process_time() - before
 
     assert min(seconds(title) for _ in range(2)) < max(0.1, 40 * seconds(title[:1000]))
+
+
+def stated(title: str) -> tuple[Attribute, ...]:
+    """All attributes of a title."""
+    return parse_title(title).attributes
+
+
+def shown(title: str, kind: str) -> set[str]:
+    """The values of one kind, as people are shown them."""
+    return {attribute.shown for attribute in stated(title) if attribute.kind == kind}
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["isi 3", "isi: 3", "isi3pcs", "3 pcs", "3pcs", "pack of 3", "Set of 3", "3x", "(x3)", "3 buah", "3 x 20 ml"],
+)
+def test_pack_sizes_are_read_however_written(title: str) -> None:
+    """A pack of three is a count of three in each usual spelling."""
+    assert shown(f"sabun {title}", "count") == {"3"}
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("SM-A515F", {"SM-A515F"}),
+        ("sma515f", {"SMA515F"}),
+        ("KAD-06", {"KAD-06"}),
+        ("iPhone 6s", {"6S"}),
+        ("A3s/A5s", {"A3S", "A5S"}),
+        ("Charger 4in1", {"4 in 1"}),
+        ("Charger 4 in 1", {"4 in 1"}),
+        ("1100-6", set()),
+        ("x" * 20 + "12345", set()),
+    ],
+)
+def test_model_codes_mix_letters_and_digits(title: str, expected: set[str]) -> None:
+    """Codes have letters and digits, and are not too long."""
+    assert shown(title, "model") == expected
+
+
+def test_hyphens_in_codes_do_not_matter() -> None:
+    """A code with a hyphen equals the one without."""
+    one, other = stated("KAD-06"), stated("kad06")
+    assert one == other
+    assert {attribute.value for attribute in one} == {"kad06", "6"}
+
+
+@pytest.mark.parametrize("title", ["KAD 06", "KAD06", "KAD-06", "KAD 6"])
+def test_digits_of_a_code_are_a_number(title: str) -> None:
+    """So a blank or a hyphen within a code does no harm."""
+    assert shown(title, "number") == {"6"}
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("kaos size M", {"M"}),
+        ("kaos S/M/L", {"S", "M", "L"}),
+        ("kaos XXL", {"2XL"}),
+        ("kaos 2XL, ukuran: XS", {"2XL", "XS"}),
+        ("fit to L", {"L"}),
+        ("L A M A N D E L", set()),
+        ("l'oreal", set()),
+    ],
+)
+def test_sizes_are_unambiguous_letters(title: str, expected: set[str]) -> None:
+    """Letters are sizes only where they can mean nothing else."""
+    assert shown(title, "size") == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "kind", "expected"),
+    [
+        ("tas hitam / black", "colour", {"black"}),
+        ("susu stroberi", "flavour", {"strawberry"}),
+        ("kaos pria wanita", "audience", {"men", "women"}),
+        ("redmi note 8 pro", "edition", {"pro"}),
+        ("hitamkan", "colour", set()),
+    ],
+)
+def test_variants_are_bilingual(title: str, kind: str, expected: set[str]) -> None:
+    """Variants are read in English and Indonesian, as whole words."""
+    assert shown(title, kind) == expected
+
+
+def test_measured_numbers_are_no_bare_numbers() -> None:
+    """A number that has a unit, a pack or a size is not stated twice."""
+    assert shown("500 ml isi 3 40x60 4 in 1 2XL 100%", "number") == set()
+
+
+def test_one_hundred_per_cent_is_ignored() -> None:
+    """100 % is praise, 70 % is an attribute."""
+    assert shown("100% original, 70% alkohol", "percentage") == {"70%"}
+
+
+def test_lists_and_decimals_differ() -> None:
+    """Commas between whole numbers make a list, a point a decimal."""
+    assert shown("iphone 6,7,8 qc 3.0", "number") == {"6", "7", "8", "3"}
+
+
+def test_an_attribute_stated_twice_is_one() -> None:
+    """Two spellings of one quantity are one attribute."""
+    assert len(stated("100 ml 0,1 liter")) == 1
+
+
+def test_plain_words_state_nothing() -> None:
+    """Titles of plain words have no attributes."""
+    assert stated("") == stated("😀 !!!") == stated("sapu ijuk") == ()
+
+
+def test_coklat_is_colour_and_flavour() -> None:
+    """A word of two kinds states both and is shown as both."""
+    assert shown("susu coklat", "colour") == shown("susu coklat", "flavour") == {"brown/chocolate"}
+    assert stated("coklat") == stated("chocolate") != stated("brown")
+
+
+def test_spellings_are_unique_in_a_kind() -> None:
+    """No spelling names two variants of one kind, and every kind is listed."""
+    for names in VARIANTS.values():
+        spellings = [word for line in names.values() for word in line.split()]
+        assert len(spellings) == len(set(spellings))
+        assert set(spellings) <= set(VARIANTS_OF)
+    assert set(VARIANTS) < set(KINDS)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.clustering.dbscan import dbscan
 from pricematch.clustering.optics import optics, xi_labels
-from pricematch.search.lists import MAX_MEMBERS, NOISE, Lists, lists_of_labels, longest, prefixes
+from pricematch.search.candidates import MAX_MEMBERS, NOISE, Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import NeighbourGraph
 
 Method: TypeAlias = Literal["dbscan", "optics", "nearest", "ensemble"]

@@ -22,7 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pricematch.clustering.assignment import Assignment, divided
-from pricematch.search.lists import NOISE
+from pricematch.search.candidates import NOISE
 
 _SCALE = 2**30
 """Probabilities are whole multiples of 1 / _SCALE, so that their sums do not depend on the order of the pairs."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from pricematch.search.lists import NOISE
+from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import NeighbourGraph
 
 

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.search.lists import NOISE
+from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import NeighbourGraph
 
 NOBODY = -1

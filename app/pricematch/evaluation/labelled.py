@@ -18,6 +18,9 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 
+_log = logging.getLogger("pricematch")
+_SHOWN = 5
+
 
 def read_labelled(settings: Settings) -> CsvCatalogue:
     """The catalogue file, every row of which is good and has a label group; raises CatalogueError."""
@@ -60,11 +63,7 @@ def setting_told() -> Iterator[None]:
         raise LimitExceeded(f"{error}, or allow more with PRICEMATCH_MAX_CLUSTER_PAIRS") from error
 
 
-_log = logging.getLogger("pricematch")
-_SHOWN = 5
-
-
-def load_verdicts(settings: Settings, path: Path) -> Feedback:
+def load_feedback(settings: Settings, path: Path) -> Feedback:
     """Those of a CSV file, or of the store in a data folder.
 
     Raises:
@@ -93,12 +92,12 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
     Feedback that contradict each other are told of.
 
     Raises:
-        CatalogueError, SettingsError, StoreError: as `load_verdicts`.
+        CatalogueError, SettingsError, StoreError: as `load_feedback`.
     """
     given = [posting.label_group for posting in content.postings]
     if verdicts is None:
         return given
-    found = corrected_labels([it.posting_id for it in content.postings], given, load_verdicts(settings, verdicts))
+    found = corrected_labels([it.posting_id for it in content.postings], given, load_feedback(settings, verdicts))
     changed = sum(before != after for before, after in zip(given, found.labels, strict=True))
     _log.info("%d verdicts of %s changed the label group of %d postings", found.used, verdicts, changed)
     for it in found.contradicting[:_SHOWN]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
 
 def mean_f1_of_partition(label_groups: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
     """Mean F1 per posting of a partition, as in Kaggle's Shopee price-match competition.
@@ -200,10 +203,6 @@ def _right(candidates: NDArray[np.integer], groups: NDArray[np.integer]) -> NDAr
 def _mean(values: NDArray[np.float64]) -> float:
     """The mean, or 1.0 of nothing."""
     return float(values.mean()) if len(values) else 1.0
-
-
-RESAMPLES = 1000
-CONFIDENCE = 0.95
 
 
 def bootstrap_interval(values: NDArray[np.float64], groups: NDArray[np.integer], seed: int) -> tuple[float, float]:

@@ -23,8 +23,7 @@ from pricematch.pairs.retrievers import (
     embeddings_of,
 )
 from pricematch.pairs.title_retrievers import TitleRetriever
-from pricematch.search.candidates import Candidates, top_k
-from pricematch.search.lists import MAX_MEMBERS, Lists
+from pricematch.search.candidates import MAX_MEMBERS, Candidates, Lists, top_k
 from pricematch.titles.vectors import TfIdf, words
 
 CANDIDATES = MAX_MEMBERS - 1

@@ -11,7 +11,7 @@ from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import CatalogueError, ImageError, RowProblem
 from pricematch.formats.atomic_writes import write_whole
 from pricematch.formats.posting_rows import PostingRow, RowLimits, csv_rows
-from pricematch.search.lists import Lists
+from pricematch.search.candidates import Lists
 
 _FEEDBACK_COLUMNS = ("posting_id", "other_posting_id", "verdict")
 _DECISIONS: dict[str, Decision] = {"same": "same", "different": "different"}

@@ -18,7 +18,7 @@ from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.matching.queries import Decision
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.thresholds import Target
-from pricematch.search.lists import NOISE
+from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
 
 AllOrIds: TypeAlias = Literal["all"] | Sequence[str]

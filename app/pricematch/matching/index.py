@@ -14,12 +14,10 @@ from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.graph_features import ProbabilityRows, graph_features
-from pricematch.pairs.model import PairModel
+from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
 from pricematch.pairs.pair_features import PairFeatureExtractor
-from pricematch.pairs.profiles import Profiles
-from pricematch.pairs.rank_features import Neighbourhoods
+from pricematch.pairs.profiles import Neighbourhoods, Profiles
 from pricematch.pairs.retrievers import ParsedFeatures
-from pricematch.pairs.scored_pairs import ScoredPairs, score_candidates
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle

@@ -12,8 +12,8 @@ from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.average_linkage import CohesiveClusters, cohesive_clusters
 from pricematch.matching.index import MatchIndex
-from pricematch.pairs.scored_pairs import ScoredPairs
-from pricematch.search.lists import NOISE
+from pricematch.pairs.model import ScoredPairs
+from pricematch.search.candidates import NOISE
 
 LEAST_MEAN = 0.01
 """The lowest threshold: below, all postings hang together, and take minutes to do so."""

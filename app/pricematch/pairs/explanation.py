@@ -29,7 +29,7 @@ from pricematch.titles.comparison import GROUPS, SUMMARY
 from pricematch.titles.normalise import ParsedTitle
 
 MOST_REASONS = 3
-LEAST_SHARE, LEAST_WEIGHT = 0.03, 0.1
+_LEAST_SHARE, _LEAST_WEIGHT = 0.03, 0.1
 """What a family must weigh to be a reason: of all families together, and in log odds; a contradiction, and the second
 weightiest, in log odds only."""
 LONGEST_TEXT = 160
@@ -124,12 +124,12 @@ class Explainer:
         known = {name: float(value) for name, value in zip(self._names, values, strict=True) if not np.isnan(value)}
         pair = Pair(known, left, right, self._titles_with)
         weights = self._weights(pair, contributions)
-        least = max(LEAST_WEIGHT, LEAST_SHARE * sum(map(abs, weights.values())))
+        least = max(_LEAST_WEIGHT, _LEAST_SHARE * sum(map(abs, weights.values())))
         contradictions, others = list[Reason](), list[Reason]()
         for family in sorted(weights, key=lambda family: -abs(weights[family])):
             weight = weights[family]
             if weight and (text := _SENTENCES[family](pair, speaks_for=weight > 0)):
-                kept = contradictions if weight <= -LEAST_WEIGHT and _contradicted(family, pair) else others
+                kept = contradictions if weight <= -_LEAST_WEIGHT and _contradicted(family, pair) else others
                 kept.append(Reason(_printable(text), weight))
         return _chosen(contradictions, others, least)
 
@@ -177,7 +177,7 @@ def _chosen(contradictions: Sequence[Reason], others: Sequence[Reason], least: f
     """The weightiest, contradictions, others that weigh at least so much, the second weightiest; sorted by weight."""
     ranked = sorted([*contradictions, *others], key=_lightness)
     fit = [reason for reason in others if abs(reason.weight) >= least]
-    second = [reason for reason in ranked[1:2] if abs(reason.weight) >= LEAST_WEIGHT]
+    second = [reason for reason in ranked[1:2] if abs(reason.weight) >= _LEAST_WEIGHT]
     kept = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
     return tuple(sorted([*kept][:MOST_REASONS], key=_lightness))
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from pricematch.pairs.rank_features import low_high
+from pricematch.pairs.profiles import low_high
 
 LEAST = 0.02
 """Probabilities below this are not kept in the graph."""

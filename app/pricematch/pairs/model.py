@@ -1,20 +1,20 @@
-"""The pair model: from pair features to the probability that both postings are the same product.
-
-Two scorers, one after the other. The first sees the pair features; the second also sees the graph features, which are
-made of what the first says of the neighbours of both postings. A calibration turns the second's scores into
-probabilities.
-"""
+"""The pair model, and the candidate pairs of a catalogue scored by it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
 
 from pricematch.pairs.calibration import Calibration, log_odds
-from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.pair_features import pair_feature_names
+from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
+from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.progress import Progress
+
+_BLOCK = 128 * 1024
 
 
 class Scorer(Protocol):
@@ -87,3 +87,88 @@ class PairModel:
         last = log_odds(self.predict_proba(features))
         found[:, count + GRAPH_FEATURES.index("first")] = last - first
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPairs:
+    """Unordered pairs of postings, each once, with their probabilities. Immutable.
+
+    Attributes:
+        left, right: int32 [m], rows of both ends.
+        first: float64 [m], scores of the model's first stage, 0…1.
+        probabilities: float64 [m], that both are the same product, 0…1.
+    """
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    first: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    @classmethod
+    def none(cls) -> "ScoredPairs":
+        """No pairs."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0), np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def select(self, chosen: NDArray[np.bool_]) -> "ScoredPairs":
+        """Some of the pairs, bool [m]."""
+        return ScoredPairs(self.left[chosen], self.right[chosen], self.first[chosen], self.probabilities[chosen])
+
+    def joined(self, more: "ScoredPairs") -> "ScoredPairs":
+        """These pairs, and more behind them."""
+        return ScoredPairs(
+            np.concatenate([self.left, more.left]),
+            np.concatenate([self.right, more.right]),
+            np.concatenate([self.first, more.first]),
+            np.concatenate([self.probabilities, more.probabilities]),
+        )
+
+    def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """The other ends of a row's pairs, int32 [k], and their probabilities, float64 [k], in no order."""
+        places = self._places
+        if row >= places.shape[0]:
+            return np.empty(0, np.int32), np.empty(0)
+        found = slice(places.indptr[row], places.indptr[row + 1])
+        return places.indices[found], self.probabilities[places.data[found]]
+
+    @cached_property
+    def matrix(self) -> csr_array:
+        """First-stage scores as `probability_matrix`, for rows up to the highest end."""
+        return probability_matrix(self.left, self.right, self.first, self._span)
+
+    @cached_property
+    def _places(self) -> csr_array:
+        """Which pair each two rows are, in both directions."""
+        every = np.arange(len(self), dtype=np.int32)
+        ends = np.concatenate([self.left, self.right]), np.concatenate([self.right, self.left])
+        return csr_array(coo_array((np.concatenate([every, every]), ends), shape=(self._span, self._span)))
+
+    @property
+    def _span(self) -> int:
+        return int(max(self.left.max(initial=-1), self.right.max(initial=-1))) + 1
+
+
+def score_candidates(extractor: PairFeatureExtractor, model: PairModel, progress: Progress) -> ScoredPairs:
+    """All candidate pairs of a catalogue, in the order of `PairFeatureExtractor.candidates`.
+
+    Args:
+        extractor: of the catalogue.
+        model: of the same signals.
+        progress: is told how many blocks of pairs are scored, each by both stages.
+    """
+    left, right = extractor.candidates
+    first, probabilities = np.empty(len(left)), np.empty(len(left))
+    pieces = [slice(start, start + _BLOCK) for start in range(0, len(left), _BLOCK)]
+    tell = partial(progress, "Scoring pairs")
+    for done, piece in enumerate(pieces, start=1):
+        first[piece] = model.first.predict(extractor.features(extractor.own, left[piece], right[piece]))
+        tell(done, 2 * len(pieces))
+    rows = ProbabilityRows.of(probability_matrix(left, right, first, len(extractor)))
+    for done, piece in enumerate(pieces, start=len(pieces) + 1):
+        ends = left[piece], right[piece]
+        features = [extractor.features(extractor.own, *ends), graph_features(rows, *ends, first[piece])]
+        probabilities[piece] = model.predict_proba(np.concatenate(features, axis=1))
+        tell(done, 2 * len(pieces))
+    return ScoredPairs(left, right, first, probabilities)

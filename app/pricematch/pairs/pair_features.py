@@ -8,8 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.profiles import Profiles, occurrences
-from pricematch.pairs.rank_features import RANK_FEATURES, Neighbourhoods, Neighbours, low_high, rank_features
+from pricematch.pairs.profiles import (
+    RANK_FEATURES,
+    Neighbourhoods,
+    Neighbours,
+    Profiles,
+    low_high,
+    occurrences,
+    rank_features,
+)
 from pricematch.pairs.retrievers import (
     IMAGE_RETRIEVERS,
     Alive,
@@ -22,12 +29,12 @@ from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.vectors import TfIdf, words
 
-NEAREST = 100
+_NEAREST = 100
 """Neighbours that ranks are counted among."""
 TOP_K = 50
 """Neighbours by each retriever that are candidates."""
 SIGNALS = ("hash", "title", "image")
-Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+_Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Left and right ends of pairs, [m] each."""
 _BLOCK = 128 * 1024
 
@@ -70,7 +77,7 @@ class PairFeatureExtractor:
         self._hashes = np.sort(hashes.values[hashes.known])
         vectors = {name: retriever.vectors for name, retriever in self._retrievers.items()}
         if found is None:
-            nearest = {name: retriever.nearest(NEAREST) for name, retriever in self._retrievers.items()}
+            nearest = {name: retriever.nearest(_NEAREST) for name, retriever in self._retrievers.items()}
             similarities = {name: candidates.similarities for name, candidates in nearest.items()}
             one, other = _top(nearest)
             self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
@@ -122,7 +129,7 @@ class PairFeatureExtractor:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
         vectors = {name: retriever.transform(features, alive) for name, retriever in self._retrievers.items()}
-        nearest = {name: it.nearest_to(vectors[name], NEAREST, alive) for name, it in self._retrievers.items()}
+        nearest = {name: it.nearest_to(vectors[name], _NEAREST, alive) for name, it in self._retrievers.items()}
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():
@@ -284,7 +291,7 @@ def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[
     return np.concatenate(left), np.concatenate(right)
 
 
-def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> Ends:
+def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> _Ends:
     """Each pair once, in ascending order; right ends are below `count`."""
     ends = np.divmod(np.unique(left * count + right), max(1, count))
     return ends[0].astype(np.int32), ends[1].astype(np.int32)
@@ -300,6 +307,6 @@ def _near(profiles: Profiles, similarities: Mapping[str, NDArray[np.float64]]) -
     return found
 
 
-def _ends(pairs: NDArray[np.bool_]) -> Ends:
+def _ends(pairs: NDArray[np.bool_]) -> _Ends:
     left, right = np.nonzero(pairs)
     return left.astype(np.int32), right.astype(np.int32)

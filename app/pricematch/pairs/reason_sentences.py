@@ -11,7 +11,7 @@ from pricematch.pairs.match_types import NEAR_BITS
 from pricematch.titles.explanation import agreements, differences, one_sided, word_sentence
 from pricematch.titles.normalise import ParsedTitle
 
-ALIKE_BITS = 16
+_ALIKE_BITS = 16
 """Bits up to which pictures are called alike; unlike ones differ in about 32."""
 _NEAREST, _COMMON = 10, 3
 _BETTER = 0.02
@@ -65,10 +65,10 @@ def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
         return None
     bits = round((1 - similarity) * BITS)
     if not speaks_for:
-        return f"pictures differ: {bits} of {BITS} bits" if bits > ALIKE_BITS else _nearer(pair)
+        return f"pictures differ: {bits} of {BITS} bits" if bits > _ALIKE_BITS else _nearer(pair)
     if bits == 0:
         return "pictures have the same hash"
-    if bits <= ALIKE_BITS:
+    if bits <= _ALIKE_BITS:
         return f"pictures are {'nearly equal' if bits <= NEAR_BITS else 'alike'}: {_of_bits(bits)}"
     return None
 

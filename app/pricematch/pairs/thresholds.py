@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.search.candidates import Candidates
-from pricematch.search.lists import Lists
+from pricematch.search.candidates import Candidates, Lists
 
 _PRECISION = re.compile(r"precision:(0?\.[0-9]{1,17})")
 

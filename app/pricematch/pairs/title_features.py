@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.pairs.profiles import TitleProfiles, occurrences
-from pricematch.pairs.rank_features import low_high
+from pricematch.pairs.profiles import TitleProfiles, low_high, occurrences
 from pricematch.titles.comparison import TitleAttributes, compare, summarise
 from pricematch.titles.normalise import ParsedTitle
 from pricematch.titles.vectors import TfIdf

@@ -18,8 +18,7 @@ from pricematch.pairs.retrievers import (
 )
 from pricematch.search.candidates import Candidates
 from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
-from pricematch.titles.expansion import NEIGHBOURS, expand, hash_shares, title_shares
-from pricematch.titles.vectors import TfIdf, grams
+from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, grams, hash_shares, title_shares
 
 _LEAST = 0.5 * 10.0**-DECIMALS
 """Cosines below this are rounded to 0."""

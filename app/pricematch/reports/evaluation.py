@@ -27,7 +27,7 @@ from pricematch.reports.evaluation_plots import (
     size_name,
 )
 from pricematch.reports.page import Pictures, plot, render
-from pricematch.search.lists import Lists
+from pricematch.search.candidates import Lists
 
 STRIP = 8
 """Postings of a group that are shown, at most."""

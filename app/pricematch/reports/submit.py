@@ -24,7 +24,7 @@ from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
-from pricematch.search.lists import Lists, among
+from pricematch.search.candidates import Lists, among
 from pricematch.search.neighbours import radius_graph
 from pricematch.settings import Settings
 

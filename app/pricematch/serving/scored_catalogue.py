@@ -21,8 +21,8 @@ from pricematch.formats.atomic_writes import whole_file
 from pricematch.formats.kept_arrays import read_kept
 from pricematch.formats.manifest import MANIFEST
 from pricematch.matching.index import MatchIndex
-from pricematch.pairs.rank_features import Neighbourhoods
-from pricematch.pairs.scored_pairs import ScoredPairs
+from pricematch.pairs.model import ScoredPairs
+from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.loaded_models import LoadedModels
 
 FILE = "judged.npz"

@@ -8,11 +8,10 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.titles.attributes import KINDS
-from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.normalise import KINDS, ParsedTitle
 from pricematch.titles.quantities import Quantity
 
-MOST_ATTRIBUTES = 255
+_MOST_ATTRIBUTES = 255
 """Attributes of one title that are compared; more than any sensible title has."""
 GROUPS = {
     "volume": ("volume",),
@@ -83,7 +82,7 @@ class TitleAttributes:
     @classmethod
     def of(cls, titles: Sequence[ParsedTitle]) -> "TitleAttributes":
         """The attributes of parsed titles."""
-        stated = [sorted({_key(it.kind, it.value) for it in title.attributes[:MOST_ATTRIBUTES]}) for title in titles]
+        stated = [sorted({_key(it.kind, it.value) for it in title.attributes[:_MOST_ATTRIBUTES]}) for title in titles]
         starts = np.concatenate([[0], np.cumsum([len(keys) for keys in stated], dtype=np.int64)])
         keys = np.fromiter((key for keys in stated for key in keys), np.int64, int(starts[-1]))
         return cls(starts, keys, _counts(starts, keys), _several(starts, keys))
@@ -116,7 +115,7 @@ def compare(
     ours, theirs = left.counts[left_rows], right.counts[right_rows]
     both = (ours > 0) & (theirs > 0)
     # the two are counted apart, since their sum may be above 255
-    apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), MOST_ATTRIBUTES).astype(np.uint8)
+    apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), _MOST_ATTRIBUTES).astype(np.uint8)
     packed = (left.several[left_rows] != right.several[right_rows]) & ~both[:, _COUNT]
     return AttributeAgreement(shared, apart * both, apart * ~both, packed)
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pricematch.titles.attributes import KINDS, Attribute
 from pricematch.titles.lexicon import VARIANTS_OF
-from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
 
 MOST_WORDS = 3
 """Words of one title in a sentence."""

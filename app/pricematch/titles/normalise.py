@@ -3,16 +3,139 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from pricematch.titles.attributes import Attribute, extract_attributes
-from pricematch.titles.quantities import Amount, amounts, written
+from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
+from pricematch.titles.quantities import BASES, Amount, Quantity, amounts, number_value, written
 
+KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
+"""All kinds of attributes: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
+
+_SIZE = r"(?:x{1,4}[sl]|[sml]|[2-9]xl)"
+_PACK = re.compile(
+    r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle)\s?+of)[:@\s]{0,3}+(?P<after>\d{1,4})"
+    r"|(?P<times>\d{1,3})x|(?P<one>single|satuan))(?![^\W_])|\(\s?+x\s?+(?P<inside>\d{1,3})\s?+\)"
+)
+_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})\s?+in\s?+1(?![^\W_])")
+_SIZES = re.compile(
+    rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
+    rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
+)
+_ONE_SIZE = re.compile(rf"(?<![^\W_]){_SIZE}(?![^\W_])")
+_TOKEN = re.compile(r"[^\W_]++(?:-[^\W_]++)*+")
+_DIGITS, _LETTERS = re.compile(r"\d++"), re.compile(r"[^\W\d_]++")
+_NUMBER = re.compile(r"\d++(?:[.,]\d++)?+")
+_PREFIX, _LONGEST_CODE = 4, 24
 _SIGNS = re.compile(r"[™®©℠\u200b-\u200f\u2060\ufe00-\ufe0f]")
 _ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]++")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "”": '"', "“": '"', "″": '"'})
 _RUN = re.compile(r"[^\W\d_]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a title; two are equal if they are of one kind and value, however they are written.
+
+    Attributes:
+        kind: one of `KINDS`.
+        value: the same for all ways to write it, such as `500 ml` or `sma515f`.
+        shown: as people are shown it, such as `SM-A515F`.
+    """
+
+    kind: str
+    value: str
+    shown: str = field(compare=False)
+
+
+def _extract_attributes(folded: str, amounts: Iterable[Amount]) -> list[Attribute]:
+    """The attributes of a title, each once: quantities, pack sizes, sizes, numbers, then those that words tell.
+
+    Args:
+        folded: the title, see `normalise.fold`.
+        amounts: its numbers, see `quantities.amounts`.
+
+    >>> from pricematch.titles.quantities import amounts
+    >>> title = "galaxy sm-a515f hitam 128gb (2 pcs)"
+    >>> [(found.kind, found.shown) for found in _extract_attributes(title, amounts(title))]
+    [('storage', '128 GB'), ('count', '2'), ('model', 'SM-A515F'), ('number', '515'), ('colour', 'black')]
+    """
+    measured: list[Amount] = []
+    numbers: list[Amount] = []
+    for amount in amounts:
+        (measured if amount.quantities or amount.extents else numbers).append(amount)
+    found = [attribute for amount in measured for attribute in _of_amount(amount)]
+    rest = _without(folded, [(amount.start, amount.stop) for amount in measured])
+    for rule, read in ((_FUNCTIONS, _functions), (_PACK, _pack), (_SIZES, _sizes)):
+        matches = [*rule.finditer(rest)]
+        found += [attribute for match in matches for attribute in read(match)]
+        rest = _without(rest, [match.span() for match in matches])
+    plain = [amount for amount in numbers if not rest[amount.start].isspace() and not _coded(rest, amount)]
+    found += [attribute for amount in plain for attribute in _of_amount(amount)]
+    rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
+    found += [fact for token in _TOKEN.findall(rest) for fact in _of_token(token)]
+    return list(dict.fromkeys(found))
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A text with blanks in the place of some spans, which are in order and apart."""
+    pieces, done = [], 0
+    for start, stop in spans:
+        pieces += [text[done:start], " " * (stop - start)]
+        done = stop
+    return "".join([*pieces, text[done:]])
+
+
+def _coded(text: str, amount: Amount) -> bool:
+    """A number that a hyphen makes part of a code, as in `KAD-06`."""
+    return amount.start > 1 and text[amount.start - 1] == "-" and text[amount.start - 2].isalpha()
+
+
+def _of_amount(amount: Amount) -> Iterator[Attribute]:
+    for quantity in amount.quantities:
+        if (quantity.dimension, quantity.value) != ("percentage", 100):  # 100% original says nothing
+            yield Attribute(quantity.dimension, quantity.token, str(quantity))
+    for extent in amount.extents:
+        yield _attribute("extent", " x ".join(map(written, extent)) + " cm")
+    for number in amount.numbers:
+        parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
+        yield from (_attribute("number", written(number_value(part))) for part in parts)
+
+
+def _functions(match: re.Match[str]) -> Iterator[Attribute]:
+    yield Attribute("model", f"{match[1]}in1", f"{match[1]} in 1")
+
+
+def _pack(match: re.Match[str]) -> Iterator[Attribute]:
+    count = match["after"] or match["times"] or match["inside"] or "1"
+    quantity = Quantity("count", float(count))
+    yield Attribute("count", quantity.token, str(quantity))
+
+
+def _sizes(match: re.Match[str]) -> Iterator[Attribute]:
+    for size in _ONE_SIZE.findall(match[0]):
+        crosses = size.count("x")
+        plain = f"{crosses}x{size[-1]}" if crosses > 1 else size
+        yield Attribute("size", plain, plain.upper())
+
+
+def _of_token(token: str) -> Iterator[Attribute]:
+    digits, letters = _DIGITS.findall(token), _LETTERS.findall(token)
+    if digits and letters:
+        whole = all(len(run) <= _PREFIX for run in letters)
+        for code in [token] if whole else token.split("-"):
+            value = code.replace("-", "")
+            if not value.isdigit() and not value.isalpha() and len(value) <= _LONGEST_CODE:
+                yield Attribute("model", value, code.upper())
+    yield from (_attribute("number", written(number_value(run))) for run in digits)
+    for word in letters:
+        names = VARIANTS_OF.get(word, {})
+        shown = "/".join(dict.fromkeys(names.values()))
+        yield from (Attribute(kind, name, shown) for kind, name in names.items())
+
+
+def _attribute(kind: str, value: str) -> Attribute:
+    return Attribute(kind, value, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +146,7 @@ class ParsedTitle:
         text: the title as it was given, "" where there is none.
         words: runs of letters, runs of digits, and quantities in their base unit, folded, in order.
         runs: runs of letters and runs of digits, folded, in order, with quantities as they are written.
-        attributes: what the title states, each once; see `extract_attributes`.
+        attributes: what the title states, each once; see `_extract_attributes`.
     """
 
     text: str
@@ -47,7 +170,7 @@ def parse_title(text: str) -> ParsedTitle:
     numbers = [*amounts(folded)]
     # interned: titles of one catalogue have most of their words in common
     words, runs = (tuple(map(sys.intern, found)) for found in (_words(folded, numbers), _RUN.findall(folded)))
-    return ParsedTitle(text, words, runs, tuple(extract_attributes(folded, numbers)))
+    return ParsedTitle(text, words, runs, tuple(_extract_attributes(folded, numbers)))
 
 
 def parse_titles(texts: Iterable[str]) -> list[ParsedTitle]:

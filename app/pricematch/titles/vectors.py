@@ -1,8 +1,4 @@
-"""Titles as sparse TF-IDF vectors, of their words or of their grams.
-
-Grams are words, neighbouring words joined, and three characters in a row. Words say most, joined words find `Hada Labo`
-in `hadalabo`, and characters find what is spelled in another way.
-"""
+"""Titles as sparse vectors: weighted words or character n-grams, and these expanded by titles of similar postings."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -12,8 +8,10 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
+from pricematch.search.candidates import Candidates
+from pricematch.search.hamming import similarity_of
 from pricematch.titles.lexicon import NOISE
 from pricematch.titles.normalise import ParsedTitle
 
@@ -23,11 +21,18 @@ Terms: TypeAlias = Callable[[ParsedTitle], Iterable[str]]
 SINGLE_WEIGHT = 0.25
 """What remains of the weight of a term that one title at most holds: a misspelling or a code of a seller more often
 than a difference between products. With all of it, the competition's titles score 0.01 less of mean F1."""
-NEW_COLUMNS = 2**18
+_NEW_COLUMNS = 2**18
 """Columns for the terms that a catalogue does not hold, of titles that come later: so many that two of the few thousand
 that may be waiting to be learned hardly ever meet (feature hashing, Weinberger et al., 2009)."""
 _LENGTH = 3
 _UNIT_LETTERS = f"{ascii_lowercase}%"
+NEIGHBOURS = 10
+"""Neighbours by one retriever that a title is blended with, at most."""
+_LEAST_COSINE = 0.3
+"""From which on another title is a neighbour."""
+_MOST_BITS = 6
+"""In which the hash of a neighbour's image differs, at most."""
+_SMALLEST = 0.01
 
 
 def words(title: ParsedTitle) -> Sequence[str]:
@@ -70,7 +75,7 @@ class TfIdf:
         single_weight: the share that remains of the weight of a term that one title at most holds, 0…1.
 
     Attributes:
-        vectors: float32 [n, d], see `transform`; the columns are the catalogue's terms and `NEW_COLUMNS` more.
+        vectors: float32 [n, d], see `transform`; the columns are the catalogue's terms and `_NEW_COLUMNS` more.
     """
 
     def __init__(
@@ -84,7 +89,7 @@ class TfIdf:
         weights = 1 + np.log((1 + len(titles)) / (1 + held))
         self._weights = np.where(held <= 1, single_weight, 1) * weights
         self._unknown = single_weight * (1 + np.log(1 + len(titles)))
-        self.vectors = unit_rows(self._matrix(columns))
+        self.vectors = _unit_rows(self._matrix(columns))
 
     def __len__(self) -> int:
         """How many terms the catalogue holds."""
@@ -101,7 +106,7 @@ class TfIdf:
         Terms that the catalogue does not hold are shared by titles that it does not hold either. Titles of the
         catalogue have the row they have in `vectors`.
         """
-        return unit_rows(self._weighted(titles))
+        return _unit_rows(self._weighted(titles))
 
     def weights(self, titles: Sequence[ParsedTitle]) -> tuple[csr_array, NDArray[np.float64]]:
         """The weight of each term of titles before rows are scaled.
@@ -119,7 +124,7 @@ class TfIdf:
     def _column(self, term: str) -> int:
         """Of a term of the catalogue its own; of another one behind these, which it may share with a few more."""
         found = self._columns.get(term)
-        return len(self) + crc32(term.encode("utf-8", "surrogatepass")) % NEW_COLUMNS if found is None else found
+        return len(self) + crc32(term.encode("utf-8", "surrogatepass")) % _NEW_COLUMNS if found is None else found
 
     def _matrix(self, columns: Sequence[Collection[int]]) -> csr_array:
         starts = np.concatenate([[0], np.cumsum([len(line) for line in columns], dtype=np.intp)])
@@ -127,16 +132,56 @@ class TfIdf:
         weights = np.full(len(indices), self._unknown)
         known = indices < len(self)
         weights[known] = self._weights[indices[known]]
-        return csr_array((weights, indices, starts.astype(np.int32)), shape=(len(columns), len(self) + NEW_COLUMNS))
+        return csr_array((weights, indices, starts.astype(np.int32)), shape=(len(columns), len(self) + _NEW_COLUMNS))
 
     def _once(self, title: ParsedTitle) -> Iterable[str]:
         """The terms of a title, each once, in the order they first occur."""
         return dict.fromkeys(self._terms(title))
 
 
-def unit_rows(matrix: csr_array) -> csr_array:
+def _unit_rows(matrix: csr_array) -> csr_array:
     """Rows divided by their length, float32; those of zeros stay."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     squares = np.bincount(rows, matrix.data.astype(np.float64) ** 2, matrix.shape[0])
     data = (matrix.data / np.sqrt(squares)[rows]).astype(np.float32)
     return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def expand(vectors: csr_array, shares: csr_array, catalogue: csr_array) -> csr_array:
+    """Titles blended with their neighbours: each its own vector and those of its neighbours, times their shares.
+
+    Args:
+        vectors: float32 [m, d], the titles as they are.
+        shares: float32 [m, n] of their neighbours, the sum of `title_shares` and `hash_shares`.
+        catalogue: float32 [n, d], the titles of the catalogue as they are.
+
+    Returns:
+        float32 [m, d], rows of unit length, or of zeros, without what is below 0.01 there.
+    """
+    blends = _unit_rows(csr_array(vectors + shares @ catalogue))
+    blends.data[blends.data < _SMALLEST] = 0
+    blends.eliminate_zeros()
+    return _unit_rows(blends)
+
+
+def title_shares(nearest: Candidates, size: int) -> csr_array:
+    """The share 2 s² of each title whose cosine s is at least 0.3, of the 10 nearest at most; float32 [m, n].
+
+    Args:
+        nearest: the titles of the catalogue nearest to m titles, 10 or more of each if there are.
+        size: n, titles of the catalogue.
+    """
+    similarities = nearest.similarities[:, :NEIGHBOURS]
+    return _shares(nearest, similarities >= _LEAST_COSINE, 2 * similarities**2, size)
+
+
+def hash_shares(nearest: Candidates, size: int) -> csr_array:
+    """The share of equal bits of each hash that differs in 6 bits at most; see `title_shares`."""
+    similarities = nearest.similarities[:, :NEIGHBOURS]
+    return _shares(nearest, similarities >= similarity_of(np.array(_MOST_BITS)), similarities, size)
+
+
+def _shares(nearest: Candidates, kept: NDArray[np.bool_], shares: NDArray[np.float64], size: int) -> csr_array:
+    queries = np.nonzero(kept)[0]
+    values = shares[kept].astype(np.float32)
+    return csr_array(coo_array((values, (queries, nearest.rows[:, :NEIGHBOURS][kept])), shape=(len(nearest), size)))

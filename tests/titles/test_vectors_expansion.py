@@ -7,9 +7,8 @@ from scipy.sparse import csr_array
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import similarity_of
 from pricematch.search.sparse import SparseIndex, cosines
-from pricematch.titles.expansion import expand, hash_shares, title_shares
 from pricematch.titles.normalise import parse_titles
-from pricematch.titles.vectors import TfIdf
+from pricematch.titles.vectors import TfIdf, expand, hash_shares, title_shares
 
 TITLES = ["kerupuk kulit", "kerupuk kulit rambak sapi", "rambak sapi", "teh botol", ""]
 
