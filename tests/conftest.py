@@ -29,7 +29,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _repeatable_tensorflow() -> None:
-    from pricematch.training.determinism import make_deterministic
+    from pricematch.training.trainer import make_deterministic
 
     make_deterministic()
 

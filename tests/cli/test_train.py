@@ -6,7 +6,7 @@ import pytest
 
 from pricematch.errors import TrainingInterrupted
 from pricematch.training import train_encoder as offline_train
-from pricematch.training.cnn_recipe import CnnTrainingRecipe
+from pricematch.training.recipes import CnnTrainingRecipe
 from tests.support.cli import Run
 
 

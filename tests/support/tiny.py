@@ -67,11 +67,11 @@ def train(
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's pictures; needs TensorFlow."""
-    from pricematch.training.determinism import make_deterministic
-    from pricematch.training.train import Trainer
+    from pricematch.training.autoencoders import AutoencoderTrainer
+    from pricematch.training.trainer import make_deterministic
 
     make_deterministic()
-    trainer = Trainer(
+    trainer = AutoencoderTrainer(
         recipe,
         seed,
         models,

@@ -11,7 +11,7 @@ from PIL import Image
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.errors import ImageError
-from pricematch.training.cnn_recipe import CNN, CnnTrainingRecipe
+from pricematch.training.recipes import CNN, CnnTrainingRecipe
 from tests.support.fakes import MAX_PIXELS, MIN_SIDE, FolderlessImages, encoded
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def train_cnn(
     """Train a recipe on the labelled pictures; needs TensorFlow."""
     from pricematch.encoding.saved_model import use_precision
     from pricematch.training.cnn import CnnTrainer
-    from pricematch.training.determinism import make_deterministic
+    from pricematch.training.trainer import make_deterministic
 
     make_deterministic()
     use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.training.augment import augment_batch
+from pricematch.training.augmentation import augment_batch
 from pricematch.training.pixel_cache import PixelCache
 from tests.support.fakes import SIDE, tiny_decoder, tiny_images
 

@@ -1,4 +1,4 @@
-"""Trainings of the encoder `cnn` from pictures to an exported version."""
+"""Trainings of the encoder `cnn` from images to an exported version."""
 
 import os
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(mod
     assert embeddings.shape == (GROUPS * PICTURES, 6)
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
     assert encoder.versions == {"cnn": "1"}
-    alone = np.concatenate([encoder.encode(picture[np.newaxis]) for picture in pixels()])
+    alone = np.concatenate([encoder.encode(image[np.newaxis]) for image in pixels()])
     assert np.allclose(alone, embeddings, atol=1e-4)
 
 
@@ -136,7 +136,6 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
 def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pricematch.training import cnn_fine_tune
     from pricematch.training.metric_learning import MetricLearning
 
     trained_variables: list[str] = []
@@ -158,7 +157,7 @@ def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_pic
         monkeypatch.setattr(learning, "run", ran)
         return learning
 
-    monkeypatch.setattr(cnn_fine_tune, "MetricLearning", noted)
+    monkeypatch.setattr("pricematch.training.cnn_stages.MetricLearning", noted)
     monkeypatch.setattr("pricematch.training.metric_learning.held_out_map", _rising())
     chosen = recipe(epochs=0, fine_tune=True, fine_tune_layers=2, fine_tune_epochs=2, fine_tune_rate=0.01)
     told: list[str] = []
@@ -166,7 +165,7 @@ def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_pic
     assert {path.split("/")[0] for path in trained_variables} == {"block15_project", "head"}
     assert len(trained.fitted.losses["fine_tune_loss"]) == 2
     assert trained.fitted.kept_epoch == 2
-    assert told[-2:] == ["Encoding pictures", "Picking the threshold of cnn"]
+    assert told[-2:] == ["Encoding images", "Picking the threshold of cnn"]
     assert_threshold_is_best(tmp_path, judged_groups())
 
 
@@ -221,7 +220,7 @@ def test_versions_are_its_own_and_never_overwritten(tmp_path: Path, models: Path
         train_cnn(models, version="1")
 
 
-def test_bad_pictures_are_judged_before_anything_is_trained(tmp_path: Path) -> None:
+def test_bad_images_are_judged_before_anything_is_trained(tmp_path: Path) -> None:
     images = FolderlessImages(labelled_images()[0].contents | {"g0_0.png": b""})
     judged: list[Mapping[str, ImageError]] = []
 
@@ -236,9 +235,9 @@ def test_bad_pictures_are_judged_before_anything_is_trained(tmp_path: Path) -> N
     assert find(tmp_path, "cnn").manifest.counts["images"] == GROUPS * PICTURES - 1
 
 
-def test_weights_that_are_not_to_be_had_are_told_before_pictures_are_read(tmp_path: Path) -> None:
+def test_weights_that_are_not_to_be_had_are_told_before_images_are_read(tmp_path: Path) -> None:
     def never(_: Mapping[str, ImageError]) -> None:
-        raise AssertionError("pictures were looked at")
+        raise AssertionError("images were looked at")
 
     with pytest.raises(SettingsError, match="which is no file"):
         train_cnn(tmp_path, recipe(weights="absent"), judge=never)

@@ -79,16 +79,16 @@ def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> Non
     plain(tmp_path / "staged")
 
 
-def test_golden_pixels_are_distinct_pictures_that_use_the_whole_range() -> None:
+def test_golden_pixels_are_distinct_images_that_use_the_whole_range() -> None:
     from pricematch.training.export import golden_pixels
 
     pixels = golden_pixels(64)
     assert pixels.shape == (4, 64, 64, 3)
     assert pixels.dtype == np.uint8
-    assert len({picture.tobytes() for picture in pixels}) == 4
-    for picture in pixels:
-        assert picture.min() < 40
-        assert picture.max() > 215
+    assert len({image.tobytes() for image in pixels}) == 4
+    for image in pixels:
+        assert image.min() < 40
+        assert image.max() > 215
     np.testing.assert_array_equal(pixels, golden_pixels(64))
 
 

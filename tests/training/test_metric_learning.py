@@ -94,7 +94,7 @@ def test_it_learns_what_tells_groups_apart_that_it_has_not_seen() -> None:
 def test_the_kept_weights_are_those_of_the_best_epoch() -> None:
     task = learning(course(learning_rate=0.3))
     fitted = task.run()
-    from pricematch.training.group_retrieval import held_out_map
+    from pricematch.training.label_groups import held_out_map
 
     assert held_out_map(task.embed(), HELD_OUT, 5) == max(fitted.losses["held_out_map"])
 

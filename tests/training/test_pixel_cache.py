@@ -1,4 +1,4 @@
-"""Decoded pictures in memory, on disk or nowhere: the same pixels."""
+"""Decoded images in memory, on disk or nowhere: the same pixels."""
 
 import os
 from collections import Counter
@@ -18,7 +18,7 @@ EXPECTED = np.stack([tiny_decoder().decode(content) for content in tiny_images()
 
 
 class CountingImages(FolderlessImages):
-    """Counts how often each picture is read."""
+    """Counts how often each image is read."""
 
     def __init__(self) -> None:
         super().__init__(tiny_images().contents)
@@ -30,7 +30,7 @@ class CountingImages(FolderlessImages):
 
 
 def cache(folder: Path, images: ImageSource, *, memory: int, disk: int, names: list[str] = NAMES) -> PixelCache:
-    """A cache that has room for some pictures in memory and some on disk, filled."""
+    """A cache that has room for some images in memory and some on disk, filled."""
     made = PixelCache(
         names, images, tiny_decoder(), SIDE, memory_bytes=memory * SIZE, disk_bytes=disk * SIZE, folder=folder
     )
@@ -39,7 +39,7 @@ def cache(folder: Path, images: ImageSource, *, memory: int, disk: int, names: l
 
 
 @pytest.mark.parametrize(("memory", "disk"), [(100, 0), (0, 100), (0, 0), (3, 2), (3, 100)])
-def test_wherever_pictures_are_kept_their_pixels_are_the_same(tmp_path: Path, memory: int, disk: int) -> None:
+def test_wherever_images_are_kept_their_pixels_are_the_same(tmp_path: Path, memory: int, disk: int) -> None:
     images = CountingImages()
     filled = cache(tmp_path, images, memory=memory, disk=disk)
     assert len(filled) == len(NAMES)
@@ -51,7 +51,7 @@ def test_wherever_pictures_are_kept_their_pixels_are_the_same(tmp_path: Path, me
     assert all(images.read_names[name] > 1 for name in NAMES[len(kept) :])
 
 
-def test_room_for_less_than_one_picture_is_no_room(tmp_path: Path) -> None:
+def test_room_for_less_than_one_image_is_no_room(tmp_path: Path) -> None:
     images = CountingImages()
     made = PixelCache(NAMES, images, tiny_decoder(), SIDE, memory_bytes=SIZE - 1, disk_bytes=SIZE - 1, folder=tmp_path)
     made.fill(1, lambda *_: None)
@@ -65,7 +65,7 @@ def test_what_is_kept_on_disk_has_no_name_there(tmp_path: Path) -> None:
     np.testing.assert_array_equal(filled.rows(np.array([1])), EXPECTED[[1]])
 
 
-def test_bad_pictures_are_named_and_left_out_of_the_good_rows(tmp_path: Path) -> None:
+def test_bad_images_are_named_and_left_out_of_the_good_rows(tmp_path: Path) -> None:
     images = FolderlessImages({"a": tiny_images().contents["p0.png"], "b": b"", "d": tiny_images().contents["p1.png"]})
     filled = cache(tmp_path, images, memory=100, disk=0, names=["a", "b", "c", "d"])
     errors = filled.fill(2, lambda *_: None)
@@ -92,4 +92,4 @@ def test_progress_ends_at_the_whole(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     made = PixelCache(NAMES, tiny_images(), tiny_decoder(), SIDE, memory_bytes=0, disk_bytes=0, folder=tmp_path)
     made.fill(2, lambda what, done, total: told.append((what, done, total)))
-    assert told[-1] == ("Decoding pictures", len(NAMES), len(NAMES))
+    assert told[-1] == ("Decoding images", len(NAMES), len(NAMES))

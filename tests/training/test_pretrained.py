@@ -126,5 +126,5 @@ def test_a_download_that_fails_is_one_clear_error(tmp_path: Path, monkeypatch: p
 def test_a_side_that_a_network_does_not_take_is_refused() -> None:
     from pricematch.training.pretrained import load_backbone
 
-    with pytest.raises(SettingsError, match="MobileNetV2 with pictures of 8 pixels"):
+    with pytest.raises(SettingsError, match="MobileNetV2 with images of 8 pixels"):
         load_backbone("MobileNetV2", "none", 8)

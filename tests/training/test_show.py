@@ -1,4 +1,4 @@
-"""Pictures of what training does, put together from settings."""
+"""Images of what training does, put together from settings."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def _settings(folder: Path, models: Path) -> Settings:
 
 
 @pytest.mark.tensorflow
-def test_reconstructions_are_drawn_below_their_pictures(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_reconstructions_are_drawn_below_their_images(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = _settings(tmp_path, tiny_artefacts.models)
     sizes = []
     for count in (1, 3, 32):
@@ -31,7 +31,7 @@ def test_reconstructions_are_drawn_below_their_pictures(tmp_path: Path, tiny_art
 
 
 @pytest.mark.tensorflow
-def test_a_missing_picture_is_named_instead_of_drawn(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_a_missing_image_is_named_instead_of_drawn(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = _settings(tmp_path, tiny_artefacts.models)
     (settings.images / "p1.png").unlink()
     with pytest.raises(CatalogueError, match=r"row 3, column image: 'p1\.png' is not in"):

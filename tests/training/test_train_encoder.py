@@ -32,7 +32,7 @@ def run(settings: Settings) -> list[str]:
     return [network.name for network in trained]
 
 
-def test_a_catalogue_is_trained_on_each_picture_once_and_bad_ones_are_skipped_where_told(tmp_path: Path) -> None:
+def test_a_catalogue_is_trained_on_each_image_once_and_bad_ones_are_skipped_where_told(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tmp_path / "models", skip_bad_images=True)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p0.png,the same file\n")
@@ -42,7 +42,7 @@ def test_a_catalogue_is_trained_on_each_picture_once_and_bad_ones_are_skipped_wh
         assert artefact.manifest.counts["images"] == 6
 
 
-def test_bad_rows_and_pictures_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+def test_bad_rows_and_images_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tmp_path / "models")
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("p0,p0.png,again\n")

@@ -39,7 +39,7 @@ def test_components_are_those_of_the_largest_variance_shrunk_towards_the_mean() 
     assert np.allclose(values[2], 0, atol=1e-6)
 
 
-def test_fewer_pictures_than_features_give_as_many_values_as_they_vary_in() -> None:
+def test_fewer_images_than_features_give_as_many_values_as_they_vary_in() -> None:
     features = correlated(5, 30)
     values = whitening(features, 256, 0.3)(features)
     assert values.shape == (5, 4)
@@ -47,9 +47,9 @@ def test_fewer_pictures_than_features_give_as_many_values_as_they_vary_in() -> N
     assert np.linalg.norm(values, axis=1).min() > 0
 
 
-def test_pictures_that_all_look_the_same_are_refused() -> None:
+def test_images_that_all_look_the_same_are_refused() -> None:
     for features in (np.ones((3, 4), np.float32), np.ones((1, 4), np.float32)):
-        with pytest.raises(CatalogueError, match="pictures that differ"):
+        with pytest.raises(CatalogueError, match="images that differ"):
             whitening(features, 2, 0.3)
 
 

@@ -23,8 +23,7 @@ from pricematch.errors import SettingsError
 from pricematch.settings import MIB, load_settings
 
 if TYPE_CHECKING:
-    from pricematch.training.cnn_recipe import CnnTrainingRecipe
-    from pricematch.training.recipes import Recipe
+    from pricematch.training.recipes import CnnTrainingRecipe, Recipe
 
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -158,8 +157,7 @@ def matcher(
 
 def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe":
     """The recipe with this name, with other values; raises SettingsError."""
-    from pricematch.training.cnn_recipe import CNN
-    from pricematch.training.recipes import RECIPES, override
+    from pricematch.training.recipes import CNN, RECIPES, override
 
     if name == CNN.name:
         return override(CNN, values)

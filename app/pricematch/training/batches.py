@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from pricematch.training.augment import augment_batch
+from pricematch.training.augmentation import augment_batch
 from pricematch.training.pixel_cache import PixelCache
 
 
@@ -37,12 +37,12 @@ def split(count: int, validation_share: float, seed: int) -> tuple[NDArray[np.in
 
 @dataclass(frozen=True, eq=False)
 class PixelBatches:
-    """Pictures scaled to [0, 1], [b, side, side, 3], perhaps augmented.
+    """Images scaled to [0, 1], [b, side, side, 3], perhaps augmented.
 
     Attributes:
-        cache: holds the pictures.
+        cache: holds the images.
         good: int64 [m], which rows of the cache to use; the rows of these batches count from 0 to m − 1.
-        side: height and width of a picture.
+        side: height and width of a image.
         seed: of the augmentation.
         augment: whether to augment.
     """
@@ -57,7 +57,7 @@ class PixelBatches:
         return len(self.good)
 
     def dataset(self, rows: NDArray[np.int64], batch: int, epoch: int | None) -> tf.data.Dataset:
-        """See `Batches.dataset`; pictures are gathered in parallel."""
+        """See `Batches.dataset`; images are gathered in parallel."""
 
         def gather(chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
             pixels = self.cache.rows(self.good[chosen])

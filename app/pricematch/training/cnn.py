@@ -14,18 +14,21 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Decoder, ImageSource
 from pricematch.errors import ImageError
 from pricematch.formats.manifest import TensorDescription
-from pricematch.training.cnn_features import Pictures, PixelFunction, kept
-from pricematch.training.cnn_fine_tune import fine_tune
-from pricematch.training.cnn_head import learn_head
-from pricematch.training.cnn_recipe import CnnTrainingRecipe
+from pricematch.training.cnn_stages import ImageViews, PixelFunction, cached, fine_tune, fit_head
 from pricematch.training.export import describe, export_cnn, golden_pixels, weights_digest, write_golden
 from pricematch.training.fit import Fitted
-from pricematch.training.label_groups import TrainedGroups, choose_groups, label_of_picture
+from pricematch.training.label_groups import (
+    ThresholdPostings,
+    TrainedGroups,
+    choose_groups,
+    label_of_image,
+    threshold_postings,
+)
 from pricematch.training.metric_learning import Course
 from pricematch.training.networks.cnn import build_encoder, build_head, build_pooled
 from pricematch.training.pixel_cache import PixelCache
 from pricematch.training.pretrained import Backbone, load_backbone, side_of
-from pricematch.training.threshold import Judged, judged_postings
+from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Staged, Trained, Training
 from pricematch.training.whitening import Linear, whitening, within_group_whitening
 from pricematch.training.workplace import choose_version, locked, unfinished
@@ -44,22 +47,22 @@ class CnnTrainer(Training[CnnTrainingRecipe]):
         names: Sequence[str],
         images: ImageSource,
         decoder: Decoder,
-        judge: Callable[[Mapping[str, ImageError]], None],
+        check: Callable[[Mapping[str, ImageError]], None],
         postings: Sequence[Posting],
     ) -> list[Trained]:
         """Train and export the encoder.
 
         Args:
-            names: distinct picture names.
+            names: distinct image names.
             images: where their bytes come from.
             decoder: how they become pixels.
-            judge: called with the bad pictures before anything is trained; raises to refuse them.
+            check: called with the bad images before anything is trained; raises to refuse them.
             postings: that show them; their label groups are learnt from, and the threshold is picked on the others.
 
         Raises:
             ArtefactExists, ArtefactError, SettingsError: see `training.workplace` and `training.pretrained`.
-            CatalogueError: all pictures look the same to the backbone.
-            TrainingInterrupted: `interrupted` said so; features that are complete need not be made again.
+            CatalogueError: all images look the same to the backbone.
+            TrainingInterrupted: `interrupted` returned true; features that are complete need not be made again.
         """
         version = choose_version(self.models, self.version, [NAME])
         cnn = self.recipe.cnn
@@ -75,26 +78,26 @@ class CnnTrainer(Training[CnnTrainingRecipe]):
                 disk_bytes=self.disk_bytes,
                 folder=root,
             )
-            judge(cache.fill(self.workers, self.report))
+            check(cache.fill(self.workers, self.report))
             identity = hashlib.sha256(f"{cache.digest()} {backbone.origin.digest}".encode("ascii")).hexdigest()
             with unfinished(root, self.recipe, self.seed, identity) as folder:
                 good = cache.good_rows()
-                shown, labels = [names[row] for row in good], label_of_picture(postings)
+                shown, labels = [names[row] for row in good], label_of_image(postings)
                 groups = choose_groups(shown, labels, cnn.train_share, cnn.validation_share, self.seed)
-                judged = judged_postings(postings, shown, groups.learnt_labels if groups.teach else ())
-                pictures = Pictures(cache, good, self.seed)
-                return [_Cnn(self, backbone, pictures, groups, judged, version, folder).train()]
+                queries = threshold_postings(postings, shown, groups.learnt_labels if groups.teach else ())
+                views = ImageViews(cache, good, self.seed)
+                return [_Cnn(self, backbone, views, groups, queries, version, folder).train()]
 
 
 @dataclass
 class _Cnn:
-    """One training and export, on decoded pictures, in a folder of its own."""
+    """One training and export, on decoded images, in a folder of its own."""
 
     trainer: CnnTrainer
     backbone: Backbone
-    pictures: Pictures
+    views: ImageViews
     groups: TrainedGroups
-    judged: Judged
+    queries: ThresholdPostings
     version: str
     folder: Path
     _stages: dict[str, Fitted] = field(default_factory=dict)
@@ -110,16 +113,16 @@ class _Cnn:
         head = build_head(*linear.kernel.shape)
         head.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
         encoder = build_encoder(pooled, head)
-        if self.groups.teach and self._can_judge and cnn.fine_tune:
-            self._stages[UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.pictures, self.groups, self.trainer)
+        if self.groups.teach and self._has_held_out and cnn.fine_tune:
+            self._stages[UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.views, self.groups, self.trainer)
         fitted = self._summary(time.monotonic() - began)
         staged = self._stage(encoder, fitted)
-        threshold = self.judged.threshold(NAME, lambda: self._embed(encoder, head, features[0]), self.trainer.report)
+        threshold = self.queries.threshold(NAME, lambda: self._embed(encoder, head, features[0]), self.trainer.report)
         return staged.publish(threshold, self.trainer.models)
 
     @property
-    def _can_judge(self) -> bool:
-        """Whether groups were held out, without which nobody could say when to stop."""
+    def _has_held_out(self) -> bool:
+        """Whether groups are held out; without them there is no early stopping."""
         return bool((self.groups.held_out >= 0).any())
 
     def _learn(self, linear: Linear, features: list[NDArray[np.float32]]) -> Linear:
@@ -127,41 +130,41 @@ class _Cnn:
         cnn = self.trainer.recipe.cnn
         within = within_group_whitening(linear(features[0]), self.groups.learnt, cnn.within_shrinkage)
         linear = linear if within is None else linear.then(within)
-        if self._can_judge:
-            linear, self._stages["embedding"] = learn_head(linear, features, self.groups, self._course(), self.trainer)
+        if self._has_held_out:
+            linear, self._stages["embedding"] = fit_head(linear, features, self.groups, self._course(), self.trainer)
         return linear
 
     def _features(self, pooled: keras.Model) -> list[NDArray[np.float32]]:
-        """Features [m, c] of the pictures, and of each view of them if there are groups to train on."""
+        """Features [m, c] of the images, and of each view of them if there are groups to train on."""
         cnn = self.trainer.recipe.cnn
         encode = PixelFunction(pooled, self.backbone.scale)
-        turns = 1 + (cnn.views if cnn.augment and self.groups.teach and self._can_judge else 0)
-        total = turns * len(self.pictures)
+        turns = 1 + (cnn.views if cnn.augment and self.groups.teach and self._has_held_out else 0)
+        total = turns * len(self.views)
 
-        def of(turn: int) -> NDArray[np.float32]:
-            def told(done: int) -> None:
-                self.trainer.report("Encoding features", turn * len(self.pictures) + done, total)
+        def features_of(turn: int) -> NDArray[np.float32]:
+            def report(done: int) -> None:
+                self.trainer.report("Encoding features", turn * len(self.views) + done, total)
 
-            return kept(self.folder / f"features-{turn}.npy", lambda: encode.of_all(self.pictures, turn, told))
+            return cached(self.folder / f"features-{turn}.npy", lambda: encode.of_all(self.views, turn, report))
 
-        return [of(turn) for turn in range(turns)]
+        return [features_of(turn) for turn in range(turns)]
 
     def _embed(self, encoder: keras.Model, head: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings [m, d] of the pictures; from their features where the backbone is as it was when it gave them."""
+        """Embeddings [m, d] of the images; from their features where the backbone is as it was when it gave them."""
         if UPPER_LAYERS not in self._stages:
             return np.asarray(head(features, training=False))
 
-        def told(done: int) -> None:
-            self.trainer.report("Encoding pictures", done, len(self.pictures))
+        def report(done: int) -> None:
+            self.trainer.report("Encoding images", done, len(self.views))
 
-        return PixelFunction(encoder, self.backbone.scale).of_all(self.pictures, 0, told)
+        return PixelFunction(encoder, self.backbone.scale).of_all(self.views, 0, report)
 
     def _course(self) -> Course:
         cnn = self.trainer.recipe.cnn
         return Course(cnn.epochs, cnn.patience, cnn.batch, cnn.per_group, cnn.learning_rate, cnn.temperature)
 
     def _summary(self, seconds: float) -> Fitted:
-        """All stages as one: losses by stage and name, the epochs that were kept together."""
+        """All stages as one: losses by stage and name, kept epochs added up."""
         losses = {
             name if stage == "embedding" else f"fine_tune_{name}": values
             for stage, fitted in self._stages.items()
@@ -170,7 +173,7 @@ class _Cnn:
         kept_epoch = sum(fitted.kept_epoch for fitted in self._stages.values())
         learnt, held_out = (int((part >= 0).sum()) for part in (self.groups.learnt, self.groups.held_out))
         if not self.groups.teach:
-            learnt, held_out = len(self.pictures), 0
+            learnt, held_out = len(self.views), 0
         return Fitted(losses, kept_epoch, learnt, held_out, seconds)
 
     def _stage(self, encoder: keras.Model, fitted: Fitted) -> Staged:
@@ -188,7 +191,7 @@ class _Cnn:
             seed=self.trainer.seed,
             losses=fitted.losses,
             counts={
-                "images": len(self.pictures),
+                "images": len(self.views),
                 "training": fitted.training_rows,
                 "validation": fitted.validation_rows,
                 "groups": self.groups.count,
@@ -196,7 +199,7 @@ class _Cnn:
                 "kept_epoch": fitted.kept_epoch,
                 "seconds": round(fitted.seconds, 3),
             },
-            catalogue_digest=self.pictures.cache.digest(),
+            catalogue_digest=self.views.cache.digest(),
             weights_digest=weights_digest(encoder),
             input_encoder=None,
             weights=self.backbone.origin,

@@ -65,7 +65,7 @@ def write_golden(folder: Path, inputs: NDArray[Any], outputs: NDArray[np.float32
 
 
 def golden_pixels(side: int, count: int = 4) -> NDArray[np.uint8]:
-    """Pictures that exercise a network, uint8 [count, side, side, 3]: plaids of different period and colour."""
+    """Images that exercise a network, uint8 [count, side, side, 3]: plaids of different period and colour."""
     y, x, channel, number = np.ogrid[:side, :side, :3, :count]
     wave = np.sin(x / (5 + 3 * number) + channel) + np.cos(y / (3 + 4 * number) - channel)
     return np.ascontiguousarray(np.moveaxis((wave + 2) * 63.75, 3, 0).astype(np.uint8))

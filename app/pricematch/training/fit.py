@@ -1,25 +1,108 @@
-"""The training loop: one network from its checkpoint to its last epoch."""
+"""The training loop of one network, from its checkpoint to its last epoch."""
 
 import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from pricematch.errors import TrainingInterrupted
 from pricematch.training.batches import Batches, shuffled, split
-from pricematch.training.checkpoint import Checkpoint, TrainingState
+
+_WEIGHTS, _BEST, _STATE = "weights", "best", "state"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """State of the training of one network.
+
+    Attributes:
+        epoch, step: the next step to do.
+        loss_sum, rows_seen: of the running epoch.
+        losses: per finished epoch, by name.
+        best_epoch: the finished epoch with the least validation loss, from 0.
+        seconds: spent so far.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    rows_seen: int = 0
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    def after_step(self, loss: float, rows: int) -> "TrainingState":
+        """One step further."""
+        return replace(self, step=self.step + 1, loss_sum=self.loss_sum + loss * rows, rows_seen=self.rows_seen + rows)
+
+    def after_epoch(self, validation_loss: float | None) -> "TrainingState":
+        """At the start of the next epoch."""
+        measured = {"loss": self.loss_sum / self.rows_seen}
+        if validation_loss is not None:
+            measured["validation_loss"] = validation_loss
+        losses = {name: [*self.losses.get(name, []), value] for name, value in measured.items()}
+        decisive = losses.get("validation_loss", losses["loss"])
+        return replace(
+            self,
+            epoch=self.epoch + 1,
+            step=0,
+            loss_sum=0.0,
+            rows_seen=0,
+            losses=losses,
+            best_epoch=int(np.argmin(decisive)),
+        )
+
+
+class Checkpoint:
+    """Weights of a model and its optimizer, the best weights so far, and the state: one file, replaced by a rename."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def save(self, model: keras.Model, state: TrainingState, best: list[NDArray[Any]]) -> None:
+        """Write the checkpoint, by one rename."""
+        arrays = {f"{_WEIGHTS}{i}": np.asarray(variable) for i, variable in enumerate(_variables(model))}
+        arrays |= {f"{_BEST}{i}": weights for i, weights in enumerate(best)}
+        arrays[_STATE] = np.frombuffer(TypeAdapter(dict[str, Any]).dump_json(asdict(state)), np.uint8)
+        temporary = self._path.with_suffix(".writing")
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the names for its options
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+    def restore(self, model: keras.Model) -> tuple[TrainingState, list[NDArray[Any]]]:
+        """Load the weights into the model and its optimizer; the initial state where there is no file."""
+        if not self._path.exists():
+            return TrainingState(), []
+        with np.load(self._path, allow_pickle=False) as kept:
+            for i, variable in enumerate(_variables(model)):
+                variable.assign(kept[f"{_WEIGHTS}{i}"])
+            best = [kept[f"{_BEST}{i}"] for i in range(sum(name.startswith(_BEST) for name in kept.files))]
+            state = TypeAdapter(TrainingState).validate_json(kept[_STATE].tobytes())
+        return state, best
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn.
+    """Epochs, early stopping and learning rate.
 
     Attributes:
         epochs: at most.
@@ -38,7 +121,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Step:
-    """What is shown to a person after each step: network, epoch and step from 1, the running epoch's mean loss."""
+    """Progress after a step: network, epoch and step from 1, the running epoch's mean loss."""
 
     network: str
     epoch: int
@@ -50,7 +133,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What came of a training: losses per epoch by name, the epoch whose weights were kept (from 1), rows, seconds."""
+    """Record of a training: losses per epoch by name, the epoch whose weights were kept (from 1), rows, seconds."""
 
     losses: dict[str, list[float]]
     kept_epoch: int
@@ -70,7 +153,7 @@ def decayed(learning_rate: float, constant_epochs: int, decay: float) -> Callabl
 
 @dataclass
 class Fit:
-    """One training of an autoencoder to rebuild its input, from where its checkpoint stands.
+    """One training of an autoencoder on its own input, resumed from its checkpoint.
 
     The order of the rows depends on seed and epoch only, so an interrupted training continues exactly.
     """
@@ -89,7 +172,7 @@ class Fit:
         """Train to the end; the model is left with the weights of its best epoch, or its last if none was held out.
 
         Raises:
-            TrainingInterrupted: `interrupted` said so after a step; the checkpoint holds that step.
+            TrainingInterrupted: `interrupted` returned true after a step; the checkpoint holds that step.
         """
         training, validation = split(len(self.batches), self.schedule.validation_share, self.seed)
         self._state, self._best = self.checkpoint.restore(self.model)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Embeddings
 from pricematch.errors import TrainingInterrupted
 from pricematch.training.fit import Fitted, Interrupted, Step, Watch
-from pricematch.training.group_batches import group_batches
-from pricematch.training.group_retrieval import held_out_map
+from pricematch.training.label_groups import group_batches, held_out_map
 
 Inputs: TypeAlias = Callable[[NDArray[np.int64], int], NDArray[Any]]
-"""What the network takes for some rows, in an epoch from 0, perhaps augmented."""
+"""Input of the network for some rows in an epoch, counted from 0; may be augmented."""
 
 
 def supervised_contrastive(embeddings: tf.Tensor, groups: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -44,7 +43,7 @@ def supervised_contrastive(embeddings: tf.Tensor, groups: tf.Tensor, temperature
 
 @dataclass(frozen=True)
 class Course:
-    """How long and how fast to learn.
+    """Epochs, early stopping, batches and loss.
 
     Attributes:
         epochs: passes over the groups, at most.
@@ -67,16 +66,16 @@ class Course:
 
 @dataclass
 class MetricLearning:
-    """Trains some layers of a network on label groups; whatever is not better on the held-out groups is dropped.
+    """Trains some layers of a network on label groups; only what improves the held-out mAP is kept.
 
     Attributes:
-        name: shown to a person.
-        model: inputs → embeddings of unit length; its layers run as in inference, so nothing is dropped at random.
+        name: shown in progress.
+        model: inputs → embeddings of unit length; its layers run in inference mode.
         weights: which of its variables to train.
-        inputs: what to train on.
+        inputs: gives what to train on.
         embed: all rows' embeddings [n, d] by the model as it is, never augmented.
         groups: intp [n], the label group of each row to learn from, −1 for others.
-        held_out: intp [n], the label group of each row to judge by, −1 for others.
+        held_out: intp [n], the label group of each held-out row, −1 for others.
         course: how long and how fast.
         seed: of the order of the groups and their rows.
     """
@@ -95,22 +94,22 @@ class MetricLearning:
     _losses: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "held_out_map": []})
 
     def run(self) -> Fitted:
-        """Train until the held-out groups are not found better for a while; the best weights are kept.
+        """Train until the held-out mAP stops improving; the best weights are kept.
 
-        Those it began with count as epoch 0, and the first held-out mAP is theirs.
+        The initial weights count as epoch 0, with the first held-out mAP.
 
         Raises:
-            TrainingInterrupted: `interrupted` said so after a step.
+            TrainingInterrupted: `interrupted` returned true after a step.
         """
         began = time.monotonic()
         optimizer = keras.optimizers.Adam(self.course.learning_rate)
         optimizer.build(self.weights)
         step = tf.function(self._step, reduce_retracing=True)
         maps, kept, best = self._losses["held_out_map"], 0, self._values()
-        maps.append(self._judge())
+        maps.append(self._held_out_map())
         for epoch in range(self.course.epochs):
             self._losses["loss"].append(self._epoch(step, optimizer, epoch))
-            maps.append(self._judge())
+            maps.append(self._held_out_map())
             if maps[-1] > maps[kept]:
                 kept, best = epoch + 1, self._values()
             if epoch + 1 - kept >= self.course.patience:
@@ -124,7 +123,7 @@ class MetricLearning:
     def _values(self) -> list[NDArray[Any]]:
         return [variable.numpy().copy() for variable in self.weights]
 
-    def _judge(self) -> float:
+    def _held_out_map(self) -> float:
         return held_out_map(self.embed(), self.held_out, self.course.k)
 
     def _epoch(self, step: Callable[..., Any], optimizer: keras.optimizers.Optimizer, epoch: int) -> float:

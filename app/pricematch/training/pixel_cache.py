@@ -1,4 +1,4 @@
-"""Keeps decoded pictures, so that later epochs do not decode again: first in memory, then on disk, both bounded."""
+"""Keeps decoded images, so that later epochs do not decode again: first in memory, then on disk, both bounded."""
 
 import hashlib
 import tempfile
@@ -15,12 +15,12 @@ from pricematch.progress import Progress
 
 
 class PixelCache:
-    """Decoded pictures by row. What fits neither in memory nor on disk is decoded anew each time.
+    """Decoded images by row. What fits neither in memory nor on disk is decoded anew each time.
 
     Args:
-        names: n picture names; row i is names[i].
+        names: n image names; row i is names[i].
         images, decoder: where they come from.
-        memory_bytes, disk_bytes: how much decoded pixels may take there (256 × 256 × 3 bytes a picture).
+        memory_bytes, disk_bytes: how much decoded pixels may take there (256 × 256 × 3 bytes a image).
         folder: where the file on disk is made; it has no name there, so that nothing is left behind.
     """
 
@@ -50,7 +50,7 @@ class PixelCache:
         return len(self._names)
 
     def fill(self, workers: int, progress: Progress) -> dict[str, ImageError]:
-        """Decode every picture once; returns the bad ones, so that none is met in the middle of a training."""
+        """Decode every image once; returns the bad ones, so that none is met in the middle of a training."""
         errors: dict[str, ImageError] = {}
 
         def decode(row: int) -> None:
@@ -66,15 +66,15 @@ class PixelCache:
             for batch in chunks(range(len(self))):
                 list(pool.map(decode, batch))
                 done += len(batch)
-                progress("Decoding pictures", done, len(self))
+                progress("Decoding images", done, len(self))
         return errors
 
     def good_rows(self) -> NDArray[np.int64]:
-        """The rows whose picture decoded, ascending; after `fill`."""
+        """The rows whose image decoded, ascending; after `fill`."""
         return np.array(sorted(self._digests), np.int64)
 
     def digest(self) -> str:
-        """SHA-256 over the names and contents of the good pictures, in order; after `fill`."""
+        """SHA-256 over the names and contents of the good images, in order; after `fill`."""
         digest = hashlib.sha256()
         for row in sorted(self._digests):
             digest.update(self._names[row].encode("utf-8") + b"\0" + self._digests[row])

@@ -17,7 +17,7 @@ from pricematch.training.networks.efficientnet_lite import VARIANTS, build_effic
 
 IMAGENET, NONE = "imagenet", "none"
 SIDE = 224
-"""Of the pictures that most of `keras.applications` was trained on."""
+"""Of the images that most of `keras.applications` was trained on."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Backbone:
 
 
 def side_of(backbone: str, side: int) -> int:
-    """The side of the pictures: the one that is wanted, or for 0 that of the backbone's ImageNet weights."""
+    """The side of the images: the one that is wanted, or for 0 that of the backbone's ImageNet weights."""
     return side or (VARIANTS[backbone].side if backbone in VARIANTS else SIDE)
 
 
@@ -47,7 +47,7 @@ def load_backbone(name: str, weights: str, side: int) -> Backbone:
         name: a key of `VARIANTS`, or a network of `keras.applications`, such as `EfficientNetV2B0`.
         weights: `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
             Keras's `.weights.h5` for others.
-        side: height and width of the pictures.
+        side: height and width of the images.
 
     Raises:
         SettingsError: there is no such backbone, or its weights are not to be had; says what to do.
@@ -90,7 +90,7 @@ def _of_keras(name: str, weights: str, side: int) -> Backbone:
         if file is not None:
             network.load_weights(file)
     except ValueError as error:
-        raise SettingsError(f"{name} with pictures of {side} pixels and weights {weights}: {_line(error)}") from error
+        raise SettingsError(f"{name} with images of {side} pixels and weights {weights}: {_line(error)}") from error
     except OSError as error:
         raise ArtefactError(f"{weights} holds no weights of {name} ({_line(error)})") from error
     except Exception as error:  # Keras raises nothing narrower where a download fails

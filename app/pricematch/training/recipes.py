@@ -25,11 +25,11 @@ class CaeRecipe:
         filters: of the encoder's convolutions, each halving the side; the decoder mirrors them as the notebook does.
         kernel: side of the convolutions.
         learning_rate: of Adam.
-        batch: pictures a step.
-        epochs: passes over the pictures, at most.
-        validation_share: share of the pictures held out; 0 holds out none and never stops early.
+        batch: images a step.
+        epochs: passes over the images, at most.
+        validation_share: share of the images held out; 0 holds out none and never stops early.
         patience: epochs without a better validation loss before stopping; the best epoch's weights are kept.
-        augment: train on CLAHE, hue and saturation, flip and gamma variants of the pictures.
+        augment: train on CLAHE, hue and saturation, flip and gamma variants of the images.
     """
 
     side: Count = 256
@@ -128,3 +128,72 @@ def override(recipe: R, values: Mapping[str, Any]) -> R:
     if isinstance(changed, Recipe) and changed.cae.side % (step := 2 ** len(changed.cae.filters)):
         raise SettingsError(f"expected cae.side to be a multiple of {step}, 2 to the number of filters")
     return changed
+
+
+Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+Power: TypeAlias = Annotated[float, Field(ge=1, le=100)]
+Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Side: TypeAlias = Annotated[int, Field(ge=0, le=2048)]
+AtLeastTwo: TypeAlias = Annotated[int, Field(ge=2, le=1_000)]
+
+
+@dataclass(frozen=True)
+class CnnRecipe:
+    """A backbone, pooled, and a linear embedding.
+
+    Attributes:
+        backbone: `efficientnet-lite0` to `-lite2`, or a network of `keras.applications`.
+        weights: `imagenet`, `none` or a file.
+        side: height and width of the images; 0 takes those of the backbone's ImageNet weights.
+        power: of the generalised mean that pools.
+        dimension: values of an embedding, at most.
+        shrinkage: of the variances of all images' features before they are whitened.
+        within_shrinkage: the same within label groups.
+        train_share: share of the label groups to train on, seeded; 0 trains without labels.
+        validation_share: share of those that is held out to choose by.
+        views: augmented views of each image, whose features are kept beside its own.
+        augment: whether to train on them.
+        batch, per_group: rows a step, and of one group in it.
+        learning_rate, temperature: of Adam, and of the supervised contrastive loss.
+        epochs, patience: of the embedding; epochs without a better held-out mAP@5 before stopping.
+        fine_tune: go on with the backbone's last `fine_tune_layers` layers that have weights.
+        fine_tune_rate, fine_tune_epochs, fine_tune_patience: as above.
+    """
+
+    backbone: Text = "efficientnet-lite0"
+    weights: Text = "imagenet"
+    side: Side = 0
+    power: Power = 3.0
+    dimension: Count = 256
+    shrinkage: Unit = 0.3
+    within_shrinkage: Rate = 0.2
+    train_share: Unit = 1.0
+    validation_share: Share = 0.2
+    views: NotNegative = 2
+    augment: bool = True
+    batch: Count = 64
+    per_group: AtLeastTwo = 4
+    learning_rate: Rate = 3e-4
+    temperature: Rate = 0.1
+    epochs: NotNegative = 60
+    patience: Count = 10
+    fine_tune: bool = False
+    fine_tune_layers: Count = 16
+    fine_tune_rate: Rate = 1e-4
+    fine_tune_epochs: Count = 10
+    fine_tune_patience: Count = 3
+
+
+@dataclass(frozen=True)
+class CnnTrainingRecipe:
+    """The encoder `cnn`, trained alone."""
+
+    name: str
+    cnn: CnnRecipe
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values, for a manifest."""
+        return asdict(self)
+
+
+CNN = CnnTrainingRecipe("cnn", CnnRecipe())

@@ -1,4 +1,4 @@
-"""Pictures of what training does."""
+"""Draw augmentations of an image, and reconstructions by the CAE."""
 
 from pathlib import Path
 
@@ -13,20 +13,20 @@ from pricematch.settings import Settings
 
 
 def augmentations(settings: Settings, image: Path, output: Path, seed: int) -> None:
-    """Draw a picture beside its augmentations; raises SettingsError, ImageError."""
+    """Draw a image beside its augmentations; raises SettingsError, ImageError."""
     from pricematch.reports.sheets import Captioned, draw_sheet, save_sheet
-    from pricematch.training.augment import variants
+    from pricematch.training.augmentation import variants
 
     try:
         pixels = decoder(settings, side=256).decode(image.read_bytes())
     except OSError as error:
         raise SettingsError(f"{image} cannot be read ({error.strerror})") from error
-    drawn = [Captioned(picture, caption) for caption, picture in variants(pixels, np.random.default_rng(seed)).items()]
+    drawn = [Captioned(image, caption) for caption, image in variants(pixels, np.random.default_rng(seed)).items()]
     save_sheet(draw_sheet(list(chunks(drawn, 4))), output)
 
 
 def reconstructions(settings: Settings, version: str | None, count: int, output: Path, seed: int) -> None:
-    """Draw pictures of the catalogue above what the CAE rebuilds; raises as `embed_catalogue`, and ImageError."""
+    """Draw images of the catalogue above what the CAE rebuilds; raises as `embed_catalogue`, and ImageError."""
     content, images = read_catalogue(settings), image_folder(settings)
     content.refuse(content.problems)
     [cae] = find_chain(settings.models, "cae", version)

@@ -1,4 +1,4 @@
-"""Training on a catalogue."""
+"""Train encoders on a catalogue."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 if TYPE_CHECKING:
-    from pricematch.training.cnn_recipe import CnnTrainingRecipe
     from pricematch.training.fit import Watch
-    from pricematch.training.recipes import Recipe
+    from pricematch.training.recipes import CnnTrainingRecipe, Recipe
     from pricematch.training.trainer import Trained
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a training takes beside its recipe: seed, version to write (None: the next), room for decoded pictures."""
+    """Options of a training beside its recipe: seed, version to write (None: the next), space for decoded images."""
 
     seed: int
     version: str | None
@@ -39,21 +38,20 @@ def train(
     """Train a recipe on the catalogue and export it; needs TensorFlow.
 
     Raises:
-        CatalogueError: bad rows, or bad pictures that are not to be skipped; nothing was trained.
-        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `pricematch.training.train.Trainer` and
-            `pricematch.training.cnn.CnnTrainer`.
+        CatalogueError: bad rows, or bad images that are not to be skipped; nothing was trained.
+        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `AutoencoderTrainer` and `CnnTrainer`.
     """
     content, images = read_catalogue(settings), image_folder(settings)
 
-    def judge(errors: Mapping[str, ImageError]) -> None:
+    def check(errors: Mapping[str, ImageError]) -> None:
         skip_or_refuse(content, errors, skip=settings.skip_bad_images)
 
     import_tensorflow()
+    from pricematch.training.autoencoders import AutoencoderTrainer
     from pricematch.training.cnn import CnnTrainer
-    from pricematch.training.cnn_recipe import CnnTrainingRecipe
-    from pricematch.training.determinism import make_deterministic
     from pricematch.training.pretrained import side_of
-    from pricematch.training.train import Trainer
+    from pricematch.training.recipes import CnnTrainingRecipe
+    from pricematch.training.trainer import make_deterministic
 
     make_deterministic()
     names = [str(posting.image) for posting in Catalogue(content.postings).one_per_image()]
@@ -70,5 +68,7 @@ def train(
     )
     if isinstance(recipe, CnnTrainingRecipe):
         side = side_of(recipe.cnn.backbone, recipe.cnn.side)
-        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), judge, content.postings)
-    return Trainer(recipe, *common).run(names, images, decoder(settings, recipe.cae.side), judge, content.postings)
+        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), check, content.postings)
+    return AutoencoderTrainer(recipe, *common).run(
+        names, images, decoder(settings, recipe.cae.side), check, content.postings
+    )

@@ -52,7 +52,7 @@ def whitening(features: NDArray[np.float32], dimension: int, shrinkage: float) -
     variances, directions = np.linalg.eigh(centred.T @ centred / max(1, len(features) - 1))
     variances, directions = variances[::-1], directions[:, ::-1]
     if not variances[0] > np.finfo(np.float32).eps ** 2:
-        raise CatalogueError("expected pictures that differ from each other, got pictures that all look the same")
+        raise CatalogueError("expected images that differ from each other, got images that all look the same")
     kept = min(dimension, int((variances > _NOTHING * variances[0]).sum()))
     mean_variance = variances.sum() / min(len(features) - 1, features.shape[1])
     shrunk = (1 - shrinkage) * variances[:kept] + shrinkage * mean_variance
@@ -63,7 +63,7 @@ def whitening(features: NDArray[np.float32], dimension: int, shrinkage: float) -
 def within_group_whitening(
     values: NDArray[np.floating], groups: NDArray[np.integer], shrinkage: float
 ) -> Linear | None:
-    """Shrinks the directions in which pictures of one product differ, so that those between products count.
+    """Shrinks the directions in which images of one product differ, so that those between products count.
 
     Multiplies by W^−½, W being the covariance of the values around their group's mean, shrunk towards a sphere:
     (1 − s) W + s tr(W)/d · I. On whitened values that is Fisher's linear discriminant analysis without its last step,

@@ -22,7 +22,7 @@ STEM, HEAD = 32, 1280
 
 @dataclass(frozen=True)
 class Variant:
-    """How one network is scaled, and the side of the pictures its weights were trained on."""
+    """How one network is scaled, and the side of the images its weights were trained on."""
 
     width: float
     depth: float

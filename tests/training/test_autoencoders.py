@@ -1,4 +1,4 @@
-"""Trainings from pictures to exported versions: reproducible, resumable, whole or not at all."""
+"""Trainings from images to exported versions: reproducible, resumable, whole or not at all."""
 
 import os
 import shutil
@@ -65,7 +65,7 @@ def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
     assert leftovers(models) == []
 
 
-def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_pictures_are_kept(
+def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_images_are_kept(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
     shown: list[Step] = []
@@ -83,7 +83,7 @@ def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_picture
 
 def test_asked_to_stop_while_it_decodes_it_trains_nothing(tmp_path: Path) -> None:
     shown: list[Step] = []
-    with pytest.raises(TrainingInterrupted, match="stopped while decoding pictures"):
+    with pytest.raises(TrainingInterrupted, match="stopped while decoding images"):
         train(tmp_path, watch=shown.append, interrupted=lambda: True)
     assert shown == []
 
@@ -154,7 +154,7 @@ def test_an_existing_version_is_refused_before_any_work_and_stays_as_it_is(tiny_
     before = dict(digests(tiny_artefacts.models))
 
     def judge(_: Mapping[str, ImageError]) -> None:
-        raise AssertionError("pictures were looked at")
+        raise AssertionError("images were looked at")
 
     with pytest.raises(ArtefactExists, match="cae/1 exists"):
         train(tiny_artefacts.models, version="1", judge=judge)
@@ -166,7 +166,7 @@ def test_a_second_training_at_the_same_time_is_refused(tmp_path: Path) -> None:
         train(tmp_path)
 
 
-def test_bad_pictures_are_judged_before_training(tmp_path: Path) -> None:
+def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
     images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
     judged: list[Mapping[str, ImageError]] = []
 
@@ -183,11 +183,11 @@ def test_bad_pictures_are_judged_before_training(tmp_path: Path) -> None:
     assert versions(tmp_path, "cae") == []
 
 
-def test_a_recipe_that_augments_does_so_on_the_good_pictures_that_are_not_held_out(
+def test_a_recipe_that_augments_does_so_on_the_good_images_that_are_not_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pricematch.training import batches
-    from pricematch.training.augment import augment_batch
+    from pricematch.training.augmentation import augment_batch
 
     augmented: list[tuple[int, int]] = []
 
@@ -241,7 +241,7 @@ LABELS = ("red", "red", "green", "green", "dark", "dark", None)
 
 
 def labelled() -> list[Posting]:
-    """A posting of each picture of the tiny catalogue, one without a picture, and one more that shows a red."""
+    """A posting of each image of the tiny catalogue, one without a image, and one more that shows a red."""
     postings = [Posting(f"p{row}", f"p{row}.png", label_group=label) for row, label in enumerate(LABELS)]
     return [Posting("bare", None, label_group="red"), *postings, Posting("again", "p1.png", label_group="red")]
 

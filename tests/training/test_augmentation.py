@@ -1,4 +1,4 @@
-"""Each augmentation against its definition."""
+"""Augmentations: amounts, limits, seeds and what they leave alone."""
 
 import colorsys
 
@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.training.augment import augment, augment_batch, clahe, flip, gamma, shift_hue_and_saturation, variants
+from pricematch.training.augmentation import (
+    augment,
+    augment_batch,
+    clahe,
+    flip,
+    gamma,
+    seller_view,
+    seller_views,
+    shift_hue_and_saturation,
+    variants,
+)
 from tests.support.fakes import scene
 
 PIXELS = np.asarray(scene((32, 24)))
@@ -57,7 +67,7 @@ def test_grey_has_no_hue_to_turn() -> None:
     np.testing.assert_array_equal(shift_hue_and_saturation(grey, 77, 0), grey)
 
 
-def test_clahe_spreads_the_lightness_of_a_dull_picture_and_keeps_its_colour() -> None:
+def test_clahe_spreads_the_lightness_of_a_dull_image_and_keeps_its_colour() -> None:
     dull = (100 + PIXELS.astype(int) // 16).astype(np.uint8)
     dull = np.ascontiguousarray(np.repeat(np.repeat(dull, 8, axis=0), 8, axis=1))
     before, after = (cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(int) for pixels in (dull, clahe(dull)))
@@ -73,7 +83,7 @@ def test_augment_is_one_of_the_compositions_and_the_same_for_the_same_seed(seed:
     assert once.dtype == np.uint8
 
 
-def test_augment_leaves_a_sixteenth_of_the_pictures_alone_and_flips_half() -> None:
+def test_augment_leaves_a_sixteenth_of_the_images_alone_and_flips_half() -> None:
     lone = np.zeros((16, 16, 3), np.uint8)
     lone[:, :8] = 255
     drawn = [augment(lone, np.random.default_rng(seed)) for seed in range(400)]
@@ -109,3 +119,42 @@ def test_the_variants_are_captioned_with_the_notebooks_limits_and_begin_with_the
     np.testing.assert_array_equal(drawn["gamma 4"], gamma(PIXELS, 4))
     assert captions[-4:] == [f"as in training {number}" for number in (1, 2, 3, 4)]
     assert len(drawn) == 12
+
+
+def pixels(side: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.asarray(scene((side, side)))
+
+
+def test_a_view_is_a_image_of_the_same_size_and_leaves_the_original_as_it_is() -> None:
+    original = pixels()
+    for seed in range(50):
+        view = seller_view(original, np.random.default_rng(seed))
+        assert view.shape == original.shape
+        assert view.dtype == np.uint8
+    assert (original == pixels()).all()
+
+
+def test_views_differ_but_are_nearer_to_their_image_than_noise_is() -> None:
+    original = pixels().astype(float)
+    views = [seller_view(pixels(), np.random.default_rng(seed)).astype(float) for seed in range(30)]
+    assert len({view.tobytes() for view in views}) == 30
+    noise = np.abs(np.random.default_rng(0).integers(0, 256, original.shape) - original).mean()
+    away = [min(np.abs(view - original).mean(), np.abs(view[:, ::-1] - original).mean()) for view in views]
+    assert np.median(away) < noise
+
+
+def test_what_a_view_is_depends_on_seed_turn_and_row_only() -> None:
+    batch = np.stack([pixels()] * 3)
+    together = seller_views(batch, np.array([4, 5, 6]), seed=1, turn=2)
+    assert (seller_views(batch[:1], np.array([5]), seed=1, turn=2)[0] == together[1]).all()
+    others = [
+        seller_views(batch[:1], np.array([row]), seed=seed, turn=turn)[0]
+        for row, seed, turn in ((4, 1, 2), (5, 0, 2), (5, 1, 3))
+    ]
+    assert all((other != together[1]).any() for other in others)
+
+
+@pytest.mark.parametrize("side", [8, 224])
+def test_the_smallest_images_have_views_too(side: int) -> None:
+    for seed in range(20):
+        assert seller_view(pixels(side), np.random.default_rng(seed)).shape == (side, side, 3)

@@ -14,7 +14,6 @@ from pricematch.encoding.ports import Decoder, ImageSource
 from pricematch.errors import ImageError
 from pricematch.formats.manifest import Origin, TensorDescription
 from pricematch.training.batches import Batches, LatentBatches, PixelBatches
-from pricematch.training.checkpoint import Checkpoint
 from pricematch.training.export import (
     describe,
     export_autoencoder,
@@ -23,17 +22,17 @@ from pricematch.training.export import (
     weights_digest,
     write_golden,
 )
-from pricematch.training.fit import Fit, Fitted, Schedule, decayed
+from pricematch.training.fit import Checkpoint, Fit, Fitted, Schedule, decayed
+from pricematch.training.label_groups import ThresholdPostings, threshold_postings
 from pricematch.training.networks.autoencoder import build_autoencoder
 from pricematch.training.networks.cae import build_cae
 from pricematch.training.pixel_cache import PixelCache
 from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
-from pricematch.training.threshold import Judged, judged_postings
 from pricematch.training.trainer import Staged, Trained, Training
 from pricematch.training.workplace import choose_version, locked, unfinished
 
 
-class Trainer(Training[Recipe]):
+class AutoencoderTrainer(Training[Recipe]):
     """The notebook's two networks."""
 
     def run(
@@ -41,21 +40,21 @@ class Trainer(Training[Recipe]):
         names: Sequence[str],
         images: ImageSource,
         decoder: Decoder,
-        judge: Callable[[Mapping[str, ImageError]], None],
+        check: Callable[[Mapping[str, ImageError]], None],
         postings: Sequence[Posting],
     ) -> list[Trained]:
         """Train and export the CAE, then the autoencoder on its latents.
 
         Args:
-            names: distinct picture names.
+            names: distinct image names.
             images: where their bytes come from.
             decoder: how they become pixels.
-            judge: called with the bad pictures before anything is trained; raises to refuse them.
+            check: called with the bad images before anything is trained; raises to refuse them.
             postings: that show them; thresholds are picked on their label groups.
 
         Raises:
-            ArtefactExists, ArtefactError, SettingsError: see `pricematch.training.workplace`.
-            TrainingInterrupted: `interrupted` said so; the same call resumes.
+            ArtefactExists, ArtefactError, SettingsError: see `pricematch.training.trainer`.
+            TrainingInterrupted: `interrupted` returned true; the same call resumes.
         """
         version = choose_version(self.models, self.version)
         with locked(self.models) as root:
@@ -68,19 +67,19 @@ class Trainer(Training[Recipe]):
                 disk_bytes=self.disk_bytes,
                 folder=root,
             )
-            judge(cache.fill(self.workers, self.report))
+            check(cache.fill(self.workers, self.report))
             with unfinished(root, self.recipe, self.seed, cache.digest()) as folder:
-                judged = judged_postings(postings, [names[row] for row in cache.good_rows()])
-                return _Networks(self, cache, judged, version, folder).train()
+                queries = threshold_postings(postings, [names[row] for row in cache.good_rows()])
+                return _Networks(self, cache, queries, version, folder).train()
 
 
 @dataclass
 class _Networks:
-    """Both trainings and exports, on decoded pictures, in a folder of their own."""
+    """Both trainings and exports, on decoded images, in a folder of their own."""
 
-    trainer: Trainer
+    trainer: AutoencoderTrainer
     cache: PixelCache
-    judged: Judged
+    queries: ThresholdPostings
     version: str
     folder: Path
 
@@ -119,8 +118,8 @@ class _Networks:
             return self._outputs("Encoding embeddings", encoder, LatentBatches(latents))
 
         report, models = self.trainer.report, self.trainer.models
-        cae_threshold = self.judged.threshold("cae", lambda: latents, report)
-        threshold = self.judged.threshold("autoencoder", embed, report)
+        cae_threshold = self.queries.threshold("cae", lambda: latents, report)
+        threshold = self.queries.threshold("autoencoder", embed, report)
         # only now, so that whoever is interrupted before has neither
         return [staged_cae.publish(cae_threshold, models), staged.publish(threshold, models)]
 
@@ -137,7 +136,7 @@ class _Networks:
         return Fit(model, batches, schedule, trainer.seed, checkpoint, trainer.watch, trainer.interrupted).run()
 
     def _outputs(self, what: str, encoder: keras.Model, batches: Batches) -> NDArray[np.float32]:
-        """What an encoder gives for all good pictures, [m, d], never augmented."""
+        """Outputs of an encoder for all good images, float32 [m, d], without augmentation."""
         batch, done = self.trainer.recipe.cae.batch, 0
         outputs: list[NDArray[np.float32]] = []
         for inputs in batches.dataset(np.arange(len(batches)), batch, None):
@@ -176,7 +175,7 @@ class _Networks:
         return Staged(staged, manifest, fitted)
 
     def _fields(self, name: str, encoder: keras.Model, fitted: Fitted) -> dict[str, Any]:
-        """What the two manifests have in common."""
+        """Fields that both manifests share."""
         return {
             "name": name,
             "version": self.version,

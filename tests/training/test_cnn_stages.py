@@ -1,4 +1,4 @@
-"""Features of a catalogue's pictures, and how they are kept."""
+"""Features of a catalogue's images, and how they are cached."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Path) -> None:
-    from pricematch.training.cnn_features import kept
+    from pricematch.training.cnn_stages import cached
 
     made: list[str] = []
 
@@ -23,31 +23,31 @@ def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Pa
 
     file = tmp_path / "features-0.npy"
     with pytest.raises(KeyboardInterrupt):
-        kept(file, stop)
+        cached(file, stop)
     assert not file.exists()
     for _ in range(2):
-        assert kept(file, make).tolist() == [[0, 1, 2], [3, 4, 5]]
+        assert cached(file, make).tolist() == [[0, 1, 2], [3, 4, 5]]
     assert made == ["made"]
     assert [path.name for path in tmp_path.iterdir()] == ["features-0.npy"]
 
 
-def test_all_pictures_are_encoded_in_order_in_batches_of_32_and_it_is_told() -> None:
+def test_all_images_are_encoded_in_order_in_batches_of_32_and_it_is_told() -> None:
     import keras
 
-    from pricematch.training.cnn_features import Pictures, PixelFunction
+    from pricematch.training.cnn_stages import ImageViews, PixelFunction
 
     class Shades:
-        """Stands for a cache: picture i is of the shade i."""
+        """Stands for a cache: image i is of the shade i."""
 
         def rows(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
             return np.broadcast_to(rows.astype(np.uint8)[:, None, None, None], (len(rows), 8, 8, 3)).copy()
 
     pixels = keras.Input((8, 8, 3))
     network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels))
-    pictures = Pictures(Shades(), np.arange(1, 71), seed=0)  # type: ignore[arg-type]  # as much of it as is asked
+    images = ImageViews(Shades(), np.arange(1, 71), seed=0)  # type: ignore[arg-type]  # as much of it as is asked
     told: list[int] = []
-    encoded = PixelFunction(network, lambda values: values * 2.0).of_all(pictures, 0, told.append)
+    encoded = PixelFunction(network, lambda values: values * 2.0).of_all(images, 0, told.append)
     assert np.allclose(encoded, 2 * np.arange(1, 71)[:, np.newaxis])
     assert told == [32, 64, 70]
-    views = PixelFunction(network, lambda values: values * 2.0).of_all(pictures, 1, told.append)
+    views = PixelFunction(network, lambda values: values * 2.0).of_all(images, 1, told.append)
     assert not np.allclose(views, encoded)
