@@ -17,7 +17,7 @@ from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_search
-from tests.support.judged import hashed, scored_search
+from tests.support.scored import hashed, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 

@@ -13,8 +13,8 @@ from tests.support.applications import Serve
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
-from tests.support.judged import scored_search
 from tests.support.odd_pictures import NOT_PICTURES, truncated
+from tests.support.scored import scored_search
 from tests.support.wire import FORM, field, file, form
 
 PICTURES = [picture(colour) for colour in COLOURS]

@@ -12,7 +12,7 @@ from tests.support.api_matchers import ALL, POSTINGS, SCENE, judged_matcher
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import picture
-from tests.support.judged import scored_search
+from tests.support.scored import scored_search
 from tests.support.wire import FORM, field, file, form
 
 

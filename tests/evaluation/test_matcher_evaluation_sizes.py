@@ -10,7 +10,7 @@ from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from tests.support.judged import tiny_model
+from tests.support.scored import tiny_model
 from tests.support.labelled import features_of, groups_of, labelled_postings
 
 POSTINGS = labelled_postings(90)

@@ -1,12 +1,18 @@
-"""Fitted calibrations against the conditions of their optimum, and on scores whose truth is drawn."""
+"""Calibration on held-out scores."""
+
+import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from pricematch.evaluation.reliability import brier_score, expected_calibration_error
-from pricematch.learning.calibration import fit_calibration, tempered_weights
+from pricematch.learning.calibration import calibrate, fit_calibration, tempered_weights
+from pricematch.learning.cross_fit import FOLDS
+from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.pairs.calibration import ISOTONIC, PLATT, Calibration, log_odds
+from tests.support.training_data import drawn_training_data
 
 Drawn = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]
 
@@ -142,3 +148,58 @@ def test_each_judged_end_weighs_by_the_root_of_the_matches_expected() -> None:
 def test_what_does_not_fit_is_refused(raw: list[float], weights: list[float], folds: list[int], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         fit_calibration(np.array(raw), np.array([True, False]), np.array(weights), np.array(folds))
+
+
+DATA = drawn_training_data(200, trained=0.7)
+GROUPS = np.where(DATA.groups == DATA.groups.max(), -1, DATA.groups)
+RAW = np.linspace(0, 1, 21)
+
+
+@pytest.fixture(scope="module")
+def part() -> SamplePairs:
+    """A catalogue of which 0.7 of the groups are trained on, the last postings without a group."""
+    sample = Sample(np.arange(200), DATA.postings, whole=True)
+    found = sample_pairs(sample, DATA.signals, GROUPS, DATA.folds(0))
+    found.second_scores[:] = np.nan_to_num(found.features[:, 1], nan=0.1).clip(0, 1).astype(np.float64) ** 4
+    return found
+
+
+def naive(part: SamplePairs, without: int | None) -> Calibration:
+    """Fitted on the pairs of known truth that have no end in a fold, wrong ones weighing for those that are missing."""
+    tempered = tempered_weights(part.left, part.right, part.second_scores, part.fold_of != NOT_TRAINED)
+    kept = [pair for pair in np.flatnonzero(part.known).tolist() if without not in part.folds[pair].tolist()]
+
+    def query_ends(pairs: Iterable[int]) -> int:
+        """How often trained postings outside the fold ask for the wrong ones of some pairs."""
+        ends = (part.folds[pair].tolist() for pair in pairs if not part.truth[pair])
+        return sum(fold not in (NOT_TRAINED, without) for pair in ends for fold in pair)
+
+    scale = query_ends(range(len(part))) / query_ends(kept)
+    weights = np.array([tempered[pair] * (1 if part.truth[pair] else scale) for pair in kept])
+    folds = np.array([max(0, *part.folds[pair].tolist()) for pair in kept])
+    return fit_calibration(part.second_scores[kept], part.truth[kept], weights, folds)[0]
+
+
+@pytest.mark.parametrize("without", [None, *range(FOLDS)])
+def test_it_is_fitted_on_the_pairs_that_have_no_end_in_the_fold_left_out(
+    part: SamplePairs, without: int | None
+) -> None:
+    found, _ = calibrate([part], without)
+    np.testing.assert_allclose(found(RAW), naive(part, without)(RAW), atol=1e-6)
+
+
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_a_wrong_pair_across_two_folds_is_left_out_with_either(part: SamplePairs, fold: int) -> None:
+    across = part.trainable & (part.folds[:, 0] != part.folds[:, 1])
+    least, most = part.folds.min(axis=1), part.folds.max(axis=1)
+    for low, high in itertools.combinations(range(FOLDS), 2):
+        pairs = across & (least == low) & (most == high)
+        assert pairs.any()
+        assert (part.outside(fold)[pairs] == (fold not in {low, high})).all()
+
+
+def test_the_pairs_of_all_parts_count(part: SamplePairs) -> None:
+    half = Sample(np.arange(0, 200, 2), DATA.postings.select(np.arange(0, 200, 2)), whole=True)
+    other = sample_pairs(half, DATA.signals, GROUPS, DATA.folds(0))
+    other.second_scores[:] = 0.5
+    assert np.abs(calibrate([part, other])[0](RAW) - calibrate([part])[0](RAW)).max() > 1e-3

@@ -8,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.learning.cross_fit import FOLDS, NEGATIVES, cross_fit, fit, predict
-from pricematch.learning.part import NOT_TRAINED, Part
-from pricematch.learning.samples import Sample
+from pricematch.learning.cross_fit import FOLDS, NEGATIVES, cross_fit, fit_scorer, predict
+from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs
 
 COUNT, GROUP = 40, 2
 
@@ -53,7 +52,7 @@ class Remembers:
 
 
 @pytest.fixture
-def part() -> Part:
+def part() -> SamplePairs:
     """All pairs of 40 postings, two a group; the features are the numbers of both ends' groups.
 
     Groups 0 to 15 are trained on, 16 and 17 are known and left out, and the last four postings have no group.
@@ -62,7 +61,7 @@ def part() -> Part:
     fold_of = np.where(groups < 16, groups % FOLDS, NOT_TRAINED).astype(np.int8)
     lines, rows = np.triu_indices(COUNT, 1)
     known = (groups[lines] < 18) & (groups[rows] < 18)
-    return Part(
+    return SamplePairs(
         Sample(np.arange(COUNT), Features.of([""] * COUNT, [None] * COUNT), whole=True),
         lines.astype(np.int32),
         rows.astype(np.int32),
@@ -75,28 +74,28 @@ def part() -> Part:
     )
 
 
-def scored(part: Part) -> NDArray[np.float64]:
+def scored(part: SamplePairs) -> NDArray[np.float64]:
     return cross_fit([part], 2, ("one", "other"), Remembers(), 0, lambda: None)[0]
 
 
-def test_a_pair_of_one_fold_is_judged_by_a_model_that_saw_neither_group(part: Part) -> None:
+def test_a_pair_of_one_fold_is_judged_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
     inside = (part.folds[:, 0] == part.folds[:, 1]) & (part.folds[:, 0] != NOT_TRAINED)
     assert part.truth[inside].any()
     assert (scored(part)[inside] == 0).all()
 
 
-def test_a_right_pair_is_never_judged_by_a_model_that_saw_its_group(part: Part) -> None:
-    assert (scored(part)[part.truth & part.learned] == 0).all()
+def test_a_right_pair_is_never_judged_by_a_model_that_saw_its_group(part: SamplePairs) -> None:
+    assert (scored(part)[part.truth & part.trainable] == 0).all()
 
 
-def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: Part) -> None:
+def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: SamplePairs) -> None:
     outside = (part.folds == NOT_TRAINED).all(axis=1)
     assert outside.any()
     assert (scored(part)[outside] == 0).all()
 
 
-def test_a_pair_across_two_folds_has_the_mean_of_the_models_that_lack_one_end(part: Part) -> None:
-    models = [fit([part], 2, ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
+def test_a_pair_across_two_folds_has_the_mean_of_the_models_that_lack_one_end(part: SamplePairs) -> None:
+    models = [fit_scorer([part], 2, ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):
@@ -104,21 +103,21 @@ def test_a_pair_across_two_folds_has_the_mean_of_the_models_that_lack_one_end(pa
         assert found[pair] == every[asked, pair].mean()
 
 
-def test_only_pairs_with_both_ends_trained_on_teach(part: Part) -> None:
+def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    model = fit([part], 2, ("one", "other"), learner, 0)
+    model = fit_scorer([part], 2, ("one", "other"), learner, 0)
     assert model.predict(np.array([[g, g] for g in range(20)], np.float32)).tolist() == [1] * 16 + [0] * 4
     assert learner.truth[0].sum() == 16
 
 
 def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
-    part: Part, monkeypatch: pytest.MonkeyPatch
+    part: SamplePairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pricematch.learning.cross_fit.ENOUGH", 10)
     learner = Remembers()
-    fit([part], 2, ("one", "other"), learner, 0)
+    fit_scorer([part], 2, ("one", "other"), learner, 0)
     truth, weights = learner.truth[0], learner.weights[0]
-    wrong = part.learned & ~part.truth
+    wrong = part.trainable & ~part.truth
     assert 0.5 * NEGATIVES * wrong.sum() < (~truth).sum() < 2 * NEGATIVES * wrong.sum()
     asked = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
     among = 2 * wrong.sum()
@@ -126,22 +125,24 @@ def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
     np.testing.assert_allclose(weights[~truth], asked / among / NEGATIVES, rtol=1e-6)
 
 
-def test_of_few_wrong_pairs_all_teach(part: Part) -> None:
+def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    fit([part], 2, ("one", "other"), learner, 0)
-    assert len(learner.truth[0]) == part.learned.sum()
+    fit_scorer([part], 2, ("one", "other"), learner, 0)
+    assert len(learner.truth[0]) == part.trainable.sum()
 
 
-def test_the_same_seed_learns_the_same_pairs_and_another_others(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_seed_learns_the_same_pairs_and_another_others(
+    part: SamplePairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pricematch.learning.cross_fit.ENOUGH", 10)
     learner = Remembers()
     for seed in (0, 0, 1):
-        fit([part], 2, ("one", "other"), learner, seed)
+        fit_scorer([part], 2, ("one", "other"), learner, seed)
     assert np.array_equal(learner.truth[0], learner.truth[1])
     assert not np.array_equal(learner.truth[0], learner.truth[2])
 
 
-def test_each_fold_is_told_once(part: Part) -> None:
+def test_each_fold_is_told_once(part: SamplePairs) -> None:
     told: list[int] = []
     cross_fit([part], 2, ("one", "other"), Remembers(), 0, lambda: told.append(1))
     assert len(told) == FOLDS

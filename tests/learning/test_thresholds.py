@@ -7,25 +7,25 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import scores
-from pricematch.learning.thresholds import FLAT, JudgedCatalogue, judged_catalogue, pick
+from pricematch.learning.thresholds import FLAT, ScoredCatalogue, pick, scored_catalogue
 from pricematch.pairs.thresholds import F1, TARGETS, Target, Thresholds
 
 
-def catalogue(count: int, seed: int = 0, largest: int = 6, judged_share: float = 1.0) -> JudgedCatalogue:
+def catalogue(count: int, seed: int = 0, largest: int = 6, query_share: float = 1.0) -> ScoredCatalogue:
     """Groups of 1 to `largest` postings, all pairs proposed, right ones with a higher probability on average."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(count), rng.integers(1, largest + 1, count))[:count].astype(np.intp)
     lines, rows = np.nonzero(~np.eye(count, dtype=bool))
     noise = rng.normal(0, 1.2, (count, count))
     z = np.where(groups[lines] == groups[rows], 1.0, -3.0) + (noise + noise.T)[lines, rows] / 2
-    judged = (rng.random(groups.max() + 1) < judged_share)[groups]
-    return judged_catalogue(lines, rows, np.round(1 / (1 + np.exp(-z)), 2), groups, judged | (groups == 0))
+    judged = (rng.random(groups.max() + 1) < query_share)[groups]
+    return scored_catalogue(lines, rows, np.round(1 / (1 + np.exp(-z)), 2), groups, judged | (groups == 0))
 
 
-def naive_f1(thing: JudgedCatalogue, match: float, alone: float) -> float:
+def naive_f1(thing: ScoredCatalogue, match: float, alone: float) -> float:
     """Mean F1 of judged postings, one list after another."""
     found = []
-    for line in np.flatnonzero(thing.judged):
+    for line in np.flatnonzero(thing.queries):
         proposed = [
             (float(s), int(row))
             for s, row in zip(thing.candidates.similarities[line], thing.candidates.rows[line], strict=True)
@@ -40,26 +40,26 @@ def naive_f1(thing: JudgedCatalogue, match: float, alone: float) -> float:
     return float(np.mean(found))
 
 
-def naive_precision(thing: JudgedCatalogue, match: float) -> float:
+def naive_precision(thing: ScoredCatalogue, match: float) -> float:
     """The share of right rows among all answered to judged postings; nan if there are none."""
     right = [
         thing.groups[row] == thing.groups[line]
-        for line in np.flatnonzero(thing.judged)
+        for line in np.flatnonzero(thing.queries)
         for s, row in zip(thing.candidates.similarities[line], thing.candidates.rows[line], strict=True)
         if s >= match
     ]
     return float(np.mean(right)) if right else np.nan
 
 
-def levels(*catalogues: JudgedCatalogue) -> list[float]:
-    every = np.concatenate([thing.candidates.similarities[thing.judged].ravel() for thing in catalogues])
+def levels(*catalogues: ScoredCatalogue) -> list[float]:
+    every = np.concatenate([thing.candidates.similarities[thing.queries].ravel() for thing in catalogues])
     return [inf, *np.unique(every[every > -np.inf])[::-1].tolist()]
 
 
-@pytest.mark.parametrize("judged_share", [1.0, 0.5])
+@pytest.mark.parametrize("query_share", [1.0, 0.5])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_pair_of_thresholds_is_better_by_more_than_the_flat_range(seed: int, judged_share: float) -> None:
-    thing = catalogue(24, seed, judged_share=judged_share)
+def test_no_pair_of_thresholds_is_better_by_more_than_the_flat_range(seed: int, query_share: float) -> None:
+    thing = catalogue(24, seed, query_share=query_share)
     picked = pick([thing])[F1]
     values = levels(thing)
     every = {(t, a): naive_f1(thing, t, a) for t in values[::3] for a in values[::3] if a <= t}
@@ -67,7 +67,7 @@ def test_no_pair_of_thresholds_is_better_by_more_than_the_flat_range(seed: int, 
     assert joint >= max(every.values()) - FLAT - 1e-12
 
 
-def pick_without_doubt(thing: JudgedCatalogue, match: float) -> float:
+def pick_without_doubt(thing: ScoredCatalogue, match: float) -> float:
     """The best mean F1 there is at one threshold, whatever its error."""
     return max(naive_f1(thing, match, alone) for alone in [match, *(a for a in levels(thing) if a <= match)])
 
@@ -77,14 +77,14 @@ def test_the_lists_of_the_picked_thresholds_score_what_they_scored_when_picked(s
     thing = catalogue(40, seed)
     picked = pick([thing])[F1]
     lists = picked.lists(thing.candidates)
-    scored = scores(lists.starts, lists.rows, thing.groups).of(thing.judged).mean_f1
+    scored = scores(lists.starts, lists.rows, thing.groups).of(thing.queries).mean_f1
     assert scored == pytest.approx(naive_f1(thing, picked.match, picked.fallback))
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("target", TARGETS[1:])
 def test_a_precision_has_the_lowest_threshold_that_keeps_it(seed: int, target: Target) -> None:
-    thing = catalogue(24, seed, judged_share=0.7)
+    thing = catalogue(24, seed, query_share=0.7)
     picked = pick([thing], [target])
     kept = [t for t in levels(thing)[1:] if naive_precision(thing, t) >= (target.precision or 0)]
     assert list(picked) == [target]
@@ -119,12 +119,12 @@ def test_several_catalogues_are_judged_by_their_mean_curve() -> None:
     assert reached >= every - FLAT - 1e-12
 
 
-def pairs_catalogue(pairs: list[tuple[int, int, float]], groups: list[int]) -> JudgedCatalogue:
+def pairs_catalogue(pairs: list[tuple[int, int, float]], groups: list[int]) -> ScoredCatalogue:
     """Both directions of some pairs; everybody is judged."""
     a, b, p = (np.array(column) for column in zip(*pairs, strict=True))
     numbers: NDArray[np.intp] = np.array(groups, np.intp)
     ends = np.concatenate([a, b]), np.concatenate([b, a])
-    return judged_catalogue(*ends, np.concatenate([p, p]), numbers, np.ones(len(groups), bool))
+    return scored_catalogue(*ends, np.concatenate([p, p]), numbers, np.ones(len(groups), bool))
 
 
 def test_of_thresholds_equally_good_the_middle_is_taken() -> None:
@@ -140,7 +140,7 @@ def test_where_all_are_alone_nobody_gets_an_answer() -> None:
     assert set(pick([thing]).values()) == {Thresholds(inf, inf)}
 
 
-def shy_and_loud(shy: int, right: bool = True, loud: int = 40) -> JudgedCatalogue:
+def shy_and_loud(shy: int, right: bool = True, loud: int = 40) -> ScoredCatalogue:
     """Groups of two: the shy have one candidate, of 0.3; the loud one of 0.9 and ten wrong ones of 0.4."""
     pairs = [(2 * k, 2 * k + 1, 0.9) for k in range(loud)]
     pairs += [(row, (row + 2 * step) % (2 * loud), 0.4) for row in range(2 * loud) for step in range(1, 6)]
@@ -174,7 +174,7 @@ def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_p
     strangers = [(row, 40 + row) for row in range(40)]
     lines, rows = np.array(halves + strangers).T
     groups = np.array([row // 2 if row < 40 else row for row in range(80)], np.intp)
-    thing = judged_catalogue(lines, rows, np.full(80, 0.5), groups, np.arange(80) < 40)
+    thing = scored_catalogue(lines, rows, np.full(80, 0.5), groups, np.arange(80) < 40)
     picked = pick([thing])[F1]
     assert picked.match == inf
     assert picked.fallback <= 0.5
@@ -183,13 +183,13 @@ def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_p
 
 def test_a_catalogue_without_candidates_has_no_threshold() -> None:
     nothing: NDArray[np.intp] = np.empty(0, np.intp)
-    thing = judged_catalogue(nothing, nothing, np.empty(0), np.array([0, 0, 1]), np.ones(3, bool))
+    thing = scored_catalogue(nothing, nothing, np.empty(0), np.array([0, 0, 1]), np.ones(3, bool))
     assert set(pick([thing]).values()) == {Thresholds(inf, inf)}
 
 
 def test_what_does_not_fit_is_refused() -> None:
     one = np.array([0]), np.array([1])
-    with pytest.raises(ValueError, match="at least one posting to judge"):
-        judged_catalogue(*one, np.array([0.5]), np.array([0, 0]), np.zeros(2, bool))
+    with pytest.raises(ValueError, match="expected at least one query"):
+        scored_catalogue(*one, np.array([0.5]), np.array([0, 0]), np.zeros(2, bool))
     with pytest.raises(ValueError, match="probabilities from 0 to 1"):
-        judged_catalogue(*one, np.array([1.5]), np.array([0, 0]), np.ones(2, bool))
+        scored_catalogue(*one, np.array([1.5]), np.array([0, 0]), np.ones(2, bool))

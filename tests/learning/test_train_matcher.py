@@ -11,7 +11,13 @@ from pricematch.evaluation.splits import group_digest
 from pricematch.formats import matcher_files
 from pricematch.formats.manifest import TrainedOn
 from pricematch.formats.matcher_files import read_matcher
-from pricematch.learning.train_matcher import STAGED, TrainMatcherOptions, learned_from, number_labels, train_matcher
+from pricematch.learning.train_matcher import (
+    STAGED,
+    TrainMatcherOptions,
+    number_labels,
+    train_matcher,
+    training_postings,
+)
 from pricematch.settings import Settings
 from tests.support.cli import Ran, Run
 from tests.support.exported_encoder import PIXELS, export
@@ -165,7 +171,7 @@ def test_labels_are_numbered_in_order_of_occurrence() -> None:
 
 
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:
-    assert learned_from(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
+    assert training_postings(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
 
 
 def test_what_people_said_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:

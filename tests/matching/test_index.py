@@ -14,7 +14,7 @@ from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.retrievers import ParsedFeatures
 from tests.support.drawn import drawn
-from tests.support.judged import tiny_model
+from tests.support.scored import tiny_model
 
 HASH = ("hash",)
 POSTINGS = drawn(200, seed=3, lacking=0)

@@ -18,7 +18,7 @@ from pricematch.matching.review import Unsure, review
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
-from tests.support.judged import hashed, scored_search
+from tests.support.scored import hashed, scored_search
 
 HASH = ("hash",)
 DECISIONS: Sequence[Decision | None] = ["same", "different", None]

@@ -12,7 +12,7 @@ from pricematch.catalogue.records import FeedbackChange
 from pricematch.errors import ImageCorrupt, ImageError, PostingNotFound
 from pricematch.matching.clusters import Clusters, cluster_by_probability
 from pricematch.matching.probability import ProbabilitySearch
-from tests.support.judged import hashed, scored_search
+from tests.support.scored import hashed, scored_search
 
 POSTINGS = [*hashed(0, 30, 1, 31, 60, None)]
 """By pairs of equal hashes save a bit: p0 and p2, p1 and p3; p4 is alone, and p5 has no hash."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pricematch.formats import lightgbm_trees
-from pricematch.learning.learn import Learned, Lesson, learn
+from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.explanation import Explainer
 from pricematch.pairs.thresholds import F1
@@ -61,17 +61,17 @@ def pairs() -> list[Judged]:
     """All pairs of all products that the matchers judge."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lightgbm_trees, "ROUNDS", ROUNDS)
-        return [pair for seed in SEEDS for pair in judged(learned(seed), drawn(1000 + seed, UNSEEN, 30))]
+        return [pair for seed in SEEDS for pair in judged(fitted(seed), drawn(1000 + seed, UNSEEN, 30))]
 
 
-def learned(seed: int) -> Learned:
+def fitted(seed: int) -> FittedMatcher:
     """From a catalogue where two of five products lack a stock photo, and a tenth of the sellers forget the variant."""
     shop = drawn(seed, LEARNED, 45, stock=0.6, forgotten=0.1)
-    lesson = Lesson(shop.features, SIGNALS, shop.groups, np.ones(len(shop.titles), bool))
-    return learn(lesson, lightgbm_trees.TreeLearner(seed, 1), seed, lambda *_: None)
+    data = TrainingData(shop.features, SIGNALS, shop.groups, np.ones(len(shop.titles), bool))
+    return fit_matcher(data, lightgbm_trees.TreeLearner(seed, 1), seed, lambda *_: None)
 
 
-def judged(learned: Learned, shop: Shop) -> Iterator[Judged]:
+def judged(learned: FittedMatcher, shop: Shop) -> Iterator[Judged]:
     """The pairs of each product of a shop; what is no candidate is refused."""
     index = MatchIndex.build(shop.features, learned.model)
     threshold = learned.thresholds.at(F1, len(index)).match

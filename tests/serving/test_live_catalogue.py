@@ -41,8 +41,8 @@ from tests.support.fakes import (
     picture,
 )
 from tests.support.intake import put
-from tests.support.judged import hashed, scored_search
 from tests.support.memory_store import MemoryStore
+from tests.support.scored import hashed, scored_search
 
 
 @dataclass

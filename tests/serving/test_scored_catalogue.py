@@ -21,7 +21,7 @@ from pricematch.serving.scored_catalogue import FILE, load_scored, save_scored
 from pricematch.settings import Settings
 from tests.support.drawn import drawn
 from tests.support.exported_matcher import export_matcher
-from tests.support.judged import tiny_model
+from tests.support.scored import tiny_model
 from tests.support.served import served, served_matcher
 from tests.support.settings import Told, titles_and_hashes
 

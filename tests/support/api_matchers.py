@@ -4,7 +4,7 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.matching.matcher import Matcher
 from tests.support.fakes import encoded, scene, tiny_decoder
-from tests.support.judged import scored_search
+from tests.support.scored import scored_search
 
 SCENE = encoded(scene())
 ALL = {"min_probability": 0}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.similarity_threshold import SimilarityThreshold
+from pricematch.evaluation.curves import SimilarityThreshold
 from pricematch.evaluation.splits import training_groups
 from pricematch.formats.manifest import PickedOn
 from pricematch.training.label_groups import (

@@ -151,11 +151,11 @@ def print_matcher(trained: "TrainedMatcher") -> None:
     """How good a matcher is on label groups that were held out, at every size of the catalogue, and its thresholds."""
     from pricematch.pairs.thresholds import TARGETS
 
-    learned = trained.learned
-    counts = f"{learned.postings} postings, {learned.groups} label groups, {learned.pairs} candidate pairs"
+    fitted = trained.fitted
+    counts = f"{fitted.postings} postings, {fitted.groups} label groups, {fitted.pairs} candidate pairs"
     rows = []
-    for held_out in learned.held_out:
-        thresholds = [learned.thresholds.at(target, held_out.postings).match for target in TARGETS]
+    for held_out in fitted.held_out:
+        thresholds = [fitted.thresholds.at(target, held_out.postings).match for target in TARGETS]
         figures = (held_out.f1, held_out.precision, held_out.recall, held_out.candidate_recall)
         errors = (held_out.brier, held_out.calibration_error, held_out.calibration_error_likely)
         rows.append(

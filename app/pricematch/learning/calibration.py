@@ -1,22 +1,18 @@
-"""Fits a calibration on pairs whose truth is known, and picks how by held-out folds.
+"""Calibration of a pair model: fitted on held-out scores of pairs, the method picked by held-out folds."""
 
-Pairs are first counted in narrow bins of their log odds (1/200 wide), so that the rest takes as long for a million of
-them as for a thousand. On the pairs of 16,874 postings that moves Platt's line by 1e-6 and isotonic steps, whose ends
-shift, by 1e-4 on average.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.pairs.calibration import ISOTONIC, MAX_KNOTS, PLATT, Calibration, log_odds
 
 _BINS_A_UNIT = 200
 _LEAST_SLOPE = 1e-3
-"""Of Platt's line, at least: scores that say nothing, or the opposite of the truth, still keep their order."""
+"""Least slope of Platt's line: scores that are uninformative, or inverted, still keep their order."""
 _EQUAL = 1e-12
 """By what two steps may differ and still be one."""
 
@@ -77,31 +73,31 @@ def fit_calibration(
 
 
 def tempered_weights(
-    first: NDArray[np.integer], second: NDArray[np.integer], raw: NDArray[np.float64], judged: NDArray[np.bool_]
+    left: NDArray[np.integer], right: NDArray[np.integer], raw: NDArray[np.float64], queries: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Weights of pairs between counting all pairs alike and all postings alike: Σ over judged ends of 1 / √d.
+    """Weights of pairs between counting all pairs alike and all postings alike: Σ over ends that are queries of 1 / √d.
 
     d is how many matches a posting is expected to have, itself included, 1 + Σ raw over its pairs. A group of 50 has
     1,225 right pairs and a group of two has one: with equal weights a few dozen large groups decide what a probability
     means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups.
 
     Args:
-        first: [m], the row of one end of each pair; each pair is given once.
-        second: [m], of its other end.
+        left: [m], the row of one end of each pair; each pair is given once.
+        right: [m], of its other end.
         raw: [m], 0 to 1.
-        judged: bool [n], which postings count; a pair without one has weight 0.
+        queries: bool [n], which postings count; a pair without one has weight 0.
 
     Returns:
         float64 [m].
 
-    >>> judged = np.array([True, False, True])
-    >>> tempered_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 1.0]), judged).round(2)
+    >>> queries = np.array([True, False, True])
+    >>> tempered_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 1.0]), queries).round(2)
     array([0.58, 1.28])
     """
-    count = len(judged)
-    expected = 1 + np.bincount(first, raw, count) + np.bincount(second, raw, count)
-    share = judged / np.sqrt(expected)
-    weights: NDArray[np.float64] = share[first] + share[second]
+    count = len(queries)
+    expected = 1 + np.bincount(left, raw, count) + np.bincount(right, raw, count)
+    share = queries / np.sqrt(expected)
+    weights: NDArray[np.float64] = share[left] + share[right]
     return weights
 
 
@@ -186,3 +182,39 @@ def _squares(calibration: Calibration, counts: _Counts) -> float:
 
 
 _METHODS: Mapping[str, Callable[[_Counts], Calibration]] = {PLATT: _platt, ISOTONIC: _isotonic}
+
+
+def calibrate(parts: Sequence[SamplePairs], without: int | None = None) -> tuple[Calibration, Mapping[str, float]]:
+    """Fit on the pairs of all parts, or on those of them that have no end in a fold.
+
+    A wrong pair across two folds is left out with either, since it is held out with either. The wrong pairs that stay
+    stand for those left out, see `SamplePairs.negative_weight`.
+
+    Args:
+        parts: pairs of whole samples; at least one pair of known truth is left.
+        without: the fold.
+
+    Returns:
+        As `fit_calibration`.
+    """
+    return fit_calibration(
+        np.concatenate([part.second_scores for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([_weights(part, without) for part in parts]),
+        np.concatenate([_fold(part) for part in parts]),
+    )
+
+
+def _weights(part: SamplePairs, without: int | None) -> NDArray[np.float64]:
+    """The weight of each pair of a part; 0 where it is left out, and where its truth is not known."""
+    seen = part.known & part.outside(without)
+    found = tempered_weights(part.left, part.right, part.second_scores, part.fold_of != NOT_TRAINED) * seen
+    return np.where(part.truth, found, found * part.negative_weight(seen, without))
+
+
+def _fold(part: SamplePairs) -> NDArray[np.intp]:
+    """The fold that each pair is held out with while a method is chosen, the higher one of its ends'.
+
+    0 for a pair without a trained end, whose weight is 0 as well.
+    """
+    return np.asarray(part.folds.max(axis=1, initial=0), np.intp)

@@ -1,4 +1,4 @@
-"""How good a matcher is on label groups that neither its models nor its calibration nor its thresholds have seen."""
+"""Evaluate a matcher on label groups held out from its models, its calibration and its thresholds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, scores
 from pricematch.evaluation.reliability import brier_score, expected_calibration_error
-from pricematch.learning.part import NOT_TRAINED, Part
-from pricematch.learning.thresholds import JudgedCatalogue, judged_catalogue, pick
+from pricematch.learning.samples import NOT_TRAINED, SamplePairs
+from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
 from pricematch.pairs.thresholds import F1, Thresholds
 
 LIKELY = 0.05
-"""Pairs at least as probable are counted apart, since most candidates are plainly different and easy to be right on."""
+"""Pairs at least as probable have a calibration error of their own: most candidates are plainly different."""
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Means over the postings that are trained on, each judged while its fold was left out.
+    """Means over the trained postings, each evaluated while its fold was left out.
 
     Attributes:
         postings: how large the catalogue is, or its random parts are on average.
@@ -43,20 +43,20 @@ class HeldOut:
 
 
 def held_out(
-    postings: int, parts: Sequence[Part], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
+    postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
 ) -> HeldOut:
-    """Judge catalogues of about one size.
+    """Evaluate on samples of about one size.
 
     Args:
         postings: that size.
-        parts: the catalogues, all of which can judge.
+        parts: the pairs of the samples, all with `has_held_out`.
         groups: [n], the number of each posting's label group in the whole catalogue, from 0; each its own if unknown.
         calibrations: for each fold, the one that was fitted without it.
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):
-        found = [calibration(part.second) for part in parts]
-        others = [asked(part, p, groups, without=fold) for part, p in zip(parts, found, strict=True)]
+        found = [calibration(part.second_scores) for part in parts]
+        others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, found, strict=True)]
         thresholds = pick(others, [F1])[F1]
         for part, p, catalogue in zip(parts, found, others, strict=True):
             scored.append(_scores(catalogue, thresholds, part.fold_of == fold))
@@ -78,29 +78,29 @@ def held_out(
     )
 
 
-def asked(
-    part: Part, probabilities: NDArray[np.float64], groups: NDArray[np.intp], without: int | None = None
-) -> JudgedCatalogue:
-    """A sample as a catalogue whose trained postings are judged, those of one fold left out if named."""
+def scored_sample(
+    part: SamplePairs, probabilities: NDArray[np.float64], groups: NDArray[np.intp], without: int | None = None
+) -> ScoredCatalogue:
+    """A sample as a catalogue whose queries are the trained postings, without those of one fold if given."""
     folds = part.fold_of
-    return judged_catalogue(
-        np.concatenate([part.lines, part.rows]),
-        np.concatenate([part.rows, part.lines]),
+    return scored_catalogue(
+        np.concatenate([part.left, part.right]),
+        np.concatenate([part.right, part.left]),
         np.concatenate([probabilities, probabilities]),
         np.unique(groups[part.sample.rows], return_inverse=True)[1].astype(np.intp),
         (folds != NOT_TRAINED) & (folds != (NOT_TRAINED if without is None else without)),
     )
 
 
-def _scores(catalogue: JudgedCatalogue, thresholds: Thresholds, postings: NDArray[np.bool_]) -> Scores:
+def _scores(catalogue: ScoredCatalogue, thresholds: Thresholds, postings: NDArray[np.bool_]) -> Scores:
     """The scores of some postings of a catalogue."""
     lists = thresholds.lists(catalogue.candidates)
     return scores(lists.starts, lists.rows, catalogue.groups).of(postings)
 
 
-def _candidate_recall(parts: Sequence[Part], groups: NDArray[np.intp]) -> float:
+def _candidate_recall(parts: Sequence[SamplePairs], groups: NDArray[np.intp]) -> float:
     found = sum(float(part.weights[part.truth].sum()) for part in parts)
     trained = [part.fold_of != NOT_TRAINED for part in parts]
     sizes = [group_sizes(np.unique(groups[part.sample.rows], return_inverse=True)[1]) for part in parts]
-    true_pairs = sum(int((size - 1)[judged].sum()) for size, judged in zip(sizes, trained, strict=True))
+    true_pairs = sum(int((size - 1)[mask].sum()) for size, mask in zip(sizes, trained, strict=True))
     return found / true_pairs if true_pairs else 1.0

@@ -26,24 +26,24 @@ from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import next_version, write_matcher
 from pricematch.learning.cross_fit import FOLDS
-from pricematch.learning.learn import Learned, Lesson, learn
+from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 STAGED = ".matcher-"
-"""How folders that are not finished are called."""
+"""Prefix of folders that are not finished."""
 
 
 @dataclass(frozen=True)
 class TrainMatcherOptions:
-    """What a matcher learns of, and as what it is kept.
+    """Options of a training.
 
     Attributes:
-        signals: names of those it judges by.
-        train_share: of the label groups that it learns from.
-        seed: of all that is drawn.
-        version: it is kept as; None for the next.
-        verdicts: a CSV file or a data folder with what people said, which overrules labels; None for none.
+        signals: names of the signals to use.
+        train_share: share of the label groups to train on.
+        seed: of everything drawn.
+        version: to write; None for the next.
+        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
     """
 
     signals: tuple[str, ...]
@@ -55,18 +55,18 @@ class TrainMatcherOptions:
 
 @dataclass(frozen=True, eq=False)
 class TrainedMatcher:
-    """A matcher that was written: where, what came of it, and how long it took in seconds."""
+    """A written matcher: its folder, the fitted matcher, and how long it took in seconds."""
 
     path: Path
-    learned: Learned
+    fitted: FittedMatcher
     seconds: float
 
 
 def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
-    """Learn a matcher from a catalogue's label groups, and write it to `models/matcher/<version>`.
+    """Train a matcher on a catalogue's label groups, and write it to `models/matcher/<version>`.
 
-    Postings without a label group are part of the catalogue and teach nothing. Groups that the encoder of the signal
-    image was trained on teach nothing either: on them its embeddings look better than they are.
+    Postings without a label group are candidates and are not trained on, nor are groups that the encoder of the
+    signal image was trained on: on them its embeddings are better than on others.
 
     Raises:
         CatalogueError: a bad row, or too few label groups.
@@ -80,13 +80,13 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
     labels = labels_of(settings, content, options.verdicts)
     seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
-    trained = learned_from(labels, options.train_share, options.seed, seen)
+    trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
     _, postings = load_features(settings, content, options.signals, None, progress)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
-    lesson = Lesson(postings, signals, number_labels(labels), trained)
+    data = TrainingData(postings, signals, number_labels(labels), trained)
     try:
-        learned = learn(lesson, TreeLearner(options.seed, settings.workers), options.seed, progress)
+        fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
     except ValueError as error:
         raise CatalogueError(f"{content.path}: {error}") from error
     make_folder(settings.models)
@@ -96,20 +96,20 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         path = write_matcher(
             settings.models,
             staged,
-            learned.model,
-            learned.thresholds,
+            fitted.model,
+            fitted.thresholds,
             {
                 "version": version,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seed": options.seed,
                 "encoder": encoder
                 and Origin(name=encoder.name, version=encoder.version, weights_digest=encoder.weights_digest),
-                "held_out": [asdict(held_out) for held_out in learned.held_out],
-                "briers": dict(learned.briers),
+                "held_out": [asdict(held_out) for held_out in fitted.held_out],
+                "briers": dict(fitted.briers),
                 "counts": {
-                    "postings": learned.postings,
-                    "groups": learned.groups,
-                    "pairs": learned.pairs,
+                    "postings": fitted.postings,
+                    "groups": fitted.groups,
+                    "pairs": fitted.pairs,
                     "seconds": round(time.monotonic() - started, 3),
                 },
                 "trained_on": _record(content, labels, trained, options),
@@ -119,7 +119,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         )
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return TrainedMatcher(path, learned, time.monotonic() - started)
+    return TrainedMatcher(path, fitted, time.monotonic() - started)
 
 
 def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
@@ -128,8 +128,8 @@ def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
     return np.array([-1 if label is None else numbers[label] for label in labels], np.intp)
 
 
-def learned_from(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:
-    """Which postings' groups are learned from, bool [n]: of the share, without those of which a digest was seen."""
+def training_postings(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:
+    """Which postings are trained on, bool [n]: groups of the share whose digest is not in `seen`."""
     chosen = training_groups([label or "" for label in labels], share, seed)
     digests = {label: group_digest(label) for label in set(labels) if label is not None}
     known = np.array([label is not None and digests[label] not in seen for label in labels], bool)
@@ -139,7 +139,7 @@ def learned_from(labels: Sequence[str | None], share: float, seed: int, seen: se
 def _check_groups(
     content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: set[str]
 ) -> None:
-    """Raise CatalogueError where there are too few groups to learn from."""
+    """Raise CatalogueError where there are too few groups to train on."""
     groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
     if len(groups) >= FOLDS:
         return
@@ -158,7 +158,7 @@ def _check_groups(
 def _record(
     content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions
 ) -> TrainedOn:
-    """The groups as they were learned, and as the file has them: with other verdicts they are known all the same."""
+    """The groups that were trained on, with their labels by feedback and by the file."""
     given = [posting.label_group for posting in content.postings]
     both = zip(labels, given, trained, strict=True)
     groups = {label for *names, taken in both if taken for label in names if label is not None}
@@ -166,11 +166,11 @@ def _record(
 
 
 def _digest(postings: Sequence[Posting]) -> str:
-    """SHA-256 over what the catalogue says of its postings, in order."""
+    """SHA-256 over the fields of all postings, in order."""
     digest = hashlib.sha256()
     for posting in postings:
-        said = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
-        digest.update(repr(said).encode("utf-8", "surrogatepass") + b"\n")
+        fields = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
+        digest.update(repr(fields).encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A tiny trained matcher: the similarity of hashes or of words, whichever is higher, is the probability."""
+"""A tiny matcher: its probability is the similarity of hashes, words or images, whichever is highest."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,17 +14,17 @@ from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 
-SPACES = {"hash": "hash", "title": "words", "image": "image"}
-"""By signal, whose similarity is looked at."""
+RETRIEVERS = {"hash": "hash", "title": "words", "image": "image"}
+"""By signal, the retriever whose similarity counts."""
 THRESHOLDS = SizeThresholds((1,), {F1: [Thresholds(0.9, 0.5)], Target(0.95): [Thresholds(0.99, 0.99)]})
 
 
 class HighestSimilarity:
-    """Implements `pair_model.Scorer`; what a posting lacks counts 0."""
+    """Implements `pairs.model.Scorer`; missing features count 0."""
 
     def __init__(self, signals: Sequence[str]) -> None:
         names = pair_feature_names(signals)
-        self._columns = [names.index(f"{SPACES[signal]}_similarity") for signal in signals]
+        self._columns = [names.index(f"{RETRIEVERS[signal]}_similarity") for signal in signals]
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         known = np.nan_to_num(features[:, self._columns].astype(np.float64), nan=0.0)
@@ -38,7 +38,7 @@ class HighestSimilarity:
 
 
 def tiny_model(signals: Sequence[str]) -> PairModel:
-    """A model of pairs that judges by the highest similarity; its probability is that similarity."""
+    """A pair model whose probability is the highest similarity."""
     scorer = HighestSimilarity(signals)
     return PairModel(tuple(signals), scorer, scorer, Calibration(PLATT, (0.0,), (0.0,), 1.0))
 

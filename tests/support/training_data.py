@@ -1,4 +1,4 @@
-"""A drawn lesson, and learners so small that what they learn can be told by hand."""
+"""A drawn data, and learners so small that what they learn can be told by hand."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.learning.learn import Lesson
+from pricematch.learning.fit import TrainingData
 from tests.support.labelled import groups_of, labelled_postings
 
 
-def drawn_lesson(count: int = 240, seed: int = 0, trained: float = 1.0) -> Lesson:
+def drawn_training_data(count: int = 240, seed: int = 0, trained: float = 1.0) -> TrainingData:
     """A labelled catalogue; a share of its groups, the first ones, may be learned from."""
     postings = labelled_postings(count, seed)
     numbers = np.unique(groups_of(postings), return_inverse=True)[1].astype(np.intp)
     features = Features.of([posting.title for posting in postings], [posting.image_phash for posting in postings])
-    return Lesson(features, ("hash", "title"), numbers, numbers < trained * (numbers.max() + 1))
+    return TrainingData(features, ("hash", "title"), numbers, numbers < trained * (numbers.max() + 1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Learns a model of pairs, its calibration and its thresholds from the label groups of a catalogue."""
+"""Fit a pair model, its calibration and its thresholds on the label groups of a catalogue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own, split_groups
-from pricematch.learning.calibrate import calibrate
-from pricematch.learning.cross_fit import FOLDS, cross_fit, fit
-from pricematch.learning.held_out import HeldOut, asked, held_out
-from pricematch.learning.part import NOT_TRAINED, Part, part_of
-from pricematch.learning.samples import samples
+from pricematch.learning.calibration import calibrate
+from pricematch.learning.cross_fit import FOLDS, cross_fit, fit_scorer
+from pricematch.learning.held_out import HeldOut, held_out, scored_sample
+from pricematch.learning.samples import NOT_TRAINED, SamplePairs, sample_pairs, samples
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import Learner, PairModel
@@ -22,16 +21,16 @@ from pricematch.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """A matcher as it was learned.
+class FittedMatcher:
+    """A fitted matcher and its held-out figures.
 
     Attributes:
-        model: judges pairs.
-        thresholds: from which probability on they are matches.
-        held_out: how good it is on groups it has not seen, at every size.
+        model: gives the probability of a pair.
+        thresholds: of the probability, by catalogue size and target.
+        held_out: figures on held-out label groups, by catalogue size.
         briers: of each way to calibrate, the Brier score on pairs it was not fitted on.
         postings, groups: how many are trained on.
-        pairs: how many were learned from.
+        pairs: candidate pairs of the whole catalogue.
     """
 
     model: PairModel
@@ -44,14 +43,14 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """What to learn from.
+class TrainingData:
+    """Features and label groups to train on.
 
     Attributes:
         postings: their features, n.
-        signals: names of the signals to learn of.
+        signals: names of the signals to use.
         groups: intp [n], the number of each posting's label group, negative where it is not known.
-        trained: bool [n], the postings whose group may be learned from, whole groups of them.
+        trained: bool [n], the postings of the groups to train on.
     """
 
     postings: Features
@@ -68,70 +67,72 @@ class Lesson:
         return found
 
 
-def learn(lesson: Lesson, learner: Learner, seed: int, progress: Progress) -> Learned:
-    """Learn a matcher.
+def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progress) -> FittedMatcher:
+    """Fit a matcher.
 
     Args:
-        lesson: what from.
+        data: features and label groups.
         learner: makes the scorers.
-        seed: of all that is drawn.
-        progress: is told how far it is.
+        seed: of everything drawn.
+        progress: called with how far it is.
 
     Raises:
         ValueError: fewer label groups than folds, or none of their postings is another's candidate, in all or without
             one of the folds.
     """
-    fold_of = lesson.folds(seed)
-    parts = _parts(lesson, fold_of, seed, progress)
+    fold_of = data.folds(seed)
+    parts = _parts(data, fold_of, seed, progress)
     _check(parts)
-    names = pair_feature_names(lesson.signals)
+    names = pair_feature_names(data.signals)
     every = (*names, *GRAPH_FEATURES)
     steps = _Steps(progress, 2 * FOLDS + 2)
     for part, scores in zip(parts, cross_fit(parts, len(names), names, learner, seed, steps), strict=True):
-        part.first[:] = scores
+        part.first_scores[:] = scores
         part.add_graph_features()
     for part, scores in zip(parts, cross_fit(parts, len(every), every, learner, seed + FOLDS, steps), strict=True):
-        part.second[:] = scores
-    first = fit(parts, len(names), names, learner, seed)
+        part.second_scores[:] = scores
+    first = fit_scorer(parts, len(names), names, learner, seed)
     steps()
-    second = fit(parts, len(every), every, learner, seed + FOLDS)
+    second = fit_scorer(parts, len(every), every, learner, seed + FOLDS)
     steps()
-    whole = [part for part in parts if part.sample.whole and part.judges]
+    whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
-    sized, groups = _by_size(whole), each_its_own(lesson.groups)
-    catalogues = [[asked(part, calibration(part.second), groups) for part in same] for same in sized.values()]
+    sized, groups = _by_size(whole), each_its_own(data.groups)
+    catalogues = [
+        [scored_sample(part, calibration(part.second_scores), groups) for part in same] for same in sized.values()
+    ]
     picked = [pick(same) for same in catalogues]
     calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
-    return Learned(
-        PairModel(lesson.signals, first, second, calibration),
+    return FittedMatcher(
+        PairModel(data.signals, first, second, calibration),
         SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
         [held_out(size, same, groups, calibrations) for size, same in sized.items()],
         briers,
         int((fold_of != NOT_TRAINED).sum()),
-        len(np.unique(lesson.groups[fold_of != NOT_TRAINED])),
+        len(np.unique(data.groups[fold_of != NOT_TRAINED])),
         len(parts[0]),
     )
 
 
-def _parts(lesson: Lesson, fold_of: NDArray[np.int8], seed: int, progress: Progress) -> list[Part]:
-    """The pairs of every sample, until the sum of their sizes is done."""
-    chosen = list(samples(lesson.postings, lesson.groups, lesson.signals, seed))
-    total, parts, done = sum(len(sample.rows) for sample in chosen), list[Part](), 0
+def _parts(data: TrainingData, fold_of: NDArray[np.int8], seed: int, progress: Progress) -> list[SamplePairs]:
+    """The candidate pairs of every sample."""
+    chosen = list(samples(data.postings, data.groups, data.signals, seed))
+    total, parts, done = sum(len(sample.rows) for sample in chosen), list[SamplePairs](), 0
     for sample in chosen:
         progress("Comparing postings", done, total)
-        parts.append(part_of(sample, lesson.signals, lesson.groups, fold_of))
+        parts.append(sample_pairs(sample, data.signals, data.groups, fold_of))
         done += len(sample.rows)
     progress("Comparing postings", total, total)
     return parts
 
 
-def _check(parts: Sequence[Part]) -> None:
-    """Raise ValueError where there is nothing to learn from, or nothing without one of the folds."""
+def _check(parts: Sequence[SamplePairs]) -> None:
+    """Raise ValueError where no pair can be trained on, or none without one of the folds."""
     if not any((part.truth & (part.weights > 0)).any() for part in parts):
         raise ValueError("expected postings of one label group among each other's candidates, got none")
-    whole = [part for part in parts if part.sample.whole and part.judges]
+    whole = [part for part in parts if part.sample.whole and part.has_held_out]
     for fold in range(FOLDS):
-        if not any((part.learned & part.outside(fold)).any() for part in whole):
+        if not any((part.trainable & part.outside(fold)).any() for part in whole):
             raise ValueError(
                 f"expected candidates in any {FOLDS - 1} of {FOLDS} parts of the label groups, got none in some: "
                 "more label groups are needed"
@@ -139,7 +140,7 @@ def _check(parts: Sequence[Part]) -> None:
 
 
 class _Steps:
-    """Tells how many models are learned each time it is called."""
+    """Reports one more fitted model at each call."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
@@ -150,9 +151,9 @@ class _Steps:
         self._progress("Learning", self._done, self._total)
 
 
-def _by_size(parts: Sequence[Part]) -> dict[int, list[Part]]:
+def _by_size(parts: Sequence[SamplePairs]) -> dict[int, list[SamplePairs]]:
     """Samples of about one size, by their mean size, ascending."""
-    sized: dict[int, list[Part]] = {}
+    sized: dict[int, list[SamplePairs]] = {}
     for part in sorted(parts, key=lambda part: len(part.sample.rows)):
         last = next(reversed(sized.values()), None)
         if last is not None and len(part.sample.rows) < 1.3 * len(last[0].sample.rows):
