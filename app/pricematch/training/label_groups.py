@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.postings import Posting
-from pricematch.evaluation.metrics import map_at_k, number_groups
 from pricematch.evaluation.curves import SimilarityThreshold, enough_groups, pick_similarity_threshold
+from pricematch.evaluation.metrics import map_at_k, number_groups
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.manifest import PickedOn, TrainedOn
 from pricematch.progress import Progress
