@@ -20,8 +20,8 @@ from pricematch.serving.intake import Offered
 from pricematch.settings import Settings
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
-JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
-UTF8_BYTES_PER_CHARACTER = 4
+_JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
+_UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -29,14 +29,14 @@ _NAME = 255
 _PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 
 
-async def read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+async def _read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
     """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
-    most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
     async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
-        return await fields_of(form, names)
+        return await _fields_of(form, names)
 
 
-async def fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
+async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
     """The same of a form that is open."""
     only(form, {"image", *names})
     image, fields = form.get("image"), dict[str, str]()
@@ -54,18 +54,18 @@ async def fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
-    """What a /cluster request asks, and the pictures it brings.
+    """What a /cluster request asks, and the images it brings.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
             than the postings allowed can take.
         RequestValidationError: fields that are missing, unknown or out of range.
-        LimitExceeded: more pictures or postings than Settings allow.
+        LimitExceeded: more images or postings than Settings allow.
     """
     kind = content_type(request)
     if kind == JSON:
         limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
-        asked = validated(ClusterRequest, await read_json(request, limit))
+        asked = validated(ClusterRequest, await _read_json(request, limit))
         images: list[bytes] = []
         if "posting_ids" not in asked.model_fields_set:
             raise invalid("posting_ids", 'expected a list of ids or "all", got none')
@@ -78,7 +78,7 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
     return asked, images
 
 
-async def read_json(request: Request, limit: int) -> bytes:
+async def _read_json(request: Request, limit: int) -> bytes:
     """A body of so many bytes at most, and some for the other fields."""
     body, limit = await request.body(), limit + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
@@ -89,11 +89,11 @@ async def read_json(request: Request, limit: int) -> bytes:
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
     async with open_form(request, settings.max_cluster_images, max_fields) as form:
-        files = files_of(form, "images")
+        files = _files_of(form, "images")
         return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
 
 
-def files_of(form: FormData, name: str) -> list[UploadFile]:
+def _files_of(form: FormData, name: str) -> list[UploadFile]:
     """The file parts of a name."""
     parts = form.getlist(name)
     files = [part for part in parts if isinstance(part, UploadFile)]
@@ -152,26 +152,26 @@ class SentPosting:
 
 @dataclass(frozen=True)
 class SentImages:
-    """Several pictures of a /match request, and the names they were sent with, shortened."""
+    """Several images of a /match request, and the names they were sent with, shortened."""
 
     images: Sequence[bytes]
     names: Sequence[str | None]
 
 
 async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
-    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or a picture as such.
+    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or an image as such.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
             than a title can take.
         RequestValidationError: it has neither, a title that is too long, or anything else.
-        LimitExceeded: the form has more parts, or more pictures than Settings allow.
+        LimitExceeded: the form has more parts, or more images than Settings allow.
     """
     kind = content_type(request)
     if kind.startswith("image/"):
         return SentPosting(await request.body())
     if kind == JSON:
-        body = await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER)
+        body = await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
         image, title = None, validated(TitleRequest, body).title
     elif kind == MULTIPART:
         sent = await _read_match_form(request, settings)
@@ -189,13 +189,13 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
-    most = settings.max_title_chars * UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
+    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
     async with open_form(request, settings.max_match_images, 1, most) as form:
         if "images" not in form:
-            image, fields = await fields_of(form, {"title"})
+            image, fields = await _fields_of(form, {"title"})
             return SentPosting(image, fields.get("title", ""))
         only(form, {"images"})
-        parts = files_of(form, "images")
+        parts = _files_of(form, "images")
         return SentImages(
             [await part.read() for part in parts], [(part.filename or "")[:_NAME] or None for part in parts]
         )
@@ -235,23 +235,23 @@ BODY: dict[str, Any] = {
 
 
 async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
-    """The posting that a request brings: a form with `image`, `title` or both, JSON, or a picture as such.
+    """The posting that a request brings: a form with `image`, `title` or both, JSON, or an image as such.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
             than a posting can take.
-        RequestValidationError: neither picture nor title, something too long, or anything else.
+        RequestValidationError: neither image nor title, something too long, or anything else.
         LimitExceeded: the form has more parts.
-        ImageEmpty, ImageTooLarge: the picture has no bytes, or more than one may have.
+        ImageEmpty, ImageTooLarge: the image has no bytes, or more than one may have.
     """
     kind = content_type(request)
     image: bytes | None = None
     if kind.startswith("image/"):
         image, given = await request.body(), PostingIn()
     elif kind == JSON:
-        given = validated(PostingIn, await read_json(request, settings.max_title_chars * JSON_BYTES_PER_CHARACTER))
+        given = validated(PostingIn, await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER))
     elif kind == MULTIPART:
-        image, fields = await read_fields(request, settings, set(PostingIn.model_fields))
+        image, fields = await _read_fields(request, settings, set(PostingIn.model_fields))
         given = validated(PostingIn, fields)
     else:
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")

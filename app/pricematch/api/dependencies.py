@@ -26,11 +26,11 @@ _Header = Annotated[str | None, Security(_HEADER)]
 
 @dataclass(frozen=True)
 class State:
-    """What requests work with.
+    """The application's state, which its lifespan yields.
 
     Attributes:
-        service: answers.
-        guard: decides who may ask.
+        service: does the work.
+        guard: checks keys and rates.
     """
 
     service: Service
@@ -80,7 +80,7 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-class Needs:
+class _Needs:
     """Lets only requests through whose key covers a scope. The endpoint declares it: no decision rests on the URL."""
 
     def __init__(self, scope: Scope) -> None:
@@ -94,14 +94,14 @@ class Needs:
         current().key = state.guard.admit(self.scope, key, address)
 
 
-class NeedsNothing:
-    """Says that anybody may ask."""
+class _NeedsNothing:
+    """Declares an endpoint open to everybody."""
 
     async def __call__(self) -> None:
         """Let the request through."""
 
 
-READ: Any = Depends(Needs("read"))
-WRITE: Any = Depends(Needs("write"))
-ADMIN: Any = Depends(Needs("admin"))
-OPEN: Any = Depends(NeedsNothing())
+READ: Any = Depends(_Needs("read"))
+WRITE: Any = Depends(_Needs("write"))
+ADMIN: Any = Depends(_Needs("admin"))
+OPEN: Any = Depends(_NeedsNothing())

@@ -11,7 +11,7 @@ from pricematch.api.keys import KeyRing, Scope
 from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.settings import Settings
 
-MAX_CALLERS = 10_000
+_MAX_CALLERS = 10_000
 """Beyond, the one that asked longest ago is forgotten, so that memory does not grow with callers."""
 _MAX_KEY_CHARS = 256
 _ALL = "all addresses"
@@ -35,7 +35,7 @@ class Rates:
         per_second: float,
         burst: int,
         clock: Callable[[], float] = time.monotonic,
-        max_callers: int = MAX_CALLERS,
+        max_callers: int = _MAX_CALLERS,
     ) -> None:
         self._per_second, self._burst = per_second, burst
         self._clock, self._max_callers = clock, max_callers
@@ -72,7 +72,7 @@ class Guard:
 
     def __init__(self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
-        self._asked = Rates(settings.requests_per_second, settings.requests_at_once, clock)
+        self._requests = Rates(settings.requests_per_second, settings.requests_at_once, clock)
         self._refused = Rates(settings.refusals_per_second, settings.refusals_at_once, clock)
         per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
         self._refused_in_all = Rates(per_second, burst, clock)
@@ -108,7 +108,7 @@ class Guard:
         return known.name
 
     def _check_rate(self, caller: str | None, name: str) -> None:
-        if caller is not None and (wait := self._asked.take(caller)):
+        if caller is not None and (wait := self._requests.take(caller)):
             raise RateExceeded(f"more requests with {name} than may be", wait)
 
     def _check_refusals(self, network: str) -> None:

@@ -21,8 +21,8 @@ PREFIX = "pm_"
 """What every key begins with, so that secret scanners and people recognise one."""
 KEY_PATTERN = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 """32 random bytes in URL-safe Base64."""
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_LINE = re.compile(rf"({NAME_PATTERN.pattern})\s+({'|'.join(SCOPES)})\s+sha256:([0-9a-f]{{64}})")
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_LINE = re.compile(rf"({_NAME_PATTERN.pattern})\s+({'|'.join(SCOPES)})\s+sha256:([0-9a-f]{{64}})")
 _RANDOM_BYTES = 32
 _MAX_FILE_BYTES = 1024 * 1024
 
@@ -57,7 +57,7 @@ def new_key(name: str, scope: Scope) -> tuple[str, ApiKey]:
     Raises:
         SettingsError: the name has other characters than a line can hold.
     """
-    if not NAME_PATTERN.fullmatch(name):
+    if not _NAME_PATTERN.fullmatch(name):
         raise SettingsError(f"expected a name of 1 to 40 letters, digits or . _ -, got {name!r}")
     key = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     return key, ApiKey(name, scope, _digest(key))

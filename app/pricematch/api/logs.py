@@ -22,12 +22,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known of a request while it is answered.
+    """A request while it is answered, for its log line.
 
     Attributes:
         request_id: given by the client or made here.
         key: the name of its API key, never the key; None without one.
-        problem: the last part of the type of the problem that it is answered with; None if it is none.
+        problem: the last part of the type of the problem of its response; None for none.
     """
 
     request_id: str = ""
@@ -35,29 +35,29 @@ class RequestContext:
     problem: str | None = None
 
 
-_asked: ContextVar[RequestContext | None] = ContextVar("asked_request", default=None)
+_context: ContextVar[RequestContext | None] = ContextVar("asked_request", default=None)
 
 
 def begin(given_id: str | None) -> tuple[RequestContext, Token[RequestContext | None]]:
-    """A request begins; an id that the client gave is taken if nothing can be forged with it."""
+    """Begin a request; an id that the client gave is taken if nothing can be forged with it."""
     taken = given_id is not None and _SAFE_ID.fullmatch(given_id) is not None
-    asked = RequestContext(given_id if taken and given_id is not None else new_id())
-    return asked, _asked.set(asked)
+    context = RequestContext(given_id if taken and given_id is not None else _new_id())
+    return context, _context.set(context)
 
 
-def new_id() -> str:
+def _new_id() -> str:
     """An id that no other request has."""
     return f"{_numbers.getrandbits(128):032x}"
 
 
 def end(token: Token[RequestContext | None]) -> None:
-    """It was answered."""
-    _asked.reset(token)
+    """End the request that `begin` began."""
+    _context.reset(token)
 
 
 def current() -> RequestContext:
     """The request that is being answered; one that nobody reads where there is none."""
-    return _asked.get() or RequestContext()
+    return _context.get() or RequestContext()
 
 
 class JsonLines(logging.Formatter):

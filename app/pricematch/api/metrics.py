@@ -84,7 +84,7 @@ class Metrics:
         self._batches.observe(size)
 
     def set_queue_depth(self, depth: int) -> None:
-        """So many pictures wait to be encoded."""
+        """So many images wait to be encoded."""
         self._depth.set(depth)
 
     def text(self) -> bytes:

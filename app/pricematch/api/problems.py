@@ -17,8 +17,8 @@ from starlette.responses import Response
 from pricematch import errors
 from pricematch.api.logs import current
 
-MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:pricematch:problem:"
+_MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:pricematch:problem:"
 _log = logging.getLogger("pricematch")
 
 _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
@@ -86,7 +86,7 @@ class Fault(BaseModel):
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
-    type: str = Field(examples=[TYPE_PREFIX + "image-empty"], description="Stable name of the kind of problem.")
+    type: str = Field(examples=[_TYPE_PREFIX + "image-empty"], description="Stable name of the kind of problem.")
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["expected a picture, got no bytes"])
@@ -105,7 +105,7 @@ def problem_of(error: errors.PricematchError) -> Problem:
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: these statuses answer with a problem."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content = {_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
@@ -122,8 +122,8 @@ def install(app: FastAPI) -> None:
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response that carries a problem."""
     content = problem.model_dump()
-    current().problem = problem.type.removeprefix(TYPE_PREFIX)
-    return JSONResponse(content, problem.status, dict(headers or {}), media_type=MEDIA_TYPE)
+    current().problem = problem.type.removeprefix(_TYPE_PREFIX)
+    return JSONResponse(content, problem.status, dict(headers or {}), media_type=_MEDIA_TYPE)
 
 
 def too_large(limit: int) -> Problem:
@@ -138,7 +138,7 @@ def malformed(detail: str) -> Problem:
 
 def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None = None) -> Problem:
     return Problem(
-        type=TYPE_PREFIX + slug,
+        type=_TYPE_PREFIX + slug,
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,

@@ -26,7 +26,7 @@ from pricematch.serving.lifetime import started
 from pricematch.serving.service import Service
 from pricematch.settings import Settings, variable_warnings
 
-BACKLOG = 2048
+_BACKLOG = 2048
 _log = logging.getLogger("pricematch")
 _M_ARENA_MAX = -8
 _ARENAS = 4
@@ -38,12 +38,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
-        self._told = False
+        self._draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM drains, anything else stops at once."""
-        if sig == signal.SIGTERM and not self._told:
-            self._told = True
+        if sig == signal.SIGTERM and not self._draining:
+            self._draining = True
             self._service.drain()
             timer = threading.Timer(self._service.settings.drain_seconds, super().handle_exit, (sig, frame))
             timer.daemon = True
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, progress: Progress) -> None:
-    """Answer HTTP until told to stop; health answers from the first moment, the rest once `load` is through.
+    """Serve HTTP until a signal stops it; health answers from the first moment, the rest once `load` is through.
 
     Raises:
         PricematchError: the service could not start.
@@ -128,7 +128,7 @@ def _settle() -> None:
 def _leave_cores() -> None:
     """Let linear algebra compute in one thread from now on.
 
-    Others would wait busily for the next product, on the cores that pictures are encoded on: with 100,000 postings a
+    Others would wait busily for the next product, on the cores that images are encoded on: with 100,000 postings a
     match took 18 ms instead of 7.
     """
     threadpool_limits(1, user_api="blas")
@@ -179,7 +179,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        listener.listen(BACKLOG)
+        listener.listen(_BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
         listener.close()
@@ -190,7 +190,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _share_arenas() -> None:
     """Let all threads allocate from a few arenas, if the C library is glibc.
 
-    Each thread has one of its own otherwise, up to eight a core, and keeps what its largest picture took: with 64
+    Each thread has one of its own otherwise, up to eight a core, and keeps what its largest image took: with 64
     threads that was 1.7 GiB where four arenas hold 0.5. See mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

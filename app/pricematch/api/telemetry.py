@@ -1,4 +1,4 @@
-"""What is done around every request: its id, the headers of its answer, its line in the log, its figures."""
+"""Telemetry around every request: its id, the headers of its response, its log line, metrics and span."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from pricematch.stages import Stage, Stages, measured
 
 _log = logging.getLogger("pricematch.access")
 _GONE = 499
-HEADERS: Mapping[str, str] = MappingProxyType(
+_HEADERS: Mapping[str, str] = MappingProxyType(
     {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
@@ -25,7 +25,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
-"""What every answer has that does not say otherwise."""
+"""Headers of every response that does not set them itself."""
 _OF_PAGES: Mapping[str, str] = MappingProxyType(
     {
         "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
@@ -40,13 +40,13 @@ def _raw(headers: Mapping[str, str]) -> _Raw:
     return [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
-_USUAL, _USUAL_OF_PAGES = _raw(HEADERS), _raw({**HEADERS, **_OF_PAGES})
+_USUAL, _USUAL_OF_PAGES = _raw(_HEADERS), _raw({**_HEADERS, **_OF_PAGES})
 
 
 class SpanSink(Protocol):
     """Takes requests as spans of a trace."""
 
-    def tell(
+    def record(
         self,
         *,
         method: str,
@@ -57,17 +57,17 @@ class SpanSink(Protocol):
         request_id: str,
         headers: Mapping[str, str],
     ) -> None:
-        """A request was answered just now."""
+        """Record a request that was just answered."""
         ...
 
 
 class Telemetry:
-    """ASGI application around another one, which sees every answer, those to bugs included.
+    """ASGI application around another one, which sees every response, those to bugs included.
 
     Args:
         app: the other one.
-        metrics: is told of every request.
-        spans: is told of every request; None: nobody is.
+        metrics: count every request.
+        spans: record every request; None for no spans.
         log: whether a line is logged for every request.
     """
 
@@ -75,32 +75,32 @@ class Telemetry:
         self._app, self._metrics, self._spans, self._log = app, metrics, spans, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its answer back."""
+        """Pass a request on, and its response back."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked, token = begin(Headers(scope=scope).get("x-request-id"))
-        answered = _Answer(send, asked)
+        context, token = begin(Headers(scope=scope).get("x-request-id"))
+        answered = _Response(send, context)
         started = time.perf_counter()
         try:
             with measured() as stages:
                 await self._app(scope, receive, answered)
         finally:
-            self._tell(scope, asked, stages, answered.status, time.perf_counter() - started)
+            self._record(scope, context, stages, answered.status, time.perf_counter() - started)
         end(token)  # not after a bug: the server is about to log it, and its line is to have the request's id
 
-    def _tell(self, scope: Scope, asked: RequestContext, stages: Stages, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, context: RequestContext, stages: Stages, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", NO_ROUTE)
         self._metrics.observe_request(scope["method"], route, status, seconds)
         self._metrics.observe_stages(stages.seconds)
         if self._spans is not None:
-            self._spans.tell(
+            self._spans.record(
                 method=scope["method"],
                 route=route,
                 status=status,
                 seconds=seconds,
                 stages=stages.seconds,
-                request_id=asked.request_id,
+                request_id=context.request_id,
                 headers=Headers(scope=scope),
             )
         if self._log:
@@ -110,36 +110,36 @@ class Telemetry:
                 "status": status,
                 "ms": round(seconds * 1e3, 3),
                 "client": (scope.get("client") or ("",))[0],
-                "key": asked.key,
-                "problem": asked.problem,
+                "key": context.key,
+                "problem": context.problem,
                 "stages_ms": {stage: round(spent * 1e3, 3) for stage, spent in stages.seconds.items()},
             }
-            told = {name: value for name, value in fields.items() if value not in (None, {})}
-            line = f"{scope['method']} {route} {status} {fields['ms']} ms {asked.request_id}"
-            _log.info("%s", line, extra={FIELDS: told})
+            known = {name: value for name, value in fields.items() if value not in (None, {})}
+            line = f"{scope['method']} {route} {status} {fields['ms']} ms {context.request_id}"
+            _log.info("%s", line, extra={FIELDS: known})
 
 
-class _Answer:
-    """Sends an answer on, with the headers that every one has.
+class _Response:
+    """Sends a response on, with the headers that every one has.
 
     Attributes:
-        status: of the answer; 499 while there is none.
+        status: of the response; 499 while there is none.
     """
 
-    def __init__(self, send: Send, asked: RequestContext) -> None:
-        self._send, self._asked = send, asked
+    def __init__(self, send: Send, context: RequestContext) -> None:
+        self._send, self._context = send, context
         self.status = _GONE
 
     async def __call__(self, message: Message) -> None:
         """Send a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = _complete(list(message.get("headers", ())), self._asked.request_id)
+            message["headers"] = _complete(list(message.get("headers", ())), self._context.request_id)
         await self._send(message)
 
 
 def _complete(headers: _Raw, request_id: str) -> _Raw:
-    """The headers of an answer with those that every one has."""
-    said = dict(headers)
-    usual = _USUAL_OF_PAGES if said.get(b"content-type", b"").startswith(b"text/html") else _USUAL
-    return [*headers, (b"x-request-id", request_id.encode("ascii")), *(it for it in usual if it[0] not in said)]
+    """The headers of a response with those that every one has."""
+    present = dict(headers)
+    usual = _USUAL_OF_PAGES if present.get(b"content-type", b"").startswith(b"text/html") else _USUAL
+    return [*headers, (b"x-request-id", request_id.encode("ascii")), *(it for it in usual if it[0] not in present)]

@@ -31,7 +31,7 @@ class Spans:
         self._tracer = self._provider.get_tracer("pricematch")
         self._propagator: TextMapPropagator = TraceContextTextMapPropagator()
 
-    def tell(
+    def record(
         self,
         *,
         method: str,
@@ -42,13 +42,11 @@ class Spans:
         request_id: str,
         headers: Mapping[str, str],
     ) -> None:
-        """A request was answered just now."""
+        """Record a request that was just answered."""
         now = time.time_ns()
         span = self._tracer.start_span(
             f"{method} {route}",
-            self._propagator.extract(
-                {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
-            ),
+            self._propagator.extract({name: headers[name] for name in _PARENT if name in headers}),
             SpanKind.SERVER,
             {
                 "http.request.method": method,

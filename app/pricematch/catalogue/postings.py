@@ -13,7 +13,7 @@ from pricematch.errors import CatalogueError, PostingNotFound
 POSTING_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,127}$"
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
-NOWHERE = -1
+_NOWHERE = -1
 _POSTING_ID = re.compile(POSTING_ID_PATTERN)
 _BYTES_LITERAL = re.compile(rb"""b(["'])(.*)\1""", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrt\\'\"])")
@@ -146,10 +146,10 @@ class Catalogue:
         return changed
 
     def _find(self, posting_id: str) -> int | None:
-        row = self._log.latest.get(posting_id, NOWHERE)
+        row = self._log.latest.get(posting_id, _NOWHERE)
         while row >= self._span:  # of a later catalogue
             row = self._log.previous[row]
-        return row if row != NOWHERE and self.alive[row] else None
+        return row if row != _NOWHERE and self.alive[row] else None
 
 
 class _Log:
@@ -158,13 +158,13 @@ class _Log:
     Attributes:
         postings: by row.
         latest: last row of each id.
-        previous: by row, the row that the id had before; `NOWHERE` for none.
+        previous: by row, the row that the id had before; `_NOWHERE` for none.
     """
 
     def __init__(self, postings: Sequence[Posting]) -> None:
         self.postings = list(postings)
         self.latest = {posting.posting_id: row for row, posting in enumerate(self.postings)}
-        self.previous = [NOWHERE] * len(self.postings)
+        self.previous = [_NOWHERE] * len(self.postings)
 
     def extended(self, postings: Sequence[Posting], span: int) -> "_Log":
         """Itself with more rows; raises ValueError if it has been extended beyond a span."""
@@ -173,7 +173,7 @@ class _Log:
                 f"expected the newest catalogue, got one of {span} rows where there are {len(self.postings)}"
             )
         for row, posting in enumerate(postings, start=span):
-            self.previous.append(self.latest.get(posting.posting_id, NOWHERE))
+            self.previous.append(self.latest.get(posting.posting_id, _NOWHERE))
             self.postings.append(posting)
             self.latest[posting.posting_id] = row
         return self

@@ -18,7 +18,7 @@ import lightgbm
 _LEAF = -1
 ROUNDS = 130
 _PARTS, _SMALLEST_LEAF = 20, 3
-PARAMETERS: dict[str, Any] = {
+_PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 24,
     "learning_rate": 0.06,
@@ -162,8 +162,8 @@ class TreeLearner:
         names: Sequence[str],
     ) -> Trees:
         """Trees that tell true pairs from others; of few true pairs, trees with smaller leaves."""
-        leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, PARAMETERS["min_data_in_leaf"]))
-        parameters = {**PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": self._threads}
+        leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
+        parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": self._threads}
         data = lightgbm.Dataset(features, truth, weight=weights, feature_name=list(names))
         return Trees(lightgbm.train(parameters, data, ROUNDS), self._threads)
 

@@ -84,12 +84,12 @@ class Manifest(_Described):
         recipe: every hyper-parameter it was trained with.
         losses: per epoch, by name (`loss`, `validation_loss`).
         counts: images, training, validation, epochs; and seconds.
-        catalogue_digest: SHA-256 over the names and bytes of the training pictures, in order.
+        catalogue_digest: SHA-256 over the names and bytes of the training images, in order.
         weights_digest: SHA-256 over the weights, in order; the same for the same training.
         input_encoder: the encoder whose outputs it takes; None where it takes pixels.
         weights: what its weights were before; None where they were drawn at random.
         trained_on: the label groups it was trained on; None where it was trained on none.
-        threshold: the cosine from which on pictures are said to show the same product; None where none was picked.
+        threshold: the cosine from which on images are said to show the same product; None where none was picked.
         threshold_picked_on: what it was picked on.
         bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
             which keeps 8 bits of a number: the deeper the network, the larger.

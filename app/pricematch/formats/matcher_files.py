@@ -127,7 +127,7 @@ def write_matcher(
     return move_whole(staged, models / NAME / manifest.version)
 
 
-def find_matcher(models: Path, version: str | None = None) -> Path:
+def _find_matcher(models: Path, version: str | None = None) -> Path:
     """The folder of a version of the matcher, or of its newest; raises ArtefactError if there is none."""
     present = versions(models, NAME)
     if not present:
@@ -148,7 +148,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
     Raises:
         ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.
     """
-    path = find_matcher(models, version)
+    path = _find_matcher(models, version)
     manifest = read_manifest(path)
     try:
         calibration = Calibration.from_description(manifest.calibration)

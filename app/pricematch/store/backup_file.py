@@ -19,8 +19,8 @@ MANIFEST, DATABASE = "backup.json", "pricematch.sqlite3"
 _BLOCK = tarfile.BLOCKSIZE
 _CHUNK_BYTES = 1024 * 1024
 _IMAGE = re.compile(r"images/([0-9a-f]{2})/([0-9a-f]{62})")
-MAX_MANIFEST_BYTES = 64 * 1024
-MAX_PICTURE_BYTES = 256 * 1024 * 1024
+_MAX_MANIFEST_BYTES = 64 * 1024
+_MAX_IMAGE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class BackupReader:
 
     def _read_manifest(self) -> Manifest:
         name, size = self._member() or ("nothing", 0)
-        if name != MANIFEST or size > MAX_MANIFEST_BYTES:
+        if name != MANIFEST or size > _MAX_MANIFEST_BYTES:
             raise not_whole(self._path, f"expected {MANIFEST}, got {name[:80]!r}")
         try:
             values = json.loads(b"".join(self._chunks(size)))
@@ -160,7 +160,7 @@ class BackupReader:
 
     def _image(self, name: str, size: int) -> tuple[bytes, int]:
         named = _IMAGE.fullmatch(name)
-        if named is None or size > MAX_PICTURE_BYTES:
+        if named is None or size > _MAX_IMAGE_BYTES:
             raise not_whole(self._path, f"expected an image, got {name[:80]!r} of {size} bytes")
         return image_digest(named[1] + named[2]), size
 

@@ -38,7 +38,7 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
 )
 async def cluster(request: Request, service: ReadyService) -> Response:
-    """Cluster stored postings and pictures; a bad item gets its own problem and does not fail the rest."""
+    """Cluster stored postings and images; a bad item gets its own problem and does not fail the rest."""
     started = time.perf_counter()
     query, images = await read_batch(request, service.settings)
     options = ClusterOptions(

@@ -1,4 +1,4 @@
-"""POST /match: which postings are the same product as this picture, this title, or both?"""
+"""POST /match: which postings are the same product as this image, this title, or both?"""
 
 import time
 from typing import Annotated, Any
@@ -42,7 +42,7 @@ _BODY: dict[str, Any] = {
     openapi_extra=_BODY,
 )
 async def match(request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService) -> Response:
-    """Postings that are the same product as a picture, a title, or both, the surest first; or as each of `images`."""
+    """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):

@@ -21,11 +21,11 @@ _LIST = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
 _STRONG = re.compile(r'"([1-9][0-9]{0,17})"')
 _MAX = 2000
 
-IfMatch = Annotated[
+_IfMatch = Annotated[
     str | None,
     Header(max_length=_MAX, description="`ETag` that the stored posting must have, or `*`: it must be there."),
 ]
-IfNoneMatch = Annotated[
+_IfNoneMatch = Annotated[
     str | None, Header(max_length=_MAX, description="`*`: it must not be there. To read: `ETag` that is known already.")
 ]
 router = APIRouter(tags=["postings"])
@@ -100,7 +100,7 @@ async def postings(
     responses=responses(404, 422, 500, 503) | _NOT_MODIFIED | {200: {"headers": _TAGGED}},
 )
 async def posting(
-    posting_id: PostingId, service: ReadyService, response: Response, if_none_match: IfNoneMatch = None
+    posting_id: PostingId, service: ReadyService, response: Response, if_none_match: _IfNoneMatch = None
 ) -> StoredPostingOut:
     """A stored posting."""
     stored, version = await service.posting(posting_id)
@@ -122,8 +122,8 @@ async def put(
     request: Request,
     service: ReadyService,
     response: Response,
-    if_match: IfMatch = None,
-    if_none_match: IfNoneMatch = None,
+    if_match: _IfMatch = None,
+    if_none_match: _IfNoneMatch = None,
 ) -> StoredPostingOut:
     """Store a posting, all of it, in place of the one with its id; whoever asks next finds it."""
     offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
@@ -134,7 +134,7 @@ async def put(
 
 
 @router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
-async def remove(posting_id: PostingId, service: ReadyService, if_match: IfMatch = None) -> RemovedOut:
+async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatch = None) -> RemovedOut:
     """Remove a stored posting; one that is not there is no error."""
     there, version = await service.remove(posting_id, _condition(if_match, None))
     return RemovedOut(catalogue_version=version, posting_id=posting_id, removed=there)
@@ -148,7 +148,7 @@ async def remove(posting_id: PostingId, service: ReadyService, if_match: IfMatch
     | {200: {"content": {"image/*": {}}, "description": "The picture as it is stored."}},
 )
 async def image(posting_id: PostingId, service: ReadyService) -> Response:
-    """A stored posting's picture."""
+    """A stored posting's image."""
     content, media_type = await service.image(posting_id)
     return Response(content, media_type=media_type, headers=_PICTURE_HEADERS)
 

@@ -32,7 +32,7 @@ from pricematch.serving.results import VerdictResult
 router = APIRouter(tags=["verdicts"])
 MAX_PAGE = 1000
 COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
-OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of another posting.")]
+_OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of another posting.")]
 
 
 @router.put(
@@ -42,7 +42,7 @@ OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of ano
     | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
-    posting_id: PostingId, other_id: OtherId, given: VerdictIn, service: ReadyService, response: Response
+    posting_id: PostingId, other_id: _OtherId, given: VerdictIn, service: ReadyService, response: Response
 ) -> StoredVerdictOut:
     """Say whether two postings are the same product; in whichever order they are given, it is one verdict."""
     if posting_id == other_id:
@@ -54,13 +54,13 @@ async def decide(
 
 
 @router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
-async def verdict(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> StoredVerdictOut:
+async def verdict(posting_id: PostingId, other_id: _OtherId, service: ReadyService) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
     return _stored(await service.verdict(posting_id, other_id))
 
 
 @router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
-async def withdraw(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> WithdrawnOut:
+async def withdraw(posting_id: PostingId, other_id: _OtherId, service: ReadyService) -> WithdrawnOut:
     """Take a verdict back; one that is not there is no error."""
     there, version = await service.withdraw(posting_id, other_id)
     return WithdrawnOut(catalogue_version=version, withdrawn=there)

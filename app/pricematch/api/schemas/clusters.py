@@ -18,7 +18,7 @@ from pricematch.clustering.assignment import Method
 from pricematch.matching.probability_clusters import LEAST_MEAN
 
 ClusterMethod: TypeAlias = Method | Literal["matcher"]
-Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]
+_Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]
 _OF_SIMILARITY = {"eps", "min_samples", "encoder"}
 _OF_PROBABILITY = {"min_probability", "target"}
 
@@ -44,7 +44,7 @@ class ClusterRequest(BaseModel):
         "most 50 items closer than eps. `ensemble`: the longest of the three. Clusters of the last two may overlap. "
         "`matcher`: postings and pictures by the probabilities of the trained matcher.",
     )
-    eps: Eps = 0.005
+    eps: _Eps = 0.005
     min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; not nearest.")
     encoder: EncoderName | None = None
     min_probability: Annotated[MinProbability, Field(ge=LEAST_MEAN, le=1)] | None = None
@@ -95,7 +95,7 @@ class ClustersOut(BaseModel):
     models: dict[str, str]
     took_ms: float = Field(ge=0)
     method: ClusterMethod
-    eps: Eps | None = Field(description="Null with method matcher.")
+    eps: _Eps | None = Field(description="Null with method matcher.")
     min_samples: int | None = Field(description="Null with method matcher.")
     target: str | None = Field(description="What the threshold was picked for; with method matcher only.")
     threshold: float | None = Field(description="Mean probability clusters were joined at; with method matcher only.")

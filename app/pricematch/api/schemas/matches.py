@@ -17,7 +17,7 @@ from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.matching.queries import DecidedBy, Options
 from pricematch.pairs.match_types import MatchType
 
-MAX_MATCHES = 50
+_MAX_MATCHES = 50
 
 
 class MatchQuery(BaseModel):
@@ -25,7 +25,7 @@ class MatchQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=10, ge=1, le=MAX_MATCHES, description="Matches at most.")
+    limit: int = Field(default=10, ge=1, le=_MAX_MATCHES, description="Matches at most.")
     min_probability: Annotated[MinProbability, Field(ge=0, le=1)] | None = None
     target: TargetName | None = None
     min_similarity: float | None = Field(
@@ -134,7 +134,7 @@ class MatchesOut(DecidedOut):
 
 
 class ItemMatchesOut(BaseModel):
-    """What became of one of several pictures: its matches, or the problem it has."""
+    """What became of one of several images: its matches, or the problem it has."""
 
     index: int = Field(ge=0, description="Position among the pictures sent, from 0.")
     name: str | None = Field(description="File name it was sent with, the first 255 characters.")

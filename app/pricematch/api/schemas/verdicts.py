@@ -11,11 +11,11 @@ from pricematch.catalogue.feedback import Contradiction
 from pricematch.catalogue.records import Decision, PairFeedback
 from pricematch.pairs.match_types import MatchType
 
-SHOWN = 100
+_SHOWN = 100
 """Contradictions of an answer, at most."""
 
 
-MAX_REVIEW = 100
+_MAX_REVIEW = 100
 
 
 class ReviewQuery(BaseModel):
@@ -23,7 +23,7 @@ class ReviewQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=10, ge=1, le=MAX_REVIEW, description="Pairs at most.")
+    limit: int = Field(default=10, ge=1, le=_MAX_REVIEW, description="Pairs at most.")
     target: TargetName | None = None
 
 
@@ -102,11 +102,11 @@ def verdict_out(verdict: PairFeedback) -> VerdictOut:
     return VerdictOut(first=verdict.first, second=verdict.second, verdict=verdict.decision, decided_at=decided_at)
 
 
-def contradiction_out(found: Contradiction) -> ContradictionOut:
+def _contradiction_out(found: Contradiction) -> ContradictionOut:
     """A contradiction as it is answered."""
     return ContradictionOut(first=found.first, second=found.second, chain=list(found.chain))
 
 
 def contradictions_out(found: Sequence[Contradiction]) -> list[ContradictionOut]:
     """The first hundred of them as they are answered."""
-    return [contradiction_out(it) for it in found[:SHOWN]]
+    return [_contradiction_out(it) for it in found[:_SHOWN]]

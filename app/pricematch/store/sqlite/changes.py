@@ -28,7 +28,7 @@ def next_revision(connection: sqlite3.Connection) -> int:
     return int(connection.execute("UPDATE catalogue SET version = version + 1 RETURNING version").fetchone()[0])
 
 
-def version_since(connection: sqlite3.Connection, since: int) -> int:
+def _version_since(connection: sqlite3.Connection, since: int) -> int:
     """The catalogue's version, if what changed between `since` and it can be told.
 
     Raises:
@@ -60,7 +60,7 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
 
 def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
     """What is different now from what it was at version `since`; raises HistoryLost."""
-    now = version_since(connection, since)
+    now = _version_since(connection, since)
     if now == since:
         return Changes(now, (), ())
     postings = [_posting_change(*row) for row in connection.execute(_POSTINGS, (since,))]

@@ -10,7 +10,7 @@ from pathlib import Path
 from pricematch.errors import StoreUnavailable
 from pricematch.store.folder import store_errors
 
-READERS = 4
+_READERS = 4
 _SETTINGS = (
     "trusted_schema = OFF",
     "cell_size_check = ON",
@@ -81,7 +81,7 @@ class Database:
         readers: how many may read at the same time.
     """
 
-    def __init__(self, path: Path, mode: Mode, wait_seconds: float, readers: int = READERS) -> None:
+    def __init__(self, path: Path, mode: Mode, wait_seconds: float, readers: int = _READERS) -> None:
         self.path = path
         self.mode = mode
         self.wait_seconds = wait_seconds

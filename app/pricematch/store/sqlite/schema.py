@@ -7,7 +7,7 @@ from pathlib import Path
 from pricematch.errors import StoreNewer
 from pricematch.store.folder import damaged
 
-APPLICATION_ID = 0x50724D63
+_APPLICATION_ID = 0x50724D63
 """Marks a SQLite file as a store of ours: `PrMc`."""
 
 _FIRST = """
@@ -107,7 +107,7 @@ def schema_of(connection: sqlite3.Connection, path: Path) -> int:
     schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
     mark = connection.execute("PRAGMA application_id").fetchone()[0]
     empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if mark != APPLICATION_ID and not (empty and mark == schema == 0):
+    if mark != _APPLICATION_ID and not (empty and mark == schema == 0):
         raise damaged(path, "it is a database, but none of pricematch")
     if schema > SCHEMA:
         raise StoreNewer(
@@ -125,7 +125,7 @@ def has_schema(connection: sqlite3.Connection, schema: int) -> bool:
         for version in range(schema):
             _apply(fresh, version)
         expected = fresh.execute(objects).fetchall()
-    return marks == [APPLICATION_ID, schema] and connection.execute(objects).fetchall() == expected
+    return marks == [_APPLICATION_ID, schema] and connection.execute(objects).fetchall() == expected
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -153,5 +153,5 @@ def _apply(connection: sqlite3.Connection, schema: int) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {schema + 1}")
