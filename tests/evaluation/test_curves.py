@@ -23,7 +23,7 @@ EVERYONE = np.ones(len(POSTINGS), bool)
 def naive_lists(pairs: Pairs, thresholds: dict[str, float]) -> list[set[int]]:
     """Each posting and the rows that a signal finds similar enough, one pair after another."""
     lists = [{row} for row in range(pairs.postings)]
-    for place, (line, row) in enumerate(zip(pairs.lines.tolist(), pairs.rows.tolist(), strict=True)):
+    for place, (line, row) in enumerate(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)):
         if any(pairs.similarities[signal][place] >= threshold for signal, threshold in thresholds.items()):
             lists[line].add(row)
     return lists

@@ -8,17 +8,17 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Header
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable
-from pricematch.evaluation.exploration import Exploration, PictureFacts, describe_titles, explore, look_at_pictures
+from pricematch.evaluation.exploration import Exploration, ImageFacts, describe_titles, explore, read_image_facts
 from pricematch.evaluation.near_duplicates import Relation
 from tests.support.catalogues import repetitive_postings
 from tests.support.fakes import FolderlessImages
 
 
-def facts(content: bytes, phash: str | None = None) -> PictureFacts:
-    return PictureFacts(Header("image/png", 4, 3), len(content), hashlib.sha256(content).digest(), phash)
+def facts(content: bytes, phash: str | None = None) -> ImageFacts:
+    return ImageFacts(Header("image/png", 4, 3), len(content), hashlib.sha256(content).digest(), phash)
 
 
-def explored(postings: list[Posting], pictures: Mapping[str, PictureFacts] | None = None, seed: int = 0) -> Exploration:
+def explored(postings: list[Posting], pictures: Mapping[str, ImageFacts] | None = None, seed: int = 0) -> Exploration:
     return explore(postings, pictures, seed, lambda *_: None)
 
 
@@ -45,7 +45,7 @@ def test_a_hash_that_the_catalogue_lacks_is_the_pictures_and_one_it_has_stays() 
 
 def test_pictures_that_were_not_looked_at_have_no_contents() -> None:
     found = explored([Posting("p0", "a"), Posting("p1", "a")])
-    assert found.pictures is None
+    assert found.images is None
     assert (found.contents.distinct, found.names.distinct) == (0, 1)
     assert found.hashed_here == 0
 
@@ -130,7 +130,7 @@ def phash(image: bytes) -> str:
 
 def test_each_picture_is_described_and_only_those_without_a_hash_are_hashed() -> None:
     images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
-    facts, errors = look_at_pictures(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
+    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
     assert errors == {}
     assert {name: (fact.header.width, fact.size, fact.phash) for name, fact in facts.items()} == {
         "a": (3, 3, None),
@@ -144,7 +144,7 @@ def test_each_picture_is_described_and_only_those_without_a_hash_are_hashed() ->
 def test_bad_pictures_are_told_by_name_and_the_others_are_described() -> None:
     images = FolderlessImages({"good": b"good", "empty": b"", "broken": b"broken"})
     names = ["good", "missing", "empty", "broken"]
-    facts, errors = look_at_pictures(names, images, header, phash, {"broken"}, workers=2, progress=Told())
+    facts, errors = read_image_facts(names, images, header, phash, {"broken"}, workers=2, progress=Told())
     assert list(facts) == ["good"]
     assert {name: type(error) for name, error in errors.items()} == {
         "missing": ImageUnavailable,
@@ -155,9 +155,9 @@ def test_bad_pictures_are_told_by_name_and_the_others_are_described() -> None:
 
 def test_progress_is_told_in_batches_and_at_the_end() -> None:
     images, told = FolderlessImages({f"{number}": b"x" for number in range(70)}), Told()
-    look_at_pictures(list(images.contents), images, header, phash, (), workers=2, progress=told)
+    read_image_facts(list(images.contents), images, header, phash, (), workers=2, progress=told)
     assert [done for _, done, _ in told.told] == [32, 64, 70]
 
 
 def test_no_pictures_are_no_work() -> None:
-    assert look_at_pictures([], FolderlessImages({}), header, phash, (), workers=1, progress=Told()) == ({}, {})
+    assert read_image_facts([], FolderlessImages({}), header, phash, (), workers=1, progress=Told()) == ({}, {})

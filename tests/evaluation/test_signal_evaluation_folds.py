@@ -64,7 +64,7 @@ def test_candidates_are_judged_in_the_order_of_their_margins(signals: list[str])
     assert measured.map_at_k == {k: map_at_k(ranking, GROUPS, k) for k in KS}
     true_pairs = {(a, b) for a in range(80) for b in range(80) if a != b and GROUPS[a] == GROUPS[b]}
     proposed = np.max([CURVES.pairs.similarities[signal] for signal in signals], axis=0) > -np.inf
-    pairs = set(zip(CURVES.pairs.lines[proposed].tolist(), CURVES.pairs.rows[proposed].tolist(), strict=True))
+    pairs = set(zip(CURVES.pairs.left[proposed].tolist(), CURVES.pairs.right[proposed].tolist(), strict=True))
     assert measured.candidate_recall == len(true_pairs & pairs) / len(true_pairs)
 
 

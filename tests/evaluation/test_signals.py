@@ -118,7 +118,7 @@ def test_each_proposed_pair_is_there_once_with_what_every_signal_says(
     first: dict[tuple[int, int], float], second: dict[tuple[int, int], float]
 ) -> None:
     pairs = of_two(first, second)
-    keys = list(zip(pairs.lines.tolist(), pairs.rows.tolist(), strict=True))
+    keys = list(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))
     assert keys == sorted(set(first) | set(second))
     assert len(pairs) == len(keys)
     for signal, proposed in (("first", first), ("second", second)):

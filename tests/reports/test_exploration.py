@@ -10,7 +10,7 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Header
 from pricematch.errors import RowProblem
-from pricematch.evaluation.exploration import Exploration, PictureFacts, explore
+from pricematch.evaluation.exploration import Exploration, ImageFacts, explore
 from pricematch.evaluation.near_duplicates import Relation
 from pricematch.reports.exploration import LISTED, Source, exploration_page, shown_names
 from pricematch.reports.page import Pictures, picture
@@ -32,7 +32,7 @@ def explored(postings: Sequence[Posting], *, looked: bool = False) -> Exploratio
     """The facts; where pictures are looked at, two names each have the same bytes."""
     names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
     pictures = {
-        name: PictureFacts(
+        name: ImageFacts(
             Header(f"image/{'png' if row % 3 else 'jpeg'}", 100 + row, 80),
             2048,
             hashlib.sha256(bytes(row // 2)).digest(),

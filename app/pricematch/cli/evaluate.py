@@ -22,7 +22,7 @@ from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
     from pricematch.evaluation.cluster_metrics import PairScores
-    from pricematch.evaluation.matcher_evaluation import Matched, MatchedSize
+    from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
     from pricematch.evaluation.signal_evaluation import Evaluation, Measured
 
 _SHOWN_KS = (1, 5, 10)
@@ -91,7 +91,7 @@ def _print(found: "Evaluation") -> None:
         _print_distances(found)
 
 
-def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> None:
+def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: str) -> None:
     """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
     from pricematch.reports.evaluation import TOGETHER, compared
 
@@ -132,7 +132,7 @@ def _print_matched(found: "Evaluation", matched: "Matched", matcher: str) -> Non
     _print_sized_target(matched, matcher)
 
 
-def _print_sized_target(matched: "Matched", matcher: str) -> None:
+def _print_sized_target(matched: "MatcherEvaluation", matcher: str) -> None:
     """What the threshold stored for a size is worth where a precision is promised, beside one threshold for all."""
     from pricematch.pairs.thresholds import Target
 

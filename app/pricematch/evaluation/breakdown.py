@@ -104,21 +104,21 @@ def surest_mistakes(
     Where the surest signals are equally sure, what all of them say decides. One for two groups, because two groups that
     are taken for one make as many mistakes as the product of their sizes.
     """
-    right = groups[pairs.lines] == groups[pairs.rows]
+    correct = groups[pairs.left] == groups[pairs.right]
     shares = np.zeros((len(thresholds), len(pairs)))
     for share, signal in zip(shares, thresholds, strict=True):
         proposed = pairs.similarities[signal] > -np.inf
-        share[proposed] = right_shares(pairs.similarities[signal][proposed], right[proposed])
-    wrong = np.flatnonzero(pairs.accepted(thresholds) & ~right)
+        share[proposed] = right_shares(pairs.similarities[signal][proposed], correct[proposed])
+    wrong = np.flatnonzero(pairs.accepted(thresholds) & ~correct)
     surest, sure = shares.max(axis=0)[wrong], shares.sum(axis=0)[wrong]
     found: dict[frozenset[int], Mistake] = {}
-    for place in np.lexsort((pairs.rows[wrong], pairs.lines[wrong], -sure, -surest)):
+    for place in np.lexsort((pairs.right[wrong], pairs.left[wrong], -sure, -surest)):
         at = wrong[place]
-        line, row = int(pairs.lines[at]), int(pairs.rows[at])
+        left, right = int(pairs.left[at]), int(pairs.right[at])
         similarities = {signal: float(pairs.similarities[signal][at]) for signal in thresholds}
         named = {signal: value for signal, value in similarities.items() if value > -np.inf}
-        mistake = Mistake(min(line, row), max(line, row), named, float(surest[place]))
-        found.setdefault(frozenset((int(groups[line]), int(groups[row]))), mistake)
+        mistake = Mistake(min(left, right), max(left, right), named, float(surest[place]))
+        found.setdefault(frozenset((int(groups[left]), int(groups[right]))), mistake)
         if len(found) == count:
             break
     return list(found.values())

@@ -45,7 +45,7 @@ def pairwise_scores_of_lists(
     starts: NDArray[np.integer],
     rows: NDArray[np.integer],
     groups: NDArray[np.integer],
-    asked: NDArray[np.bool_],
+    queries: NDArray[np.bool_],
 ) -> PairScores:
     """The pairs of a posting and another in its list: precision, recall and F1 over all of them (micro-averaged).
 
@@ -55,14 +55,14 @@ def pairwise_scores_of_lists(
         starts: [n + 1], as for `scores`, like
         rows: [m] and
         groups: [n].
-        asked: [n], the postings whose lists count.
+        queries: [n], the postings whose lists count.
 
     >>> lists = np.array([0, 2, 4, 5]), np.array([0, 2, 1, 0, 2])
     >>> pairwise_scores_of_lists(*lists, np.array([0, 0, 1]), np.array([True, True, True]))
     PairScores(right=1, answered=2, expected=2)
     """
     counts = hits_of_lists(starts, rows, groups) - 1, np.diff(starts) - 1, group_sizes(groups) - 1
-    right, answered, expected = (int(count[asked].sum()) for count in counts)
+    right, answered, expected = (int(count[queries].sum()) for count in counts)
     return PairScores(right, answered, expected)
 
 

@@ -49,7 +49,7 @@ def sweep(
         groups: [n], the true group of each row.
         every_eps: at least one, 0…2 each.
         min_samples: see `answers`.
-        progress: told how many eps are done.
+        progress: gets how many eps are done.
         max_pairs: see `radius_graph`, which raises LimitExceeded.
 
     Returns:

@@ -82,7 +82,7 @@ class Curves:
     def __init__(self, pairs: Pairs, groups: NDArray[np.intp]) -> None:
         self.pairs, self.groups = pairs, groups
         self._sizes = group_sizes(groups)
-        self._right = groups[pairs.lines] == groups[pairs.rows]
+        self._correct = groups[pairs.left] == groups[pairs.right]
         self._orders = {signal: _order(pairs, values) for signal, values in pairs.similarities.items()}
 
     def of(self, signal: str, queries: NDArray[np.bool_], others: Mapping[str, float] | None = None) -> Curve:
@@ -94,29 +94,29 @@ class Curves:
             others: thresholds of other signals, whose matches are in the lists before; a list of 50 takes no more.
         """
         before = self.pairs.accepted(others or {})
-        hits, answered = self._counts(before & self._right), self._counts(before)
+        hits, answered = self._counts(before & self._correct), self._counts(before)
         start = scores_of_counts(hits, answered, self._sizes).of(queries)
         order = self._orders[signal]
-        order = order[queries[self.pairs.lines[order]] & ~before[order]]
-        line, right = self.pairs.lines[order], self._right[order]
-        first = np.searchsorted(line, line)
-        answered = answered[line] + np.arange(1, len(line) + 1) - first
-        hits = hits[line] + _running(right, first)
+        order = order[queries[self.pairs.left[order]] & ~before[order]]
+        left, correct = self.pairs.left[order], self._correct[order]
+        first = np.searchsorted(left, left)
+        answered = answered[left] + np.arange(1, len(left) + 1) - first
+        hits = hits[left] + _running(correct, first)
         fits = answered <= MAX_MEMBERS
         joined = order[fits]
-        gains = _gains(hits[fits], answered[fits], self._sizes[line[fits]], right[fits])
+        gains = _gains(hits[fits], answered[fits], self._sizes[left[fits]], correct[fits])
         return _summed(start, gains, self.pairs.similarities[signal][joined])
 
     def _counts(self, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
         """How many of some pairs each list holds, and 1 for the posting itself, [n]."""
-        counts: NDArray[np.intp] = 1 + np.bincount(self.pairs.lines[kept], minlength=self.pairs.postings)
+        counts: NDArray[np.intp] = 1 + np.bincount(self.pairs.left[kept], minlength=self.pairs.postings)
         return counts
 
 
 def _order(pairs: Pairs, similarities: NDArray[np.float64]) -> NDArray[np.intp]:
     """The pairs a signal proposes, posting by posting, the most similar first, equal ones by row."""
     proposed = np.flatnonzero(similarities > -np.inf)
-    order: NDArray[np.intp] = proposed[np.lexsort((-similarities[proposed], pairs.lines[proposed]))]
+    order: NDArray[np.intp] = proposed[np.lexsort((-similarities[proposed], pairs.left[proposed]))]
     return order
 
 

@@ -15,7 +15,7 @@ from pricematch.errors import SettingsError
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
 from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curve, shown_curve
-from pricematch.evaluation.matcher_evaluation import Matched, MatchedSize
+from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
 from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, Scores
 from pricematch.evaluation.signal_evaluation import Evaluation, Fold, Measured, SizePoint
 from pricematch.evaluation.signals import MEASURES, meant, shown
@@ -36,7 +36,7 @@ def write_report(
     postings: Sequence[Posting],
     catalogue: Path,
     seed: int,
-    matched: Matched | None = None,
+    matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
 ) -> None:
     """Write what was found. Every number is finite; a threshold of null takes no pair.
@@ -155,7 +155,7 @@ def _read(path: Path) -> _Report:
     return report
 
 
-def _describe_matched(matched: Matched, evaluation: Evaluation) -> dict[str, Any]:
+def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> dict[str, Any]:
     """A matcher, and the signals on the same postings, as JSON holds it: no infinity, null for such a threshold."""
     low, high = matched.interval
     return {

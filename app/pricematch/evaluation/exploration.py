@@ -47,14 +47,14 @@ class TitleFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFacts:
-    """One picture file.
+class ImageFacts:
+    """One image file.
 
     Attributes:
         header: its format, width and height.
         size: its bytes.
         digest: their SHA-256.
-        phash: 16 hexadecimal digits, or None where nobody asked for it.
+        phash: 16 hexadecimal digits, or None where it was not computed.
     """
 
     header: Header
@@ -70,11 +70,11 @@ class Exploration:
     Attributes:
         postings: in order.
         groups: int32 [n], see `known_groups`.
-        names, contents, hashes, titles: how these repeat: names of pictures, their bytes, perceptual hashes, titles.
-        hashed_here: postings whose hash was computed from the picture, because the catalogue has none.
+        names, contents, hashes, titles: how these repeat: names of images, their bytes, perceptual hashes, titles.
+        hashed_here: postings whose hash was computed from the image, because the catalogue has none.
         title_facts: of the titles that are not empty.
         near: near-duplicates by hash.
-        pictures: what is known of the pictures, by name; None where they were not looked at.
+        images: facts of the images, by name; None where they were not read.
         examples: the rows of some groups.
     """
 
@@ -87,24 +87,24 @@ class Exploration:
     hashed_here: int
     title_facts: TitleFacts
     near: NearDuplicates
-    pictures: Mapping[str, PictureFacts] | None
+    images: Mapping[str, ImageFacts] | None
     examples: Sequence[NDArray[np.intp]]
 
 
 def explore(
-    postings: Sequence[Posting], pictures: Mapping[str, PictureFacts] | None, seed: int, progress: Progress
+    postings: Sequence[Posting], images: Mapping[str, ImageFacts] | None, seed: int, progress: Progress
 ) -> Exploration:
-    """Find out all facts; the seed draws the examples.
+    """Collect the facts of a catalogue; the seed draws the examples.
 
     Args:
         postings: at least one.
-        pictures: what is known of the good ones by name, or None to leave them out.
+        images: facts of the good images by name, or None to leave them out.
         seed: at least 0.
-        progress: told of what takes long.
+        progress: gets what takes long.
     """
     generator = np.random.default_rng(seed)
     groups = known_groups(postings)
-    known = pictures or {}
+    known = images or {}
     seen = [known.get(posting.image or "") for posting in postings]
     computed = [None if facts is None else facts.phash for facts in seen]
     hashes = [posting.image_phash or phash for posting, phash in zip(postings, computed, strict=True)]
@@ -122,7 +122,7 @@ def explore(
         sum(posting.image_phash is None and phash is not None for posting, phash in zip(postings, hashes, strict=True)),
         describe_titles([posting.title for posting in postings if posting.title], _COMMON_WORDS),
         near,
-        pictures,
+        images,
         choose_groups(groups, _EXAMPLE_GROUPS, generator),
     )
 
@@ -136,7 +136,7 @@ def describe_titles(titles: Sequence[str], common: int) -> TitleFacts:
     return TitleFacts(characters, words, tuple(ranked[:common]))
 
 
-def look_at_pictures(
+def read_image_facts(
     names: Sequence[str],
     images: ImageSource,
     header: Callable[[bytes], Header],
@@ -145,25 +145,25 @@ def look_at_pictures(
     *,
     workers: int,
     progress: Progress,
-) -> tuple[dict[str, PictureFacts], dict[str, ImageError]]:
-    """Read each picture once; only those of `unhashed` are decoded, for their hash.
+) -> tuple[dict[str, ImageFacts], dict[str, ImageError]]:
+    """Read each image once; only those of `unhashed` are decoded, for their hash.
 
     Returns:
-        what is known of the good pictures, and why the others are bad, both by name.
+        facts of the good images, and why the others are bad, both by name.
     """
-    facts: dict[str, PictureFacts] = {}
+    facts: dict[str, ImageFacts] = {}
     errors: dict[str, ImageError] = {}
 
-    def look_at(name: str) -> PictureFacts | ImageError:
+    def read(name: str) -> ImageFacts | ImageError:
         try:
             image = images.read(name)
             digest = hashlib.sha256(image).digest()
-            return PictureFacts(header(image), len(image), digest, phash(image) if name in unhashed else None)
+            return ImageFacts(header(image), len(image), digest, phash(image) if name in unhashed else None)
         except ImageError as error:
             return error
 
     with thread_pool(workers) as pool:
-        for done, (name, found) in enumerate(zip(names, pool.map(look_at, names), strict=True), start=1):
+        for done, (name, found) in enumerate(zip(names, pool.map(read, names), strict=True), start=1):
             if isinstance(found, ImageError):
                 errors[name] = found
             else:

@@ -37,14 +37,14 @@ def embedded(settings: Settings, embeddings: Path | None, progress: Progress) ->
     """The postings of a catalogue, and their embeddings [n, d].
 
     Args:
-        settings: where catalogue, pictures and encoder are.
-        embeddings: a NumPy file to take instead of encoding pictures.
-        progress: told what is being done.
+        settings: where catalogue, images and encoder are.
+        embeddings: a NumPy file to take instead of encoding images.
+        progress: gets what is being done.
 
     Raises:
         CatalogueError: a bad row.
         SettingsError: the file is of no use.
-        PricematchError: as `embed_catalogue`, where pictures are encoded.
+        PricematchError: as `embed_catalogue`, where images are encoded.
     """
     if embeddings is None:
         found = embed_catalogue(settings, progress)
@@ -89,7 +89,7 @@ def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
 def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) -> Sequence[str | None]:
     """The label group of each posting of a catalogue file, as verdicts have it; None where it is not known.
 
-    Feedback that contradict each other are told of.
+    Contradicting feedback is logged.
 
     Raises:
         CatalogueError, SettingsError, StoreError: as `load_feedback`.

@@ -72,7 +72,7 @@ def load_features(
         content: the catalogue file, all rows good.
         names: of the signals, see `parse_signals`.
         embeddings: a NumPy file to take instead of encoding images.
-        progress: is told what is being done.
+        progress: gets what is being done.
 
     Raises:
         PricematchError: as `load_signal_features`.
@@ -102,7 +102,7 @@ def load_signal_features(
         content: the catalogue file, all rows good.
         names: of the signals, see `parse_signals`.
         embeddings: a NumPy file to take instead of encoding images.
-        progress: is told what is being done.
+        progress: gets what is being done.
 
     Raises:
         SettingsError: something that a signal is computed from is missing; says what.

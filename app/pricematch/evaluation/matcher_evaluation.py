@@ -66,7 +66,7 @@ class MatchedSize:
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class MatcherEvaluation:
     """What a matcher is worth on a catalogue of n postings, m of which are judged.
 
     Attributes:
@@ -102,7 +102,7 @@ class Matched:
     by_catalogue_size: Sequence[MatchedSize]
 
 
-def judge_matcher(
+def evaluate_matcher(
     features: ParsedFeatures,
     groups: NDArray[np.intp],
     judged: NDArray[np.bool_],
@@ -111,8 +111,8 @@ def judge_matcher(
     ks: Sequence[int],
     seed: int,
     progress: Progress,
-) -> Matched:
-    """Judge a matcher.
+) -> MatcherEvaluation:
+    """Evaluate a matcher on the groups that it was not trained on.
 
     Args:
         features: of the n postings of a catalogue.
@@ -122,7 +122,7 @@ def judge_matcher(
         stored: its thresholds.
         ks: for recall@k and mAP@k.
         seed: of the interval and the sub-catalogues.
-        progress: is told what is being done.
+        progress: gets what is being done.
     """
     index = MatchIndex.build(features, model, progress)
     pairs, proposed = index.base, candidates_of(index)
@@ -141,7 +141,7 @@ def judge_matcher(
     weights = (judged[pairs.left].astype(np.float64) + judged[pairs.right]).astype(np.float64)
     truth = groups[pairs.left] == groups[pairs.right]
     p, likely = pairs.probabilities, pairs.probabilities >= _LIKELY
-    return Matched(
+    return MatcherEvaluation(
         judged,
         thresholds,
         scored,

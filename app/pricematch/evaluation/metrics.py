@@ -157,8 +157,8 @@ def recall_at_k(
     """
     right = _right(candidates, groups)[:, :k]
     others = group_sizes(groups) - 1
-    asked = others > 0 if judged is None else (others > 0) & judged
-    return _mean(right.sum(axis=1)[asked] / others[asked])
+    queries = others > 0 if judged is None else (others > 0) & judged
+    return _mean(right.sum(axis=1)[queries] / others[queries])
 
 
 def map_at_k(
@@ -185,8 +185,8 @@ def map_at_k(
     right = _right(candidates, groups)[:, :k]
     precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
     others = group_sizes(groups) - 1
-    asked = others > 0 if judged is None else (others > 0) & judged
-    return _mean((precision * right).sum(axis=1)[asked] / np.minimum(others[asked], k))
+    queries = others > 0 if judged is None else (others > 0) & judged
+    return _mean((precision * right).sum(axis=1)[queries] / np.minimum(others[queries], k))
 
 
 def harmonic_mean(precision: float, recall: float) -> float:

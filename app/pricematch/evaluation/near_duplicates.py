@@ -28,7 +28,7 @@ class Relation(IntEnum):
     ACROSS = 1
     """At least two are of different groups."""
     UNSAID = 2
-    """Neither can be said, because some have no group."""
+    """Neither is known, because some have no group."""
 
 
 def known_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
@@ -84,7 +84,7 @@ def find_near_duplicates(
 ) -> NearDuplicates:
     """Count the pairs of postings within a Hamming distance, and draw some that do not have the same hash.
 
-    Each distinct hash is compared once, so ten thousand postings of one picture cost no more than one.
+    Each distinct hash is compared once, so ten thousand postings of one image cost no more than one.
 
     Args:
         hashes: of n postings; those without one are in no pair.
@@ -158,8 +158,8 @@ def _pairs_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _relations_to(group: int, groups: NDArray[np.int32]) -> NDArray[np.int64]:
-    said = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
-    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, said)
+    relations = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
+    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, relations)
 
 
 @dataclass(frozen=True, eq=False)

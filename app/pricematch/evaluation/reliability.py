@@ -1,4 +1,4 @@
-"""Whether probabilities are true: of all pairs said to be right with 0.8, eight in ten should be."""
+"""Whether probabilities are true: of all pairs with a probability of 0.8, eight in ten should be right."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Reliability:
 
     Attributes:
         weights: float64 [k], above 0, the sum of each bin.
-        probabilities: float64 [k], ascending, the weighted mean of what was said.
+        probabilities: float64 [k], ascending, the weighted mean of each bin.
         shares: float64 [k], 0 to 1, what share of it was true.
     """
 
@@ -46,17 +46,17 @@ def reliability(
     if bins < 1:
         raise ValueError(f"expected at least one bin, got {bins}")
     place = np.minimum((p * bins).astype(np.intp), bins - 1)
-    total, said, true = (
+    total, probability, true = (
         np.bincount(place, values, bins).astype(np.float64) for values in (weights, weights * p, weights * truth)
     )
     kept = total > 0
-    return Reliability(total[kept], said[kept] / total[kept], true[kept] / total[kept])
+    return Reliability(total[kept], probability[kept] / total[kept], true[kept] / total[kept])
 
 
 def expected_calibration_error(
     p: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64], bins: int = BINS
 ) -> float:
-    """How far what is said is from what is true, on average: ECE = Σ over bins of w / W · |mean p − share true|.
+    """Expected calibration error: ECE = Σ over bins of w / W · |mean p − share true|.
 
     W is the sum of all weights w. Bins are of equal width (Naeini et al.: Obtaining well calibrated probabilities using
     Bayesian binning, 2015; Guo et al.: On calibration of modern neural networks, 2017), but of the probability of being
@@ -69,7 +69,7 @@ def expected_calibration_error(
         bins: likewise.
 
     Returns:
-        A value in [0, 1]; 0.0 where nothing has weight, since nothing was said that is not true.
+        A value in [0, 1]; 0.0 where nothing has weight, since no probability is wrong.
 
     >>> round(expected_calibration_error(np.array([0.2, 0.4, 1.0]), np.array([False, True, True]), np.ones(3), 2), 4)
     0.1333

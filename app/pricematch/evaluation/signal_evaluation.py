@@ -139,7 +139,7 @@ def evaluate(
         groups: [n], the number of each posting's label group, from 0, none left out.
         folds: at least 2, and at most as many as there are groups.
         seed: of the folds, the bootstrap and the sub-catalogues.
-        progress: is told what is being done.
+        progress: gets what is being done.
 
     Raises:
         ValueError: fewer groups than folds.
@@ -232,7 +232,7 @@ def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) ->
 def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.intp]) -> float:
     """The share of all ordered pairs of one group that one of the signals proposes."""
     proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
-    right = groups[pairs.lines[proposed]] == groups[pairs.rows[proposed]]
+    right = groups[pairs.left[proposed]] == groups[pairs.right[proposed]]
     true_pairs = int((group_sizes(groups) - 1).sum())
     return int(right.sum()) / true_pairs if true_pairs else 1.0
 
@@ -260,7 +260,7 @@ def by_catalogue_size(
         curves: of the whole catalogue.
         thresholds: of the whole catalogue, a similarity per signal.
         seed: of the sub-catalogues.
-        progress: is told how many are done.
+        progress: gets how many are done.
     """
     points, sizes = [], sizes_below(len(curves.groups))
     for done, size in enumerate(sizes, start=1):

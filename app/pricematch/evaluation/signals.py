@@ -111,18 +111,18 @@ class Pairs:
 
     Attributes:
         postings: n, of the catalogue.
-        lines: int32 [m], whose candidate it is, ascending.
-        rows: int32 [m], which row is the candidate, ascending among those of one line; never the line itself.
+        left: int32 [m], whose candidate it is, ascending.
+        right: int32 [m], which row is the candidate, ascending among those of one left end; never that row itself.
         similarities: per signal float64 [m]; −inf where it does not propose the pair.
     """
 
     postings: int
-    lines: NDArray[np.int32]
-    rows: NDArray[np.int32]
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
     similarities: Mapping[str, NDArray[np.float64]]
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.left)
 
     def accepted(self, thresholds: Mapping[str, float]) -> NDArray[np.bool_]:
         """Which pairs are matches, bool [m], by the signals that have a threshold; inf takes none."""
@@ -151,7 +151,7 @@ class Pairs:
 
     def _ranked(self, margins: NDArray[np.float64], least: float) -> Candidates:
         kept = margins >= least if least > -np.inf else np.isfinite(margins)
-        return top_k(self.lines[kept], self.rows[kept], margins[kept], self.postings, MAX_MEMBERS - 1)
+        return top_k(self.left[kept], self.right[kept], margins[kept], self.postings, MAX_MEMBERS - 1)
 
 
 def pairs_of(candidates: Mapping[str, Candidates], postings: int) -> Pairs:
@@ -163,8 +163,8 @@ def pairs_of(candidates: Mapping[str, Candidates], postings: int) -> Pairs:
     for signal, proposed in candidates.items():
         similarities[signal] = np.full(len(every), -np.inf)
         similarities[signal][np.searchsorted(every, keys[signal])] = proposed.similarities[found[signal]]
-    lines, rows = np.divmod(every, max(1, postings))
-    return Pairs(postings, lines.astype(np.int32), rows.astype(np.int32), similarities)
+    left, right = np.divmod(every, max(1, postings))
+    return Pairs(postings, left.astype(np.int32), right.astype(np.int32), similarities)
 
 
 def _margin(similarities: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:

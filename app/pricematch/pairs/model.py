@@ -156,7 +156,7 @@ def score_candidates(extractor: PairFeatureExtractor, model: PairModel, progress
     Args:
         extractor: of the catalogue.
         model: of the same signals.
-        progress: is told how many blocks of pairs are scored, each by both stages.
+        progress: gets how many blocks of pairs are scored, each by both stages.
     """
     left, right = extractor.candidates
     first, probabilities = np.empty(len(left)), np.empty(len(left))

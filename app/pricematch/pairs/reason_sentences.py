@@ -12,7 +12,7 @@ from pricematch.titles.explanation import agreements, differences, one_sided, wo
 from pricematch.titles.normalise import ParsedTitle
 
 _ALIKE_BITS = 16
-"""Bits up to which pictures are called alike; unlike ones differ in about 32."""
+"""Bits up to which images are called alike; unlike ones differ in about 32."""
 _NEAREST, _COMMON = 10, 3
 _BETTER = 0.02
 _ALIKE_BLENDS = _ALIKE_PICTURES = 0.5
@@ -58,7 +58,7 @@ class Sentence(Protocol):
 
 
 def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-    """On the perceptual hashes of both pictures, and their bytes."""
+    """On the perceptual hashes of both images, and their bytes."""
     if pair.values.get("same_image") == 1:
         return "pictures are the same file" if speaks_for else None
     if (similarity := pair.values.get("hash_similarity")) is None:

@@ -12,7 +12,7 @@ from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled
 from pricematch.evaluation.load_features import find_images, load_features
-from pricematch.evaluation.matcher_evaluation import Matched, judge_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.matchers import load_matcher, unseen
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import KS, Evaluation
@@ -51,7 +51,7 @@ class Evaluated:
     """What was found of the signals, and of the matcher where there is one, with its name and version."""
 
     signals: Evaluation
-    matched: Matched | None
+    matched: MatcherEvaluation | None
     matcher: str | None
 
 
@@ -106,10 +106,10 @@ def _matched(
     judged: NDArray[np.bool_],
     seed: int,
     progress: Progress,
-) -> Matched:
+) -> MatcherEvaluation:
     """What a matcher is worth, its postings in the order of their ids, as where it learned and where it serves."""
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
     stored = loaded.thresholds
-    found = judge_matcher(features.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
+    found = evaluate_matcher(features.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
     return replace(found, judged=judged)

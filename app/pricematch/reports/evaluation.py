@@ -11,7 +11,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
 from pricematch.evaluation.curves import shown_curve
-from pricematch.evaluation.matcher_evaluation import Matched
+from pricematch.evaluation.matcher_evaluation import MatcherEvaluation
 from pricematch.evaluation.metrics import Scores
 from pricematch.evaluation.signal_evaluation import Evaluation, Measured
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
@@ -51,7 +51,7 @@ def evaluation_page(
     catalogue: str,
     pictures: Pictures | None,
     seed: int,
-    matched: Matched | None = None,
+    matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
 ) -> str:
     """The page as HTML.
@@ -90,13 +90,13 @@ def evaluation_page(
     )
 
 
-def compared(measured: Mapping[str, Measured], matched: Matched) -> dict[str, Scores]:
+def compared(measured: Mapping[str, Measured], matched: MatcherEvaluation) -> dict[str, Scores]:
     """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
     found = {name: one.scores.of(matched.judged) for name, one in measured.items()}
     return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
 
 
-def matched_plots(matched: Matched) -> list[Markup]:
+def matched_plots(matched: MatcherEvaluation) -> list[Markup]:
     """How true the probabilities are, and F1 by the size of the catalogue."""
     return [
         plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
@@ -159,7 +159,7 @@ def _distances(evaluation: Evaluation) -> list[tuple[int, float, float, float]]:
 def _plots(evaluation: Evaluation) -> dict[str, list[Markup]]:
     """Plots by section."""
     pairs, several = evaluation.pairs, len(evaluation.alone) > 1
-    right = evaluation.groups[pairs.lines] == evaluation.groups[pairs.rows]
+    right = evaluation.groups[pairs.left] == evaluation.groups[pairs.right]
     drawn: dict[str, list[Markup]] = {}
     for name, measured in evaluation.alone.items():
         similarities = pairs.similarities[name]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SHOWN_PROBLEMS, RowProblem
-from pricematch.evaluation.exploration import NEAR, Exploration, PictureFacts
+from pricematch.evaluation.exploration import NEAR, Exploration, ImageFacts
 from pricematch.evaluation.near_duplicates import UNKNOWN, Relation, Repeats, group_sizes
 from pricematch.reports.histograms import histogram, log_histogram
 from pricematch.reports.page import Pictures, plot, render
@@ -75,7 +75,7 @@ def exploration_page(exploration: Exploration, source: Source, pictures: Picture
         repeated=_repeated(exploration),
         strips=_strips(exploration),
         pairs=_pairs(exploration),
-        picture_tables=_picture_tables(list((exploration.pictures or {}).values())),
+        picture_tables=_picture_tables(list((exploration.images or {}).values())),
         plots=_plots(exploration, sizes),
         Relation=Relation,
         near=NEAR,
@@ -128,7 +128,7 @@ def _names_of(postings: Sequence[Posting]) -> list[str]:
     return list(names)[:LISTED_PICTURES]
 
 
-def _picture_tables(pictures: Sequence[PictureFacts]) -> dict[str, list[tuple[str, int, int]]]:
+def _picture_tables(pictures: Sequence[ImageFacts]) -> dict[str, list[tuple[str, int, int]]]:
     """Formats and the commonest sizes: what, how many, bytes; most first."""
 
     def table(kinds: Sequence[str]) -> list[tuple[str, int, int]]:
@@ -146,7 +146,7 @@ def _picture_tables(pictures: Sequence[PictureFacts]) -> dict[str, list[tuple[st
 
 def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[Markup]]:
     """Histograms by section; none where there is nothing to count."""
-    titles, pictures = exploration.title_facts, list((exploration.pictures or {}).values())
+    titles, pictures = exploration.title_facts, list((exploration.images or {}).values())
     width = np.array([facts.header.width for facts in pictures], np.int64)
     height = np.array([facts.header.height for facts in pictures], np.int64)
     kib = np.array([facts.size for facts in pictures], np.int64) / 1024

@@ -7,7 +7,7 @@ from pricematch.encoding.bootstrap import decoder, read_catalogue
 from pricematch.encoding.features import phash
 from pricematch.errors import ImageError
 from pricematch.evaluation import exploration as finding
-from pricematch.evaluation.exploration import Exploration, PictureFacts, look_at_pictures
+from pricematch.evaluation.exploration import Exploration, ImageFacts, read_image_facts
 from pricematch.evaluation.load_features import find_images
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.csv_files import CsvCatalogue
@@ -66,10 +66,10 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
 
 def _look(
     content: CsvCatalogue, images: ImageFolder, settings: Settings, progress: Progress
-) -> tuple[dict[str, PictureFacts], dict[str, ImageError]]:
+) -> tuple[dict[str, ImageFacts], dict[str, ImageError]]:
     """What is known of the pictures, with the hashes that the catalogue lacks, and why some are bad."""
     decode = decoder(settings, _ANY_SIDE)
-    return look_at_pictures(
+    return read_image_facts(
         content.names(),
         images,
         decode.header,

@@ -146,11 +146,11 @@ class DenseIndex:
             count: at least 0.
             alive: bool [n], which rows may be candidates; None: all.
         """
-        asked, there = np.flatnonzero(queries.any(axis=1)), self.known if alive is None else self.known & alive
+        with_vector, there = np.flatnonzero(queries.any(axis=1)), self.known if alive is None else self.known & alive
         lengths, parts = np.where(there, self._lengths, 1).astype(np.float32), []
         block = max(1, _BLOCK_VALUES // max(1, len(there)))
-        for first in range(0, len(asked), block):
-            exact, coarse = _copies(queries[asked[first : first + block]])
+        for first in range(0, len(with_vector), block):
+            exact, coarse = _copies(queries[with_vector[first : first + block]])
             similarity = coarse @ self.embeddings.T
             similarity /= lengths
             similarity[:, ~there] = -np.inf
@@ -158,7 +158,7 @@ class DenseIndex:
             rows, place = np.unique(row, return_inverse=True)
             distance = _distances(exact, query, _copies(self.embeddings[rows])[0], place)
             parts.append(top_k(query, row, 1 - distance, len(similarity), count))
-        return scattered(stacked(parts, count), asked, len(queries))
+        return scattered(stacked(parts, count), with_vector, len(queries))
 
 
 def _pairs(
