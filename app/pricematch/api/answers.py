@@ -1,4 +1,4 @@
-"""Results as they go over the wire."""
+"""Results as the fields of schemas."""
 
 import time
 from collections.abc import Sequence

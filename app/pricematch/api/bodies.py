@@ -54,7 +54,7 @@ async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dic
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
-    """What a /cluster request asks, and the images it brings.
+    """The query of a /cluster request, and its images.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
@@ -65,17 +65,17 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
     kind = content_type(request)
     if kind == JSON:
         limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
-        asked = validated(ClusterRequest, await _read_json(request, limit))
+        query = validated(ClusterRequest, await _read_json(request, limit))
         images: list[bytes] = []
-        if "posting_ids" not in asked.model_fields_set:
+        if "posting_ids" not in query.model_fields_set:
             raise invalid("posting_ids", 'expected a list of ids or "all", got none')
     elif kind == MULTIPART:
-        asked, images = await _read_form(request, settings)
+        query, images = await _read_form(request, settings)
     else:
         raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {kind or 'none'!r}")
-    if asked.posting_ids != "all" and len(asked.posting_ids) > settings.max_cluster_postings:
-        raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(asked.posting_ids)}")
-    return asked, images
+    if query.posting_ids != "all" and len(query.posting_ids) > settings.max_cluster_postings:
+        raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(query.posting_ids)}")
+    return query, images
 
 
 async def _read_json(request: Request, limit: int) -> bytes:
@@ -112,12 +112,12 @@ def _fields(form: FormData) -> dict[str, Any]:
     return fields
 
 
-def validated(model: type[_Body], asked: bytes | dict[str, Any]) -> _Body:
+def validated(model: type[_Body], body: bytes | dict[str, Any]) -> _Body:
     """A body as its model; raises RequestValidationError."""
     try:
-        if isinstance(asked, bytes):
-            return model.model_validate_json(asked)
-        return model.model_validate(asked)
+        if isinstance(body, bytes):
+            return model.model_validate_json(body)
+        return model.model_validate(body)
     except ValidationError as error:
         if (count := error.error_count()) > _MAX_FAULTS:
             raise invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
@@ -159,7 +159,7 @@ class SentImages:
 
 
 async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
-    """What a /match request brings: a form with `image`, `title` or both, or with `images`; JSON; or an image as such.
+    """The query of a /match request: a form with `image`, `title` or both, or with `images`; JSON; or an image as such.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON

@@ -12,7 +12,7 @@ from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.settings import Settings
 
 _MAX_CALLERS = 10_000
-"""Beyond, the one that asked longest ago is forgotten, so that memory does not grow with callers."""
+"""Beyond, the caller whose last request is oldest is forgotten, so that memory does not grow with callers."""
 _MAX_KEY_CHARS = 256
 _ALL = "all addresses"
 _ALL_TIMES = 50
@@ -63,7 +63,7 @@ class Rates:
 
 
 class Guard:
-    """Lets requests through, or says why not. For one thread only.
+    """Admits requests, or raises why not. For one thread only.
 
     A key is limited by its name. Where none is needed, addresses are limited instead, but for this machine's own. Wrong
     and missing keys are limited apart, by address and in total, and a right key is let through whatever others from its

@@ -140,7 +140,7 @@ def keys_of(settings: Settings) -> tuple[ApiKey, ...]:
 
 
 def check_exposure(settings: Settings, keys: tuple[ApiKey, ...]) -> None:
-    """Refuse to be reached from other machines by everybody, unless that was asked for.
+    """Refuse a service without keys that other machines reach, unless settings allow it.
 
     Raises:
         SettingsError: says what to do.

@@ -35,7 +35,7 @@ class Metrics:
     """Counts what one application does. Safe to use from several threads.
 
     Args:
-        service: whose catalogue and models are told.
+        service: whose catalogue and models are reported.
     """
 
     def __init__(self, service: Service) -> None:
@@ -125,10 +125,10 @@ class _Encoders(Collector):
         """What `ProcessCollector` tells of one process, of each of these."""
         found: dict[str, Metric] = {}
         for number, process in enumerate(self._processes()):
-            for told in ProcessCollector(pid=partial(int, process), registry=None).collect():
-                name = told.name.replace("process_", "pricematch_encoder_", 1)
-                metric = found.setdefault(name, Metric(name, told.documentation, told.type))
-                for sample in told.samples:
+            for metric_family in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                name = metric_family.name.replace("process_", "pricematch_encoder_", 1)
+                metric = found.setdefault(name, Metric(name, metric_family.documentation, metric_family.type))
+                for sample in metric_family.samples:
                     sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
                     metric.add_sample(sampled, {"process": str(number)}, sample.value)
         yield from found.values()

@@ -125,7 +125,7 @@ class Trees:
 
     @cached_property
     def paths(self) -> TreePaths:
-        """Its trees as arrays, made when they are first asked for."""
+        """Its trees as arrays, made when they are first used."""
         return TreePaths(self._booster)
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -89,7 +89,7 @@ class Manifest(_Described):
         input_encoder: the encoder whose outputs it takes; None where it takes pixels.
         weights: what its weights were before; None where they were drawn at random.
         trained_on: the label groups it was trained on; None where it was trained on none.
-        threshold: the cosine from which on images are said to show the same product; None where none was picked.
+        threshold: the cosine from which on images count as the same product; None where none was picked.
         threshold_picked_on: what it was picked on.
         bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
             which keeps 8 bits of a number: the deeper the network, the larger.

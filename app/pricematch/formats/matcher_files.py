@@ -63,7 +63,7 @@ class MatcherManifest(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class LoadedMatcher:
-    """A matcher that is ready to judge: where it is, what it says of itself, its model and its thresholds."""
+    """A loaded matcher: its folder, manifest, model and thresholds."""
 
     path: Path
     manifest: MatcherManifest

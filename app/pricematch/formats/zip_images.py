@@ -78,7 +78,7 @@ class ZipImages:
         Raises:
             ImageUnavailable: no member has that name.
             ImageTooLarge: it has more bytes than the limit.
-            ImageCorrupt: it is damaged, or not what the directory says of it.
+            ImageCorrupt: it is damaged, or not as the directory has it.
         """
         if (member := self._members.get(name)) is None:
             raise ImageUnavailable(f"{name[:200]!r} is not in the ZIP file")

@@ -42,7 +42,7 @@ def backup(settings: Settings, output: Path, progress: Progress) -> BackedUp:
     Args:
         settings: where the store is.
         output: the file; it appears whole or not at all.
-        progress: is told what is being done.
+        progress: reports what is being done.
 
     Raises:
         SettingsError: there is no store, or the file cannot be written.
@@ -116,7 +116,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
     Args:
         settings: where the store is; it is made if there is none.
         source: the backup.
-        progress: is told what is being done.
+        progress: reports what is being done.
 
     Raises:
         SettingsError: the file cannot be read, or the folder cannot be written to.

@@ -55,10 +55,10 @@ class PostingStore(Protocol):
         ...
 
     def changes(self, since: int) -> Changes:
-        """What is different now from what it was at version `since`.
+        """The changes since version `since`.
 
         Raises:
-            HistoryLost: too long ago to be told; read everything anew.
+            HistoryLost: too long ago; read everything anew.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""/verdicts: what people say of pairs of postings; /review: the pairs they should look at."""
+"""/verdicts: people's feedback on pairs of postings; /review: pairs for them to decide."""
 
 import csv
 import io

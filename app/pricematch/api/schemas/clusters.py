@@ -1,4 +1,4 @@
-"""What goes over the wire when postings are clustered."""
+"""Schemas of cluster requests and results."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 

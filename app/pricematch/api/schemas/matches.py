@@ -1,4 +1,4 @@
-"""What goes over the wire when matches are asked for."""
+"""Schemas of match requests and results."""
 
 from typing import Annotated, Literal
 
@@ -64,7 +64,7 @@ class ReasonOut(BaseModel):
 
 
 class EvidenceOut(BaseModel):
-    """Why it is said to be the same product."""
+    """Why it is a match."""
 
     signals: dict[str, float] = Field(
         description="Similarity by each signal that both have something for, higher is closer: `hash` (share of equal "

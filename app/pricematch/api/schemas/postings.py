@@ -1,4 +1,4 @@
-"""What goes over the wire in more than one endpoint."""
+"""Schemas of postings, and fields that several schemas share."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""What goes over the wire of people's verdicts, and of pairs that wait for one."""
+"""Schemas of feedback on pairs of postings, and of pairs to review."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ class ReviewQuery(BaseModel):
 
 
 class VerdictIn(BaseModel):
-    """What a person says of two postings."""
+    """A person's decision on two postings."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class VerdictIn(BaseModel):
 
 
 class ContradictionOut(BaseModel):
-    """Two postings that somebody said are different, and verdicts by which they are the same."""
+    """Two postings with a verdict that they are different, and verdicts by which they are the same."""
 
     first: str
     second: str

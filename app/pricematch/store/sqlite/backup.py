@@ -45,7 +45,7 @@ def opened_copy(backup: Path, path: Path, schema: int) -> Iterator[sqlite3.Conne
     Args:
         backup: the file it is from, for the sentence.
         path: the copy, which may be written to.
-        schema: the version it is said to have, no newer than we know.
+        schema: the version in its manifest, no newer than we know.
 
     Raises:
         StoreDamaged: it is not whole, or not what `copy_database` writes.

@@ -29,7 +29,7 @@ def next_revision(connection: sqlite3.Connection) -> int:
 
 
 def _version_since(connection: sqlite3.Connection, since: int) -> int:
-    """The catalogue's version, if what changed between `since` and it can be told.
+    """The catalogue's version, if the changes since `since` are known.
 
     Raises:
         HistoryLost: it cannot; what was deleted is no longer known, or `since` is a version of another store.
@@ -43,7 +43,7 @@ def _version_since(connection: sqlite3.Connection, since: int) -> int:
 def forget_history(connection: sqlite3.Connection, kept: int) -> None:
     """Forget what was deleted before the last `kept` postings and the last `kept` decisions that were.
 
-    Changes since a version before those can no longer be told.
+    Changes since a version before those are lost.
     """
     floors = [connection.execute("SELECT floor FROM catalogue").fetchone()[0]]
     for table in ("posting_gone", "verdict_gone"):
@@ -59,7 +59,7 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
 
 
 def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
-    """What is different now from what it was at version `since`; raises HistoryLost."""
+    """The changes since version `since`; raises HistoryLost."""
     now = _version_since(connection, since)
     if now == since:
         return Changes(now, (), ())

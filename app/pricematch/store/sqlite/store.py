@@ -92,7 +92,7 @@ def check_whole(path: Path, mode: Mode, wait_seconds: float) -> None:
 
 
 def set_aside(folder: Path) -> Path:
-    """Move a damaged database out of the way, and say where it is.
+    """Move a damaged database out of the way; the path it has then.
 
     Raises:
         StoreInUse: a service runs on it.
@@ -143,7 +143,7 @@ class Store:
         jobs: a `JobStore`.
         database: what all but the images is in.
         unused: deletes images that no posting shows.
-        lock: says that this process serves the store; None where it does not.
+        lock: held while this process serves the store; None where it does not.
     """
 
     folder: Path
