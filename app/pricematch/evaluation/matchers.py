@@ -11,7 +11,7 @@ from pricematch.formats.manifest import Origin, find
 from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.settings import Settings
 
-AUTO = "auto"
+_AUTO = "auto"
 
 
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
@@ -25,9 +25,9 @@ def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatc
         ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
         SettingsError: the version is neither.
     """
-    if version != AUTO and not (version.isdecimal() and version.isascii()):
-        raise SettingsError(f"--matcher: expected {AUTO} or the whole number of a version, got {version!r}")
-    loaded = read_matcher(settings.models, None if version == AUTO else version, settings.workers)
+    if version != _AUTO and not (version.isdecimal() and version.isascii()):
+        raise SettingsError(f"--matcher: expected {_AUTO} or the whole number of a version, got {version!r}")
+    loaded = read_matcher(settings.models, None if version == _AUTO else version, settings.workers)
     wanted = loaded.manifest.encoder
     if wanted is None:
         return settings, loaded

@@ -28,13 +28,13 @@ from pricematch.titles.vectors import TfIdf, words
 
 CANDIDATES = MAX_MEMBERS - 1
 """Candidates of a posting by each signal, since a list holds 50 with the posting itself."""
-HAMMING, COSINE = "Hamming distance in bits, at most", "cosine similarity, at least"
-PROBABILITY = "probability, at least"
-HASH, TITLE, IMAGE = SIGNALS = ("hash", "title", "image")
+HAMMING, _COSINE = "Hamming distance in bits, at most", "cosine similarity, at least"
+_PROBABILITY = "probability, at least"
+_HASH, _TITLE, IMAGE = SIGNALS = ("hash", "title", "image")
 """All signals."""
 MATCHER = "matcher"
 """The name of what several signals together say, where it stands among signals."""
-MEASURES = {**dict.fromkeys(SIGNALS, COSINE), HASH: HAMMING, MATCHER: PROBABILITY}
+MEASURES = {**dict.fromkeys(SIGNALS, _COSINE), _HASH: HAMMING, MATCHER: _PROBABILITY}
 """Per signal, and for the matcher, what a threshold of it means, as people are shown it."""
 
 
@@ -55,7 +55,7 @@ def _retriever(signal: str, features: ParsedFeatures) -> Retriever[Any]:
             return HashRetriever(features.features.hashes)
         case "title":
             # a word that one title alone holds keeps its weight: taking most of it costs shops with few titles
-            return TitleRetriever(TITLE, TfIdf(features.titles, words, single_weight=1))
+            return TitleRetriever(_TITLE, TfIdf(features.titles, words, single_weight=1))
         case "image":
             return EmbeddingRetriever(IMAGE, embeddings_of(IMAGE, features.features))
     raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
@@ -98,7 +98,7 @@ def meant(signal: str, value: float | None) -> float:
         if not (0 <= value <= MAX_DISTANCE and value == int(value)):
             raise ValueError(f"expected a whole number of bits in 0…{MAX_DISTANCE}, got {value:g}")
         return 1 - value / BITS
-    if MEASURES[signal] == PROBABILITY and not 0 <= value <= 1:
+    if MEASURES[signal] == _PROBABILITY and not 0 <= value <= 1:
         raise ValueError(f"expected a probability in 0…1, got {value:g}")
     if not -1 <= value <= 1:
         raise ValueError(f"expected a cosine in −1…1, got {value:g}")
