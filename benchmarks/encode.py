@@ -24,11 +24,9 @@ from rich.table import Table
 
 from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.ingest import embed_images
-from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
+from pricematch.encoding.encoders import import_tensorflow, resolve_precision
 from pricematch.encoding.ports import Encoder
-from pricematch.encoding.precision import resolve_precision
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
+from pricematch.encoding.stored_images import ImageEncoder, embed_images
 from pricematch.formats.manifest import Artefact, find_chain
 
 MAX_PIXELS = 25_000_000
@@ -123,7 +121,7 @@ def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> No
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
-    embedding = PictureEncoder("benchmark", DecodingEmbedder(PillowDecoder(256, MAX_PIXELS), encoder))
+    embedding = ImageEncoder("benchmark", PillowDecoder(256, MAX_PIXELS), encoder)
     names = [str(position) for position in range(len(images))]
 
     def encode() -> Embeddings:

@@ -16,8 +16,8 @@ from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.encoders import import_tensorflow
 from pricematch.encoding.ports import Pixels
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.formats.manifest import find_chain
 from pricematch.matching.similarity import SimilaritySearch
 
@@ -31,7 +31,7 @@ class Networks:
         import_tensorflow()
         import tensorflow as tf
 
-        from pricematch.encoding.precision import resolve_precision
+        from pricematch.encoding.encoders import resolve_precision
         from pricematch.encoding.saved_model import use_precision
 
         use_precision(resolve_precision("auto"))

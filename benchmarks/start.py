@@ -26,7 +26,7 @@ from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
-from pricematch.serving.loaded_models import choose_models, load_models
+from pricematch.serving.models import choose_models, load_models
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import LOCK, Store, open_store
 

@@ -413,7 +413,7 @@ def test_fault_22_what_is_no_id_of_a_job_is_refused(client: TestClient, job_id: 
 def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.serving.importing.Importer._work", lambda _: None)  # nothing is taken up
+    monkeypatch.setattr("pricematch.serving.imports.Importer._work", lambda _: None)  # nothing is taken up
     client = start(max_imports=2)
     sent = [send(client, csv_of(("a", "", "x"))) for _ in range(3)]
     assert [response.status_code for response in sent] == [202, 202, 429]
@@ -428,7 +428,7 @@ def test_more_imports_than_may_wait_are_turned_away_with_the_time_to_come_again(
 def test_what_is_still_being_sent_counts_among_the_imports_that_wait(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.serving.importing.Importer._work", lambda _: None)  # nothing is taken up
+    monkeypatch.setattr("pricematch.serving.imports.Importer._work", lambda _: None)  # nothing is taken up
     client, statuses, write = start(max_imports=2), list[int](), job_files.JobFile.write
 
     def meanwhile(opened: job_files.JobFile, content: bytes) -> int:

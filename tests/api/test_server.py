@@ -17,7 +17,7 @@ import pytest
 from pricematch.api import server
 from pricematch.api.keys import add_to_file, new_key
 from pricematch.errors import CatalogueError, PricematchError, SettingsError
-from pricematch.serving import lifetime
+from pricematch.serving import startup
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import picture
 from tests.support.requests import BROKEN, HEALTH, POST
@@ -54,7 +54,7 @@ def test_a_start_that_fails_ends_the_server_with_the_reason(monkeypatch: pytest.
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(lifetime, "start", fail)
+    monkeypatch.setattr(startup, "start", fail)
     with pytest.raises(type(error)) as raised:
         server.serve(Settings(port=0), lambda *_: None)
     assert raised.value is error
@@ -222,7 +222,7 @@ def test_serving_leaves_no_thread_behind_when_the_start_fails(monkeypatch: pytes
     def fail(*_: object, **__: object) -> None:
         raise CatalogueError("no rows")
 
-    monkeypatch.setattr(lifetime, "start", fail)
+    monkeypatch.setattr(startup, "start", fail)
     before = threading.active_count()
     with pytest.raises(CatalogueError):
         server.serve(Settings(port=0), lambda *_: None)

@@ -127,8 +127,8 @@ def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     first, second = Told(), Told()
     before, after = embed_catalogue(settings, first), embed_catalogue(settings, second)
-    assert "Encoding pictures" in first.what
-    assert "Encoding pictures" not in second.what
+    assert "Encoding images" in first.what
+    assert "Encoding images" not in second.what
     np.testing.assert_array_equal(before.embeddings, after.embeddings)
 
 
@@ -138,7 +138,7 @@ def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_a
     told = Told()
     ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
     assert ready.embeddings.shape == (len(COLOURS), LATENTS)
-    assert "Encoding pictures" in told.what
+    assert "Encoding images" in told.what
     assert len(list((tmp_path / "data" / "embeddings").iterdir())) == 2
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from pricematch.encoding.ingest import EmbeddedImages, check_images, chunks, embed_images
-from pricematch.encoding.picture_encoder import DecodingEmbedder, PictureEncoder
+from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.ports import EmbeddingStore, Encoder, ImageSource, Pixels
+from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder
 
@@ -19,9 +19,9 @@ def ignore(what: str, done: int, total: int) -> None:
     """No progress is shown."""
 
 
-def picture_encoder(encoder: Encoder | None = None) -> PictureEncoder:
+def picture_encoder(encoder: Encoder | None = None) -> ImageEncoder:
     """Embeds pictures by another encoder than mean colours, or by these."""
-    return PictureEncoder("mean-colour", DecodingEmbedder(tiny_decoder(), encoder or MeanColourEncoder()))
+    return ImageEncoder("mean-colour", tiny_decoder(), encoder or MeanColourEncoder())
 
 
 def embed(
@@ -58,10 +58,10 @@ def test_equal_contents_are_encoded_once_and_share_a_row() -> None:
     assert embedded.rows["a"] == embedded.rows["c"] != embedded.rows["b"]
 
 
-def test_a_batch_is_at_most_32_pictures() -> None:
+def test_a_batch_is_at_most_64_images() -> None:
     encoder = MeanColourEncoder()
     embed(FolderlessImages(CONTENTS), CONTENTS, encoder=encoder)
-    assert sorted(encoder.batches) == [4, 32, 32, 32]
+    assert sorted(encoder.batches) == [36, 64]
 
 
 def test_a_second_run_encodes_and_writes_nothing_and_gives_the_same() -> None:
@@ -160,7 +160,7 @@ def test_progress_ends_at_the_whole() -> None:
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),
     )
-    for what in ("Reading pictures", "Encoding pictures"):
+    for what in ("Reading pictures", "Encoding images"):
         counts = [done for told_what, done, _ in told if told_what == what]
         assert counts == sorted(counts)
         assert counts[-1] == 100

@@ -295,7 +295,7 @@ def test_a_model_without_the_signature_is_refused(copied: Path, tiny_artefacts: 
     [("fpu avx512_bf16 sse", "bfloat16"), ("fpu amx_bf16", "bfloat16"), ("fpu avx512f", "float32"), (None, "float32")],
 )
 def test_auto_takes_bfloat16_where_the_processor_has_it(tmp_path: Path, flags: str | None, precision: str) -> None:
-    from pricematch.encoding.precision import resolve_precision
+    from pricematch.encoding.encoders import resolve_precision
 
     cpuinfo = tmp_path / "cpuinfo"
     if flags is not None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.encoders import COLOURS, encoder_spec
 from pricematch.formats.manifest import find_chain
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
-from pricematch.serving.lifetime import ForThreads
 from pricematch.settings import Settings
 from tests.support.cli import Ran, Run
 from tests.support.served import matcher_of_networks, worker_processes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.matching.matches import Matches
+from pricematch.matching.queries import Matches
 from pricematch.matching.similarity import SimilaritySearch
 from tests.support.fakes import tiny_search
 from tests.support.vectors import duplicated, lattice, scattered

@@ -10,7 +10,7 @@ from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ConditionFailed, ImageError, ImageUnavailable
 from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
 from tests.support.intake import put
@@ -27,17 +27,17 @@ class Shop:
         self.store = MemoryStore.holding(list(matcher.catalogue))
         encode = TinyEncoding(self.encoder).encode
         self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
-        self.live = LiveCatalogue(self.store, self.pictures, lambda: Snapshot(self.store.version(), matcher))
-        self.intake = Intake(self.store, self.store, self.pictures, self.live)
+        self.snapshots = Snapshots(self.store, self.pictures, lambda: Snapshot(self.store.version(), matcher))
+        self.intake = Intake(self.store, self.store, self.pictures, self.snapshots)
 
     def matched(self, posting_id: str) -> list[str]:
         """Ids of a posting's two best matches."""
-        found = self.live.current.matcher.match_posting(posting_id, Options(2)).matches
+        found = self.snapshots.current.matcher.match_posting(posting_id, Options(2)).matches
         return [match.posting_id for match in found]
 
     def holds(self, posting_id: str) -> bool:
         """Whether whoever asks now finds a posting."""
-        return self.live.current.matcher.catalogue.holds(posting_id)
+        return self.snapshots.current.matcher.catalogue.holds(posting_id)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def offered(posting_id: str, image: bytes | None, condition: Condition | None = 
 def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop) -> None:
     posting, kept, version = put(shop.intake, offered("new", picture("#fa0404")))
     assert (kept.outcome, kept.revision, version) == ("created", len(COLOURS) + 1, len(COLOURS) + 1)
-    assert shop.live.current.version == version
+    assert shop.snapshots.current.version == version
     assert sorted(shop.matched("new")) == ["p0", "p1"]
     assert shop.store.read(posting.image or "") == picture("#fa0404")
 

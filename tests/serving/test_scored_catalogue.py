@@ -16,7 +16,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.serving import scored_catalogue
-from pricematch.serving.loaded_models import LoadedModels
+from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import FILE, load_scored, save_scored
 from pricematch.settings import Settings
 from tests.support.drawn import drawn

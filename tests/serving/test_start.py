@@ -242,7 +242,7 @@ def image_settings(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> Settings:
 def match_green(settings: Settings, options: Options) -> Result:
     """The result of a query by image, encoded by the networks in worker processes."""
     with worker_processes(settings) as encoding, served(settings, encoding=encoding) as running:
-        matcher = running.live.current.matcher
+        matcher = running.snapshots.current.matcher
         [image] = encoding.encode([picture("#00ff00")], matcher.wanted(options, image=True, title=False))
         assert isinstance(image, ImageFeatures)
         return matcher.match(Query("", image), options)

@@ -5,7 +5,7 @@ from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Intake
-from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import tiny_decoder
 from tests.support.memory_store import MemoryStore
@@ -25,7 +25,7 @@ def in_memory(matcher: Matcher, images: ImageSource, encode: Encode) -> tuple[In
     """A catalogue that may be changed, and the store that keeps it in memory."""
     store = MemoryStore.holding(list(matcher.catalogue))
     stored = StoredImages(BothImages(images, store), store, encode, "phash", lambda *_: None)
-    live = LiveCatalogue(store, stored, lambda: Snapshot(store.version(), matcher))
+    live = Snapshots(store, stored, lambda: Snapshot(store.version(), matcher))
     return Intake(store, store, stored, live), store
 
 

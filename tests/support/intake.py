@@ -12,7 +12,7 @@ def put(intake: Intake, offered: Offered) -> tuple[Posting, Kept, int]:
     """Put a posting as the service does: its image first, then the posting and the version in which it is found."""
     posting = offered.posting
     if offered.image is not None:
-        [found] = intake.images.ensure_each([offered.image], intake.live.current.matcher.wanted_of_stored)
+        [found] = intake.images.ensure_each([offered.image], intake.snapshots.current.matcher.wanted_of_stored)
         if isinstance(found, ImageError):
             raise found
         posting = replace(posting, image=found.hex())

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
-from pricematch.serving.lifetime import ForThreads, encoding_of
-from pricematch.serving.running import BlockingEncoding, Running, start
+from pricematch.serving.startup import ServedCatalogue, start
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.settings import Told
@@ -65,7 +65,9 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
 
 
 @contextmanager
-def served(settings: Settings, told: Told | None = None, encoding: BlockingEncoding | None = None) -> Iterator[Running]:
+def served(
+    settings: Settings, told: Told | None = None, encoding: BlockingEncoding | None = None
+) -> Iterator[ServedCatalogue]:
     """A store that is served until the end of the block."""
     running = start(settings, encoding or _made(), told or Told())
     try:
@@ -77,13 +79,13 @@ def served(settings: Settings, told: Told | None = None, encoding: BlockingEncod
 def served_matcher(settings: Settings, told: Told | None = None) -> Matcher:
     """The matcher that a service starts with; networks are not run."""
     with served(settings, told) as running:
-        return running.live.current.matcher
+        return running.snapshots.current.matcher
 
 
 def matcher_of_networks(settings: Settings, told: Told | None = None) -> Matcher:
     """The matcher that a service starts with; worker processes run its networks."""
     with worker_processes(settings) as encoding, served(settings, told, encoding) as running:
-        return running.live.current.matcher
+        return running.snapshots.current.matcher
 
 
 @contextmanager
@@ -106,7 +108,7 @@ async def _made_there(settings: Settings) -> Any:
     return encoding_of(settings)
 
 
-def matched(running: Running, posting_id: str, **options: Any) -> list[str]:
+def matched(running: ServedCatalogue, posting_id: str, **options: Any) -> list[str]:
     """Ids of a posting's matches, as the next request gets them."""
-    result = running.live.current.matcher.match_posting(posting_id, Options(**options))
+    result = running.snapshots.current.matcher.match_posting(posting_id, Options(**options))
     return [match.posting_id for match in result.matches]

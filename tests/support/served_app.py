@@ -7,8 +7,8 @@ from starlette.types import ASGIApp
 
 from pricematch.api.app import create_app
 from pricematch.serving.backend import Backend
-from pricematch.serving.running import Running
 from pricematch.serving.service import Service
+from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import tiny_decoder
@@ -25,7 +25,7 @@ def served_app(settings: Settings, encoding: Loaded | None = None) -> Iterator[A
         yield create_app(service)
 
 
-def _backend(running: Running, encoding: TinyEncoding) -> Backend:
+def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
     store = running.store
     return Backend(
         encode=encoding,

@@ -16,10 +16,11 @@ from typing import Any
 from unittest.mock import patch
 
 from pricematch.api import server
+from pricematch.encoding import blocking
+from pricematch.encoding.blocking import BlockingEncoding
 from pricematch.progress import Progress
-from pricematch.serving import lifetime
+from pricematch.serving import startup
 from pricematch.serving.intake import Intake
-from pricematch.serving.running import BlockingEncoding
 from pricematch.settings import Settings
 from tests.support.backend import in_memory
 from tests.support.fakes import tiny_images, tiny_matcher
@@ -36,7 +37,7 @@ class OneStore:
 
 @dataclass(frozen=True)
 class InMemory:
-    """A catalogue that is kept in memory, in place of `running.Running`."""
+    """A catalogue that is kept in memory, in place of `startup.ServedCatalogue`."""
 
     settings: Settings
     intake: Intake
@@ -77,7 +78,8 @@ def main(folder: Path) -> None:
     settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
     with (
         patch.object(server, "_listen", listen_and_tell),
-        patch.multiple(lifetime, start=start, worker_commands=commands),
+        patch.object(startup, "start", start),
+        patch.object(blocking, "worker_commands", commands),
     ):
         server.serve(settings, lambda *_: None)
 

@@ -10,10 +10,9 @@ from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut, StoredPostingOut, absent
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
-from pricematch.matching.matches import Evidence, Match, Matches
-from pricematch.matching.queries import Decision
-from pricematch.serving.live_catalogue import Snapshot
+from pricematch.matching.queries import Decision, Evidence, Match, Matches
 from pricematch.serving.results import Matched, MatchedEach
+from pricematch.serving.snapshots import Snapshot
 
 
 def stored_out(posting: Posting, version: int) -> StoredPostingOut:

@@ -22,8 +22,8 @@ from pricematch.api.metrics import Metrics
 from pricematch.api.telemetry import SpanSink
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
-from pricematch.serving.lifetime import started
 from pricematch.serving.service import Service
+from pricematch.serving.startup import started
 from pricematch.settings import Settings, variable_warnings
 
 _BACKLOG = 2048

@@ -28,7 +28,7 @@ def import_(
 
     A row that is bad, or whose picture is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
     """
-    from pricematch.serving.import_file import import_file
+    from pricematch.serving.imports import import_file
 
     settings = load_settings(data=data)
     with terminal.progress_bars() as bars:

@@ -1,5 +1,8 @@
 """Encoders: what each one's embeddings are kept under, and what a process loads to compute them."""
 
+import importlib
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +12,37 @@ from pydantic import BaseModel, ConfigDict
 from pricematch.encoding.decoder import DECODING
 from pricematch.encoding.features import BINS, ColourHistogram
 from pricematch.encoding.ports import Encoder
-from pricematch.encoding.precision import resolve_precision
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
 from pricematch.settings import Settings
+
+
+def resolve_precision(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """`auto` becomes bfloat16 where the processor multiplies it natively (AVX512-BF16 or AMX-BF16), else float32."""
+    if precision != "auto":
+        return precision
+    flags = cpuinfo.read_text(encoding="ascii", errors="replace") if cpuinfo.is_file() else ""
+    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow with file descriptor 2 silenced meanwhile, and let it log errors only.
+
+    Its native code writes half a dozen lines there before any of its logging settings is read. Python's own messages
+    are not lost, provided that `sys.stderr` writes elsewhere; the command line sees to that.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        tensorflow = importlib.import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+    for logger in (tensorflow.get_logger(), logging.getLogger("absl")):
+        logger.setLevel(logging.ERROR)
+
 
 _COLOURS_SIDE = 128
 """Pixels a side that colours are counted in: many enough for their shares, and quick to resize to."""

@@ -1,4 +1,4 @@
-"""What encoding is asked for and by whom it is done: decoders, hashers, encoders, sources of images."""
+"""Ports of encoding: decoders, encoders, sources of images, stores of embeddings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.errors import ImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 [height, width, 3], RGB; a batch is [n, height, width, 3]."""
@@ -16,11 +15,11 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture says of itself before it is decoded.
+    """An image's header.
 
     Attributes:
         media_type: `image/jpeg` and so on, by content.
-        width, height: pixels of the upright picture.
+        width, height: pixels of the upright image.
     """
 
     media_type: str
@@ -28,23 +27,8 @@ class Header:
     height: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Embedded:
-    """What became of n pictures.
-
-    Attributes:
-        embeddings: [m, d], of the m good ones in order.
-        errors: n, why a picture is bad; None where it is good.
-        decode_seconds: how long they took to become pixels, all together.
-    """
-
-    embeddings: Embeddings
-    errors: Sequence[ImageError | None]
-    decode_seconds: float
-
-
 class Decoder(Protocol):
-    """Turns the bytes of a picture into pixels. Safe to call from several threads."""
+    """Turns the bytes of an image into pixels. Safe to call from several threads."""
 
     def decode(self, image: bytes) -> Pixels:
         """Pixels of the size the encoder takes; raises ImageError."""
@@ -73,34 +57,16 @@ class Encoder(Protocol):
         ...
 
 
-class Embedder(Protocol):
-    """Embeds pictures from their bytes. Safe to call from several threads."""
-
-    @property
-    def dimension(self) -> int:
-        """Length d of an embedding."""
-        ...
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Name and version of each model involved; see `Encoder.versions`."""
-        ...
-
-    def embed(self, images: Sequence[bytes]) -> Embedded:
-        """Embed pictures of which some may be bad; raises ModelOutputError."""
-        ...
-
-
 class ImageSource(Protocol):
-    """Gives the bytes of the pictures a catalogue names. Safe to call from several threads."""
+    """Gives the bytes of the images a catalogue names. Safe to call from several threads."""
 
     def read(self, name: str) -> bytes:
-        """The picture's bytes; raises ImageError."""
+        """The image's bytes; raises ImageError."""
         ...
 
 
 class EmbeddingStore(Protocol):
-    """Keeps embeddings between starts, by the digest of the picture they came from."""
+    """Keeps embeddings between starts, by the digest of the image they came from."""
 
     def load(self) -> Mapping[bytes, NDArray[np.float32]]:
         """All that is kept; empty where nothing is, or what is there is damaged."""

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.encoding.ingest import chunks, thread_pool
-from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.features import HASHING
+from pricematch.encoding.ingest import ImagesByDigest, chunks, digest_images, thread_pool
+from pricematch.encoding.ports import Decoder, EmbeddingStore, Encoder, ImageSource, Pixels
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.store.ports import ComputedStore
 
 _AT_ONCE = 64
-"""Images that are read and encoded together,"""
-_IN_FLIGHT = 2
-"""and pieces of so many at a time: while one is read, or ends, no worker process waits."""
+"""Images that are read and encoded together."""
 Digests: TypeAlias = Sequence[bytes | None]
 """SHA-256 of the image of each of some postings; None where one has none."""
 Encode: TypeAlias = Callable[[Sequence[bytes], Wanted], Sequence[ImageFeatures | ImageError]]
@@ -39,6 +39,8 @@ class StoredImages:
         encode: computes it.
         hash_key: names the perceptual hash and all that it depends on.
         on_error: called with the digest of a stored image that cannot be used, and why.
+        in_flight: pieces of 64 images that are read and encoded at a time: while one is read, or ends, others are
+            encoded.
     """
 
     images: ImageSource
@@ -46,6 +48,7 @@ class StoredImages:
     encode: Encode
     hash_key: str
     on_error: Callable[[bytes, ImageError], None]
+    in_flight: int = 2
 
     def ensure(self, digests: Digests, wanted: Wanted, progress: Progress = silent) -> None:
         """Compute and keep the wanted features that are not kept yet; each image is decoded once.
@@ -57,7 +60,7 @@ class StoredImages:
         lacking = self.lacking(list(dict.fromkeys(filter(None, digests))), wanted)
         pieces = [(piece, features) for features, of in lacking.items() for piece in chunks(of, _AT_ONCE)]
         done, total = 0, sum(map(len, lacking.values()))
-        with thread_pool(_IN_FLIGHT) as pool:
+        with thread_pool(self.in_flight) as pool:
             for (piece, _), (found, bad) in zip(pieces, pool.map(self._computed, pieces), strict=True):
                 for digest, error in bad.items():
                     self.on_error(digest, error)
@@ -174,3 +177,104 @@ class _InMemory:
 def digests_of(images: Iterable[str | None]) -> list[bytes | None]:
     """Digests from their hexadecimal digits."""
     return [None if image is None else bytes.fromhex(image) for image in images]
+
+
+@dataclass(frozen=True)
+class ImageEncoder:
+    """Computes embeddings in the calling thread. Immutable, safe to use from several threads.
+
+    Attributes:
+        key: see `EncoderSpec`.
+        decoder: gives pixels of the size that the encoder takes.
+        encoder: computes embeddings.
+        threshold: see `EncoderSpec`.
+    """
+
+    key: str
+    decoder: Decoder
+    encoder: Encoder
+    threshold: float | None = None
+
+    def features(self, images: Sequence[bytes], _: Wanted) -> list[ImageFeatures | ImageError]:
+        """The embedding of each image, or why it is bad; raises ModelOutputError."""
+        pixels, errors = list[Pixels](), list[ImageError | None]()
+        for image in images:
+            try:
+                pixels.append(self.decoder.decode(image))
+                errors.append(None)
+            except ImageError as error:
+                errors.append(error)
+        rows = iter(self.encoder.encode(np.stack(pixels)) if pixels else ())
+        return [
+            error or ImageFeatures(hashlib.sha256(image).digest(), None, {self.key: next(rows)})
+            for image, error in zip(images, errors, strict=True)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedImages:
+    """Embeddings of the images that a catalogue file names.
+
+    Attributes:
+        embeddings: [m, d], one row a distinct content.
+        rows: which row of `embeddings` belongs to an image name; names whose image is bad are absent.
+        errors: why an image is bad, by name.
+        encoded: how many contents were encoded now; the others were kept.
+    """
+
+    embeddings: Embeddings
+    rows: Mapping[str, int]
+    errors: Mapping[str, ImageError]
+    encoded: int
+
+
+def embed_images(
+    names: Iterable[str],
+    images: ImageSource,
+    encoder: ImageEncoder,
+    store: EmbeddingStore,
+    *,
+    workers: int,
+    progress: Progress,
+) -> EmbeddedImages:
+    """Embed the images of these names, which may repeat, in `workers` threads.
+
+    New embeddings are put into `store` once all are there, and those no image has any more are dropped.
+
+    Raises:
+        ModelOutputError: the encoder gave something that is no embedding.
+    """
+    digests, errors = digest_images(list(dict.fromkeys(names)), images, workers=workers, progress=progress)
+    contents = {digest: name for name, digest in digests.items()}
+    kept, bad = store.load(), dict[bytes, ImageError]()
+    known = _Vectors({digest: kept[digest] for digest in contents if digest in kept})
+    before, source = len(known.vectors), ImagesByDigest(images, contents)
+    stored = StoredImages(source, known, encoder.features, HASHING, bad.__setitem__, workers)
+    stored.ensure(list(contents), Wanted(frozenset({encoder.key})), progress)
+    found = list(known.vectors)
+    embeddings = stored.embeddings(encoder.key, encoder.encoder.dimension, found)
+    if len(found) > before or len(found) < len(kept):
+        store.save(found, embeddings)
+    errors |= {name: bad[digest] for name, digest in digests.items() if digest in bad}
+    row_of = {digest: row for row, digest in enumerate(found)}
+    rows = {name: row_of[digest] for name, digest in digests.items() if digest in row_of}
+    return EmbeddedImages(embeddings, rows, errors, len(found) - before)
+
+
+class _Vectors:
+    """Implements `ComputedStore` over embeddings by one encoder in memory; no hashes are asked of it."""
+
+    def __init__(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
+        self.vectors = vectors
+
+    def embeddings(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, NDArray[np.float32]]:  # noqa: ARG002
+        return {digest: self.vectors[digest] for digest in digests if digest in self.vectors}
+
+    def keep_embeddings(self, key: str, digests: Sequence[bytes], embeddings: Embeddings) -> None:  # noqa: ARG002
+        self.vectors.update(zip(digests, embeddings, strict=True))
+
+    def hashes(self, key: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:  # noqa: ARG002
+        return {}
+
+    def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
+        """Nothing."""

@@ -22,7 +22,7 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
 from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.ports import Encoder, Pixels
-from pricematch.encoding.wire import divided, receive, send
+from pricematch.encoding.worker_process import divided, receive, send
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
 
 _NICE = 10

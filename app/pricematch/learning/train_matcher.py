@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import find_artefacts, read_catalogue
+from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.encoders import find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features

@@ -11,9 +11,8 @@ from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Want
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
-from pricematch.matching.matches import Evidence, Match, Matches
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
-from pricematch.matching.queries import Decision, Options, Query, Result
+from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.matching.probability import ProbabilitySearch
-from pricematch.matching.probability_clusters import LEAST_MEAN
+from pricematch.matching.probability import LEAST_MEAN, ProbabilitySearch
 from pricematch.pairs.explanation import Explanation
 from pricematch.pairs.thresholds import DecisionRule
 

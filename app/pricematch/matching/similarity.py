@@ -13,7 +13,7 @@ from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Answer, Method, answer
 from pricematch.errors import LimitExceeded
-from pricematch.matching.matches import Match, Matches
+from pricematch.matching.queries import Match, Matches
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from pricematch.stages import stage
 

@@ -1,14 +1,21 @@
-"""What a service that is ready works with."""
+"""What a service that is ready works with: snapshots, stores and encoders, and threads for the work of requests."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.errors import ImageError, StoreUnavailable
+from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
-from pricematch.serving.live_catalogue import Snapshot
+from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import Uploads
+from pricematch.settings import Settings
+from pricematch.stages import spent
 from pricematch.store.ports import ActiveModels, FeedbackStore, JobStore, PostingStore
 
 
@@ -58,7 +65,18 @@ class Backend:
     @property
     def snapshot(self) -> Snapshot:
         """The newest one."""
-        return self.intake.live.current
+        return self.intake.snapshots.current
+
+    async def features(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
+        """The features of a request's images; how long each stage took is counted. Raises as `Encode`."""
+        found = await self.encode(images, wanted)
+        for image in found:
+            if isinstance(image, ImageFeatures):
+                spent("queue", image.seconds.queue)
+                spent("decode", image.seconds.decode)
+                spent("encode", image.seconds.encode)
+                break
+        return found
 
     def activating(self) -> Callable[[str], object]:
         """What lets a version of a model serve; raises StoreUnavailable where nobody can."""
@@ -71,3 +89,112 @@ class Backend:
         if self.uploads is None:
             raise StoreUnavailable("this service takes in one posting at a time")
         return self.uploads
+
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_STORE_THREADS = 8
+
+
+class Readiness:
+    """How far a service is: it starts, is open, or stops."""
+
+    def __init__(self) -> None:
+        self._backend: Backend | None = None
+        self._reason = "the service is starting"
+        self._stopping = False
+
+    def report(self, reason: str) -> None:
+        """Say what the start is at."""
+        self._reason = reason
+
+    def open(self, backend: Backend) -> None:
+        """Answer from now on."""
+        self._backend, self._reason = backend, ""
+
+    def drain(self) -> None:
+        """Report not ready from now on, whatever happens; requests are still answered."""
+        self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is on its way out."""
+        return self._stopping
+
+    def why_not_ready(self) -> str | None:
+        """None if the service is ready, not stopping and not in trouble."""
+        if self._stopping:
+            return "the service is stopping"
+        return self._reason if self._backend is None else self._backend.trouble()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest version of the catalogue in memory; raises NotReady."""
+        return self._ready.snapshot
+
+    def check_ready(self) -> None:
+        """Raise NotReady until the service is open."""
+        _ = self._ready
+
+    @property
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            raise NotReady(self._reason)
+        return self._backend
+
+
+class Workers:
+    """Runs blocking work for the requests of one event loop.
+
+    What nobody waits for any more is dropped before a thread takes it.
+
+    Args:
+        settings: limits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._requests = 0
+        self._matching = ThreadPoolExecutor(settings.workers, "match")
+        self._storing = ThreadPoolExecutor(_STORE_THREADS, "store")
+        self._alone = ThreadPoolExecutor(1, "alone")
+
+    def check_room(self) -> None:
+        """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
+        if self._requests >= self._settings.max_in_flight:
+            raise Overloaded(f"{self._requests} requests are being answered; try again soon")
+
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Work on a request in the block; raises Overloaded, DeadlineExceeded."""
+        self.check_room()
+        self._requests += 1
+        seconds = self._settings.request_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"it took longer than {seconds:g} s") from error
+        finally:
+            self._requests -= 1
+
+    async def match(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of work on one query; as many at a time as settings say."""
+        return await _in(self._matching, partial(work, *args, **kwargs))
+
+    async def store(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of short work on what is stored."""
+        return await _in(self._storing, partial(work, *args, **kwargs))
+
+    async def alone(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of work that may take seconds; one at a time, and matches are answered meanwhile."""
+        return await _in(self._alone, partial(work, *args, **kwargs))
+
+    def close(self) -> None:
+        """Let no further work begin."""
+        for pool in (self._matching, self._storing, self._alone):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work)

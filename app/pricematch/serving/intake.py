@@ -1,14 +1,18 @@
-"""Changes to a catalogue: stored first, then taken into memory."""
+"""Changes to a catalogue: stored first, then taken into memory; one by one, and rows of a file many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeAlias
 
 from pricematch.catalogue.image_features import Wanted
-from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import ANYHOW, Condition, Decision, Kept, PairFeedback, Put
+from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
+from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put
+from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import StoredImages
-from pricematch.errors import ImageError
-from pricematch.serving.live_catalogue import LiveCatalogue
+from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowProblem
+from pricematch.formats.posting_rows import PostingRow
+from pricematch.serving.snapshots import Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
 
 
@@ -35,13 +39,13 @@ class Intake:
         store: keeps postings.
         verdicts: keeps feedback on pairs of them.
         images: keeps the features of their images.
-        live: the catalogue in memory.
+        snapshots: the catalogue in memory.
     """
 
     store: PostingStore
     verdicts: FeedbackStore
     images: StoredImages
-    live: LiveCatalogue
+    snapshots: Snapshots
 
     def put(self, put: Put) -> tuple[Kept, int]:
         """Store a posting; the features of its image are kept already, see `StoredImages.keep`.
@@ -54,7 +58,7 @@ class Intake:
             StoreError: it cannot be kept.
         """
         [kept] = self.store.put([put])
-        return kept, self.live.follow().version
+        return kept, self.snapshots.follow().version
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
         """Store those of some postings whose image can be used; images are encoded together.
@@ -66,8 +70,8 @@ class Intake:
             ImageUnavailable: one was to show an image that is not stored; nothing is stored.
             ConditionFailed, StoreError, ModelOutputError: nothing is stored.
         """
-        kept = put_each(self.store, self.images, self.live.current.matcher.wanted_of_stored, offered)
-        self.live.follow()
+        kept = put_each(self.store, self.images, self.snapshots.current.matcher.wanted_of_stored, offered)
+        self.snapshots.follow()
         return kept
 
     def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
@@ -78,18 +82,18 @@ class Intake:
             StoreError: the store cannot be written to.
         """
         there = self.store.delete(posting_id, condition)
-        return there, self.live.follow().version
+        return there, self.snapshots.follow().version
 
     def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
         verdict, new = self.verdicts.decide(left, right, decision)
-        self.live.follow()
+        self.snapshots.follow()
         return verdict, new
 
     def withdraw(self, left: str, right: str) -> tuple[bool, int]:
         """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
         there = self.verdicts.withdraw(left, right)
-        return there, self.live.follow().version
+        return there, self.snapshots.follow().version
 
 
 def put_each(
@@ -106,3 +110,120 @@ def put_each(
             puts.append(Put(replace(it.posting, image=digest.hex()), it.image, it.condition))
     kept = iter(store.put(puts))
     return [digest if isinstance(digest, ImageError) else next(kept) for digest in found]
+
+
+AT_ONCE = 64
+"""Rows of a batch, at most."""
+_BYTES_AT_ONCE = 32 * 1024 * 1024
+"""Of its pictures; one more may come on top."""
+PutEach: TypeAlias = Callable[[Sequence[Offered]], Sequence[Kept | ImageError]]
+
+
+@dataclass(frozen=True)
+class ImportedBatch:
+    """A batch of rows that is stored.
+
+    Attributes:
+        rows: how many, bad ones included.
+        counts: what became of them.
+        problems: of those that failed, in the order of the file.
+    """
+
+    rows: int
+    counts: Counts
+    problems: Sequence[RowProblem]
+
+
+@dataclass(frozen=True)
+class RowImport:
+    """Puts the postings of rows into a store; a bad row fails alone.
+
+    Attributes:
+        images: the pictures that rows name; None: rows bring none, and stored postings keep theirs.
+        store: is asked what stored postings show.
+        put_each: stores postings.
+        max_title_chars: characters of a title.
+    """
+
+    images: ImageSource | None
+    store: PostingStore
+    put_each: PutEach
+    max_title_chars: int
+
+    def batches(self, rows: Iterable[PostingRow], skip: int = 0) -> Iterator[ImportedBatch]:
+        """Put rows without the first `skip`; when a batch is told, it is kept for good.
+
+        Raises:
+            StoreError: it cannot be kept.
+            CatalogueError: the rows cannot be read on.
+        """
+        batch: list[tuple[PostingRow, Offered | RowProblem]] = []
+        size = 0
+        for row in islice(rows, skip, None):
+            found = self._offered(row)
+            batch.append((row, found))
+            size += len(found.image or b"") if isinstance(found, Offered) else 0
+            if len(batch) == AT_ONCE or size > _BYTES_AT_ONCE:
+                yield self._stored(batch)
+                batch, size = [], 0
+        if batch:
+            yield self._stored(batch)
+
+    def _offered(self, row: PostingRow) -> Offered | RowProblem:
+        """What a row brings, or the first thing that is wrong with it."""
+        if row.posting is None:
+            return row.problems[0]
+        try:
+            posting, image = self._pictured(row.posting)
+        except ImageError as error:
+            return _of_picture(row, error)
+        if len(posting.title) > self.max_title_chars:
+            message = f"expected at most {self.max_title_chars} characters, got {len(posting.title)}"
+            return RowProblem(row.number, "title", message)
+        if len(posting.label_group or "") > MAX_LABEL_CHARS:
+            return RowProblem(row.number, "label_group", f"expected at most {MAX_LABEL_CHARS} characters, got more")
+        if image is None and posting.image is None and not posting.title:
+            return RowProblem(row.number, None, "expected a picture or a title, got neither")
+        return Offered(posting, image)
+
+    def _pictured(self, posting: Posting) -> tuple[Posting, bytes | None]:
+        """A posting without the name of its picture, and the picture; or with the digest of the one it keeps."""
+        if self.images is not None:
+            image = None if posting.image is None else self.images.read(posting.image)
+            return replace(posting, image=None), image
+        stored = self.store.get(posting.posting_id)
+        return replace(posting, image=None if stored is None else stored.posting.image), None
+
+    def _stored(self, batch: Sequence[tuple[PostingRow, Offered | RowProblem]]) -> ImportedBatch:
+        good = [(row, found) for row, found in batch if isinstance(found, Offered)]
+        outcomes = dict(zip((row.number for row, _ in good), self._put([found for _, found in good]), strict=True))
+        counts, problems = Counts(), list[RowProblem]()
+        for row, found in batch:
+            outcome = outcomes.get(row.number)
+            if isinstance(outcome, Kept):
+                counts += Counts(**{outcome.outcome: 1})
+                continue
+            counts += Counts(failed=1)
+            told = row.problems or [found if isinstance(found, RowProblem) else _of_picture(row, outcome)]
+            problems.extend(replace(problem, posting_id=row.posting_id) for problem in told)
+        return ImportedBatch(len(batch), counts, problems)
+
+    def _put(self, offered: Sequence[Offered]) -> Sequence[Kept | PricematchError]:
+        """What became of each; where something is wrong with all of them together, they are put one by one."""
+        try:
+            return self.put_each(offered)
+        except (ImageError, ModelOutputError):
+            return [self._put_alone(it) for it in offered]
+
+    def _put_alone(self, offered: Offered) -> Kept | PricematchError:
+        try:
+            [kept] = self.put_each([offered])
+        except (ImageError, ModelOutputError) as error:
+            return error
+        return kept
+
+
+def _of_picture(row: PostingRow, error: PricematchError | None) -> RowProblem:
+    name = None if row.posting is None else row.posting.image
+    said = str(error)
+    return RowProblem(row.number, "image", said if name is None or repr(name) in said else f"{name[:200]!r}: {said}")

@@ -1,12 +1,21 @@
-"""Which versions of the exported models serve."""
+"""The models of a service: versions on disk, which are chosen, and what is loaded of them."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+from pydantic import BaseModel
+
+from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
+from pricematch.evaluation.matchers import load_matcher
 from pricematch.formats import matcher_files
-from pricematch.formats.manifest import find, verify, versions
-from pricematch.settings import ENCODERS, Settings
+from pricematch.formats.manifest import Artefact, find, verify, versions
+from pricematch.formats.matcher_files import NAME, LoadedMatcher
+from pricematch.progress import Progress
+from pricematch.settings import ENCODERS, EncoderName, Settings
 from pricematch.store.sqlite.store import DATABASE, open_store
 
 NAMES = (matcher_files.NAME, *ENCODERS)
@@ -81,3 +90,156 @@ def _created(settings: Settings, name: str, version: str) -> str:
         return verify(path).manifest.created
     except ArtefactError as error:
         return str(error)
+
+
+NONE = "none"
+_log = logging.getLogger("pricematch")
+
+
+class Loader(Protocol):
+    """Makes encoders ready to encode, and blocks until they are."""
+
+    def __call__(self, specs: Sequence[EncoderSpec]) -> None:
+        """Hold these encoders; raises ArtefactError, ModelOutputError."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChosenModels:
+    """Which models are to be loaded; verified on disk.
+
+    Attributes:
+        settings: of the service.
+        active: version by name of the models that somebody activated.
+        matched: settings with the encoder that the pair model was trained with; None where it takes none.
+        matcher: the trained matcher; None where similarity decides.
+    """
+
+    settings: Settings
+    active: Mapping[str, str]
+    matched: Settings | None
+    matcher: LoadedMatcher | None
+
+    def artefacts(self, settings: Settings) -> Sequence[Artefact]:
+        """Those of an encoder: the version that settings name, else the one that was activated, else the newest."""
+        version = settings.encoder_version or self.active.get(settings.encoder)
+        return find_artefacts(settings.model_copy(update={"encoder_version": version}))
+
+    def encoders(self, *, images: bool) -> Mapping[EncoderName, Settings]:
+        """Settings of each encoder that requests may name, the default first.
+
+        Args:
+            images: whether postings have images. Where none has, and the pair model takes none, an encoder is loaded
+                only if it was named.
+        """
+        given = {"encoder", "encoders"} & self.settings.model_fields_set
+        if not (images or self.matcher is None or self.matched is not None or given):
+            return {}
+        return self._beside_matcher() if self.matcher is not None else self._alone()
+
+    def _alone(self) -> Mapping[EncoderName, Settings]:
+        names = dict.fromkeys([self.settings.encoder, *self.settings.encoders])
+        return {name: self.settings if name == self.settings.encoder else self._of(name) for name in names}
+
+    def _beside_matcher(self) -> Mapping[EncoderName, Settings]:
+        """The default is the one that was named; if none was, the matcher's; else that of the settings."""
+        settings, names = self.settings, dict[EncoderName, Settings]()
+        named = "encoder" in settings.model_fields_set
+        if named or (self.matched is None and versions(settings.models, settings.encoder)):
+            names[settings.encoder] = settings
+        if self.matched is not None:
+            names.setdefault(self.matched.encoder, self.matched)
+        for name in settings.encoders:
+            names.setdefault(name, self._of(name))
+        if not names:
+            _log.info("no encoder: %s holds no %s, and the matcher needs none", settings.models, settings.encoder)
+        return names
+
+    def _of(self, name: EncoderName) -> Settings:
+        """Settings with the newest version of another encoder."""
+        return self.settings.model_copy(update={"encoder": name, "encoder_version": None})
+
+
+@dataclass(frozen=True)
+class LoadedModels:
+    """The models of a service.
+
+    Attributes:
+        matcher: the trained matcher; None where similarity decides.
+        named: encoders that requests may name, the default first.
+        retrieved: encoders whose embeddings the pair model takes, by the name of its retriever.
+        manifests: of the models, the matcher's first, as JSON has them.
+    """
+
+    matcher: LoadedMatcher | None
+    named: Mapping[str, EncoderInfo]
+    retrieved: Mapping[str, EncoderInfo]
+    manifests: Sequence[Mapping[str, Any]]
+
+    @property
+    def encoders(self) -> Mapping[str, EncoderInfo]:
+        """All encoders, by the key of their embeddings."""
+        return {encoder.key: encoder for encoder in (*self.named.values(), *self.retrieved.values())}
+
+
+def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels:
+    """The models that settings name, else those that somebody activated, else the newest.
+
+    Args:
+        settings: of the service.
+        active: version by name of those that were activated.
+
+    Raises:
+        ArtefactError: one is missing or damaged, or does not fit the others.
+    """
+    wanted = settings.matcher
+    if wanted == "auto":
+        wanted = active.get(NAME, "auto") if versions(settings.models, NAME) else NONE
+    chosen = ChosenModels(settings, active, None, None)
+    if wanted != NONE:
+        matched, loaded = load_matcher(settings, wanted)
+        chosen = ChosenModels(settings, active, None if loaded.manifest.encoder is None else matched, loaded)
+    for encoder in chosen.encoders(images=False).values():
+        chosen.artefacts(encoder)
+    return chosen
+
+
+def load_models(chosen: ChosenModels, load: Loader, progress: Progress, *, images: bool) -> LoadedModels:
+    """Load the chosen models.
+
+    Args:
+        chosen: which.
+        load: makes encoders ready.
+        progress: told what is being done.
+        images: whether any posting has an image, see `ChosenModels.encoders`.
+
+    Raises:
+        ArtefactError, ModelOutputError: one does not load, or gives something else than when it was exported.
+    """
+    specs: dict[str, EncoderSpec] = {}
+    manifests: list[BaseModel] = [] if chosen.matcher is None else [chosen.matcher.manifest]
+
+    def info(spec: EncoderSpec) -> EncoderInfo:
+        specs[spec.key] = spec
+        return EncoderInfo(spec.key, spec.versions, spec.dimension, spec.threshold)
+
+    def exported(wanted: Settings) -> EncoderInfo:
+        artefacts = chosen.artefacts(wanted)
+        manifests.extend(it.manifest for it in artefacts if it.manifest not in manifests)
+        return info(encoder_spec(wanted, artefacts))
+
+    named: Mapping[str, EncoderInfo] = {name: exported(it) for name, it in chosen.encoders(images=images).items()}
+    matched = chosen.matched
+    retrieved = {} if matched is None else {"image": exported(matched), "colours": info(COLOURS)}
+    progress("Loading models", 0, 1)
+    load(list(specs.values()))
+    progress("Loading models", 1, 1)
+    return LoadedModels(chosen.matcher, named, retrieved, [_as_json(manifest) for manifest in manifests])
+
+
+def _as_json(manifest: BaseModel) -> Mapping[str, Any]:
+    """A manifest as JSON has it; of the label groups, which are many, their number."""
+    found = manifest.model_dump(mode="json")
+    if found.get("trained_on"):
+        found["trained_on"]["groups"] = len(found["trained_on"]["groups"])
+    return found

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from pricematch.catalogue.feedback import Contradiction
+from pricematch.catalogue.feedback import Contradiction, contradictions
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, PairFeedback, Stored
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import Clusters
-from pricematch.matching.matches import Matches
-from pricematch.matching.queries import Decision, Result
+from pricematch.matching.queries import Decision, Matches, Result
 from pricematch.matching.review import Unsure
-from pricematch.serving.live_catalogue import Snapshot
+from pricematch.serving.snapshots import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,13 @@ class VerdictResult:
     contradictions: Sequence[Contradiction]
     new: bool = False
 
+    @classmethod
+    def of(cls, verdict: PairFeedback, snapshot: Snapshot, *, new: bool = False) -> "VerdictResult":
+        """Feedback, with the contradictions of a snapshot that its pair has part in."""
+        pair = {verdict.first, verdict.second}
+        part = [found for found in contradictions(snapshot.matcher.verdicts) if pair in _pairs_of(found)]
+        return cls(snapshot.version, verdict, part, new)
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictsResult:
@@ -100,3 +107,8 @@ class VerdictsResult:
     version: int
     verdicts: Sequence[PairFeedback]
     contradictions: Sequence[Contradiction]
+
+
+def _pairs_of(found: Contradiction) -> list[set[str]]:
+    """The pairs that contradict each other."""
+    return [{found.first, found.second}, *({left, right} for left, right in pairwise(found.chain))]

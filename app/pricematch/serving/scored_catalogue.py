@@ -23,7 +23,7 @@ from pricematch.formats.manifest import MANIFEST
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
-from pricematch.serving.loaded_models import LoadedModels
+from pricematch.serving.models import LoadedModels
 
 FILE = "judged.npz"
 FORMAT = 1

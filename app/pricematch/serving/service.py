@@ -4,29 +4,25 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
-from pricematch.catalogue.feedback import Contradiction, among, contradictions
+from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, PairFeedback, Put, Stored
+from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.errors import (
     ImageError,
     ImageUnavailable,
     JobNotFound,
-    NotReady,
     PostingNotFound,
     RowProblem,
     VerdictNotFound,
 )
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
-from pricematch.matching.matches import Matches
-from pricematch.matching.queries import Options, Query
+from pricematch.matching.queries import Matches, Options, Query
 from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
-from pricematch.serving.backend import Backend
+from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.intake import Offered
-from pricematch.serving.live_catalogue import Snapshot
 from pricematch.serving.results import (
     Clustered,
     Matched,
@@ -38,14 +34,12 @@ from pricematch.serving.results import (
     VerdictsResult,
 )
 from pricematch.serving.uploads import Upload
-from pricematch.serving.workers import Workers
 from pricematch.settings import Settings
-from pricematch.stages import spent
 
 _log = logging.getLogger("pricematch")
 
 
-class Service:
+class Service(Readiness):
     """Answers queries and changes the catalogue, once it is open; for one event loop.
 
     Images are encoded first, then matched in a thread.
@@ -55,49 +49,13 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self.settings = settings
-        self._backend: Backend | None = None
-        self._reason = "the service is starting"
-        self._stopping = False
         self._workers = Workers(settings)
-
-    # how far the service is
-
-    def report(self, reason: str) -> None:
-        """Say what the start is at."""
-        self._reason = reason
-
-    def open(self, backend: Backend) -> None:
-        """Answer from now on."""
-        self._backend, self._reason = backend, ""
-
-    def drain(self) -> None:
-        """Report not ready from now on, whatever happens; requests are still answered."""
-        self._stopping = True
 
     def close(self) -> None:
         """Let no further work begin."""
         self._workers.close()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the service is on its way out."""
-        return self._stopping
-
-    def why_not_ready(self) -> str | None:
-        """None if the service is ready, not stopping and not in trouble."""
-        if self._stopping:
-            return "the service is stopping"
-        return self._reason if self._backend is None else self._backend.trouble()
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest version of the catalogue in memory; raises NotReady."""
-        return self._ready.snapshot
-
-    def check_ready(self) -> None:
-        """Raise NotReady until the service is open."""
-        _ = self._ready
 
     def check_room(self) -> None:
         """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
@@ -118,7 +76,7 @@ class Service:
         async with self._workers.request():
             features: ImageFeatures | None = None
             if image is not None:
-                [found] = await self._encode(backend, [image], wanted)
+                [found] = await backend.features([image], wanted)
                 if isinstance(found, ImageError):
                     raise found
                 features = found
@@ -141,7 +99,7 @@ class Service:
             return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options).matches for it in found]
 
         async with self._workers.request():
-            each = await self._workers.match(match, await self._encode(backend, images, wanted))
+            each = await self._workers.match(match, await backend.features(images, wanted))
         return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
@@ -172,7 +130,7 @@ class Service:
             return Clustered(snapshot, batch, decision, against)
 
         async with self._workers.request():
-            found = await self._encode(backend, images, wanted) if images else []
+            found = await backend.features(images, wanted) if images else []
             return await self._workers.alone(work, found)
 
     async def review(self, target: Target | None, limit: int) -> Reviewed:
@@ -251,7 +209,7 @@ class Service:
 
         def decide() -> VerdictResult:
             verdict, new = backend.intake.decide(left, right, decision)
-            return replace(_verdict_result(verdict, backend.snapshot), new=new)
+            return VerdictResult.of(verdict, backend.snapshot, new=new)
 
         return await self._workers.store(decide)
 
@@ -262,7 +220,7 @@ class Service:
         def find() -> VerdictResult:
             if (found := backend.verdicts.feedback_on(left, right)) is None:
                 raise VerdictNotFound(left, right)
-            return _verdict_result(found, backend.snapshot)
+            return VerdictResult.of(found, backend.snapshot)
 
         return await self._workers.store(find)
 
@@ -333,45 +291,13 @@ class Service:
         """Of the processes that encode and run; raises NotReady."""
         return self._ready.process_ids()
 
-    # how it is done
-
-    @property
-    def _ready(self) -> Backend:
-        if self._backend is None:
-            raise NotReady(self._reason)
-        return self._backend
-
-    @staticmethod
-    async def _encode(
-        backend: Backend, images: Sequence[bytes], wanted: Wanted
-    ) -> Sequence[ImageFeatures | ImageError]:
-        """The features of a request's images; how long each stage took is counted."""
-        found = await backend.encode(images, wanted)
-        for image in found:
-            if isinstance(image, ImageFeatures):
-                spent("queue", image.seconds.queue)
-                spent("decode", image.seconds.decode)
-                spent("encode", image.seconds.encode)
-                break
-        return found
-
     async def _keep_features(self, backend: Backend, image: bytes) -> bytes:
         """Compute and keep the features of an image that are not kept yet; its digest. Raises ImageError."""
         digest, images = hashlib.sha256(image).digest(), backend.intake.images
         lacking = await self._workers.store(images.lacking, [digest], backend.snapshot.matcher.wanted_of_stored)
         for wanted in lacking:
-            [found] = await self._encode(backend, [image], wanted)
+            [found] = await backend.features([image], wanted)
             if isinstance(found, ImageError):
                 raise found
             await self._workers.store(images.keep, [found])
         return digest
-
-
-def _verdict_result(verdict: PairFeedback, snapshot: Snapshot) -> VerdictResult:
-    pair = {verdict.first, verdict.second}
-    part = [found for found in contradictions(snapshot.matcher.verdicts) if _has_part(pair, found)]
-    return VerdictResult(snapshot.version, verdict, part)
-
-
-def _has_part(pair: set[str], found: Contradiction) -> bool:
-    return pair in [{found.first, found.second}, *({left, right} for left, right in pairwise(found.chain))]

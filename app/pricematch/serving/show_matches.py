@@ -17,13 +17,12 @@ from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError
 from pricematch.formats.manifest import digest_of_file
-from pricematch.matching.matches import Match
-from pricematch.matching.queries import Options, Result
+from pricematch.matching.queries import Match, Options, Result
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
-from pricematch.serving.lifetime import started
-from pricematch.serving.seeding import seeded_from
+from pricematch.serving.initial_load import loaded_from
 from pricematch.serving.service import Service
+from pricematch.serving.startup import started
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import DATABASE, open_store
 
@@ -88,7 +87,7 @@ def show_matches(
         PostingNotFound: no posting has this id.
         SettingsError: the picture cannot be written, there are no pictures to draw, or the target is none.
         RequestUnanswerable: a target or a probability is asked for, and there is no matcher or no such target.
-        PricematchError: as `running.start`.
+        PricematchError: as `startup.start`.
     """
     from pricematch.reports.sheets import check_output
 
@@ -110,7 +109,7 @@ def _with_store_of_catalogue(settings: Settings, posting_id: str) -> Settings:
     digest = digest_of_file(settings.catalogue)
     if (settings.data / DATABASE).exists():
         with closing(open_store(settings.data)) as store:
-            if seeded_from(store) == digest:
+            if loaded_from(store) == digest:
                 return settings
     content = read_catalogue(settings)
     content.refuse(content.problems)

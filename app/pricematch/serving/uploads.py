@@ -9,7 +9,7 @@ from pricematch.catalogue.records import Job
 from pricematch.errors import JobNotFound, Overloaded
 from pricematch.formats.posting_rows import RowLimits, check_rows
 from pricematch.formats.zip_images import ZipImages
-from pricematch.serving.importing import IMAGES, KIND, POSTINGS, server_folder, zip_limits
+from pricematch.serving.imports import IMAGES, KIND, POSTINGS, server_folder, zip_limits
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles, JobFolder
 from pricematch.store.sqlite.store import Store

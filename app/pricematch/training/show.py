@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue
+from pricematch.encoding.encoders import import_tensorflow
 from pricematch.encoding.ingest import check_images, chunks
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
 from pricematch.errors import SettingsError
 from pricematch.formats.manifest import find_chain, side_of_pixels
 from pricematch.settings import Settings

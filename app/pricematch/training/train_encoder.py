@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
-from pricematch.encoding.quiet_tensorflow import import_tensorflow
+from pricematch.encoding.encoders import import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.settings import Settings

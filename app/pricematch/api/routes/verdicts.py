@@ -24,10 +24,10 @@ from pricematch.api.schemas.verdicts import (
 )
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import PairFeedback
-from pricematch.matching.matches import Evidence
+from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
-from pricematch.serving.live_catalogue import Snapshot
 from pricematch.serving.results import VerdictResult
+from pricematch.serving.snapshots import Snapshot
 
 router = APIRouter(tags=["verdicts"])
 MAX_PAGE = 1000

@@ -1,4 +1,4 @@
-"""A catalogue in memory that follows its store."""
+"""Snapshots of a catalogue in memory, which follow its store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _AT_ONCE = 64
 _MANY = 1000
 """Changes beyond which reading everything anew is quicker, and a quarter of the postings at least."""
 STALE = 0.25
-"""Part of the postings that may have come or gone before all are judged together again,"""
+"""Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
 
@@ -35,7 +35,7 @@ class Snapshot:
 
     @property
     def stale(self) -> bool:
-        """Whether so much has changed that all should be judged, or at least packed, anew."""
+        """Whether so much has changed that all should be scored, or at least packed, anew."""
         catalogue, trained = self.matcher.catalogue, self.matcher.probability
         changes = catalogue.span - len(catalogue) if trained is None else trained.index.changes
         return changes > max(FEW, STALE * len(catalogue))
@@ -47,19 +47,19 @@ class Snapshot:
 
     @property
     def changed(self) -> bool:
-        """Whether anything has come or gone since all were judged together."""
+        """Whether anything has come or gone since all were scored together."""
         return self.matcher.probability is not None and self.matcher.probability.index.changes > 0
 
 
-class LiveCatalogue:
+class Snapshots:
     """Searches see one version of the catalogue, whatever is written meanwhile. Safe to use from several threads.
 
     Args:
         store: what is followed.
         images: keeps the features of its images.
-        build: reads everything from the store, and judges it together.
+        build: reads everything from the store, and scores it together.
         first: what to begin with; None: what `build` gives.
-        few: so few postings are judged together at once when a quarter of them has changed.
+        few: so few postings are scored together at once when a quarter of them has changed.
     """
 
     def __init__(

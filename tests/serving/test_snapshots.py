@@ -26,12 +26,11 @@ from pricematch.errors import (
     StoreUnavailable,
 )
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.matches import Matches
-from pricematch.matching.queries import Options, Query
+from pricematch.matching.queries import Matches, Options, Query
 from pricematch.matching.similarity import SimilaritySearch
-from pricematch.serving import live_catalogue
+from pricematch.serving import snapshots as live_catalogue
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.live_catalogue import LiveCatalogue, Snapshot
+from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding, image_features
 from tests.support.fakes import (
     COLOURS,
@@ -86,8 +85,8 @@ class Shop:
     def __post_init__(self) -> None:
         self.encoder: Encoder = MeanColourEncoder()
         self.pictures = StoredImages(self.store, self.store, self.encode, "phash", self.bad.__setitem__)
-        self.live = LiveCatalogue(self.store, self.pictures, self.build)
-        self.intake = Intake(self.store, self.store, self.pictures, self.live)
+        self.snapshots = Snapshots(self.store, self.pictures, self.build)
+        self.intake = Intake(self.store, self.store, self.pictures, self.snapshots)
 
     def build(self) -> Snapshot:
         """Everything anew, by similarity."""
@@ -127,15 +126,15 @@ def told(matcher: Matcher) -> dict[str, list[tuple[str, float | None]]]:
 def test_what_is_put_replaced_or_removed_is_seen_by_whoever_asks_next() -> None:
     shop = Shop()
     version = shop.put("a", "#ff0000")
-    assert shop.live.current.version == version == 1
-    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    assert shop.snapshots.current.version == version == 1
+    assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
     shop.put("b", "#00ff00")
     shop.put("a", "#0000ff")
-    assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
-    assert found(shop.live.current.matcher, "#0000ff")[0] == "a"
+    assert found(shop.snapshots.current.matcher, "#00ff00")[0] == "b"
+    assert found(shop.snapshots.current.matcher, "#0000ff")[0] == "a"
     assert shop.intake.remove("b") == (True, 4)
     assert shop.intake.remove("b") == (False, 4)
-    assert found(shop.live.current.matcher, "#00ff00") == ["a"]
+    assert found(shop.snapshots.current.matcher, "#00ff00") == ["a"]
     assert shop.built == 1
 
 
@@ -148,7 +147,7 @@ def test_after_any_changes_it_answers_as_if_all_had_been_read_anew(seed: int) ->
             shop.intake.remove(posting_id)
         else:
             shop.put(posting_id, draw.choice([*COLOURS, None]))
-        assert told(shop.live.current.matcher) == told(shop.build().matcher)
+        assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
 
 
 def test_the_same_again_makes_no_new_version() -> None:
@@ -160,11 +159,11 @@ def test_the_same_again_makes_no_new_version() -> None:
 
 def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
     shop = Shop()
-    other = Intake(shop.store, shop.store, shop.pictures, LiveCatalogue(shop.store, shop.pictures, shop.build))
+    other = Intake(shop.store, shop.store, shop.pictures, Snapshots(shop.store, shop.pictures, shop.build))
     put(other, Offered(Posting("a", None), picture("#ff0000")))
-    assert shop.live.current.version == 0
-    assert shop.live.follow().version == 1
-    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    assert shop.snapshots.current.version == 0
+    assert shop.snapshots.follow().version == 1
+    assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
 
 
 def test_where_history_is_lost_or_very_much_has_changed_all_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,19 +173,19 @@ def test_where_history_is_lost_or_very_much_has_changed_all_is_read_anew(monkeyp
     shop.store.forgotten = True
     shop.put("b", "#00ff00")
     assert shop.built == 2
-    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+    assert found(shop.snapshots.current.matcher, "#00ff00") == ["b", "a"]
     shop.store.forgotten = False
     monkeypatch.setattr(live_catalogue, "_MANY", 0)
     shop.put("c", "#0000ff")
     assert shop.built == 3
-    assert found(shop.live.current.matcher, "#0000ff")[0] == "c"
+    assert found(shop.snapshots.current.matcher, "#0000ff")[0] == "c"
 
 
 def test_a_snapshot_that_somebody_holds_never_changes_while_others_write() -> None:
     shop = Shop()
     for row, colour in enumerate(COLOURS):
         shop.put(f"p{row}", colour)
-    held = shop.live.current
+    held = shop.snapshots.current
     before = told(held.matcher)
     writing, seen = threading.Event(), list[dict[str, list[tuple[str, float | None]]]]()
 
@@ -205,7 +204,7 @@ def test_a_snapshot_that_somebody_holds_never_changes_while_others_write() -> No
         reader.join()
     assert seen
     assert all(answer == before for answer in seen)
-    assert held.version < shop.live.current.version
+    assert held.version < shop.snapshots.current.version
 
 
 def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_lost() -> None:
@@ -215,7 +214,7 @@ def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_l
         for number in range(15):
             posting_id = f"{writer}-{number}"
             shop.put(posting_id, COLOURS[number % len(COLOURS)])
-            if posting_id not in {posting.posting_id for posting in shop.live.current.matcher.catalogue}:
+            if posting_id not in {posting.posting_id for posting in shop.snapshots.current.matcher.catalogue}:
                 missing.append(posting_id)
 
     writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
@@ -224,8 +223,8 @@ def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_l
     for writer in writers:
         writer.join()
     assert missing == []
-    assert len(shop.live.current.matcher.catalogue) == 60
-    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert len(shop.snapshots.current.matcher.catalogue) == 60
+    assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
 
 
 def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() -> None:
@@ -235,11 +234,11 @@ def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() 
     def slow() -> Snapshot:
         snapshot = shop.build()
         shop.put("b", "#00ff00")  # is answered while the other is being built
-        assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+        assert found(shop.snapshots.current.matcher, "#00ff00")[0] == "b"
         return snapshot
 
-    assert shop.live.rebuild(slow).version == 2
-    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+    assert shop.snapshots.rebuild(slow).version == 2
+    assert found(shop.snapshots.current.matcher, "#00ff00") == ["b", "a"]
 
 
 def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,8 +254,8 @@ def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monke
         return found
 
     monkeypatch.setattr(shop.store, "changes", then_somebody_puts)
-    assert shop.live.rebuild().version == 2
-    assert found(shop.live.current.matcher, "#00ff00") == ["b", "a"]
+    assert shop.snapshots.rebuild().version == 2
+    assert found(shop.snapshots.current.matcher, "#00ff00") == ["b", "a"]
 
 
 def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
@@ -269,13 +268,13 @@ def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
         assert put.wait(10)
         return shop.build()
 
-    rebuilding = threading.Thread(target=shop.live.rebuild, args=(slow,))
+    rebuilding = threading.Thread(target=shop.snapshots.rebuild, args=(slow,))
     rebuilding.start()
     assert building.wait(10)
     assert shop.put("b", "#00ff00") == 2
     put.set()
     rebuilding.join()
-    assert shop.live.current.version == 2
+    assert shop.snapshots.current.version == 2
 
 
 def test_a_rebuild_that_fails_leaves_what_serves() -> None:
@@ -286,11 +285,11 @@ def test_a_rebuild_that_fails_leaves_what_serves() -> None:
         raise ImageCorrupt("no")
 
     with pytest.raises(ImageCorrupt):
-        shop.live.rebuild(fail)
-    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+        shop.snapshots.rebuild(fail)
+    assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
     shop.store.forgotten = True
     shop.put("b", "#00ff00")  # is not built by what failed either
-    assert found(shop.live.current.matcher, "#00ff00")[0] == "b"
+    assert found(shop.snapshots.current.matcher, "#00ff00")[0] == "b"
 
 
 @pytest.mark.parametrize(("read", "built"), [(1, 1), (3, 2)])
@@ -299,7 +298,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
 ) -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
-    held = shop.live.current
+    held = shop.snapshots.current
     for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
         image = picture(colour)
         name = hashlib.sha256(image).hexdigest()
@@ -307,14 +306,14 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
     monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
     shop.store.fails_at = read  # each of the two pieces that the changes are taken in by takes two
     with pytest.raises(StoreUnavailable):
-        shop.live.follow()
-    assert shop.live.current is held
+        shop.snapshots.follow()
+    assert shop.snapshots.current is held
     assert found(held.matcher, "#ff0000") == ["a"]
-    assert shop.live.follow().version == 5
+    assert shop.snapshots.follow().version == 5
     assert shop.built == built  # anew only where some changes had been taken in already
-    assert told(shop.live.current.matcher) == told(shop.build().matcher)
+    assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
     assert shop.put("c", "#ffffff") == 6
-    assert "c" in found(shop.live.current.matcher, "#ffffff")
+    assert "c" in found(shop.snapshots.current.matcher, "#ffffff")
 
 
 def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
@@ -325,7 +324,7 @@ def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored
             shop.put("a", "#ff0000")
     assert (shop.store.version(), shop.store.vectors, shop.store.hashed) == (0, {}, {})
     assert shop.put("b", None) == 1
-    assert shop.live.current.matcher.catalogue.posting_ids == ("b",)
+    assert shop.snapshots.current.matcher.catalogue.posting_ids == ("b",)
 
 
 def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_again_and_do_no_harm() -> None:
@@ -340,9 +339,9 @@ def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_ag
         shop.put("d", "#00ff00")
         return replace(shop.build(), version=version)
 
-    assert shop.live.rebuild(torn).version == 6
-    assert told(shop.live.current.matcher) == told(shop.build().matcher)
-    assert sorted(shop.live.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
+    assert shop.snapshots.rebuild(torn).version == 6
+    assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
+    assert sorted(shop.snapshots.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
 
 
 def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanwhile() -> None:
@@ -352,7 +351,7 @@ def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanw
 
     def read() -> None:
         while not done.is_set():
-            held = shop.live.current
+            held = shop.snapshots.current
             seen.append((held.version, {it.posting_id: it.title for it in held.matcher.catalogue}))
 
     readers = [threading.Thread(target=read) for _ in range(2)]
@@ -380,10 +379,10 @@ def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
     for error, offered in attempts:
         with pytest.raises(error):
             put(shop.intake, offered)
-        assert shop.live.follow().version == 1
+        assert shop.snapshots.follow().version == 1
     with pytest.raises(ConditionFailed):
         shop.intake.remove("a", Condition(revisions=frozenset([7])))
-    assert found(shop.live.current.matcher, "#ff0000") == ["a"]
+    assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
     put(shop.intake, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([1]))))
 
 
@@ -425,7 +424,7 @@ def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_ne
                 shop.intake.withdraw(one, other)
             case _:
                 shop.put(one, draw.choice([*COLOURS[:4], None]), str(draw.random()))
-        current, undecided = shop.live.current.matcher, shop.build().matcher
+        current, undecided = shop.snapshots.current.matcher, shop.build().matcher
         for posting in current.catalogue:
             said = {
                 it.second if it.first == posting.posting_id else it.first: it.decision
@@ -452,12 +451,12 @@ def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_w
         shop.intake.decide("b", "a", "same")
         return snapshot
 
-    assert shop.live.rebuild(slow).version == 3
+    assert shop.snapshots.rebuild(slow).version == 3
     assert shop.intake.decide("a", "b", "same")[1] is False
-    assert shop.live.current.version == 3
-    assert [(it.posting_id, it.verdict) for it in shop.live.current.matcher.match_posting("a", Options(9)).matches] == [
-        ("b", "same")
-    ]
+    assert shop.snapshots.current.version == 3
+    assert [
+        (it.posting_id, it.verdict) for it in shop.snapshots.current.matcher.match_posting("a", Options(9)).matches
+    ] == [("b", "same")]
     assert shop.intake.withdraw("a", "b") == (True, 4)
     assert shop.intake.withdraw("a", "b") == (False, 4)
     with pytest.raises(ValueError, match="expected two postings"):

@@ -1,4 +1,4 @@
-"""Fills an empty store from a catalogue file and a folder of pictures."""
+"""The initial load: fills an empty store from a catalogue file and a folder of images."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
-from pricematch.encoding.ingest import check_images, digest_images
+from pricematch.encoding.ingest import ImagesByDigest, check_images, digest_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
@@ -17,7 +17,7 @@ from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
-from pricematch.serving.loaded_models import ChosenModels, LoadedModels
+from pricematch.serving.models import ChosenModels, LoadedModels
 from pricematch.settings import MIB, Settings
 from pricematch.store.sqlite.store import Store
 
@@ -30,11 +30,11 @@ KIND = "seed"
 
 @dataclass(frozen=True)
 class Source:
-    """A catalogue file whose rows are good, and its pictures.
+    """A catalogue file whose rows are good, and its images.
 
     Attributes:
         content: the postings.
-        images: their pictures; None where there are none.
+        images: of the postings; None where there are none.
     """
 
     content: CsvCatalogue
@@ -42,11 +42,11 @@ class Source:
 
 
 def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) -> Source:
-    """The catalogue file; where similarity decides, every posting has to have a picture.
+    """The catalogue file; where similarity decides, every posting has to have an image.
 
     Raises:
-        CatalogueError: bad rows, told together with bad pictures where these are needed.
-        SettingsError: there is no folder of pictures.
+        CatalogueError: bad rows, reported together with bad images where these are needed.
+        SettingsError: there is no folder of images.
     """
     content = read_catalogue(settings)
     if chosen.matcher is not None:
@@ -62,7 +62,7 @@ def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) ->
     return Source(content, images)
 
 
-def seeded_from(store: Store) -> str | None:
+def loaded_from(store: Store) -> str | None:
     """SHA-256 of the file that a store was filled from, hexadecimal; None where it never was, or not wholly."""
     done = [job for job in store.jobs.jobs() if job.kind == KIND and job.state == "done"]
     return None if not done else str(json.loads(done[-1].spec)["digest"])
@@ -73,13 +73,13 @@ def is_empty(store: Store) -> bool:
     return store.postings.version() == 0 or bool(store.jobs.unfinished(KIND))
 
 
-def seed(
+def load_catalogue(
     store: Store, source: Source, models: LoadedModels, kept: StoredImages, settings: Settings, progress: Progress
 ) -> None:
     """Put all postings of a file into a store; what is stored before a kill is put again by the next start.
 
     Raises:
-        CatalogueError: bad pictures, unless they are to be skipped.
+        CatalogueError: bad images, unless they are to be skipped.
         StoreError: they cannot be kept.
     """
     digests, errors = _read(source, models, kept, settings, progress)
@@ -101,26 +101,16 @@ def seed(
     _log.info("%d postings of %s are stored in %s", done, settings.catalogue, settings.data)
 
 
-class _ByDigest:
-    """Implements `ports.ImageSource` over a folder, by digests in hexadecimal digits."""
-
-    def __init__(self, images: ImageFolder, names: Mapping[bytes, str]) -> None:
-        self._images, self._names = images, names
-
-    def read(self, name: str) -> bytes:
-        return self._images.read(self._names[bytes.fromhex(name)])
-
-
 def _read(
     source: Source, models: LoadedModels, kept: StoredImages, settings: Settings, progress: Progress
 ) -> tuple[Mapping[str, bytes], Mapping[str, ImageError]]:
-    """Digests of the good pictures by name, and why others are bad; what they are compared by is kept."""
+    """Digests of the good images by name, and why others are bad; their features are kept."""
     if source.images is None:
         return {}, {}
     digests, errors = digest_images(source.content.names(), source.images, workers=settings.workers, progress=progress)
     bad: dict[bytes, ImageError] = {}
     names = {digest: name for name, digest in digests.items()}
-    reader = replace(kept, images=_ByDigest(source.images, names), on_error=bad.__setitem__)
+    reader = replace(kept, images=ImagesByDigest(source.images, names), on_error=bad.__setitem__)
     reader.ensure(list(names), Wanted(frozenset(models.encoders), phash=True), progress)
     errors |= {name: bad[digest] for name, digest in digests.items() if digest in bad}
     return {name: digest for name, digest in digests.items() if digest not in bad}, errors
@@ -130,13 +120,13 @@ def _refuse(source: Source, models: LoadedModels, errors: Mapping[str, ImageErro
     if models.matcher is None:
         skip_or_refuse(source.content, errors, skip=settings.skip_bad_images)
     else:
-        refuse_or_tell(source.content.with_images(), errors, skip=settings.skip_bad_images)
+        _refuse_or_warn(source.content.with_images(), errors, skip=settings.skip_bad_images)
 
 
 def _batches(
     postings: Sequence[Posting], images: ImageFolder | None, digests: Mapping[str, bytes]
 ) -> Iterator[Sequence[Put]]:
-    """Postings with their pictures, so many at once that they take little memory."""
+    """Postings with their images, so many at once that they take little memory."""
     batch: list[Put] = []
     size = 0
     for posting in postings:
@@ -151,7 +141,7 @@ def _batches(
         yield batch
 
 
-def refuse_or_tell(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
+def _refuse_or_warn(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
     """Refuse bad images, unless they are to be skipped: then they are named, and their postings go without."""
     problems = content.image_problems(errors)
     if not skip:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pricematch.matching.matches import Match, Matches
+from pricematch.matching.queries import Match, Matches
 
 A, B, C = Match("a", 0.9), Match("b", 0.5), Match("c", 0.5)
 

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from pricematch.catalogue.records import Counts
-from pricematch.serving.running import start
+from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.served import Loaded, served

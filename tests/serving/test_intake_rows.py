@@ -14,9 +14,8 @@ from pricematch.catalogue.records import Counts, Kept, Put
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
 from pricematch.formats.posting_rows import PostingRow, RowChecker
-from pricematch.serving import row_import as importing
-from pricematch.serving.intake import Offered, put_each
-from pricematch.serving.row_import import AT_ONCE, ImportedBatch, RowImport
+from pricematch.serving import intake as importing
+from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, picture
 from tests.support.memory_store import MemoryStore

@@ -1,26 +1,30 @@
-"""A store that is served: opened, filled, followed, and judged anew once in a while."""
+"""Starts a service beside an event loop: its store is opened, filled and followed until it stops."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import Any
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.features import HASHING
 from pricematch.encoding.stored_images import StoredImages, silent
-from pricematch.errors import ImageError, PricematchError
+from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress
-from pricematch.serving.importing import JOBS, Importer
+from pricematch.serving.backend import Backend
+from pricematch.serving.imports import JOBS, Importer
+from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
-from pricematch.serving.live_catalogue import FEW, LiveCatalogue
-from pricematch.serving.loaded_models import ChosenModels, LoadedModels, choose_models, load_models
-from pricematch.serving.models import activate
-from pricematch.serving.reading import Reading
-from pricematch.serving.seeding import Source, is_empty, read_source, seed, seeded_from
+from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
+from pricematch.serving.service import Service
+from pricematch.serving.snapshot_builder import SnapshotBuilder
+from pricematch.serving.snapshots import FEW, Snapshots
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
@@ -28,26 +32,10 @@ from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
 _log = logging.getLogger("pricematch")
 _REST = 10
-"""So many times as long as judging all takes, nothing is judged anew because of a few changes."""
+"""So many times as long as scoring all takes, nothing is scored anew because of a few changes."""
 
 
-class BlockingEncoding(Protocol):
-    """Encodes for threads, behind the requests."""
-
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
-        """Hold these encoders; raises ArtefactError, ModelOutputError."""
-        ...
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """Forget all encoders but these."""
-        ...
-
-    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
-        """See `Encoding.encode`."""
-        ...
-
-
-class Running:
+class ServedCatalogue:
     """A store that is served, and threads that follow its changes and take imports in.
 
     Args:
@@ -55,12 +43,12 @@ class Running:
         store: what is kept.
         images: the features of its images.
         chosen: the models that are loaded.
-        read: builds snapshots with them.
+        build: builds snapshots with them.
         encoding: encodes for the models.
 
     Attributes:
         settings: of the service.
-        live: the catalogue in memory.
+        snapshots: the catalogue in memory.
         intake: changes it.
         uploads: takes files of postings.
         store: what is kept.
@@ -72,16 +60,16 @@ class Running:
         store: Store,
         images: StoredImages,
         chosen: ChosenModels,
-        read: Reading,
+        build: SnapshotBuilder,
         encoding: BlockingEncoding,
     ) -> None:
         self.settings, self.store, self._images, self._encoding = settings, store, images, encoding
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
-        self._read = Reading(settings, store, images, read.held, silent, anew=True)
-        self.live = LiveCatalogue(store.postings, images, self._read, read(), FEW)
+        self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
+        self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW)
         self._rest_until = self._rested(started)
-        self.intake = Intake(store.postings, store.feedback, images, self.live)
+        self.intake = Intake(store.postings, store.feedback, images, self.snapshots)
         files = JobFiles(settings.data / JOBS)
         self.uploads = Uploads(settings, store, files)
         self._importer = Importer(settings, store, self.intake, files)
@@ -92,7 +80,7 @@ class Running:
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Of the models that answer, as JSON has them."""
-        return self._read.held.manifests
+        return self._build.models.manifests
 
     def activate(self, name: str) -> None:
         """Let a version of a model serve, named as `cnn/2`; raises ArtefactError, StoreError."""
@@ -111,13 +99,13 @@ class Running:
         Raises:
             PricematchError: something cannot be done now; what is served stays.
         """
-        current = self.live.follow()
+        current = self.snapshots.follow()
         active = self.store.models.active()
         if active != self._active:
             self._active = active  # if it fails, it is not tried again and again
             self._take(choose_models(self.settings, active))
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
-            self._rebuild(self._read)
+            self._rebuild(self._build)
 
     def _watch(self) -> None:
         while not self._stop.wait(self.settings.follow_seconds):
@@ -129,10 +117,10 @@ class Running:
                 _log.exception("the catalogue could not be brought up to date")
 
     def _take(self, chosen: ChosenModels) -> None:
-        """Serve with other models, once all is embedded and judged with them."""
+        """Serve with other models, once all is encoded and scored with them."""
         loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.has_images())
-        self._read = Reading(self.settings, self.store, self._images, loaded, silent, anew=True)
-        self._rebuild(self._read)
+        self._build = SnapshotBuilder(self.settings, self.store, self._images, loaded, silent, anew=True)
+        self._rebuild(self._build)
         self._encoding.retain(loaded.encoders)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
         self._warn_of_named()
@@ -144,16 +132,16 @@ class Running:
                 said = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
                 _log.warning(said, name, active, name, version)
 
-    def _rebuild(self, read: Reading) -> None:
+    def _rebuild(self, build: SnapshotBuilder) -> None:
         started = time.monotonic()
-        current = self.live.rebuild(read)
+        current = self.snapshots.rebuild(build)
         self._rest_until = self._rested(started)
         _log.info("version %d was read anew in %.1f s", current.version, time.monotonic() - started)
 
     @property
     def models(self) -> Mapping[str, str]:
         """Version by name of the models that answer."""
-        matcher = self.live.current.matcher
+        matcher = self.snapshots.current.matcher
         found = dict(matcher.models)
         for embedded in matcher.encoders.values():
             found |= embedded.encoder.versions
@@ -165,7 +153,7 @@ class Running:
         return now + _REST * (now - started)
 
 
-def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True) -> Running:
+def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True) -> ServedCatalogue:
     """Open the store, fill it if it is empty, and make it ready to answer.
 
     Args:
@@ -190,28 +178,30 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
 
 def _started(
     settings: Settings, store: Store, source: Source | None, encoding: BlockingEncoding, progress: Progress
-) -> Running:
-    chosen, seeded = choose_models(settings, store.models.active()), seeded_from(store)
+) -> ServedCatalogue:
+    chosen, loaded_digest = choose_models(settings, store.models.active()), loaded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
         source = read_source(settings, chosen, progress)
     images = StoredImages(store.images, store.computed, encoding.encode, HASHING, _warn_of_bad)
     load = partial(load_models, chosen, encoding.load, progress)
     if source is not None:
         loaded: LoadedModels = load(images=source.images is not None)
-        seed(store, source, loaded, images, settings, progress)
+        load_catalogue(store, source, loaded, images, settings, progress)
     else:
-        _warn_of_changed(settings, seeded)
+        _warn_of_changed(settings, loaded_digest)
         loaded = load(images=store.postings.has_images())
-    return Running(settings, store, images, chosen, Reading(settings, store, images, loaded, progress), encoding)
+    return ServedCatalogue(
+        settings, store, images, chosen, SnapshotBuilder(settings, store, images, loaded, progress), encoding
+    )
 
 
 def _names_catalogue(settings: Settings) -> bool:
     return "catalogue" in settings.model_fields_set or settings.catalogue.exists()
 
 
-def _warn_of_changed(settings: Settings, seeded: str | None) -> None:
+def _warn_of_changed(settings: Settings, loaded_digest: str | None) -> None:
     """Warn where the catalogue file is not what the store was filled from: nobody should wait for its postings."""
-    if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != seeded:
+    if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != loaded_digest:
         _log.warning(
             "%s is not what %s was filled from; what is stored is served. POST /postings/import takes its rows in",
             settings.catalogue,
@@ -221,3 +211,68 @@ def _warn_of_changed(settings: Settings, seeded: str | None) -> None:
 
 def _warn_of_bad(digest: bytes, error: ImageError) -> None:
     _log.warning("the stored picture %s cannot be used: %s", digest.hex(), error)
+
+
+_ANY_SIDE = 32
+
+
+@asynccontextmanager
+async def started(
+    service: Service, progress: Progress, observer: EncodingObserver | None = None, *, serve: bool = True
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Start a service, which goes on until the end of the block.
+
+    Args:
+        service: is opened once it can answer.
+        progress: told what is being done.
+        observer: told of the batches that are encoded.
+        serve: whether no other process may serve the store meanwhile.
+
+    Yields:
+        The task that ends when the service is open, or with the PricematchError that says why it cannot be.
+    """
+    settings = service.settings
+
+    def report(what: str, done: int, total: int) -> None:
+        if service.stopping:
+            raise NotReady("stopped while starting")
+        service.report(f"the service is starting: {what.lower()}, {done} of {total}")
+        progress(what, done, total)
+
+    encoding = encoding_of(settings, observer)
+    threads = ForThreads(encoding, asyncio.get_running_loop())
+    starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve))
+
+    async def open_service() -> None:
+        running = await asyncio.shield(starting)
+        service.open(_backend(running, encoding))
+
+    opening = asyncio.create_task(open_service())
+    try:
+        yield opening
+    finally:
+        service.drain()
+        await encoding.aclose()  # whoever waits for it hears so, and ends
+        opening.cancel()
+        await asyncio.wait({starting})
+        if starting.exception() is None:  # else whoever awaits `opening` hears of it
+            await asyncio.to_thread(starting.result().close)
+        service.close()
+
+
+def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
+    settings = running.settings
+    return Backend(
+        encode=encoding.encode,
+        media_type=PillowDecoder(_ANY_SIDE, settings.max_pixels, settings.min_image_side).media_type,
+        intake=running.intake,
+        postings=running.store.postings,
+        verdicts=running.store.feedback,
+        jobs=running.store.jobs,
+        models=running.store.models,
+        manifests=running.manifests,
+        uploads=running.uploads,
+        activate=running.activate,
+        trouble=encoding.trouble,
+        process_ids=lambda: encoding.pids,
+    )

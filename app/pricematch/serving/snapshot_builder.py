@@ -20,9 +20,9 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
-from pricematch.serving.live_catalogue import FEW, STALE, Snapshot
-from pricematch.serving.loaded_models import LoadedModels
+from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
+from pricematch.serving.snapshots import FEW, STALE, Snapshot
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store
@@ -33,22 +33,22 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Reads a whole catalogue, embeds what is not embedded yet, and judges it.
+class SnapshotBuilder:
+    """Reads a whole catalogue, encodes the images that lack features, and scores its candidate pairs.
 
     Attributes:
-        settings: where what was judged is kept.
+        settings: where the scored catalogue is kept.
         store: what is read.
         images: keeps the features of its images.
-        held: the models.
+        models: the models.
         progress: told what is being done.
-        anew: judge all postings together, also where most of them were before.
+        anew: score all postings together, also where most of them were before.
     """
 
     settings: Settings
     store: Store
     images: StoredImages
-    held: LoadedModels
+    models: LoadedModels
     progress: Progress
     anew: bool = False
 
@@ -60,71 +60,71 @@ class Reading:
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
         postings = read_postings(self.store.postings)
-        base = None if self.anew else _useful(load_scored(self.settings.data, self.held), postings)
+        base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
         embedded = self._embedded(catalogue)
-        retrieved = {name: encoder.key for name, encoder in self.held.retrieved.items()}
-        judged = {name: embedded[key] for name, key in retrieved.items()}
-        named = {name: encoder.key for name, encoder in self.held.named.items()}
-        matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, judged), retrieved)
+        keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
+        retrieved = {name: embedded[key] for name, key in keys.items()}
+        named = {name: encoder.key for name, encoder in self.models.named.items()}
+        matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, retrieved), keys)
         verdicts = self.store.feedback.all_feedback()
         said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
         return Snapshot(version, matcher.with_verdicts(said))
 
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
-        """The pictures of all rows by each encoder, by its key."""
+        """The images of all rows by each encoder, by its key."""
         digests = digests_of(catalogue[row].image for row in range(catalogue.span))
-        loaded = self.held.matcher
+        loaded = self.models.matcher
         hashed = loaded is not None and "hash" in loaded.model.signals
-        self.images.ensure(digests, Wanted(frozenset(self.held.encoders), phash=hashed), self.progress)
+        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=hashed), self.progress)
         return {
             key: SimilaritySearch.of(encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests))
-            for key, encoder in self.held.encoders.items()
+            for key, encoder in self.models.encoders.items()
         }
 
     def _probability(
-        self, catalogue: Catalogue, base: ScoredCatalogue | None, judged: Mapping[str, SimilaritySearch]
+        self, catalogue: Catalogue, base: ScoredCatalogue | None, retrieved: Mapping[str, SimilaritySearch]
     ) -> ProbabilitySearch | None:
-        loaded = self.held.matcher
+        loaded = self.models.matcher
         if loaded is None:
             return None
         if base is None:
-            features = self._features(catalogue, np.arange(catalogue.span), judged)
+            features = self._features(catalogue, np.arange(catalogue.span), retrieved)
             _warn_of_absent(features, loaded)
             found = MatchIndex.build(features, loaded.model, self.progress)
             self._keep(list(catalogue), features, found)
             return ProbabilitySearch(loaded.label, catalogue, found, loaded.thresholds)
         count = len(base.fingerprints)
-        features = base.features({name: one.embeddings[:count] for name, one in judged.items()})
+        features = base.features({name: one.embeddings[:count] for name, one in retrieved.items()})
         index = MatchIndex.build(features, loaded.model, self.progress, base.scored, base.found)
         index = index.without(np.flatnonzero(~catalogue.alive[:count]))
         for first in range(index.span, catalogue.span, _AT_ONCE):
-            self.progress("Judging changes", first - count, catalogue.span - count)
+            self.progress("Scoring changes", first - count, catalogue.span - count)
             rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
-            index = index.with_added(self._features(catalogue, rows, judged))
+            index = index.with_added(self._features(catalogue, rows, retrieved))
         if index.span:  # tables for searches are built with the first one
-            index.query(self._features(catalogue, np.arange(1), judged))
+            index.query(self._features(catalogue, np.arange(1), retrieved))
         return ProbabilitySearch(loaded.label, catalogue, index, loaded.thresholds)
 
     def _features(
-        self, catalogue: Catalogue, rows: NDArray[np.intp], judged: Mapping[str, SimilaritySearch]
+        self, catalogue: Catalogue, rows: NDArray[np.intp], retrieved: Mapping[str, SimilaritySearch]
     ) -> Features:
         """Features of the postings of some rows for the matcher."""
         postings = [catalogue[row] for row in rows]
         digests = digests_of(posting.image for posting in postings)
-        loaded = self.held.matcher
+        loaded = self.models.matcher
         hashed = loaded is not None and "hash" in loaded.model.signals
         hashes = self.images.hashes(digests) if hashed else [None] * len(digests)
         own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
-        embeddings = {name: one.embeddings[rows] for name, one in judged.items()}
+        embeddings = {name: one.embeddings[rows] for name, one in retrieved.items()}
         return Features.of([posting.title for posting in postings], own, embeddings, digests)
 
     def _keep(self, postings: Sequence[Posting], features: Features, index: MatchIndex) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_scored(self.settings.data, self.held, postings, features, index)
+            save_scored(self.settings.data, self.models, postings, features, index)
         except SettingsError as error:
-            _log.warning("what was judged is not kept: %s", error)
+            _log.warning("the scored catalogue is not kept: %s", error)
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
@@ -151,7 +151,7 @@ def read_postings(store: PostingStore) -> list[Posting]:
 
 
 def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
-    """What was judged, unless so much has changed that judging all anew is better."""
+    """The scored catalogue, unless so much has changed that scoring all anew is better."""
     if base is None:
         return None
     same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
@@ -160,7 +160,7 @@ def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> Scored
 
 
 def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
-    """Postings, those that were judged in their rows, what has changed behind them."""
+    """Postings, those that were scored in their rows, what has changed behind them."""
     now = {posting.posting_id: posting for posting in postings}
     same = {
         posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)

@@ -9,7 +9,7 @@ import pytest
 
 from pricematch.catalogue.records import Counts
 from pricematch.errors import CatalogueError, ImportRefused, SettingsError
-from pricematch.serving.import_file import import_file
+from pricematch.serving.imports import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.cli import Run
@@ -95,7 +95,7 @@ def test_a_service_on_the_store_serves_what_was_imported_beside_it(
     with served(serving) as running:
         before = loaded.pictures["1"]
         import_file(serving, file, tmp_path, Told())
-        eventually(lambda: running.live.current.matcher.catalogue.holds("teal"))
+        eventually(lambda: running.snapshots.current.matcher.catalogue.holds("teal"))
         assert loaded.pictures["1"] == before + 1
         assert matched(running, "teal", limit=1)
 

@@ -19,7 +19,7 @@ from pricematch.errors import ArtefactError, CatalogueError, SettingsError, Stor
 from pricematch.matching.queries import Options, Query
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
-from pricematch.serving.running import start
+from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.exported_encoder import export
@@ -52,7 +52,7 @@ def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title
 def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
-        assert len(running.live.current.matcher.catalogue) == len(COLOURS)
+        assert len(running.snapshots.current.matcher.catalogue) == len(COLOURS)
     assert loaded.pictures["1"] >= len(COLOURS)
     settings.catalogue.unlink()
     with served(settings) as running:
@@ -65,12 +65,12 @@ def test_a_second_start_encodes_and_judges_nothing(
     export(tmp_path / "models", "cae", "1")
     settings = coloured(tmp_path, ["hash", "title"], encoder="cae")
     with served(settings) as running:
-        before = running.live.current.matcher.match_posting("p0", Options())
+        before = running.snapshots.current.matcher.match_posting("p0", Options())
     loaded.pictures.clear()
     monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
     told = Told()
     with served(settings, told) as running:
-        assert list(running.live.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)
+        assert list(running.snapshots.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)
     assert loaded.pictures == {}
     assert set(told.what) <= {"Loading models", "Comparing postings"}
 
@@ -87,13 +87,16 @@ def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(
         assert matched(running, "p0") == ["p9"]
         assert sorted(matched(running, "p2")) == ["p1"]
         title = Query(title="teh manis")
-        assert [it.posting_id for it in running.live.current.matcher.match(title, Options()).matches] == ["p1", "p2"]
+        assert [it.posting_id for it in running.snapshots.current.matcher.match(title, Options()).matches] == [
+            "p1",
+            "p2",
+        ]
 
 
 def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.serving.reading.FEW", 0)
+    monkeypatch.setattr("pricematch.serving.snapshot_builder.FEW", 0)
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass
@@ -119,14 +122,14 @@ def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> No
         for row in range(20):
             intake = running.intake
             _, _, version = put(intake, Offered(Posting(f"q{row}", None), picture(COLOURS[0])))
-            assert running.live.current.version >= version
+            assert running.snapshots.current.version >= version
             assert f"q{row}" in matched(running, "p0", limit=50)
             intake.remove(f"q{row}")
             assert f"q{row}" not in matched(running, "p0", limit=50)
 
 
 def test_a_fill_that_broke_off_goes_on_at_the_next_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.serving.seeding._AT_ONCE", 2)
+    monkeypatch.setattr("pricematch.serving.initial_load._AT_ONCE", 2)
     told: list[int] = []
 
     def break_off(what: str, done: int, total: int) -> None:
@@ -139,7 +142,7 @@ def test_a_fill_that_broke_off_goes_on_at_the_next_start(settings: Settings, mon
     with closing(open_store(settings.data)) as store:
         assert len(store.postings.page("", 100)) == 4
     with served(settings) as running:
-        assert len(running.live.current.matcher.catalogue) == len(COLOURS)
+        assert len(running.snapshots.current.matcher.catalogue) == len(COLOURS)
     with closing(open_store(settings.data)) as store:
         assert [job.state for job in store.jobs.jobs() if job.kind == "seed"].count("done") == 1
 
@@ -155,7 +158,7 @@ def test_a_catalogue_file_that_has_changed_is_told_and_what_is_stored_is_served(
     with served(settings) as running:
         assert "is not what" in caplog.text
         assert "POST /postings/import" in caplog.text
-        ids = {posting.posting_id for posting in running.live.current.matcher.catalogue}
+        ids = {posting.posting_id for posting in running.snapshots.current.matcher.catalogue}
         assert ids == {f"p{row}" for row in range(len(COLOURS))}
 
 
@@ -281,14 +284,14 @@ def test_without_a_store_there_is_nothing_to_activate_for(tmp_path: Path) -> Non
 def test_after_many_changes_all_is_judged_together_again_in_the_background(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.serving.running._REST", 0)
+    monkeypatch.setattr("pricematch.serving.startup._REST", 0)
     settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
     with served(settings) as running:
         put_elsewhere(settings, "p9", None, "kopi susu")
         eventually(lambda: "p9" in matched(running, "p0"))
 
         def together() -> bool:
-            search = running.live.current.matcher.probability
+            search = running.snapshots.current.matcher.probability
             return search is not None and search.index.changes == 0
 
         eventually(together)
@@ -326,7 +329,7 @@ def test_a_killed_service_leaves_a_store_that_the_next_one_opens(tmp_path: Path)
     code = """
 import sys, time
 from pathlib import Path
-from pricematch.serving.running import start
+from pricematch.serving.startup import start
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.settings import Settings
 from tests.support.intake import put
@@ -355,7 +358,7 @@ import asyncio, sys
 from pathlib import Path
 from pricematch.matching.queries import Options
 from pricematch.serving.service import Service
-from pricematch.serving.lifetime import started
+from pricematch.serving.startup import started
 from pricematch.settings import load_settings
 catalogue, images, models, data = map(Path, sys.argv[1:])
 settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)

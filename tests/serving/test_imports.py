@@ -16,10 +16,9 @@ import pytest
 
 from pricematch.catalogue.records import Counts, Job
 from pricematch.errors import DeadlineExceeded, ModelOutputError, Overloaded, StoreFull
-from pricematch.serving.importing import KIND
-from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.row_import import AT_ONCE
-from pricematch.serving.running import Running
+from pricematch.serving.imports import KIND
+from pricematch.serving.intake import AT_ONCE, Intake, Offered
+from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.fakes import picture
@@ -55,7 +54,7 @@ def queue(store: Store, content: bytes, images: bytes | None = None) -> Job:
     return job
 
 
-def now(running: Running, job: Job) -> Job:
+def now(running: ServedCatalogue, job: Job) -> Job:
     """How a job is."""
     found = running.store.jobs.job(job.job_id)
     assert found is not None
@@ -110,7 +109,7 @@ def test_what_waited_while_no_service_ran_is_imported_by_the_next_and_its_files_
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
         assert (now(running, job).total, now(running, job).counts) == (ROWS, Counts(created=ROWS))
-        assert running.live.current.matcher.catalogue.posting("n00000").title == "title 0"
+        assert running.snapshots.current.matcher.catalogue.posting("n00000").title == "title 0"
         eventually(lambda: left_behind(settings) == [])
 
 
@@ -256,7 +255,7 @@ def test_an_import_whose_files_are_gone_fails_with_a_reason_and_the_next_one_is_
 
 
 def test_a_bug_fails_its_import_and_no_other(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.serving.importing.RowImport", None)
+    monkeypatch.setattr("pricematch.serving.imports.RowImport", None)
     job = filled(settings, rows(1))
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "failed")
@@ -275,7 +274,7 @@ def test_what_was_being_sent_when_a_process_was_killed_is_swept_up(settings: Set
 
 _SERVE = """
 import sys, time
-from pricematch.serving.running import start
+from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from tests.support.served import Loaded
 start(Settings.model_validate_json(sys.argv[1]), Loaded(), lambda *_: None)
@@ -304,4 +303,4 @@ def test_fault_33_an_import_survives_kills(settings: Settings, kills: int) -> No
         assert ended.counts.created + ended.counts.unchanged == count
         assert ended.counts.unchanged <= kills * AT_ONCE  # the batch that was stored and not told, once a kill
         assert running.store.postings.count() == count + 4
-        assert running.live.current.matcher.catalogue.posting(f"n{count - 1:05}").title == f"title {count - 1}"
+        assert running.snapshots.current.matcher.catalogue.posting(f"n{count - 1:05}").title == f"title {count - 1}"
