@@ -33,10 +33,10 @@ from rich.table import Table
 
 PRICEMATCH = [sys.executable, "-m", "pricematch"]
 FOLDER = Path("demo")
-POSTINGS = "300"
+POSTINGS = "120"
 SMALL = 2000
 LEAST_GROUPS = 10
-SMALL_TRAINING = ("--epochs", "8", "--batch", "8", "--autoencoder-epochs", "20")
+SMALL_TRAINING = ("--epochs", "2", "--batch", "8", "--autoencoder-epochs", "10")
 PORT = 8000
 
 console = Console()
@@ -208,7 +208,7 @@ def post(url: str, picture: Path, title: str) -> dict[str, Any]:
             form += content + b"\r\n"
     form += f"--{boundary}--\r\n".encode()
     request = urllib.request.Request(url, form, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=300) as response:
         answer: dict[str, Any] = json.load(response)
     return answer
 

@@ -27,6 +27,7 @@ def commands(mentioning: str) -> list[str]:
     return [line for block in BLOCKS for line in block.splitlines() if line.startswith(mentioning)]
 
 
+@pytest.mark.process
 def test_make_verbs_the_readme_names_exist() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     named = [command.split()[1] for command in commands("make ")]
@@ -40,6 +41,7 @@ def test_every_document_the_readme_links_to_exists() -> None:
     assert [path for path in linked if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.process
 @pytest.mark.tensorflow
 @pytest.mark.long  # minutes on a small processor; the demo takes the same road
 def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
@@ -68,9 +70,10 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     assert all((tmp_path / name).stat().st_size > 0 for name in written)
 
 
+@pytest.mark.process
 @pytest.mark.tensorflow
 def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Path) -> None:
-    run("pricematch sample --output own --postings 80", tmp_path)
+    run("pricematch sample --output own --postings 60", tmp_path)
     options = ["--catalogue", "own/catalogue.csv", "--images", "own/images", "--once"]
     demo = [sys.executable, str(ROOT / "examples" / "demo.py"), *options]
     shown = subprocess.run(
