@@ -31,7 +31,7 @@ def test_labels_are_those_of_scikit_learn(make: Callable[..., Embeddings], count
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("min_samples", [1, 2, 5])
-@pytest.mark.parametrize("count", [1, 2, 3, 40, 150])
+@pytest.mark.parametrize("count", [1, 3, 150])
 @pytest.mark.parametrize("make", [scattered, clustered, duplicated, collinear, lattice])
 def test_at_each_eps_of_the_notebook_labels_differ_at_most_where_a_distance_is_at_the_very_edge(
     make: Callable[..., Embeddings], count: int, min_samples: int, dtype: type

@@ -20,7 +20,7 @@ from tests.support.served_app import served_app
 from tests.support.settings import coloured
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 30
+EXAMPLES = 10
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,7 @@ def test_the_cnn_is_trained_on_the_labels_of_the_catalogue_and_serves_every_verb
     assert (embedded.embeddings[-1] == embedded.embeddings[0]).all()
 
 
+@pytest.mark.long  # starts a service with its networks once more
 def test_without_a_matcher_the_threshold_that_was_picked_on_the_label_groups_decides(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tmp_path / "models").model_copy(update={"data": tmp_path / "data"})
     groups = ["red", "red", "green", "green", "dark", "dark", "white"]
