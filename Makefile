@@ -31,8 +31,8 @@ demo: $(INSTALLED) ## Draw a catalogue, train, serve, ask it (ONCE=1 stops then;
 test: $(INSTALLED) lint types check-deployment ## Everything that must pass: ruff, mypy, Dockerfile, compose file, pytest
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long"
 
-test-fast: $(INSTALLED) ## The tests that need no TensorFlow and start no process
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not tensorflow and not process and not long"
+test-fast: $(INSTALLED) ## The quick tests: no TensorFlow, no process started, nothing slow
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not tensorflow and not process and not slow and not long"
 
 test-long: $(INSTALLED) ## Kills and loads at full length, some of which `make test` runs in two rounds
 	$(BIN)/pytest -m long

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.waiting import SAFETY_SECONDS
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "app" / "pricematch"
 WEB = {"fastapi", "starlette", "uvicorn", "fastapi_offline"}

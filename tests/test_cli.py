@@ -33,6 +33,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.process
 def test_the_module_is_the_command() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "pricematch", "--version"],
@@ -45,6 +46,7 @@ def test_the_module_is_the_command() -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"pricematch {__version__}\n", "")
 
 
+@pytest.mark.process
 def test_help_needs_no_tensorflow_and_nothing_else_that_is_heavy() -> None:
     ran = python(
         "import os, sys; os.environ['COLUMNS'] = '160'; from pricematch.__main__ import main\n"

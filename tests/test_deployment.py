@@ -20,7 +20,7 @@ from tests.support.waiting import SAFETY_SECONDS, eventually
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx")
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [pytest.mark.process, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
 
 
 def free_port() -> int:

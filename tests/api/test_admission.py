@@ -28,6 +28,8 @@ from tests.support.gated_encoder import GatedEncoder
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
+pytestmark = pytest.mark.process
+
 RED = picture("#ff0000")
 UPLOADS = 1000
 GROWTH_KIB = 500 * KIB

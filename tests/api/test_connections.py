@@ -15,6 +15,8 @@ from tests.support.requests import AMBIGUOUS, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.process
+
 HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS = 3.0, 2.0, 1.0
 
 

@@ -25,6 +25,8 @@ from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 from tests.support.wire import FORM, file, form
 
+pytestmark = pytest.mark.process
+
 RED = picture("#ff0000")
 
 

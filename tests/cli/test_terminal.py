@@ -39,6 +39,7 @@ def test_ctrl_c_is_told_once_asked() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.process
 def test_a_second_ctrl_c_ends_the_process_even_where_the_interrupt_would_be_swallowed() -> None:
     program = """
 import os, signal

@@ -183,6 +183,7 @@ def test_what_is_clear_is_white(make: Callable[[tuple[int, int]], bytes], size: 
     assert (pixels[:, SIDE // 2 + 1 :] == (255, 0, 0)).all()
 
 
+@pytest.mark.slow
 def test_a_large_clear_picture_is_shrunk_before_it_is_composited(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[tuple[int, int]] = []
     composite = Image.alpha_composite
@@ -436,6 +437,7 @@ def test_upright_pixels_of_a_transparent_picture_stand_on_white() -> None:
     assert (pixels[:, 32:] == (255, 0, 0)).all()
 
 
+@pytest.mark.slow
 def test_only_a_large_transparent_picture_is_shrunk_by_a_whole_factor() -> None:
     assert DECODER.upright(picture("red", (3100, 2100))).shape == (2100, 3100, 3)
     assert DECODER.upright(encoded(half_clear((3100, 2047)))).shape == (2047, 3100, 3)
@@ -492,6 +494,7 @@ def bounded(content: bytes) -> None:
     assert peak < 10 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"iTXt"])
 def test_a_compressed_bomb_in_the_metadata_takes_bounded_memory(kind: bytes) -> None:
     bomb = zlib.compress(b"\0" * (64 << 20), 9)
@@ -500,6 +503,7 @@ def test_a_compressed_bomb_in_the_metadata_takes_bounded_memory(kind: bytes) -> 
     bounded(whole[:33] + chunk(kind, prefix + bomb) + whole[33:])  # 33: signature and IHDR
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_chunks_take_bounded_memory() -> None:
     whole = encoded(SCENE)
     bounded(whole[:33] + chunk(b"teXt", b"") * 100_000 + whole[33:])
@@ -518,6 +522,7 @@ WHOLE = {name: encoded(SCENE.resize((16, 12)), name) for name in FORMATS} | {
 }
 
 
+@pytest.mark.slow
 @given(st.data())
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_mutated_picture_gives_pixels_or_an_image_error_and_nothing_else(name: str, data: st.DataObject) -> None:

@@ -24,7 +24,7 @@ from tests.support.tiny import TinyArtefacts
 from tests.support.tiny_worker import COMMAND, CRASH, DIMENSION, FAIL, HANG, LEAVE, MeanColour, plain
 from tests.support.waiting import SAFETY_SECONDS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.process]
 SIDE = 8
 LIMITS = ImageLimits(max_pixels=1000, min_side=8)
 GREY = {value: plain(value, value, value) for value in range(8)}

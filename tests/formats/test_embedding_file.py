@@ -47,6 +47,7 @@ def test_another_key_or_another_dimension_sees_nothing(tmp_path: Path) -> None:
     assert EmbeddingFile(tmp_path, "key", 4).load() == {}
 
 
+@pytest.mark.slow
 def test_a_file_with_any_byte_changed_gives_nothing_or_what_was_saved(tmp_path: Path) -> None:
     store = stored(tmp_path)
     path = tmp_path / "key.npz"

@@ -18,6 +18,8 @@ from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.settings import Settings
 from tests.support.labelled import labelled_postings, write_catalogue
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedMatcher:

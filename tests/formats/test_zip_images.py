@@ -87,6 +87,7 @@ def test_folders_and_a_comment_are_no_fault(tmp_path: Path) -> None:
         assert images.read("folder/1.png") == b"one"
 
 
+@pytest.mark.slow
 def test_more_than_65535_members_are_read_as_far_as_the_limit_allows(tmp_path: Path) -> None:
     members = [Member(b"%d" % number, b"") for number in range(65_540)]
     with closing(opened(tmp_path, archive(members, zip64=True), replace(LIMITS, members=70_000))) as images:
@@ -114,6 +115,7 @@ def test_a_bomb_of_many_members_is_refused_by_what_they_hold_together(tmp_path: 
     )
 
 
+@pytest.mark.slow
 def test_a_bomb_whose_members_share_their_bytes_is_refused(tmp_path: Path) -> None:
     bomb = overlapping(Member(b"x", b"kernel" * 1000, deflated=True), 100)
     assert "shares bytes with another" in refused(tmp_path, bomb)
@@ -160,6 +162,7 @@ def test_a_member_that_lies_about_its_size_is_found_out_and_fails_alone(tmp_path
         assert images.read("honest") == b"content"
 
 
+@pytest.mark.slow
 def test_a_small_size_that_hides_a_bomb_never_has_it_unpacked(tmp_path: Path) -> None:
     bomb = Member(b"bomb", bytes(256 * MIB), deflated=True, size=1000)
     with closing(opened(tmp_path, archive([bomb]))) as images:
@@ -263,6 +266,7 @@ def test_nothing_is_written_to_the_disk(tmp_path: Path) -> None:
 _WHOLE = written(CONTENTS)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(_WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=4))
 def test_whatever_is_altered_it_is_refused_or_its_pictures_are_right_or_told(

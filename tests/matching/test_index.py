@@ -16,6 +16,8 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from tests.support.drawn import drawn
 from tests.support.scored import tiny_model
 
+pytestmark = pytest.mark.slow
+
 HASH = ("hash",)
 POSTINGS = drawn(200, seed=3, lacking=0)
 MODEL = tiny_model(HASH)

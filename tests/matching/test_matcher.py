@@ -62,6 +62,7 @@ def told(answer: Result) -> list[tuple[str, Any]]:
 # --- with a trained matcher --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 64) | st.none(), min_size=1, max_size=12), st.integers(1, 15), st.integers(0, 64))
 def test_a_stored_posting_finds_all_others_that_are_sure_enough_the_surest_first(
     bits: list[int | None], limit: int, equal_bits: int

@@ -21,6 +21,8 @@ from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
 from tests.support.scored import hashed, scored_search
 
+pytestmark = pytest.mark.slow
+
 HASH = ("hash",)
 DECISIONS: Sequence[Decision | None] = ["same", "different", None]
 

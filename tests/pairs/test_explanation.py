@@ -253,6 +253,7 @@ TITLES = st.text(max_size=60) | st.lists(
 ).map(" ".join)
 
 
+@pytest.mark.slow
 @given(
     left=TITLES,
     right=TITLES,

@@ -46,6 +46,7 @@ def test_features_have_a_column_for_each_name(signals: Sequence[str], count: int
     assert extractor.features(profiles, new_left, new_right, extractor.own).shape == (len(new_left), len(names))
 
 
+@pytest.mark.slow
 def test_both_orders_of_a_pair_are_equal() -> None:
     """Left and right may be exchanged."""
     extractor = PairFeatureExtractor(POSTINGS, EVERY)
@@ -82,6 +83,7 @@ def naive_ranks(similarity: float, own: list[list[float]], tie: float) -> list[f
     return [similarity, min(ranks), max(ranks), min(leads), max(leads), float(np.min(above)), float(np.max(above))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hash", "words", "grams", "blend", "image"])
 def test_rank_features_are_those_of_a_loop(name: str) -> None:
     """Ranks, leads and densities, pair by pair."""

@@ -21,6 +21,8 @@ from pricematch.pairs.thresholds import F1
 from pricematch.titles.normalise import parse_titles
 from tests.support.trap_shop import LEARNED, TRAPS, UNSEEN, Shop, drawn
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = ("hash", "title")
 SEEDS = (0, 1, 2)
 ROUNDS = 40

@@ -33,6 +33,7 @@ def assert_equal(one: NeighbourGraph, other: NeighbourGraph) -> None:
     np.testing.assert_array_equal(one.distances, other.distances)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_values", [1, 200, 1 << 24])
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("radius", [0.0, 0.004, 0.3, 2.0])
@@ -161,6 +162,7 @@ def test_more_rows_with_too_many_pairs_are_refused_and_as_many_are_not() -> None
         graph.extended(embeddings, max_pairs=99)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_values", [1, 500, 1 << 24])
 @pytest.mark.parametrize("count", [0, 1, 7, 59, 80])
 @pytest.mark.parametrize("make", [*MAKES, lattice])

@@ -32,6 +32,7 @@ def check(found: Candidates, cosine: NDArray[np.float64], count: int) -> None:
         assert (found.similarities[query][len(rows) :] == -np.inf).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 10, 1 << 22])
 @given(sizes=MATRICES, count=st.integers(0, 4))
 def test_nearest_rows(sizes: tuple[int, int, int], count: int, block: int) -> None:
@@ -48,6 +49,7 @@ def test_nearest_rows(sizes: tuple[int, int, int], count: int, block: int) -> No
         check(index.nearest_others(count), others, count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 1 << 16])
 @given(sizes=MATRICES)
 def test_cosines_of_pairs(sizes: tuple[int, int, int], block: int) -> None:

@@ -23,6 +23,8 @@ from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
 from tests.support.written_store import check_whole, everything, name_of, picture, put
 
+pytestmark = pytest.mark.slow
+
 EMBEDDINGS = unit_rows(np.random.default_rng(3).standard_normal((20, 8)), 8)
 DIGESTS = [bytes.fromhex(name_of(picture(number))) for number in range(20)]
 

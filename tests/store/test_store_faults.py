@@ -75,6 +75,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["fsync", "replace", "mkdir", "mkstemp"])
 @pytest.mark.parametrize(
     ("number", "kind"),

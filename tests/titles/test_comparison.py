@@ -64,6 +64,7 @@ def naive(left: str, right: str) -> list[list[int]]:
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 3, 1 << 18])
 @given(left=TITLES, right=TITLES)
 def test_pairs_are_compared_as_sets(left: list[str], right: list[str], block: int) -> None:

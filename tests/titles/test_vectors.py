@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ def test_joined_words_share_a_gram() -> None:
     assert "=hadalabo" in set(grams("Hada Labo")) & set(grams("hadalabo"))
 
 
+@pytest.mark.slow
 @given(catalogue=TITLES, new=TITLES)
 def test_cosines_follow_the_definition(catalogue: list[str], new: list[str]) -> None:
     """Cosines are those of the weights, also of new titles."""
@@ -79,6 +81,7 @@ def test_cosines_follow_the_definition(catalogue: list[str], new: list[str]) -> 
     np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=1e-6)
 
 
+@pytest.mark.slow
 @given(catalogue=TITLES)
 def test_transform_of_the_catalogue(catalogue: list[str]) -> None:
     """A title of the catalogue has the row it had, of length 1 or of zeros."""
@@ -121,6 +124,7 @@ def test_new_titles_share_unknown_terms() -> None:
     np.testing.assert_allclose(cosines.diagonal(), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 @given(catalogue=TITLES)
 def test_single_terms_may_keep_their_weight(catalogue: list[str]) -> None:
     """With a single weight of 1, words weigh as scikit-learn's TF-IDF with binary counts does."""

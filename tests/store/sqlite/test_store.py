@@ -17,6 +17,8 @@ from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, open_store
 from tests.support.written_store import check_whole, everything, image_names, name_of, picture, put
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 FIRST_SCHEMA = Path(__file__).with_name("schema_1.sql")
 
@@ -175,7 +177,7 @@ def test_a_damaged_store_is_recognised_when_it_is_to_be_served_and_says_what_to_
     assert image_names(filled) == pictures
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(20))
 def test_garbage_anywhere_is_an_error_of_the_store_or_read_over_and_never_anything_else(
     seed: int, filled: Path
 ) -> None:
