@@ -14,7 +14,7 @@ def backup(
     file: Annotated[Path, typer.Argument(help="File to write; it appears whole or not at all.")],
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
 ) -> None:
-    """Write everything a store holds to one file, while a service may run on it: postings, pictures, verdicts."""
+    """Write everything a store holds to one file, while a service may run on it: postings, images, verdicts."""
     from pricematch.store.backup import backup as take
 
     with terminal.progress_bars() as bars:

@@ -40,7 +40,7 @@ def evaluate(
     encoder: Encoder = None,
     encoder_version: EncoderVersion = None,
     folds: Annotated[
-        int, typer.Option(min=2, max=100, help="Parts of the label groups; each is judged at the others' thresholds.")
+        int, typer.Option(min=2, max=100, help="Parts of the label groups; scored at the thresholds of the others.")
     ] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds, the interval and the smaller catalogues.")] = 0,
     matcher: Annotated[
@@ -57,8 +57,8 @@ def evaluate(
     Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
     """
     from pricematch.evaluation.load_features import check_embeddings, parse_signals
-    from pricematch.reports.evaluate import PAGE, REPORT, EvaluateOptions
-    from pricematch.reports.evaluate import evaluate as run
+    from pricematch.reports.evaluation import PAGE, REPORT, EvaluateOptions
+    from pricematch.reports.evaluation import evaluate as run
 
     options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
     check_embeddings(options.signals, embeddings)

@@ -9,7 +9,7 @@ from pricematch.cli.options import Catalogue, ImagesIfAny, OutputFolder
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
-    from pricematch.reports.explore import Explored
+    from pricematch.reports.exploration import Explored
 
 
 def explore(
@@ -18,13 +18,13 @@ def explore(
     images: ImagesIfAny = None,
     seed: Annotated[int, typer.Option(min=0, help="Which groups and pairs are shown.")] = 0,
 ) -> None:
-    """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, pictures.
+    """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, images.
 
-    Nothing is needed but the CSV. Bad rows and bad pictures are counted and listed, and the others are explored.
-    Where there are pictures, hashes that the CSV lacks are computed from them.
+    Nothing is needed but the CSV. Bad rows and bad images are counted and listed, and the others are explored.
+    Where there are images, hashes that the CSV lacks are computed from them.
     """
-    from pricematch.reports.explore import PAGE
-    from pricematch.reports.explore import explore as run
+    from pricematch.reports.exploration import PAGE
+    from pricematch.reports.exploration import explore as run
 
     settings = load_settings(catalogue=catalogue, images=images)
     with terminal.progress_bars() as bars:

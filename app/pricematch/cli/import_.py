@@ -20,13 +20,13 @@ def import_(
     ],
     images: Annotated[
         Path | None,
-        typer.Option(help="Folder or ZIP file of the pictures; left out, stored postings keep theirs."),
+        typer.Option(help="Folder or ZIP file of the images; left out, stored postings keep theirs."),
     ] = None,
     data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
 ) -> None:
     """Store the postings of a file, each in place of the one with its id, while a service may run on the store.
 
-    A row that is bad, or whose picture is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
+    A row that is bad, or whose image is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
     """
     from pricematch.serving.imports import import_file
 

@@ -29,7 +29,7 @@ def activate(
 ) -> None:
     """Let a version serve, newer or older than the one that does.
 
-    A running service on the same data folder takes it within seconds: it embeds and judges the catalogue with it in the
+    A running service on the same data folder takes it within seconds: it embeds and scores the catalogue with it in the
     background, goes on answering with the old version meanwhile, and then switches at once. Without a running service
     the next start takes it. Going back is the same: activate the old version.
     """

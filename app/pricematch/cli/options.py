@@ -18,9 +18,9 @@ def setting(name: str, text: str) -> Any:
 Catalogue: TypeAlias = Annotated[
     Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
 ]
-Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the pictures.")]
+Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the images.")]
 ImagesIfAny: TypeAlias = Annotated[
-    Path | None, setting("images", "Folder of the pictures; left out if it is not named and holds none of them.")
+    Path | None, setting("images", "Folder of the images; left out if it is not named and holds none of them.")
 ]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
@@ -28,7 +28,7 @@ Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 v
 EncoderVersion: TypeAlias = Annotated[str | None, setting("encoder_version", "The newest if absent.")]
 EmbeddingArray: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--embeddings", help="NumPy file, float32 [n, d], row i for row i of the CSV; instead of pictures."),
+    typer.Option("--embeddings", help="NumPy file, float32 [n, d], row i for row i of the CSV; instead of images."),
 ]
 Signals: TypeAlias = Annotated[
     str, typer.Option(metavar="SIGNALS", help="hash, title, image: one or more, with commas between them.")
@@ -42,7 +42,7 @@ Verdicts: TypeAlias = Annotated[
 ]
 SkipBadImages: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--skip-bad-images", help="Go on without missing or unreadable pictures, and say how many."),
+    typer.Option("--skip-bad-images", help="Go on without missing or unreadable images, and say how many."),
 ]
-Output: TypeAlias = Annotated[Path, typer.Option(help="Picture file to write; its ending chooses the format.")]
+Output: TypeAlias = Annotated[Path, typer.Option(help="Image file to write; its ending chooses the format.")]
 OutputFolder: TypeAlias = Annotated[Path, typer.Option("--output", help="Folder to write into; made if absent.")]

@@ -15,7 +15,7 @@ def sample(
     postings: Annotated[int, typer.Option(min=1, max=100_000, help="Rows of the catalogue.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same catalogue.")] = 0,
 ) -> None:
-    """Draw a sample catalogue: product-like pictures and sellers' titles, with the true label groups."""
+    """Draw a sample catalogue: product-like images and sellers' titles, with the true label groups."""
     from pricematch.sample.catalogue import write_sample
 
     with terminal.progress_bars() as bars:

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 _SAME = {True: "yes", False: "no", None: "–"}
 
-cli = typer.Typer(help="Draw pictures that show what happens.", no_args_is_help=True, rich_markup_mode=None)
+cli = typer.Typer(help="Draw images that show what happens.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @cli.command("augmentations")
 def augmentations(
-    image: Annotated[Path, typer.Argument(help="A picture.")],
+    image: Annotated[Path, typer.Argument(help="An image.")],
     output: Output,
     seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
 ) -> None:
-    """Draw a picture beside what the augmentations make of it."""
+    """Draw an image beside what the augmentations make of it."""
     from pricematch.training import show
 
     show.augmentations(load_settings(), image, output, seed)
@@ -49,10 +49,10 @@ def reconstructions(
     images: Images = None,
     models: Models = None,
     version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=32, help="Pictures to show.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Which pictures are drawn from the catalogue.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=32, help="Images to show.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
 ) -> None:
-    """Draw pictures of the catalogue above what a trained CAE rebuilds of them."""
+    """Draw images of the catalogue above what a trained CAE rebuilds of them."""
     from pricematch.training import show
 
     settings = load_settings(catalogue=catalogue, images=images, models=models)
@@ -65,7 +65,7 @@ def matches(
     posting_id: Annotated[str, typer.Argument(help="The query, a posting of the catalogue.")],
     output: Annotated[
         Path | None,
-        typer.Option(help="Picture file to write; its ending chooses the format. Without it, only the table."),
+        typer.Option(help="Image file to write; its ending chooses the format. Without it, only the table."),
     ] = None,
     catalogue: Catalogue = None,
     images: ImagesIfAny = None,

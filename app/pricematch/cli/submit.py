@@ -39,7 +39,7 @@ def submit(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="dbscan, optics, nearest or ensemble: the notebook's clusterings of pictures, not signals."),
+        typer.Option(help="dbscan, optics, nearest or ensemble: the notebook's clusterings of images, not signals."),
     ] = None,
     eps: Annotated[float | None, typer.Option(min=0, max=2, help="Cosine distance; needed with --method.")] = None,
     min_samples: Annotated[

@@ -21,7 +21,7 @@ from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
-    from pricematch.reports.sweep_catalogue import Swept
+    from pricematch.reports.sweep import Swept
 
 _MAX_EPS = 1000
 
@@ -45,7 +45,7 @@ def sweep(
 ) -> None:
     """Score the notebook's clusterings of a labelled catalogue: dbscan, optics, nearest and their ensemble, over eps.
 
-    Embeds the catalogue's pictures with a trained encoder, or judges anybody's embeddings (--embeddings). Writes
+    Embeds the catalogue's images with a trained encoder, or evaluates anybody's embeddings (--embeddings). Writes
     sweep.json and sweep.png into the output folder.
     """
     every_eps = parse_eps(eps)
@@ -60,10 +60,10 @@ def sweep(
     )
     if embeddings is not None and (images is not None or models is not None):
         raise SettingsError("expected either --embeddings, or --images and --models, got both")
-    from pricematch.reports import sweep_catalogue as sweep
+    from pricematch.reports.sweep import run
 
     with terminal.progress_bars() as bars:
-        swept = sweep.run(settings, embeddings, every_eps, min_samples, output, bars)
+        swept = run(settings, embeddings, every_eps, min_samples, output, bars)
     _print(swept)
     if swept.best.eps == every_eps[-1] < 2:
         typer.echo(f"The best is the largest eps tried: try larger ones, --eps {_beyond(every_eps)}")

@@ -122,7 +122,7 @@ def print_trained(trained: "Sequence[Trained]") -> None:
 
 
 def print_retrieval(trained: "Sequence[Trained]") -> None:
-    """How well the label groups that were held out are found again, before and after each stage that judged by them."""
+    """How well the label groups that were held out are found again, before and after each stage."""
     rows = [
         [str(network.path), name.removesuffix("held_out_map").replace("_", " ").strip() or "embedding", *ends]
         for network in trained

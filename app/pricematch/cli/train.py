@@ -51,7 +51,7 @@ def encoder(
     autoencoder_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the autoencoder, at most.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, max=4096, help="Rows a step.")] = None,
     augment: Annotated[
-        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE or CNN on augmented pictures.")
+        bool | None, typer.Option("--augment/--no-augment", help="Train the CAE or CNN on augmented images.")
     ] = None,
     backbone: Annotated[
         str | None,
@@ -83,7 +83,7 @@ def encoder(
             "may be given several times, and wins over the options above.",
         ),
     ] = None,
-    memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded pictures.")] = 4096,
+    memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded images.")] = 4096,
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
     skip_bad_images: SkipBadImages = None,
 ) -> None:
@@ -127,7 +127,7 @@ def matcher(
             min=0.01,
             max=1,
             help="Share of the label groups to learn from, chosen by the seed; `pricematch evaluate --matcher` "
-            "judges on the others.",
+            "evaluates on the others.",
         ),
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,

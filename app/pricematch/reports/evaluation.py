@@ -1,22 +1,33 @@
-"""The page that shows how well signals find the label groups of a catalogue."""
+"""Evaluate signals and a matcher on a labelled catalogue; write report.json and report.html."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from pricematch.catalogue.postings import Posting
-from pricematch.errors import SHOWN_PROBLEMS
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
+from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
 from pricematch.evaluation.curves import shown_curve
-from pricematch.evaluation.matcher_evaluation import MatcherEvaluation
-from pricematch.evaluation.metrics import Scores
-from pricematch.evaluation.signal_evaluation import Evaluation, Measured
+from pricematch.evaluation.evaluation_report import write_report
+from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled
+from pricematch.evaluation.load_features import find_images, load_features
+from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
+from pricematch.evaluation.matchers import load_matcher, unseen
+from pricematch.evaluation.metrics import Scores, number_groups
+from pricematch.evaluation.signal_evaluation import KS, Evaluation, Measured
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
-from pricematch.pairs.retrievers import MAX_DISTANCE
-from pricematch.reports.evaluation_plots import (
+from pricematch.formats.atomic_writes import check_folder, write_whole
+from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
+from pricematch.progress import Progress
+from pricematch.reports.page import Pictures, draw_pictures, plot, render
+from pricematch.reports.plots import (
     catalogue_size_plot,
     curve_plot,
     group_size_plot,
@@ -26,8 +37,8 @@ from pricematch.reports.evaluation_plots import (
     similarity_plot,
     size_name,
 )
-from pricematch.reports.page import Pictures, plot, render
 from pricematch.search.candidates import Lists
+from pricematch.settings import Settings
 
 STRIP = 8
 """Postings of a group that are shown, at most."""
@@ -62,7 +73,7 @@ def evaluation_page(
         catalogue: names the file they came from.
         pictures: of the names in `shown_names`.
         seed: of the evaluation.
-        matched: what a matcher is worth on postings it was not trained on.
+        matched: the evaluation of a matcher on postings it was not trained on.
         matcher: its name and version.
     """
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
@@ -97,7 +108,7 @@ def compared(measured: Mapping[str, Measured], matched: MatcherEvaluation) -> di
 
 
 def matched_plots(matched: MatcherEvaluation) -> list[Markup]:
-    """How true the probabilities are, and F1 by the size of the catalogue."""
+    """Reliability of the probabilities, and F1 by catalogue size."""
     return [
         plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
         plot(matched_size_plot(matched.by_catalogue_size), "F1 of the matcher by catalogue size"),
@@ -181,3 +192,93 @@ def _plots(evaluation: Evaluation) -> dict[str, list[Markup]]:
     drawn["sizes"] = [plot(group_size_plot(evaluation.by_group_size), "F1 by group size")]
     drawn["catalogues"] = [plot(catalogue_size_plot(evaluation.by_catalogue_size), "F1 by catalogue size")]
     return drawn
+
+
+REPORT, PAGE = "report.json", "report.html"
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of an evaluation.
+
+    Attributes:
+        signals: their names.
+        embeddings: a NumPy file to take instead of images.
+        folds: of the label groups, for the signals' thresholds.
+        seed: of folds, intervals and smaller catalogues.
+        matcher: version of a trained matcher to evaluate beside them, `auto` for the newest; None for none.
+        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
+    """
+
+    signals: tuple[str, ...]
+    embeddings: Path | None
+    folds: int
+    seed: int
+    matcher: str | None = None
+    verdicts: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """The evaluation of the signals, and of the matcher if there is one, with its name and version."""
+
+    signals: Evaluation
+    matched: MatcherEvaluation | None
+    matcher: str | None
+
+
+def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progress: Progress) -> Evaluated:
+    """Evaluate signals, and a matcher, on a labelled catalogue; write `report.json` and `report.html` into a folder.
+
+    Raises:
+        CatalogueError: a bad row, one without a label group, fewer groups than folds, or none that the matcher was not
+            trained on.
+        ArtefactError: there is no such matcher.
+        SettingsError: the folder cannot be written to, or what a signal is computed from is missing.
+        PricematchError: as `load_features`.
+    """
+    check_folder(output)
+    loaded = None
+    if options.matcher is not None:
+        settings, loaded = load_matcher(settings, options.matcher)
+    content = read_labelled(settings)
+    images = find_images(settings, content.names())
+    given = [str(posting.label_group) for posting in content.postings]
+    labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
+    content = relabelled(content, labels)
+    judged = None if loaded is None else unseen(settings, loaded, labels, given)
+    names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
+    catalogue, features = load_features(settings, content, list(names), options.embeddings, progress)
+    groups = number_groups(labels)
+    if groups.max() + 1 < options.folds:
+        raise CatalogueError(
+            f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
+        )
+    parsed = ParsedFeatures.of(features)
+    found = judging.evaluate(parsed, options.signals, groups, options.folds, options.seed, progress)
+    postings = list(catalogue)
+    drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
+    matched = None
+    if loaded is not None and judged is not None:
+        matched = _matched(loaded, catalogue, parsed, judged, options.seed, progress)
+    label = None if loaded is None else loaded.label
+    page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
+    write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
+    write_whole(output / PAGE, page.encode())
+    return Evaluated(found, matched, label)
+
+
+def _matched(
+    loaded: LoadedMatcher,
+    catalogue: Catalogue,
+    features: ParsedFeatures,
+    judged: NDArray[np.bool_],
+    seed: int,
+    progress: Progress,
+) -> MatcherEvaluation:
+    """The evaluation of a matcher, its postings in the order of their ids, as in training and in the service."""
+    order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
+    groups = number_groups([str(catalogue[row].label_group) for row in order])
+    stored = loaded.thresholds
+    found = evaluate_matcher(features.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
+    return replace(found, judged=judged)

@@ -1,7 +1,8 @@
-"""HTML pages that need nothing beside themselves: plots, pictures and styles are inside."""
+"""HTML pages that need nothing beside themselves: plots, images and styles are inside."""
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from pricematch.encoding.bootstrap import decoder
+from pricematch.encoding.ingest import BATCH, thread_pool
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageError
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.progress import Progress
+from pricematch.settings import Settings
 
 _TEMPLATES = Environment(
     loader=PackageLoader("pricematch.reports"),
@@ -57,3 +63,23 @@ def picture(pixels: Pixels, alt: str, side: int = 160) -> Markup:
 def _image(media_type: str, data: bytes, alt: str) -> Markup:
     encoded = base64.b64encode(data).decode("ascii")
     return Markup('<img src="data:{};base64,{}" alt="{}">').format(media_type, encoded, alt)
+
+
+_ANY_SIDE = 32
+
+
+def draw_pictures(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> Pictures:
+    """The pictures with these names, each once, small; and why some cannot be drawn."""
+    decode, pictures = decoder(settings, _ANY_SIDE), Pictures({}, {})
+
+    def draw(name: str) -> None:
+        try:
+            pictures.drawn[name] = picture(decode.upright(images.read(name)), f"picture {name}")
+        except ImageError as error:
+            pictures.errors[name] = error
+
+    with thread_pool(settings.workers) as pool:
+        for done, _ in enumerate(pool.map(draw, names), start=1):
+            if done % BATCH == 0 or done == len(names):
+                progress("Drawing pictures", done, len(names))
+    return pictures

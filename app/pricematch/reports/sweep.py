@@ -1,12 +1,20 @@
-"""The picture of a sweep: F1 over eps, one line a method."""
+"""Sweep the clustering methods over a labelled catalogue; write the records and a plot of F1 over eps."""
 
 import io
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from pricematch.evaluation.clustering_sweep import SweepRecord, best
+from pricematch.evaluation.clustering_sweep import SweepRecord, best, sweep
+from pricematch.evaluation.labelled import embedded, read_labelled, setting_told
+from pricematch.evaluation.metrics import number_groups
+from pricematch.formats.atomic_writes import check_folder, write_whole
+from pricematch.progress import Progress
+from pricematch.settings import Settings
 
 _STYLES: dict[str, dict[str, Any]] = {
     "dbscan": {"color": "#1b6ca8", "linewidth": 4, "marker": "o", "markersize": 9, "alpha": 0.5},
@@ -32,3 +40,42 @@ def draw_sweep(records: Sequence[SweepRecord], postings: int) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Records of a sweep, the best of them, and the numbers of postings and groups."""
+
+    records: Sequence[SweepRecord]
+    best: SweepRecord
+    postings: int
+    groups: int
+
+
+def run(
+    settings: Settings,
+    embeddings: Path | None,
+    every_eps: Sequence[float],
+    min_samples: int,
+    output: Path,
+    progress: Progress,
+) -> Swept:
+    """Sweep, and write `sweep.json` and `sweep.png` into the folder `output`.
+
+    Raises:
+        CatalogueError: a bad row, or one without a label group.
+        LimitExceeded: more pairs within the largest eps than the setting allows.
+        SettingsError: the folder cannot be written to.
+        PricematchError: see `embedded`.
+    """
+    check_folder(output)
+    read_labelled(settings)
+    catalogue, rows = embedded(settings, embeddings, progress)
+    groups = number_groups([posting.label_group or "" for posting in catalogue])
+    with setting_told():
+        records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
+    found = best(records)
+    described = [{**asdict(record), "best": record is found} for record in records]
+    write_whole(output / "sweep.json", json.dumps(described, indent=1).encode())
+    write_whole(output / "sweep.png", draw_sweep(records, len(catalogue)))
+    return Swept(records, found, len(catalogue), len(set(groups.tolist())))

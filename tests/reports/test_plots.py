@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
-from pricematch.reports.histograms import histogram, log_histogram
+from pricematch.reports.plots import histogram, log_histogram
 
 
 def bars(figure: Figure) -> tuple[Any, Any]:
