@@ -64,7 +64,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character shows a question mark
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of a picture is nobody's concern here
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of an image is nobody's concern here
     try:
         cli()
     except TrainingInterrupted as interruption:

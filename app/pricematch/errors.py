@@ -7,13 +7,13 @@ PricematchError
 ├── VerdictNotFound           nobody said anything of these two postings
 ├── JobNotFound               no job has this id
 ├── ImportRefused             what is to be imported cannot be, as a whole
-├── ImageError                one picture cannot be used
+├── ImageError                one image cannot be used
 │   ├── ImageEmpty            no bytes
-│   ├── ImageTypeUnsupported  not one of the picture formats we read
+│   ├── ImageTypeUnsupported  not one of the image formats we read
 │   ├── ImageCorrupt          the right format, but it does not decode
 │   ├── ImageTooLarge         more pixels than the limit
 │   ├── ImageTooSmall         fewer pixels a side than the limit
-│   └── ImageUnavailable      a posting's picture is missing or must not be opened
+│   └── ImageUnavailable      a posting's image is missing or must not be opened
 ├── LimitExceeded             more items than a request may hold
 ├── RequestUnanswerable       the service holds nothing to answer this with
 │   ├── MatcherNeeded         only a trained matcher could
@@ -119,31 +119,31 @@ class ImportRefused(PricematchError):
 
 
 class ImageError(PricematchError):
-    """One picture cannot be used."""
+    """One image cannot be used."""
 
 
 class ImageEmpty(ImageError):
-    """The picture has no bytes."""
+    """The image has no bytes."""
 
 
 class ImageTypeUnsupported(ImageError):
-    """The bytes are not one of the picture formats we read."""
+    """The bytes are not one of the image formats we read."""
 
 
 class ImageCorrupt(ImageError):
-    """The bytes begin like a picture but do not decode."""
+    """The bytes begin like an image but do not decode."""
 
 
 class ImageTooLarge(ImageError):
-    """The picture has more pixels than the limit; known from its header, before decoding."""
+    """The image has more pixels than the limit; known from its header, before decoding."""
 
 
 class ImageTooSmall(ImageError):
-    """The picture has fewer pixels a side than the limit."""
+    """The image has fewer pixels a side than the limit."""
 
 
 class ImageUnavailable(ImageError):
-    """A posting's picture is missing, is no regular file, or lies outside the image folder."""
+    """A posting's image is missing, is no regular file, or lies outside the image folder."""
 
 
 class LimitExceeded(PricematchError):
@@ -163,7 +163,7 @@ class MatcherNeeded(RequestUnanswerable):
 
 
 class EncoderNeeded(RequestUnanswerable):
-    """Only an encoder of pictures could answer this, and the service holds none."""
+    """Only an encoder of images could answer this, and the service holds none."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} takes an encoder of pictures, and this service was started without one")

@@ -52,13 +52,13 @@ class Settings(BaseSettings):
     catalogue: Path = Path("catalogue/catalogue.csv")
     """CSV file of the postings to serve."""
     images: Path = Path("catalogue/images")
-    """Folder that holds the pictures the catalogue names."""
+    """Folder that holds the images the catalogue names."""
     models: Path = Path("models")
     """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
     data: Path = Path("data")
-    """Folder the service keeps everything in: postings, pictures, verdicts, embeddings. Not safe to delete."""
+    """Folder the service keeps everything in: postings, images, verdicts, embeddings. Not safe to delete."""
     encoder: EncoderName = "autoencoder"
-    """Which encoder embeds the pictures: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
+    """Which encoder embeds the images: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
     """Version of that encoder, a whole number; the newest if absent."""
     encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     follow_seconds: float = Field(default=1.0, gt=0, le=3600)
     """Seconds between looks at the store for what other processes have changed, and for what is due."""
     skip_bad_images: bool = False
-    """Start without the postings whose picture is missing or does not decode, instead of refusing to start."""
+    """Start without the postings whose image is missing or does not decode, instead of refusing to start."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(default=256 * MIB, ge=KIB)
     """Bytes that the bodies of requests take together; what would be more is answered 429, unless it is alone."""
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
-    """Pictures that wait to be encoded; the next one is answered 429."""
+    """Images that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
     """Seconds a request may take once it is read; an encoder that takes longer for one batch is ended."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
@@ -133,23 +133,23 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
     """Bytes of one request body; enforced while reading."""
     max_image_bytes: int = Field(default=20 * MIB, ge=KIB)
-    """Bytes of one picture file of the catalogue."""
+    """Bytes of one image file of the catalogue."""
     max_pixels: int = Field(default=25_000_000, ge=1)
-    """Pixels (width × height) of one picture, read from its header."""
+    """Pixels (width × height) of one image, read from its header."""
     min_image_side: int = Field(default=8, ge=1)
-    """Pixels of a picture's shorter side, at least."""
+    """Pixels of an image's shorter side, at least."""
     max_title_chars: int = Field(default=1000, ge=1, le=100_000)
     """Characters of a title that is matched."""
     max_cluster_postings: int = Field(default=20_000, ge=1)
     """Postings in one /cluster request, and items in one page of its answer."""
     max_cluster_images: int = Field(default=64, ge=1)
-    """Uploaded pictures in one /cluster request."""
+    """Uploaded images in one /cluster request."""
     max_cluster_pairs: int = Field(default=20_000_000, ge=1)
     """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
     max_match_images: int = Field(default=64, ge=1)
-    """Uploaded pictures in one /match request."""
+    """Uploaded images in one /match request."""
     max_import_bytes: int = Field(default=1024 * MIB, ge=KIB)
-    """Bytes of one /postings/import request: the file of postings and the ZIP file of their pictures."""
+    """Bytes of one /postings/import request: the file of postings and the ZIP file of their images."""
     max_import_images: int = Field(default=100_000, ge=1)
     """Members of a ZIP file that is imported."""
     max_import_unpacked_bytes: int = Field(default=8192 * MIB, ge=KIB)
@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     max_imports: int = Field(default=8, ge=1)
     """Imports that wait or run; each keeps its files until it has ended."""
     import_folder: Path | None = None
-    """Folder below which imports may read pictures from the server's disk; absent: none may."""
+    """Folder below which imports may read images from the server's disk; absent: none may."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)

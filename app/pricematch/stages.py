@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Stage: TypeAlias = Literal["queue", "decode", "encode", "search", "score"]
-"""Waiting for a thread or a batch; picture to pixels; pixels to embedding; neighbours; evidence and reasons."""
+"""Waiting for a thread or a batch; image to pixels; pixels to embedding; neighbours; evidence and reasons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.reports.evaluation import evaluation_page, said, shown_names, threshold_texts
-from pricematch.reports.page import Pictures, picture
+from pricematch.reports.page import Thumbnails, thumbnail
 from tests.support.browser import Page
 from tests.support.labelled import features_of, groups_of, labelled_postings
 from tests.support.scored import tiny_model
@@ -25,7 +25,7 @@ def evaluated(postings: Sequence[Posting], *names: str) -> Evaluation:
     return evaluate(features_of(postings), names, number_groups(groups_of(postings)), 2, 0, lambda *_: None)
 
 
-def page_of(postings: Sequence[Posting], *names: str, pictures: Pictures | None = None) -> Page:
+def page_of(postings: Sequence[Posting], *names: str, pictures: Thumbnails | None = None) -> Page:
     return Page(evaluation_page(evaluated(postings, *names), postings, "catalogue.csv", pictures, 0))
 
 
@@ -80,7 +80,7 @@ def test_what_stands_in_the_catalogue_is_escaped() -> None:
     postings = [
         Posting(f"p{row}", evil, f"{evil} tas", "0" * 16, evil if row < 3 else f"{evil}{row}") for row in range(8)
     ]
-    for pictures in (None, Pictures({}, {evil: ImageUnavailable(f"no {evil}")})):
+    for pictures in (None, Thumbnails({}, {evil: ImageUnavailable(f"no {evil}")})):
         page = page_of(postings, "hash", "title", pictures=pictures)
         assert page.text.count(evil) >= 8
         assert "script" not in {tag for tag, _ in page.tags}
@@ -88,8 +88,8 @@ def test_what_stands_in_the_catalogue_is_escaped() -> None:
 
 def test_groups_and_mistakes_are_shown_with_their_pictures_and_what_is_missing_is_named(both: Evaluation) -> None:
     names = shown_names(both, POSTINGS)
-    drawn = {name: picture(np.zeros((8, 8, 3), np.uint8), f"picture {name}") for name in names[1:]}
-    pictures = Pictures(drawn, {names[0]: ImageUnavailable("it is gone")})
+    drawn = {name: thumbnail(np.zeros((8, 8, 3), np.uint8), f"picture {name}") for name in names[1:]}
+    pictures = Thumbnails(drawn, {names[0]: ImageUnavailable("it is gone")})
     page = Page(evaluation_page(both, POSTINGS, "catalogue.csv", pictures, 0))
     assert set(page.alts()[7:]) == {f"picture {name}" for name in names[1:]}
     assert f"{names[0]}: it is gone" in page.text

@@ -13,7 +13,7 @@ from pricematch.errors import RowProblem
 from pricematch.evaluation.exploration import Exploration, ImageFacts, explore
 from pricematch.evaluation.near_duplicates import Relation
 from pricematch.reports.exploration import LISTED, Source, exploration_page, shown_names
-from pricematch.reports.page import Pictures, picture
+from pricematch.reports.page import Thumbnails, thumbnail
 from tests.support.browser import Page
 from tests.support.catalogues import repetitive_postings
 
@@ -43,8 +43,8 @@ def explored(postings: Sequence[Posting], *, looked: bool = False) -> Exploratio
     return explore(postings, pictures if looked else None, 0, lambda *_: None)
 
 
-def drawn(names: Sequence[str]) -> Pictures:
-    return Pictures({name: picture(np.zeros((4, 4, 3), np.uint8), f"picture {name}") for name in names}, {})
+def drawn(names: Sequence[str]) -> Thumbnails:
+    return Thumbnails({name: thumbnail(np.zeros((4, 4, 3), np.uint8), f"picture {name}") for name in names}, {})
 
 
 def page_of(postings: Sequence[Posting], source: Source = SOURCE, *, looked: bool = False) -> Page:

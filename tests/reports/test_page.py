@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pricematch.reports import page as page_module
-from pricematch.reports.page import picture, plot, render
+from pricematch.reports.page import plot, render, thumbnail
 from tests.support.browser import Page
 
 HOSTILE = (
@@ -98,7 +98,7 @@ def test_the_same_plot_is_the_same_bytes_and_another_is_not() -> None:
 @pytest.mark.parametrize(("width", "height"), [(400, 200), (200, 400), (20, 10)])
 def test_a_picture_is_shrunk_with_its_proportions_and_never_enlarged(width: int, height: int) -> None:
     pixels = np.zeros((height, width, 3), np.uint8)
-    media_type, data = decoded(picture(pixels, "a shoe", side=100))
+    media_type, data = decoded(thumbnail(pixels, "a shoe", side=100))
     with Image.open(io.BytesIO(data)) as image:
         scale = min(1, 100 / max(width, height))
         assert (image.format, image.size) == ("JPEG", (width * scale, height * scale))
@@ -107,14 +107,14 @@ def test_a_picture_is_shrunk_with_its_proportions_and_never_enlarged(width: int,
 
 def test_a_picture_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
     pixels = np.full((50, 50, 3), (200, 30, 60), np.uint8)
-    markup = picture(pixels, "red")
+    markup = thumbnail(pixels, "red")
     with Image.open(io.BytesIO(decoded(markup)[1])) as image:
         np.testing.assert_allclose(np.asarray(image), pixels, atol=4)
-    assert markup == picture(pixels, "red")
+    assert markup == thumbnail(pixels, "red")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_a_picture_shows_is_told_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
-    markup = picture(np.zeros((4, 4, 3), np.uint8), text)
+    markup = thumbnail(np.zeros((4, 4, 3), np.uint8), text)
     assert Page(markup).alts() == [text]
     assert [tag for tag, _ in Page(markup).tags] == ["img"]

@@ -1,4 +1,4 @@
-"""The one way from the bytes of a picture to the pixels a network sees, in training and in serving.
+"""The one way from the bytes of an image to the pixels a network sees, in training and in serving.
 
 Formats are known by content, never by name. JPEG, PNG, WebP, GIF, BMP and TIFF; the first frame of animations;
 transparency on white; EXIF orientation applied; embedded colour profiles are not applied. Pillow decodes, OpenCV
@@ -73,15 +73,15 @@ class PillowDecoder:
 
     Args:
         side: height and width of the pixels it returns.
-        max_pixels: width × height beyond which a picture is refused from its header.
-        min_side: pixels of the shorter side below which a picture is refused.
+        max_pixels: width × height beyond which an image is refused from its header.
+        min_side: pixels of the shorter side below which an image is refused.
     """
 
     def __init__(self, side: int, max_pixels: int, min_side: int = 1) -> None:
         self._side, self._max_pixels, self._min_side = side, max_pixels, min_side
 
     def decode(self, image: bytes) -> Pixels:
-        """Pixels uint8 [side, side, 3] in RGB, the whole picture squeezed to a square as the notebook does.
+        """Pixels uint8 [side, side, 3] in RGB, the whole image squeezed to a square as the notebook does.
 
         Raises:
             ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
@@ -89,7 +89,7 @@ class PillowDecoder:
         return self.decoded(image).squeezed(self._side)
 
     def upright(self, image: bytes) -> Pixels:
-        """Pixels uint8 [height, width, 3] in RGB of the whole picture in its own size and proportions.
+        """Pixels uint8 [height, width, 3] in RGB of the whole image in its own size and proportions.
 
         Only a transparent one of more than 2,048 pixels a side is shrunk, by a whole factor, which bounds its memory.
 
@@ -100,40 +100,40 @@ class PillowDecoder:
 
     def decoded(self, image: bytes) -> DecodedImage:
         """The whole image, decoded in its own size; see `upright`."""
-        with self._guarded(image) as picture:
-            halves = picture.format in _HALVED
-            return DecodedImage(_pixels(picture, image), _orientation(picture), halves=halves)
+        with self._guarded(image) as opened:
+            halves = opened.format in _HALVED
+            return DecodedImage(_pixels(opened, image), _orientation(opened), halves=halves)
 
     def header(self, image: bytes) -> Header:
-        """What the header of a picture says; the rest of it may be damaged.
+        """What the header of an image says; the rest of it may be damaged.
 
         Raises:
             ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
         """
-        with self._guarded(image) as picture:
-            width, height = reversed(picture.size) if _lies(picture) else picture.size
-            return Header(MEDIA_TYPES[str(picture.format)], width, height)
+        with self._guarded(image) as opened:
+            width, height = reversed(opened.size) if _lies(opened) else opened.size
+            return Header(MEDIA_TYPES[str(opened.format)], width, height)
 
     def media_type(self, image: bytes) -> str:
-        """The media type of a picture by its content; raises ImageError."""
+        """The media type of an image by its content; raises ImageError."""
         return MEDIA_TYPES[str(self._open(image).format)]
 
     @contextmanager
     def _guarded(self, image: bytes) -> Iterator[Image.Image]:
-        """The picture, neither too large nor too small; what else fails in the block is ImageCorrupt, or Overloaded."""
-        picture = self._open(image)
-        self._check_size(picture)
+        """The image, neither too large nor too small; what else fails in the block is ImageCorrupt, or Overloaded."""
+        opened = self._open(image)
+        self._check_size(opened)
         try:
-            yield picture
+            yield opened
         except ImageError:
             raise
-        except MemoryError as error:  # its pixels are few enough: it is not the picture's fault
+        except MemoryError as error:  # its pixels are few enough: it is not the image's fault
             raise Overloaded("no memory is left to decode the picture; try again soon") from error
         except Exception as error:
-            raise ImageCorrupt(f"the {picture.format} picture does not decode ({_first_line(error)})") from error
+            raise ImageCorrupt(f"the {opened.format} picture does not decode ({_first_line(error)})") from error
 
     def _open(self, image: bytes) -> Image.Image:
-        """The picture, its header read."""
+        """The image, its header read."""
         if not image:
             raise ImageEmpty("expected a picture, got no bytes")
         try:
@@ -148,8 +148,8 @@ class PillowDecoder:
         except Exception as error:  # Pillow's plugins raise whatever their parsers raise
             raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
 
-    def _check_size(self, picture: Image.Image) -> None:
-        width, height = picture.size
+    def _check_size(self, opened: Image.Image) -> None:
+        width, height = opened.size
         if width * height > self._max_pixels:
             raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got {width} × {height}")
         if min(width, height) < self._min_side:
@@ -181,34 +181,34 @@ def _magic(image: bytes) -> str | None:
     return next((name for name, starts in signatures.items() if image.startswith(starts)), None)
 
 
-def _pixels(picture: Image.Image, image: bytes) -> Pixels:
+def _pixels(opened: Image.Image, image: bytes) -> Pixels:
     """RGB on white, as it lies in the file (a TIFF upright)."""
-    pixels = _undamaged_jpeg(picture, image)
+    pixels = _undamaged_jpeg(opened, image)
     if pixels is None:
-        picture.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
-        pixels = _on_white(picture)
+        opened.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
+        pixels = _on_white(opened)
     return pixels
 
 
-def _undamaged_jpeg(picture: Image.Image, image: bytes) -> Pixels | None:
+def _undamaged_jpeg(opened: Image.Image, image: bytes) -> Pixels | None:
     """The pixels of a plain colour JPEG; None for anything else."""
-    if (picture.format, picture.mode) != ("JPEG", "RGB"):
+    if (opened.format, opened.mode) != ("JPEG", "RGB"):
         return None
     pixels = decode_jpeg(image)
-    return pixels if pixels is not None and pixels.shape[1::-1] == picture.size else None
+    return pixels if pixels is not None and pixels.shape[1::-1] == opened.size else None
 
 
-def _on_white(picture: Image.Image) -> Pixels:
-    """8-bit RGB; a large transparent picture is shrunk first, so that compositing takes little memory."""
-    if picture.mode in _SIXTEEN_BIT:
-        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+def _on_white(opened: Image.Image) -> Pixels:
+    """8-bit RGB; a large transparent image is shrunk first, so that compositing takes little memory."""
+    if opened.mode in _SIXTEEN_BIT:
+        grey = (np.asarray(opened).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    if picture.mode in _DEEPER:
-        raise ImageTypeUnsupported(f"expected at most 16 bits a channel, got 32 (mode {picture.mode})")
-    if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
-        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-    factor = min(picture.size) // _CLEAR_SIDE
-    clear = picture.convert("RGBA")
+    if opened.mode in _DEEPER:
+        raise ImageTypeUnsupported(f"expected at most 16 bits a channel, got 32 (mode {opened.mode})")
+    if not (opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info):
+        return np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
+    factor = min(opened.size) // _CLEAR_SIDE
+    clear = opened.convert("RGBA")
     if factor > 1:
         clear = clear.reduce(factor)
     white = Image.new("RGBA", clear.size, "white")
@@ -234,22 +234,22 @@ def _resized(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=interpolation), np.uint8)
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(opened: Image.Image) -> int:
     """EXIF orientation 1–8; 1 where there is none or the EXIF data is damaged."""
     try:
-        value = picture.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 — damaged metadata is no reason to refuse a picture
+        value = opened.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 — damaged metadata is no reason to refuse an image
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _lies(picture: Image.Image) -> bool:
+def _lies(opened: Image.Image) -> bool:
     """Whether its header says that width and height change places; a TIFF's size is the upright one already.
 
     A PNG is not asked unless its EXIF data stands before the pixels: Pillow would decode them to look behind.
     """
-    asked = picture.format != "TIFF" and (picture.format != "PNG" or "exif" in picture.info)
-    return asked and _orientation(picture) in _LYING
+    asked = opened.format != "TIFF" and (opened.format != "PNG" or "exif" in opened.info)
+    return asked and _orientation(opened) in _LYING
 
 
 def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:

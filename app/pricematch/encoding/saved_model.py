@@ -127,7 +127,7 @@ def _load(artefact: Artefact, signature: str = "serving_default") -> tuple[Any, 
 def _frozen(function: Any) -> Callable[[Any], Sequence[Any]]:
     """The same function with its weights as constants, which are then converted and packed once instead of every time.
 
-    With variables, TensorFlow multiplies a single picture in another order than several, so that an embedding would
+    With variables, TensorFlow multiplies a single image in another order than several, so that an embedding would
     depend on who else asks; with constants it does not.
     """
     frozen: Callable[[Any], Sequence[Any]] = convert_variables_to_constants_v2(function)

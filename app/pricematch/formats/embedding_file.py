@@ -27,7 +27,7 @@ class EmbeddingFile:
         self._dimension = dimension
 
     def load(self) -> Mapping[bytes, NDArray[np.float32]]:
-        """Embeddings by the 32-byte digest of their picture; empty where the file is absent or damaged."""
+        """Embeddings by the 32-byte digest of their image; empty where the file is absent or damaged."""
         kept = read_kept(self._path, ("digests", "embeddings"))
         if kept is None or not self._whole(*kept):
             return {}

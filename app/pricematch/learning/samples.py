@@ -33,7 +33,7 @@ class Sample:
 
 
 def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ...], seed: int) -> Iterator[Sample]:
-    """The whole catalogue; random halves, quarters and so on of whole groups; a half that lacks titles and pictures.
+    """The whole catalogue; random halves, quarters and so on of whole groups; a half that lacks titles and images.
 
     The last one has postings with one kind of feature only: a fifth of them has no title and a fifth no image, where
     the signals include both.

@@ -30,7 +30,7 @@ class Match:
 
     Attributes:
         posting_id: which.
-        similarity: cosine of the pictures' embeddings, −1…1; None where one of the two has none.
+        similarity: cosine of the images' embeddings, −1…1; None where one of the two has none.
         probability: that both are the same product, 0…1; None where no trained matcher scored them, as are
         level: how the two are the same, and
         evidence: what the probability rests on.

@@ -1,1 +1,1 @@
-"""Pictures for people: contact sheets."""
+"""Images for people: contact sheets."""

@@ -26,7 +26,7 @@ from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
 from pricematch.progress import Progress
-from pricematch.reports.page import Pictures, draw_pictures, plot, render
+from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import (
     catalogue_size_plot,
     curve_plot,
@@ -60,7 +60,7 @@ def evaluation_page(
     evaluation: Evaluation,
     postings: Sequence[Posting],
     catalogue: str,
-    pictures: Pictures | None,
+    thumbnails: Thumbnails | None,
     seed: int,
     matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
@@ -71,7 +71,7 @@ def evaluation_page(
         evaluation: of n postings.
         postings: those n.
         catalogue: names the file they came from.
-        pictures: of the names in `shown_names`.
+        thumbnails: of the names in `shown_names`.
         seed: of the evaluation.
         matched: the evaluation of a matcher on postings it was not trained on.
         matcher: its name and version.
@@ -89,7 +89,7 @@ def evaluation_page(
         matcher=matcher,
         compared={} if matched is None else compared(measured, matched),
         postings=postings,
-        pictures=pictures,
+        thumbnails=thumbnails,
         plots=_plots(evaluation) | ({} if matched is None else {"matcher": matched_plots(matched)}),
         distances=_distances(evaluation),
         worst=[_strip(group, evaluation, lists, postings) for group in evaluation.worst if group.f1 < 1],
@@ -116,7 +116,7 @@ def matched_plots(matched: MatcherEvaluation) -> list[Markup]:
 
 
 def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str]:
-    """The distinct names of the pictures that the page shows."""
+    """The distinct names of the images that the page shows."""
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
     strips = [_strip(group, evaluation, lists, postings) for group in [*evaluation.worst, *evaluation.best]]
     groups = chain.from_iterable([*strip.members, *strip.wrong] for strip in strips)
@@ -257,7 +257,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     parsed = ParsedFeatures.of(features)
     found = judging.evaluate(parsed, options.signals, groups, options.folds, options.seed, progress)
     postings = list(catalogue)
-    drawn = None if images is None else draw_pictures(settings, shown_names(found, postings), images, progress)
+    drawn = None if images is None else draw_thumbnails(settings, shown_names(found, postings), images, progress)
     matched = None
     if loaded is not None and judged is not None:
         matched = _matched(loaded, catalogue, parsed, judged, options.seed, progress)

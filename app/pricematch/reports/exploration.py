@@ -21,7 +21,7 @@ from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
-from pricematch.reports.page import Pictures, draw_pictures, plot, render
+from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import histogram, log_histogram
 from pricematch.settings import Settings
 
@@ -31,8 +31,8 @@ LISTED = 30
 """Repeats of one kind across groups that are listed, at most."""
 LISTED_POSTINGS = 6
 """Postings of one such repeat that are listed, at most."""
-LISTED_PICTURES = 2
-"""Different pictures of one such repeat that are shown, at most."""
+_LISTED_IMAGES = 2
+"""Different images of one such repeat that are shown, at most."""
 COMMON_SIZES = 10
 
 
@@ -42,16 +42,16 @@ class Source:
 
     Attributes:
         catalogue: the file.
-        images: the folder; None where pictures were not looked at.
+        images: the folder; None where images were not looked at.
         bad_rows: what is wrong with the rows that were left aside.
-        bad_pictures: what is wrong with the pictures of the others.
+        bad_images: what is wrong with the images of the others.
         seed: drew the examples.
     """
 
     catalogue: str
     images: str | None
     bad_rows: Sequence[RowProblem]
-    bad_pictures: Sequence[RowProblem]
+    bad_images: Sequence[RowProblem]
     seed: int
 
 
@@ -65,13 +65,13 @@ class Repeated:
     listed: Sequence[Sequence[Posting]]
 
 
-def exploration_page(exploration: Exploration, source: Source, pictures: Pictures | None) -> str:
+def exploration_page(exploration: Exploration, source: Source, thumbnails: Thumbnails | None) -> str:
     """The page as HTML.
 
     Args:
         exploration: what is shown.
         source: is named, and its problems are listed.
-        pictures: of the names in `shown_names`; None where pictures are left out.
+        thumbnails: of the names in `shown_names`; None where images are left out.
     """
     sizes = group_sizes(exploration.groups)
     return render(
@@ -79,13 +79,13 @@ def exploration_page(exploration: Exploration, source: Source, pictures: Picture
         title="Exploration",
         facts=exploration,
         source=source,
-        pictures=pictures,
+        thumbnails=thumbnails,
         sizes=sizes,
         without_group=int(np.count_nonzero(exploration.groups == UNKNOWN)),
         repeated=_repeated(exploration),
         strips=_strips(exploration),
         pairs=_pairs(exploration),
-        picture_tables=_picture_tables(list((exploration.images or {}).values())),
+        image_tables=_image_tables(list((exploration.images or {}).values())),
         plots=_plots(exploration, sizes),
         Relation=Relation,
         near=NEAR,
@@ -96,7 +96,7 @@ def exploration_page(exploration: Exploration, source: Source, pictures: Picture
 
 
 def shown_names(exploration: Exploration) -> list[str]:
-    """The distinct names of the pictures that the page shows."""
+    """The distinct names of the images that the page shows."""
     postings = [*_strips(exploration), *chain.from_iterable(_pairs(exploration).values())]
     names = [posting.image for posting in chain.from_iterable(strip[:STRIP] for strip in postings)]
     listed = [_names_of(postings) for kind in _repeated(exploration) for postings in kind.listed]
@@ -133,34 +133,34 @@ def _postings(exploration: Exploration, rows: Iterable[int]) -> list[Posting]:
 
 
 def _names_of(postings: Sequence[Posting]) -> list[str]:
-    """The first different pictures of some postings."""
+    """The first different images of some postings."""
     names = dict.fromkeys(posting.image for posting in postings if posting.image is not None)
-    return list(names)[:LISTED_PICTURES]
+    return list(names)[:_LISTED_IMAGES]
 
 
-def _picture_tables(pictures: Sequence[ImageFacts]) -> dict[str, list[tuple[str, int, int]]]:
+def _image_tables(images: Sequence[ImageFacts]) -> dict[str, list[tuple[str, int, int]]]:
     """Formats and the commonest sizes: what, how many, bytes; most first."""
 
     def table(kinds: Sequence[str]) -> list[tuple[str, int, int]]:
         rows: dict[str, tuple[int, int]] = {}
-        for kind, facts in zip(kinds, pictures, strict=True):
+        for kind, facts in zip(kinds, images, strict=True):
             count, size = rows.get(kind, (0, 0))
             rows[kind] = count + 1, size + facts.size
         return sorted(((kind, *row) for kind, row in rows.items()), key=lambda row: (-row[1], row[0]))
 
     return {
-        "format": table([facts.header.media_type.removeprefix("image/").upper() for facts in pictures]),
-        "size": table([f"{facts.header.width} × {facts.header.height}" for facts in pictures])[:COMMON_SIZES],
+        "format": table([facts.header.media_type.removeprefix("image/").upper() for facts in images]),
+        "size": table([f"{facts.header.width} × {facts.header.height}" for facts in images])[:COMMON_SIZES],
     }
 
 
 def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[Markup]]:
     """Histograms by section; none where there is nothing to count."""
-    titles, pictures = exploration.title_facts, list((exploration.images or {}).values())
-    width = np.array([facts.header.width for facts in pictures], np.int64)
-    height = np.array([facts.header.height for facts in pictures], np.int64)
-    kib = np.array([facts.size for facts in pictures], np.int64) / 1024
-    drawn: dict[str, list[Markup]] = {"groups": [], "titles": [], "pictures": []}
+    titles, images = exploration.title_facts, list((exploration.images or {}).values())
+    width = np.array([facts.header.width for facts in images], np.int64)
+    height = np.array([facts.header.height for facts in images], np.int64)
+    kib = np.array([facts.size for facts in images], np.int64) / 1024
+    drawn: dict[str, list[Markup]] = {"groups": [], "titles": [], "images": []}
     if len(sizes):
         drawn["groups"] = [plot(histogram(sizes, "postings in a group", "groups"), "group sizes")]
     if len(titles.characters):
@@ -168,8 +168,8 @@ def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[
             plot(histogram(titles.characters, "characters of a title", "titles"), "characters of titles"),
             plot(histogram(titles.words, "words of a title", "titles"), "words of titles"),
         ]
-    if pictures:
-        drawn["pictures"] = [
+    if images:
+        drawn["images"] = [
             plot(histogram(width, "width in pixels", "pictures"), "widths of pictures"),
             plot(histogram(height, "height in pixels", "pictures"), "heights of pictures"),
             plot(log_histogram(width / height, "width ÷ height", "pictures"), "aspect ratios of pictures"),
@@ -189,22 +189,22 @@ class Explored:
     Attributes:
         exploration: of the good rows.
         bad_rows: how many there are.
-        bad_pictures: postings whose image cannot be used; None without images.
+        bad_images: postings whose image cannot be used; None without images.
     """
 
     exploration: Exploration
     bad_rows: int
-    bad_pictures: int | None
+    bad_images: int | None
 
 
 def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> Explored:
-    """Write `explore.html` into a folder. Bad rows and pictures are listed in it, and the others are explored.
+    """Write `explore.html` into a folder. Bad rows and images are listed in it, and the others are explored.
 
-    Pictures are looked at if their folder was named, or if the default one holds any of them.
+    Images are looked at if their folder was named, or if the default one holds any of them.
 
     Raises:
         CatalogueError: the file cannot be read, or has no good row.
-        SettingsError: the folder of pictures that was named is none, or the output cannot be written to.
+        SettingsError: the folder of images that was named is none, or the output cannot be written to.
     """
     content = read_catalogue(settings)
     if not content.postings:
@@ -213,21 +213,21 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
     check_folder(output)
     facts, errors = (None, {}) if images is None else _look(content, images, settings, progress)
     exploration = finding.explore(content.postings, facts, seed, progress)
-    drawn, bad_pictures = None, []
+    drawn, bad_images = None, []
     if images is not None:
         good = [name for name in shown_names(exploration) if name not in errors]
-        drawn = draw_pictures(settings, good, images, progress)
-        bad_pictures = content.image_problems(errors | drawn.errors)
+        drawn = draw_thumbnails(settings, good, images, progress)
+        bad_images = content.image_problems(errors | drawn.errors)
     folder = None if images is None else str(settings.images)
-    source = Source(str(settings.catalogue), folder, content.problems, bad_pictures, seed)
+    source = Source(str(settings.catalogue), folder, content.problems, bad_images, seed)
     write_whole(output / PAGE, exploration_page(exploration, source, drawn).encode())
-    return Explored(exploration, len(content.problems), None if images is None else len(bad_pictures))
+    return Explored(exploration, len(content.problems), None if images is None else len(bad_images))
 
 
 def _look(
     content: CsvCatalogue, images: ImageFolder, settings: Settings, progress: Progress
 ) -> tuple[dict[str, ImageFacts], dict[str, ImageError]]:
-    """What is known of the pictures, with the hashes that the catalogue lacks, and why some are bad."""
+    """What is known of the images, with the hashes that the catalogue lacks, and why some are bad."""
     decode = decoder(settings, _ANY_SIDE)
     return read_image_facts(
         content.names(),

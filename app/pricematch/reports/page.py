@@ -31,8 +31,8 @@ _TEMPLATES.filters["thousands"] = "{:,}".format
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """The small pictures that could be drawn, by name, and why the others could not."""
+class Thumbnails:
+    """The small images that could be drawn, by name, and why the others could not."""
 
     drawn: dict[str, Markup]
     errors: dict[str, ImageError]
@@ -51,8 +51,8 @@ def plot(figure: Figure, alt: str) -> Markup:
     return _image("image/svg+xml", file.getvalue(), alt)
 
 
-def picture(pixels: Pixels, alt: str, side: int = 160) -> Markup:
-    """A picture, uint8 [h, w, 3], shrunk into a square of `side` pixels, as an inline JPEG."""
+def thumbnail(pixels: Pixels, alt: str, side: int = 160) -> Markup:
+    """An image, uint8 [h, w, 3], shrunk into a square of `side` pixels, as an inline JPEG."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side))
     file = io.BytesIO()
@@ -68,18 +68,18 @@ def _image(media_type: str, data: bytes, alt: str) -> Markup:
 _ANY_SIDE = 32
 
 
-def draw_pictures(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> Pictures:
-    """The pictures with these names, each once, small; and why some cannot be drawn."""
-    decode, pictures = decoder(settings, _ANY_SIDE), Pictures({}, {})
+def draw_thumbnails(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> Thumbnails:
+    """The images with these names, each once, small; and why some cannot be drawn."""
+    decode, thumbnails = decoder(settings, _ANY_SIDE), Thumbnails({}, {})
 
     def draw(name: str) -> None:
         try:
-            pictures.drawn[name] = picture(decode.upright(images.read(name)), f"picture {name}")
+            thumbnails.drawn[name] = thumbnail(decode.upright(images.read(name)), f"picture {name}")
         except ImageError as error:
-            pictures.errors[name] = error
+            thumbnails.errors[name] = error
 
     with thread_pool(settings.workers) as pool:
         for done, _ in enumerate(pool.map(draw, names), start=1):
             if done % BATCH == 0 or done == len(names):
                 progress("Drawing pictures", done, len(names))
-    return pictures
+    return thumbnails

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in rows with a caption under each."""
+"""Contact sheets: images in rows with a caption under each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _GAP, _FRAME, _FONT, _LINE, _MARGIN = 12, 4, 15, 20, 6
 
 @dataclass(frozen=True)
 class Captioned:
-    """A picture, uint8 [h, w, 3], the lines under it, and the colour of a frame around it, if there is one."""
+    """An image, uint8 [h, w, 3], the lines under it, and the colour of a frame around it, if there is one."""
 
     pixels: Pixels
     caption: str
@@ -22,7 +22,7 @@ class Captioned:
 
 
 def draw_sheet(rows: Sequence[Sequence[Captioned]], cell: int = 256) -> Image.Image:
-    """A white sheet of the pictures, each fitted into a square of `cell` pixels."""
+    """A white sheet of the images, each fitted into a square of `cell` pixels."""
     columns = max(len(row) for row in rows)
     lines = max(captioned.caption.count("\n") + 1 for row in rows for captioned in row)
     step_x, step_y = cell + _GAP, cell + _MARGIN + lines * _LINE + _GAP
@@ -32,9 +32,9 @@ def draw_sheet(rows: Sequence[Sequence[Captioned]], cell: int = 256) -> Image.Im
     for y, row in enumerate(rows):
         for x, captioned in enumerate(row):
             left, top = _GAP + x * step_x, _GAP + y * step_y
-            picture = Image.fromarray(captioned.pixels)
-            picture.thumbnail((cell, cell))
-            sheet.paste(picture, (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2))
+            shrunk = Image.fromarray(captioned.pixels)
+            shrunk.thumbnail((cell, cell))
+            sheet.paste(shrunk, (left + (cell - shrunk.width) // 2, top + (cell - shrunk.height) // 2))
             if captioned.frame is not None:
                 corners = (left - _FRAME, top - _FRAME, left + cell + _FRAME - 1, top + cell + _FRAME - 1)
                 draw.rectangle(corners, outline=captioned.frame, width=_FRAME)

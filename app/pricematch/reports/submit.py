@@ -44,9 +44,9 @@ def submit(
     """Write the matches that signals find in a catalogue; a signal whose threshold takes nothing is not computed.
 
     Args:
-        settings: where catalogue, pictures and encoder are.
+        settings: where catalogue, images and encoder are.
         thresholds: a similarity per signal; see `choose_thresholds`.
-        embeddings: a NumPy file to take instead of encoding pictures.
+        embeddings: a NumPy file to take instead of encoding images.
         output: the file.
         progress: is told what is being done.
 
@@ -68,12 +68,12 @@ def submit(
 def submit_clusters(
     settings: Settings, how: SimilarityClustering, embeddings: Path | None, output: Path, progress: Progress
 ) -> Submitted:
-    """Write the lists that one of the notebook's clusterings gives; a posting without a usable picture is alone.
+    """Write the lists that one of the notebook's clusterings gives; a posting without a usable image is alone.
 
     Args:
-        settings: where catalogue, pictures and encoder are.
+        settings: where catalogue, images and encoder are.
         how: method and parameters.
-        embeddings: a NumPy file to take instead of encoding pictures.
+        embeddings: a NumPy file to take instead of encoding images.
         output: the file.
         progress: is told what is being done.
 
@@ -98,7 +98,7 @@ def submit_matches(
     """Write the matches that a trained matcher finds in a catalogue.
 
     Args:
-        settings: where catalogue, pictures and models are.
+        settings: where catalogue, images and models are.
         version: of the matcher; auto for the newest.
         target: f1, or a precision such as precision:0.95.
         output: the file.

@@ -141,7 +141,7 @@ class Importer:
 
 @contextmanager
 def pictures_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
-    """The pictures that the rows of a job name; None where it brings none.
+    """The images that the rows of a job name; None where it brings none.
 
     Raises:
         ImportRefused: they are not what may be read, or not any more.
@@ -160,7 +160,7 @@ def pictures_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[Image
 
 
 def server_folder(settings: Settings, name: str) -> ImageFolder:
-    """A folder of pictures on the server's disk that imports may read; raises ImportRefused."""
+    """A folder of images on the server's disk that imports may read; raises ImportRefused."""
     if settings.import_folder is None:
         raise ImportRefused("this service reads pictures from no folder of its own; send them as a ZIP file")
     if (path := folder_within(settings.import_folder, name)) is None:
@@ -169,7 +169,7 @@ def server_folder(settings: Settings, name: str) -> ImageFolder:
 
 
 def zip_limits(settings: Settings) -> ZipLimits:
-    """What a ZIP file of pictures may hold."""
+    """What a ZIP file of images may hold."""
     return ZipLimits(
         members=settings.max_import_images,
         image_bytes=settings.max_image_bytes,
@@ -196,18 +196,18 @@ class ImportedFile:
 def import_file(settings: Settings, file: Path, images: Path | None, progress: Progress) -> ImportedFile:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone.
 
-    Pictures are decoded and hashed; what embeds them, a service does when it next looks. What is stored when this
+    Images are decoded and hashed; what embeds them, a service does when it next looks. What is stored when this
     breaks off stays, and the same command goes on from there.
 
     Args:
         settings: where the store is, which is made if absent, and limits.
         file: CSV or NDJSON.
-        images: folder or ZIP file of the pictures; None: rows bring none, and stored postings keep theirs.
+        images: folder or ZIP file of the images; None: rows bring none, and stored postings keep theirs.
         progress: is told how many rows are done.
 
     Raises:
-        SettingsError: there are no such pictures.
-        CatalogueError, ImportRefused: the file or the pictures are of no use as a whole; nothing is stored.
+        SettingsError: there are no such images.
+        CatalogueError, ImportRefused: the file or the images are of no use as a whole; nothing is stored.
         StoreError: the store cannot be written to; what was stored before stays.
     """
     limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)

@@ -115,7 +115,7 @@ def put_each(
 AT_ONCE = 64
 """Rows of a batch, at most."""
 _BYTES_AT_ONCE = 32 * 1024 * 1024
-"""Of its pictures; one more may come on top."""
+"""Of its images; one more may come on top."""
 PutEach: TypeAlias = Callable[[Sequence[Offered]], Sequence[Kept | ImageError]]
 
 
@@ -139,7 +139,7 @@ class RowImport:
     """Puts the postings of rows into a store; a bad row fails alone.
 
     Attributes:
-        images: the pictures that rows name; None: rows bring none, and stored postings keep theirs.
+        images: the images that rows name; None: rows bring none, and stored postings keep theirs.
         store: is asked what stored postings show.
         put_each: stores postings.
         max_title_chars: characters of a title.
@@ -187,7 +187,7 @@ class RowImport:
         return Offered(posting, image)
 
     def _pictured(self, posting: Posting) -> tuple[Posting, bytes | None]:
-        """A posting without the name of its picture, and the picture; or with the digest of the one it keeps."""
+        """A posting without the name of its image, and the image; or with the digest of the one it keeps."""
         if self.images is not None:
             image = None if posting.image is None else self.images.read(posting.image)
             return replace(posting, image=None), image

@@ -72,20 +72,20 @@ def show_matches(
     """Find a posting's matches as the service does, and draw them beside it.
 
     By the trained matcher that the settings name; where there is none, by similarity, and then as many as are asked
-    for. A posting whose picture cannot be read is drawn as a grey square.
+    for. A posting whose image cannot be read is drawn as a grey square.
 
     Args:
-        settings: where catalogue, pictures and models are, and which matcher and encoder to take.
+        settings: where catalogue, images and models are, and which matcher and encoder to take.
         posting_id: of the catalogue.
         count: matches, at most.
         target: f1, or a precision such as precision:0.95, whose threshold decides; None for f1.
         min_probability: decides instead of a target.
-        output: the picture to write; None for none.
+        output: the image to write; None for none.
         progress: is told what is being done.
 
     Raises:
         PostingNotFound: no posting has this id.
-        SettingsError: the picture cannot be written, there are no pictures to draw, or the target is none.
+        SettingsError: the image cannot be written, there are no images to draw, or the target is none.
         RequestUnanswerable: a target or a probability is asked for, and there is no matcher or no such target.
         PricematchError: as `startup.start`.
     """
