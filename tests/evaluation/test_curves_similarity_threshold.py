@@ -32,12 +32,12 @@ def labels_of(embeddings: Embeddings, seed: int) -> list[str | None]:
 def pick(
     embeddings: NDArray[np.float32],
     labels: Sequence[str | None],
-    judged: Sequence[str],
+    evaluated: Sequence[str],
     told: Callable[[int], None] = lambda _: None,
 ) -> SimilarityThreshold | None:
     numbers = {label: number for number, label in enumerate(sorted({label for label in labels if label}))}
     groups = np.array([numbers.get(label or "", -1) for label in labels])
-    return pick_similarity_threshold(embeddings, groups, np.array([label in judged for label in labels]), told)
+    return pick_similarity_threshold(embeddings, groups, np.array([label in evaluated for label in labels]), told)
 
 
 def known(labels: Sequence[str | None]) -> list[str]:
@@ -53,14 +53,14 @@ def test_no_other_threshold_scores_higher_and_it_scores_what_it_says(
 ) -> None:
     embeddings = make(COUNT, seed=seed)
     labels = labels_of(embeddings, seed)
-    judged = known(labels)[::every]
-    picked = pick(3 * embeddings, labels, judged)
+    evaluated = known(labels)[::every]
+    picked = pick(3 * embeddings, labels, evaluated)
     assert picked is not None
     assert -1 <= picked.threshold <= 1
-    assert naive_f1(embeddings, labels, judged, picked.threshold) == pytest.approx(picked.mean_f1, abs=1e-9)
-    assert picked.mean_f1 == pytest.approx(naive_best(embeddings, labels, judged), abs=1e-9)
-    postings = sum(label in judged for label in labels)
-    assert (picked.postings, picked.groups, picked.catalogue) == (postings, len(judged), COUNT)
+    assert naive_f1(embeddings, labels, evaluated, picked.threshold) == pytest.approx(picked.mean_f1, abs=1e-9)
+    assert picked.mean_f1 == pytest.approx(naive_best(embeddings, labels, evaluated), abs=1e-9)
+    postings = sum(label in evaluated for label in labels)
+    assert (picked.postings, picked.groups, picked.catalogue) == (postings, len(evaluated), COUNT)
 
 
 def test_it_lies_halfway_between_the_last_that_is_taken_and_the_next() -> None:
@@ -136,12 +136,12 @@ def test_cosines_that_a_network_could_not_tell_apart_are_taken_together() -> Non
     ],
 )
 def test_fewer_than_two_judged_groups_with_two_postings_have_no_threshold(
-    labels: list[str | None], judged: list[str]
+    labels: list[str | None], evaluated: list[str]
 ) -> None:
     def never(_: int) -> None:
         raise AssertionError("compared")
 
-    assert pick(wrong_neighbours(), labels, judged, never) is None
+    assert pick(wrong_neighbours(), labels, evaluated, never) is None
 
 
 def test_two_groups_of_two_are_enough() -> None:

@@ -41,9 +41,9 @@ def answers(postings: ParsedFeatures, thresholds: Thresholds) -> list[list[int]]
     return found
 
 
-def mean_f1(found: list[list[int]], groups: NDArray[np.intp], judged: NDArray[np.bool_]) -> float:
+def mean_f1(found: list[list[int]], groups: NDArray[np.intp], evaluated: NDArray[np.bool_]) -> float:
     scored = []
-    for row in np.flatnonzero(judged):
+    for row in np.flatnonzero(evaluated):
         members, listed = set(np.flatnonzero(groups == groups[row]).tolist()), {int(row), *found[row]}
         scored.append(2 * len(members & listed) / (len(members) + len(listed)))
     return float(np.mean(scored))
@@ -55,7 +55,7 @@ def point() -> MatchedSize:
 
 
 def test_f1_is_that_of_the_sub_catalogue_alone_at_its_own_and_at_the_whole_ones_thresholds(point: MatchedSize) -> None:
-    assert (point.postings, point.judged) == (len(ROWS), JUDGED[ROWS].sum())
+    assert (point.postings, point.evaluated) == (len(ROWS), JUDGED[ROWS].sum())
     assert point.threshold == 0.6
     for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):
         found = answers(FEATURES.select(ROWS), thresholds)
@@ -65,10 +65,10 @@ def test_f1_is_that_of_the_sub_catalogue_alone_at_its_own_and_at_the_whole_ones_
 
 def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point: MatchedSize) -> None:
     assert list(point.targets) == [SURE]
-    groups, judged = GROUPS[ROWS], JUDGED[ROWS]
+    groups, evaluated = GROUPS[ROWS], JUDGED[ROWS]
     for pairs, size in ((point.targets[SURE].stored, len(ROWS)), (point.targets[SURE].fixed, len(POSTINGS))):
         found = answers(FEATURES.select(ROWS), STORED.at(SURE, size))
-        right = [groups[row] == groups[other] for row in np.flatnonzero(judged) for other in found[row]]
+        right = [groups[row] == groups[other] for row in np.flatnonzero(evaluated) for other in found[row]]
         assert (pairs.answered, pairs.right) == (len(right), sum(right))
     assert point.targets[SURE].threshold == 0.7
     assert point.targets[SURE].stored.recall > point.targets[SURE].fixed.recall
@@ -82,10 +82,10 @@ def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int
     assert found is not None
     assert found.draws == len(points)
     assert found.postings == round(np.mean([point.postings for point in points]))
-    assert found.judged == sum(point.judged for point in points)
+    assert found.evaluated == sum(point.evaluated for point in points)
     for name in ("f1", "f1_fixed"):
-        total = sum(getattr(point, name) * point.judged for point in points)
-        assert getattr(found, name) == pytest.approx(total / found.judged)
+        total = sum(getattr(point, name) * point.evaluated for point in points)
+        assert getattr(found, name) == pytest.approx(total / found.evaluated)
     for name in ("right", "answered", "expected"):
         for way in ("stored", "fixed"):
             counted = [getattr(getattr(point.targets[SURE], way), name) for point in points]
@@ -94,9 +94,9 @@ def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int
 
 
 def test_draws_in_which_nothing_is_judged_do_not_count() -> None:
-    judged = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
-    found = smaller(FEATURES, GROUPS, judged, MODEL, STORED, 10, 7)
-    holding = [judged[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
+    evaluated = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
+    found = smaller(FEATURES, GROUPS, evaluated, MODEL, STORED, 10, 7)
+    holding = [evaluated[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
     assert found is not None
     assert found.draws == sum(holding) < 4
     absent = np.isin(GROUPS, np.concatenate([GROUPS[whole_groups(GROUPS, 10, 7 + draw)] for draw in range(4)]))

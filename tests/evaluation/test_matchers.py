@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def judged(folder: Path) -> MatchIndex:
+def evaluated(folder: Path) -> MatchIndex:
     model = read_matcher(folder / "models").model
     return MatchIndex.build(FEATURES, model)
 
@@ -58,7 +58,7 @@ def test_a_matcher_is_judged_on_the_groups_it_was_not_trained_on_beside_the_sign
     assert ran.code == 0, ran.err
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
     thresholds = read_matcher(trained / "models").thresholds.at(F1, len(POSTINGS))
-    lists = thresholds.lists(candidates_of(judged(trained)))
+    lists = thresholds.lists(candidates_of(evaluated(trained)))
     expected = scores(lists.starts, lists.rows, number_groups(LABELS)).of(UNSEEN)
     assert report["judged_postings"] == UNSEEN.sum()
     assert report["f1"] == pytest.approx(expected.mean_f1)
@@ -78,7 +78,7 @@ def test_a_matcher_is_judged_on_the_groups_it_was_not_trained_on_beside_the_sign
 def test_figures_of_targets_are_those_of_the_answered_pairs(run: Run, trained: Path, tmp_path: Path) -> None:
     assert evaluate(run, trained, tmp_path).code == 0
     targets = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]["targets"]
-    stored, candidates = read_matcher(trained / "models").thresholds, candidates_of(judged(trained))
+    stored, candidates = read_matcher(trained / "models").thresholds, candidates_of(evaluated(trained))
     groups = number_groups(LABELS)
     for name, found in targets.items():
         threshold = stored.at(Target.parse(name), len(POSTINGS)).match
@@ -132,7 +132,7 @@ def test_groups_that_neither_a_matcher_nor_its_encoder_has_seen_are_judged(
 ) -> None:
     labels = ["a", "b", "c", "a"]
     found = unseen(*learned_from(trained, tmp_path, matcher, encoder), labels)
-    assert [label for label, judged in zip(labels, found, strict=True) if judged] == list(expected)
+    assert [label for label, evaluated in zip(labels, found, strict=True) if evaluated] == list(expected)
 
 
 @pytest.mark.parametrize("encoder", [None, "d", "ab"])
@@ -207,7 +207,7 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
               "--matcher", "1", "--target", target, "--output", str(output))  # fmt: skip
     assert ran.code == 0, ran.err
     thresholds = read_matcher(trained / "models").thresholds.at(Target.parse(target), len(POSTINGS))
-    lists = thresholds.lists(candidates_of(judged(trained)))
+    lists = thresholds.lists(candidates_of(evaluated(trained)))
     with output.open(encoding="utf-8", newline="") as file:
         written = [line["matches"].split(" ") for line in csv.DictReader(file)]
     assert [line[0] for line in written] == [posting.posting_id for posting in POSTINGS]

@@ -21,15 +21,15 @@ CHOICES = [["hash"], ["title"], ["hash", "title"]]
 def test_each_posting_is_scored_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     for number, fold in enumerate(measured.folds):
-        judged = np.isin(FOLD_OF, [number])
-        assert fold.thresholds == pick_thresholds(CURVES, signals, ~judged)
+        evaluated = np.isin(FOLD_OF, [number])
+        assert fold.thresholds == pick_thresholds(CURVES, signals, ~evaluated)
         lists = CURVES.pairs.lists(fold.thresholds)
-        expected = np.array(naive_scores([lists[row].tolist() for row in range(80)], groups_of(POSTINGS)))[judged]
-        np.testing.assert_allclose(measured.scores.f1[judged], expected[:, 0])
-        np.testing.assert_allclose(measured.scores.precision[judged], expected[:, 1])
-        np.testing.assert_allclose(measured.scores.recall[judged], expected[:, 2])
+        expected = np.array(naive_scores([lists[row].tolist() for row in range(80)], groups_of(POSTINGS)))[evaluated]
+        np.testing.assert_allclose(measured.scores.f1[evaluated], expected[:, 0])
+        np.testing.assert_allclose(measured.scores.precision[evaluated], expected[:, 1])
+        np.testing.assert_allclose(measured.scores.recall[evaluated], expected[:, 2])
         assert (fold.f1, fold.precision, fold.recall) == pytest.approx(tuple(expected.mean(axis=0)))
-        assert (fold.postings, fold.groups) == (judged.sum(), len(set(GROUPS[judged].tolist())))
+        assert (fold.postings, fold.groups) == (evaluated.sum(), len(set(GROUPS[evaluated].tolist())))
     assert sum(fold.postings for fold in measured.folds) == 80
 
 

@@ -128,10 +128,10 @@ def test_a_pair_without_weight_changes_nothing() -> None:
 def test_each_judged_end_weighs_by_the_root_of_the_matches_expected() -> None:
     pairs = [(0, 1, 0.9), (0, 2, 0.6), (1, 2, 0.3), (2, 3, 0.1)]
     first, second, raw = (np.array(column) for column in zip(*pairs, strict=True))
-    judged = np.array([True, True, False, False])
+    evaluated = np.array([True, True, False, False])
     expected = [1 + sum(p for a, b, p in pairs if row in {a, b}) for row in range(4)]
-    naive = [sum(judged[row] / expected[row] ** 0.5 for row in (a, b)) for a, b, _ in pairs]
-    np.testing.assert_allclose(tempered_weights(first, second, raw, judged), naive)
+    naive = [sum(evaluated[row] / expected[row] ** 0.5 for row in (a, b)) for a, b, _ in pairs]
+    np.testing.assert_allclose(tempered_weights(first, second, raw, evaluated), naive)
 
 
 @pytest.mark.parametrize(

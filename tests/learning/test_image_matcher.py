@@ -54,8 +54,8 @@ def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run
     assert manifest.encoder.name == "cae"
     assert {"image_similarity", "colours_similarity"} <= set(manifest.features)
 
-    judged = verb(run, folder, "evaluate", *signals, "--matcher", "auto", "--output", str(folder / "e"))
-    assert judged.code == 0, judged.err
+    evaluated = verb(run, folder, "evaluate", *signals, "--matcher", "auto", "--output", str(folder / "e"))
+    assert evaluated.code == 0, evaluated.err
     report = json.loads((folder / "e" / "report.json").read_text(encoding="utf-8"))["matcher"]
     assert report["f1"] > report["signals_on_the_same"]["image"]["f1"]
 

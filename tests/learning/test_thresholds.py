@@ -18,8 +18,8 @@ def catalogue(count: int, seed: int = 0, largest: int = 6, query_share: float = 
     lines, rows = np.nonzero(~np.eye(count, dtype=bool))
     noise = rng.normal(0, 1.2, (count, count))
     z = np.where(groups[lines] == groups[rows], 1.0, -3.0) + (noise + noise.T)[lines, rows] / 2
-    judged = (rng.random(groups.max() + 1) < query_share)[groups]
-    return scored_catalogue(lines, rows, np.round(1 / (1 + np.exp(-z)), 2), groups, judged | (groups == 0))
+    evaluated = (rng.random(groups.max() + 1) < query_share)[groups]
+    return scored_catalogue(lines, rows, np.round(1 / (1 + np.exp(-z)), 2), groups, evaluated | (groups == 0))
 
 
 def naive_f1(thing: ScoredCatalogue, match: float, alone: float) -> float:

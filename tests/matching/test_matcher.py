@@ -188,7 +188,7 @@ def test_an_unknown_posting_is_named() -> None:
 # --- with a trained matcher and encoders -------------------------------------------------------------------------
 
 
-def with_encoder(*, judged: bool) -> Matcher:
+def with_encoder(*, trained: bool) -> Matcher:
     """A matcher of coloured postings with an encoder, by whose embeddings it judges as well, or not."""
     embedded = tiny_search()
     postings = [
@@ -197,7 +197,7 @@ def with_encoder(*, judged: bool) -> Matcher:
     ]
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
-    if not judged:
+    if not trained:
         return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
     judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_RETRIEVERS, vectors))
     retrieved = dict.fromkeys(IMAGE_RETRIEVERS, "mean-colour")
@@ -208,23 +208,23 @@ def test_embeddings_are_wanted_where_the_pair_model_or_the_options_take_them() -
     """An image is encoded only by encoders whose embeddings decide, or were asked for."""
     encoded_by = Wanted(frozenset({"mean-colour"}), phash=True)
     for options in (ALL, replace(ALL, encoder="mean-colour"), replace(ALL, min_similarity=0.5)):
-        assert with_encoder(judged=True).wanted(options, image=True, title=False) == encoded_by
-    assert with_encoder(judged=False).wanted(ALL, image=True, title=True) == Wanted(phash=True)
-    assert with_encoder(judged=False).wanted(replace(ALL, encoder="mean-colour"), image=True, title=True) == encoded_by
-    assert with_encoder(judged=True).wanted(ALL, image=False, title=True) == Wanted()
+        assert with_encoder(trained=True).wanted(options, image=True, title=False) == encoded_by
+    assert with_encoder(trained=False).wanted(ALL, image=True, title=True) == Wanted(phash=True)
+    assert with_encoder(trained=False).wanted(replace(ALL, encoder="mean-colour"), image=True, title=True) == encoded_by
+    assert with_encoder(trained=True).wanted(ALL, image=False, title=True) == Wanted()
     assert tiny_matcher().wanted(ALL_SIMILAR, image=True, title=False) == Wanted(frozenset({"mean-colour"}))
 
 
 def test_similarity_is_given_with_an_embedding() -> None:
     """The similarity by the default encoder stands beside probabilities where the query has its embedding."""
-    result = with_encoder(judged=True).match(Query("", RED), ALL)
+    result = with_encoder(trained=True).match(Query("", RED), ALL)
     assert result.decision.models == {"matcher": "1", "mean-colour": "1"}
     assert {match.posting_id: match.similarity for match in result.matches}["p0"] == pytest.approx(1)
 
 
 def test_no_similarity_without_an_embedding() -> None:
     """A query that was not encoded has probabilities alone, the same ones."""
-    matcher = with_encoder(judged=False)
+    matcher = with_encoder(trained=False)
     result = matcher.match(Query("", replace(RED, embeddings={})), ALL)
     assert result.decision.models == {"matcher": "1"}
     assert {match.similarity for match in result.matches} == {None}
@@ -234,7 +234,7 @@ def test_no_similarity_without_an_embedding() -> None:
 
 
 def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
-    matcher = with_encoder(judged=False)
+    matcher = with_encoder(trained=False)
     found = {match.posting_id: match.similarity for match in matcher.match_posting("p0", ALL).matches}
     embeddings = tiny_search().embeddings
     assert found["p1"] == pytest.approx(float(embeddings[0] @ embeddings[1]))
@@ -242,7 +242,7 @@ def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
 
 
 def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() -> None:
-    matcher = with_encoder(judged=False)
+    matcher = with_encoder(trained=False)
     every = matcher.match_posting("p0", ALL).matches
     kept = matcher.match_posting("p0", replace(ALL, min_similarity=0.9)).matches
     assert [match for match in every if (match.similarity or 0) >= 0.9] == list(kept)
@@ -251,9 +251,9 @@ def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() 
 
 @pytest.mark.parametrize("judged", [True, False])
 @pytest.mark.parametrize("options", [ALL, replace(ALL, encoder="mean-colour"), Options(2, min_similarity=0.5)])
-def test_a_decision_rule_is_known_before_the_match(judged: bool, options: Options) -> None:
+def test_a_decision_rule_is_known_before_the_match(trained: bool, options: Options) -> None:
     """The rule of several images, of which all may be bad, is that of each good one."""
-    matcher = with_encoder(judged=judged)
+    matcher = with_encoder(trained=trained)
     wanted = matcher.wanted(options, image=True, title=False)
     image = replace(RED, embeddings={key: RED.embeddings[key] for key in wanted.encoders})
     assert matcher.decision_for(options, wanted) == matcher.match(Query("", image), options).decision
@@ -272,11 +272,11 @@ def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None
 
 def test_a_least_similarity_takes_a_picture() -> None:
     with pytest.raises(SignalNeeded, match="picture"):
-        with_encoder(judged=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
+        with_encoder(trained=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
 
 
 def test_a_title_alone_is_judged_by_a_matcher_that_knows_pictures_too() -> None:
-    matcher = with_encoder(judged=True)
+    matcher = with_encoder(trained=True)
     answer = matcher.match(Query(title="Product #ff0000"), Options())
     assert [match.posting_id for match in answer.matches] == ["bare", "p0", "p4"]  # "#0000ff" has the same words
 

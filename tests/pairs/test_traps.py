@@ -40,7 +40,7 @@ CONTRADICTION = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class Scored:
     """A pair of one product's postings, or of two of its variants'.
 
     Attributes:
@@ -59,11 +59,11 @@ class Judged:
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[Judged]:
+def pairs() -> list[Scored]:
     """All pairs of all products that the matchers judge."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lightgbm_trees, "ROUNDS", ROUNDS)
-        return [pair for seed in SEEDS for pair in judged(fitted(seed), drawn(1000 + seed, UNSEEN, 30))]
+        return [pair for seed in SEEDS for pair in scored(fitted(seed), drawn(1000 + seed, UNSEEN, 30))]
 
 
 def fitted(seed: int) -> FittedMatcher:
@@ -73,7 +73,7 @@ def fitted(seed: int) -> FittedMatcher:
     return fit_matcher(data, lightgbm_trees.TreeLearner(seed, 1), seed, lambda *_: None)
 
 
-def judged(learned: FittedMatcher, shop: Shop) -> Iterator[Judged]:
+def scored(learned: FittedMatcher, shop: Shop) -> Iterator[Scored]:
     """The pairs of each product of a shop; what is no candidate is refused."""
     index = MatchIndex.build(shop.features, learned.model)
     threshold = learned.thresholds.at(F1, len(index)).match
@@ -83,7 +83,7 @@ def judged(learned: FittedMatcher, shop: Shop) -> Iterator[Judged]:
         for other in range(first, row):
             same = shop.variants[row] == shop.variants[other]
             explained = other == first and not same and other in candidates
-            yield Judged(
+            yield Scored(
                 TRAPS[product % len(TRAPS)],
                 same,
                 (int(shop.hashes[row], 16) ^ int(shop.hashes[other], 16)).bit_count(),
@@ -110,7 +110,7 @@ def share(answers: list[bool]) -> float:
 
 @pytest.mark.parametrize("trap", STOCK_TRAPS)
 def test_variants_that_differ_in_one_thing_are_refused_though_all_show_one_stock_photo(
-    pairs: list[Judged], trap: str
+    pairs: list[Scored], trap: str
 ) -> None:
     difficult = [pair for pair in pairs if pair.trap == trap and not pair.same]
     assert max(pair.bits for pair in difficult) <= 2
@@ -118,18 +118,18 @@ def test_variants_that_differ_in_one_thing_are_refused_though_all_show_one_stock
 
 
 @pytest.mark.parametrize("trap", STOCK_TRAPS)
-def test_one_variant_of_a_product_is_accepted_in_whatever_words_it_is_said(pairs: list[Judged], trap: str) -> None:
+def test_one_variant_of_a_product_is_accepted_in_whatever_words_it_is_said(pairs: list[Scored], trap: str) -> None:
     assert share([pair.accepted for pair in pairs if pair.trap == trap and pair.same]) >= ACCEPTED
 
 
-def test_one_product_is_accepted_though_its_photos_are_unlike(pairs: list[Judged]) -> None:
+def test_one_product_is_accepted_though_its_photos_are_unlike(pairs: list[Scored]) -> None:
     alike = [pair for pair in pairs if pair.trap == "photo"]
     assert min(pair.bits for pair in alike) > 16
     assert share([pair.accepted for pair in alike]) >= ACCEPTED
 
 
 @pytest.mark.parametrize("trap", STOCK_TRAPS)
-def test_what_the_titles_contradict_each_other_in_is_told(pairs: list[Judged], trap: str) -> None:
+def test_what_the_titles_contradict_each_other_in_is_told(pairs: list[Scored], trap: str) -> None:
     difficult = [pair for pair in pairs if pair.trap == trap and not pair.same and pair.reasons]
     told = [any(re.fullmatch(CONTRADICTION[trap], reason) for reason in pair.reasons) for pair in difficult]
     assert share(told) >= TOLD

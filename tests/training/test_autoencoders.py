@@ -168,10 +168,10 @@ def test_a_second_training_at_the_same_time_is_refused(tmp_path: Path) -> None:
 
 def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
     images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
-    judged: list[Mapping[str, ImageError]] = []
+    evaluated: list[Mapping[str, ImageError]] = []
 
     def refuse(errors: Mapping[str, ImageError]) -> None:
-        judged.append(errors)
+        evaluated.append(errors)
         raise CatalogueError("bad")
 
     def never(_: object) -> None:
@@ -179,7 +179,7 @@ def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
 
     with pytest.raises(CatalogueError, match="bad"):
         train(tmp_path, images=images, judge=refuse, watch=never)
-    assert {name: type(error) for name, error in judged[0].items()} == {"p3.png": ImageEmpty}
+    assert {name: type(error) for name, error in evaluated[0].items()} == {"p3.png": ImageEmpty}
     assert versions(tmp_path, "cae") == []
 
 

@@ -40,17 +40,17 @@ def judged_groups(train_share: float = 1, seed: int = 0) -> list[str]:
     return [label for label, learnt in zip(labels, trained & ~held_out, strict=True) if not learnt]
 
 
-def assert_threshold_is_best(models: Path, judged: list[str]) -> None:
+def assert_threshold_is_best(models: Path, evaluated: list[str]) -> None:
     """The threshold of the newest version is the best there is for the embeddings it gives."""
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     chain = find_chain(models, "cnn")
     embeddings, labels = SavedModelEncoder(chain).encode(pixels()), list(labelled_images()[1].values())
-    manifest, best = chain[0].manifest, naive_best(embeddings, labels, judged)
+    manifest, best = chain[0].manifest, naive_best(embeddings, labels, evaluated)
     assert manifest.threshold is not None
     assert -1 <= manifest.threshold <= 1
-    assert naive_f1(embeddings, labels, judged, manifest.threshold) == pytest.approx(best)
-    picked_on, counts = manifest.threshold_picked_on, (PICTURES * len(judged), len(judged), len(labels))
+    assert naive_f1(embeddings, labels, evaluated, manifest.threshold) == pytest.approx(best)
+    picked_on, counts = manifest.threshold_picked_on, (PICTURES * len(evaluated), len(evaluated), len(labels))
     assert picked_on is not None
     assert (picked_on.postings, picked_on.groups, picked_on.catalogue) == counts
     assert picked_on.mean_f1 == pytest.approx(best)
@@ -223,15 +223,15 @@ def test_versions_are_its_own_and_never_overwritten(tmp_path: Path, models: Path
 
 def test_bad_images_are_judged_before_anything_is_trained(tmp_path: Path) -> None:
     images = FolderlessImages(labelled_images()[0].contents | {"g0_0.png": b""})
-    judged: list[Mapping[str, ImageError]] = []
+    evaluated: list[Mapping[str, ImageError]] = []
 
     def refuse(errors: Mapping[str, ImageError]) -> None:
-        judged.append(errors)
+        evaluated.append(errors)
         raise CatalogueError("bad")
 
     with pytest.raises(CatalogueError, match="bad"):
         train_cnn(tmp_path, images=images, judge=refuse)
-    assert list(judged[0]) == ["g0_0.png"]
+    assert list(evaluated[0]) == ["g0_0.png"]
     train_cnn(tmp_path, images=images, labels={})
     assert find(tmp_path, "cnn").manifest.counts["images"] == GROUPS * PICTURES - 1
 

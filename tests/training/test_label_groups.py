@@ -70,16 +70,16 @@ POSTINGS = [
 
 
 def test_postings_that_show_no_good_image_are_left_out_and_those_that_share_one_are_not() -> None:
-    judged = threshold_postings(POSTINGS, NAMES)
-    assert judged.images.tolist() == [1, 0, 1, 2, 2]  # p0, p1, p3, p5, p6
-    assert judged.groups.tolist() == [0, 0, 1, -1, 1]
-    assert judged.queries.tolist() == [True, True, True, False, True]
+    evaluated = threshold_postings(POSTINGS, NAMES)
+    assert evaluated.images.tolist() == [1, 0, 1, 2, 2]  # p0, p1, p3, p5, p6
+    assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
+    assert evaluated.queries.tolist() == [True, True, True, False, True]
 
 
 def test_groups_that_were_learnt_from_are_searched_and_not_judged() -> None:
-    judged = threshold_postings(POSTINGS, NAMES, {"1"})
-    assert judged.groups.tolist() == [0, 0, 1, -1, 1]
-    assert judged.queries.tolist() == [False, False, True, False, True]
+    evaluated = threshold_postings(POSTINGS, NAMES, {"1"})
+    assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
+    assert evaluated.queries.tolist() == [False, False, True, False, True]
 
 
 def test_without_postings_nothing_is_judged() -> None:

@@ -103,7 +103,7 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
         ]
         for name, one in compared(measured, matched).items()
     ]
-    title = f"{matcher}, and the signals, on {matched.judged.sum()} postings of groups it was not trained on"
+    title = f"{matcher}, and the signals, on {matched.evaluated.sum()} postings of groups it was not trained on"
     terminal.print_table(title, ["", "F1", "precision", "recall", "B-cubed F1"], rows)
     figures = {
         "95 % of F1": f"{matched.interval[0]:.4f}–{matched.interval[1]:.4f}",

@@ -67,7 +67,7 @@ def pairwise_scores_of_lists(
 
 
 def b_cubed_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> Scores:
-    """Each posting's cluster, judged as its list: B-cubed precision and recall.
+    """Each posting's cluster, evaluated as its list: B-cubed precision and recall.
 
     Bagga, Baldwin: Entity-Based Cross-Document Coreferencing Using the Vector Space Model, 1998; Amigó, Gonzalo,
     Artiles, Verdejo: A Comparison of Extrinsic Clustering Evaluation Metrics, 2009. Precision of a posting is the share

@@ -195,8 +195,8 @@ class SimilarityThreshold:
 
     Attributes:
         threshold: a cosine, −1…1.
-        mean_f1: of the judged postings' lists at this threshold, in 0…1.
-        postings, groups: how many were judged, and of how many label groups.
+        mean_f1: of the evaluated postings' lists at this threshold, in 0…1.
+        postings, groups: how many were evaluated, and of how many label groups.
         catalogue: how many postings were searched.
     """
 
@@ -207,23 +207,23 @@ class SimilarityThreshold:
     catalogue: int
 
 
-def enough_groups(groups: NDArray[np.integer], judged: NDArray[np.bool_]) -> bool:
-    """Whether a threshold can be picked: at least two label groups have two judged postings.
+def enough_groups(groups: NDArray[np.integer], evaluated: NDArray[np.bool_]) -> bool:
+    """Whether a threshold can be picked: at least two label groups have two evaluated postings.
 
     Args:
         groups: [n], the number of each posting's label group, from 0; negative where it has none.
-        judged: bool [n], whole label groups.
+        evaluated: bool [n], whole label groups.
     """
-    return int((np.bincount(groups[judged]) > 1).sum()) >= _LEAST_GROUPS
+    return int((np.bincount(groups[evaluated]) > 1).sum()) >= _LEAST_GROUPS
 
 
 def pick_similarity_threshold(
     embeddings: NDArray[np.float32],
     groups: NDArray[np.integer],
-    judged: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
     progress: Callable[[int], None],
 ) -> SimilarityThreshold | None:
-    """The threshold at which the lists of the judged postings have the highest mean F1 (see `metrics.scores`).
+    """The threshold at which the lists of the evaluated postings have the highest mean F1 (see `metrics.scores`).
 
     Every threshold there is is tried (see `Curves`). It lies halfway between two similarities, 1 being above all, so
     that another catalogue's pairs do not fall on its edge. What takes nothing cannot be had where two images are
@@ -233,19 +233,19 @@ def pick_similarity_threshold(
         embeddings: [n, d], of any length.
         groups: [n], the number of each posting's label group, from 0; negative where it has none, and then it is
             nobody's match.
-        judged: bool [n], whole label groups.
+        evaluated: bool [n], whole label groups.
         progress: gets how many postings were compared with all others, after each block of them.
 
     Returns:
         None where there are too few groups, or an embedding has no direction, so that nothing can be searched.
     """
     directed = np.isfinite(embeddings).all(axis=1) & embeddings.any(axis=1)
-    if not (enough_groups(groups, judged) and directed.all()):
+    if not (enough_groups(groups, evaluated) and directed.all()):
         return None
     pairs = pairs_of({IMAGE: DenseIndex(embeddings).nearest_others(CANDIDATES, progress)}, len(embeddings))
     pairs = replace(pairs, similarities={IMAGE: np.round(pairs.similarities[IMAGE], _DECIMALS)})
-    threshold, mean_f1 = _best(Curves(pairs, each_its_own(groups)).of(IMAGE, judged))
-    counts = int(judged.sum()), len(np.unique(groups[judged])), len(embeddings)
+    threshold, mean_f1 = _best(Curves(pairs, each_its_own(groups)).of(IMAGE, evaluated))
+    counts = int(evaluated.sum()), len(np.unique(groups[evaluated])), len(embeddings)
     return SimilarityThreshold(threshold, mean_f1, *counts)
 
 

@@ -76,12 +76,12 @@ def write_report(
 
 
 def read_signals(path: Path) -> list[str]:
-    """The signals that an evaluation judged; raises SettingsError if the file is of no use."""
+    """The signals that an evaluation evaluated; raises SettingsError if the file is of no use."""
     return list(_read(path).signals)
 
 
 def read_size(path: Path) -> int | None:
-    """How many postings an evaluation judged, if the file says so; raises SettingsError if it is of no use."""
+    """How many postings an evaluation evaluated, if the file says so; raises SettingsError if it is of no use."""
     return _read(path).postings
 
 
@@ -91,7 +91,7 @@ def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
     A report of version 1 is used with a warning where titles are among the signals, since their similarity has changed.
 
     Raises:
-        SettingsError: the file cannot be read, is no such report or one of a newer version, or judged other signals.
+        SettingsError: the file cannot be read, is no such report or one of a newer version, or evaluated other signals.
     """
     report = _read(path)
     if report.version < REPORT_VERSION and "title" in signals:
@@ -106,9 +106,9 @@ def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
         sections = {"hash": report.hash, "title": report.title, "image": report.image}
         values = {name: section.threshold for name, section in sections.items() if section is not None}
         if len(signals) > 1 or not set(signals) <= set(values):
-            wanted, judged = ",".join(signals), ",".join(report.signals)
+            wanted, evaluated = ",".join(signals), ",".join(report.signals)
             raise SettingsError(
-                f"{path} judges {judged}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
+                f"{path} judges {evaluated}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
             )
     try:
         return {signal: meant(signal, values[signal]) for signal in signals}
@@ -159,8 +159,8 @@ def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> dic
     """A matcher, and the signals on the same postings, as JSON holds it: no infinity, null for such a threshold."""
     low, high = matched.interval
     return {
-        "judged_postings": int(matched.judged.sum()),
-        "judged_groups": len(set(evaluation.groups[matched.judged].tolist())),
+        "judged_postings": int(matched.evaluated.sum()),
+        "judged_groups": len(set(evaluation.groups[matched.evaluated].tolist())),
         "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.fallback)},
         **_scores(matched.scores),
         "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
@@ -175,7 +175,7 @@ def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> dic
         "map_at_k": {str(k): value for k, value in matched.map_at_k.items()},
         "by_catalogue_size": [_size(point) for point in matched.by_catalogue_size],
         "signals_on_the_same": {
-            name: _scores(measured.scores.of(matched.judged))
+            name: _scores(measured.scores.of(matched.evaluated))
             for name, measured in {**evaluation.alone, "together": evaluation.together}.items()
         },
     }
@@ -185,7 +185,7 @@ def _size(point: MatchedSize) -> dict[str, Any]:
     return {
         "draws": point.draws,
         "postings": point.postings,
-        "judged": point.judged,
+        "judged": point.evaluated,
         "threshold": _finite(point.threshold),
         "f1": point.f1,
         "f1_fixed": point.f1_fixed,

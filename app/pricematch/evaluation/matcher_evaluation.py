@@ -44,21 +44,21 @@ class _SizedTarget:
 
 @dataclass(frozen=True)
 class MatchedSize:
-    """The answers to judged postings of random sub-catalogues of whole groups, all of about one size.
+    """The answers to evaluated postings of random sub-catalogues of whole groups, all of about one size.
 
     Attributes:
         draws: sub-catalogues.
         postings: how large they are, on average.
-        judged: postings judged in all of them, at least one.
+        evaluated: postings evaluated in all of them, at least one.
         threshold: the stored one for F1 at this size.
-        f1: with that, and the one for postings left alone; the mean over all that are judged.
+        f1: with that, and the one for postings left alone; the mean over all that are evaluated.
         f1_fixed: with those of the whole catalogue instead.
         targets: for each precision that thresholds are stored for; pairs of all sub-catalogues.
     """
 
     draws: int
     postings: int
-    judged: int
+    evaluated: int
     threshold: float
     f1: float
     f1_fixed: float
@@ -67,12 +67,12 @@ class MatchedSize:
 
 @dataclass(frozen=True, eq=False)
 class MatcherEvaluation:
-    """What a matcher is worth on a catalogue of n postings, m of which are judged.
+    """What a matcher is worth on a catalogue of n postings, m of which are evaluated.
 
     Attributes:
-        judged: bool [n].
+        evaluated: bool [n].
         thresholds: for F1, at the catalogue's size.
-        scores: of the m judged postings.
+        scores: of the m evaluated postings.
         interval: of their mean F1, 95 %.
         pairwise: the pairs in their lists.
         targets: what share of the pairs answered is right, and what share of the true pairs is answered, by target.
@@ -82,10 +82,10 @@ class MatcherEvaluation:
         reliability: for a diagram, of the likely ones.
         candidate_recall: the share of their true pairs that is among the candidates.
         recall_at_k, map_at_k: of their candidates by probability.
-        by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is judged.
+        by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is evaluated.
     """
 
-    judged: NDArray[np.bool_]
+    evaluated: NDArray[np.bool_]
     thresholds: Thresholds
     scores: Scores
     interval: tuple[float, float]
@@ -105,7 +105,7 @@ class MatcherEvaluation:
 def evaluate_matcher(
     features: ParsedFeatures,
     groups: NDArray[np.intp],
-    judged: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
     model: PairModel,
     stored: SizeThresholds,
     ks: Sequence[int],
@@ -117,7 +117,7 @@ def evaluate_matcher(
     Args:
         features: of the n postings of a catalogue.
         groups: [n], the number of each posting's label group, from 0, none left out.
-        judged: bool [n], whole groups that the matcher was not trained on, one posting at least.
+        evaluated: bool [n], whole groups that the matcher was not trained on, one posting at least.
         model: the matcher's.
         stored: its thresholds.
         ks: for recall@k and mAP@k.
@@ -129,33 +129,36 @@ def evaluate_matcher(
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
-        point = smaller(features, groups, judged, model, stored, size, seed)
+        point = smaller(features, groups, evaluated, model, stored, size, seed)
         if point is not None:
             points.append(point)
-        progress("Judging parts", done, len(sizes))
-    scored = _scores_of(proposed, thresholds, groups).of(judged)
-    points.append(_sized(proposed, groups, judged, stored, len(groups)))
+        progress("Evaluating parts", done, len(sizes))
+    scored = _scores_of(proposed, thresholds, groups).of(evaluated)
+    points.append(_sized(proposed, groups, evaluated, stored, len(groups)))
     labels = cohesive_clusters(
         pairs.left, pairs.right, pairs.probabilities, np.arange(len(groups)), thresholds.match
     ).assignment.labels
-    weights = (judged[pairs.left].astype(np.float64) + judged[pairs.right]).astype(np.float64)
+    weights = (evaluated[pairs.left].astype(np.float64) + evaluated[pairs.right]).astype(np.float64)
     truth = groups[pairs.left] == groups[pairs.right]
     p, likely = pairs.probabilities, pairs.probabilities >= _LIKELY
     return MatcherEvaluation(
-        judged,
+        evaluated,
         thresholds,
         scored,
-        bootstrap_interval(scored.f1, groups[judged], seed),
-        _pairs_of(proposed, thresholds, groups, judged),
-        {target: _pairs_of(proposed, stored.at(target, len(groups)), groups, judged) for target in stored.thresholds},
-        b_cubed_scores(labels, groups).of(judged),
+        bootstrap_interval(scored.f1, groups[evaluated], seed),
+        _pairs_of(proposed, thresholds, groups, evaluated),
+        {
+            target: _pairs_of(proposed, stored.at(target, len(groups)), groups, evaluated)
+            for target in stored.thresholds
+        },
+        b_cubed_scores(labels, groups).of(evaluated),
         brier_score(p, truth, weights),
         expected_calibration_error(p, truth, weights),
         expected_calibration_error(p[likely], truth[likely], weights[likely]),
         reliability(p[likely], truth[likely], weights[likely]),
-        _candidate_recall(weights[truth], groups, judged),
-        {k: recall_at_k(proposed.rows, groups, k, judged) for k in ks},
-        {k: map_at_k(proposed.rows, groups, k, judged) for k in ks},
+        _candidate_recall(weights[truth], groups, evaluated),
+        {k: recall_at_k(proposed.rows, groups, k, evaluated) for k in ks},
+        {k: map_at_k(proposed.rows, groups, k, evaluated) for k in ks},
         points,
     )
 
@@ -179,17 +182,17 @@ def _scores_of(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.
 
 
 def _pairs_of(
-    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], judged: NDArray[np.bool_]
+    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], evaluated: NDArray[np.bool_]
 ) -> PairScores:
-    """The pairs in the lists of the judged postings, bool [n]."""
+    """The pairs in the lists of the evaluated postings, bool [n]."""
     lists = thresholds.lists(proposed)
-    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
+    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, evaluated)
 
 
 def smaller(
     features: ParsedFeatures,
     groups: NDArray[np.intp],
-    judged: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
     model: PairModel,
     stored: SizeThresholds,
     size: int,
@@ -202,25 +205,25 @@ def smaller(
     Args:
         features: of the n postings of the whole catalogue.
         groups: [n], the number of each posting's label group.
-        judged: bool [n].
+        evaluated: bool [n].
         model: a matcher's.
         stored: its thresholds.
         size: postings of each sub-catalogue, about.
         seed: of the first; the next have the next ones.
 
     Returns:
-        None where none of them holds a judged posting.
+        None where none of them holds an evaluated posting.
     """
     draws = min(_MOST_DRAWS, max(1, len(groups) // (2 * size)))
     parts = [whole_groups(groups, size, seed + draw) for draw in range(draws)]
-    points = [sized_part(features, groups, judged, model, stored, rows) for rows in parts if judged[rows].any()]
+    points = [sized_part(features, groups, evaluated, model, stored, rows) for rows in parts if evaluated[rows].any()]
     return _merged(points) if points else None
 
 
 def sized_part(
     features: ParsedFeatures,
     groups: NDArray[np.intp],
-    judged: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
     model: PairModel,
     stored: SizeThresholds,
     rows: NDArray[np.intp],
@@ -230,41 +233,41 @@ def sized_part(
     Args:
         features: of the n postings of the whole catalogue.
         groups: [n], the number of each posting's label group.
-        judged: bool [n].
+        evaluated: bool [n].
         model: a matcher's.
         stored: its thresholds.
-        rows: which postings are in the sub-catalogue, a judged one among them.
+        rows: which postings are in the sub-catalogue, an evaluated one among them.
     """
     part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
     proposed = candidates_of(MatchIndex.build(features.select(rows), model))
-    return _sized(proposed, part, judged[rows], stored, len(groups))
+    return _sized(proposed, part, evaluated[rows], stored, len(groups))
 
 
 def _sized(
-    proposed: Candidates, groups: NDArray[np.intp], judged: NDArray[np.bool_], stored: SizeThresholds, whole: int
+    proposed: Candidates, groups: NDArray[np.intp], evaluated: NDArray[np.bool_], stored: SizeThresholds, whole: int
 ) -> MatchedSize:
     """The answers in a catalogue of n postings, part of one of `whole` postings; `groups` [n] are numbered from 0."""
     own, fixed = (stored.at(F1, size) for size in (len(groups), whole))
-    f1, f1_fixed = (_scores_of(proposed, chosen, groups).of(judged).mean_f1 for chosen in (own, fixed))
+    f1, f1_fixed = (_scores_of(proposed, chosen, groups).of(evaluated).mean_f1 for chosen in (own, fixed))
     targets = {}
     for target in stored.thresholds:
         if target.precision is not None:
             here, there = (stored.at(target, size) for size in (len(groups), whole))
-            answered = (_pairs_of(proposed, chosen, groups, judged) for chosen in (here, there))
+            answered = (_pairs_of(proposed, chosen, groups, evaluated) for chosen in (here, there))
             targets[target] = _SizedTarget(here.match, *answered)
-    return MatchedSize(1, len(groups), int(judged.sum()), own.match, f1, f1_fixed, targets)
+    return MatchedSize(1, len(groups), int(evaluated.sum()), own.match, f1, f1_fixed, targets)
 
 
 def _merged(points: Sequence[MatchedSize]) -> MatchedSize:
     """Several sub-catalogues as one, with the thresholds of the first."""
-    judged = [point.judged for point in points]
+    evaluated = [point.evaluated for point in points]
     return MatchedSize(
         len(points),
         round(np.mean([point.postings for point in points])),
-        sum(judged),
+        sum(evaluated),
         points[0].threshold,
-        float(np.average([point.f1 for point in points], weights=judged)),
-        float(np.average([point.f1_fixed for point in points], weights=judged)),
+        float(np.average([point.f1 for point in points], weights=evaluated)),
+        float(np.average([point.f1_fixed for point in points], weights=evaluated)),
         {
             target: _SizedTarget(
                 first.threshold,
@@ -276,7 +279,7 @@ def _merged(points: Sequence[MatchedSize]) -> MatchedSize:
     )
 
 
-def _candidate_recall(weights: NDArray[np.float64], groups: NDArray[np.intp], judged: NDArray[np.bool_]) -> float:
-    """The share of the true pairs of judged postings, given how many judged ends each one found has."""
-    true_pairs = int((group_sizes(groups) - 1)[judged].sum())
+def _candidate_recall(weights: NDArray[np.float64], groups: NDArray[np.intp], evaluated: NDArray[np.bool_]) -> float:
+    """The share of the true pairs of evaluated postings, given how many evaluated ends each one found has."""
+    true_pairs = int((group_sizes(groups) - 1)[evaluated].sum())
     return float(weights.sum()) / true_pairs if true_pairs else 1.0

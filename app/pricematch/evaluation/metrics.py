@@ -134,7 +134,7 @@ def hits_of_lists(
 
 
 def recall_at_k(
-    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, judged: NDArray[np.bool_] | None = None
+    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, evaluated: NDArray[np.bool_] | None = None
 ) -> float:
     """The mean share of a posting's group that is among its first k candidates: recall@k = tp@k / (size − 1).
 
@@ -146,7 +146,7 @@ def recall_at_k(
         candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
         groups: [n].
         k: at least 1; more than c is as good as c.
-        judged: bool [n], the postings that the mean is over; all if absent.
+        evaluated: bool [n], the postings that the mean is over; all if absent.
 
     Returns:
         A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
@@ -157,12 +157,12 @@ def recall_at_k(
     """
     right = _right(candidates, groups)[:, :k]
     others = group_sizes(groups) - 1
-    queries = others > 0 if judged is None else (others > 0) & judged
+    queries = others > 0 if evaluated is None else (others > 0) & evaluated
     return _mean(right.sum(axis=1)[queries] / others[queries])
 
 
 def map_at_k(
-    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, judged: NDArray[np.bool_] | None = None
+    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, evaluated: NDArray[np.bool_] | None = None
 ) -> float:
     """Mean average precision of the first k candidates: AP@k = Σ over right places i ≤ k of precision@i, / min(k, R).
 
@@ -173,7 +173,7 @@ def map_at_k(
         candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
         groups: [n].
         k: at least 1.
-        judged: as for `recall_at_k`.
+        evaluated: as for `recall_at_k`.
 
     Returns:
         A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
@@ -185,7 +185,7 @@ def map_at_k(
     right = _right(candidates, groups)[:, :k]
     precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
     others = group_sizes(groups) - 1
-    queries = others > 0 if judged is None else (others > 0) & judged
+    queries = others > 0 if evaluated is None else (others > 0) & evaluated
     return _mean((precision * right).sum(axis=1)[queries] / np.minimum(others[queries], k))
 
 

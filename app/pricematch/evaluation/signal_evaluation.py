@@ -1,7 +1,8 @@
 """How well signals find the label groups of a catalogue.
 
 Every posting is a query against the whole catalogue. Thresholds are picked on the queries of some label groups and
-judged on those of the others, fold by fold: each posting is scored once, at thresholds that its group had no part in.
+evaluated on those of the others, fold by fold: each posting is scored once, at thresholds that its group had no part
+in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ class SizePoint:
     Attributes:
         postings, groups: how large it is.
         thresholds: the best ones there, a similarity per signal.
-        f1: at those; picked and judged on the same postings.
+        f1: at those; picked and evaluated on the same postings.
         f1_at_thresholds: at the thresholds of the whole catalogue.
     """
 
@@ -218,13 +219,13 @@ def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) ->
     pairwise = PairScores(0, 0, 0)
     folds = []
     for number in range(int(fold_of.max()) + 1):
-        judged = fold_of == number
-        thresholds = pick_thresholds(curves, signals, ~judged)
+        evaluated = fold_of == number
+        thresholds = pick_thresholds(curves, signals, ~evaluated)
         lists = curves.pairs.lists(thresholds)
-        part = scores(lists.starts, lists.rows, groups).of(judged)
-        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, judged)
-        f1[judged], precision[judged], recall[judged] = part.f1, part.precision, part.recall
-        count, postings = len(np.unique(groups[judged])), int(judged.sum())
+        part = scores(lists.starts, lists.rows, groups).of(evaluated)
+        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, evaluated)
+        f1[evaluated], precision[evaluated], recall[evaluated] = part.f1, part.precision, part.recall
+        count, postings = len(np.unique(groups[evaluated])), int(evaluated.sum())
         folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
     return Scores(f1, precision, recall), pairwise, folds
 

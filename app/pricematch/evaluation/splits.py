@@ -1,4 +1,4 @@
-"""Splits of label groups, so that nothing is judged on postings of a product it was tuned on."""
+"""Splits of label groups, so that nothing is evaluated on postings of a product it was tuned on."""
 
 import hashlib
 from collections.abc import Sequence

@@ -50,7 +50,7 @@ class WeightsOrigin(_Described):
 
 
 class TrainedOn(_Described):
-    """The label groups a model was trained on, so that it can be judged on others.
+    """The label groups a model was trained on, so that it can be evaluated on others.
 
     Attributes:
         share, seed: what `pricematch.evaluation.splits.training_groups` chose them by.
@@ -66,9 +66,9 @@ class PickedOn(_Described):
     """What a threshold was picked on: label groups that the encoder did not learn from.
 
     Attributes:
-        postings, groups: how many were judged, and of how many label groups.
+        postings, groups: how many were evaluated, and of how many label groups.
         catalogue: how many postings were searched, these among them.
-        mean_f1: of the judged postings at the threshold, which is picked for it: another catalogue's will be lower.
+        mean_f1: of the evaluated postings at the threshold, which is picked for it: another catalogue's will be lower.
     """
 
     postings: int

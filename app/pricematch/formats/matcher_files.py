@@ -37,7 +37,7 @@ class MatcherManifest(BaseModel):
         held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
-        trained_on: the label groups, so that it can be judged on others.
+        trained_on: the label groups, so that it can be evaluated on others.
         files: SHA-256 of every file beside the manifest, by path.
     """
 

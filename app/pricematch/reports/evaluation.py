@@ -103,7 +103,7 @@ def evaluation_page(
 
 def compared(measured: Mapping[str, Measured], matched: MatcherEvaluation) -> dict[str, Scores]:
     """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
-    found = {name: one.scores.of(matched.judged) for name, one in measured.items()}
+    found = {name: one.scores.of(matched.evaluated) for name, one in measured.items()}
     return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
 
 
@@ -246,7 +246,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     given = [str(posting.label_group) for posting in content.postings]
     labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
     content = relabelled(content, labels)
-    judged = None if loaded is None else unseen(settings, loaded, labels, given)
+    evaluated = None if loaded is None else unseen(settings, loaded, labels, given)
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
     catalogue, features = load_features(settings, content, list(names), options.embeddings, progress)
     groups = number_groups(labels)
@@ -259,8 +259,8 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     postings = list(catalogue)
     drawn = None if images is None else draw_thumbnails(settings, shown_names(found, postings), images, progress)
     matched = None
-    if loaded is not None and judged is not None:
-        matched = _matched(loaded, catalogue, parsed, judged, options.seed, progress)
+    if loaded is not None and evaluated is not None:
+        matched = _matched(loaded, catalogue, parsed, evaluated, options.seed, progress)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
     write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
@@ -272,7 +272,7 @@ def _matched(
     loaded: LoadedMatcher,
     catalogue: Catalogue,
     features: ParsedFeatures,
-    judged: NDArray[np.bool_],
+    evaluated: NDArray[np.bool_],
     seed: int,
     progress: Progress,
 ) -> MatcherEvaluation:
@@ -280,5 +280,5 @@ def _matched(
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
     stored = loaded.thresholds
-    found = evaluate_matcher(features.select(order), groups, judged[order], loaded.model, stored, KS, seed, progress)
-    return replace(found, judged=judged)
+    found = evaluate_matcher(features.select(order), groups, evaluated[order], loaded.model, stored, KS, seed, progress)
+    return replace(found, evaluated=evaluated)

@@ -43,7 +43,7 @@ class ActivateIn(BaseModel):
 
 
 class ActivatedOut(BaseModel):
-    """A version that serves once the catalogue is embedded and judged with it; until then the one of before does."""
+    """A version that serves once the catalogue is embedded and scored with it; until then the one of before does."""
 
     name: str
     version: str

@@ -29,14 +29,14 @@ def by_hash() -> Matcher:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[TestClient]:
+def by_probability() -> Iterator[TestClient]:
     """A client of an application with a trained matcher, and no encoder."""
     with client_of(make_app(matcher=by_hash())) as client:
         yield client
 
 
-def test_clusters_come_with_their_cohesion_and_what_decided(judged: TestClient) -> None:
-    body = judged.post("/cluster", json=BY_MATCHER).json()
+def test_clusters_come_with_their_cohesion_and_what_decided(by_probability: TestClient) -> None:
+    body = by_probability.post("/cluster", json=BY_MATCHER).json()
     assert body.pop("took_ms") >= 0
     assert [item["status"] for item in body.pop("items")] == ["clustered"] * 4 + ["noise"] * 2
     assert body == {
@@ -59,17 +59,19 @@ def test_clusters_come_with_their_cohesion_and_what_decided(judged: TestClient) 
     }
 
 
-def test_some_postings_are_clustered_and_unknown_ones_are_listed(judged: TestClient) -> None:
+def test_some_postings_are_clustered_and_unknown_ones_are_listed(by_probability: TestClient) -> None:
     asked = {**BY_MATCHER, "posting_ids": ["p3", "no-such", "p1"]}
-    body = judged.post("/cluster", json=asked).json()
+    body = by_probability.post("/cluster", json=asked).json()
     assert [item["status"] for item in body["items"]] == ["clustered", "problem", "clustered"]
     assert body["clusters"][0]["posting_ids"] == ["p3", "p1"]
 
 
-def test_a_form_takes_the_same_fields_as_json(judged: TestClient) -> None:
+def test_a_form_takes_the_same_fields_as_json(by_probability: TestClient) -> None:
     asked = {**BY_MATCHER, "min_probability": 0.99}
-    by_form = judged.post("/cluster", files=[(name, (None, str(value))) for name, value in asked.items()]).json()
-    by_json = judged.post("/cluster", json=asked).json()
+    by_form = by_probability.post(
+        "/cluster", files=[(name, (None, str(value))) for name, value in asked.items()]
+    ).json()
+    by_json = by_probability.post("/cluster", json=asked).json()
     assert by_form | {"took_ms": 0} == by_json | {"took_ms": 0}
     assert (by_form["threshold"], by_form["target"], by_form["clusters"]) == (0.99, None, [])
 
@@ -96,8 +98,8 @@ def test_pages_hold_each_cluster_once(serve: Serve) -> None:
         {"target": 3},
     ],
 )
-def test_fields_that_do_not_go_with_the_matcher_are_refused(judged: TestClient, asked: dict[str, Any]) -> None:
-    assert_problem(judged.post("/cluster", json={**BY_MATCHER, **asked}), 422, "invalid-request")
+def test_fields_that_do_not_go_with_the_matcher_are_refused(by_probability: TestClient, asked: dict[str, Any]) -> None:
+    assert_problem(by_probability.post("/cluster", json={**BY_MATCHER, **asked}), 422, "invalid-request")
 
 
 @pytest.mark.parametrize("asked", [{"target": "f1"}, {"min_probability": 0.5}])
@@ -242,8 +244,8 @@ def test_without_a_trained_matcher_its_method_is_refused(client: TestClient) -> 
     assert_problem(client.post("/cluster", json=BY_MATCHER), 409, "matcher-needed")
 
 
-def test_without_an_encoder_the_other_methods_are_refused(judged: TestClient) -> None:
-    assert_problem(judged.post("/cluster", json={"posting_ids": "all"}), 409, "encoder-needed")
+def test_without_an_encoder_the_other_methods_are_refused(by_probability: TestClient) -> None:
+    assert_problem(by_probability.post("/cluster", json={"posting_ids": "all"}), 409, "encoder-needed")
 
 
 def test_the_encoder_may_be_named(client: TestClient) -> None:
@@ -257,7 +259,7 @@ def test_answers_of_other_methods_hold_no_cohesion(client: TestClient) -> None:
     assert set(first) == {"cluster", "posting_ids", "images"}
 
 
-def test_the_documented_example_is_one_that_this_service_can_answer(judged: TestClient) -> None:
-    document = judged.get("/openapi.json").json()
+def test_the_documented_example_is_one_that_this_service_can_answer(by_probability: TestClient) -> None:
+    document = by_probability.get("/openapi.json").json()
     example = document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    assert len(judged.post("/cluster", json=example).json()["clusters"]) == 2
+    assert len(by_probability.post("/cluster", json=example).json()["clusters"]) == 2

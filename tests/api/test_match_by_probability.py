@@ -17,7 +17,7 @@ from tests.support.wire import FORM, field, file, form
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[TestClient]:
+def by_probability() -> Iterator[TestClient]:
     """A client of an application with a trained matcher."""
     with client_of(make_app(matcher=judged_matcher())) as client:
         yield client
@@ -29,8 +29,8 @@ def ids(response: Any) -> list[str]:
     return [match["posting_id"] for match in response.json()["matches"]]
 
 
-def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(judged: TestClient) -> None:
-    body = judged.get("/postings/scene/matches").json()
+def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(by_probability: TestClient) -> None:
+    body = by_probability.get("/postings/scene/matches").json()
     [match] = body.pop("matches")
     assert body.pop("took_ms") >= 0
     assert body == {
@@ -55,57 +55,63 @@ def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(judge
     assert all(set(reason) == {"text", "weight"} for reason in evidence["reasons"])
 
 
-def test_a_picture_a_title_and_both_are_taken(judged: TestClient) -> None:
+def test_a_picture_a_title_and_both_are_taken(by_probability: TestClient) -> None:
     title = {"title": "KOPI susu, 200ml"}
-    assert ids(judged.post("/match", files={"image": SCENE})) == ["scene", "twin"]
-    assert ids(judged.post("/match", json=title)) == ["scene", "twin"]
-    assert ids(judged.post("/match", files={"title": (None, title["title"])})) == ["scene", "twin"]
-    assert ids(judged.post("/match", files={"image": SCENE}, data={"title": "teh manis b"})) == [
+    assert ids(by_probability.post("/match", files={"image": SCENE})) == ["scene", "twin"]
+    assert ids(by_probability.post("/match", json=title)) == ["scene", "twin"]
+    assert ids(by_probability.post("/match", files={"title": (None, title["title"])})) == ["scene", "twin"]
+    assert ids(by_probability.post("/match", files={"image": SCENE}, data={"title": "teh manis b"})) == [
         "other",  # as sure as the others, so by its id
         "scene",
         "twin",
     ]
-    assert ids(judged.post("/match", content=SCENE, headers={"Content-Type": "image/png"})) == ["scene", "twin"]
+    assert ids(by_probability.post("/match", content=SCENE, headers={"Content-Type": "image/png"})) == ["scene", "twin"]
 
 
-def test_a_title_that_is_not_in_utf_8_is_refused_in_a_form_as_in_json(judged: TestClient) -> None:
+def test_a_title_that_is_not_in_utf_8_is_refused_in_a_form_as_in_json(by_probability: TestClient) -> None:
     for title in (b"kopi \xff", "kopi é".encode("latin-1"), b"\xed\xa0\x80"):
         for response in (
-            judged.post("/match", files={"title": (None, title)}),
-            judged.post("/match", content=b'{"title": "' + title + b'"}', headers={"Content-Type": "application/json"}),
+            by_probability.post("/match", files={"title": (None, title)}),
+            by_probability.post(
+                "/match", content=b'{"title": "' + title + b'"}', headers={"Content-Type": "application/json"}
+            ),
         ):
             assert_problem(response, 422, "invalid-request")
-    assert ids(judged.post("/match", files={"title": (None, "kopi susu é".encode())}))
+    assert ids(by_probability.post("/match", files={"title": (None, "kopi susu é".encode())}))
 
 
-def test_byte_escapes_in_a_title_are_decoded_as_those_of_the_catalogue(judged: TestClient) -> None:
-    assert ids(judged.post("/match", json={"title": r"kopi susu 200 ml \xe2\x98\x95"})) == ids(
-        judged.post("/match", json={"title": "kopi susu 200 ml ☕"})
+def test_byte_escapes_in_a_title_are_decoded_as_those_of_the_catalogue(by_probability: TestClient) -> None:
+    assert ids(by_probability.post("/match", json={"title": r"kopi susu 200 ml \xe2\x98\x95"})) == ids(
+        by_probability.post("/match", json={"title": "kopi susu 200 ml ☕"})
     )
 
 
-def test_a_title_is_given_back_as_it_is_written(judged: TestClient) -> None:
-    [match] = judged.post("/match", json={"title": "teh manis b"}).json()["matches"]
+def test_a_title_is_given_back_as_it_is_written(by_probability: TestClient) -> None:
+    [match] = by_probability.post("/match", json={"title": "teh manis b"}).json()["matches"]
     assert match["title"] == "<b>Teh</b> manis"
 
 
-def test_probabilities_fall_and_none_is_below_the_one_asked_for(judged: TestClient) -> None:
-    every = judged.post("/match", json={"title": "kopi susu 200 ml"}, params=ALL).json()["matches"]
+def test_probabilities_fall_and_none_is_below_the_one_asked_for(by_probability: TestClient) -> None:
+    every = by_probability.post("/match", json={"title": "kopi susu 200 ml"}, params=ALL).json()["matches"]
     probabilities = [match["probability"] for match in every]
     assert probabilities == sorted(probabilities, reverse=True)
     assert len(every) == 3
     for least in (probabilities[2], probabilities[1], 1.0):
-        kept = judged.post("/match", json={"title": "kopi susu 200 ml"}, params={"min_probability": least}).json()
+        kept = by_probability.post(
+            "/match", json={"title": "kopi susu 200 ml"}, params={"min_probability": least}
+        ).json()
         assert [match["probability"] for match in kept["matches"]] == [one for one in probabilities if one >= least]
         assert (kept["threshold"], kept["target"]) == (least, None)
 
 
-def test_the_limit_cuts_the_surest_first(judged: TestClient) -> None:
-    assert ids(judged.post("/match", json={"title": "kopi susu 200 ml"}, params={**ALL, "limit": 1})) == ["scene"]
+def test_the_limit_cuts_the_surest_first(by_probability: TestClient) -> None:
+    assert ids(by_probability.post("/match", json={"title": "kopi susu 200 ml"}, params={**ALL, "limit": 1})) == [
+        "scene"
+    ]
 
 
-def test_a_target_takes_the_threshold_that_was_picked_for_it(judged: TestClient) -> None:
-    body = judged.get("/postings/scene/matches", params={"target": "precision:0.95"}).json()
+def test_a_target_takes_the_threshold_that_was_picked_for_it(by_probability: TestClient) -> None:
+    body = by_probability.get("/postings/scene/matches", params={"target": "precision:0.95"}).json()
     assert (body["target"], body["threshold"], body["alone"]) == ("precision:0.95", 0.99, 0.99)
 
 
@@ -122,14 +128,14 @@ def test_a_target_takes_the_threshold_that_was_picked_for_it(judged: TestClient)
         ({"target": "precision:0.5"}, "target-unknown"),
     ],
 )
-def test_what_decides_is_checked(judged: TestClient, params: dict[str, Any], slug: str) -> None:
-    assert_problem(judged.get("/postings/scene/matches", params=params), 422, slug)
-    assert_problem(judged.post("/match", json={"title": "kopi"}, params=params), 422, slug)
+def test_what_decides_is_checked(by_probability: TestClient, params: dict[str, Any], slug: str) -> None:
+    assert_problem(by_probability.get("/postings/scene/matches", params=params), 422, slug)
+    assert_problem(by_probability.post("/match", json={"title": "kopi"}, params=params), 422, slug)
 
 
 @pytest.mark.parametrize("params", [{"encoder": "cae"}, {"min_similarity": 0.5}])
-def test_similarity_takes_an_encoder(judged: TestClient, params: dict[str, Any]) -> None:
-    assert_problem(judged.get("/postings/scene/matches", params=params), 409, "encoder-needed")
+def test_similarity_takes_an_encoder(by_probability: TestClient, params: dict[str, Any]) -> None:
+    assert_problem(by_probability.get("/postings/scene/matches", params=params), 409, "encoder-needed")
 
 
 def test_an_unknown_encoder_is_refused_with_the_names_there_are(client: TestClient) -> None:
@@ -189,9 +195,9 @@ def test_a_matcher_that_judges_by_hashes_only_says_what_a_title_lacks(serve: Ser
     ],
     ids=lambda content: repr(content[:24]),
 )
-def test_json_that_holds_no_title_and_nothing_else_is_refused(judged: TestClient, content: bytes) -> None:
+def test_json_that_holds_no_title_and_nothing_else_is_refused(by_probability: TestClient, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
-    assert_problem(judged.post("/match", content=content, headers=headers), 422, "invalid-request")
+    assert_problem(by_probability.post("/match", content=content, headers=headers), 422, "invalid-request")
 
 
 @pytest.mark.parametrize(
@@ -207,9 +213,9 @@ def test_json_that_holds_no_title_and_nothing_else_is_refused(judged: TestClient
     ids=["nothing", "empty", "blank", "title as a file", "another part", "wrong case"],
 )
 def test_a_form_that_holds_neither_picture_nor_title_or_anything_else_is_refused(
-    judged: TestClient, parts: list[bytes]
+    by_probability: TestClient, parts: list[bytes]
 ) -> None:
-    response = judged.post("/match", content=form(parts), headers={"Content-Type": FORM})
+    response = by_probability.post("/match", content=form(parts), headers={"Content-Type": FORM})
     assert response.status_code in {413, 422}
 
 
@@ -223,13 +229,13 @@ def test_a_title_may_be_as_long_as_the_setting_says_and_no_longer(serve: Serve) 
     assert_problem(client.post("/match", json={"title": "x" * 100_000}), 413, "body-too-large")
 
 
-def test_a_picture_of_no_use_is_a_problem_whatever_the_title(judged: TestClient) -> None:
-    answer = judged.post("/match", files={"image": SCENE[:60]}, data={"title": "kopi"})
+def test_a_picture_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:
+    answer = by_probability.post("/match", files={"image": SCENE[:60]}, data={"title": "kopi"})
     assert_problem(answer, 422, "image-corrupt")
 
 
-def test_a_title_of_no_word_has_no_matches(judged: TestClient) -> None:
-    assert ids(judged.post("/match", json={"title": "!!! ☕ ???"}, params=ALL)) == []
+def test_a_title_of_no_word_has_no_matches(by_probability: TestClient) -> None:
+    assert ids(by_probability.post("/match", json={"title": "!!! ☕ ???"}, params=ALL)) == []
 
 
 def test_where_a_target_is_out_of_reach_there_is_no_threshold_and_no_match(serve: Serve) -> None:
