@@ -16,9 +16,10 @@ help: ## List the verbs
 
 install: $(INSTALLED) ## Make a virtual environment with the pinned dependencies
 
+# cleared first: an installation that was broken off leaves half an environment
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v >= (3, 11) else f"expected Python 3.11 or newer, got {v[0]}.{v[1]}; name one: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	awk '/^uv==/, !/\\$$/' requirements.lock > .venv/uv.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

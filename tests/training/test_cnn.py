@@ -208,7 +208,7 @@ def test_stopped_while_it_trains_it_leaves_no_version(tmp_path: Path) -> None:
     assert versions(tmp_path, "cnn") == []
 
 
-@pytest.mark.long  # `tests/training/test_train.py` trains the same way with two seeds
+@pytest.mark.long  # `tests/training/test_autoencoders.py` trains the same way with two seeds
 def test_another_seed_trains_other_weights(tmp_path: Path, models: Path) -> None:
     train_cnn(tmp_path, seed=1)
     assert weights(tmp_path) != weights(models)
