@@ -127,7 +127,7 @@ def test_cosines_that_a_network_could_not_tell_apart_are_taken_together() -> Non
 
 
 @pytest.mark.parametrize(
-    ("labels", "judged"),
+    ("labels", "evaluated"),
     [
         ([None] * 4, []),
         (["a", "a", "b", None], ["a", "b"]),

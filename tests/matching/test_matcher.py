@@ -249,7 +249,7 @@ def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() 
     assert 0 < len(kept) < len(every)
 
 
-@pytest.mark.parametrize("judged", [True, False])
+@pytest.mark.parametrize("trained", [True, False])
 @pytest.mark.parametrize("options", [ALL, replace(ALL, encoder="mean-colour"), Options(2, min_similarity=0.5)])
 def test_a_decision_rule_is_known_before_the_match(trained: bool, options: Options) -> None:
     """The rule of several images, of which all may be bad, is that of each good one."""
