@@ -260,6 +260,7 @@ def test_fault_40_a_request_whose_client_is_gone_is_never_encoded_and_makes_room
         assert (tmp_path / "encoded").read_text().split() == ["1", "1"]  # the first one, and the one after
 
 
+@pytest.mark.long  # fewer clients at once stay in `make test`
 def test_fault_37_a_thousand_uploads_at_once_are_answered_or_turned_away_in_bounded_memory(tmp_path: Path) -> None:
     """Health is answered meanwhile; whoever is turned away is told when to come again."""
     image = picture("#ff0000", size=(600, 600), format="BMP")

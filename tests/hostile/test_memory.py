@@ -65,6 +65,7 @@ def bombs(service: TinyService, count: int) -> "Counter[int]":
         return Counter(pool.map(drop, range(count)))
 
 
+@pytest.mark.long  # bombs under a ceiling stay in `make test`
 def test_fault_38_pictures_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
     service: TinyService,
 ) -> None:

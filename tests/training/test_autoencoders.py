@@ -118,6 +118,7 @@ def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.long  # a kill stays in `make test`
 def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trains_again(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +285,7 @@ def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
         assert (artefact.manifest.threshold, artefact.manifest.threshold_picked_on) == (None, None)
 
 
+@pytest.mark.long  # a kill stays in `make test`
 def test_stopped_while_it_picks_a_threshold_it_publishes_nothing_and_then_goes_on_to_the_same(
     tmp_path: Path, labelled_models: Path
 ) -> None:

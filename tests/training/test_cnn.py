@@ -91,6 +91,7 @@ def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_pa
     assert eigenvalues.max() < 4 * eigenvalues.min()
 
 
+@pytest.mark.long  # trains two networks anew
 def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels_but_for_a_threshold_picked_on_all(
     tmp_path: Path,
 ) -> None:
@@ -133,6 +134,7 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
     assert trained.threshold is None  # nothing is left to judge
 
 
+@pytest.mark.long  # trains a backbone
 def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +216,7 @@ def test_another_seed_trains_other_weights(tmp_path: Path, models: Path) -> None
     assert weights(tmp_path) != weights(models)
 
 
+@pytest.mark.long  # `tests/training/test_autoencoders.py` publishes the same way
 def test_versions_are_its_own_and_never_overwritten(tmp_path: Path, models: Path) -> None:
     (tmp_path / "cae" / "7").mkdir(parents=True)
     assert train_cnn(tmp_path, labels={}).path == tmp_path / "cnn" / "1"
@@ -244,6 +247,7 @@ def test_weights_that_are_not_to_be_had_are_told_before_images_are_read(tmp_path
         train_cnn(tmp_path, recipe(weights="absent"), judge=never)
 
 
+@pytest.mark.long  # Keras takes long to build it
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras, where it writes
 def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Path) -> None:
     import keras
