@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 DRAWN = 400
+_ONE_EPOCH = ("--recipe", "notebook", "--epochs", "1", "--autoencoder-epochs", "5")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def subject(images: Path | None, models: Path | None) -> Iterator[Subject]:
         catalogue.write_text("posting_id,image\n" + "".join(rows), encoding="utf-8")
         if models is None:
             models = folder / "models"
-            options = ["--recipe", "notebook", "--autoencoder-epochs", "5", "--models", str(models)]
-            run("train", "encoder", *options, "--catalogue", str(catalogue), "--images", str(images))
+            paths = ["--catalogue", catalogue, "--images", images, "--models", models]
+            run("train", "encoder", *_ONE_EPOCH, *map(str, paths))
         yield Subject(catalogue, images, models)
 
 
@@ -47,7 +48,7 @@ def matcher_subject() -> Iterator[Subject]:
         run("sample", "--postings", str(DRAWN), "--output", str(folder))
         measured = Subject(folder / "catalogue.csv", folder / "images", folder / "models")
         paths = ["--catalogue", measured.catalogue, "--images", measured.images, "--models", measured.models]
-        run("train", "encoder", "--recipe", "cnn", *map(str, paths))
+        run("train", "encoder", *_ONE_EPOCH, *map(str, paths))
         run("train", "matcher", "--signals", "hash,title,image", *map(str, [*paths, "--data", folder / "training"]))
         yield measured
 
