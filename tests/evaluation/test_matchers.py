@@ -207,12 +207,14 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
               "--matcher", "1", "--target", target, "--output", str(output))  # fmt: skip
     assert ran.code == 0, ran.err
     thresholds = read_matcher(trained / "models").thresholds.at(Target.parse(target), len(POSTINGS))
-    lists = thresholds.lists(candidates_of(evaluated(trained)))
+    candidates = candidates_of(evaluated(trained))
+    lists = thresholds.lists(candidates)
     with output.open(encoding="utf-8", newline="") as file:
         written = [line["matches"].split(" ") for line in csv.DictReader(file)]
-    assert [line[0] for line in written] == [posting.posting_id for posting in POSTINGS]
-    expected = [{POSTINGS[row].posting_id for row in lists[line]} for line in range(len(POSTINGS))]
-    assert [set(line) for line in written] == expected  # equally probable ones stand in any order
+    for line, posting in enumerate(POSTINGS):
+        probabilities = dict(zip(candidates.rows[line].tolist(), candidates.similarities[line].tolist(), strict=True))
+        others = [(-probabilities[row], POSTINGS[row].posting_id) for row in lists[line] if row != line]
+        assert written[line] == [posting.posting_id, *(name for _, name in sorted(others))]
     assert f"matcher/1, {target}" in ran.out
 
 
