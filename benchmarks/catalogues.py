@@ -1,4 +1,4 @@
-"""What the benchmarks measure on: the user's pictures or drawn ones, and encoders trained on them."""
+"""What the benchmarks measure on: the user's images or drawn ones, and encoders trained on them."""
 
 import csv
 import subprocess
@@ -15,7 +15,7 @@ _ONE_EPOCH = ("--recipe", "notebook", "--epochs", "1", "--autoencoder-epochs", "
 
 @dataclass(frozen=True)
 class Subject:
-    """A catalogue of JPEG pictures, numbered in the order of `jpegs`, and the models trained on it."""
+    """A catalogue of JPEG images, numbered in the order of `jpegs`, and the models trained on it."""
 
     catalogue: Path
     images: Path
@@ -24,7 +24,7 @@ class Subject:
 
 @contextmanager
 def subject(images: Path | None, models: Path | None) -> Iterator[Subject]:
-    """The given pictures, or a drawn sample; the given models, or the notebook's recipe trained with one epoch each."""
+    """The given images, or a drawn sample; the given models, or the notebook's recipe trained with one epoch each."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if images is None:

@@ -2,9 +2,9 @@
 
     python benchmarks/encode.py [--images DIR] [--models DIR] [--rounds N]
 
-Both ways run in processes of their own, in turn, on the same pictures and weights: ours as the service embeds a
+Both ways run in processes of their own, in turn, on the same images and weights: ours as the service embeds a
 catalogue; the notebook's as `tf.data` with `decode_jpeg`, `resize`, `/255`, then `predict` of both networks. Prints
-pictures a second of each round, the median ratio, how well the embeddings agree, and where our time goes.
+images a second of each round, the median ratio, how well the embeddings agree, and where our time goes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Pictures:
         self._images = images
 
     def read(self, name: str) -> bytes:
-        """The picture at this position."""
+        """The image at this position."""
         return self._images[int(name)]
 
 
@@ -57,7 +57,7 @@ class Forgetful:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--images", type=Path, help="folder of JPEG pictures; a sample is drawn if absent")
+    parser.add_argument("--images", type=Path, help="folder of JPEG images; a sample is drawn if absent")
     parser.add_argument("--models", type=Path, help="folder of exported models; trained for this run if absent")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -90,7 +90,7 @@ class Worker:
         return answer
 
     def shares(self) -> dict[str, float]:
-        """Milliseconds a picture by stage."""
+        """Milliseconds an image by stage."""
         answer: dict[str, float] = self._ask("shares")
         return answer
 
@@ -132,7 +132,7 @@ def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> No
 
 
 def stage_shares(images: Sequence[bytes], encoder: Encoder) -> dict[str, float]:
-    """Milliseconds a picture spent in each stage: the first two in one thread, the network in as many as it takes."""
+    """Milliseconds an image spent in each stage: the first two in one thread, the network in as many as it takes."""
     pixels = np.zeros((len(images), 256, 256, 3), np.uint8)
     decoding = resizing = 0.0
     decoder = PillowDecoder(256, MAX_PIXELS)
@@ -184,8 +184,8 @@ def weights_of(artefact: Artefact) -> list[NDArray[np.float32]]:
 
 
 def print_ratio(pairs: Sequence[tuple[float, float]]) -> None:
-    """Pictures a second, round by round."""
-    table = Table(title="JPEG bytes to 64-d embedding, pictures a second")
+    """Images a second, round by round."""
+    table = Table(title="JPEG bytes to 64-d embedding, images a second")
     for column in ("round", "ours", "notebook's way", "ratio"):
         table.add_column(column, justify="right")
     for number, (ours, notebook) in enumerate(pairs, start=1):
@@ -197,15 +197,15 @@ def print_ratio(pairs: Sequence[tuple[float, float]]) -> None:
 
 
 def print_agreement(ours: Embeddings, notebook: Embeddings) -> None:
-    """Cosine between the two embeddings of each picture."""
+    """Cosine between the two embeddings of each image."""
     cosines = np.sum(ours.astype(np.float64) * notebook, axis=1)
     print(f"agreement of the embeddings: cosine at least {cosines.min():.6f}, median {np.median(cosines):.6f}")
 
 
 def print_shares(shares: Mapping[str, float], count: int) -> None:
     """Where our time goes."""
-    table = Table(title=f"Where our time goes, {count} pictures, stages measured apart")
-    for column in ("stage", "ms a picture", "share"):
+    table = Table(title=f"Where our time goes, {count} images, stages measured apart")
+    for column in ("stage", "ms an image", "share"):
         table.add_column(column, justify="right")
     total = sum(shares.values())
     for stage, milliseconds in shares.items():

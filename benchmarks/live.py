@@ -94,7 +94,7 @@ def stage_seconds(port: int) -> dict[str, float]:
 
 
 def client(port: int) -> Ask:
-    """Posts pictures to /match on one connection that is kept open, and gives the answers."""
+    """Posts images to /match on one connection that is kept open, and gives the answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(image: bytes) -> Any:

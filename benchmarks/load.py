@@ -21,7 +21,7 @@ class Load:
 
     Attributes:
         port: of the service, on loopback.
-        path: where pictures are posted to.
+        path: where images are posted to.
         bodies: what is posted, in turn.
         requests: how many.
         clients: connections, each with one request at a time.

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def fill(data: Path, count: int, encoder: EncoderInfo) -> None:
-    """A store of postings with titles, pictures that nobody decodes, and embeddings."""
+    """A store of postings with titles, images that nobody decodes, and embeddings."""
     draw = np.random.default_rng(0)
     with closing(open_store(data)) as store:
         for first in range(0, count, BATCH):
@@ -59,8 +59,8 @@ def fill(data: Path, count: int, encoder: EncoderInfo) -> None:
 
 
 def put(store: Store, rows: range, draw: np.random.Generator, encoder: EncoderInfo) -> None:
-    """Store postings, and what their pictures are compared by."""
-    images = [f"picture {row}".encode() for row in rows]
+    """Store postings, and what their images are compared by."""
+    images = [f"image {row}".encode() for row in rows]
     digests = [hashlib.sha256(image).digest() for image in images]
     store.postings.put(
         [

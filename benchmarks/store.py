@@ -30,7 +30,7 @@ from pricematch.settings import MIB, Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
-PICTURE_BYTES, SINGLE, BATCHES, BATCH, PAGE = 50_000, 300, 20, 100, 1_000
+IMAGE_BYTES, SINGLE, BATCHES, BATCH, PAGE = 50_000, 300, 20, 100, 1_000
 
 
 def main() -> None:
@@ -49,19 +49,19 @@ def main() -> None:
 
 def writing(folder: Path) -> Table:
     """Rates of writing, one call after the other."""
-    table = table_of(f"Writing, pictures of {PICTURE_BYTES:,} bytes", "what", "a second")
+    table = table_of(f"Writing, images of {IMAGE_BYTES:,} bytes", "what", "a second")
     with closing(open_store(folder / "written")) as store:
-        table.add_row("store: a posting, its picture is stored", rate(SINGLE, lambda row: put(store, row, 1, "title")))
-        table.add_row("store: a posting and its picture", rate(SINGLE, lambda row: put(store, row, 1)))
+        table.add_row("store: a posting, its image is stored", rate(SINGLE, lambda row: put(store, row, 1, "title")))
+        table.add_row("store: a posting and its image", rate(SINGLE, lambda row: put(store, row, 1)))
         batches = rate(BATCHES, lambda row: put(store, 1000 + row * BATCH, BATCH), BATCH)
-        table.add_row(f"store: {BATCH} postings and their pictures in a call", batches)
-        table.add_row("store: a deletion, its picture with it", rate(SINGLE, lambda row: delete(store, row)))
-    table.add_row("peer: a plain file of the picture, forced to the disk", rate(SINGLE, lambda row: plain(folder, row)))
+        table.add_row(f"store: {BATCH} postings and their images in a call", batches)
+        table.add_row("store: a deletion, its image with it", rate(SINGLE, lambda row: delete(store, row)))
+    table.add_row("peer: a plain file of the image, forced to the disk", rate(SINGLE, lambda row: plain(folder, row)))
     return table
 
 
 def put(store: Store, first: int, count: int, title: str = "") -> None:
-    """Put postings with pictures of their own, or of the first one alone where there is a title."""
+    """Put postings with images of their own, or of the first one alone where there is a title."""
     images = [picture(0 if title else row) for row in range(first, first + count)]
     names = [hashlib.sha256(image).hexdigest() for image in images]
     postings = [Posting(f"{row}{title}", name) for row, name in enumerate(names, first)]
@@ -69,12 +69,12 @@ def put(store: Store, first: int, count: int, title: str = "") -> None:
 
 
 def picture(row: int) -> bytes:
-    """Bytes that are another picture for every row."""
-    return row.to_bytes(4, "big") * (PICTURE_BYTES // 4)
+    """Bytes that are another image for every row."""
+    return row.to_bytes(4, "big") * (IMAGE_BYTES // 4)
 
 
 def delete(store: Store, row: int) -> None:
-    """Delete a posting that has a picture of its own."""
+    """Delete a posting that has an image of its own."""
     store.postings.delete(f"{row}")
 
 
@@ -130,7 +130,7 @@ def reading(folder: Path, count: int, dimension: int) -> Table:
 def fill(
     folder: Path, postings: list[Posting], digests: list[bytes], embeddings: Embeddings, hashes: list[str]
 ) -> None:
-    """A store with postings, embeddings and hashes; pictures would only be looked at by name."""
+    """A store with postings, embeddings and hashes; images would only be looked at by name."""
     with closing(open_store(folder)) as store:
         for first in range(0, len(postings), PAGE):
             some = slice(first, first + PAGE)
@@ -172,14 +172,14 @@ def measure(table: Table, what: str, read: Callable[[], object]) -> None:
 
 
 def moving(folder: Path) -> Table:
-    """Seconds of a backup and of restoring it, of the store that was read and of pictures."""
+    """Seconds of a backup and of restoring it, of the store that was read and of images."""
     table = table_of("Backup and restore", "store", "MiB", "backup, s", "restore elsewhere, s", "restore again, s")
     for name in ("written", "read"):
         file = folder / f"{name}.tar"
         taken = backup(Settings(data=folder / name), file, lambda *_: None)
         restored = [restore(Settings(data=folder / f"{name}-again"), file, lambda *_: None) for _ in range(2)]
         seconds = (f"{each:.2f}" for each in (taken.seconds, *(one.seconds for one in restored)))
-        what = f"{taken.counted.postings:,} postings, {len(taken.counted.images):,} pictures"
+        what = f"{taken.counted.postings:,} postings, {len(taken.counted.images):,} images"
         table.add_row(what, f"{taken.size / MIB:,.0f}", *seconds)
     return table
 

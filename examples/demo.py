@@ -86,7 +86,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--catalogue", type=Path, help="CSV of your own postings")
-    parser.add_argument("--images", type=Path, help="folder of their pictures")
+    parser.add_argument("--images", type=Path, help="folder of their images")
     parser.add_argument("--once", action="store_true", help="stop after the first answer")
     options = parser.parse_args()
     if (options.catalogue is None) != (options.images is None):
@@ -95,7 +95,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def find_catalogue(options: argparse.Namespace) -> tuple[Path, Path, Path]:
-    """The user's catalogue or a drawn one, its pictures, and where the demo keeps what belongs to it."""
+    """The user's catalogue or a drawn one, its images, and where the demo keeps what belongs to it."""
     if options.catalogue is not None:
         content = options.catalogue.read_bytes() if options.catalogue.is_file() else b""
         identity = hashlib.sha256(content).hexdigest()[:8]
@@ -198,11 +198,11 @@ def read_rows(catalogue: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def post(url: str, picture: Path, title: str) -> dict[str, Any]:
-    """The answer of POST /match to a picture, and its title if there is one."""
+def post(url: str, image: Path, title: str) -> dict[str, Any]:
+    """The answer of POST /match to an image, and its title if there is one."""
     boundary = uuid.uuid4().hex
     form = b""
-    for field, content in (('image"; filename="picture', picture.read_bytes()), ("title", title.encode())):
+    for field, content in (('image"; filename="image', image.read_bytes()), ("title", title.encode())):
         if content:
             form += f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n'.encode()
             form += content + b"\r\n"
@@ -241,13 +241,13 @@ def said(match: dict[str, Any], *, judged: bool) -> tuple[str, list[str]]:
     return f"{match['probability']:.3f}\n{match['level'].replace('_', ' ')}", why
 
 
-def print_curl(url: str, picture: Path, query: dict[str, str], *, judged: bool) -> None:
+def print_curl(url: str, image: Path, query: dict[str, str], *, judged: bool) -> None:
     """Lines to try."""
     title = f" -F {shlex.quote('title=' + query.get('title', ''))}" if judged and query.get("title") else ""
     asked = '{"posting_ids": "all", "method": "matcher"}' if judged else '{"posting_ids": "all", "eps": 0.005}'
     print(
         f"\nTry it yourself:\n"
-        f"  curl -F image=@{shlex.quote(str(picture))}{title} '{url}/match?limit=5'\n"
+        f"  curl -F image=@{shlex.quote(str(image))}{title} '{url}/match?limit=5'\n"
         f"  curl '{url}/postings/{query['posting_id']}/matches?limit=5'\n"
         f"  curl -H 'Content-Type: application/json' -d '{asked}' {url}/cluster"
     )

@@ -156,7 +156,7 @@ def loaded_by(names: Sequence[str]) -> set[str]:
     return set(ran.stdout.splitlines())
 
 
-def test_the_core_loads_no_pictures_and_no_web() -> None:
+def test_the_core_loads_no_images_and_no_web() -> None:
     """Importing the inner folders loads no decoder, no web framework and no network library."""
     loaded = loaded_by([name for name in MODULES if folder(name) in PURE])
     assert not loaded & {*NETWORKS, *WEB, "PIL", "cv2", "pydantic"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.settings import KIB, Settings
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.requests import CHUNKED, HEALTH, NEXT, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
@@ -98,8 +98,8 @@ def test_configuration_is_valid(proxy: Proxy) -> None:
 
 
 def test_requests_pass(proxy: Proxy) -> None:
-    """A picture is matched through the proxy, chunked or not."""
-    image = picture("#ff0000")
+    """An image is matched through the proxy, chunked or not."""
+    image = image_bytes("#ff0000")
     whole = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(image) + image
     head = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     chunked = head + b"%x\r\n" % len(image) + image + b"\r\n0\r\n\r\n"

@@ -166,7 +166,7 @@ class EncoderNeeded(RequestUnanswerable):
     """Only an encoder of images could answer this, and the service holds none."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} takes an encoder of pictures, and this service was started without one")
+        super().__init__(f"{what} takes an encoder of images, and this service was started without one")
 
 
 class EncoderUnknown(RequestUnanswerable):

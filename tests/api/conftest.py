@@ -20,7 +20,7 @@ def loaded() -> Loaded:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Makes clients of applications with a matcher, pictures and settings of the test's choice."""
+    """Makes clients of applications with a matcher, images and settings of the test's choice."""
     with ExitStack() as stack:
         yield lambda **given: stack.enter_context(client_of(make_app(**given)))
 
@@ -39,6 +39,6 @@ def client(_shared_images: FolderlessImages) -> Iterator[TestClient]:
 
 @pytest.fixture
 def images(_shared_images: FolderlessImages) -> Iterator[FolderlessImages]:
-    """The pictures that `client` serves; a test may change them."""
+    """The images that `client` serves; a test may change them."""
     yield _shared_images
     _shared_images.contents = tiny_images().contents

@@ -23,14 +23,14 @@ from pricematch.settings import KIB, MIB, Settings
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.gated_encoder import GatedEncoder
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
 pytestmark = pytest.mark.process
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 UPLOADS = 1000
 GROWTH_KIB = 500 * KIB
 
@@ -49,7 +49,7 @@ class Held:
         return asked
 
     def match(self) -> httpx2.Response:
-        """The answer to a red picture."""
+        """The answer to a red image."""
         return self.client.post("/match", files={"image": RED})
 
 
@@ -138,7 +138,7 @@ def test_fault_39_a_request_that_was_given_up_makes_room_at_once(serve: Serve) -
 
 def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_time(serve: Serve) -> None:
     """Whoever asks for something else is answered."""
-    poison = picture("#0d0d0d")  # all of 13
+    poison = image_bytes("#0d0d0d")  # all of 13
     client = serve(encoding=TinyEncoding(GatedEncoder()))
     for _ in range(3):
         assert_problem(client.post("/match", files={"image": poison}), 500, "model-output")
@@ -146,7 +146,7 @@ def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_tim
 
 
 def test_bodies_are_read_as_long_as_they_fit_together_or_are_alone(serve: Serve) -> None:
-    large = picture("#ff0000", size=(100, 100), format="BMP")
+    large = image_bytes("#ff0000", size=(100, 100), format="BMP")
     client = serve(max_held_bytes=len(large) - 1)
     for _ in range(3):
         assert client.post("/match", content=large, headers={"Content-Type": "image/bmp"}).status_code == 200
@@ -263,7 +263,7 @@ def test_fault_40_a_request_whose_client_is_gone_is_never_encoded_and_makes_room
 @pytest.mark.long  # fewer clients at once stay in `make test`
 def test_fault_37_a_thousand_uploads_at_once_are_answered_or_turned_away_in_bounded_memory(tmp_path: Path) -> None:
     """Health is answered meanwhile; whoever is turned away is told when to come again."""
-    image = picture("#ff0000", size=(600, 600), format="BMP")
+    image = image_bytes("#ff0000", size=(600, 600), format="BMP")
     assert UPLOADS * len(image) > 2 * GROWTH_KIB * KIB
     patient = {"request_seconds": 300, "keep_alive_seconds": 300, "body_seconds": 300, "body_idle_seconds": 300}
     settings = {"max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}

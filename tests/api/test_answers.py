@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from tests.support.api_matchers import ALL, SCENE, judged_matcher
 from tests.support.applications import Serve
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 
-RED = picture("red")
+RED = image_bytes("red")
 
 
 def written_as(model: type[BaseModel], client: TestClient, **sent: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def test_matches_that_are_judged_are_written_with_their_evidence_as_their_model_
     assert all(match["evidence"]["signals"] for match in body["matches"])
 
 
-def test_matches_of_several_pictures_and_what_is_wrong_with_some_are_written_as_their_model_would_be(
+def test_matches_of_several_images_and_what_is_wrong_with_some_are_written_as_their_model_would_be(
     client: TestClient,
 ) -> None:
     body = written_as(EachMatchesOut, client, files=[("images", RED), ("images", ("none.png", b""))])

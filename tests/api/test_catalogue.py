@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 
-RED, GREEN = picture("#ff0000"), picture("#00ff00")
+RED, GREEN = image_bytes("#ff0000"), image_bytes("#00ff00")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def version(client: TestClient) -> int:
     return int(client.get("/postings").json()["catalogue_version"])
 
 
-def test_a_picture_a_title_or_both_are_put_and_found_by_the_very_next_request(client: TestClient) -> None:
+def test_a_image_a_title_or_both_are_put_and_found_by_the_very_next_request(client: TestClient) -> None:
     ways = {
         "form": {"files": {"image": RED}, "data": {"title": "Kopi"}},
         "picture": {"content": RED, "headers": {"Content-Type": "image/png"}},
@@ -73,7 +73,7 @@ def test_a_change_may_ask_that_nobody_else_has_changed_it_meanwhile(client: Test
     assert client.delete("/postings/a", headers={"If-Match": listed}).json()["removed"]
 
 
-def test_a_picture_is_put_under_the_same_conditions(client: TestClient) -> None:
+def test_a_image_is_put_under_the_same_conditions(client: TestClient) -> None:
     tag = client.put("/postings/a", files={"image": RED}).headers["etag"]
     assert client.put("/postings/a", files={"image": GREEN}, headers={"If-Match": tag}).status_code == 200
     stale = client.put("/postings/a", files={"image": RED}, headers={"If-Match": tag})
@@ -137,10 +137,10 @@ def test_fault_23_a_page_that_cannot_be_is_refused(client: TestClient, asked: di
         (b"", 422, "image-empty"),
         (RED[:60], 422, "image-corrupt"),
         (b"%PDF-1.4", 415, "image-type"),
-        (picture("red", (2, 2)), 422, "image-too-small"),
+        (image_bytes("red", (2, 2)), 422, "image-too-small"),
     ],
 )
-def test_a_bad_picture_changes_nothing(client: TestClient, content: bytes, status: int, slug: str) -> None:
+def test_a_bad_image_changes_nothing(client: TestClient, content: bytes, status: int, slug: str) -> None:
     before = version(client)
     for posting_id in ("p0", "new"):
         assert_problem(client.put(f"/postings/{posting_id}", files={"image": content}), status, slug)
@@ -199,7 +199,7 @@ def test_whatever_characters_a_title_has_they_come_back_as_they_were(shared: Tes
     assert response.json()["title"] == shared.get("/postings/hostile").json()["title"]
 
 
-def test_two_postings_may_share_a_picture_and_one_of_them_may_go(client: TestClient) -> None:
+def test_two_postings_may_share_a_image_and_one_of_them_may_go(client: TestClient) -> None:
     for posting_id in ("a", "b"):
         client.put(f"/postings/{posting_id}", files={"image": GREEN})
     client.delete("/postings/a")

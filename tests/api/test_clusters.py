@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 from tests.support.wire import FORM, field, file, form
 
 JSON = {"Content-Type": "application/json"}
@@ -70,8 +70,8 @@ def test_a_page_behind_the_last_is_empty(client: TestClient) -> None:
     assert (body["items"], body["clusters"], body["next_offset"], body["total_items"]) == ([], [], None, 7)
 
 
-def test_pictures_come_behind_a_whole_catalogue_and_join_its_clusters(client: TestClient) -> None:
-    body = client.post("/cluster", data={"posting_ids": "all"}, files=[("images", picture("#0000ff"))]).json()
+def test_images_come_behind_a_whole_catalogue_and_join_its_clusters(client: TestClient) -> None:
+    body = client.post("/cluster", data={"posting_ids": "all"}, files=[("images", image_bytes("#0000ff"))]).json()
     assert body["total_items"] == 8
     assert [cluster["posting_ids"] for cluster in body["clusters"]] == [*PAIRS, ["p4"]]
     assert body["clusters"][-1]["images"] == [0]
@@ -85,8 +85,8 @@ def test_more_min_samples_make_noise(client: TestClient) -> None:
     assert clusters(client.post("/cluster", json={"posting_ids": "all", "min_samples": 3})) == []
 
 
-def test_pictures_and_postings_are_clustered_together(client: TestClient) -> None:
-    images = [("images", picture("#0000ff")), ("images", picture("#ff0000"))]
+def test_images_and_postings_are_clustered_together(client: TestClient) -> None:
+    images = [("images", image_bytes("#0000ff")), ("images", image_bytes("#ff0000"))]
     body = client.post("/cluster", data={"posting_ids": ["p0", "p4"]}, files=images).json()
     assert [(cluster["posting_ids"], cluster["images"]) for cluster in body["clusters"]] == [
         (["p0"], [1]),
@@ -108,8 +108,8 @@ def test_a_form_takes_the_same_fields_as_json(client: TestClient) -> None:
     assert by_form | {"took_ms": 0} == by_json | {"took_ms": 0}
 
 
-def test_pictures_alone_are_clustered(client: TestClient) -> None:
-    images = [("images", picture(colour)) for colour in ("#ff0000", "#f80404", "#00ff00")]
+def test_images_alone_are_clustered(client: TestClient) -> None:
+    images = [("images", image_bytes(colour)) for colour in ("#ff0000", "#f80404", "#00ff00")]
     body = client.post("/cluster", files=images).json()
     assert [item["cluster"] for item in body["items"]] == [0, 0, None]
 
@@ -128,8 +128,8 @@ def test_a_posting_named_twice_counts_once(client: TestClient) -> None:
     assert [(item["posting_id"], item["status"]) for item in body["items"]] == [("p0", "noise")]
 
 
-def test_the_same_picture_sent_twice_is_two_items_of_one_cluster(client: TestClient) -> None:
-    body = client.post("/cluster", files=[("images", picture("#0000ff"))] * 2).json()
+def test_the_same_image_sent_twice_is_two_items_of_one_cluster(client: TestClient) -> None:
+    body = client.post("/cluster", files=[("images", image_bytes("#0000ff"))] * 2).json()
     assert [cluster["images"] for cluster in body["clusters"]] == [[0, 1]]
 
 
@@ -211,10 +211,10 @@ def test_fields_that_are_missing_unknown_of_another_type_or_out_of_range_are_ref
         [field("method", b"\xff")],
         [field("top", b"3")],
         [field("images", b"text")],
-        [file("images", picture("#ff0000")), field("images", b"text")],
+        [file("images", image_bytes("#ff0000")), field("images", b"text")],
         [file("posting_ids", b"p0")],
         [file("eps", b"0.1")],
-        [file("picture", picture("#ff0000"))],
+        [file("picture", image_bytes("#ff0000"))],
     ],
     ids=[
         "eps nan",

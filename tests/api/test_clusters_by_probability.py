@@ -16,7 +16,7 @@ from tests.support.api_matchers import hash_of
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import MeanColourEncoder, encoded, picture, scene, tiny_search
+from tests.support.fakes import MeanColourEncoder, encoded, image_bytes, scene, tiny_search
 from tests.support.scored import hashed, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
@@ -109,14 +109,14 @@ def test_probabilities_do_not_go_with_other_methods(client: TestClient, asked: d
     assert "method dbscan takes no" in response.json()["detail"]
 
 
-# --- with pictures -----------------------------------------------------------------------------------------------
+# --- with images -----------------------------------------------------------------------------------------------
 
-RED, SCENE = picture("#ff0000"), encoded(scene())
+RED, SCENE = image_bytes("#ff0000"), encoded(scene())
 TURNED = encoded(scene().transpose(Image.Transpose.ROTATE_180))
 
 
-def by_picture(signals: Sequence[str] = ("hash",)) -> Matcher:
-    """A posting of a scene, one that differs from it in a bit, one of another picture, and one of none."""
+def by_image(signals: Sequence[str] = ("hash",)) -> Matcher:
+    """A posting of a scene, one that differs from it in a bit, one of another image, and one of none."""
     scenes = int(hash_of(SCENE), 16)
     hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", hash_of(TURNED), None]
     titles = ["kopi", "teh", "susu", "gula"]
@@ -125,7 +125,7 @@ def by_picture(signals: Sequence[str] = ("hash",)) -> Matcher:
 
 
 def members(response: Any) -> list[tuple[list[str], list[int]]]:
-    """The postings and pictures of each cluster."""
+    """The postings and images of each cluster."""
     assert response.status_code == 200, response.text
     return [(cluster["posting_ids"], cluster["images"]) for cluster in response.json()["clusters"]]
 
@@ -135,8 +135,8 @@ def send(client: TestClient, *images: bytes, **asked: Any) -> Any:
 
 
 @pytest.mark.parametrize("signals", [["hash"], ["hash", "title"]])
-def test_pictures_join_the_postings_that_they_show(serve: Serve, signals: list[str]) -> None:
-    response = send(serve(matcher=by_picture(signals)), TURNED, SCENE, posting_ids=["p1", "p2"])
+def test_images_join_the_postings_that_they_show(serve: Serve, signals: list[str]) -> None:
+    response = send(serve(matcher=by_image(signals)), TURNED, SCENE, posting_ids=["p1", "p2"])
     assert members(response) == [(["p1"], [1]), (["p2"], [0])]
     body = response.json()
     assert [(item["posting_id"], item["image"]) for item in body["items"]] == [
@@ -149,14 +149,14 @@ def test_pictures_join_the_postings_that_they_show(serve: Serve, signals: list[s
     assert (body["models"], body["eps"], body["target"], body["threshold"]) == ({"matcher": "1"}, None, "f1", 0.9)
 
 
-def test_pictures_are_clustered_with_the_whole_catalogue(serve: Serve) -> None:
-    response = send(serve(matcher=by_picture()), SCENE, posting_ids="all")
+def test_images_are_clustered_with_the_whole_catalogue(serve: Serve) -> None:
+    response = send(serve(matcher=by_image()), SCENE, posting_ids="all")
     assert members(response) == [(["p0", "p1"], [0])]
     assert [item["status"] for item in response.json()["items"]] == ["clustered"] * 2 + ["noise"] * 2 + ["clustered"]
 
 
-def test_pages_hold_postings_and_pictures_once(serve: Serve) -> None:
-    client, items, found, offset = serve(matcher=by_picture(), max_cluster_postings=2), [], [], 0
+def test_pages_hold_postings_and_images_once(serve: Serve) -> None:
+    client, items, found, offset = serve(matcher=by_image(), max_cluster_postings=2), [], [], 0
     while offset is not None:
         body = send(client, SCENE, TURNED, posting_ids="all", offset=offset).json()
         items += [(item["posting_id"], item["image"]) for item in body["items"]]
@@ -166,12 +166,12 @@ def test_pages_hold_postings_and_pictures_once(serve: Serve) -> None:
     assert found == [(["p0", "p1"], [0]), (["p2"], [1])]
 
 
-def test_pictures_alone_are_clustered_and_the_same_twice_is_two_items_of_one_cluster(serve: Serve) -> None:
-    assert members(send(serve(matcher=by_picture()), SCENE, TURNED, SCENE)) == [([], [0, 2])]
+def test_images_alone_are_clustered_and_the_same_twice_is_two_items_of_one_cluster(serve: Serve) -> None:
+    assert members(send(serve(matcher=by_image()), SCENE, TURNED, SCENE)) == [([], [0, 2])]
 
 
-def test_a_probability_and_a_target_decide_of_pictures_too(serve: Serve) -> None:
-    client = serve(matcher=by_picture())
+def test_a_probability_and_a_target_decide_of_images_too(serve: Serve) -> None:
+    client = serve(matcher=by_image())
     for asked, expected in (
         ({"min_probability": 0.98}, [(["p1"], [0])]),
         ({"min_probability": 0.99}, []),
@@ -180,17 +180,17 @@ def test_a_probability_and_a_target_decide_of_pictures_too(serve: Serve) -> None
         assert members(send(client, SCENE, posting_ids=["p1"], **asked)) == expected
 
 
-def test_a_bad_picture_gets_its_own_problem_and_does_not_fail_the_rest(serve: Serve) -> None:
-    response = send(serve(matcher=by_picture()), SCENE[:50], SCENE, b"", posting_ids=["p0", "nobody"])
+def test_a_bad_image_gets_its_own_problem_and_does_not_fail_the_rest(serve: Serve) -> None:
+    response = send(serve(matcher=by_image()), SCENE[:50], SCENE, b"", posting_ids=["p0", "nobody"])
     assert members(response) == [(["p0"], [1])]
     problems = [item["problem"] and item["problem"]["type"].rpartition(":")[2] for item in response.json()["items"]]
     assert problems == [None, "posting-not-found", "image-corrupt", None, "image-empty"]
-    nothing = send(serve(matcher=by_picture()), b"", b"text")
+    nothing = send(serve(matcher=by_image()), b"", b"text")
     assert [item["status"] for item in nothing.json()["items"]] == ["problem"] * 2
 
 
-def test_pictures_and_postings_are_in_the_same_clusters_as_match_says(serve: Serve) -> None:
-    client = serve(matcher=by_picture())
+def test_images_and_postings_are_in_the_same_clusters_as_match_says(serve: Serve) -> None:
+    client = serve(matcher=by_image())
     found = client.post("/match", files={"image": SCENE}).json()["matches"]
     [(posting_ids, _)] = members(send(client, SCENE, posting_ids="all"))
     assert posting_ids == [match["posting_id"] for match in found]
@@ -198,19 +198,19 @@ def test_pictures_and_postings_are_in_the_same_clusters_as_match_says(serve: Ser
     assert alone["cohesion"] == pytest.approx(found[1]["probability"], abs=1e-6)
 
 
-def test_more_pictures_than_the_limit_are_refused(serve: Serve) -> None:
-    client = serve(matcher=by_picture(), max_cluster_images=2)
+def test_more_images_than_the_limit_are_refused(serve: Serve) -> None:
+    client = serve(matcher=by_image(), max_cluster_images=2)
     assert members(send(client, SCENE, SCENE)) == [([], [0, 1])]
     assert_problem(send(client, SCENE, SCENE, SCENE), 413, "too-many-items")
 
 
-def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_pictures(serve: Serve) -> None:
-    client = serve(matcher=by_picture(["title"]))
+def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_images(serve: Serve) -> None:
+    client = serve(matcher=by_image(["title"]))
     assert_problem(send(client, SCENE, posting_ids=["p0"]), 422, "signal-needed")
     assert_problem(client.post("/match", files={"image": SCENE}), 422, "signal-needed")
 
 
-def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_names_the_encoder(serve: Serve) -> None:
+def test_a_matcher_that_judges_by_embeddings_encodes_all_images_at_once_and_names_the_encoder(serve: Serve) -> None:
     embedded = tiny_search()
     postings = [replace(posting, title="") for posting in embedded.catalogue]
     key, encoder = embedded.encoder.key, MeanColourEncoder()
@@ -219,7 +219,7 @@ def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_na
     matcher = Matcher(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
     client = serve(matcher=matcher, encoding=TinyEncoding(encoder))
     asked = {"posting_ids": ["p0", "p4"], "min_probability": 0.98}
-    response = send(client, picture("#0402fd"), b"", RED, picture("#fd0402"), **asked)
+    response = send(client, image_bytes("#0402fd"), b"", RED, image_bytes("#fd0402"), **asked)
     assert members(response) == [(["p0"], [2, 3]), (["p4"], [0])]
     assert response.json()["models"] == {"matcher": "1", "mean-colour": "1"}
     assert encoder.batches == [3]
@@ -227,7 +227,7 @@ def test_a_matcher_that_judges_by_embeddings_encodes_all_pictures_at_once_and_na
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_what_is_sent_does_not_matter(serve: Serve, seed: int) -> None:
-    client, order = serve(matcher=by_picture()), np.random.default_rng(seed)
+    client, order = serve(matcher=by_image()), np.random.default_rng(seed)
     ids, images = ["p0", "p1", "p2", "p3"], {"scene": SCENE, "turned": TURNED, "red": RED}
     found = []
     for _ in range(2):

@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.support.applications import Serve
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import make_app
 from tests.support.contract import assert_problem, client_of
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 
 KEYS: dict[Scope, tuple[str, ApiKey]] = {
     "read": new_key("reader", "read"),
@@ -89,7 +89,7 @@ def test_a_key_is_taken_from_either_header(closed: Any) -> None:
     client = closed()
     assert client.get("/postings/p0", headers=bearer("read")).status_code == 200
     assert client.get("/postings/p0", headers={"X-API-Key": KEYS["read"][0]}).status_code == 200
-    assert client.post("/match", files={"image": picture("red")}, headers=bearer("read")).status_code == 200
+    assert client.post("/match", files={"image": image_bytes("red")}, headers=bearer("read")).status_code == 200
     for header in ("Basic abc", "Bearer", "Bearer ", f"bearer{KEYS['read'][0]}", f"Bearer {KEYS['read'][0]} x"):
         assert_problem(client.get("/postings/p0", headers={"Authorization": header}), 401, "unauthenticated")
 

@@ -35,13 +35,13 @@ from tests.support.fakes import (
     MeanColourEncoder,
     by_similarity,
     encoded,
-    picture,
+    image_bytes,
     scene,
     tiny_catalogue,
 )
-from tests.support.odd_pictures import (
+from tests.support.odd_images import (
     MAGIC_NUMBERS,
-    NOT_PICTURES,
+    NOT_IMAGES,
     animated,
     gif_header,
     png_chunk,
@@ -54,7 +54,7 @@ from tests.support.odd_pictures import (
 )
 from tests.support.wire import FORM, field, file, form, send_pieces
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 DEFAULT = Settings()
 
 
@@ -65,17 +65,17 @@ def default_decoder() -> PillowDecoder:
 
 @pytest.fixture
 def default_client(serve: Serve) -> TestClient:
-    """A client of an application whose pictures have the default limits."""
+    """A client of an application whose images have the default limits."""
     return serve(encoding=TinyEncoding(decoder=default_decoder()))
 
 
 def match(client: TestClient, content: bytes) -> Any:
-    """POST a picture in a form."""
+    """POST an image in a form."""
     return client.post("/match", files={"image": content})
 
 
 def assert_matches(response: Any, posting_id: str) -> None:
-    """The first match is this posting, and the picture is as good as the same."""
+    """The first match is this posting, and the image is as good as the same."""
     assert response.status_code == 200, response.text
     best = response.json()["matches"][0]
     assert best["posting_id"] == posting_id
@@ -83,14 +83,14 @@ def assert_matches(response: Any, posting_id: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "image/png"}, {"Content-Type": FORM}], ids=["raw", "form"])
-def test_fault_01_a_picture_of_no_bytes_is_named_so(client: TestClient, headers: dict[str, str]) -> None:
+def test_fault_01_a_image_of_no_bytes_is_named_so(client: TestClient, headers: dict[str, str]) -> None:
     content = b"" if headers["Content-Type"] == "image/png" else form([file("image", b"")])
     assert_problem(client.post("/match", content=content, headers=headers), 422, "image-empty")
     assert_still_answers(client)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_fault_02_a_truncated_picture_is_corrupt(client: TestClient, kind: str) -> None:
+def test_fault_02_a_truncated_image_is_corrupt(client: TestClient, kind: str) -> None:
     assert_problem(match(client, truncated(kind)), 422, "image-corrupt")
     assert_still_answers(client)
 
@@ -102,11 +102,11 @@ def test_fault_03_garbage_behind_a_right_beginning_is_corrupt(client: TestClient
     assert_still_answers(client)
 
 
-@pytest.mark.parametrize("kind", sorted(NOT_PICTURES))
-def test_fault_04_what_is_no_picture_is_refused_by_content_whatever_its_name(client: TestClient, kind: str) -> None:
-    part = {"image": ("photo.jpg", NOT_PICTURES[kind], "image/jpeg")}
+@pytest.mark.parametrize("kind", sorted(NOT_IMAGES))
+def test_fault_04_what_is_no_image_is_refused_by_content_whatever_its_name(client: TestClient, kind: str) -> None:
+    part = {"image": ("photo.jpg", NOT_IMAGES[kind], "image/jpeg")}
     assert_problem(client.post("/match", files=part), 415, "image-type")
-    raw = client.post("/match", content=NOT_PICTURES[kind], headers={"Content-Type": "image/svg+xml"})
+    raw = client.post("/match", content=NOT_IMAGES[kind], headers={"Content-Type": "image/svg+xml"})
     assert_problem(raw, 415, "image-type")
     assert_still_answers(client)
 
@@ -116,7 +116,7 @@ def test_fault_04_the_parser_of_a_format_that_is_not_read_is_never_called(
 ) -> None:
     called: list[object] = []
     monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", called.append)
-    assert_problem(match(client, NOT_PICTURES["eps"]), 415, "image-type")
+    assert_problem(match(client, NOT_IMAGES["eps"]), 415, "image-type")
     assert not called
 
 
@@ -128,8 +128,8 @@ def test_fault_05_name_and_type_of_the_part_do_not_matter(client: TestClient, me
 @pytest.mark.parametrize(
     "tail", [zip_file(), b"<script>hidden</script>", b"\0" * 10_000], ids=["zip", "script", "zeros"]
 )
-def test_fault_06_what_stands_behind_a_picture_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
-    response = match(client, picture("#ff0000", format="JPEG", quality=95) + tail)
+def test_fault_06_what_stands_behind_a_image_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
+    response = match(client, image_bytes("#ff0000", format="JPEG", quality=95) + tail)
     assert_matches(response, "p0")
     assert "hidden" not in response.text
 
@@ -150,21 +150,21 @@ import sys
 from pathlib import Path
 from pricematch.errors import ImageTooLarge
 from tests.api.test_faults import HUGE, default_decoder
-from tests.support.fakes import picture
+from tests.support.fakes import image
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1])
 
 decoder = default_decoder()
-decoder.decode(picture("#ff0000"))
+decoder.decode(image("#ff0000"))
 before = peak()
 for content in HUGE.values():
     try:
         decoder.decode(content)
     except ImageTooLarge:
         continue
-    raise SystemExit("a huge picture was decoded")
+    raise SystemExit("a huge image was decoded")
 print(peak() - before)
 """
 
@@ -190,7 +190,7 @@ def test_fault_08_small_files_of_many_pixels_are_refused_by_default(
     assert_problem(match(default_client, file), 413, "image-too-large")
 
 
-def test_fault_08_a_picture_of_as_many_pixels_as_allowed_is_taken(default_client: TestClient) -> None:
+def test_fault_08_a_image_of_as_many_pixels_as_allowed_is_taken(default_client: TestClient) -> None:
     assert_matches(match(default_client, png_of_zeros(8, DEFAULT.max_pixels // 8)), "p5")
 
 
@@ -228,7 +228,7 @@ def test_fault_10_later_frames_are_never_decoded(client: TestClient) -> None:
 
 
 def white(mode: str) -> Image.Image:
-    """A picture of this mode that shows white, be it by transparency."""
+    """An image of this mode that shows white, be it by transparency."""
     clear: dict[str, float | tuple[float, ...]] = {
         "RGBA": (255, 0, 0, 0),
         "LA": (0, 0),
@@ -240,7 +240,7 @@ def white(mode: str) -> Image.Image:
 
 
 def red_palette(*, transparent: bool) -> bytes:
-    """A picture of one palette colour, red, which may be declared transparent."""
+    """An image of one palette colour, red, which may be declared transparent."""
     image = Image.new("P", (64, 64), 0)
     image.putpalette([255, 0, 0])
     return encoded(image, "PNG", **({"transparency": 0} if transparent else {}))
@@ -273,7 +273,7 @@ def test_fault_11_every_colour_model_is_rgb_on_white(client: TestClient, kind: s
     assert_matches(match(client, make()), posting_id)
 
 
-def test_fault_11_a_ycck_jpeg_is_read_like_the_plain_picture(client: TestClient) -> None:
+def test_fault_11_a_ycck_jpeg_is_read_like_the_plain_image(client: TestClient) -> None:
     cmyk = encoded(RED_IMAGE.convert("CMYK"), "JPEG", quality=95, subsampling=0)
     assert b"Adobe" in cmyk
     assert_matches(match(client, cmyk), "p0")
@@ -285,7 +285,7 @@ def test_fault_11_more_than_16_bits_a_channel_are_refused(client: TestClient, mo
 
 
 class CornerEncoder(MeanColourEncoder):
-    """Embeds the mean colours of the four quarters, so that it sees which way up a picture is."""
+    """Embeds the mean colours of the four quarters, so that it sees which way up an image is."""
 
     dimension = 12
 
@@ -333,7 +333,7 @@ BROKEN_EXIF = {
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about the metadata; the service logs none of them
 @pytest.mark.parametrize("kind", sorted(BROKEN_EXIF))
 def test_fault_12_broken_exif_is_ignored(client: TestClient, kind: str) -> None:
-    assert_matches(match(client, picture("#ff0000", format="JPEG", quality=95, exif=BROKEN_EXIF[kind])), "p0")
+    assert_matches(match(client, image_bytes("#ff0000", format="JPEG", quality=95, exif=BROKEN_EXIF[kind])), "p0")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -342,23 +342,23 @@ def test_fault_13_a_colour_profile_whole_or_corrupt_does_not_matter(
     client: TestClient, kind: str, profile: str
 ) -> None:
     whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    content = picture("#ff0000", format=kind, icc_profile=whole if profile == "sRGB" else b"no profile")
+    content = image_bytes("#ff0000", format=kind, icc_profile=whole if profile == "sRGB" else b"no profile")
     assert_matches(match(client, content), "p0")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 19_999), (19_999, 1), (7, 64)], ids=str)
-def test_fault_14_a_picture_of_too_few_pixels_a_side_is_refused(
+def test_fault_14_a_image_of_too_few_pixels_a_side_is_refused(
     default_client: TestClient, size: tuple[int, int]
 ) -> None:
-    assert_problem(match(default_client, picture("#ff0000", size)), 422, "image-too-small")
+    assert_problem(match(default_client, image_bytes("#ff0000", size)), 422, "image-too-small")
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 19_999), (19_999, 8)], ids=str)
 @pytest.mark.parametrize(("colour", "posting_id"), [("#ff0000", "p0"), ("#000000", "p5"), ("#ffffff", "p6")])
-def test_fault_14_a_thin_picture_or_one_colour_has_a_finite_embedding(
+def test_fault_14_a_thin_image_or_one_colour_has_a_finite_embedding(
     default_client: TestClient, size: tuple[int, int], colour: str, posting_id: str
 ) -> None:
-    assert_matches(match(default_client, picture(colour, size)), posting_id)
+    assert_matches(match(default_client, image_bytes(colour, size)), posting_id)
 
 
 PATHS = [("/match", "image"), ("/cluster", "images")]
@@ -486,7 +486,7 @@ def test_fault_17_an_urlencoded_flood_is_refused(client: TestClient, path: str) 
         "no colon",
     ],
 )
-def test_fault_18_a_form_that_is_none_or_lacks_the_picture_is_refused(
+def test_fault_18_a_form_that_is_none_or_lacks_the_image_is_refused(
     client: TestClient, content_type: str, content: bytes, status: int, slug: str
 ) -> None:
     response = client.post("/match", content=content, headers={"Content-Type": content_type})
@@ -586,7 +586,7 @@ def test_fault_24_a_hundred_thousand_ids_are_refused_by_default(client: TestClie
 
 
 @pytest.mark.parametrize("number", [4, 5, 300])
-def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve, number: int) -> None:
+def test_fault_24_more_images_than_the_limit_are_refused(serve: Serve, number: int) -> None:
     client = serve(max_cluster_images=3)
     assert client.post("/cluster", files=[("images", RED)] * 3).status_code == 200
     response = client.post("/cluster", files=[("images", RED)] * number)
@@ -594,8 +594,8 @@ def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve, number:
     assert_still_answers(client)
 
 
-def test_fault_24_a_bad_picture_among_many_is_listed_and_the_rest_is_clustered(client: TestClient) -> None:
-    pictures = [RED, b"", b"text", truncated("JPEG"), png_header(50_000, 50_000), picture("#ff0000", (1, 1)), RED]
+def test_fault_24_a_bad_image_among_many_is_listed_and_the_rest_is_clustered(client: TestClient) -> None:
+    pictures = [RED, b"", b"text", truncated("JPEG"), png_header(50_000, 50_000), image_bytes("#ff0000", (1, 1)), RED]
     body = client.post("/cluster", files=[("images", content) for content in pictures]).json()
     slugs = [item["problem"] and item["problem"]["type"].rpartition(":")[2] for item in body["items"]]
     assert slugs == [None, "image-empty", "image-type", "image-corrupt", "image-too-large", "image-too-small", None]
@@ -603,13 +603,13 @@ def test_fault_24_a_bad_picture_among_many_is_listed_and_the_rest_is_clustered(c
     assert body["clusters"] == [{"cluster": 0, "posting_ids": [], "images": [0, 6]}]
 
 
-def test_fault_24_a_batch_of_bad_pictures_only_has_no_clusters(client: TestClient) -> None:
+def test_fault_24_a_batch_of_bad_images_only_has_no_clusters(client: TestClient) -> None:
     body = client.post("/cluster", files=[("images", b"text")] * 3).json()
     assert [item["status"] for item in body["items"]] == ["problem"] * 3
     assert body["clusters"] == []
 
 
-def test_fault_27_a_picture_that_vanished_after_the_start_is_not_found(
+def test_fault_27_a_image_that_vanished_after_the_start_is_not_found(
     client: TestClient, images: FolderlessImages
 ) -> None:
     assert client.get("/postings/p0/image").content == images.contents["p0.png"]
@@ -643,7 +643,7 @@ def lead_out(path: Path) -> None:
 
 
 def grow(path: Path) -> None:
-    """Make a file larger than pictures may be."""
+    """Make a file larger than images may be."""
     path.write_bytes(RED.ljust(5000, b"\0"))
 
 

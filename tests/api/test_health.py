@@ -10,7 +10,7 @@ from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.backend import backend
 from tests.support.contract import assert_problem, client_of
-from tests.support.fakes import picture, tiny_images, tiny_matcher
+from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_needs_the_catalogue_waits_until_ready(
     starting: TestClient, service: Service, method: str, path: str
 ) -> None:
     asked = {
-        "/match": {"files": {"image": picture("#ff0000")}},
+        "/match": {"files": {"image": image_bytes("#ff0000")}},
         "/cluster": {"json": {"posting_ids": ["p0"]}},
     }.get(path, {})
     response = starting.request(method, path, **asked)  # type: ignore[arg-type]

@@ -17,9 +17,9 @@ from pricematch.settings import KIB, MIB
 from pricematch.store import job_files
 from tests.support.contract import assert_problem, client_of
 from tests.support.exported_encoder import export
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 from tests.support.import_files import csv_of, zip_of
-from tests.support.odd_pictures import truncated
+from tests.support.odd_images import truncated
 from tests.support.served import Loaded
 from tests.support.served_app import served_app
 from tests.support.settings import settings_of
@@ -28,8 +28,8 @@ from tests.support.wire import FORM, field, file, form, send_pieces
 from tests.support.zip_files import Member, archive, overlapping
 
 Start: TypeAlias = Callable[..., TestClient]
-RED, GREEN = picture("#ff0000"), picture("#00ff00")
-TEAL = picture("#008080")
+RED, GREEN = image_bytes("#ff0000"), image_bytes("#00ff00")
+TEAL = image_bytes("#008080")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def version(client: TestClient) -> int:
 
 
 def matched(client: TestClient, image: bytes, limit: int = 1) -> list[str]:
-    """Ids of the postings that match a picture."""
+    """Ids of the postings that match an image."""
     found = client.post("/match", files={"image": image}, params={"limit": limit}).json()["matches"]
     return [match["posting_id"] for match in found]
 
@@ -104,7 +104,7 @@ def left_behind(folder: Path) -> list[str]:
 # --- what is taken -----------------------------------------------------------------------------------------------
 
 
-def test_postings_and_their_pictures_are_found_as_soon_as_the_job_is_done(client: TestClient, tmp_path: Path) -> None:
+def test_postings_and_their_images_are_found_as_soon_as_the_job_is_done(client: TestClient, tmp_path: Path) -> None:
     job = imported(
         client, csv_of(("a", "x/1.png", "Teal"), ("b", "", "Nothing but a title")), zip_of({"x/1.png": TEAL})
     )
@@ -120,7 +120,7 @@ def test_lines_of_json_are_taken_as_well(client: TestClient) -> None:
     rows = [{"posting_id": "a", "image": "1.png", "label_group": "g", "image_phash": "0" * 16}, {"posting_id": "b"}]
     job = imported(client, "".join(json.dumps(row) + "\n" for row in rows).encode(), zip_of({"1.png": TEAL}))
     assert counts(job) == (2, 1, 0, 0, 1)
-    assert problems(job) == [(2, "b", None, "expected a picture or a title, got neither")]
+    assert problems(job) == [(2, "b", None, "expected an image or a title, got neither")]
     stored = client.get("/postings/a").json()
     assert (stored["label_group"], stored["image_phash"]) == ("g", "0" * 16)
 
@@ -136,7 +136,7 @@ def test_the_same_again_changes_nothing_and_costs_no_version(client: TestClient)
     assert version(client) == before + 1
 
 
-def test_rows_without_pictures_leave_stored_postings_theirs(client: TestClient) -> None:
+def test_rows_without_images_leave_stored_postings_theirs(client: TestClient) -> None:
     job = imported(
         client, csv_of(("p0", "p0.png", "A red one"), ("new", "new.png", "A new one"), ("none", "1.png", ""))
     )
@@ -144,11 +144,11 @@ def test_rows_without_pictures_leave_stored_postings_theirs(client: TestClient) 
     assert client.get("/postings/p0/image").content == RED
     assert client.get("/postings/p0").json()["title"] == "A red one"
     assert client.get("/postings/new").json()["image_url"] is None
-    assert problems(job) == [(4, "none", None, "expected a picture or a title, got neither")]
+    assert problems(job) == [(4, "none", None, "expected an image or a title, got neither")]
 
 
-def test_with_pictures_a_row_that_names_none_takes_the_stored_one_away(client: TestClient) -> None:
-    imported(client, csv_of(("p0", "", "No picture any more")), zip_of({}))
+def test_with_images_a_row_that_names_none_takes_the_stored_one_away(client: TestClient) -> None:
+    imported(client, csv_of(("p0", "", "No image any more")), zip_of({}))
     assert client.get("/postings/p0").json()["image_url"] is None
 
 
@@ -157,7 +157,7 @@ def test_verdicts_survive_a_re_import(client: TestClient) -> None:
         assert client.put(f"/verdicts/{pair}", json={"verdict": said}).status_code == 201
     before = client.get("/verdicts.csv").text
     postings = csv_of(*((f"p{row}", f"{row}.png", f"Anew {row}") for row in range(len(COLOURS))))
-    images = zip_of({f"{row}.png": picture(colour) for row, colour in enumerate(COLOURS)})
+    images = zip_of({f"{row}.png": image_bytes(colour) for row, colour in enumerate(COLOURS)})
     assert counts(imported(client, postings, images)) == (len(COLOURS), 0, len(COLOURS), 0, 0)
     assert client.get("/verdicts.csv").text == before
     best = client.get("/postings/p2/matches", params={"limit": 1}).json()["matches"]
@@ -165,17 +165,17 @@ def test_verdicts_survive_a_re_import(client: TestClient) -> None:
     assert "p1" not in [it["posting_id"] for it in client.get("/postings/p0/matches").json()["matches"]]
 
 
-def test_the_pictures_of_a_batch_are_encoded_together(start: Start, loaded: Loaded) -> None:
+def test_the_images_of_a_batch_are_encoded_together(start: Start, loaded: Loaded) -> None:
     client = start()
-    before, names = loaded.pictures["1"], [f"{row}.png" for row in range(100)]
-    pictures = {name: picture(f"#{row:02x}8040") for row, name in enumerate(names)}
+    before, names = loaded.encoded["1"], [f"{row}.png" for row in range(100)]
+    pictures = {name: image_bytes(f"#{row:02x}8040") for row, name in enumerate(names)}
     job = imported(client, csv_of(*((f"n{row}", name, "") for row, name in enumerate(names))), zip_of(pictures))
     assert counts(job) == (100, 100, 0, 0, 0)
-    assert loaded.pictures["1"] - before == 100
+    assert loaded.encoded["1"] - before == 100
     assert matched(client, pictures["77.png"]) == ["n77"]
 
 
-def test_a_bad_row_and_a_bad_picture_fail_alone_and_are_told(client: TestClient) -> None:
+def test_a_bad_row_and_a_bad_image_fail_alone_and_are_told(client: TestClient) -> None:
     rows = [
         ("a", "1.png", "Teal"),
         ("..", "1.png", ""),
@@ -213,7 +213,7 @@ def test_only_the_first_thousand_problems_are_kept_and_all_are_counted(client: T
 # --- a folder of the server --------------------------------------------------------------------------------------
 
 
-def test_pictures_are_read_from_a_folder_of_the_server_where_settings_allow_it(start: Start, tmp_path: Path) -> None:
+def test_images_are_read_from_a_folder_of_the_server_where_settings_allow_it(start: Start, tmp_path: Path) -> None:
     (tmp_path / "shops" / "one").mkdir(parents=True)
     (tmp_path / "shops" / "one" / "1.png").write_bytes(TEAL)
     (tmp_path / "secret.png").write_bytes(GREEN)
@@ -257,7 +257,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "overlapping": lambda: overlapping(Member(b"x", b"kernel" * 1000, deflated=True), 100),
     "upwards": lambda: archive([Member(b"../1.png")]),
     "no ZIP": lambda: b"PK\3\4",
-    "a picture": lambda: RED,
+    "an image": lambda: RED,
     "nothing": lambda: b"",
     "many": lambda: archive(Member(b"%d" % number) for number in range(11)),
 }

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from pricematch.api.limits import BodyDeadline
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.waiting import SAFETY_SECONDS
 
 PNG = {"Content-Type": "image/png"}
@@ -50,7 +50,7 @@ def test_an_announced_size_of_any_length_is_understood(client: TestClient, size:
 
 
 def test_one_within_the_limit_is_answered(client: TestClient) -> None:
-    assert client.post("/match", content=picture("red"), headers=PNG).status_code == 200
+    assert client.post("/match", content=image_bytes("red"), headers=PNG).status_code == 200
 
 
 def run(pauses: list[float], seconds: float, idle_seconds: float, after: float = 0.0) -> list[bytes]:

@@ -13,12 +13,12 @@ from pricematch.encoding.ports import Pixels
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
-from tests.support.odd_pictures import MAGIC_NUMBERS
+from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
+from tests.support.odd_images import MAGIC_NUMBERS
 from tests.support.waiting import SAFETY_SECONDS
 from tests.support.wire import FORM, field, file, form
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 
 
 class GatedEncoder(MeanColourEncoder):
@@ -43,7 +43,7 @@ class GatedEncoder(MeanColourEncoder):
         return super().encode(pixels)
 
 
-def test_a_form_with_a_picture_finds_its_postings_most_similar_first(client: TestClient) -> None:
+def test_a_form_with_a_image_finds_its_postings_most_similar_first(client: TestClient) -> None:
     body = client.post("/match", files={"image": RED}).json()
     similarities = [match["similarity"] for match in body["matches"]]
     assert [match["posting_id"] for match in body["matches"][:2]] == ["p0", "p1"]
@@ -60,7 +60,7 @@ def test_a_raw_body_gives_the_same_matches_as_a_form(client: TestClient) -> None
     assert raw.json()["matches"] == client.post("/match", files={"image": RED}).json()["matches"]
 
 
-def test_the_type_of_a_raw_body_may_be_any_picture_since_content_decides(client: TestClient) -> None:
+def test_the_type_of_a_raw_body_may_be_any_image_since_content_decides(client: TestClient) -> None:
     response = client.post("/match", content=RED, headers={"Content-Type": "IMAGE/JPEG; q=1"})
     assert response.json()["matches"][0]["posting_id"] == "p0"
 
@@ -107,7 +107,7 @@ def test_the_file_may_have_no_name_of_note(client: TestClient) -> None:
         [file("image", RED), field("limit", b"3")],
         [file("", RED)],
     ],
-    ids=["no part", "wrong name", "wrong case", "text field", "picture as a field", "another part", "no name"],
+    ids=["no part", "wrong name", "wrong case", "text field", "image as a field", "another part", "no name"],
 )
 def test_a_form_that_is_not_exactly_one_file_named_image_is_refused(client: TestClient, parts: list[bytes]) -> None:
     response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
@@ -115,7 +115,7 @@ def test_a_form_that_is_not_exactly_one_file_named_image_is_refused(client: Test
     assert_still_answers(client)
 
 
-def test_two_pictures_in_one_form_are_refused(client: TestClient) -> None:
+def test_two_images_in_one_form_are_refused(client: TestClient) -> None:
     response = client.post("/match", files=[("image", RED), ("image", RED)])
     assert_problem(response, 413, "too-many-items")
     assert_still_answers(client)
@@ -151,7 +151,7 @@ def test_two_requests_are_encoded_at_the_same_time_and_no_more_than_there_are_wo
     encoder = GatedEncoder()
     client = serve(encoding=TinyEncoding(encoder), workers=2)
     with ThreadPoolExecutor(6) as pool:
-        answers = [pool.submit(client.post, "/match", files={"image": picture(colour)}) for colour in COLOURS[:6]]
+        answers = [pool.submit(client.post, "/match", files={"image": image_bytes(colour)}) for colour in COLOURS[:6]]
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
         assert encoder.entered.acquire(timeout=SAFETY_SECONDS)
         encoder.gate.set()
@@ -176,7 +176,7 @@ def test_health_is_answered_while_a_slow_match_runs(serve: Serve) -> None:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.sampled_from([b"", *MAGIC_NUMBERS.values()]), rest=st.binary(max_size=200))
-def test_any_bytes_as_a_picture_are_answered_without_a_server_error(
+def test_any_bytes_as_a_image_are_answered_without_a_server_error(
     client: TestClient, start: bytes, rest: bytes
 ) -> None:
     response = client.post("/match", content=start + rest, headers={"Content-Type": "image/png"})

@@ -11,7 +11,7 @@ from pricematch.matching.matcher import Matcher
 from tests.support.api_matchers import ALL, POSTINGS, SCENE, judged_matcher
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.scored import scored_search
 from tests.support.wire import FORM, field, file, form
 
@@ -55,7 +55,7 @@ def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(by_pr
     assert all(set(reason) == {"text", "weight"} for reason in evidence["reasons"])
 
 
-def test_a_picture_a_title_and_both_are_taken(by_probability: TestClient) -> None:
+def test_a_image_a_title_and_both_are_taken(by_probability: TestClient) -> None:
     title = {"title": "KOPI susu, 200ml"}
     assert ids(by_probability.post("/match", files={"image": SCENE})) == ["scene", "twin"]
     assert ids(by_probability.post("/match", json=title)) == ["scene", "twin"]
@@ -163,7 +163,7 @@ def test_without_a_trained_matcher_a_title_is_refused(client: TestClient) -> Non
 
 
 def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client: TestClient) -> None:
-    body = client.post("/match", files={"image": picture("#ff0000")}).json()
+    body = client.post("/match", files={"image": image_bytes("#ff0000")}).json()
     assert (body["matcher"], body["decided_by"], body["target"], body["threshold"]) == (None, "similarity", None, -1)
     assert set(body["matches"][0]) == {"posting_id", "title", "image_url", "similarity"}
 
@@ -212,7 +212,7 @@ def test_json_that_holds_no_title_and_nothing_else_is_refused(by_probability: Te
     ],
     ids=["nothing", "empty", "blank", "title as a file", "another part", "wrong case"],
 )
-def test_a_form_that_holds_neither_picture_nor_title_or_anything_else_is_refused(
+def test_a_form_that_holds_neither_image_nor_title_or_anything_else_is_refused(
     by_probability: TestClient, parts: list[bytes]
 ) -> None:
     response = by_probability.post("/match", content=form(parts), headers={"Content-Type": FORM})
@@ -229,7 +229,7 @@ def test_a_title_may_be_as_long_as_the_setting_says_and_no_longer(serve: Serve) 
     assert_problem(client.post("/match", json={"title": "x" * 100_000}), 413, "body-too-large")
 
 
-def test_a_picture_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:
+def test_a_image_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:
     answer = by_probability.post("/match", files={"image": SCENE[:60]}, data={"title": "kopi"})
     assert_problem(answer, 422, "image-corrupt")
 

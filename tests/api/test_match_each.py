@@ -1,4 +1,4 @@
-"""Matches of several pictures in one request, an item for each."""
+"""Matches of several images in one request, an item for each."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,17 +12,17 @@ from tests.support.api_matchers import POSTINGS, SCENE, judged_matcher
 from tests.support.applications import Serve
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
-from tests.support.odd_pictures import NOT_PICTURES, truncated
+from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
+from tests.support.odd_images import NOT_IMAGES, truncated
 from tests.support.scored import scored_search
 from tests.support.wire import FORM, field, file, form
 
-PICTURES = [picture(colour) for colour in COLOURS]
+PICTURES = [image_bytes(colour) for colour in COLOURS]
 COMMON = ("catalogue_version", "models", "catalogue_size", "matcher", "decided_by", "target", "threshold", "alone")
 
 
 def send(client: TestClient, *images: bytes, **asked: Any) -> Any:
-    """POST several pictures."""
+    """POST several images."""
     parts = [("images", (f"{index}.png", image)) for index, image in enumerate(images)]
     return client.post("/match", files=parts, params=asked)
 
@@ -32,7 +32,7 @@ def alone(client: TestClient, image: bytes, **asked: Any) -> Any:
     return client.post("/match", files={"image": image}, params=asked).json()
 
 
-def test_each_picture_has_the_matches_it_has_alone_in_the_order_they_were_sent(client: TestClient) -> None:
+def test_each_image_has_the_matches_it_has_alone_in_the_order_they_were_sent(client: TestClient) -> None:
     images = [*PICTURES, PICTURES[2]]
     body = send(client, *images, limit=3, min_similarity=0.5).json()
     expected = [alone(client, image, limit=3, min_similarity=0.5) for image in images]
@@ -44,9 +44,9 @@ def test_each_picture_has_the_matches_it_has_alone_in_the_order_they_were_sent(c
 
 
 @pytest.mark.parametrize("asked", [{}, {"min_probability": 0}, {"limit": 1}])
-def test_where_a_matcher_decides_each_picture_is_judged_by_itself(serve: Serve, asked: dict[str, Any]) -> None:
+def test_where_a_matcher_decides_each_image_is_judged_by_itself(serve: Serve, asked: dict[str, Any]) -> None:
     client = serve(matcher=judged_matcher())
-    images = [SCENE, picture("red"), SCENE]
+    images = [SCENE, image_bytes("red"), SCENE]
     body = send(client, *images, **asked).json()
     expected = [alone(client, image, **asked) for image in images]
     assert [item["matches"] for item in body["items"]] == [answer["matches"] for answer in expected]
@@ -62,9 +62,9 @@ def test_all_are_encoded_in_one_call(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("matcher", [None, judged_matcher()], ids=["similarity", "probability"])
-def test_a_bad_picture_fails_alone_with_its_own_problem(serve: Serve, matcher: Any) -> None:
+def test_a_bad_image_fails_alone_with_its_own_problem(serve: Serve, matcher: Any) -> None:
     client = serve(matcher=matcher)
-    bad = [b"", truncated("JPEG"), NOT_PICTURES["svg"], picture("red", (2, 2))]
+    bad = [b"", truncated("JPEG"), NOT_IMAGES["svg"], image_bytes("red", (2, 2))]
     body = send(client, PICTURES[0], *bad, PICTURES[2]).json()
     good = [body["items"][0], body["items"][-1]]
     assert [item["matches"] for item in good] == [alone(client, PICTURES[index])["matches"] for index in (0, 2)]
@@ -80,7 +80,7 @@ def test_where_all_are_bad_the_answer_says_so_item_by_item(serve: Serve, matcher
     assert [item["problem"]["status"] for item in body["items"]] == [422, 422]
 
 
-def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve) -> None:
+def test_fault_24_more_images_than_the_limit_are_refused(serve: Serve) -> None:
     client = serve(max_match_images=3)
     assert len(send(client, *PICTURES[:3]).json()["items"]) == 3
     assert_problem(send(client, *PICTURES[:4]), 413, "too-many-items")
@@ -97,7 +97,7 @@ def test_fault_24_more_pictures_than_the_limit_are_refused(serve: Serve) -> None
         [file("images", PICTURES[0]), file("other", PICTURES[0])],
     ],
 )
-def test_other_parts_beside_pictures_are_refused(client: TestClient, parts: list[bytes]) -> None:
+def test_other_parts_beside_images_are_refused(client: TestClient, parts: list[bytes]) -> None:
     response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
     assert_problem(response, 422, "invalid-request")
 
@@ -120,7 +120,7 @@ def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
     assert_problem(send(client, SCENE, SCENE), 409, "encoder-needed")
 
 
-def test_several_pictures_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
+def test_several_images_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
     matcher, tiny = judged_matcher(), tiny_matcher().encoders["mean-colour"]
     search = SimilaritySearch.of(tiny.encoder, matcher.catalogue, tiny.embeddings[: len(POSTINGS)])
     named = {"mean-colour": "mean-colour"}

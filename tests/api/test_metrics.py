@@ -16,7 +16,7 @@ from pricematch.catalogue.image_features import Seconds
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import Serve
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 
 
 def figures(client: TestClient) -> dict[tuple[str, ...], float]:
@@ -44,7 +44,7 @@ def test_requests_are_counted_by_route_and_status_and_never_by_what_clients_make
 
 def test_stages_of_a_match_are_measured(serve: Serve) -> None:
     client = serve()
-    client.post("/match", files={"image": picture("red")})
+    client.post("/match", files={"image": image_bytes("red")})
     found = figures(client)
     for stage in ("queue", "decode", "encode", "search"):
         assert found["pricematch_stage_seconds_count", stage] == 1, stage
@@ -114,8 +114,8 @@ def test_batches_and_those_who_wait_are_told() -> None:
     metrics.set_queue_depth(7)
     with TestClient(create_app(service, metrics)) as client:
         found = figures(client)
-    assert found["pricematch_batch_pictures_sum",] == 36
-    assert found["pricematch_batch_pictures_bucket", "4.0"] == 2
+    assert found["pricematch_batch_images_sum",] == 36
+    assert found["pricematch_batch_images_bucket", "4.0"] == 2
     assert found["pricematch_queue_pictures",] == 7
 
 

@@ -73,7 +73,7 @@ def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path
     given = coloured(tmp_path, ["hash", "title"], encoder="cae")
     with served_app(given, loaded) as app, client_of(app) as client:
         answer = client.get("/models").json()
-    assert loaded.pictures["1"] > 0
+    assert loaded.encoded["1"] > 0
     assert (answer["matcher"], answer["encoder"]) == ("matcher/1", "cae")
     assert [(model["name"], model["version"]) for model in answer["models"]] == [("matcher", "1"), ("cae", "1")]
     exported = json.loads((path / "manifest.json").read_text())

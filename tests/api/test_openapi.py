@@ -12,7 +12,7 @@ from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.backend import backend
 from tests.support.contract import check
-from tests.support.fakes import picture, tiny_images, tiny_matcher
+from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 
 
 @pytest.fixture
@@ -37,22 +37,22 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
         assert client.get(path.replace("{posting_id}", parameter["example"])).status_code == 200
 
 
-def test_every_documented_way_to_send_a_picture_works(client: TestClient, document: dict[str, Any]) -> None:
+def test_every_documented_way_to_send_a_image_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}
-    assert client.post("/match", files={"image": picture("#ff0000")}).status_code == 200
-    raw = client.post("/match", content=picture("#ff0000"), headers={"Content-Type": "image/png"})
+    assert client.post("/match", files={"image": image_bytes("#ff0000")}).status_code == 200
+    raw = client.post("/match", content=image_bytes("#ff0000"), headers={"Content-Type": "image/png"})
     assert raw.status_code == 200
 
 
-def test_the_answers_to_one_picture_and_to_several_are_both_documented(
+def test_the_answers_to_one_image_and_to_several_are_both_documented(
     client: TestClient, document: dict[str, Any]
 ) -> None:
     schema = document["paths"]["/match"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     documented = [document["components"]["schemas"][one["$ref"].rpartition("/")[2]] for one in schema["anyOf"]]
     for part, model in zip(("image", "images"), documented, strict=True):
-        body = client.post("/match", files={part: picture("#ff0000")}).json()
+        body = client.post("/match", files={part: image_bytes("#ff0000")}).json()
         assert set(model["required"]) <= set(body) <= set(model["properties"])
 
 
@@ -115,7 +115,7 @@ def test_the_documented_limits_are_those_enforced(client: TestClient, document: 
         10,
     )
     for limit, status in ((0, 422), (1, 200), (50, 200), (51, 422)):
-        response = client.post("/match", params={"limit": limit}, files={"image": picture("#ff0000")})
+        response = client.post("/match", params={"limit": limit}, files={"image": image_bytes("#ff0000")})
         assert response.status_code == status
 
 

@@ -8,10 +8,10 @@ from starlette.testclient import TestClient
 from pricematch.settings import KIB
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.wire import FORM, field, file, form
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 JSON = "application/json"
 
 
@@ -107,7 +107,7 @@ def test_fault_18_another_content_type_is_refused(client: TestClient, kind: str)
     assert put(client, b"title=x", kind) == (415, "media-type")
 
 
-def test_fault_5_whatever_its_name_and_its_type_the_content_of_a_picture_decides_and_it_is_taken(
+def test_fault_5_whatever_its_name_and_its_type_the_content_of_a_image_decides_and_it_is_taken(
     client: TestClient,
 ) -> None:
     odd = {"image": ("../../etc/passwd\x00.exe", RED, "application/pdf")}
@@ -117,7 +117,7 @@ def test_fault_5_whatever_its_name_and_its_type_the_content_of_a_picture_decides
     assert "passwd" not in client.get("/postings/named").text
 
 
-def test_fault_6_what_hangs_behind_a_picture_is_taken_but_never_served_as_anything_else(client: TestClient) -> None:
+def test_fault_6_what_hangs_behind_a_image_is_taken_but_never_served_as_anything_else(client: TestClient) -> None:
     script = RED + b"<script>alert(1)</script>"
     assert client.put("/postings/behind", content=script, headers={"Content-Type": "image/png"}).status_code == 201
     headers = client.get("/postings/behind/image").headers

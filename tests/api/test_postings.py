@@ -1,4 +1,4 @@
-"""GET /postings/{posting_id}, its picture and its matches."""
+"""GET /postings/{posting_id}, its image and its matches."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -8,7 +8,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
-from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, picture, tiny_search
+from tests.support.fakes import COLOURS, FolderlessImages, by_similarity, image_bytes, tiny_search
 
 
 def matcher_of(posting: Posting) -> Matcher:
@@ -41,30 +41,30 @@ def test_the_limit_counts_other_postings_only(client: TestClient, limit: int) ->
     assert len(matches) == min(limit, len(COLOURS) - 1)
 
 
-def test_a_posting_and_its_picture_have_the_same_other_matches(client: TestClient) -> None:
-    by_picture = client.post("/match", files={"image": picture(COLOURS[2])}).json()["matches"]
+def test_a_posting_and_its_image_have_the_same_other_matches(client: TestClient) -> None:
+    by_image = client.post("/match", files={"image": image_bytes(COLOURS[2])}).json()["matches"]
     by_posting = client.get("/postings/p2/matches").json()["matches"]
-    assert [match["posting_id"] for match in by_picture if match["posting_id"] != "p2"] == [
+    assert [match["posting_id"] for match in by_image if match["posting_id"] != "p2"] == [
         match["posting_id"] for match in by_posting
     ]
 
 
-def test_the_matches_of_a_posting_need_neither_picture_nor_model(client: TestClient, images: FolderlessImages) -> None:
+def test_the_matches_of_a_posting_need_neither_image_nor_model(client: TestClient, images: FolderlessImages) -> None:
     images.contents.clear()
     assert client.get("/postings/p0/matches").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_a_picture_is_answered_as_stored_with_the_type_of_its_content(
+def test_a_image_is_answered_as_stored_with_the_type_of_its_content(
     client: TestClient, images: FolderlessImages, kind: str
 ) -> None:
-    images.contents["p0.png"] = picture("#ff0000", format=kind)
+    images.contents["p0.png"] = image_bytes("#ff0000", format=kind)
     response = client.get("/postings/p0/image")
     assert response.content == images.contents["p0.png"]
     assert response.headers["content-type"] == f"image/{kind.lower()}"
 
 
-def test_a_browser_may_take_a_picture_as_nothing_else(client: TestClient) -> None:
+def test_a_browser_may_take_a_image_as_nothing_else(client: TestClient) -> None:
     headers = client.get("/postings/p0/image").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in headers["content-security-policy"]
@@ -73,7 +73,7 @@ def test_a_browser_may_take_a_picture_as_nothing_else(client: TestClient) -> Non
 @pytest.mark.parametrize(
     "content", [b"", b"<script>alert(1)</script>", b"\xff\xd8\xff"], ids=["empty", "script", "header only"]
 )
-def test_a_stored_file_that_is_no_picture_any_more_is_unavailable(
+def test_a_stored_file_that_is_no_image_any_more_is_unavailable(
     client: TestClient, images: FolderlessImages, content: bytes
 ) -> None:
     images.contents["p0.png"] = content
@@ -81,7 +81,7 @@ def test_a_stored_file_that_is_no_picture_any_more_is_unavailable(
     assert client.get("/postings/p1/image").status_code == 200
 
 
-def test_a_posting_without_a_picture_says_so(serve: Serve) -> None:
+def test_a_posting_without_a_image_says_so(serve: Serve) -> None:
     client = serve(matcher=matcher_of(Posting("p0", None)))
     assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
     assert client.get("/postings/p0").status_code == 200
@@ -99,7 +99,7 @@ def test_a_slash_in_an_id_leads_to_no_posting(client: TestClient, path: str) -> 
     assert_problem(client.get(path), 404, "not-found")
 
 
-def test_queries_of_a_posting_and_its_picture_are_ignored_but_those_of_its_matches_are_checked(
+def test_queries_of_a_posting_and_its_image_are_ignored_but_those_of_its_matches_are_checked(
     client: TestClient,
 ) -> None:
     assert client.get("/postings/p0?unknown=1").status_code == 200

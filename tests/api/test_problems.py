@@ -12,7 +12,7 @@ from pricematch.encoding.ports import Pixels
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import MeanColourEncoder, picture
+from tests.support.fakes import MeanColourEncoder, image_bytes
 from tests.support.wire import FORM, file, send_pieces
 
 INSIDE = "File /home/inside.py"
@@ -66,7 +66,7 @@ def test_the_files_behind_the_docs_are_all_that_is_served_of_them(client: TestCl
 
 def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(serve: Serve) -> None:
     client = serve(encoding=TinyEncoding(FailingEncoder()))
-    response = client.post("/match", files={"image": picture("#ff0000")})
+    response = client.post("/match", files={"image": image_bytes("#ff0000")})
     assert_problem(response, 500, "internal-error")
     assert "inside" not in response.text
     assert client.get("/postings/p0/matches").status_code == 200
@@ -146,7 +146,7 @@ def test_an_upload_that_the_client_aborts_is_not_logged_as_a_bug(
 
 def test_a_body_that_says_in_two_ways_where_it_ends_is_refused_unread() -> None:
     headers = {"Content-Type": "image/png", "Content-Length": "4", "Transfer-Encoding": "chunked"}
-    answer = send_pieces(make_app(), "/match", headers, [picture("#ff0000")])
+    answer = send_pieces(make_app(), "/match", headers, [image_bytes("#ff0000")])
     assert (answer.status, answer.problem["type"]) == (400, "urn:pricematch:problem:malformed-request")
     assert answer.pieces_read == 0
 

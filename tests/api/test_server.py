@@ -19,7 +19,7 @@ from pricematch.api.keys import add_to_file, new_key
 from pricematch.errors import CatalogueError, PricematchError, SettingsError
 from pricematch.serving import startup
 from pricematch.settings import KIB, MIB, Settings
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.requests import BROKEN, HEALTH, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
@@ -27,7 +27,7 @@ from tests.support.wire import FORM, file, form
 
 pytestmark = pytest.mark.process
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import Serve
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 
 ANSWERS: list[tuple[str, str, Mapping[str, Any], int]] = [
     ("GET", "/healthz", {}, 200),
@@ -25,7 +25,7 @@ ANSWERS: list[tuple[str, str, Mapping[str, Any], int]] = [
     ("GET", "/docs", {}, 200),
     ("GET", "/openapi.json", {}, 200),
     ("GET", "/metrics", {}, 200),
-    ("POST", "/match", {"files": {"image": picture("red")}}, 200),
+    ("POST", "/match", {"files": {"image": image_bytes("red")}}, 200),
     ("POST", "/match", {"content": b"x" * 40_000_000, "headers": {"Content-Type": "image/png"}}, 413),
     ("POST", "/match", {}, 415),
     ("GET", "/postings/absent", {}, 404),
@@ -105,7 +105,7 @@ def test_a_line_tells_what_was_asked_and_answered_by_the_template_of_its_path(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "pricematch.access")
-    client.post("/match", files={"image": picture("red")}, headers={"X-Request-ID": "a1"})
+    client.post("/match", files={"image": image_bytes("red")}, headers={"X-Request-ID": "a1"})
     client.get("/postings/absent/matches")
     client.get("/%0Aforged%20line")
     matched, absent, nowhere = lines(caplog)
@@ -118,9 +118,11 @@ def test_a_line_tells_what_was_asked_and_answered_by_the_template_of_its_path(
     assert "forged" not in caplog.text
 
 
-def test_no_picture_title_or_query_is_in_the_log(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_image_title_or_query_is_in_the_log(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    client.post("/match?limit=3", files={"image": ("secret-name.png", picture("red"))}, data={"title": "secret title"})
+    client.post(
+        "/match?limit=3", files={"image": ("secret-name.png", image_bytes("red"))}, data={"title": "secret title"}
+    )
     client.get("/postings/p0?secret=query")
     ours = [it for it in caplog.records if not it.name.startswith("httpx")]
     logged = str([(it.getMessage(), getattr(it, FIELDS, None)) for it in ours])

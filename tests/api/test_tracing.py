@@ -14,7 +14,7 @@ from pricematch.api.tracing import Spans
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.backend import backend
-from tests.support.fakes import picture, tiny_images, tiny_matcher
+from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def client(sent: InMemorySpanExporter) -> Iterator[TestClient]:
 def test_a_request_is_one_span_that_says_what_was_asked_and_how_long_its_stages_took(
     client: TestClient, sent: InMemorySpanExporter
 ) -> None:
-    client.post("/match", files={"image": picture("red")}, headers={"X-Request-ID": "a1"})
+    client.post("/match", files={"image": image_bytes("red")}, headers={"X-Request-ID": "a1"})
     [span] = sent.get_finished_spans()
     assert (span.name, span.kind) == ("POST /match", SpanKind.SERVER)
     assert span.attributes is not None

@@ -44,7 +44,7 @@ def test_an_unknown_id_is_named() -> None:
         Catalogue(POSTINGS).posting("z")
 
 
-def test_one_per_image_keeps_the_first_posting_of_each_picture() -> None:
+def test_one_per_image_keeps_the_first_posting_of_each_image() -> None:
     assert list(Catalogue(POSTINGS).one_per_image()) == POSTINGS[:2]
 
 

@@ -34,7 +34,7 @@ def write_catalogue(path: Path, groups: list[str]) -> None:
         writer.writerows([f"p{row}", f"{row}.jpg", group] for row, group in enumerate(groups))
 
 
-def test_anybodys_embeddings_are_scored_without_pictures_and_written_down(
+def test_anybodys_embeddings_are_scored_without_images_and_written_down(
     run: Run, files: list[str], tmp_path: Path
 ) -> None:
     output = tmp_path / "new" / "folder"
@@ -50,8 +50,8 @@ def test_anybodys_embeddings_are_scored_without_pictures_and_written_down(
     ]
     [best] = [record for record in records if record["best"]]
     assert best["f1"] == max(record["f1"] for record in records)
-    with Image.open(output / "sweep.png") as picture:
-        assert picture.format == "PNG"
+    with Image.open(output / "sweep.png") as image:
+        assert image.format == "PNG"
     assert "40 postings, 10 groups" in ran.out
     assert sum("│" in line for line in ran.out.splitlines()) == 4 * 8
     assert next(line for line in ran.out.splitlines() if "best" in line).split("│")[3].strip() == f"{best['f1']:.4f}"
@@ -136,7 +136,7 @@ def test_too_many_pairs_are_refused_with_the_setting_that_allows_them(
     assert "PRICEMATCH_MAX_CLUSTER_PAIRS" in ran.err
 
 
-def test_embeddings_and_pictures_together_are_refused(run: Run, files: list[str], tmp_path: Path) -> None:
+def test_embeddings_and_images_together_are_refused(run: Run, files: list[str], tmp_path: Path) -> None:
     ran = run("sweep", *files, "--images", str(tmp_path), "--output", str(tmp_path / "out"))
     assert (ran.code, "either --embeddings" in ran.err) == (2, True)
     assert not (tmp_path / "out").exists()

@@ -169,11 +169,11 @@ def test_a_threshold_is_shown_with_what_it_was_picked_on_or_none(capsys: pytest.
 
 def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bars() as bars:
-        bars("Reading pictures", 1, 3)
-        bars("Reading pictures", 3, 3)
+        bars("Reading images", 1, 3)
+        bars("Reading images", 3, 3)
     drawn = capsys.readouterr()
     assert drawn.out == ""
-    assert "Reading pictures" in drawn.err
+    assert "Reading images" in drawn.err
     assert "3/3" in drawn.err
 
 
@@ -186,7 +186,7 @@ def test_without_a_bar_nothing_is_written_at_all(capsys: pytest.CaptureFixture[s
 def test_bars_are_drawn_to_their_end_also_when_the_block_fails(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         with progress_bars() as bars:
-            bars("Reading pictures", 1, 3)
+            bars("Reading images", 1, 3)
             raise RuntimeError("failed")
 
     with pytest.raises(RuntimeError, match="failed"):

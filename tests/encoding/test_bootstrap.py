@@ -20,7 +20,7 @@ from pricematch.errors import (
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.manifest import find, write
 from pricematch.settings import Settings
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 from tests.support.settings import Told, settings_of
 from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
 
@@ -51,12 +51,12 @@ def described_models(tmp_path: Path) -> Path:
     return models
 
 
-def test_a_folder_that_holds_none_of_the_pictures_is_told_in_a_line() -> None:
+def test_a_folder_that_holds_none_of_the_images_is_told_in_a_line() -> None:
     content = CsvCatalogue(Path("c.csv"), [Posting("a", "a.png"), Posting("b", "b.png")], [2, 3])
     gone: dict[str, ImageError] = {name: ImageUnavailable(f"{name!r} is not there") for name in ("a.png", "b.png")}
     for skip in (False, True):
         with pytest.raises(
-            CatalogueError, match=r"c\.csv: none of its pictures is there; .* row 2, column image: 'a\.png'"
+            CatalogueError, match=r"c\.csv: none of its images is there; .* row 2, column image: 'a\.png'"
         ):
             skip_or_refuse(content, gone, skip=skip)
     with pytest.raises(CatalogueError, match="2 bad rows"):
@@ -68,11 +68,11 @@ def test_a_missing_folder_of_images_is_named(tmp_path: Path, described_models: P
     settings = settings_of(tmp_path, models=described_models, images=tmp_path / "none")
     assert (
         refuse(settings, SettingsError)
-        == f"expected a folder of pictures, got {tmp_path}/none, which is not a folder; name yours with --images"
+        == f"expected a folder of images, got {tmp_path}/none, which is not a folder; name yours with --images"
     )
 
 
-def test_bad_rows_and_bad_pictures_are_told_together_before_any_model_is_loaded(
+def test_bad_rows_and_bad_images_are_told_together_before_any_model_is_loaded(
     tmp_path: Path, described_models: Path
 ) -> None:
     settings = settings_of(tmp_path, models=described_models, skip_bad_images=True)
@@ -89,7 +89,7 @@ def test_bad_rows_and_bad_pictures_are_told_together_before_any_model_is_loaded(
         "row 11, column image",
         "row 12, column image",
     ]
-    assert set(told.what) == {"Checking pictures"}
+    assert set(told.what) == {"Checking images"}
     assert not settings.data.exists()
 
 
@@ -143,12 +143,12 @@ def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_a
 
 
 @pytest.mark.tensorflow
-def test_bad_pictures_are_refused_with_their_rows_or_skipped_as_told(
+def test_bad_images_are_refused_with_their_rows_or_skipped_as_told(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     (settings.images / "p1.png").unlink()
-    (settings.images / "p4.png").write_bytes(picture("red")[:60])
+    (settings.images / "p4.png").write_bytes(image_bytes("red")[:60])
     lines = refuse(settings, CatalogueError).splitlines()
     assert lines[0].endswith("2 bad rows")
     assert lines[1].startswith("  row 3, column image: 'p1.png'")
@@ -158,11 +158,11 @@ def test_bad_pictures_are_refused_with_their_rows_or_skipped_as_told(
         ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
     assert [posting.posting_id for posting in ready.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
     assert len(ready.embeddings) == 5
-    assert "skipped 2 of 7 postings whose picture is bad" in caplog.messages
+    assert "skipped 2 of 7 postings whose image is bad" in caplog.messages
 
 
 @pytest.mark.tensorflow
-def test_a_catalogue_of_bad_pictures_only_is_refused_even_if_they_are_to_be_skipped(
+def test_a_catalogue_of_bad_images_only_is_refused_even_if_they_are_to_be_skipped(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True)
@@ -172,7 +172,7 @@ def test_a_catalogue_of_bad_pictures_only_is_refused_even_if_they_are_to_be_skip
 
 
 @pytest.mark.tensorflow
-def test_postings_that_share_a_picture_share_an_embedding(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_postings_that_share_a_image_share_an_embedding(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p2.png,the same file\n")

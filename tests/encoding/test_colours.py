@@ -35,7 +35,7 @@ def test_an_embedding_holds_the_roots_of_the_shares_of_colours(pixels: NDArray[n
     assert np.linalg.norm(found) == pytest.approx(1)
 
 
-def test_a_batch_is_embedded_as_each_picture_alone() -> None:
+def test_a_batch_is_embedded_as_each_image_alone() -> None:
     batch = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
     histogram = ColourHistogram()
     found = histogram.encode(batch)
@@ -45,7 +45,7 @@ def test_a_batch_is_embedded_as_each_picture_alone() -> None:
     assert histogram.encode(batch[:0]).shape == (0, histogram.dimension)
 
 
-def test_the_cosine_tells_how_much_of_their_colours_two_pictures_share() -> None:
+def test_the_cosine_tells_how_much_of_their_colours_two_images_share() -> None:
     red, blue = np.zeros((2, 8, 8, 3), np.uint8)
     red[..., 0], blue[..., 2] = 255, 255
     half = red.copy()
@@ -54,7 +54,7 @@ def test_the_cosine_tells_how_much_of_their_colours_two_pictures_share() -> None
     assert (one @ other, one @ both) == (0, pytest.approx(0.5**0.5))
 
 
-def test_where_things_are_in_a_picture_does_not_matter() -> None:
+def test_where_things_are_in_a_image_does_not_matter() -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     one, other = ColourHistogram().encode(np.stack([pixels, pixels[::-1, ::-1]]))
     np.testing.assert_array_equal(one, other)

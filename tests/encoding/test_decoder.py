@@ -1,4 +1,4 @@
-"""From the bytes of a picture to pixels (rows 1 to 14 of the table of faults)."""
+"""From the bytes of an image to pixels (rows 1 to 14 of the table of faults)."""
 
 import io
 import struct
@@ -16,9 +16,9 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from pricematch.encoding.decoder import MEDIA_TYPES, PillowDecoder
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
-from tests.support.fakes import STORED_AS, encoded, picture, scene
+from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
 
-# the command line ignores them too: damaged metadata of a picture is nobody's concern
+# the command line ignores them too: damaged metadata of an image is nobody's concern
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 SIDE = 16
@@ -29,12 +29,12 @@ SCENE = scene((64, 48))
 
 
 def difference(one: Pixels, other: Pixels) -> float:
-    """Mean absolute difference of two pictures, 0…255."""
+    """Mean absolute difference of two images, 0…255."""
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
 def area_means(image: Image.Image) -> Pixels:
-    """The mean of each cell of a picture whose sides are multiples of `SIDE`."""
+    """The mean of each cell of an image whose sides are multiples of `SIDE`."""
     pixels = np.asarray(image.convert("RGB"), np.float64)
     height, width = pixels.shape[0] // SIDE, pixels.shape[1] // SIDE
     means: Pixels = np.rint(pixels.reshape(SIDE, height, SIDE, width, 3).mean(axis=(1, 3))).astype(np.uint8)
@@ -59,17 +59,17 @@ def test_the_media_type_is_known_by_content(name: str) -> None:
     assert DECODER.media_type(encoded(SCENE, name)) == MEDIA_TYPES[name] == f"image/{name.lower()}"
 
 
-def test_a_picture_of_exactly_the_side_is_not_resampled() -> None:
+def test_a_image_of_exactly_the_side_is_not_resampled() -> None:
     small = scene((SIDE, SIDE))
     np.testing.assert_array_equal(DECODER.decode(encoded(small)), np.asarray(small))
 
 
-def test_a_smaller_picture_is_enlarged_and_one_colour_stays_one_colour() -> None:
-    pixels = DECODER.decode(picture("#123456", (9, 8)))
+def test_a_smaller_image_is_enlarged_and_one_colour_stays_one_colour() -> None:
+    pixels = DECODER.decode(image_bytes("#123456", (9, 8)))
     assert (pixels == (0x12, 0x34, 0x56)).all()
 
 
-def test_every_source_pixel_of_a_large_picture_counts() -> None:
+def test_every_source_pixel_of_a_large_image_counts() -> None:
     # a checkerboard of single pixels, whose mean is grey: skipping pixels would give black or white
     board = np.indices((160, 160)).sum(axis=0) % 2 * 255
     pixels = DECODER.decode(encoded(Image.fromarray(board.astype(np.uint8))))
@@ -88,7 +88,7 @@ def test_a_jpeg_is_not_scaled_by_its_decoder_below_the_side() -> None:
     assert difference(DECODER.decode(encoded(cells, "JPEG", quality=95)), area_means(cells)) < 10
 
 
-def test_a_jpeg_of_many_pictures_gives_its_first_and_is_a_jpeg() -> None:
+def test_a_jpeg_of_many_images_gives_its_first_and_is_a_jpeg() -> None:
     content = encoded(SCENE, "MPO", save_all=True, append_images=[Image.new("RGB", SCENE.size, "red")])
     assert difference(DECODER.decode(content), area_means(SCENE)) < 5
     assert DECODER.media_type(content) == "image/jpeg"
@@ -140,7 +140,7 @@ def test_one_bit_is_black_and_white() -> None:
         assert (pixels[:, SIDE // 2 :] == 255).all()
 
 
-def test_palette_and_grey_pictures_are_shown_in_rgb() -> None:
+def test_palette_and_grey_images_are_shown_in_rgb() -> None:
     palette = SCENE.quantize(64)
     assert difference(DECODER.decode(encoded(palette)), area_means(palette)) < 1
     grey = SCENE.convert("L")
@@ -184,7 +184,7 @@ def test_what_is_clear_is_white(make: Callable[[tuple[int, int]], bytes], size: 
 
 
 @pytest.mark.slow
-def test_a_large_clear_picture_is_shrunk_before_it_is_composited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_clear_image_is_shrunk_before_it_is_composited(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[tuple[int, int]] = []
     composite = Image.alpha_composite
 
@@ -222,10 +222,10 @@ def held(orientation: int) -> tuple[Image.Image, Image.Exif]:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_eight_ways_to_hold_a_camera_give_one_picture(name: str, orientation: int) -> None:
+def test_the_eight_ways_to_hold_a_camera_give_one_image(name: str, orientation: int) -> None:
     stored, exif = held(orientation)
     content = encoded(stored, name, exif=exif)
-    with Image.open(io.BytesIO(content)) as opened:  # the test's own picture is right, says Pillow
+    with Image.open(io.BytesIO(content)) as opened:  # the test's own image is right, says Pillow
         assert difference(np.asarray(ImageOps.exif_transpose(opened).convert("RGB")), np.asarray(SCENE)) < 8
     assert difference(DECODER.decode(content), DECODER.decode(encoded(SCENE, name))) < 3
 
@@ -261,7 +261,7 @@ def test_a_colour_profile_is_not_applied_whether_whole_or_damaged(name: str, who
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 
-def test_no_bytes_are_an_empty_picture() -> None:
+def test_no_bytes_are_an_empty_image() -> None:
     with pytest.raises(ImageEmpty):
         DECODER.decode(b"")
     with pytest.raises(ImageEmpty):
@@ -293,7 +293,7 @@ def archive() -> bytes:
         pytest.param(b"\xff", id="one byte"),
     ],
 )
-def test_what_is_no_picture_format_of_ours_is_refused_by_content(content: bytes) -> None:
+def test_what_is_no_image_format_of_ours_is_refused_by_content(content: bytes) -> None:
     with pytest.raises(ImageTypeUnsupported, match="expected JPEG, PNG, WEBP, GIF, BMP, TIFF"):
         DECODER.decode(content)
     with pytest.raises(ImageTypeUnsupported):
@@ -302,7 +302,7 @@ def test_what_is_no_picture_format_of_ours_is_refused_by_content(content: bytes)
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_truncated_picture_is_corrupt(name: str, share: float) -> None:
+def test_a_truncated_image_is_corrupt(name: str, share: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     whole = encoded(noise, name)
     DECODER.decode(whole)
@@ -314,7 +314,7 @@ def test_a_truncated_picture_is_corrupt(name: str, share: float) -> None:
     "magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBP", b"GIF89a", b"BM", b"II*\0", b"MM\0*"]
 )
 @pytest.mark.parametrize("garbage", [b"", b"garbage " * 40, bytes(range(1, 256)), b"\0" * 300])
-def test_garbage_behind_a_right_magic_number_is_a_picture_that_cannot_be_used(magic: bytes, garbage: bytes) -> None:
+def test_garbage_behind_a_right_magic_number_is_a_image_that_cannot_be_used(magic: bytes, garbage: bytes) -> None:
     with pytest.raises((ImageCorrupt, ImageTooLarge, ImageTooSmall)):
         DECODER.decode(magic + garbage)
 
@@ -340,14 +340,14 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 
 def gif(width: int, height: int) -> bytes:
     """A small GIF whose header says another size."""
-    whole = bytearray(picture("red", (8, 8), "GIF"))
+    whole = bytearray(image_bytes("red", (8, 8), "GIF"))
     whole[6:10] = struct.pack("<HH", width, height)
     return bytes(whole)
 
 
 def webp(width: int, height: int) -> bytes:
     """A small lossless WebP whose header says another size."""
-    whole = bytearray(picture("red", (8, 8), "WEBP", lossless=True))
+    whole = bytearray(image_bytes("red", (8, 8), "WEBP", lossless=True))
     start = whole.index(b"VP8L") + 9
     bits = int.from_bytes(whole[start : start + 4], "little") >> 28 << 28
     whole[start : start + 4] = (bits | (height - 1) << 14 | (width - 1)).to_bytes(4, "little")
@@ -385,7 +385,7 @@ def test_too_many_pixels_are_refused_from_the_header_before_decoding(content: by
 
 
 def test_pixels_beyond_the_limit_are_refused_and_exactly_the_limit_is_not() -> None:
-    content = picture("red", (40, 25))
+    content = image_bytes("red", (40, 25))
     PillowDecoder(SIDE, max_pixels=1000).decode(content)
     with pytest.raises(ImageTooLarge, match="expected at most 999 pixels, got 40 × 25"):
         PillowDecoder(SIDE, max_pixels=999).decode(content)
@@ -394,12 +394,12 @@ def test_pixels_beyond_the_limit_are_refused_and_exactly_the_limit_is_not() -> N
 @pytest.mark.parametrize("size", [(1, 1), (7, 100), (100, 7)])
 def test_a_side_below_the_limit_is_too_small(size: tuple[int, int]) -> None:
     with pytest.raises(ImageTooSmall, match="expected at least 8 pixels a side"):
-        DECODER.decode(picture("red", size))
+        DECODER.decode(image_bytes("red", size))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 19_999), (19_999, 1)])
-def test_where_small_pictures_are_allowed_they_are_one_colour_still(size: tuple[int, int]) -> None:
-    pixels = PillowDecoder(SIDE, max_pixels=25_000_000).decode(picture("red", size))
+def test_where_small_images_are_allowed_they_are_one_colour_still(size: tuple[int, int]) -> None:
+    pixels = PillowDecoder(SIDE, max_pixels=25_000_000).decode(image_bytes("red", size))
     assert (pixels == (255, 0, 0)).all()
 
 
@@ -431,15 +431,15 @@ def test_upright_is_how_the_camera_was_held_and_the_header_knows_its_size(name: 
     assert DECODER.header(content) == Header(f"image/{name.lower()}", SCENE.width, SCENE.height)
 
 
-def test_upright_pixels_of_a_transparent_picture_stand_on_white() -> None:
+def test_upright_pixels_of_a_transparent_image_stand_on_white() -> None:
     pixels = DECODER.upright(encoded(half_clear((64, 48))))
     assert (pixels[:, :32] == 255).all()
     assert (pixels[:, 32:] == (255, 0, 0)).all()
 
 
 @pytest.mark.slow
-def test_only_a_large_transparent_picture_is_shrunk_by_a_whole_factor() -> None:
-    assert DECODER.upright(picture("red", (3100, 2100))).shape == (2100, 3100, 3)
+def test_only_a_large_transparent_image_is_shrunk_by_a_whole_factor() -> None:
+    assert DECODER.upright(image_bytes("red", (3100, 2100))).shape == (2100, 3100, 3)
     assert DECODER.upright(encoded(half_clear((3100, 2047)))).shape == (2047, 3100, 3)
     assert DECODER.upright(encoded(half_clear((3100, 2100)))).shape == (1050, 1550, 3)
 
@@ -464,7 +464,7 @@ def test_a_png_is_not_decoded_to_look_for_its_orientation() -> None:
         (b"hello", ImageTypeUnsupported),
         (encoded(SCENE)[:20], ImageCorrupt),
         (png(7_000, 7_000), ImageTooLarge),
-        (picture("red", (7, 100)), ImageTooSmall),
+        (image_bytes("red", (7, 100)), ImageTooSmall),
     ],
 )
 def test_what_is_not_decoded_has_no_upright_pixels_and_no_header(content: bytes, error: type[ImageError]) -> None:
@@ -509,7 +509,7 @@ def test_a_hundred_thousand_chunks_take_bounded_memory() -> None:
     bounded(whole[:33] + chunk(b"teXt", b"") * 100_000 + whole[33:])
 
 
-def test_text_in_a_picture_changes_nothing() -> None:
+def test_text_in_a_image_changes_nothing() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("comment", "<script>alert(1)</script>", zip=True)
     np.testing.assert_array_equal(DECODER.decode(encoded(SCENE, pnginfo=text)), DECODER.decode(encoded(SCENE)))
@@ -525,7 +525,7 @@ WHOLE = {name: encoded(SCENE.resize((16, 12)), name) for name in FORMATS} | {
 @pytest.mark.slow
 @given(st.data())
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_mutated_picture_gives_pixels_or_an_image_error_and_nothing_else(name: str, data: st.DataObject) -> None:
+def test_a_mutated_image_gives_pixels_or_an_image_error_and_nothing_else(name: str, data: st.DataObject) -> None:
     mutated = bytearray(WHOLE[name])
     for _ in range(data.draw(st.integers(1, 8))):
         position = data.draw(st.integers(0, len(mutated) - 1))

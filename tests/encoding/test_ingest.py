@@ -1,4 +1,4 @@
-"""Embedding the pictures of a catalogue: each content once, the rest from the store."""
+"""Embedding the images of a catalogue: each content once, the rest from the store."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.ports import EmbeddingStore, Encoder, ImageSource, Pixels
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
-from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, picture, tiny_decoder
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, image_bytes, tiny_decoder
 
-CONTENTS = {f"{number}.png": picture(f"rgb({number}, {255 - number}, 7)", (16, 16)) for number in range(100)}
+CONTENTS = {f"{number}.png": image_bytes(f"rgb({number}, {255 - number}, 7)", (16, 16)) for number in range(100)}
 
 
 def ignore(what: str, done: int, total: int) -> None:
     """No progress is shown."""
 
 
-def picture_encoder(encoder: Encoder | None = None) -> ImageEncoder:
-    """Embeds pictures by another encoder than mean colours, or by these."""
+def image_encoder(encoder: Encoder | None = None) -> ImageEncoder:
+    """Embeds images by another encoder than mean colours, or by these."""
     return ImageEncoder("mean-colour", tiny_decoder(), encoder or MeanColourEncoder())
 
 
@@ -34,14 +34,14 @@ def embed(
     return embed_images(
         names,
         images,
-        picture_encoder(encoder),
+        image_encoder(encoder),
         store or MemoryStore(),
         workers=3,
         progress=ignore,
     )
 
 
-def test_every_picture_gets_the_embedding_it_would_get_alone() -> None:
+def test_every_image_gets_the_embedding_it_would_get_alone() -> None:
     embedded = embed(FolderlessImages(CONTENTS), CONTENTS)
     assert embedded.errors == {}
     assert embedded.encoded == len(embedded.embeddings) == 100
@@ -79,28 +79,28 @@ def test_only_changed_content_is_encoded_again() -> None:
     store, encoder = MemoryStore(), MeanColourEncoder()
     images = FolderlessImages(CONTENTS)
     embed(images, CONTENTS, store=store)
-    images.contents["5.png"] = picture("#123456", (16, 16))
+    images.contents["5.png"] = image_bytes("#123456", (16, 16))
     embedded = embed(images, CONTENTS, store=store, encoder=encoder)
     assert encoder.batches == [1]
     alone = MeanColourEncoder().encode(tiny_decoder().decode(images.contents["5.png"])[np.newaxis])[0]
     np.testing.assert_array_equal(embedded.embeddings[embedded.rows["5.png"]], alone)
 
 
-def test_a_renamed_picture_is_not_encoded_again() -> None:
+def test_a_renamed_image_is_not_encoded_again() -> None:
     store, encoder = MemoryStore(), MeanColourEncoder()
     embed(FolderlessImages({"old": CONTENTS["0.png"]}), ["old"], store=store)
     embed(FolderlessImages({"new": CONTENTS["0.png"]}), ["new"], store=store, encoder=encoder)
     assert encoder.batches == []
 
 
-def test_what_no_picture_has_any_more_is_dropped_from_the_store() -> None:
+def test_what_no_image_has_any_more_is_dropped_from_the_store() -> None:
     store = MemoryStore()
     embed(FolderlessImages(CONTENTS), ["0.png", "1.png"], store=store)
     embed(FolderlessImages(CONTENTS), ["1.png"], store=store)
     assert list(store.kept) == [hashlib.sha256(CONTENTS["1.png"]).digest()]
 
 
-def test_bad_pictures_are_named_with_their_reason_and_the_others_embedded() -> None:
+def test_bad_images_are_named_with_their_reason_and_the_others_embedded() -> None:
     bad = {"empty": b"", "cut": CONTENTS["0.png"][:50], "again": CONTENTS["0.png"][:50]}
     embedded = embed(FolderlessImages(CONTENTS | bad), ["0.png", "empty", "missing", "cut", "1.png", "again"])
     assert {name: type(error) for name, error in embedded.errors.items()} == {
@@ -119,9 +119,9 @@ def test_no_names_give_no_rows() -> None:
     assert not embedded.rows
 
 
-def test_a_picture_that_changes_between_hashing_and_encoding_is_refused() -> None:
+def test_a_image_that_changes_between_hashing_and_encoding_is_refused() -> None:
     class Restless(FolderlessImages):
-        """Gives another picture at each reading."""
+        """Gives another image at each reading."""
 
         def read(self, name: str) -> bytes:
             self.contents[name] = CONTENTS[f"{len(self.contents[name]) % 7}.png"] + self.contents[name][-1:]
@@ -144,7 +144,7 @@ def test_an_encoder_that_fails_stops_everything_and_the_store_keeps_what_it_had(
     assert len(store.kept) == 1
 
 
-def test_check_images_finds_the_same_bad_pictures_without_encoding() -> None:
+def test_check_images_finds_the_same_bad_images_without_encoding() -> None:
     images = FolderlessImages({"good": CONTENTS["0.png"], "empty": b""})
     errors = check_images(["good", "empty", "missing"], images, tiny_decoder(), workers=2, progress=ignore)
     assert {name: type(error) for name, error in errors.items()} == {"empty": ImageEmpty, "missing": ImageUnavailable}
@@ -155,12 +155,12 @@ def test_progress_ends_at_the_whole() -> None:
     embed_images(
         CONTENTS,
         FolderlessImages(CONTENTS),
-        picture_encoder(),
+        image_encoder(),
         MemoryStore(),
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),
     )
-    for what in ("Reading pictures", "Encoding images"):
+    for what in ("Reading images", "Encoding images"):
         counts = [done for told_what, done, _ in told if told_what == what]
         assert counts == sorted(counts)
         assert counts[-1] == 100

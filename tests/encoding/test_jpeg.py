@@ -22,7 +22,7 @@ WAYS: list[dict[str, Any]] = [
 
 
 def jpeg(size: tuple[int, int], **options: Any) -> bytes:
-    """A picture with detail and colour."""
+    """An image with detail and colour."""
     width, height = size
     noise = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
     picture = Image.blend(scene(size), Image.fromarray(noise), 0.2)

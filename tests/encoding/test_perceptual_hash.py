@@ -1,4 +1,4 @@
-"""The perceptual hash of a picture's bytes."""
+"""The perceptual hash of an image's bytes."""
 
 import io
 
@@ -10,14 +10,14 @@ from PIL import Image
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.features import phash
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
-from tests.support.fakes import STORED_AS, encoded, picture, scene
+from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
 
 DECODER = PillowDecoder(side=16, max_pixels=100_000, min_side=8)
 SCENE = scene((200, 120))
 
 
 def textured(size: tuple[int, int]) -> Image.Image:
-    """A picture of coarse random patches, whose hash no rounding changes."""
+    """An image of coarse random patches, whose hash no rounding changes."""
     patches = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8)
     return Image.fromarray(patches).resize(size, Image.Resampling.BICUBIC)
 
@@ -65,10 +65,10 @@ def test_the_side_of_the_decoder_changes_nothing() -> None:
         (b"", ImageEmpty),
         (b"hello", ImageTypeUnsupported),
         (encoded(textured((64, 64)))[:300], ImageCorrupt),
-        (picture("red", (401, 250)), ImageTooLarge),
-        (picture("red", (7, 50)), ImageTooSmall),
+        (image_bytes("red", (401, 250)), ImageTooLarge),
+        (image_bytes("red", (7, 50)), ImageTooSmall),
     ],
 )
-def test_a_bad_picture_is_refused_as_the_decoder_refuses_it(image: bytes, error: type[Exception]) -> None:
+def test_a_bad_image_is_refused_as_the_decoder_refuses_it(image: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         phash(DECODER.decoded(image))

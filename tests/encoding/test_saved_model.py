@@ -121,7 +121,7 @@ def test_it_says_its_dimension_and_the_versions_involved(encoder: "SavedModelEnc
     assert encoder.versions == {"cae": "1", "autoencoder": "1"}
 
 
-def test_no_pictures_give_no_rows(encoder: "SavedModelEncoder") -> None:
+def test_no_images_give_no_rows(encoder: "SavedModelEncoder") -> None:
     assert encoder.encode(PIXELS[:0]).shape == (0, EMBEDDING)
 
 

@@ -13,13 +13,13 @@ from pricematch.encoding import stored_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import COLOURS, MEAN_COLOUR, MeanColourEncoder, picture
+from tests.support.fakes import COLOURS, MEAN_COLOUR, MeanColourEncoder, image_bytes
 from tests.support.memory_store import MemoryStore
 from tests.support.waiting import SAFETY_SECONDS
 
 KEY = MEAN_COLOUR.key
 EVERYTHING = Wanted(frozenset({KEY}), phash=True)
-RED, GREEN, TEAL = picture("red"), picture("lime"), picture("teal")
+RED, GREEN, TEAL = image_bytes("red"), image_bytes("lime"), image_bytes("teal")
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Shop:
     def hold(self, *images: bytes) -> list[bytes]:
         """Store images; their digests."""
         for image in images:
-            self.store.pictures[hashlib.sha256(image).hexdigest()] = image
+            self.store.images[hashlib.sha256(image).hexdigest()] = image
         return [hashlib.sha256(image).digest() for image in images]
 
 
@@ -52,7 +52,7 @@ def test_images_are_encoded_once_and_bad_ones_left_out() -> None:
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), [1, 0, 0, 1, 1], atol=1e-6)
     assert [found is None for found in hashes] == [False, True, True, False, False]
     assert shop.bad.keys() == {broken}
-    shop.store.pictures.clear()  # what is kept is not read again
+    shop.store.images.clear()  # what is kept is not read again
     shop.images.ensure([first, second], EVERYTHING)
     assert sum(shop.encoder.batches) == 2
 
@@ -68,7 +68,7 @@ def test_features_are_kept_in_pieces_as_they_come(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(shop.store, "keep_embeddings", keep_and_count)
     monkeypatch.setattr(stored_images, "_AT_ONCE", 2)
-    digests = shop.hold(*(picture(colour) for colour in COLOURS[:5]))
+    digests = shop.hold(*(image_bytes(colour) for colour in COLOURS[:5]))
     progress: list[tuple[int, int]] = []
     shop.images.ensure(digests * 3, EVERYTHING, lambda _, done, total: progress.append((done, total)))
     assert kept == [2, 2, 1]
@@ -84,7 +84,7 @@ def test_two_pieces_are_encoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
         return TinyEncoding().encode(images, wanted)
 
     monkeypatch.setattr(stored_images, "_AT_ONCE", 1)
-    digests = shop.hold(RED, GREEN, TEAL, picture("navy"))
+    digests = shop.hold(RED, GREEN, TEAL, image_bytes("navy"))
     replace(shop.images, encode=together).ensure(digests, EVERYTHING)
     assert shop.images.lacking(digests, EVERYTHING) == {}
 

@@ -19,7 +19,7 @@ from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
 from pricematch.errors import ArtefactError, ImageCorrupt, ImageTooLarge, ModelOutputError, NotReady
 from pricematch.settings import Settings
-from tests.support.fakes import encoded, picture, scene
+from tests.support.fakes import encoded, image_bytes, scene
 from tests.support.tiny import TinyArtefacts
 from tests.support.tiny_worker import COMMAND, CRASH, DIMENSION, FAIL, HANG, LEAVE, MeanColour, plain
 from tests.support.waiting import SAFETY_SECONDS
@@ -58,7 +58,7 @@ async def test_features_are_those_of_this_process() -> None:
     image = encoded(scene((20, 30)), "JPEG")
     async with encoding() as it:
         wanted = Wanted(MEAN.encoders | {COLOURS.key}, phash=True)
-        found = await it.encode([image, b"", GREY[1], picture("red", (40, 30))], wanted)
+        found = await it.encode([image, b"", GREY[1], image_bytes("red", (40, 30))], wanted)
     first, empty, _, large = found
     assert isinstance(first, ImageFeatures)
     decoder = PillowDecoder(SIDE, LIMITS.max_pixels)
@@ -67,7 +67,7 @@ async def test_features_are_those_of_this_process() -> None:
     np.testing.assert_allclose(first.embeddings["mean"], MeanColour().encode(decoded.squeezed(SIDE)[None])[0])
     colours = ColourHistogram().encode(decoded.squeezed(COLOURS.side)[None])[0]
     np.testing.assert_allclose(first.embeddings[COLOURS.key], colours)
-    assert str(empty) == "expected a picture, got no bytes"
+    assert str(empty) == "expected an image, got no bytes"
     assert isinstance(large, ImageTooLarge)
 
 

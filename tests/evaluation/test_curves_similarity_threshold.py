@@ -99,7 +99,7 @@ def test_where_every_match_does_harm_the_threshold_is_above_all_similarities() -
     assert naive_best(embeddings, labels, ["x", "y", "z"]) == pytest.approx(2 / 3)
 
 
-def test_where_equal_pictures_show_different_products_no_threshold_excludes_them() -> None:
+def test_where_equal_images_show_different_products_no_threshold_excludes_them() -> None:
     embeddings = wrong_neighbours()[[0, 1, 0, 1]]
     picked = pick(embeddings, ["a", "a", "b", "b"], ["a", "b"])
     assert picked is not None

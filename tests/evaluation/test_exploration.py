@@ -30,7 +30,7 @@ def test_the_same_bytes_under_two_names_are_one_content() -> None:
     assert found.names.across == ()
 
 
-def test_a_hash_that_the_catalogue_lacks_is_the_pictures_and_one_it_has_stays() -> None:
+def test_a_hash_that_the_catalogue_lacks_is_the_images_and_one_it_has_stays() -> None:
     postings = [
         Posting("p0", "a", image_phash="0" * 16),
         Posting("p1", "b"),
@@ -43,7 +43,7 @@ def test_a_hash_that_the_catalogue_lacks_is_the_pictures_and_one_it_has_stays() 
     assert found.near.pairs[1].tolist() == [0, 0, 1]
 
 
-def test_pictures_that_were_not_looked_at_have_no_contents() -> None:
+def test_images_that_were_not_looked_at_have_no_contents() -> None:
     found = explored([Posting("p0", "a"), Posting("p1", "a")])
     assert found.images is None
     assert (found.contents.distinct, found.names.distinct) == (0, 1)
@@ -128,7 +128,7 @@ def phash(image: bytes) -> str:
     return f"{len(image):016x}"
 
 
-def test_each_picture_is_described_and_only_those_without_a_hash_are_hashed() -> None:
+def test_each_image_is_described_and_only_those_without_a_hash_are_hashed() -> None:
     images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
     facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
     assert errors == {}
@@ -138,10 +138,10 @@ def test_each_picture_is_described_and_only_those_without_a_hash_are_hashed() ->
         "c": (3, 3, None),
     }
     assert facts["a"].digest == facts["c"].digest == hashlib.sha256(b"one").digest()
-    assert told.told == [("Looking at pictures", 3, 3)]
+    assert told.told == [("Looking at images", 3, 3)]
 
 
-def test_bad_pictures_are_told_by_name_and_the_others_are_described() -> None:
+def test_bad_images_are_told_by_name_and_the_others_are_described() -> None:
     images = FolderlessImages({"good": b"good", "empty": b"", "broken": b"broken"})
     names = ["good", "missing", "empty", "broken"]
     facts, errors = read_image_facts(names, images, header, phash, {"broken"}, workers=2, progress=Told())
@@ -159,5 +159,5 @@ def test_progress_is_told_in_batches_and_at_the_end() -> None:
     assert [done for _, done, _ in told.told] == [32, 64, 70]
 
 
-def test_no_pictures_are_no_work() -> None:
+def test_no_images_are_no_work() -> None:
     assert read_image_facts([], FolderlessImages({}), header, phash, (), workers=1, progress=Told()) == ({}, {})

@@ -12,7 +12,7 @@ from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.features import ColourHistogram
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
-from tests.support.fakes import encoded, picture, scene
+from tests.support.fakes import encoded, image_bytes, scene
 from tests.support.labelled import write_catalogue
 from tests.support.settings import Told
 
@@ -22,12 +22,12 @@ POSTINGS = [
     Posting("p2", "gone.png", "teh manis", "0" * 15 + "1"),
     Posting("p3", None, "teh", "0" * 16),
 ]
-PICTURES = {"red.png": picture("#ff0000"), "scene.png": encoded(scene())}
+PICTURES = {"red.png": image_bytes("#ff0000"), "scene.png": encoded(scene())}
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Four postings of which two have a picture, and embeddings of all four."""
+    """Four postings of which two have an image, and embeddings of all four."""
     (tmp_path / "images").mkdir()
     for name, content in PICTURES.items():
         (tmp_path / "images" / name).write_bytes(content)
@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def without_pictures(settings: Settings) -> Settings:
-    """The same, no folder of pictures being named, and the default one not being there."""
+    """The same, no folder of images being named, and the default one not being there."""
     return Settings(catalogue=settings.catalogue, data=settings.data)
 
 
@@ -56,13 +56,13 @@ def test_the_signals_asked_for_are_carried_and_no_other(settings: Settings) -> N
     assert loaded(settings, "hash").titles == [""] * 4
 
 
-def test_pictures_that_can_be_read_are_known_by_their_bytes(settings: Settings) -> None:
+def test_images_that_can_be_read_are_known_by_their_bytes(settings: Settings) -> None:
     digests = [hashlib.sha256(content).digest() for content in PICTURES.values()]
     np.testing.assert_array_equal(loaded(settings, "title").images, image_keys([*digests, None, None]))
     assert not loaded(without_pictures(settings), "title").images.any()
 
 
-def test_embeddings_come_with_the_colours_of_the_pictures(settings: Settings) -> None:
+def test_embeddings_come_with_the_colours_of_the_images(settings: Settings) -> None:
     found = loaded(settings, "image").embeddings
     np.testing.assert_array_equal(found["image"], np.eye(4))
     colours = found["colours"]
@@ -73,16 +73,16 @@ def test_embeddings_come_with_the_colours_of_the_pictures(settings: Settings) ->
     assert not colours[2:].any()
 
 
-def test_colours_are_kept_and_those_of_a_changed_picture_counted_anew(settings: Settings) -> None:
+def test_colours_are_kept_and_those_of_a_changed_image_counted_anew(settings: Settings) -> None:
     before = loaded(settings, "image").embeddings["colours"]
     [kept] = (settings.data / "embeddings").iterdir()
     assert kept.name.startswith("colours-")
     np.testing.assert_array_equal(loaded(settings, "image").embeddings["colours"], before)
-    (settings.images / "red.png").write_bytes(picture("#00ff00"))
+    (settings.images / "red.png").write_bytes(image_bytes("#00ff00"))
     after = loaded(settings, "image").embeddings["colours"]
     assert after[0] @ before[0] == 0
     np.testing.assert_array_equal(after[1], before[1])
 
 
-def test_without_pictures_nothing_is_known_of_colours(settings: Settings) -> None:
+def test_without_images_nothing_is_known_of_colours(settings: Settings) -> None:
     assert not loaded(without_pictures(settings), "image").embeddings["colours"].any()

@@ -14,20 +14,20 @@ LIMIT = 100
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder of pictures beside a secret."""
+    """A folder of images beside a secret."""
     (tmp_path / "secret.png").write_bytes(b"secret")
     (tmp_path / "images-of-others").mkdir()
     (tmp_path / "images-of-others" / "x.png").write_bytes(b"secret")
     folder = tmp_path / "images"
     (folder / "sub").mkdir(parents=True)
-    (folder / "a.png").write_bytes(b"picture a")
-    (folder / "sub" / "b.png").write_bytes(b"picture b")
+    (folder / "a.png").write_bytes(b"image a")
+    (folder / "sub" / "b.png").write_bytes(b"image b")
     return folder
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.png", b"picture a"), ("sub/b.png", b"picture b"), ("./a.png", b"picture a"), ("sub/../a.png", b"picture a")],
+    [("a.png", b"image a"), ("sub/b.png", b"image b"), ("./a.png", b"image a"), ("sub/../a.png", b"image a")],
 )
 def test_a_file_inside_is_read(root: Path, name: str, content: bytes) -> None:
     assert ImageFolder(root, LIMIT).read(name) == content
@@ -87,12 +87,12 @@ def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
     (root / "link.png").symlink_to("sub/b.png")
     (root / "folder").symlink_to("sub")
     images = ImageFolder(root, LIMIT)
-    assert images.read("link.png") == images.read("folder/b.png") == b"picture b"
+    assert images.read("link.png") == images.read("folder/b.png") == b"image b"
 
 
 def test_a_folder_that_is_itself_a_link_is_served(root: Path) -> None:
     (root.parent / "alias").symlink_to("images")
-    assert ImageFolder(root.parent / "alias", LIMIT).read("a.png") == b"picture a"
+    assert ImageFolder(root.parent / "alias", LIMIT).read("a.png") == b"image a"
 
 
 def test_a_fifo_is_refused_without_waiting_for_a_writer(root: Path) -> None:

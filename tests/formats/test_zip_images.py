@@ -1,4 +1,4 @@
-"""ZIP files of pictures: good ones, damaged ones, bombs and tricks."""
+"""ZIP files of images: good ones, damaged ones, bombs and tricks."""
 
 import io
 import stat
@@ -51,7 +51,7 @@ def few(tmp_path: Path) -> Iterator[ZipImages]:
         yield images
 
 
-def test_pictures_are_read_by_the_names_of_their_members(few: ZipImages) -> None:
+def test_images_are_read_by_the_names_of_their_members(few: ZipImages) -> None:
     assert {name: few.read(name) for name in CONTENTS} == CONTENTS
 
 
@@ -72,7 +72,7 @@ def test_what_no_member_is_named_by_is_not_there(few: ZipImages, name: str) -> N
         ),
     ],
 )
-def test_the_ways_programs_write_archives_give_the_same_pictures(tmp_path: Path, content: bytes) -> None:
+def test_the_ways_programs_write_archives_give_the_same_images(tmp_path: Path, content: bytes) -> None:
     with closing(opened(tmp_path, content)) as images:
         assert {name: images.read(name) for name in CONTENTS} == CONTENTS
 
@@ -145,7 +145,7 @@ def test_a_directory_of_long_names_is_refused_before_it_is_read(tmp_path: Path) 
 # --- lies --------------------------------------------------------------------------------------------------------
 
 
-def test_a_member_larger_than_a_picture_may_be_fails_alone(tmp_path: Path) -> None:
+def test_a_member_larger_than_a_image_may_be_fails_alone(tmp_path: Path) -> None:
     large = Member(b"large", bytes(MIB + 1))
     with closing(opened(tmp_path, archive([large, Member(b"small")]))) as images:
         with pytest.raises(ImageTooLarge, match="expected at most 1048576 bytes, got 1048577"):
@@ -269,7 +269,7 @@ _WHOLE = written(CONTENTS)
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(_WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_whatever_is_altered_it_is_refused_or_its_pictures_are_right_or_told(
+def test_whatever_is_altered_it_is_refused_or_its_images_are_right_or_told(
     alterations: list[tuple[int, int]],
 ) -> None:
     import tempfile

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pricematch.settings import KIB, MIB
-from tests.support.fakes import picture
-from tests.support.odd_pictures import png_of_zeros
+from tests.support.fakes import image_bytes
+from tests.support.odd_images import png_of_zeros
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
@@ -28,7 +28,7 @@ def bomb() -> bytes:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[TinyService]:
-    """A service that decodes two pictures at a time."""
+    """A service that decodes two images at a time."""
     with running(tmp_path, access_log=False, workers=2, request_seconds=300) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         service.assert_well()
@@ -66,7 +66,7 @@ def bombs(service: TinyService, count: int) -> "Counter[int]":
 
 
 @pytest.mark.long  # bombs under a ceiling stay in `make test`
-def test_fault_38_pictures_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
+def test_fault_38_images_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
     service: TinyService,
 ) -> None:
     assert len(bomb()) < 200 * KIB
@@ -92,7 +92,7 @@ def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: T
 @pytest.mark.parametrize(("warm_up", "many"), [(200, 400), pytest.param(1000, 3000, marks=pytest.mark.long)])
 def test_fault_43_requests_leave_no_memory_behind(service: TinyService, warm_up: int, many: int) -> None:
     """After many requests the service takes as much memory as before them."""
-    image = picture("#00ff00")
+    image = image_bytes("#00ff00")
 
     def ask(connection: http.client.HTTPConnection, count: int) -> int:
         for number in range(count):

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from pricematch.settings import KIB, MIB, Settings
-from tests.support.fakes import COLOURS, picture
-from tests.support.odd_pictures import png_header, webp_header
+from tests.support.fakes import COLOURS, image_bytes
+from tests.support.odd_images import png_header, webp_header
 from tests.support.requests import HEALTH, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 from tests.support.wire import FORM, file, form
 
 CLIENTS = 32
-PICTURES = [picture(colour) for colour in COLOURS]
+PICTURES = [image_bytes(colour) for colour in COLOURS]
 MOST_THREADS = Settings().max_in_flight + 60
 """Those that requests are worked on in, and those that look things up."""
 BAD: Mapping[int, tuple[bytes, ...]] = {
@@ -62,7 +62,7 @@ class Client:
         return self.done
 
     def match(self) -> None:
-        """A picture of the catalogue is found first."""
+        """An image of the catalogue is found first."""
         row = self._luck.randrange(len(COLOURS))
         status, answer = self._asked("POST", "/match?limit=1", PICTURES[row], "image/png")
         assert status == 200
@@ -72,7 +72,7 @@ class Client:
         """What is put is there, is found, and is gone once it is deleted."""
         posting_id, colour = f"x{self._number}", self._luck.choice(COLOURS)
         path = f"/postings/{posting_id}"
-        status, _ = self._asked("PUT", path, picture(colour), "image/png")
+        status, _ = self._asked("PUT", path, image_bytes(colour), "image/png")
         assert status in {200, 201}
         status, answer = self._asked("GET", f"{path}/matches?limit=50")
         assert status == 200
@@ -81,7 +81,7 @@ class Client:
         assert self._asked("GET", path)[0] == 404
 
     def bad(self) -> None:
-        """What cannot be a picture is refused as such."""
+        """What cannot be an image is refused as such."""
         expected = self._luck.choice(list(BAD))
         status, answer = self._asked("POST", "/match", self._luck.choice(BAD[expected]), "image/png")
         assert (status, answer["status"]) == (expected, expected)

@@ -28,7 +28,7 @@ def test_a_sample_holds_whole_groups_and_carries_what_they_carry() -> None:
             assert sample.postings.hashes.known.all()
 
 
-def test_of_the_last_a_fifth_lacks_titles_and_another_fifth_pictures() -> None:
+def test_of_the_last_a_fifth_lacks_titles_and_another_fifth_images() -> None:
     *_, last = samples(POSTINGS, GROUPS, ("hash", "title"), 0)
     untitled = np.array([not title for title in last.postings.titles])
     pictureless = ~last.postings.hashes.known

@@ -11,7 +11,7 @@ from pricematch.matching import clusters
 from pricematch.matching.clusters import Clusters, SimilarityClustering, cluster_by_similarity
 from pricematch.matching.similarity import SimilaritySearch
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import picture, tiny_search
+from tests.support.fakes import image_bytes, tiny_search
 from tests.support.vectors import clustered
 
 NO_EMBEDDINGS = np.empty((0, 4), np.float32)
@@ -52,7 +52,7 @@ def test_similar_postings_share_a_cluster(method: Method) -> None:
 
 def test_an_image_joins_the_postings_it_resembles() -> None:
     """It is an item behind the postings."""
-    batch = run(["p0", "p4"], [picture("#0402fd"), picture("#fd0402")])
+    batch = run(["p0", "p4"], [image_bytes("#0402fd"), image_bytes("#fd0402")])
     assert [(item.posting_id, item.image, item.cluster) for item in batch.items(0, 9)] == [
         ("p0", None, 0),
         ("p4", None, 1),
@@ -63,7 +63,7 @@ def test_an_image_joins_the_postings_it_resembles() -> None:
 
 def test_bad_items_have_a_problem() -> None:
     """The rest is clustered around them."""
-    batch = run(["nobody", "p0", "p4"], [picture("red")[:60], picture("red")])
+    batch = run(["nobody", "p0", "p4"], [image_bytes("red")[:60], image_bytes("red")])
     problems = [type(item.problem) for item in batch.items(0, 9)]
     assert problems == [PostingNotFound, type(None), type(None), ImageCorrupt, type(None)]
     assert clusters_of(batch) == [None, 0, None, None, 0]

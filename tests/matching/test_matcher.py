@@ -28,7 +28,7 @@ from tests.support.encoding import image_features
 from tests.support.fakes import (
     COLOURS,
     encoded,
-    picture,
+    image_bytes,
     scene,
     tiny_decoder,
     tiny_images,
@@ -39,7 +39,7 @@ from tests.support.scored import hashed, scored_search
 
 SCENE = encoded(scene())
 SCENE_FEATURES = image_features(SCENE)
-RED = image_features(picture("#ff0000"))
+RED = image_features(image_bytes("#ff0000"))
 ALL = Options(limit=50, min_probability=0)
 ALL_SIMILAR = Options(limit=50)
 NAMED = {"mean-colour": "mean-colour"}
@@ -95,7 +95,7 @@ def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_store
     assert new[1:] == [(posting_id, pytest.approx(probability, abs=1e-5)) for posting_id, probability in stored]
 
 
-def test_a_picture_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
+def test_a_image_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
     postings = [
         Posting("picture", None, image_phash=SCENE_FEATURES.phash),
         Posting("title", None, "Kopi Susu 200 ml"),
@@ -241,7 +241,7 @@ def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
     assert found["bare"] is None
 
 
-def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_picture() -> None:
+def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_image() -> None:
     matcher = with_encoder(trained=False)
     every = matcher.match_posting("p0", ALL).matches
     kept = matcher.match_posting("p0", replace(ALL, min_similarity=0.9)).matches
@@ -270,12 +270,12 @@ def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None
         tiny_matcher().wanted(Options(min_probability=0.5), image=True, title=False)
 
 
-def test_a_least_similarity_takes_a_picture() -> None:
+def test_a_least_similarity_takes_a_image() -> None:
     with pytest.raises(SignalNeeded, match="picture"):
         with_encoder(trained=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
 
 
-def test_a_title_alone_is_judged_by_a_matcher_that_knows_pictures_too() -> None:
+def test_a_title_alone_is_judged_by_a_matcher_that_knows_images_too() -> None:
     matcher = with_encoder(trained=True)
     answer = matcher.match(Query(title="Product #ff0000"), Options())
     assert [match.posting_id for match in answer.matches] == ["bare", "p0", "p4"]  # "#0000ff" has the same words

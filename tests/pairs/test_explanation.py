@@ -71,8 +71,8 @@ def test_one_stock_photo_for_different_models() -> None:
     added = {"hash_similarity": 3, "model_conflict": -3, "number_conflict": -1, "hash_repeats_low": -0.5}
     assert explained("Case SM-A515F", "Case SM-A715F", added, others=others) == [
         ("model SM-A515F against SM-A715F", -4),
-        ("pictures have the same hash", 3),
-        ("this picture is common: 3 postings have its hash", -0.5),
+        ("images have the same hash", 3),
+        ("this image is common: 3 postings have its hash", -0.5),
     ]
 
 
@@ -85,36 +85,36 @@ def test_one_product_with_unlike_photos() -> None:
     )
     assert found == [
         ("titles share the rare words 'cetaphil', 'gentle', 'cleanser'", 5),
-        ("pictures differ: 32 of 64 bits", -1.5),
+        ("images differ: 32 of 64 bits", -1.5),
     ]
 
 
 @pytest.mark.parametrize(
     ("bits", "expected"),
     [
-        (0, "pictures have the same hash"),
-        (1, "pictures are nearly equal: 1 of 64 bits differs"),
-        (8, "pictures are nearly equal: 8 of 64 bits differ"),
-        (16, "pictures are alike: 16 of 64 bits differ"),
+        (0, "images have the same hash"),
+        (1, "images are nearly equal: 1 of 64 bits differs"),
+        (8, "images are nearly equal: 8 of 64 bits differ"),
+        (16, "images are alike: 16 of 64 bits differ"),
     ],
 )
-def test_how_alike_pictures_are_is_told_in_bits(bits: int, expected: str) -> None:
+def test_how_alike_images_are_is_told_in_bits(bits: int, expected: str) -> None:
     photos = f"{0:016x}", f"{(1 << bits) - 1:016x}"
     assert explained("", "", {"hash_similarity": 1}, photos) == [(expected, 1)]
 
 
-def test_no_likeness_is_told_of_pictures_that_are_unlike_though_their_features_speak_for_the_pair() -> None:
+def test_no_likeness_is_told_of_images_that_are_unlike_though_their_features_speak_for_the_pair() -> None:
     assert explained("", "", {"hash_similarity": 1}, (PHOTO, OTHER_PHOTO)) == []
 
 
-def test_nothing_is_told_of_a_picture_that_is_lacking() -> None:
+def test_nothing_is_told_of_a_image_that_is_lacking() -> None:
     assert explained("", "", {"hash_similarity": 2, "hash_lead_low": -5}, (PHOTO, None)) == []
 
 
-def test_pictures_that_are_alike_speak_against_a_pair_where_others_are_nearer() -> None:
+def test_images_that_are_alike_speak_against_a_pair_where_others_are_nearer() -> None:
     near, nearer = f"{0b111:016x}", f"{0b1:016x}"
     found = explained("a", "b", {"hash_rank_high": -1}, (f"{0:016x}", near), [("", nearer), ("", nearer)])
-    assert found == [("2 other pictures are nearer", -1)]
+    assert found == [("2 other images are nearer", -1)]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_contradiction_is_told_though_three_others_weigh_more() -> None:
     added = {"hash_similarity": 3, "words_similarity": 9, "mass_conflict": 0.4, "volume_conflict": -0.1}
     assert explained("Susu 200 ml 1 kg", "Susu 250 ml 1 kg", added) == [
         ("titles share the rare word 'susu'", 9),
-        ("pictures have the same hash", 3),
+        ("images have the same hash", 3),
         ("200 ml against 250 ml", -0.1),
     ]
     told = explained("Susu 200 ml 1 kg", "Susu 250 ml 1 kg", {**added, "volume_conflict": -0.09})
@@ -233,7 +233,7 @@ def test_the_size_of_the_catalogue_is_no_reason() -> None:
 
 def test_what_weighs_second_is_told_from_a_tenth_on_and_a_third_only_if_it_is_no_trifle_beside_the_others() -> None:
     added = {"hash_similarity": 10, "words_similarity": 0.2, "volume_conflict": 0.19}
-    first, second = ("pictures have the same hash", 10), ("titles share the word 'payung'", 0.2)
+    first, second = ("images have the same hash", 10), ("titles share the word 'payung'", 0.2)
     assert explained("payung 1 l", "payung 1 l", {**added, "words_similarity": 0}) == [first, ("both say 1 l", 0.19)]
     assert explained("payung 1 l", "payung 1 l biru", added) == [first, second]
     third = {"words_similarity": 0.5, "volume_conflict": 0.9}
@@ -297,19 +297,19 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
             np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), UNTITLED, UNTITLED
         )
 
-    assert told(0, 40, 1) == (Reason("pictures look alike: similarity 0.93", 1),)
-    assert told(0, 40, -1) == (Reason("other pictures look more alike: similarity 0.93 only", -1),)
+    assert told(0, 40, 1) == (Reason("images look alike: similarity 0.93", 1),)
+    assert told(0, 40, -1) == (Reason("other images look more alike: similarity 0.93 only", -1),)
     assert told(10, 40, 1) == told(0, 9, -1) == ()
-    assert told(0, 40, 1, 0.28) == (Reason("few other pictures look more alike: similarity 0.28", 1),)
+    assert told(0, 40, 1, 0.28) == (Reason("few other images look more alike: similarity 0.28", 1),)
 
 
 @pytest.mark.parametrize(
     ("rank", "weight", "told"),
     [
-        (0, 1, ["pictures have the same colours: similarity 0.90"]),
+        (0, 1, ["images have the same colours: similarity 0.90"]),
         (30, 1, []),
         (0, -1, []),
-        (30, -1, ["other pictures have colours more alike: similarity 0.90 only"]),
+        (30, -1, ["other images have colours more alike: similarity 0.90 only"]),
     ],
 )
 def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_is_not(

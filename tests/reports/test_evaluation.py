@@ -25,8 +25,8 @@ def evaluated(postings: Sequence[Posting], *names: str) -> Evaluation:
     return evaluate(features_of(postings), names, number_groups(groups_of(postings)), 2, 0, lambda *_: None)
 
 
-def page_of(postings: Sequence[Posting], *names: str, pictures: Thumbnails | None = None) -> Page:
-    return Page(evaluation_page(evaluated(postings, *names), postings, "catalogue.csv", pictures, 0))
+def page_of(postings: Sequence[Posting], *names: str, images: Thumbnails | None = None) -> Page:
+    return Page(evaluation_page(evaluated(postings, *names), postings, "catalogue.csv", images, 0))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def both() -> Evaluation:
 
 @pytest.fixture(scope="module")
 def html(both: Evaluation) -> str:
-    """The page of both signals, without pictures."""
+    """The page of both signals, without images."""
     return evaluation_page(both, POSTINGS, "catalogue.csv", None, 0)
 
 
@@ -80,28 +80,28 @@ def test_what_stands_in_the_catalogue_is_escaped() -> None:
     postings = [
         Posting(f"p{row}", evil, f"{evil} tas", "0" * 16, evil if row < 3 else f"{evil}{row}") for row in range(8)
     ]
-    for pictures in (None, Thumbnails({}, {evil: ImageUnavailable(f"no {evil}")})):
-        page = page_of(postings, "hash", "title", pictures=pictures)
+    for images in (None, Thumbnails({}, {evil: ImageUnavailable(f"no {evil}")})):
+        page = page_of(postings, "hash", "title", images=images)
         assert page.text.count(evil) >= 8
         assert "script" not in {tag for tag, _ in page.tags}
 
 
-def test_groups_and_mistakes_are_shown_with_their_pictures_and_what_is_missing_is_named(both: Evaluation) -> None:
+def test_groups_and_mistakes_are_shown_with_their_images_and_what_is_missing_is_named(both: Evaluation) -> None:
     names = shown_names(both, POSTINGS)
-    drawn = {name: thumbnail(np.zeros((8, 8, 3), np.uint8), f"picture {name}") for name in names[1:]}
-    pictures = Thumbnails(drawn, {names[0]: ImageUnavailable("it is gone")})
-    page = Page(evaluation_page(both, POSTINGS, "catalogue.csv", pictures, 0))
-    assert set(page.alts()[7:]) == {f"picture {name}" for name in names[1:]}
+    drawn = {name: thumbnail(np.zeros((8, 8, 3), np.uint8), f"image {name}") for name in names[1:]}
+    images = Thumbnails(drawn, {names[0]: ImageUnavailable("it is gone")})
+    page = Page(evaluation_page(both, POSTINGS, "catalogue.csv", images, 0))
+    assert set(page.alts()[7:]) == {f"image {name}" for name in names[1:]}
     assert f"{names[0]}: it is gone" in page.text
-    assert "1 picture could not be shown" in page.text
-    assert "no usable picture" in page.text
+    assert "1 image could not be shown" in page.text
+    assert "no usable image" in page.text
     first, second = (POSTINGS[row] for row in (both.mistakes[0].first, both.mistakes[0].second))
     assert {first.image, second.image} <= set(names)
     for group in [*both.worst, *both.best]:
         assert {POSTINGS[row].image for row in group.rows[:8]} <= set(names)
 
 
-def test_without_pictures_titles_are_listed_instead(both: Evaluation, html: str) -> None:
+def test_without_images_titles_are_listed_instead(both: Evaluation, html: str) -> None:
     page = Page(html)
     for mistake in both.mistakes:
         for row in (mistake.first, mistake.second):

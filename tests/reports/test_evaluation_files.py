@@ -47,8 +47,8 @@ def report_of(folder: Path) -> Any:
     return json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
 
 
-def draw_pictures(folder: Path, postings: Sequence[Posting]) -> list[str]:
-    """Pictures of all postings, each a turn of one scene; returns the option that names their folder."""
+def draw_images(folder: Path, postings: Sequence[Posting]) -> list[str]:
+    """Images of all postings, each a turn of one scene; returns the option that names their folder."""
     images = folder / "images"
     images.mkdir()
     for posting in postings:
@@ -144,7 +144,7 @@ def test_fewer_groups_than_folds_are_told(run: Run, folder: Path) -> None:
         (["--signals", ""], "--signals: expected some of hash, title, image, with commas between them, got ''"),
         (["--embeddings", "x.npy"], "--embeddings: expected image among the signals, got --signals hash,title"),
         (["--signals", "image"], "holds no version of autoencoder"),
-        (["--images", "nowhere"], "expected a folder of pictures, got nowhere, which is not a folder"),
+        (["--images", "nowhere"], "expected a folder of images, got nowhere, which is not a folder"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(run: Run, folder: Path, options: list[str], line: str) -> None:
@@ -159,34 +159,34 @@ def test_hashes_and_titles_that_are_missing_are_told_with_what_to_do(run: Run, f
     )
     line = evaluate(run, folder, "--signals", "hash").one_line()
     assert "signal hash: 83 of 90 postings" in line
-    assert "the first in row 9; give --images to compute it from the pictures" in line
+    assert "the first in row 9; give --images to compute it from the images" in line
     write_catalogue(folder / "catalogue.csv", [replace(posting, title="") for posting in POSTINGS])
     assert "signal title: " in evaluate(run, folder, "--signals", "title").one_line()
 
 
-def test_postings_with_neither_hash_nor_picture_are_told_of_and_judged_by_the_rest(
+def test_postings_with_neither_hash_nor_image_are_told_of_and_judged_by_the_rest(
     run: Run, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bare = [replace(posting, image=None, image_phash=None) for posting in POSTINGS[80:]]
     write_catalogue(folder / "catalogue.csv", [*POSTINGS[:80], *bare])
     assert evaluate(run, folder, "--signals", "hash,title").code == 0
     assert "10 of 90 postings of" in caplog.text
-    assert "the first in row 82, and no picture to compute it from" in caplog.text
+    assert "the first in row 82, and no image to compute it from" in caplog.text
     assert report_of(folder)["postings"] == 90
     write_catalogue(folder / "catalogue.csv", [replace(one, image=None, image_phash=None) for one in POSTINGS])
     assert "signal hash: 90 of 90 postings" in evaluate(run, folder, "--signals", "hash").one_line()
 
 
-def test_hashes_that_are_missing_are_computed_from_the_pictures_and_bad_ones_are_named(
+def test_hashes_that_are_missing_are_computed_from_the_images_and_bad_ones_are_named(
     run: Run, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, image_phash=None) for posting in POSTINGS])
-    images = draw_pictures(folder, POSTINGS)
+    images = draw_images(folder, POSTINGS)
     assert evaluate(run, folder, "--signals", "hash", *images).code == 0
     whole = report_of(folder)
-    assert whole["hash"]["curve"][0]["recall"] == pytest.approx(1)  # one picture a group
+    assert whole["hash"]["curve"][0]["recall"] == pytest.approx(1)  # one image a group
     (folder / "images" / "p3.png").unlink()
-    (folder / "images" / "p4.png").write_bytes(b"no picture")
+    (folder / "images" / "p4.png").write_bytes(b"no image")
     ran = evaluate(run, folder, "--signals", "hash", *images)
     assert ran.code == 0
     assert f"{folder}/catalogue.csv: 2 postings without a hash" in caplog.text
@@ -196,7 +196,7 @@ def test_hashes_that_are_missing_are_computed_from_the_pictures_and_bad_ones_are
     assert report_of(folder)["hash"]["curve"][0]["recall"] < 1
 
 
-def test_pictures_that_cannot_be_hashed_at_all_are_refused(run: Run, folder: Path) -> None:
+def test_images_that_cannot_be_hashed_at_all_are_refused(run: Run, folder: Path) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, image_phash=None) for posting in POSTINGS])
     (folder / "images").mkdir()
     ran = evaluate(run, folder, "--signals", "hash", "--images", str(folder / "images"))
@@ -205,8 +205,8 @@ def test_pictures_that_cannot_be_hashed_at_all_are_refused(run: Run, folder: Pat
     assert "Traceback" not in ran.err
 
 
-def test_pictures_are_drawn_into_the_page_and_missing_ones_are_named_there(run: Run, folder: Path) -> None:
-    images = draw_pictures(folder, POSTINGS)
+def test_images_are_drawn_into_the_page_and_missing_ones_are_named_there(run: Run, folder: Path) -> None:
+    images = draw_images(folder, POSTINGS)
     found = judging.evaluate(
         features_of(POSTINGS), ["hash", "title"], number_groups(groups_of(POSTINGS)), 5, 0, lambda *_: None
     )
@@ -215,18 +215,18 @@ def test_pictures_are_drawn_into_the_page_and_missing_ones_are_named_there(run: 
     assert evaluate(run, folder, *images).code == 0
     html = (folder / "out" / "report.html").read_text(encoding="utf-8")
     assert html.count('src="data:image/jpeg;base64,') > 10
-    assert "1 picture could not be shown" in html
+    assert "1 image could not be shown" in html
     assert name in html
 
 
-def test_the_default_folder_of_pictures_is_taken_if_it_holds_some_of_them(
+def test_the_default_folder_of_images_is_taken_if_it_holds_some_of_them(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "catalogue").mkdir()
-    draw_pictures(folder / "catalogue", POSTINGS[:60])
+    draw_images(folder / "catalogue", POSTINGS[:60])
     monkeypatch.chdir(folder)
     assert evaluate(run, folder, "--signals", "hash").code == 0
-    assert "pictures could not be shown" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "images could not be shown" in (folder / "out" / "report.html").read_text(encoding="utf-8")
     write_catalogue(folder / "catalogue.csv", [replace(posting, image="elsewhere.png") for posting in POSTINGS])
     monkeypatch.chdir(folder)
     assert evaluate(run, folder, "--signals", "hash").code == 0
@@ -260,10 +260,10 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(run: R
 
 
 @pytest.mark.tensorflow
-def test_pictures_are_encoded_and_bad_ones_are_skipped_where_told(
+def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
     run: Run, folder: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
-    images = draw_pictures(folder, POSTINGS)
+    images = draw_images(folder, POSTINGS)
     (folder / "images" / "p3.png").unlink()
     options = [
         *images,

@@ -29,9 +29,9 @@ HOSTILE = (
 
 
 def explored(postings: Sequence[Posting], *, looked: bool = False) -> Exploration:
-    """The facts; where pictures are looked at, two names each have the same bytes."""
+    """The facts; where images are looked at, two names each have the same bytes."""
     names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
-    pictures = {
+    images = {
         name: ImageFacts(
             Header(f"image/{'png' if row % 3 else 'jpeg'}", 100 + row, 80),
             2048,
@@ -40,11 +40,11 @@ def explored(postings: Sequence[Posting], *, looked: bool = False) -> Exploratio
         )
         for row, name in enumerate(names)
     }
-    return explore(postings, pictures if looked else None, 0, lambda *_: None)
+    return explore(postings, images if looked else None, 0, lambda *_: None)
 
 
 def drawn(names: Sequence[str]) -> Thumbnails:
-    return Thumbnails({name: thumbnail(np.zeros((4, 4, 3), np.uint8), f"picture {name}") for name in names}, {})
+    return Thumbnails({name: thumbnail(np.zeros((4, 4, 3), np.uint8), f"image {name}") for name in names}, {})
 
 
 def page_of(postings: Sequence[Posting], source: Source = SOURCE, *, looked: bool = False) -> Page:
@@ -64,7 +64,7 @@ def full() -> Page:
 
 @pytest.fixture(scope="module")
 def pictureless() -> Page:
-    """The page of the same catalogue without pictures."""
+    """The page of the same catalogue without images."""
     return page_of(POSTINGS)
 
 
@@ -72,15 +72,15 @@ def test_a_full_catalogue_has_every_section_and_leaves_nothing_out(full: Page) -
     assert full.needs_nothing_beside_itself()
     assert full.headings() == ["look", "groups", "repeats", "near", "titles", "pictures"]
     assert "Left out" not in full.text
-    plots = [alt for alt in full.alts() if not alt.startswith("picture ")]
+    plots = [alt for alt in full.alts() if not alt.startswith("image ")]
     assert plots == [
         "group sizes",
         "characters of titles",
         "words of titles",
-        "widths of pictures",
-        "heights of pictures",
-        "aspect ratios of pictures",
-        "bytes of pictures",
+        "widths of images",
+        "heights of images",
+        "aspect ratios of images",
+        "bytes of images",
     ]
 
 
@@ -106,17 +106,17 @@ def test_the_same_facts_are_the_same_page(full: Page) -> None:
 
 def test_what_is_left_out_is_said_with_the_way_to_get_it(pictureless: Page) -> None:
     [left_out] = [item for item in pictureless.items() if item.startswith("Left out")]
-    assert left_out == "Left out: pictures, their sizes, formats and bytes. Name their folder with --images."
+    assert left_out == "Left out: images, their sizes, formats and bytes. Name their folder with --images."
     bare = without(POSTINGS, title="", image_phash=None, label_group=None)
     page = page_of(bare)
     assert page.headings() == ["look", "repeats"]
     assert [item.split(".")[0] for item in page.items() if item.startswith("Left out")] == [
-        "Left out: pictures, their sizes, formats and bytes",
+        "Left out: images, their sizes, formats and bytes",
         "Left out: hashes and near-duplicates",
         "Left out: groups, and whether repeats are right or wrong",
         "Left out: titles",
     ]
-    assert "with --images they are computed from the pictures" in page.text
+    assert "with --images they are computed from the images" in page.text
     assert "with --images" not in page_of(bare, looked=True).text
 
 
@@ -174,12 +174,12 @@ def test_titles_cannot_turn_the_text_beside_them_around_and_long_ones_are_cut() 
     assert "W" * 100 in page.text
 
 
-def test_bad_rows_and_pictures_are_counted_and_the_first_twenty_listed() -> None:
+def test_bad_rows_and_images_are_counted_and_the_first_twenty_listed() -> None:
     rows = [RowProblem(row, "posting_id", f"bad row {row}") for row in range(2, 27)]
-    pictures = [RowProblem(row, "image", f"bad picture {row}") for row in range(2, 5)]
-    page = page_of(POSTINGS, Source("c.csv", "images", rows, pictures, 0), looked=True)
+    images = [RowProblem(row, "image", f"bad image {row}") for row in range(2, 5)]
+    page = page_of(POSTINGS, Source("c.csv", "images", rows, images, 0), looked=True)
     assert "25 bad rows in the file; the others are explored." in page.items()
-    assert "3 postings without a usable picture." in page.items()
+    assert "3 postings without a usable image." in page.items()
     assert page.headings()[:3] == ["look", "rows", "bad-pictures"]
     assert [item for item in page.items() if "bad row " in item] == [
         f"row {row}, column posting_id: bad row {row}" for row in range(2, 22)
@@ -205,18 +205,18 @@ def test_a_repeat_of_many_postings_names_some_and_counts_the_others() -> None:
     assert "and 4 more" in page_of(postings).text
 
 
-def test_the_names_that_are_shown_are_those_whose_pictures_the_page_holds(full: Page) -> None:
+def test_the_names_that_are_shown_are_those_whose_images_the_page_holds(full: Page) -> None:
     names = shown_names(explored(POSTINGS, looked=True))
     assert len(names) == len(set(names)) > 10
-    assert {alt for alt in full.alts() if alt.startswith("picture ")} == {f"picture {name}" for name in names}
+    assert {alt for alt in full.alts() if alt.startswith("image ")} == {f"image {name}" for name in names}
 
 
-def test_a_picture_that_could_not_be_drawn_leaves_a_place_that_says_so() -> None:
+def test_a_image_that_could_not_be_drawn_leaves_a_place_that_says_so() -> None:
     found = explored(POSTINGS, looked=True)
-    assert "no usable picture" in Page(exploration_page(found, SOURCE, drawn([]))).text
+    assert "no usable image" in Page(exploration_page(found, SOURCE, drawn([]))).text
 
 
-def test_pictures_are_counted_by_format_and_size() -> None:
+def test_images_are_counted_by_format_and_size() -> None:
     postings = [Posting(f"p{row}", f"{row}.png") for row in range(6)]
     rows = page_of(postings, looked=True).rows()
     # every third is a JPEG; each is 2 KiB, and its width is its own

@@ -11,7 +11,7 @@ from PIL import Image
 from pricematch.catalogue.postings import Posting
 from tests.support.browser import Page
 from tests.support.cli import Ran, Run
-from tests.support.fakes import encoded, picture, scene
+from tests.support.fakes import encoded, image_bytes, scene
 from tests.support.labelled import labelled_postings, write_catalogue
 
 POSTINGS = [
@@ -21,8 +21,8 @@ POSTINGS = [
     Posting("p3", "scene.jpg", "tas merah", "0" * 14 + "03", "g2"),
 ]
 PICTURES = {
-    "red.png": picture("red"),
-    "lime.png": picture("lime"),
+    "red.png": image_bytes("red"),
+    "lime.png": image_bytes("lime"),
     "scene.jpg": encoded(scene((120, 80)), "JPEG"),
 }
 
@@ -33,8 +33,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_pictures(folder: Path, pictures: Mapping[str, bytes] = PICTURES) -> list[str]:
-    """Write pictures; returns the option that names their folder."""
+def write_images(folder: Path, pictures: Mapping[str, bytes] = PICTURES) -> list[str]:
+    """Write images; returns the option that names their folder."""
     (folder / "images").mkdir()
     for name, content in pictures.items():
         (folder / "images" / name).write_bytes(content)
@@ -55,7 +55,7 @@ def counts(ran: Ran) -> dict[str, str]:
     return {what.strip(): count.strip() for what, count in rows}
 
 
-def test_without_pictures_the_page_says_so_and_the_terminal_counts(run: Run, folder: Path) -> None:
+def test_without_images_the_page_says_so_and_the_terminal_counts(run: Run, folder: Path) -> None:
     ran = explore(run, folder)
     assert ran.code == 0, ran.err
     assert counts(ran) == {
@@ -72,37 +72,37 @@ def test_without_pictures_the_page_says_so_and_the_terminal_counts(run: Run, fol
         "near-duplicates of different groups": "2",
     }
     assert ran.out.splitlines()[-1] == f"wrote {folder}/out/explore.html"
-    assert "Left out: pictures" in page_in(folder).text
+    assert "Left out: images" in page_in(folder).text
     assert page_in(folder).needs_nothing_beside_itself()
 
 
-def test_with_pictures_they_are_shown_and_counted(run: Run, folder: Path) -> None:
-    ran = explore(run, folder, *write_pictures(folder))
+def test_with_images_they_are_shown_and_counted(run: Run, folder: Path) -> None:
+    ran = explore(run, folder, *write_images(folder))
     assert ran.code == 0, ran.err
-    assert counts(ran)["postings without a usable picture"] == "0"
+    assert counts(ran)["postings without a usable image"] == "0"
     assert counts(ran)["different file contents"] == "3"
     page = page_in(folder)
     assert "Left out" not in page.text
-    assert {"picture red.png", "picture lime.png", "picture scene.jpg"} >= {
-        alt for alt in page.alts() if alt.startswith("picture ")
+    assert {"image red.png", "image lime.png", "image scene.jpg"} >= {
+        alt for alt in page.alts() if alt.startswith("image ")
     }
     assert ["120 × 80", "1"] in [row[:2] for row in page.rows()]
     assert ["PNG", "2"] in [row[:2] for row in page.rows()]
 
 
-def test_hashes_that_the_catalogue_lacks_are_computed_from_the_pictures(run: Run, tmp_path: Path) -> None:
+def test_hashes_that_the_catalogue_lacks_are_computed_from_the_images(run: Run, tmp_path: Path) -> None:
     turned = {f"{degrees}.png": encoded(scene().rotate(degrees)) for degrees in (0, 90, 180)}
     names = [*turned, "0.png"]
     write_catalogue(tmp_path / "catalogue.csv", [Posting(f"p{row}", name) for row, name in enumerate(names)])
-    ran = explore(run, tmp_path, *write_pictures(tmp_path, turned))
+    ran = explore(run, tmp_path, *write_images(tmp_path, turned))
     hashes = {str(imagehash.phash(scene().rotate(degrees))) for degrees in (0, 90, 180)}
     assert counts(ran)["different hashes"] == str(len(hashes)) == "3"
-    assert "The hashes of 4 postings were computed from the pictures." in page_in(tmp_path).text
+    assert "The hashes of 4 postings were computed from the images." in page_in(tmp_path).text
 
 
-def test_missing_and_damaged_pictures_are_named_and_the_others_explored(run: Run, folder: Path) -> None:
+def test_missing_and_damaged_images_are_named_and_the_others_explored(run: Run, folder: Path) -> None:
     truncated = PICTURES["scene.jpg"][:-200]  # its header is whole: seen only because the page shows it
-    images = write_pictures(folder, {"red.png": b"hello", "lime.png": PICTURES["lime.png"], "scene.jpg": truncated})
+    images = write_images(folder, {"red.png": b"hello", "lime.png": PICTURES["lime.png"], "scene.jpg": truncated})
     postings = [
         *POSTINGS,
         Posting("p4", "../catalogue.csv", "", None, "g2"),
@@ -113,7 +113,7 @@ def test_missing_and_damaged_pictures_are_named_and_the_others_explored(run: Run
     ran = explore(run, folder, *images)
     assert ran.code == 0, ran.err
     assert counts(ran)["postings"] == "7"
-    assert counts(ran)["postings without a usable picture"] == "6"
+    assert counts(ran)["postings without a usable image"] == "6"
     listed = [item.split(":")[0] for item in page_in(folder).items() if item.startswith("row ")]
     assert listed == [f"row {row}, column image" for row in (2, 3, 5, 6, 7, 8)]
     assert str(Path(folder / "catalogue.csv").read_text(encoding="utf-8")[:20]) not in page_in(folder).html
@@ -151,24 +151,24 @@ def test_two_columns_and_one_row_are_enough(run: Run, tmp_path: Path, rows: list
     assert counts(ran) == {"postings": str(len(rows)), "bad rows": "0", "different file names": "1"}
 
 
-def test_a_folder_of_pictures_that_is_named_and_is_none_is_one_line(run: Run, folder: Path) -> None:
+def test_a_folder_of_images_that_is_named_and_is_none_is_one_line(run: Run, folder: Path) -> None:
     ran = explore(run, folder, "--images", str(folder / "none"))
     assert ran.code == 2
     assert ran.one_line() == (
-        f"pricematch: expected a folder of pictures, got {folder}/none, which is not a folder; name yours with --images"
+        f"pricematch: expected a folder of images, got {folder}/none, which is not a folder; name yours with --images"
     )
     assert not (folder / "out").exists()
 
 
-def test_a_folder_that_is_named_is_explored_though_it_holds_none_of_the_pictures(run: Run, folder: Path) -> None:
-    ran = explore(run, folder, *write_pictures(folder, {}))
+def test_a_folder_that_is_named_is_explored_though_it_holds_none_of_the_images(run: Run, folder: Path) -> None:
+    ran = explore(run, folder, *write_images(folder, {}))
     assert ran.code == 0, ran.err
-    assert counts(ran)["postings without a usable picture"] == "4"
-    assert "Left out: pictures" not in page_in(folder).text
+    assert counts(ran)["postings without a usable image"] == "4"
+    assert "Left out: images" not in page_in(folder).text
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_default_folder_is_taken_if_it_holds_any_of_the_pictures(
+def test_the_default_folder_is_taken_if_it_holds_any_of_the_images(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
     (folder / "catalogue").mkdir()
@@ -179,15 +179,15 @@ def test_the_default_folder_is_taken_if_it_holds_any_of_the_pictures(
         context.chdir(folder)
         ran = explore(run, folder)
     assert ran.code == 0, ran.err
-    assert ("Left out: pictures" in page_in(folder).text) is not named
-    assert ("postings without a usable picture" in counts(ran)) is named
+    assert ("Left out: images" in page_in(folder).text) is not named
+    assert ("postings without a usable image" in counts(ran)) is named
 
 
 def test_a_folder_named_by_the_environment_is_named(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRICEMATCH_IMAGES", str(folder / "none"))
     ran = explore(run, folder)
     assert ran.code == 2
-    assert "expected a folder of pictures" in ran.one_line()
+    assert "expected a folder of images" in ran.one_line()
 
 
 def test_an_output_that_is_no_folder_is_one_line(run: Run, folder: Path) -> None:
@@ -212,6 +212,6 @@ def test_the_same_seed_writes_the_same_bytes_and_another_shows_other_groups(run:
     assert pages[0] == pages[1] != pages[2]
 
 
-def test_a_picture_of_another_kind_than_its_name_is_counted_as_what_it_is(run: Run, folder: Path) -> None:
-    explore(run, folder, *write_pictures(folder, PICTURES | {"red.png": encoded(Image.new("RGB", (9, 9)), "GIF")}))
+def test_a_image_of_another_kind_than_its_name_is_counted_as_what_it_is(run: Run, folder: Path) -> None:
+    explore(run, folder, *write_images(folder, PICTURES | {"red.png": encoded(Image.new("RGB", (9, 9)), "GIF")}))
     assert ["GIF", "1"] in [row[:2] for row in page_in(folder).rows()]

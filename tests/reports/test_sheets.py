@@ -22,7 +22,7 @@ def places(sheet: Image.Image, colour: tuple[int, int, int]) -> np.ndarray[tuple
     return found
 
 
-def test_every_picture_is_drawn_whole_in_its_row_and_column() -> None:
+def test_every_image_is_drawn_whole_in_its_row_and_column() -> None:
     red, blue, lime = (255, 0, 0), (0, 0, 255), (0, 255, 0)
     sheet = draw_sheet([[Captioned(plain(red), "a"), Captioned(plain(blue), "b")], [Captioned(plain(lime), "c")]], 32)
     for colour in (red, blue, lime):
@@ -34,13 +34,13 @@ def test_every_picture_is_drawn_whole_in_its_row_and_column() -> None:
     assert red_x == lime_x < blue_x
 
 
-def test_a_large_picture_is_shrunk_with_its_proportions() -> None:
+def test_a_large_image_is_shrunk_with_its_proportions() -> None:
     sheet = draw_sheet([[Captioned(plain((255, 0, 0), (400, 200)), "wide")]], cell=64)
     height, width = np.ptp(np.argwhere(places(sheet, (255, 0, 0))), axis=0) + 1
     assert (width, height) == (64, 32)
 
 
-def test_a_caption_is_written_below_its_picture() -> None:
+def test_a_caption_is_written_below_its_image() -> None:
     captions = [draw_sheet([[Captioned(plain((255, 255, 255)), text)]], 32) for text in ("", "caption")]
     written = np.argwhere(np.asarray(captions[0]).min(axis=2) != np.asarray(captions[1]).min(axis=2))
     assert len(written) > 0
@@ -62,7 +62,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, name: str) ->
         save_sheet(Image.new("RGB", (4, 4)), tmp_path / name)
 
 
-def test_a_frame_is_drawn_around_its_picture_and_around_no_other() -> None:
+def test_a_frame_is_drawn_around_its_image_and_around_no_other() -> None:
     lime, blue, red = (0, 255, 0), (0, 0, 255), (255, 0, 0)
     cells = [Captioned(plain(lime), "framed", frame="#ff0000"), Captioned(plain(blue), "plain")]
     sheet = draw_sheet([cells], 32)

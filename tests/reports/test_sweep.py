@@ -1,4 +1,4 @@
-"""The picture of a sweep."""
+"""The image of a sweep."""
 
 import io
 
@@ -34,5 +34,5 @@ def test_the_same_records_give_the_same_bytes_and_others_do_not() -> None:
     )
 
 
-def test_one_eps_and_one_method_is_a_picture_too() -> None:
+def test_one_eps_and_one_method_is_a_image_too() -> None:
     assert pixels(draw_sweep(RECORDS[:1], 9)).min() == 0

@@ -39,14 +39,14 @@ def test_the_catalogue_has_exactly_the_postings_asked_for(sample: tuple[Path, Sa
     assert summary.groups == len({int(row["label_group"]) for row in rows})
 
 
-def test_the_pictures_on_disk_are_those_the_catalogue_names(sample: tuple[Path, SampleSummary]) -> None:
+def test_the_images_on_disk_are_those_the_catalogue_names(sample: tuple[Path, SampleSummary]) -> None:
     output, summary = sample
     on_disk = {path.name: path.stat().st_size for path in (output / "images").iterdir()}
     assert set(on_disk) == {row["image"] for row in read_rows(output)}
     assert (summary.images, summary.bytes) == (len(on_disk), sum(on_disk.values()))
 
 
-def test_every_picture_decodes_at_a_marketplace_size_and_has_the_hash_in_its_row(
+def test_every_image_decodes_at_a_marketplace_size_and_has_the_hash_in_its_row(
     sample: tuple[Path, SampleSummary],
 ) -> None:
     output, _ = sample
@@ -65,7 +65,7 @@ def test_every_title_says_something_on_one_line(sample: tuple[Path, SampleSummar
         assert row["title"].isprintable()
 
 
-def test_no_picture_file_is_shared_by_two_groups(sample: tuple[Path, SampleSummary]) -> None:
+def test_no_image_file_is_shared_by_two_groups(sample: tuple[Path, SampleSummary]) -> None:
     output, _ = sample
     groups = defaultdict(set)
     for row in read_rows(output):

@@ -90,12 +90,12 @@ def test_every_shot_has_a_backdrop_that_suits_it(take: Callable[[np.random.Gener
         assert kind.standing or not shot.upright
 
 
-def test_a_plain_finish_keeps_the_picture_and_an_edited_one_may_not() -> None:
+def test_a_plain_finish_keeps_the_image_and_an_edited_one_may_not() -> None:
     grey = np.full((320, 320, 3), 128, dtype=np.uint8)
     plain = finish(grey, "a", np.random.default_rng(0), plain=True)
     edited = [finish(grey, "a", np.random.default_rng(seed), plain=False) for seed in range(20)]
-    assert plain.phash in {picture.phash for picture in edited}
-    assert len({picture.phash for picture in edited}) > 3
+    assert plain.phash in {image.phash for image in edited}
+    assert len({image.phash for image in edited}) > 3
 
 
 def test_files_are_mostly_jpeg_with_some_png_and_webp() -> None:
@@ -105,7 +105,7 @@ def test_files_are_mostly_jpeg_with_some_png_and_webp() -> None:
     assert sum(name.endswith("jpg") for name in names) > 90
 
 
-def test_pictures_are_between_300_and_900_pixels() -> None:
+def test_images_are_between_300_and_900_pixels() -> None:
     rng = np.random.default_rng(0)
     sides = {choose_side(rng) for _ in range(200)}
     assert min(sides) == 300

@@ -21,7 +21,7 @@ from pricematch.serving.intake import AT_ONCE, Intake, Offered
 from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.import_files import csv_of, zip_of
 from tests.support.served import served
 from tests.support.settings import titles_and_hashes
@@ -221,7 +221,7 @@ def test_fault_34_while_the_store_or_the_encoder_takes_nothing_an_import_waits_a
     assert caplog.text.count(f"imports wait: {error}") == 2
 
 
-def test_one_poisonous_picture_fails_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_poisonous_image_fails_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     put_each = Intake.put_each
 
     def poisoned(intake: Intake, offered: Offer) -> Any:
@@ -231,7 +231,7 @@ def test_one_poisonous_picture_fails_alone(settings: Settings, monkeypatch: pyte
 
     monkeypatch.setattr(Intake, "put_each", poisoned)
     content = csv_of(("a", "1.png", ""), ("bad", "1.png", ""), ("c", "1.png", ""))
-    job = filled(settings, content, zip_of({"1.png": picture("teal")}))
+    job = filled(settings, content, zip_of({"1.png": image_bytes("teal")}))
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
         assert now(running, job).counts == Counts(created=2, failed=1)

@@ -14,7 +14,7 @@ from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.cli import Run
 from tests.support.exported_encoder import export
-from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
+from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
 from tests.support.served import Loaded, loaded, matched, served
 from tests.support.settings import Told, settings_of
 from tests.support.waiting import eventually
@@ -42,10 +42,10 @@ def test_a_catalogue_goes_into_a_new_store_and_again_changes_nothing(settings: S
             stored = store.postings.get(posting.posting_id)
             assert stored is not None
             assert stored.posting.title == posting.title
-            assert store.images.read(stored.posting.image or "") == picture(colour)
+            assert store.images.read(stored.posting.image or "") == image_bytes(colour)
 
 
-def test_pictures_may_be_in_a_zip_file_and_without_any_stored_postings_keep_theirs(
+def test_images_may_be_in_a_zip_file_and_without_any_stored_postings_keep_theirs(
     settings: Settings, tmp_path: Path
 ) -> None:
     file, images = tiny_catalogue(tmp_path / "given")
@@ -57,9 +57,9 @@ def test_pictures_may_be_in_a_zip_file_and_without_any_stored_postings_keep_thei
     assert import_file(settings, file, None, Told()).counts == Counts(unchanged=len(COLOURS))
 
 
-def test_a_bad_row_and_a_bad_picture_fail_alone(settings: Settings, tmp_path: Path) -> None:
+def test_a_bad_row_and_a_bad_image_fail_alone(settings: Settings, tmp_path: Path) -> None:
     file, images = tiny_catalogue(tmp_path / "given")
-    (images / "p1.png").write_bytes(b"no picture")
+    (images / "p1.png").write_bytes(b"no image")
     file.write_text(file.read_text() + "..,p0.png,x\n")
     done = import_file(settings, file, images, Told())
     assert done.counts == Counts(created=len(COLOURS) - 1, failed=2)
@@ -89,7 +89,7 @@ def test_a_service_on_the_store_serves_what_was_imported_beside_it(
 ) -> None:
     export(tmp_path / "models", "cae", "1")
     serving = settings_of(tmp_path, encoder="cae", follow_seconds=0.02)
-    (tmp_path / "teal.png").write_bytes(picture("#008080"))
+    (tmp_path / "teal.png").write_bytes(image_bytes("#008080"))
     file = tmp_path / "more.csv"
     file.write_text("posting_id,image\nteal,teal.png\n")
     with served(serving) as running:
@@ -115,7 +115,7 @@ def test_the_command_names_bad_rows_and_ends_with_one(run: Run, tmp_path: Path) 
     ran = run("import", str(file), "--data", str(tmp_path / "data"))
     assert ran.code == 1
     lines = ran.err.splitlines()
-    assert "row 2: expected a picture or a title, got neither" in lines[-21]
+    assert "row 2: expected an image or a title, got neither" in lines[-21]
     assert "30 rows in all" in lines[-1]
     assert "Traceback" not in ran.err
 

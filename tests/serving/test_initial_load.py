@@ -14,7 +14,7 @@ from tests.support.settings import Told, titles_and_hashes
 
 @pytest.fixture
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Over four postings without pictures."""
+    """Over four postings without images."""
     return titles_and_hashes(tmp_path_factory.mktemp("shop"))
 
 

@@ -12,7 +12,7 @@ from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import COLOURS, MeanColourEncoder, picture, tiny_matcher
+from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
 from tests.support.intake import put
 from tests.support.memory_store import MemoryStore
 
@@ -26,9 +26,9 @@ class Shop:
         self.encoder, matcher = MeanColourEncoder(), tiny_matcher()
         self.store = MemoryStore.holding(list(matcher.catalogue))
         encode = TinyEncoding(self.encoder).encode
-        self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
-        self.snapshots = Snapshots(self.store, self.pictures, lambda: Snapshot(self.store.version(), matcher))
-        self.intake = Intake(self.store, self.store, self.pictures, self.snapshots)
+        self.stored = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self.snapshots = Snapshots(self.store, self.stored, lambda: Snapshot(self.store.version(), matcher))
+        self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
     def matched(self, posting_id: str) -> list[str]:
         """Ids of a posting's two best matches."""
@@ -51,15 +51,15 @@ def offered(posting_id: str, image: bytes | None, condition: Condition | None = 
 
 
 def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop) -> None:
-    posting, kept, version = put(shop.intake, offered("new", picture("#fa0404")))
+    posting, kept, version = put(shop.intake, offered("new", image_bytes("#fa0404")))
     assert (kept.outcome, kept.revision, version) == ("created", len(COLOURS) + 1, len(COLOURS) + 1)
     assert shop.snapshots.current.version == version
     assert sorted(shop.matched("new")) == ["p0", "p1"]
-    assert shop.store.read(posting.image or "") == picture("#fa0404")
+    assert shop.store.read(posting.image or "") == image_bytes("#fa0404")
 
 
-def test_of_each_the_good_ones_are_stored_and_the_pictures_encoded_together(shop: Shop) -> None:
-    images = [picture("#fa0404"), picture("red")[:60], None, picture("#04fa04"), b"text"]
+def test_of_each_the_good_ones_are_stored_and_the_images_encoded_together(shop: Shop) -> None:
+    images = [image_bytes("#fa0404"), image_bytes("red")[:60], None, image_bytes("#04fa04"), b"text"]
     found: Sequence[Kept | ImageError] = shop.intake.put_each(
         [offered(f"q{number}", image) for number, image in enumerate(images)]
     )
@@ -70,8 +70,8 @@ def test_of_each_the_good_ones_are_stored_and_the_pictures_encoded_together(shop
     assert sorted(shop.matched("q3")) == ["p2", "p3"]
 
 
-def test_of_each_a_picture_that_is_stored_may_be_named(shop: Shop) -> None:
-    first, _, _ = put(shop.intake, offered("first", picture("#fa0404")))
+def test_of_each_a_image_that_is_stored_may_be_named(shop: Shop) -> None:
+    first, _, _ = put(shop.intake, offered("first", image_bytes("#fa0404")))
     [kept] = shop.intake.put_each([Offered(Posting("second", first.image))])
     assert isinstance(kept, Kept)
     assert shop.matched("second")[0] == "first"

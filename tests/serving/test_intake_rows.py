@@ -1,4 +1,4 @@
-"""Rows on their way into a store, a batch at a time, and pictures that are kept together."""
+"""Rows on their way into a store, a batch at a time, and images that are kept together."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,10 +17,10 @@ from pricematch.formats.posting_rows import PostingRow, RowChecker
 from pricematch.serving import intake as importing
 from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import FolderlessImages, MeanColourEncoder, picture
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes
 from tests.support.memory_store import MemoryStore
 
-RED, GREEN, TEAL = picture("red"), picture("lime"), picture("teal")
+RED, GREEN, TEAL = image_bytes("red"), image_bytes("lime"), image_bytes("teal")
 
 
 def rows(*values: dict[str, str]) -> Iterator[PostingRow]:
@@ -38,7 +38,7 @@ class Shop:
     """A store in memory, and all that goes into it.
 
     Attributes:
-        encoder: embeds pictures.
+        encoder: embeds images.
         batches: ids that were put together.
     """
 
@@ -75,14 +75,14 @@ def test_what_was_done_before_is_passed_over_and_its_ids_still_count() -> None:
     assert shop.batches == [["p9"]]
 
 
-def test_large_pictures_make_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_images_make_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "_BYTES_AT_ONCE", len(RED))
     shop = Shop(FolderlessImages({"red": RED}))
     given = [{"posting_id": f"p{number}", "image": "red"} for number in range(5)]
     assert [batch.rows for batch in shop.rows.batches(rows(*given))] == [2, 2, 1]
 
 
-def test_pictures_of_a_batch_are_encoded_together_each_content_once_and_kept() -> None:
+def test_images_of_a_batch_are_encoded_together_each_content_once_and_kept() -> None:
     shop = Shop(FolderlessImages({"red": RED, "again": RED, "green": GREEN}))
     given = [{"posting_id": name, "image": name} for name in ("red", "again", "green")]
     [batch] = shop.rows.batches(rows(*given))
@@ -92,7 +92,7 @@ def test_pictures_of_a_batch_are_encoded_together_each_content_once_and_kept() -
     assert [shop.store.read(it.image or "") for it in shown if it is not None] == [RED, RED, GREEN]
 
 
-def test_a_bad_picture_fails_alone_and_says_its_name() -> None:
+def test_a_bad_image_fails_alone_and_says_its_name() -> None:
     shop = Shop(FolderlessImages({"red": RED, "cut": RED[:60], "empty": b""}))
     given = [{"posting_id": name, "image": name} for name in ("red", "cut", "gone", "empty")]
     [batch] = shop.rows.batches(rows(*given))
@@ -111,7 +111,7 @@ def test_a_bad_picture_fails_alone_and_says_its_name() -> None:
     [
         ({"title": "x" * 21}, "title", "expected at most 20 characters, got 21"),
         ({"title": "x", "label_group": "g" * 257}, "label_group", "expected at most 256 characters, got more"),
-        ({"label_group": "g"}, None, "expected a picture or a title, got neither"),
+        ({"label_group": "g"}, None, "expected an image or a title, got neither"),
         ({"title": "x", "image_phash": "zz"}, "image_phash", "expected 16 hexadecimal digits, got 'zz'"),
     ],
 )
@@ -127,7 +127,7 @@ def test_every_fault_of_a_row_is_told_and_the_row_counts_once() -> None:
     assert (len(batch.problems), batch.counts) == (2, Counts(failed=1))
 
 
-def test_without_pictures_a_stored_posting_keeps_its_own() -> None:
+def test_without_images_a_stored_posting_keeps_its_own() -> None:
     shop = Shop()
     [digest] = shop.pictures.ensure_each([RED], Wanted(phash=True))
     assert isinstance(digest, bytes)
@@ -164,17 +164,17 @@ _ROW = st.fixed_dictionaries(
 
 @given(st.lists(st.lists(_ROW, max_size=6), max_size=4), st.booleans())
 def test_whatever_is_imported_after_what_the_store_holds_what_a_dictionary_would(
-    files: list[list[dict[str, str]]], pictured: bool
+    files: list[list[dict[str, str]]], imaged: bool
 ) -> None:
     contents = {"red": RED, "green": GREEN, "cut": RED[:40]}
-    shop = Shop(FolderlessImages(contents) if pictured else None)
+    shop = Shop(FolderlessImages(contents) if imaged else None)
     held: dict[str, tuple[str, bytes | None]] = {}
     for rows_of_file in files:
         expected, seen = Counts(), set[str]()
         for row in rows_of_file:
             posting_id, title, name = row["posting_id"], row.get("title", ""), row.get("image")
-            image = contents.get(name or "") if pictured else held.get(posting_id, ("", None))[1]
-            bad = posting_id in {"..", "", *seen} or len(title) > 20 or (pictured and name in {"cut", "gone"})
+            image = contents.get(name or "") if imaged else held.get(posting_id, ("", None))[1]
+            bad = posting_id in {"..", "", *seen} or len(title) > 20 or (imaged and name in {"cut", "gone"})
             seen.add(posting_id)
             if bad or not (title or image):
                 expected += Counts(failed=1)

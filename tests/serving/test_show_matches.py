@@ -20,7 +20,7 @@ from pricematch.serving.show_matches import Shown, show_matches
 from pricematch.settings import Settings, load_settings
 from tests.support.cli import Ran, Run
 from tests.support.exported_matcher import export_matcher
-from tests.support.fakes import COLOURS, picture, tiny_catalogue, tiny_postings
+from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
 from tests.support.labelled import write_catalogue
 from tests.support.served import matcher_of_networks, served_matcher
 from tests.support.tiny import TinyArtefacts
@@ -87,11 +87,9 @@ def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, tiny
 
 @pytest.mark.tensorflow
 @pytest.mark.long  # each starts a service with its networks
-def test_the_query_comes_first_and_pictures_keep_their_proportions(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = _settings(tmp_path, tiny_artefacts.models)
-    (settings.images / "p0.png").write_bytes(picture(COLOURS[0], (128, 64)))
+    (settings.images / "p0.png").write_bytes(image_bytes(COLOURS[0], (128, 64)))
     sizes = []
     for count in (1, 4, 5):
         drawn(settings, "p0", count)
@@ -263,7 +261,7 @@ def test_that_a_target_cannot_be_reached_is_said_without_a_number(run: Run, tmp_
     assert "the matcher reaches precision:0.95 at no probability in a catalogue of this size" in ran.out
 
 
-def test_without_pictures_no_tensorflow_is_loaded(tmp_path: Path) -> None:
+def test_without_images_no_tensorflow_is_loaded(tmp_path: Path) -> None:
     labelled(tmp_path)
     shutil.rmtree(tmp_path / "images")
     shown = (
@@ -279,7 +277,7 @@ def test_without_pictures_no_tensorflow_is_loaded(tmp_path: Path) -> None:
     assert done.stdout == "2 []\n"
 
 
-def test_without_pictures_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path) -> None:
+def test_without_images_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path) -> None:
     labelled(tmp_path)
     paths = [part for name in ("models", "data") for part in (f"--{name}", str(tmp_path / name))]
     given = ["show", "matches", "p0", "--catalogue", str(tmp_path / "catalogue.csv"), *paths]
@@ -288,11 +286,11 @@ def test_without_pictures_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path
     assert "wrote" not in ran.out
     refused = run(*given, "--output", str(tmp_path / "sheet.png"))
     assert refused.code == 2
-    assert "there are no pictures; name them with --images, or leave it out" in refused.err
+    assert "there are no images; name them with --images, or leave it out" in refused.err
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_posting_without_a_picture_is_a_grey_square(tmp_path: Path, named: bool) -> None:
+def test_a_posting_without_a_image_is_a_grey_square(tmp_path: Path, named: bool) -> None:
     labelled(tmp_path)
     if named:
         (tmp_path / "images" / "p1.png").unlink()

@@ -37,7 +37,7 @@ from tests.support.fakes import (
     MEAN_COLOUR,
     MeanColourEncoder,
     by_similarity,
-    picture,
+    image_bytes,
 )
 from tests.support.intake import put
 from tests.support.memory_store import MemoryStore
@@ -76,7 +76,7 @@ class NoNumbers(MeanColourEncoder):
 
 @dataclass
 class Shop:
-    """A store, what its pictures are compared by, and how often all was read."""
+    """A store, what its images are compared by, and how often all was read."""
 
     store: Forgetful = field(default_factory=Forgetful)
     bad: dict[bytes, ImageError] = field(default_factory=dict)
@@ -84,17 +84,17 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.encoder: Encoder = MeanColourEncoder()
-        self.pictures = StoredImages(self.store, self.store, self.encode, "phash", self.bad.__setitem__)
-        self.snapshots = Snapshots(self.store, self.pictures, self.build)
-        self.intake = Intake(self.store, self.store, self.pictures, self.snapshots)
+        self.stored = StoredImages(self.store, self.store, self.encode, "phash", self.bad.__setitem__)
+        self.snapshots = Snapshots(self.store, self.stored, self.build)
+        self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
     def build(self) -> Snapshot:
         """Everything anew, by similarity."""
         self.built += 1
         version, postings = self.store.version(), [it.posting for it in self.store.page("", 10_000)]
         digests = digests_of(posting.image for posting in postings)
-        self.pictures.ensure(digests, Wanted(frozenset({MEAN_COLOUR.key})))
-        vectors = self.pictures.embeddings(MEAN_COLOUR.key, MEAN_COLOUR.dimension, digests)
+        self.stored.ensure(digests, Wanted(frozenset({MEAN_COLOUR.key})))
+        vectors = self.stored.embeddings(MEAN_COLOUR.key, MEAN_COLOUR.dimension, digests)
         return Snapshot(version, by_similarity(SimilaritySearch.of(MEAN_COLOUR, Catalogue(postings), vectors)))
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
@@ -103,18 +103,18 @@ class Shop:
 
     def put(self, posting_id: str, colour: str | None, title: str = "x") -> int:
         """Put a posting; the version in which it is found."""
-        image = None if colour is None else picture(colour)
+        image = None if colour is None else image_bytes(colour)
         return put(self.intake, Offered(Posting(posting_id, None, title), image))[2]
 
 
 def _matches(matcher: Matcher, colour: str) -> Matches:
-    return matcher.match(Query("", image_features(picture(colour))), Options(50)).matches
+    return matcher.match(Query("", image_features(image_bytes(colour))), Options(50)).matches
 
 
 def found(matcher: Matcher, colour: str) -> list[str]:
     """Ids of all postings, the most similar first."""
     return [
-        match.posting_id for match in matcher.match(Query("", image_features(picture(colour))), Options(50)).matches
+        match.posting_id for match in matcher.match(Query("", image_features(image_bytes(colour))), Options(50)).matches
     ]
 
 
@@ -159,8 +159,8 @@ def test_the_same_again_makes_no_new_version() -> None:
 
 def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
     shop = Shop()
-    other = Intake(shop.store, shop.store, shop.pictures, Snapshots(shop.store, shop.pictures, shop.build))
-    put(other, Offered(Posting("a", None), picture("#ff0000")))
+    other = Intake(shop.store, shop.store, shop.stored, Snapshots(shop.store, shop.stored, shop.build))
+    put(other, Offered(Posting("a", None), image_bytes("#ff0000")))
     assert shop.snapshots.current.version == 0
     assert shop.snapshots.follow().version == 1
     assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
@@ -300,7 +300,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
     shop.put("a", "#ff0000")
     held = shop.snapshots.current
     for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
-        image = picture(colour)
+        image = image_bytes(colour)
         name = hashlib.sha256(image).hexdigest()
         shop.store.put([Put(Posting(f"b{row}", name), image)])
     monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
@@ -316,7 +316,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
     assert "c" in found(shop.snapshots.current.matcher, "#ffffff")
 
 
-def test_fault_28_a_picture_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+def test_fault_28_a_image_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
     shop = Shop()
     shop.encoder = NoNumbers()
     for _ in range(2):
@@ -366,11 +366,11 @@ def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanw
         assert titles == dict.fromkeys("abc", f"round {version // 3 - 1}")
 
 
-def test_a_bad_picture_or_an_unmet_condition_changes_nothing() -> None:
+def test_a_bad_image_or_an_unmet_condition_changes_nothing() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
     attempts: list[tuple[type[Exception], Offered]] = [
-        (ImageError, Offered(Posting("a", None), b"no picture")),
+        (ImageError, Offered(Posting("a", None), b"no image")),
         (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(exists=False))),
         (ConditionFailed, Offered(Posting("b", None, "y"), None, Condition(exists=True))),
         (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([7])))),

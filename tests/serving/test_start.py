@@ -19,7 +19,7 @@ from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
 from tests.support.encoding import image_features
 from tests.support.exported_matcher import export_matcher
-from tests.support.fakes import COLOURS, encoded, picture, scene, tiny_catalogue
+from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue
 from tests.support.labelled import write_catalogue
 from tests.support.served import matcher_of_networks, served, served_matcher, worker_processes
 from tests.support.settings import Told, coloured, settings_of, titles_and_hashes, without_pictures
@@ -38,7 +38,7 @@ def ids(answer: Result) -> list[str]:
     return [match.posting_id for match in answer.matches]
 
 
-def test_a_catalogue_without_pictures_is_matched_by_its_hashes_and_titles(tmp_path: Path) -> None:
+def test_a_catalogue_without_images_is_matched_by_its_hashes_and_titles(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
     matcher = served_matcher(settings, Told())
     assert ids(matcher.match_posting("p0", Options())) == ["p1"]
@@ -51,7 +51,7 @@ def test_a_catalogue_without_pictures_is_matched_by_its_hashes_and_titles(tmp_pa
         matcher.match_posting("p0", Options(min_similarity=0.5))
 
 
-def test_it_takes_no_tensorflow_without_pictures(tmp_path: Path) -> None:
+def test_it_takes_no_tensorflow_without_images(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
     code = """
 import sys
@@ -151,7 +151,7 @@ def test_the_order_of_the_file_changes_nothing(tmp_path: Path, seed: int) -> Non
     assert len(answers[0][0]["p0"]) < 239  # something was left out
 
 
-def test_hashes_that_the_file_lacks_are_computed_from_the_pictures(tmp_path: Path) -> None:
+def test_hashes_that_the_file_lacks_are_computed_from_the_images(tmp_path: Path) -> None:
     settings, told = coloured(tmp_path, ["hash"]), Told()
     (settings.images / "p0.png").write_bytes(encoded(scene()))
     (settings.images / "p4.png").write_bytes(encoded(scene(), "BMP"))
@@ -171,12 +171,12 @@ def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:
     assert (match.posting_id, match.level) == ("p4", "identical")
 
 
-def test_bad_pictures_are_refused_with_their_rows_or_their_postings_go_without_as_told(
+def test_bad_images_are_refused_with_their_rows_or_their_postings_go_without_as_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = coloured(tmp_path, ["hash", "title"])
     (settings.images / "p1.png").unlink()
-    (settings.images / "p4.png").write_bytes(picture("red")[:60])
+    (settings.images / "p4.png").write_bytes(image_bytes("red")[:60])
     with pytest.raises(CatalogueError, match="2 bad rows") as caught:
         served_matcher(settings, Told())
     assert [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]] == [
@@ -186,11 +186,11 @@ def test_bad_pictures_are_refused_with_their_rows_or_their_postings_go_without_a
     with caplog.at_level(logging.WARNING, "pricematch"):
         matcher = served_matcher(settings_of(tmp_path, skip_bad_images=True), Told())
     assert len(matcher.catalogue) == len(COLOURS)
-    assert "2 postings whose picture is bad" in caplog.text
+    assert "2 postings whose image is bad" in caplog.text
     assert ids(matcher.match(Query(title="Product #f40808"), Options())) == ["p1"]
 
 
-def test_postings_that_name_no_picture_are_no_fault_where_a_matcher_judges(tmp_path: Path) -> None:
+def test_postings_that_name_no_image_are_no_fault_where_a_matcher_judges(tmp_path: Path) -> None:
     from tests.support.fakes import tiny_postings
 
     settings = coloured(tmp_path, ["hash", "title"])
@@ -200,8 +200,8 @@ def test_postings_that_name_no_picture_are_no_fault_where_a_matcher_judges(tmp_p
     assert ids(matcher.match(Query(title="Product #ff0000"), Options(1))) == ["p0"]
 
 
-def test_a_folder_of_pictures_that_was_named_has_to_be_there(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="expected a folder of pictures"):
+def test_a_folder_of_images_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected a folder of images"):
         served_matcher(coloured(tmp_path, ["hash"], images=tmp_path / "none"), Told())
 
 
@@ -243,13 +243,13 @@ def match_green(settings: Settings, options: Options) -> Result:
     """The result of a query by image, encoded by the networks in worker processes."""
     with worker_processes(settings) as encoding, served(settings, encoding=encoding) as running:
         matcher = running.snapshots.current.matcher
-        [image] = encoding.encode([picture("#00ff00")], matcher.wanted(options, image=True, title=False))
+        [image] = encoding.encode([image_bytes("#00ff00")], matcher.wanted(options, image=True, title=False))
         assert isinstance(image, ImageFeatures)
         return matcher.match(Query("", image), options)
 
 
 @pytest.mark.tensorflow
-def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_picture_for_it(image_settings: Settings) -> None:
+def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_image_for_it(image_settings: Settings) -> None:
     result = match_green(image_settings, Options())
     assert result.decision.models == {"matcher": "1", "cae": "1"}
     assert result.matches[0].posting_id == "p2"
@@ -268,7 +268,7 @@ def test_several_encoders_are_held_and_the_named_one_is_the_default(image_settin
 
 
 @pytest.mark.tensorflow
-def test_a_matcher_of_pictures_judges_a_catalogue_without_any_by_the_rest(image_settings: Settings) -> None:
+def test_a_matcher_of_images_judges_a_catalogue_without_any_by_the_rest(image_settings: Settings) -> None:
     for path in image_settings.images.iterdir():
         path.unlink()
     image_settings.images.rmdir()

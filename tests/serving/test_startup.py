@@ -24,7 +24,7 @@ from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.exported_encoder import export
 from tests.support.exported_matcher import export_matcher
-from tests.support.fakes import COLOURS, picture
+from tests.support.fakes import COLOURS, image_bytes
 from tests.support.intake import put
 from tests.support.served import Loaded, matched, served
 from tests.support.settings import Told, coloured, settings_of, titles_and_hashes
@@ -44,7 +44,7 @@ def settings(tmp_path: Path, loaded: Loaded) -> Settings:
 def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title: str = "") -> None:
     """Put a posting as another process would."""
     with closing(open_store(settings.data)) as store:
-        image = None if colour is None else picture(colour)
+        image = None if colour is None else image_bytes(colour)
         digest = None if image is None else hashlib.sha256(image).hexdigest()
         store.postings.put([Put(Posting(posting_id, digest, title), image)])
 
@@ -53,7 +53,7 @@ def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Setting
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
         assert len(running.snapshots.current.matcher.catalogue) == len(COLOURS)
-    assert loaded.pictures["1"] >= len(COLOURS)
+    assert loaded.encoded["1"] >= len(COLOURS)
     settings.catalogue.unlink()
     with served(settings) as running:
         assert matched(running, "p0", limit=1) == ["p1"]
@@ -66,12 +66,12 @@ def test_a_second_start_encodes_and_judges_nothing(
     settings = coloured(tmp_path, ["hash", "title"], encoder="cae")
     with served(settings) as running:
         before = running.snapshots.current.matcher.match_posting("p0", Options())
-    loaded.pictures.clear()
+    loaded.encoded.clear()
     monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
     told = Told()
     with served(settings, told) as running:
         assert list(running.snapshots.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)
-    assert loaded.pictures == {}
+    assert loaded.encoded == {}
     assert set(told.what) <= {"Loading models", "Comparing postings"}
 
 
@@ -121,7 +121,7 @@ def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> No
     with served(settings) as running:
         for row in range(20):
             intake = running.intake
-            _, _, version = put(intake, Offered(Posting(f"q{row}", None), picture(COLOURS[0])))
+            _, _, version = put(intake, Offered(Posting(f"q{row}", None), image_bytes(COLOURS[0])))
             assert running.snapshots.current.version >= version
             assert f"q{row}" in matched(running, "p0", limit=50)
             intake.remove(f"q{row}")
@@ -189,13 +189,13 @@ def test_an_activated_version_serves_after_all_is_encoded_with_it_and_so_does_th
         assert running.models == {"cae": "1"}
         assert "instead of the newest" in activate(settings, "cae/2")
         eventually(lambda: running.models == {"cae": "2"})
-        assert loaded.pictures["2"] >= len(COLOURS)
+        assert loaded.encoded["2"] >= len(COLOURS)
         assert matched(running, "p0", limit=1) == ["p1"]
         eventually(lambda: "now serving cae/2" in caplog.text)
-        loaded.pictures.clear()
+        loaded.encoded.clear()
         assert "instead of cae/2" in activate(settings, "cae/1")
         eventually(lambda: running.models == {"cae": "1"})
-        assert loaded.pictures == {}
+        assert loaded.encoded == {}
         activate(settings, "cae/2")
         eventually(lambda: running.models == {"cae": "2"})
     with served(settings) as running:
@@ -221,7 +221,7 @@ def test_while_another_version_encodes_the_old_one_serves_and_takes_in_changes(
         monkeypatch.setattr(StoredImages, "ensure", held)
         activate(settings, "cae/2")
         assert waits.wait(30)
-        put(running.intake, Offered(Posting("new", None), picture(COLOURS[0])))
+        put(running.intake, Offered(Posting("new", None), image_bytes(COLOURS[0])))
         assert matched(running, "p0", limit=1) == ["new"]
         assert running.models == {"cae": "1"}
         go.set()
@@ -309,14 +309,14 @@ def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_posti
             assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
 
 
-def test_a_picture_that_is_damaged_on_disk_is_told_and_the_others_are_served(
+def test_a_image_that_is_damaged_on_disk_is_told_and_the_others_are_served(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     with served(settings):
         pass
     for path in (settings.data / "images").rglob("*"):
-        if path.is_file() and path.read_bytes() == picture(COLOURS[0]):
-            path.write_bytes(b"no picture")
+        if path.is_file() and path.read_bytes() == image_bytes(COLOURS[0]):
+            path.write_bytes(b"no image")
     export(settings.models, "cae", "2")
     with served(settings) as running:
         assert "cannot be used" in caplog.text

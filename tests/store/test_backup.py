@@ -21,12 +21,12 @@ from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
-from tests.support.written_store import check_whole, everything, name_of, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, name_of, put
 
 pytestmark = pytest.mark.slow
 
 EMBEDDINGS = unit_rows(np.random.default_rng(3).standard_normal((20, 8)), 8)
-DIGESTS = [bytes.fromhex(name_of(picture(number))) for number in range(20)]
+DIGESTS = [bytes.fromhex(name_of(image_bytes(number))) for number in range(20)]
 
 
 def quiet(*_: object) -> None:
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """A store with 60 postings, some without an image, embeddings, hashes, verdicts and a job."""
     with closing(open_store(tmp_path / "data", serve=True)) as store:
         store.postings.put(
-            [put(f"{row:02}", picture(row % 20) if row % 7 else None, f"title {row}") for row in range(60)]
+            [put(f"{row:02}", image_bytes(row % 20) if row % 7 else None, f"title {row}") for row in range(60)]
         )
         store.computed.keep_embeddings("cae", DIGESTS, EMBEDDINGS)
         store.computed.keep_hashes("phash", DIGESTS, [f"{row:016x}" for row in range(20)])
@@ -83,7 +83,7 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
     was = contents(store)
     job, version_then = store.jobs.jobs(), store.postings.version()
     store.postings.delete("05")
-    store.postings.put([put("06", picture(99), "new"), put("new", picture(98)), put("07", picture(97))])
+    store.postings.put([put("06", image_bytes(99), "new"), put("new", image_bytes(98)), put("07", image_bytes(97))])
     store.postings.put([put("07", None, "title 7")])  # as it was
     store.feedback.withdraw("01", "02")
     store.feedback.decide("10", "11", "same")
@@ -110,7 +110,7 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
     assert version_then < before
 
 
-def test_a_restored_backup_never_lacks_a_picture_though_postings_came_and_went_while_it_was_taken(
+def test_a_restored_backup_never_lacks_a_image_though_postings_came_and_went_while_it_was_taken(
     store: Store, tmp_path: Path
 ) -> None:
     done = threading.Event()
@@ -119,7 +119,7 @@ def test_a_restored_backup_never_lacks_a_picture_though_postings_came_and_went_w
         number = 0
         while not done.is_set():
             number += 1
-            store.postings.put([put(f"{number % 60:02}", picture(number % 500), str(number))])
+            store.postings.put([put(f"{number % 60:02}", image_bytes(number % 500), str(number))])
             store.postings.delete(f"{number * 7 % 60:02}")
 
     worker = threading.Thread(target=churn)
@@ -145,7 +145,7 @@ def test_restores_while_a_service_changes_things_leave_whole_stores(store: Store
         number = 0
         while not done.is_set():
             number += 1
-            store.postings.put([put(f"{number % 60:02}", picture(number % 500), str(number))])
+            store.postings.put([put(f"{number % 60:02}", image_bytes(number % 500), str(number))])
             store.postings.delete(f"{number * 7 % 60:02}")
 
     worker = threading.Thread(target=churn)
@@ -160,11 +160,11 @@ def test_restores_while_a_service_changes_things_leave_whole_stores(store: Store
     check_whole(store)
 
 
-def test_a_damaged_database_is_moved_aside_and_its_pictures_are_used_or_swept(
+def test_a_damaged_database_is_moved_aside_and_its_images_are_used_or_swept(
     store: Store, taken: Path, tmp_path: Path
 ) -> None:
     was = contents(store)
-    store.postings.put([put("later", picture(77))])
+    store.postings.put([put("later", image_bytes(77))])
     store.close()
     path = store.folder / DATABASE
     path.write_bytes(path.read_bytes()[:50_000])
@@ -185,7 +185,7 @@ def test_a_damaged_database_that_is_being_served_stays_where_it_is(store: Store,
         restore(of(store.folder), taken, quiet)
 
 
-def test_pictures_without_a_database_and_a_database_without_pictures_are_restored(store: Store, taken: Path) -> None:
+def test_images_without_a_database_and_a_database_without_images_are_restored(store: Store, taken: Path) -> None:
     was = contents(store)
     store.close()
     (store.folder / DATABASE).unlink()
@@ -208,7 +208,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
         assert new.postings.count() == 60
 
 
-def test_a_posting_whose_picture_is_missing_or_wrong_stops_the_backup_with_its_id(store: Store, tmp_path: Path) -> None:
+def test_a_posting_whose_image_is_missing_or_wrong_stops_the_backup_with_its_id(store: Store, tmp_path: Path) -> None:
     path = store.images.path(DIGESTS[3])
     for damage in (lambda: path.write_bytes(b"other"), path.unlink):
         damage()

@@ -7,9 +7,9 @@ import pytest
 
 from pricematch.errors import ImageUnavailable, StoreUnavailable
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images, sweep_incoming
-from tests.support.written_store import name_of, picture
+from tests.support.written_store import image_bytes, name_of
 
-DIGESTS = [hashlib.sha256(picture(number)).digest() for number in range(5)]
+DIGESTS = [hashlib.sha256(image_bytes(number)).digest() for number in range(5)]
 
 
 @pytest.fixture
@@ -22,16 +22,16 @@ def images(tmp_path: Path) -> ImageFiles:
 def add(images: ImageFiles, *numbers: int) -> None:
     with incoming_images(images.folder.parent / "incoming", images, 1) as incoming:
         for number in numbers:
-            incoming.write(DIGESTS[number], picture(number))
+            incoming.write(DIGESTS[number], image_bytes(number))
         incoming.place()
 
 
-def test_a_picture_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: ImageFiles) -> None:
+def test_a_image_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: ImageFiles) -> None:
     add(images, 1, 2)
     for number in (1, 2):
-        name = name_of(picture(number))
-        assert images.read(name) == picture(number)
-        assert (images.folder / name[:2] / name[2:]).read_bytes() == picture(number)
+        name = name_of(image_bytes(number))
+        assert images.read(name) == image_bytes(number)
+        assert (images.folder / name[:2] / name[2:]).read_bytes() == image_bytes(number)
         assert images.has(DIGESTS[number])
     assert not images.has(DIGESTS[3])
 
@@ -48,38 +48,38 @@ def test_fault_26_a_name_that_is_no_digest_is_unavailable_and_nothing_is_opened(
         image_digest(name)
 
 
-def test_fault_27_a_picture_that_is_missing_or_not_what_it_was_is_unavailable(images: ImageFiles) -> None:
+def test_fault_27_a_image_that_is_missing_or_not_what_it_was_is_unavailable(images: ImageFiles) -> None:
     add(images, 1)
     with pytest.raises(ImageUnavailable, match="No such file"):
-        images.read(name_of(picture(2)))
-    images.path(DIGESTS[1]).write_bytes(picture(2))
+        images.read(name_of(image_bytes(2)))
+    images.path(DIGESTS[1]).write_bytes(image_bytes(2))
     with pytest.raises(ImageUnavailable, match="does not hold"):
-        images.read(name_of(picture(1)))
+        images.read(name_of(image_bytes(1)))
 
 
 def test_what_was_not_placed_is_gone_behind_the_block(images: ImageFiles) -> None:
     incoming_folder = images.folder.parent / "incoming"
     with incoming_images(incoming_folder, images, 1) as incoming:
-        incoming.write(DIGESTS[1], picture(1))
+        incoming.write(DIGESTS[1], image_bytes(1))
         assert len(list(incoming_folder.iterdir())) == 1
     assert list(incoming_folder.iterdir()) == []
     assert not images.has(DIGESTS[1])
 
 
-def test_a_picture_that_is_deleted_while_it_is_put_again_is_written_again(images: ImageFiles) -> None:
+def test_a_image_that_is_deleted_while_it_is_put_again_is_written_again(images: ImageFiles) -> None:
     add(images, 1)
     with incoming_images(images.folder.parent / "incoming", images, 1) as incoming:
-        incoming.write(DIGESTS[1], picture(1))
+        incoming.write(DIGESTS[1], image_bytes(1))
         images.remove(DIGESTS[1])
         incoming.place()
-    assert images.read(name_of(picture(1))) == picture(1)
+    assert images.read(name_of(image_bytes(1))) == image_bytes(1)
 
 
-def test_half_written_pictures_are_swept_up_only_while_nobody_writes(images: ImageFiles) -> None:
+def test_half_written_images_are_swept_up_only_while_nobody_writes(images: ImageFiles) -> None:
     folder = images.folder.parent / "incoming"
     (folder / "left").write_bytes(b"")
     with incoming_images(folder, images, 1) as incoming:
-        incoming.write(DIGESTS[1], picture(1))
+        incoming.write(DIGESTS[1], image_bytes(1))
         with pytest.raises(StoreUnavailable, match="held by another process"):
             sweep_incoming(folder)
         incoming.place()
@@ -88,7 +88,7 @@ def test_half_written_pictures_are_swept_up_only_while_nobody_writes(images: Ima
     assert images.has(DIGESTS[1])
 
 
-def test_pictures_are_listed_by_the_first_byte_of_their_digests_and_other_files_are_not(images: ImageFiles) -> None:
+def test_images_are_listed_by_the_first_byte_of_their_digests_and_other_files_are_not(images: ImageFiles) -> None:
     add(images, *range(5))
     (images.folder / "README").write_bytes(b"")
     (images.path(DIGESTS[0]).parent / "README").write_bytes(b"")

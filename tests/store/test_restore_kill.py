@@ -14,7 +14,7 @@ from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import open_store
 from tests.support.waiting import SAFETY_SECONDS
-from tests.support.written_store import check_whole, everything, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, put
 
 LONGEST_SECONDS = 0.15
 
@@ -47,7 +47,7 @@ def written(folder: Path, name: str, first: int) -> tuple[Path, dict[str, Postin
     """A backup, and what it holds; the two have some postings and images in common."""
     with closing(open_store(folder / name)) as store:
         store.postings.put(
-            [put(f"{row:03}", picture(row), name if row % 2 else "") for row in range(first, first + 100)]
+            [put(f"{row:03}", image_bytes(row), name if row % 2 else "") for row in range(first, first + 100)]
         )
         backup(Settings(data=folder / name), folder / f"{name}.tar", lambda *_: None)
         return folder / f"{name}.tar", everything(store)

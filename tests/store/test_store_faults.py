@@ -13,14 +13,14 @@ from pricematch.errors import StoreError, StoreFull, StoreUnavailable
 from pricematch.store.sqlite import database as sqlite_database
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
 from tests.support.small_disk import fill_up
-from tests.support.written_store import check_whole, everything, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, put
 
 
 def fill(store: Store, size: int) -> int:
     """Put postings until there is no room; how many there was room for."""
     for number in range(10_000):
         try:
-            store.postings.put([put(f"{number:05}", picture(number, size) if size else None, "x" * 2000)])
+            store.postings.put([put(f"{number:05}", image_bytes(number, size) if size else None, "x" * 2000)])
         except StoreFull as full:
             assert "no room left" in str(full)  # noqa: PT017 - the loop ends by it
             return number
@@ -38,10 +38,10 @@ def test_fault_34_a_full_disk_refuses_the_write_keeps_the_rest_and_goes_on_when_
         assert len(before) == stored > 5
         for _ in range(3):
             with pytest.raises(StoreFull):
-                store.postings.put([put("big", picture(1, 900_000))])
+                store.postings.put([put("big", image_bytes(1, 900_000))])
         assert everything(store) == before
         ballast.unlink()
-        store.postings.put([put("after", picture(99_999, 1000))])
+        store.postings.put([put("after", image_bytes(99_999, 1000))])
         assert store.postings.delete("00000")
         check_whole(store)
     with closing(open_store(small_disk, serve=True)) as store:
@@ -59,7 +59,7 @@ def test_fault_34_a_store_that_was_left_full_is_served_from_a_full_disk(small_di
 
 def test_fault_34_where_there_is_no_room_to_open_a_store_the_start_says_so(small_disk: Path) -> None:
     with closing(open_store(small_disk)) as store:
-        store.postings.put([put("a", picture(1))])
+        store.postings.put([put("a", image_bytes(1))])
     fill_up(small_disk.parent / "ballast")
     with pytest.raises(StoreFull, match="no room left in"):
         open_store(small_disk, serve=True)
@@ -71,7 +71,7 @@ def test_fault_34_where_there_is_no_room_to_open_a_store_the_start_says_so(small
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with closing(open_store(tmp_path)) as store:
-        store.postings.put([put("a", picture(1)), put("b", picture(2))])
+        store.postings.put([put("a", image_bytes(1)), put("b", image_bytes(2))])
         yield store
 
 
@@ -88,7 +88,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         (errno.EIO, StoreUnavailable),
     ],
 )
-def test_fault_34_a_picture_that_cannot_be_written_is_refused_with_its_posting(
+def test_fault_34_a_image_that_cannot_be_written_is_refused_with_its_posting(
     call: str, number: int, kind: type[StoreError], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -99,9 +99,9 @@ def test_fault_34_a_picture_that_cannot_be_written_is_refused_with_its_posting(
     with monkeypatch.context() as patch:
         patch.setattr(owner.get(call, "tempfile.mkstemp"), fail)
         with pytest.raises(kind):
-            store.postings.put([put("a", picture(3)), put("c", picture(4))])
+            store.postings.put([put("a", image_bytes(3)), put("c", image_bytes(4))])
         assert everything(store) == before
-    store.postings.put([put("d", picture(5))])
+    store.postings.put([put("d", image_bytes(5))])
     check_whole(store)
     assert everything(store).keys() == {"a", "b", "d"}
 
@@ -122,11 +122,11 @@ def test_fault_34_a_database_without_room_refuses_the_write_and_goes_on_when_the
         stored = fill(full, 300)
         assert len(everything(full)) == stored + 2
         limit[0] = 1000
-        full.postings.put([put("after", picture(3), "x" * 5000)])
+        full.postings.put([put("after", image_bytes(3), "x" * 5000)])
         check_whole(full)
 
 
-def test_fault_34_a_change_that_cannot_be_committed_leaves_no_picture_for_good(
+def test_fault_34_a_change_that_cannot_be_committed_leaves_no_image_for_good(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The image is in place when the commit fails; it goes with the next change."""
@@ -139,13 +139,13 @@ def test_fault_34_a_change_that_cannot_be_committed_leaves_no_picture_for_good(
     with monkeypatch.context() as patch:
         patch.setattr("pricematch.store.sqlite.postings.write", deferred)
         with pytest.raises(StoreError):
-            store.postings.put([put("c", picture(3))])
+            store.postings.put([put("c", image_bytes(3))])
     assert store.postings.get("c") is None
-    store.postings.put([put("b", picture(4))])
+    store.postings.put([put("b", image_bytes(4))])
     check_whole(store)
 
 
-def test_fault_34_pictures_that_cannot_be_deleted_now_go_later_and_the_deletion_holds(
+def test_fault_34_images_that_cannot_be_deleted_now_go_later_and_the_deletion_holds(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -156,6 +156,6 @@ def test_fault_34_pictures_that_cannot_be_deleted_now_go_later_and_the_deletion_
         assert store.postings.delete("a")
     assert "images that no posting shows are still there" in caplog.text
     assert store.postings.get("a") is None
-    store.postings.put([put("b", picture(4))])
+    store.postings.put([put("b", image_bytes(4))])
     check_whole(store)
     assert (store.folder / DATABASE).exists()

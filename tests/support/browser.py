@@ -27,7 +27,7 @@ class Page(HTMLParser):
         self.text += data
 
     def alts(self) -> list[str]:
-        """What the pictures show."""
+        """What the images show."""
         return [str(attributes["alt"]) for tag, attributes in self.tags if tag == "img"]
 
     def headings(self) -> list[str | None]:

@@ -11,7 +11,7 @@ TITLES = ("tas", "tas merah", "kopi", "kopi susu", "")
 
 
 def repetitive_postings(count: int, seed: int, unlabelled: float = 0.2) -> list[Posting]:
-    """Postings of few pictures, hashes a few bits apart, titles and groups, some of which are missing."""
+    """Postings of few images, hashes a few bits apart, titles and groups, some of which are missing."""
     rng = np.random.default_rng(seed)
     base = int(rng.integers(2**63))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.store.sqlite.store import Store, open_store
-from tests.support.written_store import picture, put
+from tests.support.written_store import image_bytes, put
 
 IDS = [f"posting-{number}" for number in range(10)]
 SIZES = (300, 20_000, 400_000)
@@ -35,19 +35,19 @@ class Change:
 
 
 def changes(seed: int) -> Iterator[Change]:
-    """Endlessly many; pictures are shared, replaced and given up."""
+    """Endlessly many; images are shared, replaced and given up."""
     draw = random.Random(seed)
     while True:
         if draw.random() < 0.3:
             yield Change(deleted=draw.choice(IDS))
             continue
         chosen = draw.sample(IDS, draw.choice((1, 1, 3)))
-        yield Change(tuple(put(posting_id, drawn_picture(draw), str(draw.random())) for posting_id in chosen))
+        yield Change(tuple(put(posting_id, drawn_image(draw), str(draw.random())) for posting_id in chosen))
 
 
-def drawn_picture(draw: random.Random) -> bytes | None:
+def drawn_image(draw: random.Random) -> bytes | None:
     number = draw.randrange(12)
-    return picture(number, SIZES[number % len(SIZES)]) if number < 10 else None
+    return image_bytes(number, SIZES[number % len(SIZES)]) if number < 10 else None
 
 
 def work(folder: Path, seed: int, acknowledged: Connection) -> None:

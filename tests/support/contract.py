@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from pricematch.api.app import create_api
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 
 PREFIX = "urn:pricematch:problem:"
 _INSIDE = re.compile(r'Traceback|site-packages|File \\?"/|/home/|/tmp/|object at 0x')
@@ -69,7 +69,7 @@ def assert_problem(response: httpx2.Response, status: int, slug: str) -> None:
 
 def assert_still_answers(client: TestClient) -> None:
     """The next valid request succeeds."""
-    response = client.post("/match", files={"image": picture("#ff0000")})
+    response = client.post("/match", files={"image": image_bytes("#ff0000")})
     assert response.status_code == 200, response.text
     assert response.json()["matches"][0]["posting_id"] == "p0"
 

@@ -16,7 +16,7 @@ FIRST_OF_STAGE = {"lite0": (1, 3, 5, 11), "lite1": (1, 4, 7, 15), "lite2": (1, 4
 
 
 def features(tensors: Tensors, pixels: NDArray[np.uint8], variant: str) -> NDArray[np.float64]:
-    """The feature map [h, w, 1280] of one picture uint8 [side, side, 3]."""
+    """The feature map [h, w, 1280] of one image uint8 [side, side, 3]."""
     values = (pixels.astype(np.float64) - 127) / 128
     values = relu6(normal(tensors, "_bn0", convolved(values, tensors["_conv_stem.weight"], 2)))
     count = len({name.split(".")[1] for name in tensors if name.startswith("_blocks.")})

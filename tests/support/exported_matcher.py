@@ -17,7 +17,7 @@ from pricematch.pairs.thresholds import F1, SizeThresholds, Thresholds
 
 
 def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None = None, version: str = "1") -> Path:
-    """Write a matcher of trees that find postings with equal hashes, words or pictures the same."""
+    """Write a matcher of trees that find postings with equal hashes, words or images the same."""
     path = models / NAME / version
     path.mkdir(parents=True)
     names = pair_feature_names(signals)

@@ -1,4 +1,4 @@
-"""Tiny real collaborators: an encoder, pictures and stores that need no TensorFlow and no folder."""
+"""Tiny real collaborators: an encoder, images and stores that need no TensorFlow and no folder."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ from pricematch.matching.similarity import SimilaritySearch
 SIDE = 16
 """Height and width of the pixels that the tiny matcher's decoder gives."""
 MAX_PIXELS = 1_000_000
-"""Pixels beyond which the tiny matcher's decoder refuses a picture."""
+"""Pixels beyond which the tiny matcher's decoder refuses an image."""
 MIN_SIDE = 8
 """Pixels a side below which it refuses one."""
 
@@ -35,7 +35,7 @@ class MeanColourEncoder:
     """Implements `ports.Encoder`: the mean colour, and a constant that gives black a direction.
 
     Attributes:
-        batches: how many pictures each call encoded.
+        batches: how many images each call encoded.
     """
 
     dimension = 4
@@ -85,25 +85,25 @@ class MemoryStore:
         self.saves += 1
 
 
-def picture(
+def image_bytes(
     colour: str,
     size: tuple[int, int] = (64, 64),
     format: str = "PNG",  # noqa: A002 — Pillow's word
     **save_options: Any,
 ) -> bytes:
-    """The bytes of a picture of one colour, of `size` (width, height)."""
+    """The bytes of an image of one colour, of `size` (width, height)."""
     return encoded(Image.new("RGB", size, colour), format, **save_options)
 
 
 def encoded(image: Image.Image, format: str = "PNG", **save_options: Any) -> bytes:  # noqa: A002 — Pillow's word
-    """The bytes of a picture in a format."""
+    """The bytes of an image in a format."""
     file = io.BytesIO()
     image.save(file, format, **save_options)
     return file.getvalue()
 
 
 def scene(size: tuple[int, int] = (64, 64)) -> Image.Image:
-    """A picture without symmetry: ramps to the right (red) and down (green), a blue corner at the top left."""
+    """An image without symmetry: ramps to the right (red) and down (green), a blue corner at the top left."""
     width, height = size
     y, x = np.mgrid[:height, :width]
     blue = np.where((x < width // 4) & (y < height // 4), 255, 0)
@@ -112,8 +112,8 @@ def scene(size: tuple[int, int] = (64, 64)) -> Image.Image:
 
 
 def tiny_images(colours: Sequence[str] = COLOURS) -> FolderlessImages:
-    """The pictures of `tiny_matcher`: `p0.png`, `p1.png` … of these colours."""
-    return FolderlessImages({f"p{row}.png": picture(colour) for row, colour in enumerate(colours)})
+    """The images of `tiny_matcher`: `p0.png`, `p1.png` … of these colours."""
+    return FolderlessImages({f"p{row}.png": image_bytes(colour) for row, colour in enumerate(colours)})
 
 
 def tiny_postings(colours: Sequence[str] = COLOURS) -> list[Posting]:
@@ -122,7 +122,7 @@ def tiny_postings(colours: Sequence[str] = COLOURS) -> list[Posting]:
 
 
 def tiny_catalogue(folder: Path, colours: Sequence[str] = COLOURS) -> tuple[Path, Path]:
-    """Write the postings and pictures of `tiny_matcher` as a CSV file and a folder; returns both paths."""
+    """Write the postings and images of `tiny_matcher` as a CSV file and a folder; returns both paths."""
     images_folder = folder / "images"
     images_folder.mkdir(parents=True)
     for name, content in tiny_images(colours).contents.items():

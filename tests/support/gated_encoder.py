@@ -9,7 +9,7 @@ from tests.support.fakes import MeanColourEncoder
 from tests.support.waiting import SAFETY_SECONDS
 
 POISON = 13
-"""The value of all pixels of a picture that cannot be encoded."""
+"""The value of all pixels of an image that cannot be encoded."""
 
 
 class GatedEncoder(MeanColourEncoder):

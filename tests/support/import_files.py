@@ -11,7 +11,7 @@ def csv_of(*rows: tuple[str, str, str]) -> bytes:
 
 
 def zip_of(contents: Mapping[str, bytes]) -> bytes:
-    """A ZIP file of pictures."""
+    """A ZIP file of images."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as writer:
         for name, content in contents.items():

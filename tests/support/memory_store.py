@@ -52,7 +52,7 @@ class MemoryStore:
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
     said: dict[tuple[str, str], FeedbackChange] = field(default_factory=dict)
-    pictures: dict[str, bytes] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
     vectors: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class MemoryStore:
 
     @classmethod
     def holding(cls, postings: Sequence[Posting]) -> "MemoryStore":
-        """A store of some postings, whose pictures are elsewhere."""
+        """A store of some postings, whose images are elsewhere."""
         store = cls()
         for posting in postings:
             store._change(posting.posting_id, posting)
@@ -89,8 +89,8 @@ class MemoryStore:
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         for put in puts:
             self._check(put.posting.posting_id, put.condition)
-            if put.posting.image is not None and put.image is None and put.posting.image not in self.pictures:
-                raise ImageUnavailable(f"no picture {put.posting.image}")
+            if put.posting.image is not None and put.image is None and put.posting.image not in self.images:
+                raise ImageUnavailable(f"no image {put.posting.image}")
         return [self._put(put) for put in puts]
 
     @_alone
@@ -110,7 +110,7 @@ class MemoryStore:
 
     def read(self, name: str) -> bytes:
         try:
-            return self.pictures[name]
+            return self.images[name]
         except KeyError:
             raise ImageUnavailable(f"{name!r} is not there") from None
 
@@ -207,7 +207,7 @@ class MemoryStore:
     def _put(self, put: Put) -> Kept:
         before = self.get(put.posting.posting_id)
         if put.image is not None:
-            self.pictures[hashlib.sha256(put.image).hexdigest()] = put.image
+            self.images[hashlib.sha256(put.image).hexdigest()] = put.image
         if before is not None and before.posting == put.posting:
             return Kept(before.revision, "unchanged")
         return Kept(self._change(put.posting.posting_id, put.posting), "created" if before is None else "replaced")

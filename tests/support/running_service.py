@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pricematch.settings import KIB
-from tests.support.fakes import picture
+from tests.support.fakes import image_bytes
 from tests.support.waiting import SAFETY_SECONDS
 
-RED = picture("#ff0000")
+RED = image_bytes("#ff0000")
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,7 +46,7 @@ class TinyService:
             connection.close()
 
     def match(self) -> Answer:
-        """Match a red picture."""
+        """Match a red image."""
         return self.ask("POST", "/match", RED, Content_Type="image/png")
 
     def connect(self) -> socket.socket:

@@ -25,13 +25,13 @@ class Loaded(TinyEncoding):
     """Counts what each version of an encoder has encoded; embeddings are as long as the encoder's.
 
     Attributes:
-        pictures: how many images each version has encoded.
+        images: how many images each version has encoded.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.specs: dict[str, EncoderSpec] = {}
-        self.pictures: dict[str, int] = {}
+        self.encoded: dict[str, int] = {}
 
     def load(self, specs: Sequence[EncoderSpec]) -> None:
         super().load(specs)
@@ -42,7 +42,7 @@ class Loaded(TinyEncoding):
         good = [it for it in found if isinstance(it, ImageFeatures)]
         for key in wanted.encoders:
             for version in self.specs[key].versions.values():
-                self.pictures[version] = self.pictures.get(version, 0) + len(good)
+                self.encoded[version] = self.encoded.get(version, 0) + len(good)
         return [self._as_long(it) if isinstance(it, ImageFeatures) else it for it in found]
 
     def _as_long(self, image: ImageFeatures) -> ImageFeatures:

@@ -23,7 +23,7 @@ RECIPE = Recipe(
     CaeRecipe(side=SIDE, filters=(4, 3), batch=4, epochs=2),
     AutoencoderRecipe(encoder_units=(12, 6), decoder_units=(8,), constant_epochs=1, batch=4, epochs=2),
 )
-"""16 × 16 × 3 pixels, 4 × 4 × 3 = 48 latents, 6 values an embedding; 2 steps an epoch for 7 pictures."""
+"""16 × 16 × 3 pixels, 4 × 4 × 3 = 48 latents, 6 values an embedding; 2 steps an epoch for 7 images."""
 LATENTS, EMBEDDING = 48, 6
 
 
@@ -66,7 +66,7 @@ def train(
     progress: Callable[[str, int, int], None] = lambda *_: None,
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
-    """Train a recipe on the tiny catalogue's pictures; needs TensorFlow."""
+    """Train a recipe on the tiny catalogue's images; needs TensorFlow."""
     from pricematch.training.autoencoders import AutoencoderTrainer
     from pricematch.training.trainer import make_deterministic
 

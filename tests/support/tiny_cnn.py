@@ -22,7 +22,7 @@ SIDE, GROUPS, PICTURES = 32, 8, 3
 
 
 def labelled_images() -> tuple[FolderlessImages, dict[str, str]]:
-    """Pictures of 8 products, 3 of each: stripes of one colour and width, shifted; and the product of each."""
+    """Images of 8 products, 3 of each: stripes of one colour and width, shifted; and the product of each."""
     contents, labels = {}, {}
     for group in range(GROUPS):
         rng = np.random.default_rng(group)
@@ -62,7 +62,7 @@ def train_cnn(
     interrupted: Callable[[], bool] = lambda: False,
     judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
 ) -> "Trained":
-    """Train a recipe on the labelled pictures; needs TensorFlow."""
+    """Train a recipe on the labelled images; needs TensorFlow."""
     from pricematch.encoding.saved_model import use_precision
     from pricematch.training.cnn import CnnTrainer
     from pricematch.training.trainer import make_deterministic

@@ -9,18 +9,18 @@ from pricematch.catalogue.records import ANYHOW, Condition, Put, Stored
 from pricematch.store.sqlite.store import IMAGES, INCOMING, Store
 
 
-def picture(number: int, size: int = 300) -> bytes:
-    """Bytes that are another picture for every number; a store never decodes them."""
-    return (f"picture {number} ".encode() * size)[:size]
+def image_bytes(number: int, size: int = 300) -> bytes:
+    """Bytes that are another image for every number; a store never decodes them."""
+    return (f"image {number} ".encode() * size)[:size]
 
 
 def name_of(image: bytes) -> str:
-    """What a store calls a picture."""
+    """What a store calls an image."""
     return hashlib.sha256(image).hexdigest()
 
 
 def put(posting_id: str, image: bytes | None = None, title: str = "", condition: Condition = ANYHOW) -> Put:
-    """A posting to be stored with its picture."""
+    """A posting to be stored with its image."""
     return Put(Posting(posting_id, None if image is None else name_of(image), title), image, condition)
 
 
@@ -38,12 +38,12 @@ def pages(store: Store) -> Iterator[Stored]:
 
 
 def image_names(folder: Path) -> set[str]:
-    """The pictures there are files of."""
+    """The images there are files of."""
     return {"".join(path.relative_to(folder / IMAGES).parts) for path in (folder / IMAGES).glob("*/*")}
 
 
 def check_whole(store: Store) -> None:
-    """Every posting's picture is readable and right, and there is no other file."""
+    """Every posting's image is readable and right, and there is no other file."""
     shown = {posting.image for posting in everything(store).values() if posting.image is not None}
     for name in shown:
         store.images.read(name)

@@ -26,7 +26,7 @@ _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, c
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
 _NAME = 255
-_PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+_IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 
 
 async def _read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
@@ -184,7 +184,7 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
         raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
     title = decode_byte_escapes(title.strip()).strip()
     if image is None and not title:
-        raise invalid("image" if kind == MULTIPART else "title", "expected a picture or a title, got neither")
+        raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
     return SentPosting(image, title)
 
 
@@ -207,13 +207,13 @@ class PostingIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str = Field(
-        default="", description="Title; with no picture it may not be empty.", examples=["Susu coklat 200 ml"]
+        default="", description="Title; with no image it may not be empty.", examples=["Susu coklat 200 ml"]
     )
     label_group: str | None = Field(
         default=None, max_length=MAX_LABEL_CHARS, description="The product, if it is known."
     )
     image_phash: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{16}$")] | None = Field(
-        default=None, description="Perceptual hash of its picture, if that is known; else it is computed."
+        default=None, description="Perceptual hash of its image, if that is known; else it is computed."
     )
 
 
@@ -224,11 +224,11 @@ BODY: dict[str, Any] = {
             MULTIPART: {
                 "schema": {
                     "type": "object",
-                    "properties": {"image": _PICTURE, **PostingIn.model_json_schema()["properties"]},
+                    "properties": {"image": _IMAGE, **PostingIn.model_json_schema()["properties"]},
                 }
             },
             JSON: {"schema": PostingIn.model_json_schema()},
-            "image/*": {"schema": _PICTURE},
+            "image/*": {"schema": _IMAGE},
         },
     }
 }
@@ -259,7 +259,7 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     if len(given.title) > settings.max_title_chars:
         raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given.title)}")
     if image is None and not title:
-        raise invalid("title", "expected a picture or a title, got neither")
+        raise invalid("title", "expected an image or a title, got neither")
     _check_bytes(image, settings)
     phash = None if given.image_phash is None else given.image_phash.lower()
     return Offered(Posting(posting_id, None, title, phash, given.label_group or None), image, condition)
@@ -267,6 +267,6 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
 
 def _check_bytes(image: bytes | None, settings: Settings) -> None:
     if image is not None and not image:
-        raise ImageEmpty("expected a picture, got no bytes")
+        raise ImageEmpty("expected an image, got no bytes")
     if image is not None and len(image) > settings.max_image_bytes:
         raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")

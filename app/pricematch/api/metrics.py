@@ -52,15 +52,15 @@ class Metrics:
         )
         self._stages = Histogram(
             "pricematch_stage_seconds",
-            "Of a request: waiting, picture to pixels, pixels to embedding, neighbours, evidence.",
+            "Of a request: waiting, image to pixels, pixels to embedding, neighbours, evidence.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         self._batches = Histogram(
-            "pricematch_batch_pictures", "Pictures encoded together.", buckets=_SIZES, registry=self.registry
+            "pricematch_batch_pictures", "Images encoded together.", buckets=_SIZES, registry=self.registry
         )
-        self._depth = Gauge("pricematch_queue_pictures", "Pictures that wait to be encoded.", registry=self.registry)
+        self._depth = Gauge("pricematch_queue_pictures", "Images that wait to be encoded.", registry=self.registry)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self.registry.register(_Served(service))

@@ -89,7 +89,7 @@ class Problem(BaseModel):
     type: str = Field(examples=[_TYPE_PREFIX + "image-empty"], description="Stable name of the kind of problem.")
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["expected a picture, got no bytes"])
+    detail: str = Field(examples=["expected an image, got no bytes"])
     errors: list[Fault] | None = Field(
         default=None,
         exclude_if=lambda errors: errors is None,

@@ -23,6 +23,6 @@ def backup(
     figures = [what.version, what.postings, len(what.images), what.verdicts]
     terminal.print_table(
         str(file),
-        ["catalogue version", "postings", "pictures", "verdicts", "MiB", "seconds"],
+        ["catalogue version", "postings", "images", "verdicts", "MiB", "seconds"],
         [[*map(str, figures), f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
     )

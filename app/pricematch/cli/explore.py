@@ -41,7 +41,7 @@ def _print(explored: "Explored") -> None:
     found = explored.exploration
     groups, near = len(group_sizes(found.groups)), found.near.pairs[1:].sum(axis=0)
     counts = {"postings": len(found.postings), "bad rows": explored.bad_rows, "groups": groups or None}
-    counts["postings without a usable picture"] = explored.bad_images
+    counts["postings without a usable image"] = explored.bad_images
     kinds = {"file names": found.names, "file contents": found.contents, "hashes": found.hashes, "titles": found.titles}
     for kind, repeats in kinds.items():
         counts[f"different {kind}"] = repeats.distinct or None

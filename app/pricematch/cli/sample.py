@@ -20,12 +20,12 @@ def sample(
 
     with terminal.progress_bars() as bars:
         try:
-            summary = write_sample(output, postings, seed, lambda done, total: bars("Drawing pictures", done, total))
+            summary = write_sample(output, postings, seed, lambda done, total: bars("Drawing images", done, total))
         except OSError as error:
             raise SettingsError(str(error)) from error
     terminal.print_table(
         str(output / "catalogue.csv"),
-        ["postings", "groups", "pictures", "MiB", "F1 of equal hash", "F1 of equal title"],
+        ["postings", "groups", "images", "MiB", "F1 of equal hash", "F1 of equal title"],
         [
             [
                 str(summary.postings),

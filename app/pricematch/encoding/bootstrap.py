@@ -37,7 +37,7 @@ def image_folder(settings: Settings) -> ImageFolder:
     """The images the catalogue names; raises SettingsError if there is no such folder."""
     if not settings.images.is_dir():
         raise SettingsError(
-            f"expected a folder of pictures, got {settings.images}, which is not a folder; name yours with --images"
+            f"expected a folder of images, got {settings.images}, which is not a folder; name yours with --images"
         )
     return ImageFolder(settings.images, settings.max_image_bytes)
 
@@ -131,7 +131,7 @@ def _embed(
     on_errors(embedded.errors)
     catalogue, rows = _good(content, embedded)
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
-    _log.info("%s: %d postings, %d pictures, %d encoded now", _label(encoder), *counts)
+    _log.info("%s: %d postings, %d images, %d encoded now", _label(encoder), *counts)
     info = EncoderInfo(encoder.key, encoder.encoder.versions, encoder.encoder.dimension, encoder.threshold)
     return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows])
 
@@ -151,15 +151,13 @@ def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, s
     unavailable = all(isinstance(error, ImageUnavailable) for error in errors.values())
     if errors and unavailable and len(problems) == len(content.postings) and not content.problems:
         first = problems[0]
-        raise CatalogueError(
-            f"{content.path}: none of its pictures is there; is it another folder? The first is {first}"
-        )
+        raise CatalogueError(f"{content.path}: none of its images is there; is it another folder? The first is {first}")
     if content.problems or not skip or len(problems) == len(content.postings):
         content.refuse([*content.problems, *problems])
     for problem in problems:
         _log.warning("skipped %s", problem)
     if problems:
-        _log.warning("skipped %d of %d postings whose picture is bad", len(problems), len(content.postings))
+        _log.warning("skipped %d of %d postings whose image is bad", len(problems), len(content.postings))
 
 
 def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, list[int]]:

@@ -128,25 +128,25 @@ class PillowDecoder:
         except ImageError:
             raise
         except MemoryError as error:  # its pixels are few enough: it is not the image's fault
-            raise Overloaded("no memory is left to decode the picture; try again soon") from error
+            raise Overloaded("no memory is left to decode the image; try again soon") from error
         except Exception as error:
-            raise ImageCorrupt(f"the {opened.format} picture does not decode ({_first_line(error)})") from error
+            raise ImageCorrupt(f"the {opened.format} image does not decode ({_first_line(error)})") from error
 
     def _open(self, image: bytes) -> Image.Image:
         """The image, its header read."""
         if not image:
-            raise ImageEmpty("expected a picture, got no bytes")
+            raise ImageEmpty("expected an image, got no bytes")
         try:
             return Image.open(io.BytesIO(image), formats=FORMATS)
         except UnidentifiedImageError as error:
             if (name := _magic(image)) is not None:
-                raise ImageCorrupt(f"the {name} picture has a damaged header") from error
+                raise ImageCorrupt(f"the {name} image has a damaged header") from error
             expected = f"expected {', '.join(FORMATS)}"
             raise ImageTypeUnsupported(f"{expected}, got bytes that begin with {image[:8]!r}") from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got many more") from error
         except Exception as error:  # Pillow's plugins raise whatever their parsers raise
-            raise ImageCorrupt(f"the picture's header does not decode ({_first_line(error)})") from error
+            raise ImageCorrupt(f"the image's header does not decode ({_first_line(error)})") from error
 
     def _check_size(self, opened: Image.Image) -> None:
         width, height = opened.size

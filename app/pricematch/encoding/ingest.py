@@ -29,7 +29,7 @@ def check_images(
     with thread_pool(workers) as pool:
         for done, _ in enumerate(pool.map(check, names), start=1):
             if done % BATCH == 0 or done == len(names):
-                progress("Checking pictures", done, len(names))
+                progress("Checking images", done, len(names))
     return errors
 
 
@@ -52,7 +52,7 @@ def digest_images(
             else:
                 digests[name] = result
             if done % BATCH == 0 or done == len(names):
-                progress("Reading pictures", done, len(names))
+                progress("Reading images", done, len(names))
     return digests, errors
 
 

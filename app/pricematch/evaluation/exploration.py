@@ -169,5 +169,5 @@ def read_image_facts(
             else:
                 facts[name] = found
             if done % BATCH == 0 or done == len(names):
-                progress("Looking at pictures", done, len(names))
+                progress("Looking at images", done, len(names))
     return facts, errors

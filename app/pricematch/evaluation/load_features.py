@@ -130,7 +130,7 @@ def _embedded(
         return embedded(settings, embeddings, progress)
     part = content.with_images()
     if not part.postings:
-        raise SettingsError(f"signal image: no posting of {content.path} names a picture")
+        raise SettingsError(f"signal image: no posting of {content.path} names an image")
 
     def judge(errors: Mapping[str, ImageError]) -> None:
         skip_or_refuse(part, errors, skip=settings.skip_bad_images)
@@ -177,8 +177,8 @@ def _refuse_or_warn(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
         f"in row {content.rows[content.postings.index(first)]}"
     )
     if named or len(lacking) == len(content.postings):
-        raise SettingsError(f"signal hash: {text}; give --images to compute it from the pictures")
-    _log.warning("%s, and no picture to compute it from", text)
+        raise SettingsError(f"signal hash: {text}; give --images to compute it from the images")
+    _log.warning("%s, and no image to compute it from", text)
 
 
 def _hash_images(
@@ -199,5 +199,5 @@ def _hash_images(
     with thread_pool(settings.workers) as pool:
         for done, _ in enumerate(pool.map(compute, names), start=1):
             if done % BATCH == 0 or done == len(names):
-                progress("Hashing pictures", done, len(names))
+                progress("Hashing images", done, len(names))
     return hashes, errors

@@ -198,7 +198,7 @@ def cluster_by_similarity(
             if not search.known[row]
         )
         problems |= {
-            position: ImageUnavailable(f"posting {posting_ids[position]!r} has no picture that could be embedded")
+            position: ImageUnavailable(f"posting {posting_ids[position]!r} has no image that could be embedded")
             for position in without
         }
         rows = rows[search.known[rows]]

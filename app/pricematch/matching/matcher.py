@@ -129,7 +129,7 @@ class Matcher:
         compared = self._compared(options)
         if not image:
             if options.min_similarity is not None:
-                raise SignalNeeded("min_similarity takes a picture, got a title only")
+                raise SignalNeeded("min_similarity takes an image, got a title only")
             return Wanted()
         # encoding is the dearest thing here: similarity by another encoder is computed only where it is wanted
         extra = options.encoder is not None or options.min_similarity is not None
@@ -227,7 +227,7 @@ class Matcher:
     def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
         rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
         if query.image is None and options.min_similarity is not None:
-            raise SignalNeeded("min_similarity takes a picture, got a title only")
+            raise SignalNeeded("min_similarity takes an image, got a title only")
         found = search.matches(self._features(search, [query.title], [query.image], [None]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:

@@ -190,10 +190,8 @@ _FACTS = tuple(group for group in GROUPS if group not in _PART_OF)
 _SENTENCES: Mapping[str, Sentence] = MappingProxyType(
     {
         "hash": hash_sentence,
-        "image": image_sentence("image", "pictures look alike", "other pictures look more alike"),
-        "colours": image_sentence(
-            "colours", "pictures have the same colours", "other pictures have colours more alike"
-        ),
+        "image": image_sentence("image", "images look alike", "other images look more alike"),
+        "colours": image_sentence("colours", "images have the same colours", "other images have colours more alike"),
         "title": title_sentence,
         "common_hash": common_hash,
         "common_title": common_title,

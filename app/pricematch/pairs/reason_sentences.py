@@ -15,7 +15,7 @@ _ALIKE_BITS = 16
 """Bits up to which images are called alike; unlike ones differ in about 32."""
 _NEAREST, _COMMON = 10, 3
 _BETTER = 0.02
-_ALIKE_BLENDS = _ALIKE_PICTURES = 0.5
+_ALIKE_BLENDS = _ALIKE_IMAGES = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +60,16 @@ class Sentence(Protocol):
 def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
     """On the perceptual hashes of both images, and their bytes."""
     if pair.values.get("same_image") == 1:
-        return "pictures are the same file" if speaks_for else None
+        return "images are the same file" if speaks_for else None
     if (similarity := pair.values.get("hash_similarity")) is None:
         return None
     bits = round((1 - similarity) * BITS)
     if not speaks_for:
-        return f"pictures differ: {bits} of {BITS} bits" if bits > _ALIKE_BITS else _nearer(pair)
+        return f"images differ: {bits} of {BITS} bits" if bits > _ALIKE_BITS else _nearer(pair)
     if bits == 0:
-        return "pictures have the same hash"
+        return "images have the same hash"
     if bits <= _ALIKE_BITS:
-        return f"pictures are {'nearly equal' if bits <= NEAR_BITS else 'alike'}: {_of_bits(bits)}"
+        return f"images are {'nearly equal' if bits <= NEAR_BITS else 'alike'}: {_of_bits(bits)}"
     return None
 
 
@@ -86,7 +86,7 @@ def image_sentence(retriever: str, alike: str, unlike: str) -> Sentence:
         if (similarity := pair.values.get(f"{retriever}_similarity")) is None:
             return None
         if speaks_for and pair.values[f"{retriever}_rank_low"] < _NEAREST:
-            return f"{alike if similarity >= _ALIKE_PICTURES else f'few {unlike}'}: similarity {similarity:.2f}"
+            return f"{alike if similarity >= _ALIKE_IMAGES else f'few {unlike}'}: similarity {similarity:.2f}"
         if not speaks_for and pair.values[f"{retriever}_rank_high"] >= _NEAREST:
             return f"{unlike}: similarity {similarity:.2f} only"
         return None
@@ -127,7 +127,7 @@ def common_hash(pair: Pair, *, speaks_for: bool) -> str | None:
     count = pair.values.get("hash_repeats_high", 0)
     if speaks_for or count < _COMMON:
         return None
-    which = "this picture is" if pair.values["hash_similarity"] == 1 else "one of the pictures is"
+    which = "this image is" if pair.values["hash_similarity"] == 1 else "one of the images is"
     return f"{which} common: {count:.0f} postings have its hash"
 
 
@@ -155,7 +155,7 @@ def _alike_by_likes(pair: Pair) -> bool:
 
 def _nearer(pair: Pair) -> str | None:
     count = pair.values["hash_rank_high"]
-    return f"{count:.0f} other pictures are nearer" if count else None
+    return f"{count:.0f} other images are nearer" if count else None
 
 
 def _of_bits(bits: int) -> str:

@@ -170,10 +170,10 @@ def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[
         ]
     if images:
         drawn["images"] = [
-            plot(histogram(width, "width in pixels", "pictures"), "widths of pictures"),
-            plot(histogram(height, "height in pixels", "pictures"), "heights of pictures"),
-            plot(log_histogram(width / height, "width ÷ height", "pictures"), "aspect ratios of pictures"),
-            plot(log_histogram(kib, "KiB of a file", "pictures"), "bytes of pictures"),
+            plot(histogram(width, "width in pixels", "images"), "widths of images"),
+            plot(histogram(height, "height in pixels", "images"), "heights of images"),
+            plot(log_histogram(width / height, "width ÷ height", "images"), "aspect ratios of images"),
+            plot(log_histogram(kib, "KiB of a file", "images"), "bytes of images"),
         ]
     return drawn
 

@@ -74,12 +74,12 @@ def draw_thumbnails(settings: Settings, names: Sequence[str], images: ImageFolde
 
     def draw(name: str) -> None:
         try:
-            thumbnails.drawn[name] = thumbnail(decode.upright(images.read(name)), f"picture {name}")
+            thumbnails.drawn[name] = thumbnail(decode.upright(images.read(name)), f"image {name}")
         except ImageError as error:
             thumbnails.errors[name] = error
 
     with thread_pool(settings.workers) as pool:
         for done, _ in enumerate(pool.map(draw, names), start=1):
             if done % BATCH == 0 or done == len(names):
-                progress("Drawing pictures", done, len(names))
+                progress("Drawing images", done, len(names))
     return thumbnails

@@ -120,7 +120,7 @@ class Importer:
     def _stored(self, job: Job) -> Job:
         """The job after as many of its batches as there are, or until it is cancelled or the service stops."""
         room = MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, MAX_PROBLEMS))
-        with pictures_of(job, self._files, self._settings) as images:
+        with images_of(job, self._files, self._settings) as images:
             put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
             for batch in put.batches(self._rows(job), job.done):
                 done, counts, told = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
@@ -140,7 +140,7 @@ class Importer:
 
 
 @contextmanager
-def pictures_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
+def images_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
     """The images that the rows of a job name; None where it brings none.
 
     Raises:
@@ -162,7 +162,7 @@ def pictures_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[Image
 def server_folder(settings: Settings, name: str) -> ImageFolder:
     """A folder of images on the server's disk that imports may read; raises ImportRefused."""
     if settings.import_folder is None:
-        raise ImportRefused("this service reads pictures from no folder of its own; send them as a ZIP file")
+        raise ImportRefused("this service reads images from no folder of its own; send them as a ZIP file")
     if (path := folder_within(settings.import_folder, name)) is None:
         raise ImportRefused(f"expected a folder below the one imports may read, got {name[:200]!r}")
     return ImageFolder(path, settings.max_image_bytes, "the folder")
@@ -249,4 +249,4 @@ def _source(images: Path | None, settings: Settings) -> Iterator[ImageSource | N
         with closing(ZipImages(images, str(images), zip_limits(settings))) as archive:
             yield archive
     else:
-        raise SettingsError(f"expected a folder or a ZIP file of pictures, got {images}, which is not there")
+        raise SettingsError(f"expected a folder or a ZIP file of images, got {images}, which is not there")

@@ -147,4 +147,4 @@ def _refuse_or_warn(content: CsvCatalogue, errors: Mapping[str, ImageError], *, 
     if not skip:
         content.refuse(problems)
     if problems:
-        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings whose picture is bad", problems))
+        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings whose image is bad", problems))

@@ -174,19 +174,19 @@ class RowImport:
         if row.posting is None:
             return row.problems[0]
         try:
-            posting, image = self._pictured(row.posting)
+            posting, image = self._with_image(row.posting)
         except ImageError as error:
-            return _of_picture(row, error)
+            return _image_problem(row, error)
         if len(posting.title) > self.max_title_chars:
             message = f"expected at most {self.max_title_chars} characters, got {len(posting.title)}"
             return RowProblem(row.number, "title", message)
         if len(posting.label_group or "") > MAX_LABEL_CHARS:
             return RowProblem(row.number, "label_group", f"expected at most {MAX_LABEL_CHARS} characters, got more")
         if image is None and posting.image is None and not posting.title:
-            return RowProblem(row.number, None, "expected a picture or a title, got neither")
+            return RowProblem(row.number, None, "expected an image or a title, got neither")
         return Offered(posting, image)
 
-    def _pictured(self, posting: Posting) -> tuple[Posting, bytes | None]:
+    def _with_image(self, posting: Posting) -> tuple[Posting, bytes | None]:
         """A posting without the name of its image, and the image; or with the digest of the one it keeps."""
         if self.images is not None:
             image = None if posting.image is None else self.images.read(posting.image)
@@ -204,7 +204,7 @@ class RowImport:
                 counts += Counts(**{outcome.outcome: 1})
                 continue
             counts += Counts(failed=1)
-            told = row.problems or [found if isinstance(found, RowProblem) else _of_picture(row, outcome)]
+            told = row.problems or [found if isinstance(found, RowProblem) else _image_problem(row, outcome)]
             problems.extend(replace(problem, posting_id=row.posting_id) for problem in told)
         return ImportedBatch(len(batch), counts, problems)
 
@@ -223,7 +223,7 @@ class RowImport:
         return kept
 
 
-def _of_picture(row: PostingRow, error: PricematchError | None) -> RowProblem:
+def _image_problem(row: PostingRow, error: PricematchError | None) -> RowProblem:
     name = None if row.posting is None else row.posting.image
     said = str(error)
     return RowProblem(row.number, "image", said if name is None or repr(name) in said else f"{name[:200]!r}: {said}")

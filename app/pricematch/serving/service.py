@@ -165,7 +165,7 @@ class Service(Readiness):
         backend = self._ready
         name = backend.snapshot.matcher.catalogue.posting(posting_id).image
         if name is None:
-            raise ImageUnavailable(f"posting {posting_id!r} has no picture here")
+            raise ImageUnavailable(f"posting {posting_id!r} has no image here")
 
         def read() -> tuple[bytes, str]:
             content = backend.intake.images.images.read(name)
@@ -175,8 +175,8 @@ class Service(Readiness):
             return await self._workers.store(read)
         except ImageError as error:
             # what became of the file is the operator's to know, and its path nobody else's
-            _log.warning("the picture of posting %s: %s", posting_id, error)
-            raise ImageUnavailable(f"the picture of posting {posting_id!r} cannot be read") from error
+            _log.warning("the image of posting %s: %s", posting_id, error)
+            raise ImageUnavailable(f"the image of posting {posting_id!r} cannot be read") from error
 
     async def put(self, offered: Offered) -> PutResult:
         """Store a posting in place of the one with its id; the next query finds it.

@@ -142,7 +142,7 @@ async def _shown(
         if output is not None:
             if all(posting.image is None for posting in (query, *postings)):
                 raise SettingsError(
-                    f"cannot draw {output} (there are no pictures; name them with --images, or leave it out)"
+                    f"cannot draw {output} (there are no images; name them with --images, or leave it out)"
                 )
             images = {it.posting_id: (await service.image(it.posting_id))[0] for it in (query, *postings) if it.image}
             _draw(settings, query, found, images, output)

@@ -136,8 +136,8 @@ def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
     }
     for signal in loaded.model.signals if len(postings) else ():
         if not present[signal]:
-            thing = "picture" if signal == "image" else signal
-            _log.warning("%s judges by %s, and no posting has a %s", loaded.label, signal, thing)
+            article = "an" if signal == "image" else "a"
+            _log.warning("%s judges by %s, and no posting has %s %s", loaded.label, signal, article, signal)
 
 
 def read_postings(store: PostingStore) -> list[Posting]:

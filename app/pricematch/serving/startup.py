@@ -210,7 +210,7 @@ def _warn_of_changed(settings: Settings, loaded_digest: str | None) -> None:
 
 
 def _warn_of_bad(digest: bytes, error: ImageError) -> None:
-    _log.warning("the stored picture %s cannot be used: %s", digest.hex(), error)
+    _log.warning("the stored image %s cannot be used: %s", digest.hex(), error)
 
 
 _ANY_SIDE = 32

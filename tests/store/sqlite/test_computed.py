@@ -12,7 +12,7 @@ import pytest
 from pricematch.catalogue.features import unit_rows
 from pricematch.store.sqlite import computed as sqlite_computed
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
-from tests.support.written_store import name_of, picture, put
+from tests.support.written_store import image_bytes, name_of, put
 
 DIGESTS = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
 EMBEDDINGS = unit_rows(np.random.default_rng(5).standard_normal((40, 6)), 6)
@@ -31,7 +31,7 @@ def equal(found: object, wanted: dict[bytes, np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
-def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
+def test_embeddings_come_back_bit_for_bit_of_the_images_that_are_asked_for(
     scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
@@ -48,7 +48,7 @@ def test_embeddings_come_back_bit_for_bit_of_the_pictures_that_are_asked_for(
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
-def test_hashes_come_back_of_the_pictures_that_are_asked_for(
+def test_hashes_come_back_of_the_images_that_are_asked_for(
     scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
@@ -91,13 +91,13 @@ def test_fault_31_embeddings_that_were_damaged_are_left_out_told_of_and_kept_ane
     assert len(store.computed.embeddings("cae", DIGESTS)) == 40
 
 
-def test_what_was_computed_goes_with_the_last_posting_that_shows_the_picture(store: Store) -> None:
-    shown = bytes.fromhex(name_of(picture(1)))
-    store.postings.put([put("a", picture(1)), put("b", picture(1))])
+def test_what_was_computed_goes_with_the_last_posting_that_shows_the_image(store: Store) -> None:
+    shown = bytes.fromhex(name_of(image_bytes(1)))
+    store.postings.put([put("a", image_bytes(1)), put("b", image_bytes(1))])
     store.computed.keep_embeddings("cae", [shown], EMBEDDINGS[:1])
     store.computed.keep_hashes("phash", [shown], HASHES[:1])
     store.postings.delete("a")
     assert len(store.computed.embeddings("cae", [shown])) == 1
-    store.postings.put([put("b", picture(2))])
+    store.postings.put([put("b", image_bytes(2))])
     assert store.computed.embeddings("cae", [shown]) == {}
     assert store.computed.hashes("phash", [shown]) == {}

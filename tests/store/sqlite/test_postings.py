@@ -11,7 +11,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Put
 from pricematch.errors import ConditionFailed, HistoryLost, ImageUnavailable
 from pricematch.store.sqlite.store import Store, open_store
-from tests.support.written_store import check_whole, everything, image_names, name_of, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, image_names, name_of, put
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def test_a_posting_comes_back_as_it_was_put_with_its_picture(store: Store) -> None:
+def test_a_posting_comes_back_as_it_was_put_with_its_image(store: Store) -> None:
     posting = Posting("a", name_of(b"image"), "Title\0 of é 😀", "0f" * 8, "group")
     [kept] = store.postings.put([Put(posting, b"image")])
     assert (kept.revision, kept.outcome) == (1, "created")
@@ -51,10 +51,10 @@ def test_pages_are_in_ascending_order_of_code_points_and_end(store: Store) -> No
 
 
 def test_a_condition_that_fails_changes_nothing_of_all_that_was_put(store: Store) -> None:
-    store.postings.put([put("a", picture(1), "old")])
+    store.postings.put([put("a", image_bytes(1), "old")])
     for condition in (Condition(exists=False), Condition(frozenset({2, 3})), Condition(frozenset())):
         with pytest.raises(ConditionFailed, match="'a'"):
-            store.postings.put([put("b", picture(2)), put("a", picture(3), "new", condition)])
+            store.postings.put([put("b", image_bytes(2)), put("a", image_bytes(3), "new", condition)])
         with pytest.raises(ConditionFailed):
             store.postings.delete("a", condition)
     for condition in (Condition(exists=True), Condition(frozenset({1}))):
@@ -63,7 +63,7 @@ def test_a_condition_that_fails_changes_nothing_of_all_that_was_put(store: Store
         with pytest.raises(ConditionFailed):
             store.postings.delete("c", condition)
     assert store.postings.version() == 1
-    assert everything(store) == {"a": put("a", picture(1), "old").posting}
+    assert everything(store) == {"a": put("a", image_bytes(1), "old").posting}
     check_whole(store)
 
 
@@ -75,7 +75,7 @@ def test_a_condition_that_holds_lets_the_change_through(store: Store) -> None:
     assert not store.postings.delete("a", Condition(exists=False))
 
 
-def test_a_picture_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
+def test_a_image_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
     posting = Posting("a", name_of(b"one"))
     wrong = [
         Put(posting, b"other"),
@@ -90,12 +90,12 @@ def test_a_picture_that_is_not_the_one_its_posting_names_is_refused(store: Store
     assert image_names(store.folder) == set()
 
 
-def test_a_picture_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
-    named = Put(Posting("b", name_of(picture(1))))
+def test_a_image_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
+    named = Put(Posting("b", name_of(image_bytes(1))))
     with pytest.raises(ImageUnavailable, match="was not given"):
         store.postings.put([named])
     assert store.postings.count() == 0
-    store.postings.put([put("a", picture(1))])
+    store.postings.put([put("a", image_bytes(1))])
     store.postings.put([named])
     store.postings.delete("a")
     check_whole(store)
@@ -105,23 +105,23 @@ def test_a_picture_need_not_be_given_again_while_a_posting_shows_it(store: Store
         store.postings.put([named])
 
 
-def test_a_picture_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
-    store.postings.put([put("a", picture(1))])
-    path = store.images.path(bytes.fromhex(name_of(picture(1))))
-    for damage in (b"", b"other", picture(2)):
+def test_a_image_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
+    store.postings.put([put("a", image_bytes(1))])
+    path = store.images.path(bytes.fromhex(name_of(image_bytes(1))))
+    for damage in (b"", b"other", image_bytes(2)):
         path.write_bytes(damage)
         with pytest.raises(ImageUnavailable, match="does not hold the image"):
-            store.images.read(name_of(picture(1)))
-        [kept] = store.postings.put([put("a", picture(1))])
+            store.images.read(name_of(image_bytes(1)))
+        [kept] = store.postings.put([put("a", image_bytes(1))])
         assert kept.outcome == "unchanged"
         check_whole(store)
     path.unlink()
     with pytest.raises(ImageUnavailable, match="No such file"):
-        store.images.read(name_of(picture(1)))
+        store.images.read(name_of(image_bytes(1)))
 
 
-def test_the_last_of_several_with_one_id_is_stored_and_no_picture_of_the_others_stays(store: Store) -> None:
-    kept = store.postings.put([put("a", picture(1)), put("a", picture(2)), put("a", picture(2))])
+def test_the_last_of_several_with_one_id_is_stored_and_no_image_of_the_others_stays(store: Store) -> None:
+    kept = store.postings.put([put("a", image_bytes(1)), put("a", image_bytes(2)), put("a", image_bytes(2))])
     assert [(each.revision, each.outcome) for each in kept] == [(1, "created"), (2, "replaced"), (2, "unchanged")]
     check_whole(store)
 
@@ -155,7 +155,7 @@ def test_what_was_deleted_long_ago_is_forgotten_and_said_to_be(tmp_path: Path, m
 def test_threads_that_write_and_read_at_once_lose_nothing_and_read_whole_versions(store: Store) -> None:
     def write(thread: int) -> None:
         for number in range(25):
-            store.postings.put([put(f"{thread}-{number}-{half}", picture(number)) for half in (1, 2)])
+            store.postings.put([put(f"{thread}-{number}-{half}", image_bytes(number)) for half in (1, 2)])
 
     def read() -> None:
         for _ in range(50):

@@ -15,7 +15,7 @@ import pytest
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, open_store
-from tests.support.written_store import check_whole, everything, image_names, name_of, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, image_names, name_of, put
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ FIRST_SCHEMA = Path(__file__).with_name("schema_1.sql")
 def filled(tmp_path: Path) -> Path:
     """The folder of a closed store of 400 postings."""
     with closing(open_store(tmp_path / "data")) as store:
-        store.postings.put([put(f"{number:03}", picture(number % 20), "title " * 9) for number in range(400)])
+        store.postings.put([put(f"{number:03}", image_bytes(number % 20), "title " * 9) for number in range(400)])
     return tmp_path / "data"
 
 
@@ -50,7 +50,7 @@ def test_the_folder_may_have_any_name(tmp_path: Path) -> None:
     folder = tmp_path / "a b%20?mode=ro&x#é"
     for number in range(2):
         with closing(open_store(folder, serve=True)) as store:
-            store.postings.put([put(f"{number}", picture(number))])
+            store.postings.put([put(f"{number}", image_bytes(number))])
             check_whole(store)
             assert store.postings.count() == number + 1
 
@@ -189,7 +189,7 @@ def test_garbage_anywhere_is_an_error_of_the_store_or_read_over_and_never_anythi
         for work in (
             lambda: everything(store),
             lambda: store.postings.changes(0),
-            lambda: store.postings.put([put("new", picture(3))]),
+            lambda: store.postings.put([put("new", image_bytes(3))]),
             lambda: store.postings.delete("200"),
             store.feedback.all_feedback,
         ):
@@ -213,13 +213,13 @@ def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(
         assert everything(store) == kept
 
 
-def test_fault_27_pictures_that_are_gone_are_counted_when_the_store_is_opened_to_be_served(
+def test_fault_27_images_that_are_gone_are_counted_when_the_store_is_opened_to_be_served(
     filled: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     with closing(open_store(filled)) as store:
         for number in (3, 4):
-            store.images.remove(bytes.fromhex(name_of(picture(number))))
+            store.images.remove(bytes.fromhex(name_of(image_bytes(number))))
         path = store.images.path(bytes(32))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"unshown")
@@ -230,7 +230,7 @@ def test_fault_27_pictures_that_are_gone_are_counted_when_the_store_is_opened_to
     ]
 
 
-def test_a_database_that_was_emptied_beside_its_pictures_is_damaged(filled: Path) -> None:
+def test_a_database_that_was_emptied_beside_its_images_is_damaged(filled: Path) -> None:
     (filled / DATABASE).unlink()
     statement(filled, "VACUUM")
     pictures = image_names(filled)
@@ -246,13 +246,13 @@ import sys, json, os
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
 from pricematch.errors import StoreUnavailable
-from tests.support.written_store import everything, put, picture
+from tests.support.written_store import everything, put, image
 folder = Path(sys.argv[1])
 if os.geteuid() == 0:
     os.setuid(65534)
 store = open_store(folder, serve=True)
 refused = []
-for work in (lambda: store.postings.put([put("new", picture(99))]), lambda: store.postings.delete("001"),
+for work in (lambda: store.postings.put([put("new", image(99))]), lambda: store.postings.delete("001"),
              lambda: store.jobs.create("import", "{}"), lambda: store.feedback.decide("a", "b", "same")):
     try:
         work()
@@ -281,11 +281,11 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
-from tests.support.written_store import put, picture
+from tests.support.written_store import put, image
 store = open_store(Path(sys.argv[1]))
 for number in range(60):
-    store.postings.put([put(f"{sys.argv[2]}-{number}", picture(number))])
-    store.postings.put([put("shared", picture(number % 7), sys.argv[2])])
+    store.postings.put([put(f"{sys.argv[2]}-{number}", image(number))])
+    store.postings.put([put("shared", image(number % 7), sys.argv[2])])
     if number % 3 == 0:
         store.postings.delete(f"{sys.argv[2]}-{number}")
 store.close()
@@ -307,9 +307,9 @@ def test_a_store_that_another_holds_too_long_is_unavailable_and_then_goes_on(fil
         with closing(sqlite3.connect(filled / DATABASE, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreUnavailable, match="database is locked"):
-                store.postings.put([put("new", picture(99))])
+                store.postings.put([put("new", image_bytes(99))])
             assert store.postings.get("001") is not None
-        store.postings.put([put("new", picture(99))])
+        store.postings.put([put("new", image_bytes(99))])
         check_whole(store)
 
 

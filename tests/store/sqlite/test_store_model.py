@@ -13,7 +13,7 @@ from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision
 from pricematch.errors import ConditionFailed
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.memory_store import MemoryStore
-from tests.support.written_store import check_whole, everything, picture, put
+from tests.support.written_store import check_whole, everything, image_bytes, put
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +41,10 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
     condition = Condition(revisions, draw.choice((None, True, False))) if draw.random() < 0.3 else ANYHOW
     what = draw.random()
     if what < 0.1:
-        puts = [put(posting_id, drawn_picture(draw), drawn_title(draw)) for posting_id in draw.choices(IDS, k=4)]
+        puts = [put(posting_id, drawn_image(draw), drawn_title(draw)) for posting_id in draw.choices(IDS, k=4)]
         assert answer(store.postings.put, puts) == answer(oracle.put, puts)
     elif what < 0.5:
-        [single] = puts = [put(one, drawn_picture(draw), drawn_title(draw), condition)]
+        [single] = puts = [put(one, drawn_image(draw), drawn_title(draw), condition)]
         assert answer(store.postings.put, puts) == answer(oracle.put, [single])
     elif what < 0.7:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
@@ -56,8 +56,8 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         assert store.feedback.withdraw(one, other) == oracle.withdraw(one, other)
 
 
-def drawn_picture(draw: random.Random) -> bytes | None:
-    return draw.choice([None, *map(picture, range(6))])
+def drawn_image(draw: random.Random) -> bytes | None:
+    return draw.choice([None, *map(image_bytes, range(6))])
 
 
 def drawn_title(draw: random.Random) -> str:

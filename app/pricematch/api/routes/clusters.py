@@ -18,7 +18,7 @@ from pricematch.serving.results import Clustered
 router = APIRouter(tags=["cluster"])
 
 _FIELDS = ClusterRequest.model_json_schema()["properties"]
-_IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Pictures to cluster."}
+_IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images to cluster."}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -25,13 +25,13 @@ class ImportForm(BaseModel):
 
     folder: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
         default=None,
-        description="Folder of the server that the pictures are in, instead of `images`: a path relative to the one "
+        description="Folder of the server that the images are in, instead of `images`: a path relative to the one "
         "the setting `import_folder` names.",
     )
 
 
 _POSTINGS = "CSV with the columns posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
-_IMAGES = "ZIP file of the pictures; a row's `image` is the name of a member."
+_IMAGES = "ZIP file of the images; a row's `image` is the name of a member."
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -15,21 +15,21 @@ from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut, MatchQuer
 router = APIRouter(tags=["match"])
 _ANSWER = TypeAdapter(dict[str, Any])
 
-_PICTURE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+_IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 _TITLE = TitleRequest.model_json_schema()
 _FORM = {
     "type": "object",
     "description": "`image`, `title` or both; or several `images`, which are answered item by item.",
     "properties": {
-        "image": _PICTURE,
+        "image": _IMAGE,
         "title": _TITLE["properties"]["title"],
-        "images": {"type": "array", "items": _PICTURE},
+        "images": {"type": "array", "items": _IMAGE},
     },
 }
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {MULTIPART: {"schema": _FORM}, JSON: {"schema": _TITLE}, "image/*": {"schema": _PICTURE}},
+        "content": {MULTIPART: {"schema": _FORM}, JSON: {"schema": _TITLE}, "image/*": {"schema": _IMAGE}},
     }
 }
 

@@ -31,7 +31,7 @@ _IfNoneMatch = Annotated[
 router = APIRouter(tags=["postings"])
 MAX_PAGE = 100
 _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
-_PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+_IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _TAGGED = {"ETag": {"description": "Its revision, for If-Match and If-None-Match.", "schema": {"type": "string"}}}
 
 
@@ -145,12 +145,12 @@ async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatc
     dependencies=[READ],
     response_class=Response,
     responses=responses(404, 422, 503)
-    | {200: {"content": {"image/*": {}}, "description": "The picture as it is stored."}},
+    | {200: {"content": {"image/*": {}}, "description": "The image as it is stored."}},
 )
 async def image(posting_id: PostingId, service: ReadyService) -> Response:
     """A stored posting's image."""
     content, media_type = await service.image(posting_id)
-    return Response(content, media_type=media_type, headers=_PICTURE_HEADERS)
+    return Response(content, media_type=media_type, headers=_IMAGE_HEADERS)
 
 
 @router.get(

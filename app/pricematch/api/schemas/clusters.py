@@ -42,7 +42,7 @@ class ClusterRequest(BaseModel):
         default="dbscan",
         description="`dbscan`, `optics`: density clusters. `nearest`: each item's cluster is its own list of the at "
         "most 50 items closer than eps. `ensemble`: the longest of the three. Clusters of the last two may overlap. "
-        "`matcher`: postings and pictures by the probabilities of the trained matcher.",
+        "`matcher`: postings and images by the probabilities of the trained matcher.",
     )
     eps: _Eps = 0.005
     min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; not nearest.")
@@ -66,8 +66,8 @@ class ClusterRequest(BaseModel):
 class ItemOut(BaseModel):
     """One item of the batch."""
 
-    posting_id: str | None = Field(description="The stored posting, or null for a picture.")
-    image: int | None = Field(description="Position among the pictures sent, from 0, or null for a posting.")
+    posting_id: str | None = Field(description="The stored posting, or null for an image.")
+    image: int | None = Field(description="Position among the images sent, from 0, or null for a posting.")
     status: Literal["clustered", "noise", "problem"]
     cluster: int | None = Field(description="Its cluster, or null.")
     problem: Problem | None = Field(default=None, description="Why it could not be clustered.")

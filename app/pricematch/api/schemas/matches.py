@@ -69,7 +69,7 @@ class EvidenceOut(BaseModel):
     signals: dict[str, float] = Field(
         description="Similarity by each signal that both have something for, higher is closer: `hash` (share of equal "
         "bits), `words`, `grams` and `blend` (three readings of the titles), `image` (cosine of embeddings), `colours` "
-        "(the part of their colours that pictures share).",
+        "(the part of their colours that images share).",
         examples=[{"hash": 0.97, "words": 0.81, "grams": 0.77}],
     )
     reasons: list[ReasonOut] = Field(description="What weighed most, the weightiest first; three at most.")
@@ -80,7 +80,7 @@ class MatchOut(BaseModel):
 
     posting_id: str = Field(pattern=POSTING_ID_PATTERN)
     title: str
-    image_url: str | None = Field(description="Null where the posting has no picture.")
+    image_url: str | None = Field(description="Null where the posting has no image.")
     probability: float | None = Field(
         default=None,
         ge=0,
@@ -91,7 +91,7 @@ class MatchOut(BaseModel):
     level: MatchType | None = Field(
         default=None,
         exclude_if=absent,
-        description="`identical`: the same file, or equal hash and title; `near`: the same picture re-encoded, cropped "
+        description="`identical`: the same file, or equal hash and title; `near`: the same image re-encoded, cropped "
         "or marked; `same_product`: otherwise.",
     )
     similarity: float | None = Field(
@@ -99,7 +99,7 @@ class MatchOut(BaseModel):
         ge=-1,
         le=1,
         exclude_if=absent,
-        description="Cosine similarity of the pictures by the encoder; absent where one of them was not embedded.",
+        description="Cosine similarity of the images by the encoder; absent where one of them was not embedded.",
     )
     verdict: Literal["same"] | None = Field(
         default=None, exclude_if=absent, description="A person said that both are the same; absent where nobody did."
@@ -136,7 +136,7 @@ class MatchesOut(DecidedOut):
 class ItemMatchesOut(BaseModel):
     """What became of one of several images: its matches, or the problem it has."""
 
-    index: int = Field(ge=0, description="Position among the pictures sent, from 0.")
+    index: int = Field(ge=0, description="Position among the images sent, from 0.")
     name: str | None = Field(description="File name it was sent with, the first 255 characters.")
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
     problem: Problem | None = Field(default=None, exclude_if=absent)

@@ -53,7 +53,7 @@ class PostingOut(BaseModel):
     title: str
     image_phash: str | None = Field(description="16 hexadecimal digits, if the catalogue has them.")
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
-    image_url: str | None = Field(description="Null where the posting has no picture.")
+    image_url: str | None = Field(description="Null where the posting has no image.")
 
 
 class StoredPostingOut(PostingOut):

@@ -1,4 +1,4 @@
-"""Pictures as an adversary or an odd program writes them; all are made here, none is kept as a file."""
+"""Images as an adversary or an odd program writes them; all are made here, none is kept as a file."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from tests.support.fakes import picture, scene
+from tests.support.fakes import image_bytes, scene
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -26,7 +26,7 @@ def png_header(width: int, height: int) -> bytes:
 
 def png_with(chunks: Sequence[bytes], size: tuple[int, int] = (64, 64)) -> bytes:
     """A good red PNG with these chunks between its header and its pixels."""
-    good = picture("#ff0000", size)
+    good = image_bytes("#ff0000", size)
     behind_header = len(PNG_SIGNATURE) + 25
     return good[:behind_header] + b"".join(chunks) + good[behind_header:]
 
@@ -71,22 +71,22 @@ def zip_file() -> bytes:
 
 
 def truncated(kind: str) -> bytes:
-    """The first half of a picture."""
+    """The first half of an image."""
     file = io.BytesIO()
     scene().save(file, kind)
     return file.getvalue()[: len(file.getvalue()) // 2]
 
 
-NOT_PICTURES = {
+NOT_IMAGES = {
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>',
     "pdf": b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n",
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n",
     "heic": b"\0\0\0\x18ftypheic\0\0\0\0heicmif1",
     "html": b"<!doctype html><script>alert(1)</script>",
     "zip": zip_file(),
-    "text": b"no picture at all",
+    "text": b"no image at all",
 }
-"""Files that are no picture we read, by kind."""
+"""Files that are no image we read, by kind."""
 
 MAGIC_NUMBERS = {
     "jpeg": b"\xff\xd8\xff\xe0",
