@@ -4,7 +4,7 @@ PricematchError
 ├── SettingsError             an option or environment variable does not make sense
 ├── CatalogueError            a catalogue cannot be used; carries its row problems
 ├── PostingNotFound           no posting has this id
-├── VerdictNotFound           nobody said anything of these two postings
+├── FeedbackNotFound          nobody said anything of these two postings
 ├── JobNotFound               no job has this id
 ├── ImportRefused             what is to be imported cannot be, as a whole
 ├── ImageError                one image cannot be used
@@ -100,7 +100,7 @@ class PostingNotFound(PricematchError):
         super().__init__(f"no posting has the id {posting_id!r}")
 
 
-class VerdictNotFound(PricematchError):
+class FeedbackNotFound(PricematchError):
     """Nobody said anything of these two postings."""
 
     def __init__(self, one: str, other: str) -> None:

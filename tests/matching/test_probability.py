@@ -135,7 +135,7 @@ def test_verdicts_follow_ids() -> None:
     """They stay where a posting is replaced, and rest where it is gone."""
     changes = [FeedbackChange("p0", "p2", 1, "same"), FeedbackChange("p0", "p1", 2, "different")]
     said = NO_FEEDBACK.changed(changes)
-    search = replace(scored_search(hashed(0, 0, 60), HASH), verdicts=said)
+    search = replace(scored_search(hashed(0, 0, 60), HASH), feedback=said)
     assert matches(search, "p0") == [("p2", 1)]
     replaced = after(search, [Posting("p2", None, image_phash="f" * 16), Posting("p1", None, image_phash="0" * 16)])
     assert matches(replaced, "p0") == [("p2", 1)]
@@ -160,8 +160,8 @@ def test_clusters_after_changes_are_those_of_a_rebuild(seed: int) -> None:
         first, second = sorted(drawn.sample(names, 2))
         said = drawn.choice(DECISIONS)
         verdicts = verdicts.changed([FeedbackChange(first, second, revision, said)])
-        search = replace(after(search, put, removed), verdicts=verdicts)
-        anew = replace(scored_search(drawn.sample(list(held.values()), len(held)), HASH), verdicts=verdicts)
+        search = replace(after(search, put, removed), feedback=verdicts)
+        anew = replace(scored_search(drawn.sample(list(held.values()), len(held)), HASH), feedback=verdicts)
         for threshold in (0.8, 0.9, float("inf")):
             assert clusters(search, threshold) == clusters(anew, threshold)
             rule = DecisionRule(None, Thresholds(threshold, threshold))
@@ -302,7 +302,7 @@ def test_decided_pairs_count_as_sure_in_cohesion() -> None:
     search = scored_search(hashed(0, 2, 4), ["hash"])  # 62 / 64 next to each other, 60 / 64 at the ends
     said = NO_FEEDBACK.changed([FeedbackChange("p0", "p1", 1, "same")])
     [before] = search.clusters.all(0.9).cohesion
-    [after] = replace(search, verdicts=said).clusters.all(0.9).cohesion
+    [after] = replace(search, feedback=said).clusters.all(0.9).cohesion
     assert before == pytest.approx((62 + 62 + 60) / 64 / 3)
     assert after == pytest.approx((64 + 62 + 60) / 64 / 3)
 
@@ -313,7 +313,7 @@ def test_same_wins_over_different(threshold: float) -> None:
     search = scored_search(hashed(0, 30, 60), ["hash"])
     changes = [FeedbackChange("p0", "p1", 1, "same"), FeedbackChange("p1", "p2", 2, "same")]
     said = NO_FEEDBACK.changed([*changes, FeedbackChange("p0", "p2", 3, "different")])
-    decided = replace(search, verdicts=said)
+    decided = replace(search, feedback=said)
     assert listed(cluster_by_probability(decided, "all", threshold)) == [{"p0", "p1", "p2"}]
     assert decided.clusters.all(threshold).cohesion.tolist() == pytest.approx([2 / 3])
 

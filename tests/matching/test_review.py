@@ -48,7 +48,7 @@ def test_of_a_crowd_one_pair_is_asked() -> None:
 def test_what_is_decided_is_not_asked_again() -> None:
     search = scored_search([posting("a"), posting("b", *range(6))], ["hash"])
     assert len(review(search, RULE, 10)) == 1
-    decided = replace(search, verdicts=NO_FEEDBACK.changed([FeedbackChange("a", "b", 1, "different")]))
+    decided = replace(search, feedback=NO_FEEDBACK.changed([FeedbackChange("a", "b", 1, "different")]))
     assert review(decided, RULE, 10) == []
 
 
@@ -93,7 +93,7 @@ def asked_one_by_one(search: ProbabilitySearch, threshold: float, limit: int) ->
                 pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, ids[other_row], probability))
     found, crowds = list[tuple[str, str, float]](), set[object]()
     for _, one, other, probability in sorted(pairs):
-        if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in search.verdicts.of(one):
+        if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in search.feedback.of(one):
             found.append((one, other, probability))
             crowds |= {crowd[one], crowd[other]}
     return found

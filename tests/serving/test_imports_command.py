@@ -93,10 +93,10 @@ def test_a_service_on_the_store_serves_what_was_imported_beside_it(
     file = tmp_path / "more.csv"
     file.write_text("posting_id,image\nteal,teal.png\n")
     with served(serving) as running:
-        before = loaded.pictures["1"]
+        before = loaded.encoded["1"]
         import_file(serving, file, tmp_path, Told())
         eventually(lambda: running.snapshots.current.matcher.catalogue.holds("teal"))
-        assert loaded.pictures["1"] == before + 1
+        assert loaded.encoded["1"] == before + 1
         assert matched(running, "teal", limit=1)
 
 

@@ -434,7 +434,7 @@ def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_ne
             same = [name for name in names if said.get(name) == "same" and current.catalogue.holds(name)]
             found = list(current.match_posting(posting.posting_id, Options(50)).matches)
             assert sorted(match.posting_id for match in found[: len(same)]) == same
-            assert all(match.verdict == "same" for match in found[: len(same)])
+            assert all(match.feedback == "same" for match in found[: len(same)])
             computed = undecided.match_posting(posting.posting_id, Options(50)).matches
             assert found[len(same) :] == [match for match in computed if match.posting_id not in said]
             for limit in (1, 2, 3):
@@ -455,7 +455,7 @@ def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_w
     assert shop.intake.decide("a", "b", "same")[1] is False
     assert shop.snapshots.current.version == 3
     assert [
-        (it.posting_id, it.verdict) for it in shop.snapshots.current.matcher.match_posting("a", Options(9)).matches
+        (it.posting_id, it.feedback) for it in shop.snapshots.current.matcher.match_posting("a", Options(9)).matches
     ] == [("b", "same")]
     assert shop.intake.withdraw("a", "b") == (True, 4)
     assert shop.intake.withdraw("a", "b") == (False, 4)

@@ -38,7 +38,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         media_type=tiny_decoder().media_type,
         intake=intake,
         postings=store,
-        verdicts=store,
+        feedback=store,
         jobs=store,
         models=store,
     )

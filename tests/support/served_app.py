@@ -32,7 +32,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         media_type=tiny_decoder().media_type,
         intake=running.intake,
         postings=store.postings,
-        verdicts=store.feedback,
+        feedback=store.feedback,
         jobs=store.jobs,
         models=store.models,
         manifests=running.manifests,

@@ -90,7 +90,7 @@ def _match_out(match: Match, snapshot: Snapshot) -> dict[str, Any]:
         "probability": match.probability,
         "level": match.level,
         "similarity": match.similarity,
-        "verdict": match.verdict,
+        "verdict": match.feedback,
         "evidence": None if match.evidence is None else _evidence(match.evidence),
     }
     return {

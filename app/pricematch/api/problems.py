@@ -29,7 +29,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageTypeUnsupported: (415, "image-type"),
     errors.ImageUnavailable: (404, "image-unavailable"),
     errors.PostingNotFound: (404, "posting-not-found"),
-    errors.VerdictNotFound: (404, "verdict-not-found"),
+    errors.FeedbackNotFound: (404, "verdict-not-found"),
     errors.JobNotFound: (404, "job-not-found"),
     errors.ImportRefused: (422, "import-refused"),
     errors.CatalogueError: (422, "import-refused"),

@@ -9,7 +9,7 @@ from pricematch.catalogue.features import Embeddings, Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Decision as Verdict
+from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
@@ -29,7 +29,7 @@ class Matcher:
         named: encoder key by the name that requests give, the default first.
         probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
-        verdicts: feedback on pairs of postings, which overrules what is computed.
+        feedback: on pairs of postings, which overrules what is computed.
     """
 
     catalogue: Catalogue
@@ -37,7 +37,7 @@ class Matcher:
     named: Mapping[str, str]
     probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
-    verdicts: Feedback = NO_FEEDBACK
+    feedback: Feedback = NO_FEEDBACK
 
     @property
     def encoders(self) -> Mapping[str, SimilaritySearch]:
@@ -57,10 +57,10 @@ class Matcher:
             models |= self.similarity[key].encoder.versions
         return models
 
-    def with_verdicts(self, verdicts: Feedback) -> "Matcher":
+    def with_feedback(self, feedback: Feedback) -> "Matcher":
         """The same catalogue with other feedback."""
-        probability = None if self.probability is None else replace(self.probability, verdicts=verdicts)
-        return replace(self, verdicts=verdicts, probability=probability)
+        probability = None if self.probability is None else replace(self.probability, feedback=feedback)
+        return replace(self, feedback=feedback, probability=probability)
 
     def changed(
         self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[ImageFeatures | None]
@@ -199,18 +199,18 @@ class Matcher:
                 self.probability, self.probability.matches_of(row, rule), options, compared, embedding
             )
         search, decision = self._deciding(options), self.decision(options)
-        verdicts = self.verdicts.of(posting_id)
-        found = search.nearest_of(posting_id, options.limit + len(verdicts), decision.threshold)
-        return Result(self._overruled(search, posting_id, found, verdicts).top(options.limit), decision)
+        feedback = self.feedback.of(posting_id)
+        found = search.nearest_of(posting_id, options.limit + len(feedback), decision.threshold)
+        return Result(self._overruled(search, posting_id, found, feedback).top(options.limit), decision)
 
     def _overruled(
-        self, search: SimilaritySearch, posting_id: str, found: Matches, verdicts: Mapping[str, Verdict]
+        self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
     ) -> Matches:
         """The matches of a posting by similarity, after the feedback on it and others."""
-        same = [other for other in self.catalogue.located(sorted(verdicts)) if verdicts[other] == "same"]
+        same = [other for other in self.catalogue.located(sorted(feedback)) if feedback[other] == "same"]
         similarities = search.similarities(search.embedding(posting_id), same)
-        decided = [Match(other, value, verdict="same") for other, value in zip(same, similarities, strict=True)]
-        return Matches([*decided, *(match for match in found if match.posting_id not in verdicts)])
+        decided = [Match(other, value, feedback="same") for other, value in zip(same, similarities, strict=True)]
+        return Matches([*decided, *(match for match in found if match.posting_id not in feedback)])
 
     def _deciding(self, options: Options) -> SimilaritySearch:
         """The encoder that decides without a pair model."""

@@ -36,11 +36,11 @@ class ProbabilityClusters:
         index: of the postings.
         catalogue: the postings. Their ids break ties, so that their order does not matter. Among new postings the keys
             of their images do: equal ones are the same image, and it does not matter which of them is which.
-        verdicts: people's decisions on pairs, which overrule probabilities.
+        feedback: people's decisions on pairs, which overrule probabilities.
     """
 
-    def __init__(self, index: MatchIndex, catalogue: Catalogue, verdicts: Feedback = NO_FEEDBACK) -> None:
-        self._index, self._catalogue, self._verdicts = index, catalogue, verdicts
+    def __init__(self, index: MatchIndex, catalogue: Catalogue, feedback: Feedback = NO_FEEDBACK) -> None:
+        self._index, self._catalogue, self._feedback = index, catalogue, feedback
         self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
         self._lock = Lock()
         self._all = lru_cache(_KEPT_ANSWERS)(lambda threshold: self.among(catalogue.by_id, threshold))
@@ -70,7 +70,7 @@ class ProbabilityClusters:
             pairs = pairs.joined(self._index.query(new).pairs)
             ranks = np.concatenate([ranks, span + np.argsort(np.argsort(new.images))])
         left, right, probabilities = _within(place, pairs)
-        decisions = _decisions(self._verdicts, self._catalogue, place)
+        decisions = _decisions(self._feedback, self._catalogue, place)
         left, right, probabilities, decided = _overruled(left, right, probabilities, decisions)
         return cohesive_clusters(left, right, probabilities, ranks, threshold, decided)
 
@@ -84,10 +84,10 @@ def _within(
     return left[within], right[within], pairs.probabilities[within]
 
 
-def _decisions(verdicts: Feedback, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
+def _decisions(feedback: Feedback, catalogue: Catalogue, place: NDArray[np.int32]) -> dict[tuple[int, int], bool]:
     """What was decided on pairs of postings that have a place: whether they are the same."""
     found = {}
-    for one, other, decision in verdicts:
+    for one, other, decision in feedback:
         ends = sorted(int(place[row]) for row in catalogue.located([one, other]).values())
         if len(ends) == 2 and ends[0] != NOISE:
             found[ends[0], ends[1]] = decision == "same"
@@ -152,14 +152,14 @@ class ProbabilitySearch:
         catalogue: the postings.
         index: of them, in the same rows.
         thresholds: the matcher's.
-        verdicts: people's decisions on pairs of postings, which overrule probabilities.
+        feedback: people's decisions on pairs of postings, which overrule probabilities.
     """
 
     label: str
     catalogue: Catalogue
     index: MatchIndex
     thresholds: SizeThresholds
-    verdicts: Feedback = NO_FEEDBACK
+    feedback: Feedback = NO_FEEDBACK
 
     @property
     def signals(self) -> Sequence[str]:
@@ -180,7 +180,7 @@ class ProbabilitySearch:
     @cached_property
     def clusters(self) -> ProbabilityClusters:
         """The clusters of the catalogue."""
-        return ProbabilityClusters(self.index, self.catalogue, self.verdicts)
+        return ProbabilityClusters(self.index, self.catalogue, self.feedback)
 
     @cached_property
     def _explainer(self) -> Explainer:
@@ -211,9 +211,9 @@ class ProbabilitySearch:
 
     def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
         """The matches of a stored posting; those that somebody said are the same come first."""
-        verdicts = self.verdicts.of(self.catalogue[row].posting_id)
-        decided = self.catalogue.located(sorted(verdicts))
-        same = np.array([other for posting_id, other in decided.items() if verdicts[posting_id] == "same"], np.int32)
+        feedback = self.feedback.of(self.catalogue[row].posting_id)
+        decided = self.catalogue.located(sorted(feedback))
+        same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)
         rows, probabilities = self.index.candidates_of(row)
         free = ~np.isin(rows, list(decided.values()))
         rows, probabilities = rows[free], probabilities[free]

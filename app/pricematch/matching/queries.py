@@ -34,7 +34,7 @@ class Match:
         probability: that both are the same product, 0…1; None where no trained matcher scored them, as are
         level: how the two are the same, and
         evidence: what the probability rests on.
-        verdict: `same` where a person said so; then the probability is 1.
+        feedback: `same` where a person said so; then the probability is 1.
     """
 
     posting_id: str
@@ -42,7 +42,7 @@ class Match:
     probability: float | None = None
     level: MatchType | None = None
     evidence: Evidence | None = None
-    verdict: Literal["same"] | None = None
+    feedback: Literal["same"] | None = None
 
 
 class Matches:
@@ -60,8 +60,8 @@ class Matches:
         similar = [match.similarity for match in self._matches if match.similarity is not None]
         if not all(-1 <= similarity <= 1 for similarity in similar):
             raise ValueError(f"expected similarities in −1…1, got {similar}")
-        computed = [match for match in self._matches if match.verdict is None]
-        if any(match.verdict is not None for match in self._matches[len(self._matches) - len(computed) :]):
+        computed = [match for match in self._matches if match.feedback is None]
+        if any(match.feedback is not None for match in self._matches[len(self._matches) - len(computed) :]):
             raise ValueError("expected those that a person decided on first")
         if probabilities:
             _check_order(probabilities, "probabilities", len(self._matches))
@@ -86,12 +86,12 @@ class Matches:
         return Matches([match for match in self._matches if match.posting_id != posting_id])
 
     def at_least(self, similarity: float) -> "Matches":
-        """Those with at least this similarity; one that has none is left out. Verdicts stay."""
+        """Those with at least this similarity; one that has none is left out. Feedback stays."""
         return Matches(
             [
                 match
                 for match in self._matches
-                if match.verdict or (match.similarity is not None and match.similarity >= similarity)
+                if match.feedback or (match.similarity is not None and match.similarity >= similarity)
             ]
         )
 

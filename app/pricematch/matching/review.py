@@ -1,4 +1,4 @@
-"""Pairs of postings for a person to decide: those whose verdict would teach most."""
+"""Pairs of postings for a person to decide: those whose feedback would teach most."""
 
 from dataclasses import dataclass
 
@@ -83,7 +83,7 @@ def _nearest_first(
 
 
 def _decided(search: ProbabilitySearch, one: int, other: int) -> bool:
-    return search.catalogue[other].posting_id in search.verdicts.of(search.catalogue[one].posting_id)
+    return search.catalogue[other].posting_id in search.feedback.of(search.catalogue[one].posting_id)
 
 
 def _unsure(search: ProbabilitySearch, one: int, other: int, probability: float) -> Unsure:

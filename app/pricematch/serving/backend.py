@@ -41,7 +41,7 @@ class Backend:
         encode: gives the images of requests their features.
         media_type: the media type of an image by its content; raises ImageError.
         intake: changes the catalogue, whose snapshots it holds.
-        postings, verdicts, jobs, models: stores.
+        postings, feedback, jobs, models: stores.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
         activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
@@ -53,7 +53,7 @@ class Backend:
     media_type: Callable[[bytes], str]
     intake: Intake
     postings: PostingStore
-    verdicts: FeedbackStore
+    feedback: FeedbackStore
     jobs: JobStore
     models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple

@@ -37,13 +37,13 @@ class Intake:
 
     Attributes:
         store: keeps postings.
-        verdicts: keeps feedback on pairs of them.
+        feedback: keeps feedback on pairs of them.
         images: keeps the features of their images.
         snapshots: the catalogue in memory.
     """
 
     store: PostingStore
-    verdicts: FeedbackStore
+    feedback: FeedbackStore
     images: StoredImages
     snapshots: Snapshots
 
@@ -86,13 +86,13 @@ class Intake:
 
     def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
-        verdict, new = self.verdicts.decide(left, right, decision)
+        feedback, new = self.feedback.decide(left, right, decision)
         self.snapshots.follow()
-        return verdict, new
+        return feedback, new
 
     def withdraw(self, left: str, right: str) -> tuple[bool, int]:
         """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
-        there = self.verdicts.withdraw(left, right)
+        there = self.feedback.withdraw(left, right)
         return there, self.snapshots.follow().version
 
 

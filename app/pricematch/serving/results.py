@@ -77,35 +77,35 @@ class Reviewed:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictResult:
+class FeedbackResult:
     """Feedback on a pair, and the contradictions it has part in.
 
     Attributes:
         version: of the catalogue.
-        verdict: the feedback.
+        feedback: on the pair.
         contradictions: those.
         new: whether it took nobody's place.
     """
 
     version: int
-    verdict: PairFeedback
+    feedback: PairFeedback
     contradictions: Sequence[Contradiction]
     new: bool = False
 
     @classmethod
-    def of(cls, verdict: PairFeedback, snapshot: Snapshot, *, new: bool = False) -> "VerdictResult":
+    def of(cls, feedback: PairFeedback, snapshot: Snapshot, *, new: bool = False) -> "FeedbackResult":
         """Feedback, with the contradictions of a snapshot that its pair has part in."""
-        pair = {verdict.first, verdict.second}
-        part = [found for found in contradictions(snapshot.matcher.verdicts) if pair in _pairs_of(found)]
-        return cls(snapshot.version, verdict, part, new)
+        pair = {feedback.first, feedback.second}
+        part = [found for found in contradictions(snapshot.matcher.feedback) if pair in _pairs_of(found)]
+        return cls(snapshot.version, feedback, part, new)
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictsResult:
+class AllFeedback:
     """All feedback, and all contradictions in it."""
 
     version: int
-    verdicts: Sequence[PairFeedback]
+    feedback: Sequence[PairFeedback]
     contradictions: Sequence[Contradiction]
 
 

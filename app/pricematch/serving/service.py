@@ -10,12 +10,12 @@ from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.errors import (
+    FeedbackNotFound,
     ImageError,
     ImageUnavailable,
     JobNotFound,
     PostingNotFound,
     RowProblem,
-    VerdictNotFound,
 )
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
 from pricematch.matching.queries import Matches, Options, Query
@@ -24,14 +24,14 @@ from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.intake import Offered
 from pricematch.serving.results import (
+    AllFeedback,
     Clustered,
+    FeedbackResult,
     Matched,
     MatchedEach,
     Page,
     PutResult,
     Reviewed,
-    VerdictResult,
-    VerdictsResult,
 )
 from pricematch.serving.uploads import Upload
 from pricematch.settings import Settings
@@ -126,7 +126,7 @@ class Service(Readiness):
 
         def work(found: Sequence[ImageFeatures | ImageError]) -> Clustered:
             batch, decision = cluster(snapshot.matcher, options, found)
-            against = among(contradictions(snapshot.matcher.verdicts), set(batch.posting_ids))
+            against = among(contradictions(snapshot.matcher.feedback), set(batch.posting_ids))
             return Clustered(snapshot, batch, decision, against)
 
         async with self._workers.request():
@@ -201,26 +201,26 @@ class Service(Readiness):
 
     # feedback
 
-    async def decide(self, left: str, right: str, decision: Decision) -> VerdictResult:
+    async def decide(self, left: str, right: str, decision: Decision) -> FeedbackResult:
         """Keep feedback on a pair of stored postings; raises PostingNotFound, StoreError."""
         backend = self._ready
         for posting_id in (left, right):
             backend.snapshot.matcher.catalogue.row(posting_id)
 
-        def decide() -> VerdictResult:
-            verdict, new = backend.intake.decide(left, right, decision)
-            return VerdictResult.of(verdict, backend.snapshot, new=new)
+        def decide() -> FeedbackResult:
+            feedback, new = backend.intake.decide(left, right, decision)
+            return FeedbackResult.of(feedback, backend.snapshot, new=new)
 
         return await self._workers.store(decide)
 
-    async def verdict(self, left: str, right: str) -> VerdictResult:
-        """The feedback on a pair; raises VerdictNotFound."""
+    async def feedback_on(self, left: str, right: str) -> FeedbackResult:
+        """The feedback on a pair; raises FeedbackNotFound."""
         backend = self._ready
 
-        def find() -> VerdictResult:
-            if (found := backend.verdicts.feedback_on(left, right)) is None:
-                raise VerdictNotFound(left, right)
-            return VerdictResult.of(found, backend.snapshot)
+        def find() -> FeedbackResult:
+            if (found := backend.feedback.feedback_on(left, right)) is None:
+                raise FeedbackNotFound(left, right)
+            return FeedbackResult.of(found, backend.snapshot)
 
         return await self._workers.store(find)
 
@@ -228,14 +228,14 @@ class Service(Readiness):
         """Take feedback back: whether it was there, and the catalogue's version; raises StoreError."""
         return await self._workers.store(self._ready.intake.withdraw, left, right)
 
-    async def verdicts(self) -> VerdictsResult:
+    async def all_feedback(self) -> AllFeedback:
         """All feedback, and all contradictions in it."""
         backend = self._ready
 
-        def find() -> VerdictsResult:
+        def find() -> AllFeedback:
             snapshot = backend.snapshot
-            stored = backend.verdicts.all_feedback()
-            return VerdictsResult(snapshot.version, stored, contradictions(snapshot.matcher.verdicts))
+            stored = backend.feedback.all_feedback()
+            return AllFeedback(snapshot.version, stored, contradictions(snapshot.matcher.feedback))
 
         return await self._workers.store(find)
 

@@ -67,9 +67,9 @@ class SnapshotBuilder:
         retrieved = {name: embedded[key] for name, key in keys.items()}
         named = {name: encoder.key for name, encoder in self.models.named.items()}
         matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, retrieved), keys)
-        verdicts = self.store.feedback.all_feedback()
-        said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in verdicts)
-        return Snapshot(version, matcher.with_verdicts(said))
+        feedback = self.store.feedback.all_feedback()
+        said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
+        return Snapshot(version, matcher.with_feedback(said))
 
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
         """The images of all rows by each encoder, by its key."""

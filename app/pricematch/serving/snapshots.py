@@ -119,7 +119,7 @@ class Snapshots:
     def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
         matcher = snapshot.matcher
         if changes.feedback:
-            matcher = matcher.with_verdicts(matcher.verdicts.changed(changes.feedback))
+            matcher = matcher.with_feedback(matcher.feedback.changed(changes.feedback))
         for piece in chunks(changes.postings, _AT_ONCE):
             put = [change.posting for change in piece if change.posting is not None]
             removed = [change.posting_id for change in piece if change.posting is None]

@@ -267,7 +267,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         media_type=PillowDecoder(_ANY_SIDE, settings.max_pixels, settings.min_image_side).media_type,
         intake=running.intake,
         postings=running.store.postings,
-        verdicts=running.store.feedback,
+        feedback=running.store.feedback,
         jobs=running.store.jobs,
         models=running.store.models,
         manifests=running.manifests,

@@ -26,7 +26,7 @@ from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import PairFeedback
 from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
-from pricematch.serving.results import VerdictResult
+from pricematch.serving.results import FeedbackResult
 from pricematch.serving.snapshots import Snapshot
 
 router = APIRouter(tags=["verdicts"])
@@ -56,7 +56,7 @@ async def decide(
 @router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
 async def verdict(posting_id: PostingId, other_id: _OtherId, service: ReadyService) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
-    return _stored(await service.verdict(posting_id, other_id))
+    return _stored(await service.feedback_on(posting_id, other_id))
 
 
 @router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
@@ -73,12 +73,12 @@ async def verdicts(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Feedback at most.")] = 100,
 ) -> VerdictsOut:
     """The verdicts page by page, and where people contradict each other."""
-    found, end = await service.verdicts(), offset + limit
+    found, end = await service.all_feedback(), offset + limit
     return VerdictsOut(
         catalogue_version=found.version,
-        total=len(found.verdicts),
-        verdicts=[verdict_out(verdict) for verdict in found.verdicts[offset:end]],
-        next_offset=end if end < len(found.verdicts) else None,
+        total=len(found.feedback),
+        verdicts=[verdict_out(verdict) for verdict in found.feedback[offset:end]],
+        next_offset=end if end < len(found.feedback) else None,
         total_contradictions=len(found.contradictions),
         contradictions=contradictions_out(found.contradictions),
     )
@@ -92,7 +92,7 @@ async def verdicts(
 )
 async def export(service: ReadyService) -> Response:
     """All verdicts as CSV, as `train matcher` and `evaluate` take them."""
-    return Response(_csv((await service.verdicts()).verdicts), media_type="text/csv")
+    return Response(_csv((await service.all_feedback()).feedback), media_type="text/csv")
 
 
 @router.get("/review", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
@@ -107,11 +107,11 @@ async def pairs_to_review(request: Request, service: ReadyService, query: Annota
     )
 
 
-def _stored(found: VerdictResult) -> StoredVerdictOut:
+def _stored(found: FeedbackResult) -> StoredVerdictOut:
     return StoredVerdictOut(
         catalogue_version=found.version,
         contradictions=contradictions_out(found.contradictions),
-        **verdict_out(found.verdict).model_dump(),
+        **verdict_out(found.feedback).model_dump(),
     )
 
 
