@@ -4,7 +4,7 @@ PricematchError
 ├── SettingsError             an option or environment variable does not make sense
 ├── CatalogueError            a catalogue cannot be used; carries its row problems
 ├── PostingNotFound           no posting has this id
-├── FeedbackNotFound          nobody said anything of these two postings
+├── FeedbackNotFound          there is no feedback on these two postings
 ├── JobNotFound               no job has this id
 ├── ImportRefused             what is to be imported cannot be, as a whole
 ├── ImageError                one image cannot be used
@@ -19,7 +19,7 @@ PricematchError
 │   ├── MatcherNeeded         only a trained matcher could
 │   ├── EncoderNeeded         only an encoder could
 │   ├── EncoderUnknown        it names an encoder that is not held
-│   ├── SignalNeeded          it lacks what the matcher judges by
+│   ├── SignalNeeded          it lacks what the matcher compares
 │   └── TargetUnknown         the matcher has no thresholds for this target
 ├── ArtefactError             an exported model cannot be used
 ├── ArtefactExists            a version or an output would be overwritten
@@ -32,7 +32,7 @@ PricematchError
 │   ├── StoreNewer            was written by a newer pricematch
 │   └── StoreInUse            is served by another process
 ├── ConditionFailed           a posting is not as the request says it must be
-├── HistoryLost               changes too long ago to be told one by one
+├── HistoryLost               changes too long ago to be listed one by one
 ├── Overloaded                more requests wait than may
 ├── DeadlineExceeded          it took longer than it may
 ├── ClientGone                nobody waits for the answer any more
@@ -64,7 +64,7 @@ class RowProblem:
         row: record number in the file, the header being row 1 (as a spreadsheet counts).
         column: name of the column, or None where the whole row is meant.
         message: what was expected and what came.
-        posting_id: as the row has it, where that is told beside.
+        posting_id: as the row has it, where that is given too.
     """
 
     row: int
@@ -174,7 +174,7 @@ class EncoderUnknown(RequestUnanswerable):
 
 
 class SignalNeeded(RequestUnanswerable):
-    """It lacks what the matcher judges by."""
+    """It lacks what the matcher compares."""
 
 
 class TargetUnknown(RequestUnanswerable):

@@ -10,7 +10,7 @@ def test_a_key_is_told_once_and_its_line_is_one_that_the_service_takes(run: Run)
     ran = run("key", "shop", "--scope", "write")
     assert ran.code == 0
     told, line = ran.out.splitlines()
-    key = told.removeprefix("key (told only now): ")
+    key = told.removeprefix("key (shown only now): ")
     assert KEY_PATTERN.fullmatch(key)
     [kept] = read_keys(line.removeprefix("line: "), "x")
     assert (kept.name, kept.scope) == ("shop", "write")

@@ -1,4 +1,4 @@
-"""A matcher that judges by images, from training to answers."""
+"""A matcher that compares images, from training to answers."""
 
 import csv
 import json

@@ -23,7 +23,7 @@ def catalogue(count: int, seed: int = 0, largest: int = 6, query_share: float = 
 
 
 def naive_f1(thing: ScoredCatalogue, match: float, alone: float) -> float:
-    """Mean F1 of judged postings, one list after another."""
+    """Mean F1 of evaluated postings, one list after another."""
     found = []
     for line in np.flatnonzero(thing.queries):
         proposed = [
@@ -41,7 +41,7 @@ def naive_f1(thing: ScoredCatalogue, match: float, alone: float) -> float:
 
 
 def naive_precision(thing: ScoredCatalogue, match: float) -> float:
-    """The share of right rows among all answered to judged postings; nan if there are none."""
+    """The share of right rows among all answered to evaluated postings; nan if there are none."""
     right = [
         thing.groups[row] == thing.groups[line]
         for line in np.flatnonzero(thing.queries)
@@ -169,7 +169,7 @@ def test_postings_left_alone_stay_so_where_it_would_harm() -> None:
 
 
 def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_picked() -> None:
-    # forty judged postings in pairs; each has its own other half and a stranger, all equally probable, the half first
+    # forty evaluated postings in pairs; each has its own other half and a stranger, all equally probable, the half first
     halves = [(row, row ^ 1) for row in range(40)]
     strangers = [(row, 40 + row) for row in range(40)]
     lines, rows = np.array(halves + strangers).T

@@ -147,13 +147,13 @@ def test_a_target_without_thresholds_is_refused_and_the_others_are_named() -> No
 
 def test_what_the_matcher_cannot_judge_by_is_told() -> None:
     matcher = by_hash(0, 0)
-    with pytest.raises(SignalNeeded, match="judges by hash"):
+    with pytest.raises(SignalNeeded, match="compares by hash"):
         matcher.match(Query(title="kopi"), Options())
     postings = [Posting("p0", None, "kopi")]
     by_title = Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["title"]))
-    with pytest.raises(SignalNeeded, match="judges by title"):
+    with pytest.raises(SignalNeeded, match="compares by title"):
         by_title.match(Query("", SCENE_FEATURES), Options())
-    with pytest.raises(SignalNeeded, match="judges by title"):
+    with pytest.raises(SignalNeeded, match="compares by title"):
         by_title.wanted(Options(), image=True, title=False)
 
 

@@ -199,7 +199,7 @@ def test_added_images_are_compared_by_embeddings() -> None:
     assert probability == pytest.approx(1)
     assert matches(changed, "bare") == []
     nothing = {name: np.zeros((1, 4), np.float32) for name in IMAGE_RETRIEVERS}
-    with pytest.raises(SignalNeeded, match="judges by image"):
+    with pytest.raises(SignalNeeded, match="compares by image"):
         changed.matches(features_of([Posting("new", None, "kopi")], nothing), changed.rule(None, 0))
 
 

@@ -106,7 +106,7 @@ def test_a_signal_that_no_posting_has_is_warned_of(tmp_path: Path, caplog: pytes
     assert "no posting has" not in caplog.text
     write_catalogue(settings.catalogue, [Posting(f"p{row}", f"p{row}.png", "kopi") for row in range(3)])
     served_matcher(elsewhere(settings, "other"))
-    assert "matcher/1 judges by hash, and no posting has a hash" in caplog.text
+    assert "matcher/1 compares by hash, and no posting has a hash" in caplog.text
     assert "title, and" not in caplog.text
 
 
@@ -228,7 +228,7 @@ def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path
 
 @pytest.fixture
 def image_settings(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> Settings:
-    """Settings over the tiny catalogue and a matcher that judges by the CAE."""
+    """Settings over the tiny catalogue and a matcher that compares by the CAE."""
     models = tmp_path / "models"
     models.mkdir()
     for name in ("cae", "autoencoder"):

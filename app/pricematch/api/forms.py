@@ -164,7 +164,7 @@ class _Reader:
             raise _invalid(name, f"expected no file part but {', '.join(self._places) or 'those before'}, each once")
         return self._places.pop(name)()
 
-    def _check(self, fits: bool) -> None:  # noqa: FBT001 — said where it is called
+    def _check(self, fits: bool) -> None:  # noqa: FBT001 — the call names it
         if not fits:
             most = f"{self._max_files} file part(s) and {self._max_fields} text field(s)"
             raise LimitExceeded(f"expected a form of at most {most}, got more")

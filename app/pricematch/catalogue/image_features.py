@@ -60,7 +60,7 @@ class EncoderInfo:
         key: names everything an embedding depends on beside its image: weights, arithmetic, decoder.
         versions: name and version of each model involved; empty where there is no model.
         dimension: length d of an embedding.
-        threshold: the similarity from which on two images are said to show the same product; None where none was
+        threshold: the similarity from which on two images are taken to show the same product; None where none was
             measured with the encoder.
     """
 

@@ -150,7 +150,7 @@ class Job:
         spec: its options, as JSON text.
         state: how it is; `done` may have problems, `failed` has a reason.
         done, total: items; total is None until it is known.
-        cancelling: whether it was asked to stop.
+        cancelling: whether it is to stop.
         reason: why it failed, or None.
         created_at, changed_at: seconds since 1970, UTC.
         counts: outcomes of the items that are done.

@@ -26,5 +26,5 @@ def key(
     made, kept = new_key(name, scope)
     if file is not None:
         add_to_file(file, kept)
-    typer.echo(f"key (told only now): {made}")
+    typer.echo(f"key (shown only now): {made}")
     typer.echo(f"line: {kept.line()}" if file is None else f"its line is in {file}")

@@ -36,7 +36,7 @@ Signals: TypeAlias = Annotated[
 Verdicts: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="What people said of pairs of postings, which overrules label groups: a CSV file as GET /verdicts.csv "
+        help="What people decided on pairs of postings, which overrules label groups: a CSV file as GET /verdicts.csv "
         "gives it, or the data folder of a service."
     ),
 ]

@@ -23,10 +23,11 @@ def restore(
     settings = load_settings(data=data)
     with terminal.progress_bars() as bars:
         restored = take_over(settings, file, bars)
-    said, became = restored.manifest, restored.replaced
+    manifest, became = restored.manifest, restored.replaced
     changes = [became.postings_written, became.postings_deleted, became.verdicts_written, became.verdicts_withdrawn]
     terminal.print_table(
-        f"{settings.data}: {said.postings} postings and {said.verdicts} verdicts as they were at {said.created_at}",
+        f"{settings.data}: {manifest.postings} postings and {manifest.verdicts} verdicts "
+        f"as they were at {manifest.created_at}",
         ["postings written", "deleted", "verdicts written", "withdrawn", "seconds"],
         [[*map(str, changes), f"{restored.seconds:.1f}"]],
     )

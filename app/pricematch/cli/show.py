@@ -113,15 +113,15 @@ def _print_matches(shown: "Shown") -> None:
     title = f"Matches of {shown.query.posting_id}: {_one_line(shown.query.title)}"
     if shown.result.decision.by == "similarity":
         columns = ["posting_id", "similarity", "same group?", "title"]
-        said = [[f"{it.match.similarity or 0:.5f}"] for it in shown.found]
+        measured = [[f"{it.match.similarity or 0:.5f}"] for it in shown.found]
     else:
         columns = ["posting_id", "probability", "level", "why", "same group?", "title"]
-        said = [
+        measured = [
             [f"{it.match.probability or 0:.3f}", str(it.match.level), "\n".join(_reasons(it))] for it in shown.found
         ]
     rows = [
         [it.posting.posting_id, *cells, _SAME[it.same_group], _one_line(it.posting.title)]
-        for it, cells in zip(shown.found, said, strict=True)
+        for it, cells in zip(shown.found, measured, strict=True)
     ]
     terminal.print_table(title, columns, rows)
     if not shown.found and shown.result.decision.by == "probability":

@@ -87,8 +87,8 @@ def submit(
         if any(option is not None for option in (signals, report, threshold, method, eps, embeddings)):
             raise SettingsError("expected --matcher with --target alone, or other ways to decide, got both")
         with terminal.progress_bars() as bars:
-            written, told = submit.submit_matches(settings, matcher, target, output, bars)
-        typer.echo(told)
+            written, summary = submit.submit_matches(settings, matcher, target, output, bars)
+        typer.echo(summary)
     elif method is not None:
         how = submit.choose_clustering(method, eps, min_samples, settings.max_cluster_pairs)
         with terminal.progress_bars() as bars:
@@ -99,7 +99,7 @@ def submit(
         submit.check_report(output, report)
         with terminal.progress_bars() as bars:
             written = submit.submit(settings, thresholds, embeddings, output, bars)
-        typer.echo(f"thresholds: {submit.told(thresholds, report, written.postings)}")
+        typer.echo(f"thresholds: {submit.threshold_summary(thresholds, report, written.postings)}")
     counts = [written.postings, written.matched, written.matches]
     columns = ["postings", "with a match", "matches"]
     terminal.print_table("Matches", columns, [[str(count) for count in counts]])

@@ -143,7 +143,7 @@ def print_thresholds(trained: "Sequence[Trained]") -> None:
             counts = map(str, (picked.postings, picked.groups, picked.catalogue))
             cells = [f"{picked.threshold:.4f}", f"{picked.mean_f1:.3f}", *counts]
         rows.append([str(network.path), *cells])
-    columns = ["written", "threshold", "mean F1 there", "judged postings", "label groups", "searched postings"]
+    columns = ["written", "threshold", "mean F1 there", "evaluated postings", "label groups", "searched postings"]
     print_table("Similarity from which on a posting is a match, where no matcher decides", columns, rows)
 
 

@@ -246,10 +246,11 @@ def _orientation(opened: Image.Image) -> int:
 def _lies(opened: Image.Image) -> bool:
     """Whether its header says that width and height change places; a TIFF's size is the upright one already.
 
-    A PNG is not asked unless its EXIF data stands before the pixels: Pillow would decode them to look behind.
+    The orientation of a PNG is read only where its EXIF data stands before the pixels: Pillow would decode them to
+    look behind.
     """
-    asked = opened.format != "TIFF" and (opened.format != "PNG" or "exif" in opened.info)
-    return asked and _orientation(opened) in _LYING
+    readable = opened.format != "TIFF" and (opened.format != "PNG" or "exif" in opened.info)
+    return readable and _orientation(opened) in _LYING
 
 
 def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:

@@ -23,7 +23,7 @@ from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
 MAX_BATCH = 16
 """Images that are encoded together, at most: more make nothing cheaper, and others wait for longer."""
 _MOST_FAILURES = 3
-"""Failures in a row after which encoding is said to be broken,"""
+"""Failures in a row after which encoding counts as broken,"""
 _REST_SECONDS = 10.0
 """for so long after the last one: somebody has to try whether it works again."""
 
@@ -86,7 +86,7 @@ class Encoding:
         limits: of images.
         request_seconds: how long a process may take for a batch; one that takes longer is ended.
         max_waiting_images: of requests; a request that none waits before may bring more.
-        observer: is told of batches and of those that wait.
+        observer: called with batches, and with how many images wait.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """A process that computes features of images: `python -m pricematch.encoding.worker THREADS [PROCESSOR]`.
 
-Its standard input is a socket, over which it is asked. It ends when the other end is gone, and of signals heeds only
+Its standard input is a socket, which carries requests. It ends when the other end is gone, and of signals heeds only
 those that cannot be ignored.
 """
 

@@ -1,6 +1,6 @@
-"""One worker process as the service sees it: started when it is needed, asked over a socket, ended when it hangs.
+"""One worker process as the service sees it: started when it is needed, called over a socket, ended when it hangs.
 
-What goes wrong in it, a crash or a hang, costs the images that it was asked about and nothing else.
+What goes wrong in it, a crash or a hang, costs the images it had and nothing else.
 """
 
 import asyncio

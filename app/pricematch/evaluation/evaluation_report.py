@@ -108,7 +108,7 @@ def read_thresholds(path: Path, signals: Sequence[str]) -> dict[str, float]:
         if len(signals) > 1 or not set(signals) <= set(values):
             wanted, evaluated = ",".join(signals), ",".join(report.signals)
             raise SettingsError(
-                f"{path} judges {evaluated}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
+                f"{path} evaluates {evaluated}; `pricematch evaluate --signals {wanted}` picks thresholds for {wanted}"
             )
     try:
         return {signal: meant(signal, values[signal]) for signal in signals}

@@ -132,10 +132,10 @@ def _embedded(
     if not part.postings:
         raise SettingsError(f"signal image: no posting of {content.path} names an image")
 
-    def judge(errors: Mapping[str, ImageError]) -> None:
+    def check(errors: Mapping[str, ImageError]) -> None:
         skip_or_refuse(part, errors, skip=settings.skip_bad_images)
 
-    found = embed_postings(settings, part, judge, progress)
+    found = embed_postings(settings, part, check, progress)
     return found.catalogue, found.embeddings
 
 

@@ -74,12 +74,12 @@ def unseen(
 
 
 def _all_seen(loaded: LoadedMatcher, encoder: Origin | None) -> str:
-    """That there is no label group to judge on, and what leaves some; an encoder is given where it saw some alone."""
+    """That there is no label group to evaluate on, and what leaves some; an encoder is given if it saw some alone."""
     who, first = f"{loaded.label} was", ""
     if encoder is not None:
         who = f"{loaded.label} and its encoder {encoder.name}/{encoder.version} were"
         first = "with an encoder of fewer, as of `pricematch train encoder --recipe cnn --train-share 0.3`, "
     return (
         f"{who} trained on every label group of it, so figures on them would say nothing; "
-        f"{first}`pricematch train matcher --train-share 0.5` leaves half of them to judge on"
+        f"{first}`pricematch train matcher --train-share 0.5` leaves half of them to evaluate on"
     )

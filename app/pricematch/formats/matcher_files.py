@@ -30,7 +30,7 @@ class MatcherManifest(BaseModel):
 
     Attributes:
         signals: what it has to know of postings.
-        features: what its second scorer judges by, in order.
+        features: what its second scorer takes, in order.
         encoder: whose embeddings the signal image means; None without that signal.
         calibration: see `pricematch.pairs.calibration.Calibration.describe`.
         thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`.
@@ -143,7 +143,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
     Args:
         models: the folder of artefacts.
         version: a whole number.
-        threads: that judge pairs, at most.
+        threads: that score pairs, at most.
 
     Raises:
         ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.

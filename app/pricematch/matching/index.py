@@ -72,7 +72,7 @@ class MatchIndex:
         Args:
             features: of n postings, parsed where their titles are already.
             model: what scores them.
-            progress: is told what is being done.
+            progress: called with what is being done.
             scored: their candidate pairs, where the same model has scored the same features before.
             found: what was found among the same features before; with both, hardly any time is needed.
         """

@@ -155,7 +155,7 @@ class Matcher:
 
         Args:
             options: of a query.
-            compared: whether the query has an embedding by the encoder whose similarity is told beside probabilities.
+            compared: whether the query has an embedding by the encoder whose similarity is given beside probabilities.
 
         Raises:
             RequestUnanswerable: nothing that is held could answer this.

@@ -132,7 +132,7 @@ class RankedMatches:
         rows: int32 [m], of its matches.
         probabilities: float64 [m].
         features: float32 [m, f], `PairModel.feature_names`; None where they are to be computed from the rows.
-        decided: how many of the matches, the first ones, somebody said are the same.
+        decided: how many of the matches, the first ones, are the same by feedback.
     """
 
     title: ParsedTitle
@@ -207,7 +207,7 @@ class ProbabilitySearch:
     def check_signals(self, *, image: bool = False, title: bool = False) -> None:
         """Raise SignalNeeded where the pair model compares nothing of what is sent: an image, a title, or both."""
         if not ((_OF_IMAGES if image else set()) | (_OF_TITLES if title else set())) & set(self.signals):
-            raise SignalNeeded(f"the matcher judges by {' and '.join(self.signals)}: send what it needs")
+            raise SignalNeeded(f"the matcher compares by {' and '.join(self.signals)}: send what it needs")
 
     def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
         """The matches of a stored posting; those that somebody said are the same come first."""

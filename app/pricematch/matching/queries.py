@@ -34,7 +34,7 @@ class Match:
         probability: that both are the same product, 0…1; None where no trained matcher scored them, as are
         level: how the two are the same, and
         evidence: what the probability rests on.
-        feedback: `same` where a person said so; then the probability is 1.
+        feedback: `same` where a person decided so; then the probability is 1.
     """
 
     posting_id: str
@@ -48,7 +48,7 @@ class Match:
 class Matches:
     """Matches in descending probability, or in descending similarity where they have no probability. Immutable.
 
-    Those that a person said are the same come first, in any order.
+    Those that are the same by feedback come first, in any order.
 
     Raises:
         ValueError: out of order, out of range, only some of them with a probability, or a posting named twice.

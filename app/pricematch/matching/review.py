@@ -47,13 +47,13 @@ def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Un
     pairs = search.index.pairs
     lines, rows, probabilities = pairs.left, pairs.right, pairs.probabilities
     near = np.abs(_log_odds(probabilities) - _log_odds(np.array(threshold)))
-    crowds, asked = _crowds(search, threshold), set[int]()
+    crowds, covered = _crowds(search, threshold), set[int]()
     found: list[tuple[int, int, float]] = []
     for place in _nearest_first(search, lines, rows, near):
         one, other = int(lines[place]), int(rows[place])
-        if not {crowds[one], crowds[other]} & asked and not _decided(search, one, other):
+        if not {crowds[one], crowds[other]} & covered and not _decided(search, one, other):
             found.append((one, other, float(probabilities[place])))
-            asked |= {crowds[one], crowds[other]}
+            covered |= {crowds[one], crowds[other]}
         if len(found) == limit:
             break
     return [_unsure(search, *pair) for pair in found]

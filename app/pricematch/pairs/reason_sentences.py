@@ -108,7 +108,7 @@ def fact_sentence(kinds: tuple[str, ...]) -> Sentence:
 
     def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
         every = (pair.agreements,) if speaks_for else (pair.contradictions, pair.one_sided)
-        return next((said[kind] for said in every for kind in kinds if kind in said), None)
+        return next((found[kind] for found in every for kind in kinds if kind in found), None)
 
     return sentence
 

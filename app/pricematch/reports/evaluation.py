@@ -94,7 +94,7 @@ def evaluation_page(
         distances=_distances(evaluation),
         worst=[_strip(group, evaluation, lists, postings) for group in evaluation.worst if group.f1 < 1],
         best=[_strip(group, evaluation, lists, postings) for group in evaluation.best],
-        said=said,
+        formatted=formatted,
         threshold_texts=threshold_texts,
         size_name=size_name,
         limits={"strip": STRIP, "problems": SHOWN_PROBLEMS},
@@ -124,7 +124,7 @@ def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str
     return list(dict.fromkeys(posting.image for posting in chain(groups, pairs) if posting.image is not None))
 
 
-def said(signal: str, similarity: float) -> str:
+def formatted(signal: str, similarity: float) -> str:
     """A finite similarity in words: `8 bits`, `0.4871`."""
     value = shown(signal, similarity)
     return f"{value:g} bits" if MEASURES[signal] == HAMMING else f"{value:.4f}"
@@ -139,7 +139,7 @@ def threshold_texts(thresholds: Mapping[str, float]) -> list[str]:
 def _threshold(signal: str, similarity: float) -> str:
     if np.isinf(similarity):
         return "never"
-    return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {said(signal, similarity)}"
+    return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {formatted(signal, similarity)}"
 
 
 def _strip(group: ScoredGroup, evaluation: Evaluation, lists: Lists, postings: Sequence[Posting]) -> Strip:

@@ -116,8 +116,10 @@ def catalogue_size_plot(points: Sequence[SizePoint]) -> Figure:
 def reliability_plot(found: Reliability) -> Figure:
     """The share of right pairs among those of about one probability, beside the probability."""
     figure, axes = _axes("probability", "share that is right")
-    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="as said")
-    axes.plot(found.probabilities, found.shares, color=_F1, marker="o", label="candidates, weighted by judged postings")
+    axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="perfectly calibrated")
+    axes.plot(
+        found.probabilities, found.shares, color=_F1, marker="o", label="candidates, weighted by evaluated postings"
+    )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     axes.legend(fontsize="small")

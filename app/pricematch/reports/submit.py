@@ -48,7 +48,7 @@ def submit(
         thresholds: a similarity per signal; see `choose_thresholds`.
         embeddings: a NumPy file to take instead of encoding images.
         output: the file.
-        progress: is told what is being done.
+        progress: called with what is being done.
 
     Raises:
         CatalogueError: a bad row; nothing is written.
@@ -75,7 +75,7 @@ def submit_clusters(
         how: method and parameters.
         embeddings: a NumPy file to take instead of encoding images.
         output: the file.
-        progress: is told what is being done.
+        progress: called with what is being done.
 
     Raises:
         LimitExceeded: more pairs are within eps than `how` allows.
@@ -102,7 +102,7 @@ def submit_matches(
         version: of the matcher; auto for the newest.
         target: f1, or a precision such as precision:0.95.
         output: the file.
-        progress: is told what is being done.
+        progress: called with what is being done.
 
     Returns:
         What was written, and by what matcher and threshold.
@@ -124,13 +124,13 @@ def submit_matches(
         raise SettingsError(f"--target: {error}") from error
     ordered, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
     index = MatchIndex.build(features, loaded.model, progress)
-    told = (
+    summary = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "
         f"{thresholds.fallback:.4f} if left alone"
     )
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), told
+    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
 
 
 def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
@@ -145,8 +145,8 @@ def check_report(output: Path, report: Path | None) -> None:
     check_output(output, (report,))
 
 
-def told(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
-    """Thresholds as people are told them, and on how many postings they were picked if these were not as many."""
+def threshold_summary(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
+    """Thresholds for people to read, and on how many postings they were picked if these were not as many."""
     from pricematch.reports.evaluation import threshold_texts
 
     text = ", ".join(f"{signal} {threshold_texts({signal: value})[0]}" for signal, value in thresholds.items())

@@ -74,7 +74,7 @@ def write_sample(
         output: a directory; it is made when it does not exist.
         postings: rows of the catalogue, at least 1.
         seed: of everything random, at least 0.
-        progress: is told how many postings are done, and of how many, after each.
+        progress: called with how many postings are done, and of how many, after each.
 
     Raises:
         ValueError: there are no postings to draw.

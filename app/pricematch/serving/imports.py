@@ -49,8 +49,8 @@ _log = logging.getLogger("pricematch")
 class Importer:
     """A thread that takes queued imports, the oldest first, and goes on with one that a killed process began.
 
-    What is stored of a batch is told in the job right after; a batch that was stored and not told is stored again, as
-    it is already. While the store cannot be written to, it waits and tries again.
+    The job says right after each batch what is stored of it; one that was stored without that is stored again, which
+    changes nothing. While the store cannot be written to, it waits and tries again.
 
     Args:
         settings: limits.
@@ -123,9 +123,9 @@ class Importer:
         with images_of(job, self._files, self._settings) as images:
             put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
             for batch in put.batches(self._rows(job), job.done):
-                done, counts, told = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
-                job = self._store.jobs.change(replace(job, done=done, counts=counts), told)
-                room -= len(told)
+                done, counts, problems = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
+                job = self._store.jobs.change(replace(job, done=done, counts=counts), problems)
+                room -= len(problems)
                 if job.cancelling or self._stop.is_set():
                     break
         return job
@@ -203,7 +203,7 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
         settings: where the store is, which is made if absent, and limits.
         file: CSV or NDJSON.
         images: folder or ZIP file of the images; None: rows bring none, and stored postings keep theirs.
-        progress: is told how many rows are done.
+        progress: called with how many rows are done.
 
     Raises:
         SettingsError: there are no such images.

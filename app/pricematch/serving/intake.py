@@ -140,7 +140,7 @@ class RowImport:
 
     Attributes:
         images: the images that rows name; None: rows bring none, and stored postings keep theirs.
-        store: is asked what stored postings show.
+        store: of the stored postings' images.
         put_each: stores postings.
         max_title_chars: characters of a title.
     """
@@ -151,7 +151,7 @@ class RowImport:
     max_title_chars: int
 
     def batches(self, rows: Iterable[PostingRow], skip: int = 0) -> Iterator[ImportedBatch]:
-        """Put rows without the first `skip`; when a batch is told, it is kept for good.
+        """Put rows without the first `skip`; a batch that is yielded is kept for good.
 
         Raises:
             StoreError: it cannot be kept.
@@ -204,8 +204,8 @@ class RowImport:
                 counts += Counts(**{outcome.outcome: 1})
                 continue
             counts += Counts(failed=1)
-            told = row.problems or [found if isinstance(found, RowProblem) else _image_problem(row, outcome)]
-            problems.extend(replace(problem, posting_id=row.posting_id) for problem in told)
+            found_problems = row.problems or [found if isinstance(found, RowProblem) else _image_problem(row, outcome)]
+            problems.extend(replace(problem, posting_id=row.posting_id) for problem in found_problems)
         return ImportedBatch(len(batch), counts, problems)
 
     def _put(self, offered: Sequence[Offered]) -> Sequence[Kept | PricematchError]:
@@ -225,5 +225,5 @@ class RowImport:
 
 def _image_problem(row: PostingRow, error: PricematchError | None) -> RowProblem:
     name = None if row.posting is None else row.posting.image
-    said = str(error)
-    return RowProblem(row.number, "image", said if name is None or repr(name) in said else f"{name[:200]!r}: {said}")
+    text = str(error)
+    return RowProblem(row.number, "image", text if name is None or repr(name) in text else f"{name[:200]!r}: {text}")

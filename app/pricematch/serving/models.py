@@ -210,7 +210,7 @@ def load_models(chosen: ChosenModels, load: Loader, progress: Progress, *, image
     Args:
         chosen: which.
         load: makes encoders ready.
-        progress: told what is being done.
+        progress: called with what is being done.
         images: whether any posting has an image, see `ChosenModels.encoders`.
 
     Raises:

@@ -71,7 +71,7 @@ def show_matches(
 ) -> Shown:
     """Find a posting's matches as the service does, and draw them beside it.
 
-    By the trained matcher that the settings name; where there is none, by similarity, and then as many as are asked
+    By the trained matcher that the settings name; where there is none, by similarity, and then as many as are wanted
     for. A posting whose image cannot be read is drawn as a grey square.
 
     Args:
@@ -81,12 +81,12 @@ def show_matches(
         target: f1, or a precision such as precision:0.95, whose threshold decides; None for f1.
         min_probability: decides instead of a target.
         output: the image to write; None for none.
-        progress: is told what is being done.
+        progress: called with what is being done.
 
     Raises:
         PostingNotFound: no posting has this id.
         SettingsError: the image cannot be written, there are no images to draw, or the target is none.
-        RequestUnanswerable: a target or a probability is asked for, and there is no matcher or no such target.
+        RequestUnanswerable: a target or a probability is given, and there is no matcher or no such target.
         PricematchError: as `startup.start`.
     """
     from pricematch.reports.sheets import check_output

@@ -41,7 +41,7 @@ class SnapshotBuilder:
         store: what is read.
         images: keeps the features of its images.
         models: the models.
-        progress: told what is being done.
+        progress: called with what is being done.
         anew: score all postings together, also where most of them were before.
     """
 
@@ -68,8 +68,8 @@ class SnapshotBuilder:
         named = {name: encoder.key for name, encoder in self.models.named.items()}
         matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, retrieved), keys)
         feedback = self.store.feedback.all_feedback()
-        said = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
-        return Snapshot(version, matcher.with_feedback(said))
+        known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
+        return Snapshot(version, matcher.with_feedback(known))
 
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
         """The images of all rows by each encoder, by its key."""
@@ -137,7 +137,7 @@ def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
     for signal in loaded.model.signals if len(postings) else ():
         if not present[signal]:
             article = "an" if signal == "image" else "a"
-            _log.warning("%s judges by %s, and no posting has %s %s", loaded.label, signal, article, signal)
+            _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
 
 
 def read_postings(store: PostingStore) -> list[Posting]:

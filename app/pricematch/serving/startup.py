@@ -129,8 +129,8 @@ class ServedCatalogue:
         """Warn where a version was activated and settings name another: nobody should wait for it."""
         for name, version in self.models.items():
             if (active := self._active.get(name, version)) != version:
-                said = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
-                _log.warning(said, name, active, name, version)
+                text = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
+                _log.warning(text, name, active, name, version)
 
     def _rebuild(self, build: SnapshotBuilder) -> None:
         started = time.monotonic()
@@ -159,7 +159,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
     Args:
         settings: of the service.
         encoding: encodes the images of the catalogue.
-        progress: told what is being done.
+        progress: called with what is being done.
         serve: whether no other process may serve the store meanwhile.
 
     Raises:
@@ -224,8 +224,8 @@ async def started(
 
     Args:
         service: is opened once it can answer.
-        progress: told what is being done.
-        observer: told of the batches that are encoded.
+        progress: called with what is being done.
+        observer: called with the batches that are encoded.
         serve: whether no other process may serve the store meanwhile.
 
     Yields:

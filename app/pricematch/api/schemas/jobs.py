@@ -20,7 +20,7 @@ class JobOut(BaseModel):
     replaced: int = Field(ge=0, description="Postings that took the place of others.")
     unchanged: int = Field(ge=0, description="Postings that were stored just so already.")
     failed: int = Field(ge=0, description="Rows that could not be stored.")
-    cancelling: bool = Field(description="Whether somebody asked it to stop.")
+    cancelling: bool = Field(description="Whether it is to stop.")
     reason: str | None = Field(description="Why it failed as a whole.")
     created_at: datetime
     changed_at: datetime

@@ -102,7 +102,7 @@ class MatchOut(BaseModel):
         description="Cosine similarity of the images by the encoder; absent where one of them was not embedded.",
     )
     verdict: Literal["same"] | None = Field(
-        default=None, exclude_if=absent, description="A person said that both are the same; absent where nobody did."
+        default=None, exclude_if=absent, description="A person decided that both are the same; absent where nobody did."
     )
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
 

@@ -40,7 +40,7 @@ class ContradictionOut(BaseModel):
 
     first: str
     second: str
-    chain: list[str] = Field(description="From first to second, each said to be the same as the next.")
+    chain: list[str] = Field(description="From first to second, each the same by feedback as the next.")
 
 
 class VerdictOut(BaseModel):

@@ -33,7 +33,7 @@ def mode_of(path: Path, *, writable: bool) -> Mode:
     """How to open a database that is there.
 
     Without the right to write, SQLite reads one that has its files of the write-ahead log beside it, and else one
-    that it is told nobody changes.
+    that nobody changes.
     """
     if writable:
         return Mode.WRITE
