@@ -200,7 +200,7 @@ def test_missing_models_are_one_line_that_says_how_to_get_them(run: Run, tmp_pat
     assert ran.one_line().endswith("holds no version of cae; `pricematch train encoder` writes one")
 
 
-def test_augmentations_are_drawn_into_a_image(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_augmentations_are_drawn_into_an_image(run: Run, photo: Path, tmp_path: Path) -> None:
     ran = run("show", "augmentations", str(photo), "--output", str(tmp_path / "sheet.png"))
     assert (ran.code, ran.out, ran.err) == (0, f"wrote {tmp_path}/sheet.png\n", "")
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -230,7 +230,7 @@ def test_what_cannot_be_drawn_is_one_line(run: Run, photo: Path, tmp_path: Path)
         assert reason in ran.one_line()
 
 
-def test_damaged_metadata_of_a_image_is_not_talked_about(run: Run, tmp_path: Path) -> None:
+def test_damaged_metadata_of_an_image_is_not_talked_about(run: Run, tmp_path: Path) -> None:
     photo = tmp_path / "photo.tif"
     photo.write_bytes(encoded(scene(), "TIFF", tiffinfo={270: "x" * 50})[:-100] + b"\0" * 100)
     ran = run("show", "augmentations", str(photo), "--output", str(tmp_path / "sheet.png"))

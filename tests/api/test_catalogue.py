@@ -25,7 +25,7 @@ def version(client: TestClient) -> int:
     return int(client.get("/postings").json()["catalogue_version"])
 
 
-def test_a_image_a_title_or_both_are_put_and_found_by_the_very_next_request(client: TestClient) -> None:
+def test_an_image_a_title_or_both_are_put_and_found_by_the_very_next_request(client: TestClient) -> None:
     ways = {
         "form": {"files": {"image": RED}, "data": {"title": "Kopi"}},
         "picture": {"content": RED, "headers": {"Content-Type": "image/png"}},
@@ -73,7 +73,7 @@ def test_a_change_may_ask_that_nobody_else_has_changed_it_meanwhile(client: Test
     assert client.delete("/postings/a", headers={"If-Match": listed}).json()["removed"]
 
 
-def test_a_image_is_put_under_the_same_conditions(client: TestClient) -> None:
+def test_an_image_is_put_under_the_same_conditions(client: TestClient) -> None:
     tag = client.put("/postings/a", files={"image": RED}).headers["etag"]
     assert client.put("/postings/a", files={"image": GREEN}, headers={"If-Match": tag}).status_code == 200
     stale = client.put("/postings/a", files={"image": RED}, headers={"If-Match": tag})
@@ -199,7 +199,7 @@ def test_whatever_characters_a_title_has_they_come_back_as_they_were(shared: Tes
     assert response.json()["title"] == shared.get("/postings/hostile").json()["title"]
 
 
-def test_two_postings_may_share_a_image_and_one_of_them_may_go(client: TestClient) -> None:
+def test_two_postings_may_share_an_image_and_one_of_them_may_go(client: TestClient) -> None:
     for posting_id in ("a", "b"):
         client.put(f"/postings/{posting_id}", files={"image": GREEN})
     client.delete("/postings/a")

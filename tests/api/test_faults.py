@@ -83,7 +83,7 @@ def assert_matches(response: Any, posting_id: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "image/png"}, {"Content-Type": FORM}], ids=["raw", "form"])
-def test_fault_01_a_image_of_no_bytes_is_named_so(client: TestClient, headers: dict[str, str]) -> None:
+def test_fault_01_an_image_of_no_bytes_is_named_so(client: TestClient, headers: dict[str, str]) -> None:
     content = b"" if headers["Content-Type"] == "image/png" else form([file("image", b"")])
     assert_problem(client.post("/match", content=content, headers=headers), 422, "image-empty")
     assert_still_answers(client)
@@ -128,7 +128,7 @@ def test_fault_05_name_and_type_of_the_part_do_not_matter(client: TestClient, me
 @pytest.mark.parametrize(
     "tail", [zip_file(), b"<script>hidden</script>", b"\0" * 10_000], ids=["zip", "script", "zeros"]
 )
-def test_fault_06_what_stands_behind_a_image_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
+def test_fault_06_what_stands_behind_an_image_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
     response = match(client, image_bytes("#ff0000", format="JPEG", quality=95) + tail)
     assert_matches(response, "p0")
     assert "hidden" not in response.text
@@ -150,14 +150,14 @@ import sys
 from pathlib import Path
 from pricematch.errors import ImageTooLarge
 from tests.api.test_faults import HUGE, default_decoder
-from tests.support.fakes import image
+from tests.support.fakes import image_bytes
 
 def peak():
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1])
 
 decoder = default_decoder()
-decoder.decode(image("#ff0000"))
+decoder.decode(image_bytes("#ff0000"))
 before = peak()
 for content in HUGE.values():
     try:
@@ -190,7 +190,7 @@ def test_fault_08_small_files_of_many_pixels_are_refused_by_default(
     assert_problem(match(default_client, file), 413, "image-too-large")
 
 
-def test_fault_08_a_image_of_as_many_pixels_as_allowed_is_taken(default_client: TestClient) -> None:
+def test_fault_08_an_image_of_as_many_pixels_as_allowed_is_taken(default_client: TestClient) -> None:
     assert_matches(match(default_client, png_of_zeros(8, DEFAULT.max_pixels // 8)), "p5")
 
 
@@ -347,7 +347,7 @@ def test_fault_13_a_colour_profile_whole_or_corrupt_does_not_matter(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 19_999), (19_999, 1), (7, 64)], ids=str)
-def test_fault_14_a_image_of_too_few_pixels_a_side_is_refused(
+def test_fault_14_an_image_of_too_few_pixels_a_side_is_refused(
     default_client: TestClient, size: tuple[int, int]
 ) -> None:
     assert_problem(match(default_client, image_bytes("#ff0000", size)), 422, "image-too-small")
@@ -609,7 +609,7 @@ def test_fault_24_a_batch_of_bad_images_only_has_no_clusters(client: TestClient)
     assert body["clusters"] == []
 
 
-def test_fault_27_a_image_that_vanished_after_the_start_is_not_found(
+def test_fault_27_an_image_that_vanished_after_the_start_is_not_found(
     client: TestClient, images: FolderlessImages
 ) -> None:
     assert client.get("/postings/p0/image").content == images.contents["p0.png"]

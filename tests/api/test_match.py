@@ -43,7 +43,7 @@ class GatedEncoder(MeanColourEncoder):
         return super().encode(pixels)
 
 
-def test_a_form_with_a_image_finds_its_postings_most_similar_first(client: TestClient) -> None:
+def test_a_form_with_an_image_finds_its_postings_most_similar_first(client: TestClient) -> None:
     body = client.post("/match", files={"image": RED}).json()
     similarities = [match["similarity"] for match in body["matches"]]
     assert [match["posting_id"] for match in body["matches"][:2]] == ["p0", "p1"]
@@ -176,7 +176,7 @@ def test_health_is_answered_while_a_slow_match_runs(serve: Serve) -> None:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.sampled_from([b"", *MAGIC_NUMBERS.values()]), rest=st.binary(max_size=200))
-def test_any_bytes_as_a_image_are_answered_without_a_server_error(
+def test_any_bytes_as_an_image_are_answered_without_a_server_error(
     client: TestClient, start: bytes, rest: bytes
 ) -> None:
     response = client.post("/match", content=start + rest, headers={"Content-Type": "image/png"})

@@ -55,7 +55,7 @@ def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(by_pr
     assert all(set(reason) == {"text", "weight"} for reason in evidence["reasons"])
 
 
-def test_a_image_a_title_and_both_are_taken(by_probability: TestClient) -> None:
+def test_an_image_a_title_and_both_are_taken(by_probability: TestClient) -> None:
     title = {"title": "KOPI susu, 200ml"}
     assert ids(by_probability.post("/match", files={"image": SCENE})) == ["scene", "twin"]
     assert ids(by_probability.post("/match", json=title)) == ["scene", "twin"]
@@ -229,7 +229,7 @@ def test_a_title_may_be_as_long_as_the_setting_says_and_no_longer(serve: Serve) 
     assert_problem(client.post("/match", json={"title": "x" * 100_000}), 413, "body-too-large")
 
 
-def test_a_image_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:
+def test_an_image_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:
     answer = by_probability.post("/match", files={"image": SCENE[:60]}, data={"title": "kopi"})
     assert_problem(answer, 422, "image-corrupt")
 

@@ -114,8 +114,8 @@ def test_batches_and_those_who_wait_are_told() -> None:
     metrics.set_queue_depth(7)
     with TestClient(create_app(service, metrics)) as client:
         found = figures(client)
-    assert found["pricematch_batch_images_sum",] == 36
-    assert found["pricematch_batch_images_bucket", "4.0"] == 2
+    assert found["pricematch_batch_pictures_sum",] == 36
+    assert found["pricematch_batch_pictures_bucket", "4.0"] == 2
     assert found["pricematch_queue_pictures",] == 7
 
 

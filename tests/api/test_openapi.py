@@ -37,7 +37,7 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
         assert client.get(path.replace("{posting_id}", parameter["example"])).status_code == 200
 
 
-def test_every_documented_way_to_send_a_image_works(client: TestClient, document: dict[str, Any]) -> None:
+def test_every_documented_way_to_send_an_image_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}

@@ -107,7 +107,7 @@ def test_fault_18_another_content_type_is_refused(client: TestClient, kind: str)
     assert put(client, b"title=x", kind) == (415, "media-type")
 
 
-def test_fault_5_whatever_its_name_and_its_type_the_content_of_a_image_decides_and_it_is_taken(
+def test_fault_5_whatever_its_name_and_its_type_the_content_of_an_image_decides_and_it_is_taken(
     client: TestClient,
 ) -> None:
     odd = {"image": ("../../etc/passwd\x00.exe", RED, "application/pdf")}
@@ -117,7 +117,7 @@ def test_fault_5_whatever_its_name_and_its_type_the_content_of_a_image_decides_a
     assert "passwd" not in client.get("/postings/named").text
 
 
-def test_fault_6_what_hangs_behind_a_image_is_taken_but_never_served_as_anything_else(client: TestClient) -> None:
+def test_fault_6_what_hangs_behind_an_image_is_taken_but_never_served_as_anything_else(client: TestClient) -> None:
     script = RED + b"<script>alert(1)</script>"
     assert client.put("/postings/behind", content=script, headers={"Content-Type": "image/png"}).status_code == 201
     headers = client.get("/postings/behind/image").headers

@@ -55,7 +55,7 @@ def test_the_matches_of_a_posting_need_neither_image_nor_model(client: TestClien
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_a_image_is_answered_as_stored_with_the_type_of_its_content(
+def test_an_image_is_answered_as_stored_with_the_type_of_its_content(
     client: TestClient, images: FolderlessImages, kind: str
 ) -> None:
     images.contents["p0.png"] = image_bytes("#ff0000", format=kind)
@@ -64,7 +64,7 @@ def test_a_image_is_answered_as_stored_with_the_type_of_its_content(
     assert response.headers["content-type"] == f"image/{kind.lower()}"
 
 
-def test_a_browser_may_take_a_image_as_nothing_else(client: TestClient) -> None:
+def test_a_browser_may_take_an_image_as_nothing_else(client: TestClient) -> None:
     headers = client.get("/postings/p0/image").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in headers["content-security-policy"]
@@ -81,7 +81,7 @@ def test_a_stored_file_that_is_no_image_any_more_is_unavailable(
     assert client.get("/postings/p1/image").status_code == 200
 
 
-def test_a_posting_without_a_image_says_so(serve: Serve) -> None:
+def test_a_posting_without_an_image_says_so(serve: Serve) -> None:
     client = serve(matcher=matcher_of(Posting("p0", None)))
     assert_problem(client.get("/postings/p0/image"), 404, "image-unavailable")
     assert client.get("/postings/p0").status_code == 200

@@ -172,7 +172,7 @@ def test_a_catalogue_of_bad_images_only_is_refused_even_if_they_are_to_be_skippe
 
 
 @pytest.mark.tensorflow
-def test_postings_that_share_a_image_share_an_embedding(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_postings_that_share_an_image_share_an_embedding(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p2.png,the same file\n")

@@ -54,7 +54,7 @@ def test_the_cosine_tells_how_much_of_their_colours_two_images_share() -> None:
     assert (one @ other, one @ both) == (0, pytest.approx(0.5**0.5))
 
 
-def test_where_things_are_in_a_image_does_not_matter() -> None:
+def test_where_things_are_in_an_image_does_not_matter() -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     one, other = ColourHistogram().encode(np.stack([pixels, pixels[::-1, ::-1]]))
     np.testing.assert_array_equal(one, other)

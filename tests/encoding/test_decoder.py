@@ -59,7 +59,7 @@ def test_the_media_type_is_known_by_content(name: str) -> None:
     assert DECODER.media_type(encoded(SCENE, name)) == MEDIA_TYPES[name] == f"image/{name.lower()}"
 
 
-def test_a_image_of_exactly_the_side_is_not_resampled() -> None:
+def test_an_image_of_exactly_the_side_is_not_resampled() -> None:
     small = scene((SIDE, SIDE))
     np.testing.assert_array_equal(DECODER.decode(encoded(small)), np.asarray(small))
 
@@ -314,7 +314,7 @@ def test_a_truncated_image_is_corrupt(name: str, share: float) -> None:
     "magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBP", b"GIF89a", b"BM", b"II*\0", b"MM\0*"]
 )
 @pytest.mark.parametrize("garbage", [b"", b"garbage " * 40, bytes(range(1, 256)), b"\0" * 300])
-def test_garbage_behind_a_right_magic_number_is_a_image_that_cannot_be_used(magic: bytes, garbage: bytes) -> None:
+def test_garbage_behind_a_right_magic_number_is_an_image_that_cannot_be_used(magic: bytes, garbage: bytes) -> None:
     with pytest.raises((ImageCorrupt, ImageTooLarge, ImageTooSmall)):
         DECODER.decode(magic + garbage)
 
@@ -509,7 +509,7 @@ def test_a_hundred_thousand_chunks_take_bounded_memory() -> None:
     bounded(whole[:33] + chunk(b"teXt", b"") * 100_000 + whole[33:])
 
 
-def test_text_in_a_image_changes_nothing() -> None:
+def test_text_in_an_image_changes_nothing() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("comment", "<script>alert(1)</script>", zip=True)
     np.testing.assert_array_equal(DECODER.decode(encoded(SCENE, pnginfo=text)), DECODER.decode(encoded(SCENE)))

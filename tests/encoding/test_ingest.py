@@ -119,7 +119,7 @@ def test_no_names_give_no_rows() -> None:
     assert not embedded.rows
 
 
-def test_a_image_that_changes_between_hashing_and_encoding_is_refused() -> None:
+def test_an_image_that_changes_between_hashing_and_encoding_is_refused() -> None:
     class Restless(FolderlessImages):
         """Gives another image at each reading."""
 

@@ -33,7 +33,7 @@ def test_thresholds_of_all_its_signals_are_those_picked_together_and_of_one_thos
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
-        (["image"], "judges hash,title; `pricematch evaluate --signals image` picks thresholds for image"),
+        (["image"], "evaluates hash,title; `pricematch evaluate --signals image` picks thresholds for image"),
         (["hash", "image"], "`pricematch evaluate --signals hash,image` picks thresholds for hash,image"),
         (["hash", "title", "image"], "`pricematch evaluate --signals hash,title,image` picks"),
     ],

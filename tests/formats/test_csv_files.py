@@ -290,7 +290,7 @@ def test_in_the_order_of_ids_rows_stay_those_of_the_file_and_problems_in_their_o
     assert [problem.row for problem in content.label_problems()] == [2, 4, 5]
 
 
-def test_postings_without_a_image_are_left_out_where_only_images_count(tmp_path: Path) -> None:
+def test_postings_without_an_image_are_left_out_where_only_images_count(tmp_path: Path) -> None:
     content = read(tmp_path, "posting_id,image\na,1.png\n?,x\nb,\nc,2.png\n").with_images()
     assert [posting.posting_id for posting in content.postings] == ["a", "c"]
     assert (content.rows, len(content.problems)) == ([2, 5], 1)

@@ -145,7 +145,7 @@ def test_a_directory_of_long_names_is_refused_before_it_is_read(tmp_path: Path) 
 # --- lies --------------------------------------------------------------------------------------------------------
 
 
-def test_a_member_larger_than_a_image_may_be_fails_alone(tmp_path: Path) -> None:
+def test_a_member_larger_than_an_image_may_be_fails_alone(tmp_path: Path) -> None:
     large = Member(b"large", bytes(MIB + 1))
     with closing(opened(tmp_path, archive([large, Member(b"small")]))) as images:
         with pytest.raises(ImageTooLarge, match="expected at most 1048576 bytes, got 1048577"):

@@ -92,7 +92,7 @@ def _check(settings: Settings, matcher: Matcher, encoding: ForThreads, lines: di
         assert itself.evidence.signals["colours"] == pytest.approx(1, abs=1e-5)
 
 
-def test_where_no_posting_names_a_image_there_is_no_signal_image(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_where_no_posting_names_an_image_there_is_no_signal_image(run: Run, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "catalogue.csv").write_text("posting_id,image,label_group\na,,1\nb,,1\nc,,2\n", encoding="utf-8")
     ran = run("evaluate", "--catalogue", str(tmp_path / "catalogue.csv"), "--models", str(folder / "models"),
               "--signals", "image", "--folds", "2", "--output", str(tmp_path))  # fmt: skip

@@ -169,7 +169,7 @@ def test_postings_left_alone_stay_so_where_it_would_harm() -> None:
 
 
 def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_picked() -> None:
-    # forty evaluated postings in pairs; each has its own other half and a stranger, all equally probable, the half first
+    # forty postings in pairs; each has its own other half and a stranger, all equally probable, the half first
     halves = [(row, row ^ 1) for row in range(40)]
     strangers = [(row, 40 + row) for row in range(40)]
     lines, rows = np.array(halves + strangers).T

@@ -95,7 +95,7 @@ def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_store
     assert new[1:] == [(posting_id, pytest.approx(probability, abs=1e-5)) for posting_id, probability in stored]
 
 
-def test_a_image_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
+def test_an_image_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
     postings = [
         Posting("picture", None, image_phash=SCENE_FEATURES.phash),
         Posting("title", None, "Kopi Susu 200 ml"),
@@ -270,8 +270,8 @@ def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None
         tiny_matcher().wanted(Options(min_probability=0.5), image=True, title=False)
 
 
-def test_a_least_similarity_takes_a_image() -> None:
-    with pytest.raises(SignalNeeded, match="picture"):
+def test_a_least_similarity_takes_an_image() -> None:
+    with pytest.raises(SignalNeeded, match="an image"):
         with_encoder(trained=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
 
 

@@ -107,7 +107,7 @@ def test_no_likeness_is_told_of_images_that_are_unlike_though_their_features_spe
     assert explained("", "", {"hash_similarity": 1}, (PHOTO, OTHER_PHOTO)) == []
 
 
-def test_nothing_is_told_of_a_image_that_is_lacking() -> None:
+def test_nothing_is_told_of_an_image_that_is_lacking() -> None:
     assert explained("", "", {"hash_similarity": 2, "hash_lead_low": -5}, (PHOTO, None)) == []
 
 

@@ -70,7 +70,7 @@ def pictureless() -> Page:
 
 def test_a_full_catalogue_has_every_section_and_leaves_nothing_out(full: Page) -> None:
     assert full.needs_nothing_beside_itself()
-    assert full.headings() == ["look", "groups", "repeats", "near", "titles", "pictures"]
+    assert full.headings() == ["look", "groups", "repeats", "near", "titles", "images"]
     assert "Left out" not in full.text
     plots = [alt for alt in full.alts() if not alt.startswith("image ")]
     assert plots == [
@@ -180,7 +180,7 @@ def test_bad_rows_and_images_are_counted_and_the_first_twenty_listed() -> None:
     page = page_of(POSTINGS, Source("c.csv", "images", rows, images, 0), looked=True)
     assert "25 bad rows in the file; the others are explored." in page.items()
     assert "3 postings without a usable image." in page.items()
-    assert page.headings()[:3] == ["look", "rows", "bad-pictures"]
+    assert page.headings()[:3] == ["look", "rows", "bad-images"]
     assert [item for item in page.items() if "bad row " in item] == [
         f"row {row}, column posting_id: bad row {row}" for row in range(2, 22)
     ]
@@ -211,7 +211,7 @@ def test_the_names_that_are_shown_are_those_whose_images_the_page_holds(full: Pa
     assert {alt for alt in full.alts() if alt.startswith("image ")} == {f"image {name}" for name in names}
 
 
-def test_a_image_that_could_not_be_drawn_leaves_a_place_that_says_so() -> None:
+def test_an_image_that_could_not_be_drawn_leaves_a_place_that_says_so() -> None:
     found = explored(POSTINGS, looked=True)
     assert "no usable image" in Page(exploration_page(found, SOURCE, drawn([]))).text
 

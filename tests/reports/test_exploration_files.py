@@ -212,6 +212,6 @@ def test_the_same_seed_writes_the_same_bytes_and_another_shows_other_groups(run:
     assert pages[0] == pages[1] != pages[2]
 
 
-def test_a_image_of_another_kind_than_its_name_is_counted_as_what_it_is(run: Run, folder: Path) -> None:
+def test_an_image_of_another_kind_than_its_name_is_counted_as_what_it_is(run: Run, folder: Path) -> None:
     explore(run, folder, *write_images(folder, PICTURES | {"red.png": encoded(Image.new("RGB", (9, 9)), "GIF")}))
     assert ["GIF", "1"] in [row[:2] for row in page_in(folder).rows()]

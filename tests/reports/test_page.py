@@ -96,7 +96,7 @@ def test_the_same_plot_is_the_same_bytes_and_another_is_not() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(400, 200), (200, 400), (20, 10)])
-def test_a_image_is_shrunk_with_its_proportions_and_never_enlarged(width: int, height: int) -> None:
+def test_an_image_is_shrunk_with_its_proportions_and_never_enlarged(width: int, height: int) -> None:
     pixels = np.zeros((height, width, 3), np.uint8)
     media_type, data = decoded(thumbnail(pixels, "a shoe", side=100))
     with Image.open(io.BytesIO(data)) as image:
@@ -105,7 +105,7 @@ def test_a_image_is_shrunk_with_its_proportions_and_never_enlarged(width: int, h
     assert media_type == "image/jpeg"
 
 
-def test_a_image_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
+def test_an_image_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
     pixels = np.full((50, 50, 3), (200, 30, 60), np.uint8)
     markup = thumbnail(pixels, "red")
     with Image.open(io.BytesIO(decoded(markup)[1])) as image:
@@ -114,7 +114,7 @@ def test_a_image_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_a_image_shows_is_told_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
+def test_what_an_image_shows_is_told_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
     markup = thumbnail(np.zeros((4, 4, 3), np.uint8), text)
     assert Page(markup).alts() == [text]
     assert [tag for tag, _ in Page(markup).tags] == ["img"]

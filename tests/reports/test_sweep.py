@@ -34,5 +34,5 @@ def test_the_same_records_give_the_same_bytes_and_others_do_not() -> None:
     )
 
 
-def test_one_eps_and_one_method_is_a_image_too() -> None:
+def test_one_eps_and_one_method_is_an_image_too() -> None:
     assert pixels(draw_sweep(RECORDS[:1], 9)).min() == 0

@@ -70,7 +70,7 @@ def test_of_each_the_good_ones_are_stored_and_the_images_encoded_together(shop: 
     assert sorted(shop.matched("q3")) == ["p2", "p3"]
 
 
-def test_of_each_a_image_that_is_stored_may_be_named(shop: Shop) -> None:
+def test_of_each_an_image_that_is_stored_may_be_named(shop: Shop) -> None:
     first, _, _ = put(shop.intake, offered("first", image_bytes("#fa0404")))
     [kept] = shop.intake.put_each([Offered(Posting("second", first.image))])
     assert isinstance(kept, Kept)

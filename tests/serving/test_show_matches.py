@@ -290,7 +290,7 @@ def test_without_images_there_is_a_table_and_no_sheet(run: Run, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_posting_without_a_image_is_a_grey_square(tmp_path: Path, named: bool) -> None:
+def test_a_posting_without_an_image_is_a_grey_square(tmp_path: Path, named: bool) -> None:
     labelled(tmp_path)
     if named:
         (tmp_path / "images" / "p1.png").unlink()

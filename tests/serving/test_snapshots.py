@@ -316,7 +316,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
     assert "c" in found(shop.snapshots.current.matcher, "#ffffff")
 
 
-def test_fault_28_a_image_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+def test_fault_28_an_image_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
     shop = Shop()
     shop.encoder = NoNumbers()
     for _ in range(2):

@@ -249,7 +249,7 @@ def match_green(settings: Settings, options: Options) -> Result:
 
 
 @pytest.mark.tensorflow
-def test_the_encoder_of_the_matcher_is_the_default_and_encodes_a_image_for_it(image_settings: Settings) -> None:
+def test_the_encoder_of_the_matcher_is_the_default_and_encodes_an_image_for_it(image_settings: Settings) -> None:
     result = match_green(image_settings, Options())
     assert result.decision.models == {"matcher": "1", "cae": "1"}
     assert result.matches[0].posting_id == "p2"

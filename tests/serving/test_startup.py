@@ -309,7 +309,7 @@ def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_posti
             assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
 
 
-def test_a_image_that_is_damaged_on_disk_is_told_and_the_others_are_served(
+def test_an_image_that_is_damaged_on_disk_is_told_and_the_others_are_served(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     with served(settings):

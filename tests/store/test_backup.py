@@ -110,7 +110,7 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
     assert version_then < before
 
 
-def test_a_restored_backup_never_lacks_a_image_though_postings_came_and_went_while_it_was_taken(
+def test_a_restored_backup_never_lacks_an_image_though_postings_came_and_went_while_it_was_taken(
     store: Store, tmp_path: Path
 ) -> None:
     done = threading.Event()

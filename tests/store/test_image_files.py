@@ -26,7 +26,7 @@ def add(images: ImageFiles, *numbers: int) -> None:
         incoming.place()
 
 
-def test_a_image_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: ImageFiles) -> None:
+def test_an_image_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: ImageFiles) -> None:
     add(images, 1, 2)
     for number in (1, 2):
         name = name_of(image_bytes(number))
@@ -48,7 +48,7 @@ def test_fault_26_a_name_that_is_no_digest_is_unavailable_and_nothing_is_opened(
         image_digest(name)
 
 
-def test_fault_27_a_image_that_is_missing_or_not_what_it_was_is_unavailable(images: ImageFiles) -> None:
+def test_fault_27_an_image_that_is_missing_or_not_what_it_was_is_unavailable(images: ImageFiles) -> None:
     add(images, 1)
     with pytest.raises(ImageUnavailable, match="No such file"):
         images.read(name_of(image_bytes(2)))
@@ -66,7 +66,7 @@ def test_what_was_not_placed_is_gone_behind_the_block(images: ImageFiles) -> Non
     assert not images.has(DIGESTS[1])
 
 
-def test_a_image_that_is_deleted_while_it_is_put_again_is_written_again(images: ImageFiles) -> None:
+def test_an_image_that_is_deleted_while_it_is_put_again_is_written_again(images: ImageFiles) -> None:
     add(images, 1)
     with incoming_images(images.folder.parent / "incoming", images, 1) as incoming:
         incoming.write(DIGESTS[1], image_bytes(1))

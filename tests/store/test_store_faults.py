@@ -88,7 +88,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         (errno.EIO, StoreUnavailable),
     ],
 )
-def test_fault_34_a_image_that_cannot_be_written_is_refused_with_its_posting(
+def test_fault_34_an_image_that_cannot_be_written_is_refused_with_its_posting(
     call: str, number: int, kind: type[StoreError], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

@@ -125,7 +125,7 @@ def pixels(side: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(scene((side, side)))
 
 
-def test_a_view_is_a_image_of_the_same_size_and_leaves_the_original_as_it_is() -> None:
+def test_a_view_is_an_image_of_the_same_size_and_leaves_the_original_as_it_is() -> None:
     original = pixels()
     for seed in range(50):
         view = seller_view(original, np.random.default_rng(seed))

@@ -28,7 +28,7 @@ def posting(number: int, image: str | None, group: str | None) -> Posting:
     return Posting(f"p{number}", image, "a title", label_group=group)
 
 
-def test_a_image_has_the_label_of_its_postings_if_they_agree() -> None:
+def test_an_image_has_the_label_of_its_postings_if_they_agree() -> None:
     rows = [("a", "1"), ("b", "1"), ("b", "2"), ("c", None), ("d", None), ("d", "3"), ("e", "4"), ("e", "4")]
     postings = [posting(number, *row) for number, row in enumerate(rows)]
     assert label_of_image(postings) == {"a": "1", "d": "3", "e": "4"}

@@ -75,7 +75,7 @@ def test_a_condition_that_holds_lets_the_change_through(store: Store) -> None:
     assert not store.postings.delete("a", Condition(exists=False))
 
 
-def test_a_image_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
+def test_an_image_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
     posting = Posting("a", name_of(b"one"))
     wrong = [
         Put(posting, b"other"),
@@ -90,7 +90,7 @@ def test_a_image_that_is_not_the_one_its_posting_names_is_refused(store: Store) 
     assert image_names(store.folder) == set()
 
 
-def test_a_image_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
+def test_an_image_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
     named = Put(Posting("b", name_of(image_bytes(1))))
     with pytest.raises(ImageUnavailable, match="was not given"):
         store.postings.put([named])
@@ -105,7 +105,7 @@ def test_a_image_need_not_be_given_again_while_a_posting_shows_it(store: Store) 
         store.postings.put([named])
 
 
-def test_a_image_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
+def test_an_image_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
     store.postings.put([put("a", image_bytes(1))])
     path = store.images.path(bytes.fromhex(name_of(image_bytes(1))))
     for damage in (b"", b"other", image_bytes(2)):

@@ -246,13 +246,13 @@ import sys, json, os
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
 from pricematch.errors import StoreUnavailable
-from tests.support.written_store import everything, put, image
+from tests.support.written_store import everything, put, image_bytes
 folder = Path(sys.argv[1])
 if os.geteuid() == 0:
     os.setuid(65534)
 store = open_store(folder, serve=True)
 refused = []
-for work in (lambda: store.postings.put([put("new", image(99))]), lambda: store.postings.delete("001"),
+for work in (lambda: store.postings.put([put("new", image_bytes(99))]), lambda: store.postings.delete("001"),
              lambda: store.jobs.create("import", "{}"), lambda: store.feedback.decide("a", "b", "same")):
     try:
         work()
@@ -281,11 +281,11 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
-from tests.support.written_store import put, image
+from tests.support.written_store import put, image_bytes
 store = open_store(Path(sys.argv[1]))
 for number in range(60):
-    store.postings.put([put(f"{sys.argv[2]}-{number}", image(number))])
-    store.postings.put([put("shared", image(number % 7), sys.argv[2])])
+    store.postings.put([put(f"{sys.argv[2]}-{number}", image_bytes(number))])
+    store.postings.put([put("shared", image_bytes(number % 7), sys.argv[2])])
     if number % 3 == 0:
         store.postings.delete(f"{sys.argv[2]}-{number}")
 store.close()
