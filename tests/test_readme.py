@@ -65,7 +65,7 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     for command in given[place + 1 :]:
         run(command, tmp_path)
     written = ["explored/explore.html", "evaluated/report.html", "swept/sweep.png", "matches.png", "submission.csv"]
-    written += ["judged/report.html", "matched.csv"]
+    written += ["matcher_report/report.html", "matched.csv"]
     assert all((tmp_path / name).stat().st_size > 0 for name in written)
 
 
