@@ -223,7 +223,7 @@ def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run
     answer = served_matcher(elsewhere).match_posting("p0", Options())
     rows = [row for row in rows_of(ran) if row[0]]
     assert [row[:3] for row in rows] == [
-        [match.posting_id, f"{match.probability:.3f}", match.level] for match in answer.matches
+        [match.posting_id, f"{match.probability:.3f}", match.match_type] for match in answer.matches
     ]
     assert [row[4:] for row in rows] == [["yes", "Kopi Susu"], ["no", "kopi"]]
     for match in answer.matches:

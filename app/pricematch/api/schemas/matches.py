@@ -238,7 +238,7 @@ def _match_fields(match: Match, snapshot: Snapshot) -> dict[str, Any]:
     posting = snapshot.matcher.catalogue.posting(match.posting_id)
     optional = {
         "probability": match.probability,
-        "level": match.level,
+        "level": match.match_type,
         "similarity": match.similarity,
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),
