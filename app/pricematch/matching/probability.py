@@ -184,7 +184,7 @@ class ProbabilitySearch:
 
     @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self.index.model.feature_names, self.index.extractor.titles_with)
+        return Explainer(self.index.model.feature_names, self.index.extractor.word_counts)
 
     def changed(self, catalogue: Catalogue, added: Features) -> "ProbabilitySearch":
         """The search of a changed catalogue, whose new rows have these features."""

@@ -6,8 +6,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from pricematch.catalogue.image_features import ImageFeatures
-from pricematch.pairs.explanation import Reason
-from pricematch.pairs.match_types import MatchType
+from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
 
 

@@ -69,7 +69,7 @@ class PairFeatureExtractor:
     ) -> None:
         self.signals = tuple(signals)
         parsed = _parsed(features, signals)
-        weighted = TfIdf(parsed.titles, words) if "title" in signals else None
+        weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
         self._retrievers = {it.name: it for it in retrievers_of(parsed, weighted, signals, shares)}
         self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
@@ -112,9 +112,10 @@ class PairFeatureExtractor:
         embeddings = {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()}
         return self.profiles(ParsedFeatures.of(Features.of([], [], embeddings)))[0]
 
-    def titles_with(self, word: str) -> int:
-        """How many titles of the catalogue hold a word (see `ParsedTitle.words`); 0 where titles are no signal."""
-        return 0 if self._titles is None else self._titles.titles_with(word)
+    @property
+    def word_counts(self) -> Mapping[str, int]:
+        """By word (see `ParsedTitle.words`), how many titles of the catalogue hold it; empty without signal title."""
+        return {} if self._weighted is None else self._weighted.counts
 
     def profiles(
         self, features: ParsedFeatures, alive: Alive = None
