@@ -21,10 +21,11 @@ from pricematch.pairs.retrievers import (
     IMAGE_RETRIEVERS,
     Alive,
     EmbeddingRetriever,
+    ExpandedTitleRetriever,
     ParsedFeatures,
+    retrievers_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
-from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, retrievers_of
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.vectors import TfIdf, words
