@@ -38,9 +38,8 @@ def one_sided(left: str, right: str) -> dict[str, str]:
 def word_sentence(left: str, right: str, counts: dict[str, int], size: float, *, speaks_for: bool) -> str | None:
     """A sentence on the words of two titles; words without a count are held by 100 titles."""
     words = [*parse_title(left).words, *parse_title(right).words]
-    return (
-        of_titles(left, right, dict.fromkeys(words, 100) | counts, size).speaking(1 if speaks_for else -1).get("title")
-    )
+    found = of_titles(left, right, dict.fromkeys(words, 100) | counts, size)
+    return (found.supporting if speaks_for else found.opposing).get("title")
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ class Explainer:
         """What each family adds; that of facts in general is shared out among the families that have a sentence."""
         weights = {family: float(added[columns].sum()) for family, columns in self._columns.items()}
         facts = float(added[self._facts].sum())
-        stated = [family for family in FACTS if family in texts.speaking(facts)]
+        stated = [family for family in FACTS if family in _speaking(texts, facts)]
         return weights | {family: weights[family] + facts / len(stated) for family in stated}
 
 
@@ -158,7 +158,7 @@ def _reasons(weights: Mapping[str, float], texts: Sentences) -> tuple[Reason, ..
     contradictions, others = list[Reason](), list[Reason]()
     for family in sorted(weights, key=lambda family: -abs(weights[family])):
         weight = weights[family]
-        if weight and (text := texts.speaking(weight).get(family)):
+        if weight and (text := _speaking(texts, weight).get(family)):
             kept = contradictions if weight <= -_LEAST_WEIGHT and family in texts.contradicted else others
             kept.append(Reason(_printable(text), weight))
     ranked = sorted([*contradictions, *others], key=_lightness)
@@ -166,6 +166,11 @@ def _reasons(weights: Mapping[str, float], texts: Sentences) -> tuple[Reason, ..
     second = [reason for reason in ranked[1:2] if abs(reason.weight) >= _LEAST_WEIGHT]
     chosen = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
     return tuple(sorted([*chosen][:MOST_REASONS], key=_lightness))
+
+
+def _speaking(texts: Sentences, weight: float) -> Mapping[str, str]:
+    """By family, the sentences for the same product where a weight is above 0, else those against it."""
+    return texts.supporting if weight > 0 else texts.opposing
 
 
 def _lightness(reason: Reason) -> float:

@@ -225,11 +225,9 @@ class PairFeatureExtractor:
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
         for name, retriever in self._retrievers.items():
             similarity = retriever.similarities(one.vectors[name], other.vectors[name], left, right)
-            ends = one.neighbours[name].select(left), other.neighbours[name].select(right)
-            if others is not None:
-                near = np.where(similarity >= retriever.least, similarity, -np.inf)
-                ends = ends[0], ends[1].including(near)
-            parts.append(rank_features(similarity, *ends))
+            neighbours = one.neighbours[name], other.neighbours[name]
+            least = None if others is None else retriever.least
+            parts.append(rank_features(similarity, *neighbours, left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
             parts.append(attribute_features(one.titles, other.titles, left, right))

@@ -63,10 +63,6 @@ class Sentences:
     opposing: Mapping[str, str]
     contradicted: set[str]
 
-    def speaking(self, weight: float) -> Mapping[str, str]:
-        """The sentences for a weight above 0, or against the same product for any other."""
-        return self.supporting if weight > 0 else self.opposing
-
 
 def sentences(
     values: Sequence[Mapping[str, float]], title: ParsedTitle, titles: Sequence[ParsedTitle], counts: Mapping[str, int]
