@@ -151,6 +151,8 @@ class PairFeatureExtractor:
             The profiles; left < right, int32 [m] each, ascending. What is as near as the last of the `TOP_K` is a
             candidate too.
         """
+        if len(new) < 2:
+            return new, *_ends(np.zeros((len(new), len(new)), np.bool_))
         similarities = self._similarities(new, new)
         for found in similarities.values():
             np.fill_diagonal(found, -np.inf)
@@ -172,6 +174,8 @@ class PairFeatureExtractor:
             The profiles of both (where others are gone, their own repeats still count them); and the candidates between
             them: left ends, which are new, and right ends, which are others, int32 [p] each, ascending.
         """
+        if not len(others):
+            return new, replace(others, catalogue_size=new.catalogue_size), *_ends(np.zeros((len(new), 0), np.bool_))
         similarities = {
             name: np.where(alive, found, -np.inf) for name, found in self._similarities(new, others).items()
         }
