@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.limits import HeldBodies, LoadShedding
+from pricematch.api.limits import BodyLimits
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.process
 RED = image_bytes("#ff0000")
 UPLOADS = 1000
 GROWTH_KIB = 500 * KIB
+MATCH: Scope = {"type": "http", "method": "POST", "path": "/match", "headers": []}
 
 
 class Held:
@@ -106,7 +107,7 @@ def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(LoadShedding(app, Full(Settings()))({"type": "http", "method": "POST"}, receive, send))
+    asyncio.run(BodyLimits(app, Full(Settings()), "/postings/import")(MATCH, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"
@@ -154,7 +155,7 @@ def test_bodies_are_read_as_long_as_they_fit_together_or_are_alone(serve: Serve)
 
 def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_read_no_further(serve: Serve) -> None:
     size = 2 * KIB
-    held = HeldBodies(_reads_all, 3 * size)
+    held = BodyLimits(_reads_all, Service(Settings(max_held_bytes=3 * size)), "/postings/import")
     receives = _Pieces(size), _Pieces(size)
     sent: list[Message] = []
 
@@ -162,9 +163,9 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         sent.append(message)
 
     async def both() -> None:
-        first = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[0], send))
+        first = asyncio.ensure_future(held(MATCH, receives[0], send))
         await receives[0].give(2)
-        second = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[1], send))
+        second = asyncio.ensure_future(held(MATCH, receives[1], send))
         await receives[1].give(1)
         await receives[1].give(1)
         with pytest.raises(Overloaded, match=f"{3 * size} bytes"):
@@ -172,7 +173,7 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         await receives[0].give(1)  # there is room again, since the second one's bytes are gone
         await receives[0].end()
         await first
-        third = asyncio.ensure_future(held({"type": "http", "path": "/match"}, alone := _Pieces(5 * size), send))
+        third = asyncio.ensure_future(held(MATCH, alone := _Pieces(5 * size), send))
         await alone.give(1)
         await alone.end()
         await third

@@ -14,7 +14,7 @@ from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
-from pricematch.api.limits import BodyDeadline, BodyLimits, HeadCheck, HeldBodies, LoadShedding
+from pricematch.api.limits import BodyLimits, HeadCheck
 from pricematch.api.metrics import Metrics
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
@@ -88,15 +88,7 @@ def create_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours tells of requests; twice would be wrong
     )
     problems.install(app)
-    app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
-    app.add_middleware(LoadShedding, service=service)
-    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
-    app.add_middleware(
-        BodyDeadline,
-        seconds=settings.body_seconds,
-        idle_seconds=settings.body_idle_seconds,
-        others={imports.PATH: settings.import_seconds},
-    )
+    app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
