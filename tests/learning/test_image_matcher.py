@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures
-from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.encoders import COLOURS, encoder_spec
+from pricematch.encoding.encoding import ForThreads
 from pricematch.formats.manifest import find_chain
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher

@@ -96,7 +96,7 @@ def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(
 def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.serving.snapshot_builder.FEW", 0)
+    monkeypatch.setattr("pricematch.serving.snapshots.FEW", 0)
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass

@@ -7,7 +7,6 @@ from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Intake
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import tiny_decoder
 from tests.support.memory_store import MemoryStore
 
 
@@ -24,7 +23,7 @@ class BothImages:
 def in_memory(matcher: Matcher, images: ImageSource, encode: Encode) -> tuple[Intake, MemoryStore]:
     """A catalogue that may be changed, and the store that keeps it in memory."""
     store = MemoryStore.holding(list(matcher.catalogue))
-    stored = StoredImages(BothImages(images, store), store, encode, "phash", lambda *_: None)
+    stored = StoredImages(BothImages(images, store), store, encode, lambda *_: None)
     live = Snapshots(store, stored, lambda: Snapshot(store.version(), matcher))
     return Intake(store, store, stored, live), store
 
@@ -35,10 +34,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
     intake, store = in_memory(matcher, images, encoding.encode)
     return Backend(
         encode=encoding,
-        media_type=tiny_decoder().media_type,
         intake=intake,
-        postings=store,
-        feedback=store,
         jobs=store,
         models=store,
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
-from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
 from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.encoding import BlockingEncoding, Encoding, ForThreads
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
@@ -105,7 +105,7 @@ def worker_processes(settings: Settings) -> Iterator[ForThreads]:
 
 
 async def _made_there(settings: Settings) -> Any:
-    return encoding_of(settings)
+    return Encoding(settings)
 
 
 def matched(running: ServedCatalogue, posting_id: str, **options: Any) -> list[str]:

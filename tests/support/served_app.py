@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from starlette.types import ASGIApp
 
 from pricematch.api.app import create_app
 from pricematch.serving.backend import Backend
+from pricematch.serving.models import activate
 from pricematch.serving.service import Service
 from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import tiny_decoder
 from tests.support.served import Loaded, served
 
 
@@ -29,13 +30,10 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
     store = running.store
     return Backend(
         encode=encoding,
-        media_type=tiny_decoder().media_type,
         intake=running.intake,
-        postings=store.postings,
-        feedback=store.feedback,
         jobs=store.jobs,
         models=store.models,
         manifests=running.manifests,
         uploads=running.uploads,
-        activate=running.activate,
+        activate=partial(activate, running.settings),
     )

@@ -21,7 +21,6 @@ from pricematch.api.routes.health import metrics_router
 from pricematch.api.telemetry import Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
-from pricematch.settings import Settings
 
 if TYPE_CHECKING:
     from pricematch.api.tracing import Spans
@@ -32,7 +31,7 @@ Errors are `application/problem+json` (RFC 9457). Where the service asks for key
 `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
 
-Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
+_Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class _Lifespan(TypedDict):
@@ -44,7 +43,7 @@ def create_app(
     metrics: Metrics | None = None,
     spans: "Spans | None" = None,
     keys: KeyRing | None = None,
-    lifetime: Lifetime = nullcontext,
+    lifetime: _Lifetime = nullcontext,
 ) -> Telemetry:
     """The HTTP application over a service that may still be starting, with telemetry around it.
 
@@ -66,7 +65,7 @@ def create_api(
     service: Service,
     metrics: Metrics | None = None,
     keys: KeyRing | None = None,
-    lifetime: Lifetime = nullcontext,
+    lifetime: _Lifetime = nullcontext,
 ) -> FastAPI:
     """The endpoints over a service, with their middleware; GET /metrics shows `metrics`, or new ones."""
     metrics, settings = metrics or Metrics(service), service.settings
@@ -90,7 +89,13 @@ def create_api(
     problems.install(app)
     app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, **_cors(settings))
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
     for module in (match, imports, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
@@ -100,16 +105,6 @@ def create_api(
     # the way that FastAPI documents (docs: "Extending OpenAPI")
     app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]
     return app
-
-
-def _cors(settings: Settings) -> dict[str, Any]:
-    """Which pages may ask from a browser, and what they may send and read."""
-    return {
-        "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
-        "allow_headers": ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
-        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID"],
-    }
 
 
 def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[str, Any]:

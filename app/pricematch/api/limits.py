@@ -56,7 +56,7 @@ class HeadCheck:
 
 
 def _fault(scope: Scope, limit: int) -> str | None:
-    """What is wrong with a request's head; None if nothing is."""
+    """The fault of a request's head; None if there is none."""
     seen: dict[bytes, bytes] = {}
     size = len(scope["raw_path"]) + len(scope["query_string"])
     single = _SINGLE_CHUNKED if any(name == b"transfer-encoding" for name, _ in scope["headers"]) else _SINGLE
@@ -74,7 +74,7 @@ def _fault(scope: Scope, limit: int) -> str | None:
 
 
 def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
-    """What is wrong with the headers that say where a body ends; None if nothing is."""
+    """The fault of the headers that frame a body; None if there is none."""
     length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
     if length is not None and coding is not None:
         return "expected either Content-Length or Transfer-Encoding, got both"
@@ -143,7 +143,7 @@ class BodyLimits:
             self._held -= 0 if streamed else size
 
     def _refusal(self, scope: Scope, limit: int) -> ASGIApp | None:
-        """What answers a request whose body is not to be read; None for others."""
+        """The response to a request whose body is not to be read; None for others."""
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             return answer(too_large(limit), _CLOSE)
