@@ -11,7 +11,7 @@ import pytest
 
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
-from tests.support.requests import AMBIGUOUS, HEALTH, POST, STREAM
+from tests.support.http_bytes import AMBIGUOUS, HEALTH, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
 

@@ -39,6 +39,7 @@ from tests.support.fakes import (
     scene,
     tiny_catalogue,
 )
+from tests.support.http_bytes import FORM, field, file, form, send_pieces
 from tests.support.odd_images import (
     MAGIC_NUMBERS,
     NOT_IMAGES,
@@ -52,7 +53,6 @@ from tests.support.odd_images import (
     webp_header,
     zip_file,
 )
-from tests.support.wire import FORM, field, file, form, send_pieces
 
 RED = image_bytes("#ff0000")
 DEFAULT = Settings()

@@ -13,7 +13,7 @@ from pricematch.formats.csv_files import read_csv
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.labelled import write_catalogue
+from tests.support.catalogues import write_catalogue
 
 POSTINGS = [Posting(f"p{row}", f"p{row}.png", f"title {row}", label_group=group) for row, group in enumerate("xxyyz")]
 

@@ -21,9 +21,9 @@ from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
+from tests.support.catalogues import features_of, groups_of, labelled_postings, write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.exported_encoder import export
-from tests.support.labelled import features_of, groups_of, labelled_postings, write_catalogue
+from tests.support.networks import export
 
 POSTINGS = labelled_postings(300)
 FEATURES = features_of(POSTINGS).features

@@ -15,11 +15,10 @@ import pytest
 
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import COLOURS, image_bytes
+from tests.support.http_bytes import FORM, HEALTH, POST, file, form
 from tests.support.odd_images import png_header, webp_header
-from tests.support.requests import HEALTH, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
-from tests.support.wire import FORM, file, form
 
 CLIENTS = 32
 PICTURES = [image_bytes(colour) for colour in COLOURS]

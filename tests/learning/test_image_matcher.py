@@ -14,8 +14,8 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.settings import Settings
 from tests.support.cli import Ran, Run
+from tests.support.networks import TinyArtefacts
 from tests.support.served import served, worker_processes
-from tests.support.tiny import TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
 

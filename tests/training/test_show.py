@@ -9,7 +9,7 @@ from pricematch.errors import CatalogueError
 from pricematch.settings import Settings, load_settings
 from pricematch.training.show import reconstructions
 from tests.support.fakes import tiny_catalogue
-from tests.support.tiny import TinyArtefacts
+from tests.support.networks import TinyArtefacts
 
 
 def _settings(folder: Path, models: Path) -> Settings:
