@@ -11,7 +11,7 @@ from pricematch.encoding.ports import ImageSource
 from pricematch.errors import ImageError
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import Artefact, find_chain
-from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
+from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe, TrainOptions
 from tests.support.fakes import MAX_PIXELS, MIN_SIDE, SIDE, tiny_catalogue, tiny_images
 
 if TYPE_CHECKING:
@@ -62,27 +62,18 @@ def train(
     memory_bytes: int = 1 << 20,
     watch: "Callable[[Step], None]" = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
-    judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    check: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's images; needs TensorFlow."""
-    from pricematch.training.autoencoders import AutoencoderTrainer
-    from pricematch.training.trainer import make_deterministic
+    from pricematch.training.autoencoders import train_autoencoders
+    from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
-    trainer = AutoencoderTrainer(
-        recipe,
-        seed,
-        models,
-        version,
-        memory_bytes=memory_bytes,
-        disk_bytes=0,
-        workers=2,
-        progress=progress,
-        watch=watch,
-        interrupted=interrupted,
-    )
-    source = tiny_images()
-    decoder = PillowDecoder(recipe.cae.side, MAX_PIXELS, MIN_SIDE)
-    return trainer.run(list(source.contents), images or source, decoder, judge, postings)
+    source, side = tiny_images(), recipe.cae.side
+    decoder = PillowDecoder(side, MAX_PIXELS, MIN_SIDE)
+    chosen = TrainingImages(list(source.contents), images or source, decoder, side, check, postings)
+    options = TrainOptions(seed, version, memory_bytes, disk_bytes=0)
+    training = Training(recipe, options, models, 2, progress, watch, interrupted)
+    return train_autoencoders(training, chosen)

@@ -11,7 +11,7 @@ from PIL import Image
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.errors import ImageError
-from pricematch.training.recipes import CNN, CnnTrainingRecipe
+from pricematch.training.recipes import CNN, CnnTrainingRecipe, TrainOptions
 from tests.support.fakes import MAX_PIXELS, MIN_SIDE, FolderlessImages, encoded
 
 if TYPE_CHECKING:
@@ -60,31 +60,22 @@ def train_cnn(
     progress: Callable[[str, int, int], None] = lambda *_: None,
     watch: "Callable[[Step], None]" = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
-    judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    check: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
 ) -> "Trained":
     """Train a recipe on the labelled images; needs TensorFlow."""
     from pricematch.encoding.saved_model import use_precision
-    from pricematch.training.cnn import CnnTrainer
-    from pricematch.training.trainer import make_deterministic
+    from pricematch.training import cnn as network
+    from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
     use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     source, known = labelled_images()
     source = images or source
-    trainer = CnnTrainer(
-        chosen or recipe(),
-        seed,
-        models,
-        version,
-        memory_bytes=1 << 20,
-        disk_bytes=0,
-        workers=2,
-        progress=progress,
-        watch=watch,
-        interrupted=interrupted,
-    )
-    decoder = PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
     given = known if labels is None else labels
     postings = [Posting(name[:-4], name, label_group=given.get(name)) for name in source.contents]
-    [trained] = trainer.run(list(source.contents), source, decoder, judge, postings)
+    decoder = PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
+    chosen_images = TrainingImages(list(source.contents), source, decoder, SIDE, check, postings)
+    options = TrainOptions(seed, version, memory_bytes=1 << 20, disk_bytes=0)
+    training = Training(chosen or recipe(), options, models, 2, progress, watch, interrupted)
+    [trained] = network.train_cnn(training, chosen_images)
     return trained

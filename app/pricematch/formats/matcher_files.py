@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
@@ -74,23 +74,6 @@ class LoadedMatcher:
     def label(self) -> str:
         """Name and version, `matcher/1`."""
         return f"{NAME}/{self.manifest.version}"
-
-
-def next_version(models: Path, wanted: str | None) -> str:
-    """The version to write: the wanted one, or the one after the newest.
-
-    Raises:
-        ArtefactExists: it is there already.
-        SettingsError: it is no whole number.
-    """
-    present = versions(models, NAME)
-    if wanted is None:
-        return str(1 + max(map(int, present), default=0))
-    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
-        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
-    if wanted in present:
-        raise ArtefactExists(f"{models / NAME / wanted} exists; versions are never overwritten")
-    return wanted
 
 
 def write_matcher(
