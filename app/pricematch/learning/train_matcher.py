@@ -26,8 +26,7 @@ from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn, next_version
 from pricematch.formats.matcher_files import NAME, write_matcher
-from pricematch.learning.cross_fit import FOLDS
-from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
+from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
