@@ -1,9 +1,9 @@
-"""How long a trained matcher takes: to judge a catalogue, and to match one title with hash against it, in-process.
+"""How long a trained matcher takes: to score a catalogue, and to match one title with hash against it, in-process.
 
     python benchmarks/match.py --catalogue CSV --models DIR [--queries 200]
 
 The peer is scikit-learn: TF-IDF of the same titles, and the 50 nearest of each query by brute force. It only searches,
-the matcher also judges and gives reasons.
+the matcher also scores and gives reasons.
 """
 
 import argparse

@@ -69,7 +69,11 @@ def main() -> None:
         for warms_up in loads.values():
             put_on(warms_up)
         offline = Worker(our_way, images, measured.models)
-        rounds = [measured_round(loads, offline, len(images)) for _ in range(options.rounds)]
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            rounds.append(measured_round(loads, offline, len(images)))
+            shown = ", ".join(f"{name} {rate:.1f}" for name, rate in rounds[-1].items())
+            print(f"round {number} of {options.rounds}, requests a second: {shown}", flush=True)
         Console().print(rates(rounds))
         half = statistics.median(one[SERVICE] for one in rounds) / 2
         ours = {name: replace(load, rate=half) for name, load in loads.items() if name in {SERVICE, BEFORE}}

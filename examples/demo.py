@@ -71,12 +71,12 @@ def main() -> None:
     ]
     with service(arguments) as (url, process):
         query = pick_query(catalogue)
-        judged = (models / "matcher").is_dir()
-        answer = post(f"{url}/match?limit=6", images / query["image"], query.get("title", "") if judged else "")
+        by_matcher = (models / "matcher").is_dir()
+        answer = post(f"{url}/match?limit=6", images / query["image"], query.get("title", "") if by_matcher else "")
         print_answer(query, answer, catalogue)
         if trains:
             print(f"\nFrom nothing to this answer: {time.monotonic() - started:.0f} seconds")
-        print_curl(url, images / query["image"], query, judged=judged)
+        print_curl(url, images / query["image"], query, by_matcher=by_matcher)
         if not options.once:
             print(f"\nThe service stays up at {url} (try it at {url}/docs). Ctrl-C stops it.", flush=True)
             process.wait()
@@ -221,35 +221,35 @@ def print_answer(query: dict[str, str], answer: dict[str, Any], catalogue: Path)
         title=f"POST /match with {query['image']}: {query.get('title', '')}",
         caption=f"{models}, {answer['took_ms']} ms",
     )
-    judged = answer["decided_by"] == "probability"
-    for column in ("posting_id", "probability" if judged else "similarity", "same?"):
+    by_matcher = answer["decided_by"] == "probability"
+    for column in ("posting_id", "probability" if by_matcher else "similarity", "same?"):
         table.add_column(column, no_wrap=True)
-    table.add_column("title, and why" if judged else "title")
+    table.add_column("title, and why" if by_matcher else "title")
     for match in answer["matches"]:
         group = groups[match["posting_id"]]
         verdict = "unknown" if not group else "yes" if group == query.get("label_group") else "no"
-        sure, why = said(match, judged=judged)
+        sure, why = certainty(match, by_matcher=by_matcher)
         table.add_row(match["posting_id"], sure, verdict, escape("\n".join([match["title"], *why])))
     console.print(table)
 
 
-def said(match: dict[str, Any], *, judged: bool) -> tuple[str, list[str]]:
+def certainty(match: dict[str, Any], *, by_matcher: bool) -> tuple[str, list[str]]:
     """How sure a match is, and why."""
-    if not judged:
+    if not by_matcher:
         return f"{match['similarity']:.5f}", []
     why = [f"{'+' if reason['weight'] > 0 else '−'} {reason['text']}" for reason in match["evidence"]["reasons"]]
     return f"{match['probability']:.3f}\n{match['level'].replace('_', ' ')}", why
 
 
-def print_curl(url: str, image: Path, query: dict[str, str], *, judged: bool) -> None:
+def print_curl(url: str, image: Path, query: dict[str, str], *, by_matcher: bool) -> None:
     """Lines to try."""
-    title = f" -F {shlex.quote('title=' + query.get('title', ''))}" if judged and query.get("title") else ""
-    asked = '{"posting_ids": "all", "method": "matcher"}' if judged else '{"posting_ids": "all", "eps": 0.005}'
+    title = f" -F {shlex.quote('title=' + query.get('title', ''))}" if by_matcher and query.get("title") else ""
+    request = '{"posting_ids": "all", "method": "matcher"}' if by_matcher else '{"posting_ids": "all", "eps": 0.005}'
     print(
         f"\nTry it yourself:\n"
         f"  curl -F image=@{shlex.quote(str(image))}{title} '{url}/match?limit=5'\n"
         f"  curl '{url}/postings/{query['posting_id']}/matches?limit=5'\n"
-        f"  curl -H 'Content-Type: application/json' -d '{asked}' {url}/cluster"
+        f"  curl -H 'Content-Type: application/json' -d '{request}' {url}/cluster"
     )
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: no settings from outside, no deadlines, TensorFlow last, and one tiny training."""
+"""What all tests share: no settings from outside, no deadlines, the order of tests, and one tiny training."""
 
 import os
 from collections.abc import Iterator
@@ -17,19 +17,46 @@ settings.register_profile("house", deadline=None, derandomize=True, database=Non
 settings.load_profile("house")
 
 
+TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"api", "clustering", "evaluation", "hostile", "learning", "reports", "sample", "serving"}
 """Their tests build applications, learn pair models, draw catalogues or compare with scikit-learn at length."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by fixtures and folders; those that need TensorFlow run after the others."""
+LONGEST = ("test_readme.py", "hostile/test_mixed_clients.py", "api/test_connections.py", "hostile/test_memory.py")
+"""Modules that start processes and take longest."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import none of the slow folders where no slow test is wanted."""
+    unwanted = "not slow" in config.option.markexpr and collection_path.parent == TESTS
+    return True if unwanted and collection_path.name in SLOW_FOLDERS else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by fixtures and folders, and put those that take long first.
+
+    Of two workers one gets the first half and the other the second half, in this order. One half begins with the
+    longest modules, the other with TensorFlow, so that one process imports it and trains what tests share. Short tests
+    end both.
+    """
     for item in items:
         if "tiny_artefacts" in getattr(item, "fixturenames", ()):
             item.add_marker("tensorflow")
-        if item.path.relative_to(Path(__file__).parent).parts[0] in SLOW_FOLDERS:
+        if item.path.relative_to(TESTS).parts[0] in SLOW_FOLDERS:
             item.add_marker("slow")
-    items.sort(key=lambda item: item.get_closest_marker("tensorflow") is not None)
+    yield  # others take out what -m and -k do not want
+    longest, networks, others = [], [], []
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix() in LONGEST:
+            longest.append(item)
+        elif item.get_closest_marker("tensorflow") is not None:
+            networks.append(item)
+        else:
+            others.append(item)
+    longest.sort(key=lambda item: LONGEST.index(item.path.relative_to(TESTS).as_posix()))
+    first = max(len(items) // 2 - len(longest), 0)
+    items[:] = [*longest, *others[:first], *networks, *others[first:]]
 
 
 @pytest.fixture(autouse=True)

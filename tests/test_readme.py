@@ -42,7 +42,6 @@ def test_every_document_the_readme_links_to_exists() -> None:
 
 
 @pytest.mark.process
-@pytest.mark.tensorflow
 @pytest.mark.long  # minutes on a small processor; the demo takes the same road
 def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     given = commands("pricematch ")
@@ -66,13 +65,15 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     for command in given[place + 1 :]:
         run(command, tmp_path)
     written = ["explored/explore.html", "evaluated/report.html", "swept/sweep.png", "matches.png", "submission.csv"]
-    written += ["judged/report.html", "matched.csv"]
+    written += ["matcher_report/report.html", "matched.csv"]
     assert all((tmp_path / name).stat().st_size > 0 for name in written)
 
 
 @pytest.mark.process
-@pytest.mark.tensorflow
-def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(tmp_path: Path) -> None:
+def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRICEMATCH_WORKERS", "1")  # each worker process imports TensorFlow for seconds
     run("pricematch sample --output own --postings 60", tmp_path)
     options = ["--catalogue", "own/catalogue.csv", "--images", "own/images", "--once"]
     demo = [sys.executable, str(ROOT / "examples" / "demo.py"), *options]

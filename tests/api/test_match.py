@@ -2,14 +2,18 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
+from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
+from tests.support.api_matchers import ALL, SCENE, judged_matcher
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
@@ -190,3 +194,37 @@ def test_any_bytes_as_a_form_are_answered_without_a_server_error(
 ) -> None:
     headers = {"Content-Type": f"{FORM}; {parameters}".encode("latin-1")}
     assert client.post("/match", content=body, headers=headers).status_code in {400, 415, 422}  # type: ignore[arg-type]
+
+
+def written_as(model: type[BaseModel], client: TestClient, **sent: Any) -> dict[str, Any]:
+    """An answer to /match, which is byte for byte what a model writes."""
+    response = client.post("/match", **sent)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.text == model.model_validate_json(response.content).model_dump_json()
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def test_matches_by_similarity_are_written_as_their_model_would_be(client: TestClient) -> None:
+    body = written_as(MatchesOut, client, files={"image": RED}, params={"min_similarity": -1})
+    assert {"similarity"} == {name for match in body["matches"] for name in match} - {
+        "posting_id",
+        "title",
+        "image_url",
+    }
+
+
+@pytest.mark.parametrize("sent", [{"files": {"image": SCENE}}, {"json": {"title": "kopi susu"}}])
+def test_matches_that_are_judged_are_written_with_their_evidence_as_their_model_would_be(
+    serve: Serve, sent: dict[str, Any]
+) -> None:
+    body = written_as(MatchesOut, serve(matcher=judged_matcher()), params=ALL, **sent)
+    assert all(match["evidence"]["signals"] for match in body["matches"])
+
+
+def test_matches_of_several_images_and_what_is_wrong_with_some_are_written_as_their_model_would_be(
+    client: TestClient,
+) -> None:
+    body = written_as(EachMatchesOut, client, files=[("images", RED), ("images", ("none.png", b""))])
+    assert [set(item) for item in body["items"]] == [{"index", "name", "matches"}, {"index", "name", "problem"}]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache
-from typing import Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -12,17 +12,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pricematch import __version__
 from pricematch.api import problems
-from pricematch.api.dependencies import State
-from pricematch.api.guard import Guard
+from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import BodyDeadline, BodyLimits, HeadCheck, HeldBodies, LoadShedding
 from pricematch.api.metrics import Metrics
-from pricematch.api.metrics import router as metrics_router
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
-from pricematch.api.telemetry import SpanSink, Telemetry
+from pricematch.api.routes.health import metrics_router
+from pricematch.api.telemetry import Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
+
+if TYPE_CHECKING:
+    from pricematch.api.tracing import Spans
 
 _DESCRIPTION = """Which postings show the same product?
 
@@ -40,7 +42,7 @@ class _Lifespan(TypedDict):
 def create_app(
     service: Service,
     metrics: Metrics | None = None,
-    spans: SpanSink | None = None,
+    spans: "Spans | None" = None,
     keys: KeyRing | None = None,
     lifetime: Lifetime = nullcontext,
 ) -> Telemetry:

@@ -1,20 +1,24 @@
-"""The state of the application, and what endpoints depend on: the service, an id, the scope of a key."""
+"""What endpoints depend on: the service, an id, and who may make a request: keys, their scopes and rates."""
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from pricematch.api.guard import Guard
-from pricematch.api.keys import Scope
-from pricematch.api.logs import current
+from pricematch.api.keys import KeyRing, Scope
+from pricematch.api.telemetry import current
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
-from pricematch.errors import ClientGone
+from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
+from pricematch.settings import Settings
 
 T = TypeVar("T")
 PostingId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of a stored posting.")]
@@ -22,6 +26,126 @@ _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API ke
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 _Header = Annotated[str | None, Security(_HEADER)]
+_MAX_CALLERS = 10_000
+"""Beyond, the caller whose last request is oldest is forgotten, so that memory does not grow with callers."""
+_MAX_KEY_CHARS = 256
+_ALL = "all addresses"
+_ALL_TIMES = 50
+"""All addresses together may present so many times as many wrong keys as one."""
+_IPV6_HOST_BITS = 64
+_KEPT_ADDRESSES = 256
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled: float
+
+
+class Rates:
+    """A bucket of tokens for each caller, which holds `burst` and gets `per_second`. For one thread only."""
+
+    def __init__(
+        self,
+        per_second: float,
+        burst: int,
+        clock: Callable[[], float] = time.monotonic,
+        max_callers: int = _MAX_CALLERS,
+    ) -> None:
+        self._per_second, self._burst = per_second, burst
+        self._clock, self._max_callers = clock, max_callers
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, caller: Hashable) -> float:
+        """Take a token of the caller's; returns 0, or the seconds until there is one, and then nothing was taken."""
+        now = self._clock()
+        bucket = self._buckets.get(caller)
+        if bucket is None:
+            bucket = self._buckets[caller] = _Bucket(self._burst, now)
+            if len(self._buckets) > self._max_callers:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(caller)
+            bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled) * self._per_second)
+            bucket.filled = now
+        if bucket.tokens < 1:
+            return (1 - bucket.tokens) / self._per_second
+        bucket.tokens -= 1
+        return 0.0
+
+
+class Guard:
+    """Admits requests, or raises why not. For one thread only.
+
+    A key is limited by its name. Where none is needed, addresses are limited instead, but for this machine's own. Wrong
+    and missing keys are limited apart, by address and in total, and a right key is let through whatever others from its
+    address present: else they could lock it out.
+    """
+
+    def __init__(self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._requests = Rates(settings.requests_per_second, settings.requests_at_once, clock)
+        self._refused = Rates(settings.refusals_per_second, settings.refusals_at_once, clock)
+        per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
+        self._refused_in_all = Rates(per_second, burst, clock)
+
+    @property
+    def required(self) -> bool:
+        """Whether a request needs a key."""
+        return self._keys.required
+
+    def admit(self, scope: Scope, key: str | None, address: str) -> str | None:
+        """The name of the request's key, if it may go on; None where no key is needed.
+
+        Args:
+            scope: what the endpoint needs.
+            key: as the client sent it.
+            address: the client's, as text.
+
+        Raises:
+            Unauthenticated: no key, or an unknown one.
+            Forbidden: the key's scope does not cover it.
+            RateExceeded: too often; also for wrong keys.
+        """
+        if not self.required:
+            self._check_rate(_network(address), "this address")
+            return None
+        known = self._keys.find(key) if key is not None and len(key) <= _MAX_KEY_CHARS else None
+        if known is None:
+            self._check_refusals(_network(address) or address)
+            raise Unauthenticated(f"expected an API key, got {'none' if key is None else 'one that is not known'}")
+        self._check_rate(known.name, "this key")
+        if not known.covers(scope):
+            raise Forbidden(f"this takes a key of scope {scope}, got one of scope {known.scope}")
+        return known.name
+
+    def _check_rate(self, caller: str | None, name: str) -> None:
+        if caller is not None and (wait := self._requests.take(caller)):
+            raise RateExceeded(f"more requests with {name} than may be", wait)
+
+    def _check_refusals(self, network: str) -> None:
+        wait = self._refused.take(network) or self._refused_in_all.take(_ALL)
+        if wait:
+            raise RateExceeded("more requests without a known key than may be", wait)
+
+
+@lru_cache(_KEPT_ADDRESSES)
+def _network(address: str) -> str | None:
+    """Whom an address stands for: itself, or of IPv6 the network that one customer gets; None for this machine."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return None  # a socket in the file system, which only this machine reaches
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped  # how a socket that listens on :: names those who come by IPv4
+    if found.is_loopback:
+        return None
+    if isinstance(found, IPv6Address):
+        return str(IPv6Address(int(found) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
+    return str(found)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
-"""GET /metrics: what Prometheus reads. Implements `encoding.encoding.EncodingObserver`."""
+"""What Prometheus reads at GET /metrics. Implements `encoding.encoding.EncodingObserver`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from fastapi import APIRouter, Response
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -18,7 +16,6 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pricematch.api.dependencies import OPEN, READ
 from pricematch.catalogue.image_features import Seconds
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
@@ -132,19 +129,3 @@ class _Encoders(Collector):
                     sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
                     metric.add_sample(sampled, {"process": str(number)}, sample.value)
         yield from found.values()
-
-
-def router(metrics: Metrics, *, guarded: bool) -> APIRouter:
-    """The endpoint; `guarded` asks for a key of scope read, where there are keys."""
-    found = APIRouter(tags=["health"], dependencies=[READ if guarded else OPEN])
-
-    @found.get(
-        "/metrics",
-        response_class=Response,
-        responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
-    )
-    async def read() -> Response:
-        """Counters and histograms of requests, stages, batches, the catalogue, models and the process."""
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
-
-    return found

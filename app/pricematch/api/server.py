@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from threadpoolctl import threadpool_limits
@@ -19,12 +20,14 @@ from pricematch.api.app import create_app
 from pricematch.api.connections import Watched, protocol
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.metrics import Metrics
-from pricematch.api.telemetry import SpanSink
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.service import Service
 from pricematch.serving.startup import started
 from pricematch.settings import Settings, variable_warnings
+
+if TYPE_CHECKING:
+    from pricematch.api.tracing import Spans
 
 _BACKLOG = 2048
 _log = logging.getLogger("pricematch")
@@ -63,7 +66,7 @@ def serve(settings: Settings, progress: Progress) -> None:
         _serve(settings, progress, spans)
 
 
-def _serve(settings: Settings, progress: Progress, spans: SpanSink | None) -> None:
+def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> None:
     for warning in variable_warnings():
         _log.warning("%s", warning)
     service, keys = Service(settings), KeyRing(keys_of(settings))
@@ -135,7 +138,7 @@ def _leave_cores() -> None:
 
 
 @contextmanager
-def _spans() -> Iterator[SpanSink | None]:
+def _spans() -> Iterator["Spans | None"]:
     """Takes requests as spans where the environment says who wants them; None where it does not."""
     if not any(name in os.environ for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
         yield None

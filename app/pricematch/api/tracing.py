@@ -16,7 +16,7 @@ _PARENT = ("traceparent", "tracestate")
 
 
 class Spans:
-    """Implements `api.telemetry.SpanSink`: each request is one span, a child of the client's where it names one.
+    """Records each request as one span, a child of the client's where it names one.
 
     Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers; `pricematch.<stage>_ms` are
     ours.

@@ -44,8 +44,8 @@ def serve(
     Listening on anything but this machine takes API keys (`pricematch key`), or --no-auth. Every setting, limits
     included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
-    from pricematch.api import logs as lines
     from pricematch.api import server
+    from pricematch.api.telemetry import install_logs
 
     settings = load_settings(
         catalogue=catalogue,
@@ -63,6 +63,6 @@ def serve(
         no_auth=no_auth,
         log_format=log_format,
     )
-    lines.install(settings.log_format)
+    install_logs(settings.log_format)
     with terminal.progress_bars() as bars:
         server.serve(settings, bars)

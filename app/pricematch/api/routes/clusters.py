@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from pricematch.api.answers import finite, took_ms
 from pricematch.api.bodies import JSON, MULTIPART, read_batch
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
+from pricematch.api.schemas.matches import finite, took_ms
 from pricematch.api.schemas.verdicts import contradictions_out
 from pricematch.matching.clusters import ClusterOptions, Clusters, Item
 from pricematch.serving.results import Clustered

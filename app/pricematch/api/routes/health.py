@@ -1,8 +1,10 @@
-"""GET /healthz and /readyz, for whoever watches the process."""
+"""GET /healthz, /readyz and /metrics, for whoever watches the process."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from pricematch.api.dependencies import OPEN, ServiceDep
+from pricematch.api.dependencies import OPEN, READ, ServiceDep
+from pricematch.api.metrics import Metrics
 from pricematch.api.problems import responses
 from pricematch.api.schemas.postings import HealthOut
 from pricematch.errors import NotReady
@@ -22,3 +24,19 @@ async def readyz(service: ServiceDep) -> HealthOut:
     if (reason := service.why_not_ready()) is not None:
         raise NotReady(reason)
     return HealthOut(status="ready")
+
+
+def metrics_router(metrics: Metrics, *, guarded: bool) -> APIRouter:
+    """GET /metrics; `guarded` asks for a key of scope read, where there are keys."""
+    found = APIRouter(tags=["health"], dependencies=[READ if guarded else OPEN])
+
+    @found.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
+    )
+    async def read() -> Response:
+        """Counters and histograms of requests, stages, batches, the catalogue, models and the process."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return found

@@ -6,11 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
-from pricematch.api.answers import each_out, matches_out
 from pricematch.api.bodies import JSON, MULTIPART, SentImages, read_query
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import responses
-from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut, MatchQuery, TitleRequest
+from pricematch.api.schemas.matches import (
+    EachMatchesOut,
+    MatchesOut,
+    MatchQuery,
+    TitleRequest,
+    each_fields,
+    matches_fields,
+)
 
 router = APIRouter(tags=["match"])
 _ANSWER = TypeAdapter(dict[str, Any])
@@ -47,9 +53,9 @@ async def match(request: Request, query: Annotated[MatchQuery, Query()], service
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
-        return _written(each_out(each, sent.names, started))
+        return _written(each_fields(each, sent.names, started))
     found = await while_connected(request, service.match(sent.image, sent.title, options))
-    return _written(matches_out(found, started))
+    return _written(matches_fields(found, started))
 
 
 def _written(answer: dict[str, Any]) -> Response:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.dependencies import ADMIN, READ, ReadyService
 from pricematch.api.problems import responses
-from pricematch.api.schemas.postings import CatalogueVersion
+from pricematch.api.schemas.matches import CatalogueVersion
 from pricematch.settings import EncoderName
 
 router = APIRouter(tags=["models"])

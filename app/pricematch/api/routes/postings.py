@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from pricematch.api.answers import matches_out, posting_out, stored_out
 from pricematch.api.bodies import BODY, read_posting
 from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
-from pricematch.api.schemas.matches import MatchesOut, MatchQuery
-from pricematch.api.schemas.postings import PostingsOut, RemovedOut, StoredPostingOut
+from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
+from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import ANYHOW, Condition
 
@@ -89,7 +88,7 @@ async def postings(
     return PostingsOut(
         catalogue_version=page.version,
         total=page.total,
-        postings=[posting_out(stored.posting) for stored in page.postings],
+        postings=[PostingOut(**posting_fields(stored.posting)) for stored in page.postings],
         next_cursor=page.postings[-1].posting.posting_id if page.more else None,
     )
 
@@ -107,7 +106,7 @@ async def posting(
     response.headers["ETag"] = etag(stored.revision)
     if is_known(if_none_match, stored.revision):
         response.status_code = 304
-    return stored_out(stored.posting, version)
+    return StoredPostingOut(catalogue_version=version, **posting_fields(stored.posting))
 
 
 @router.put(
@@ -130,7 +129,7 @@ async def put(
     found = await while_connected(request, service.put(offered))
     response.status_code = 201 if found.kept.outcome == "created" else 200
     response.headers["ETag"] = etag(found.kept.revision)
-    return stored_out(found.posting, found.version)
+    return StoredPostingOut(catalogue_version=found.version, **posting_fields(found.posting))
 
 
 @router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
@@ -164,7 +163,7 @@ async def matches(
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
     found = await while_connected(request, service.matches_of(posting_id, query.options()))
-    return MatchesOut(**matches_out(found, started))
+    return MatchesOut(**matches_fields(found, started))
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> Condition:

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from pricematch.api.answers import evidence_out, finite, posting_out
 from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
+from pricematch.api.schemas.matches import EvidenceOut, evidence_fields, finite
+from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.api.schemas.verdicts import (
     ReviewOut,
     ReviewQuery,
@@ -125,12 +126,13 @@ def _csv(verdicts: Sequence[PairFeedback]) -> str:
 
 
 def _unsure_out(pair: Unsure, snapshot: Snapshot) -> UnsureOut:
-    first, second = (posting_out(snapshot.matcher.catalogue.posting(it)) for it in (pair.first, pair.second))
+    postings = [snapshot.matcher.catalogue.posting(it) for it in (pair.first, pair.second)]
+    first, second = (PostingOut(**posting_fields(it)) for it in postings)
     why = pair.explanation
     return UnsureOut(
         first=first,
         second=second,
         probability=pair.probability,
         level=why.match_type,
-        evidence=evidence_out(Evidence(why.signals, why.reasons)),
+        evidence=EvidenceOut(**evidence_fields(Evidence(why.signals, why.reasons))),
     )

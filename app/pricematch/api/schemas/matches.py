@@ -1,23 +1,59 @@
-"""Schemas of match requests and results."""
+"""Match requests and results as JSON has them, and fields that several schemas share."""
 
-from typing import Annotated, Literal
+import time
+from collections.abc import Sequence
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from pricematch.api.problems import Problem
-from pricematch.api.schemas.postings import (
-    CatalogueVersion,
-    EncoderName,
-    MinProbability,
-    TargetName,
-    absent,
-    check_one_threshold,
-)
-from pricematch.catalogue.postings import POSTING_ID_PATTERN
-from pricematch.matching.queries import DecidedBy, Options
+from pricematch.api.problems import Problem, problem_of
+from pricematch.catalogue.postings import POSTING_ID_PATTERN, Posting
+from pricematch.errors import ImageError
+from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Options
 from pricematch.pairs.match_types import MatchType
+from pricematch.pairs.thresholds import Target
+from pricematch.serving.results import Matched, MatchedEach
+from pricematch.serving.snapshots import Snapshot
 
-_MAX_MATCHES = 50
+
+def _target(value: Any) -> Any:
+    """A target by its name."""
+    return Target.parse(value) if isinstance(value, str) else value
+
+
+MinProbability = Annotated[
+    float,
+    Field(allow_inf_nan=False, description="With a trained matcher: the threshold of the probability, 0…1."),
+]
+TargetName = Annotated[
+    Target,
+    BeforeValidator(_target),
+    WithJsonSchema({"type": "string", "pattern": r"^(f1|precision:0?\.[0-9]+)$"}),
+    Field(
+        description="With a trained matcher: take the threshold it picked for `f1`, or for a precision such as "
+        "`precision:0.95`, in a catalogue as large as this one.",
+    ),
+]
+EncoderName = Annotated[
+    str, Field(max_length=64, description="The encoder whose similarity is meant; the default one if absent.")
+]
+
+
+def absent(value: object) -> bool:
+    """Whether a field is left out of an answer."""
+    return value is None
+
+
+def check_one_threshold(min_probability: float | None, target: Target | None) -> None:
+    """Raise ValueError where both are given."""
+    if min_probability is not None and target is not None:
+        raise ValueError("expected either min_probability or target, got both")
+
+
+CatalogueVersion = Annotated[
+    int, Field(ge=0, description="The catalogue's version that this is from; grows with every change.")
+]
 
 
 class MatchQuery(BaseModel):
@@ -25,7 +61,7 @@ class MatchQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=10, ge=1, le=_MAX_MATCHES, description="Matches at most.")
+    limit: int = Field(default=10, ge=1, le=50, description="Matches at most.")
     min_probability: Annotated[MinProbability, Field(ge=0, le=1)] | None = None
     target: TargetName | None = None
     min_similarity: float | None = Field(
@@ -146,3 +182,78 @@ class EachMatchesOut(DecidedOut):
     """The answer to `images`: an item for each, in their order."""
 
     items: list[ItemMatchesOut]
+
+
+def matches_fields(found: Matched, started: float) -> dict[str, Any]:
+    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
+    snapshot = found.snapshot
+    matches = [_match_fields(match, snapshot) for match in found.result.matches]
+    return {**_decided_fields(found.result.decision, snapshot, started), "matches": matches}
+
+
+def each_fields(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
+    """The fields of `EachMatchesOut`, with the names that the images were sent with."""
+    snapshot = found.snapshot
+    items = [
+        {"index": index, "name": name, "problem": problem_of(matches).model_dump()}
+        if isinstance(matches, ImageError)
+        else {"index": index, "name": name, "matches": [_match_fields(match, snapshot) for match in matches]}
+        for index, (name, matches) in enumerate(zip(names, found.each, strict=True))
+    ]
+    return {**_decided_fields(found.decision, snapshot, started), "items": items}
+
+
+def took_ms(started: float) -> float:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1e3, 3)
+
+
+def finite(threshold: float) -> float | None:
+    """A threshold as JSON holds it."""
+    return threshold if isfinite(threshold) else None
+
+
+def image_url(posting: Posting) -> str | None:
+    """Where a posting's image is served; ids hold no character that a path must escape."""
+    return None if posting.image is None else f"/postings/{posting.posting_id}/image"
+
+
+def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
+    trained = snapshot.matcher.probability
+    return {
+        "catalogue_version": snapshot.version,
+        "models": dict(decision.models),
+        "took_ms": took_ms(started),
+        "catalogue_size": len(snapshot.matcher.catalogue),
+        "matcher": None if trained is None else trained.label,
+        "decided_by": decision.by,
+        "target": None if decision.target is None else str(decision.target),
+        "threshold": finite(decision.threshold),
+        "alone": finite(decision.fallback),
+    }
+
+
+def _match_fields(match: Match, snapshot: Snapshot) -> dict[str, Any]:
+    """The fields of `MatchOut`, but for those that are absent."""
+    posting = snapshot.matcher.catalogue.posting(match.posting_id)
+    optional = {
+        "probability": match.probability,
+        "level": match.level,
+        "similarity": match.similarity,
+        "verdict": match.feedback,
+        "evidence": None if match.evidence is None else evidence_fields(match.evidence),
+    }
+    return {
+        "posting_id": match.posting_id,
+        "title": posting.title,
+        "image_url": image_url(posting),
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def evidence_fields(evidence: Evidence) -> dict[str, Any]:
+    """The fields of `EvidenceOut`."""
+    return {
+        "signals": {name: round(similarity, 6) for name, similarity in evidence.signals.items()},
+        "reasons": [{"text": reason.text, "weight": round(reason.weight, 3)} for reason in evidence.reasons],
+    }

@@ -1,49 +1,11 @@
-"""Schemas of postings, and fields that several schemas share."""
+"""Schemas of postings and of health."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
-from pricematch.pairs.thresholds import Target
-
-
-def _target(value: Any) -> Any:
-    """A target by its name."""
-    return Target.parse(value) if isinstance(value, str) else value
-
-
-MinProbability = Annotated[
-    float,
-    Field(allow_inf_nan=False, description="With a trained matcher: the threshold of the probability, 0…1."),
-]
-TargetName = Annotated[
-    Target,
-    BeforeValidator(_target),
-    WithJsonSchema({"type": "string", "pattern": r"^(f1|precision:0?\.[0-9]+)$"}),
-    Field(
-        description="With a trained matcher: take the threshold it picked for `f1`, or for a precision such as "
-        "`precision:0.95`, in a catalogue as large as this one.",
-    ),
-]
-EncoderName = Annotated[
-    str, Field(max_length=64, description="The encoder whose similarity is meant; the default one if absent.")
-]
-
-
-def absent(value: object) -> bool:
-    """Whether a field is left out of an answer."""
-    return value is None
-
-
-def check_one_threshold(min_probability: float | None, target: Target | None) -> None:
-    """Raise ValueError where both are given."""
-    if min_probability is not None and target is not None:
-        raise ValueError("expected either min_probability or target, got both")
-
-
-CatalogueVersion = Annotated[
-    int, Field(ge=0, description="The catalogue's version that this is from; grows with every change.")
-]
+from pricematch.api.schemas.matches import CatalogueVersion, image_url
+from pricematch.catalogue.postings import Posting
 
 
 class PostingOut(BaseModel):
@@ -83,3 +45,14 @@ class HealthOut(BaseModel):
     """How the service is."""
 
     status: Literal["ok", "ready"]
+
+
+def posting_fields(posting: Posting) -> dict[str, Any]:
+    """A posting by the fields of `PostingOut`."""
+    return {
+        "posting_id": posting.posting_id,
+        "title": posting.title,
+        "image_phash": posting.image_phash,
+        "label_group": posting.label_group,
+        "image_url": image_url(posting),
+    }
