@@ -11,7 +11,7 @@ from PIL import Image
 from pricematch.catalogue.features import unit_rows
 from pricematch.cli.sweep import parse_eps
 from pricematch.errors import SettingsError
-from pricematch.evaluation.clustering_sweep import sweep
+from pricematch.reports.sweep import sweep
 from tests.support.cli import Run
 
 GROUPS = [row // 4 for row in range(40)]

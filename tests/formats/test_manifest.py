@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.errors import ArtefactError
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 from pricematch.formats.manifest import (
     MANIFEST,
     PickedOn,
@@ -16,6 +16,7 @@ from pricematch.formats.manifest import (
     digest_of_file,
     find,
     find_chain,
+    next_version,
     side_of_pixels,
     verify,
     versions,
@@ -249,3 +250,29 @@ def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:
 def test_an_encoder_that_takes_no_square_pixels_is_refused(models: Path, described: TensorDescription) -> None:
     with pytest.raises(ArtefactError, match="expected"):
         side_of_pixels(verify(export(models, "cae", "1", input=described)))
+
+
+NETWORKS = ("cae", "autoencoder")
+
+
+def test_the_next_version_is_after_the_newest_of_any_network(tmp_path: Path) -> None:
+    assert next_version(tmp_path, NETWORKS, None) == "1"
+    for name in ("cae/9", "cae/10", "autoencoder/3", "other/70"):
+        (tmp_path / name).mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, None) == "11"
+    (tmp_path / "autoencoder" / "12").mkdir()
+    assert next_version(tmp_path, NETWORKS, None) == "13"
+
+
+def test_a_wanted_version_is_taken_unless_a_network_has_it(tmp_path: Path) -> None:
+    (tmp_path / "autoencoder" / "3").mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, "2") == "2"
+    assert next_version(tmp_path, NETWORKS, "999999999") == "999999999"
+    with pytest.raises(ArtefactExists, match="autoencoder/3 exists; versions are never overwritten"):
+        next_version(tmp_path, NETWORKS, "3")
+
+
+@pytest.mark.parametrize("version", ["", "v1", "1.0", "-1", "01", "1 ", "../1", "٣", "1234567890", "1e3", "one", "1.5"])
+def test_a_version_that_is_no_whole_number_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(SettingsError, match="whole number"):
+        next_version(tmp_path, NETWORKS, version)

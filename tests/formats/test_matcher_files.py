@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import digests
-from pricematch.formats.matcher_files import next_version, read_matcher
+from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import pair_feature_names
@@ -140,12 +140,3 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
 def test_without_a_matcher_the_way_to_one_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)
-
-
-def test_versions_count_on_and_are_never_taken_twice(models: Path) -> None:
-    assert (next_version(models, None), next_version(models, "7")) == ("2", "7")
-    with pytest.raises(ArtefactExists, match="never overwritten"):
-        next_version(models, "1")
-    for wanted in ("01", "-1", "one", "", "1.5", "٣", "9" * 10):
-        with pytest.raises(SettingsError, match="expected a version that is a whole number"):
-            next_version(models, wanted)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.learning import held_out as judging
 from pricematch.learning.calibration import calibrate
-from pricematch.learning.cross_fit import FOLDS
-from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
+from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.learning.held_out import Calibrate, HeldOut
 from pricematch.learning.samples import SamplePairs
 from pricematch.matching.index import MatchIndex

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.learning.cross_fit import FOLDS
+from pricematch.learning.fit import FOLDS
 from pricematch.learning.held_out import LIKELY, held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick

@@ -22,7 +22,7 @@ from pricematch.formats.manifest import (
     find_chain,
     write,
 )
-from pricematch.training.recipes import CNN, AutoencoderRecipe, CaeRecipe, CnnTrainingRecipe, Recipe
+from pricematch.training.recipes import CNN, AutoencoderRecipe, CaeRecipe, CnnTrainingRecipe, Recipe, TrainOptions
 from tests.support.fakes import MAX_PIXELS, MIN_SIDE, SIDE, FolderlessImages, encoded, tiny_catalogue, tiny_images
 
 if TYPE_CHECKING:
@@ -111,30 +111,21 @@ def train(
     memory_bytes: int = 1 << 20,
     watch: "Callable[[Step], None]" = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
-    judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    check: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's images; needs TensorFlow."""
-    from pricematch.training.autoencoders import AutoencoderTrainer
-    from pricematch.training.trainer import make_deterministic
+    from pricematch.training.autoencoders import train_autoencoders
+    from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
-    trainer = AutoencoderTrainer(
-        recipe,
-        seed,
-        models,
-        version,
-        memory_bytes=memory_bytes,
-        disk_bytes=0,
-        workers=2,
-        progress=progress,
-        watch=watch,
-        interrupted=interrupted,
-    )
-    source = tiny_images()
-    decoder = PillowDecoder(recipe.cae.side, MAX_PIXELS, MIN_SIDE)
-    return trainer.run(list(source.contents), images or source, decoder, judge, postings)
+    source, side = tiny_images(), recipe.cae.side
+    decoder = PillowDecoder(side, MAX_PIXELS, MIN_SIDE)
+    chosen = TrainingImages(list(source.contents), images or source, decoder, side, check, postings)
+    options = TrainOptions(seed, version, memory_bytes, disk_bytes=0)
+    training = Training(recipe, options, models, 2, progress, watch, interrupted)
+    return train_autoencoders(training, chosen)
 
 
 CNN_SIDE, GROUPS, PICTURES = 32, 8, 3
@@ -179,31 +170,22 @@ def train_cnn(
     progress: Callable[[str, int, int], None] = lambda *_: None,
     watch: "Callable[[Step], None]" = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
-    judge: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
+    check: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
 ) -> "Trained":
     """Train a recipe on the labelled images; needs TensorFlow."""
     from pricematch.encoding.saved_model import use_precision
-    from pricematch.training.cnn import CnnTrainer
-    from pricematch.training.trainer import make_deterministic
+    from pricematch.training import cnn as network
+    from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
     use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     source, known = labelled_images()
     source = images or source
-    trainer = CnnTrainer(
-        chosen or recipe(),
-        seed,
-        models,
-        version,
-        memory_bytes=1 << 20,
-        disk_bytes=0,
-        workers=2,
-        progress=progress,
-        watch=watch,
-        interrupted=interrupted,
-    )
-    decoder = PillowDecoder(CNN_SIDE, MAX_PIXELS, MIN_SIDE)
     given = known if labels is None else labels
     postings = [Posting(name[:-4], name, label_group=given.get(name)) for name in source.contents]
-    [trained] = trainer.run(list(source.contents), source, decoder, judge, postings)
+    decoder = PillowDecoder(CNN_SIDE, MAX_PIXELS, MIN_SIDE)
+    chosen_images = TrainingImages(list(source.contents), source, decoder, CNN_SIDE, check, postings)
+    options = TrainOptions(seed, version, memory_bytes=1 << 20, disk_bytes=0)
+    training = Training(chosen or recipe(), options, models, 2, progress, watch, interrupted)
+    [trained] = network.train_cnn(training, chosen_images)
     return trained

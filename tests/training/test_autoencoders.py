@@ -20,7 +20,6 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
 from pricematch.formats.manifest import digests, find, find_chain, versions
-from pricematch.training.workplace import FOLDER, locked
 from tests.support.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
 from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
 from tests.support.vectors import naive_best, naive_f1
@@ -47,6 +46,8 @@ def weights(models: Path, version: str = "1") -> list[str]:
 
 
 def leftovers(models: Path) -> list[str]:
+    from pricematch.training.trainer import FOLDER
+
     return [name for name in os.listdir(models / FOLDER) if name != "lock"]  # noqa: PTH208 — hidden names too
 
 
@@ -154,20 +155,22 @@ def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trai
 def test_an_existing_version_is_refused_before_any_work_and_stays_as_it_is(tiny_artefacts: TinyArtefacts) -> None:
     before = dict(digests(tiny_artefacts.models))
 
-    def judge(_: Mapping[str, ImageError]) -> None:
+    def check(_: Mapping[str, ImageError]) -> None:
         raise AssertionError("images were looked at")
 
     with pytest.raises(ArtefactExists, match="cae/1 exists"):
-        train(tiny_artefacts.models, version="1", judge=judge)
+        train(tiny_artefacts.models, version="1", check=check)
     assert dict(digests(tiny_artefacts.models)) == before
 
 
 def test_a_second_training_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    from pricematch.training.trainer import locked
+
     with locked(tmp_path), pytest.raises(ArtefactError, match="another training is at work"):
         train(tmp_path)
 
 
-def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
+def test_bad_images_are_refused_before_training(tmp_path: Path) -> None:
     images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
     evaluated: list[Mapping[str, ImageError]] = []
 
@@ -179,7 +182,7 @@ def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
         raise AssertionError("trained")
 
     with pytest.raises(CatalogueError, match="bad"):
-        train(tmp_path, images=images, judge=refuse, watch=never)
+        train(tmp_path, images=images, check=refuse, watch=never)
     assert {name: type(error) for name, error in evaluated[0].items()} == {"p3.png": ImageEmpty}
     assert versions(tmp_path, "cae") == []
 

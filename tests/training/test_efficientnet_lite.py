@@ -34,7 +34,7 @@ def tensors_of(name: str) -> Tensors:
 
 def feature_map(name: str, tensors: Tensors, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     from pricematch.encoding.saved_model import use_precision
-    from pricematch.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights, scale
+    from pricematch.training.efficientnet_lite import build_efficientnet_lite, load_weights, scale
 
     use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     network = build_efficientnet_lite(name, len(pixels))
@@ -73,7 +73,7 @@ def test_a_temple_is_taken_for_a_building(name: str, side: int) -> None:
 
 
 def test_weights_that_are_missing_or_of_another_network_are_named() -> None:
-    from pricematch.training.networks.efficientnet_lite import build_efficientnet_lite, load_weights
+    from pricematch.training.efficientnet_lite import build_efficientnet_lite, load_weights
 
     tensors = tensors_of("efficientnet-lite0")
     network = build_efficientnet_lite("efficientnet-lite0", 32)

@@ -48,8 +48,7 @@ def test_the_autoencoder_is_served_as_latents_to_embeddings_for_any_batch(tiny_a
 
 def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
     from pricematch.training.export import export_autoencoder, export_cae
-    from pricematch.training.networks.autoencoder import build_autoencoder
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_autoencoder, build_cae
 
     cae, encoder = build_cae(RECIPE.cae)
     export_cae(tmp_path / "cae", cae, encoder)
@@ -70,7 +69,7 @@ def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
 
 def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> None:
     from pricematch.training.export import export_autoencoder
-    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks import build_autoencoder
 
     (tmp_path / "staged" / "variables").mkdir(parents=True)
     (tmp_path / "staged" / "leftover").write_bytes(b"half")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.errors import TrainingInterrupted
+from pricematch.errors import SettingsError, TrainingInterrupted
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Fit, Fitted, Step
@@ -235,7 +235,7 @@ def test_a_save_that_fails_leaves_the_last_checkpoint(
     one, checkpoint = model(1), Checkpoint(tmp_path / "kept.npz")
     checkpoint.save(one, TrainingState(epoch=1), [])
     monkeypatch.setattr(moment, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(SettingsError, match="No space left"):
         checkpoint.save(one, TrainingState(epoch=2), [])
     monkeypatch.undo()
     assert checkpoint.restore(one)[0].epoch == 1

@@ -44,7 +44,7 @@ def learning(
 ) -> "MetricLearning":
     """Learns a square layer, from the identity on."""
     from pricematch.training.metric_learning import MetricLearning
-    from pricematch.training.networks.cnn import build_head
+    from pricematch.training.networks import build_head
 
     rows, head = values(), build_head(6, 6)
     head.set_weights([np.eye(6, dtype=np.float32), np.zeros(6, np.float32)])

@@ -10,7 +10,8 @@ from pricematch.errors import CatalogueError
 from pricematch.formats.manifest import find_chain, versions
 from pricematch.matching.queries import Options
 from pricematch.settings import Settings, load_settings
-from pricematch.training.train_encoder import TrainOptions, train
+from pricematch.training.recipes import TrainOptions
+from pricematch.training.train_encoder import train
 from tests.support.catalogues import write_catalogue
 from tests.support.fakes import tiny_catalogue, tiny_postings
 from tests.support.networks import RECIPE, labelled_images, recipe

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.learning.cross_fit import FOLDS, NEGATIVES, cross_fit, fit_scorer, predict
+from pricematch.learning.fit import _NEGATIVES, FOLDS, cross_fit, fit_scorer, predict
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs
 
 COUNT, GROUP = 40, 2
@@ -113,16 +113,16 @@ def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
 def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
     part: SamplePairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.learning.cross_fit.ENOUGH", 10)
+    monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
     learner = Remembers()
     fit_scorer([part], 2, ("one", "other"), learner, 0)
     truth, weights = learner.truth[0], learner.weights[0]
     wrong = part.trainable & ~part.truth
-    assert 0.5 * NEGATIVES * wrong.sum() < (~truth).sum() < 2 * NEGATIVES * wrong.sum()
+    assert 0.5 * _NEGATIVES * wrong.sum() < (~truth).sum() < 2 * _NEGATIVES * wrong.sum()
     asked = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
     among = 2 * wrong.sum()
     assert (weights[truth] == 1).all()
-    np.testing.assert_allclose(weights[~truth], asked / among / NEGATIVES, rtol=1e-6)
+    np.testing.assert_allclose(weights[~truth], asked / among / _NEGATIVES, rtol=1e-6)
 
 
 def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
@@ -134,7 +134,7 @@ def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
 def test_the_same_seed_learns_the_same_pairs_and_another_others(
     part: SamplePairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.learning.cross_fit.ENOUGH", 10)
+    monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
     learner = Remembers()
     for seed in (0, 0, 1):
         fit_scorer([part], 2, ("one", "other"), learner, seed)
