@@ -44,9 +44,8 @@ def test_a_catalogue_goes_into_a_new_store_and_again_changes_nothing(settings: S
             assert store.images.read(stored.posting.image or "") == image_bytes(colour)
 
 
-def test_images_may_be_in_a_zip_file_and_without_any_stored_postings_keep_theirs(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_images_may_be_in_a_zip_file(settings: Settings, tmp_path: Path) -> None:
+    """Without any images, stored postings keep theirs."""
     file, images = tiny_catalogue(tmp_path / "given")
     packed = tmp_path / "images.zip"
     with zipfile.ZipFile(packed, "w") as writer:
@@ -99,7 +98,7 @@ def test_a_service_on_the_store_serves_what_was_imported_beside_it(
         assert matched(running, "teal", limit=1)
 
 
-def test_the_command_tells_what_became_of_the_rows_and_fails_if_one_did(run: Run, tmp_path: Path) -> None:
+def test_the_command_counts_what_became_of_rows(run: Run, tmp_path: Path) -> None:
     file, images = tiny_catalogue(tmp_path / "given")
     asked = ["import", str(file), "--images", str(images), "--data", str(tmp_path / "data")]
     ran = run(*asked)
@@ -119,6 +118,6 @@ def test_the_command_names_bad_rows_and_ends_with_one(run: Run, tmp_path: Path) 
     assert "Traceback" not in ran.err
 
 
-def test_the_command_refuses_what_is_no_file_of_postings_in_one_line(run: Run, tmp_path: Path) -> None:
+def test_the_command_refuses_a_missing_file_in_one_line(run: Run, tmp_path: Path) -> None:
     ran = run("import", str(tmp_path / "none.csv"), "--data", str(tmp_path / "data"))
     assert (ran.code, "cannot be read" in ran.one_line()) == (1, True)

@@ -104,9 +104,7 @@ def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path,
 
 @pytest.mark.tensorflow
 @pytest.mark.long  # each starts a service with its networks
-def test_a_catalogue_of_one_posting_has_a_sheet_of_the_query_alone(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_catalogue_of_one_shows_the_query_alone(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = _settings(tmp_path, tiny_artefacts.models)
     write_catalogue(settings.catalogue, tiny_postings()[:1])
     assert drawn(settings, "p0", 8).found == []
@@ -165,16 +163,14 @@ def test_an_unknown_posting_is_one_line_before_anything_is_embedded(run: Run, de
 
 
 @pytest.mark.parametrize("name", ["sheet.xyz", "nowhere/sheet.png"])
-def test_an_output_that_cannot_be_written_is_one_line_before_anything_is_embedded(
-    run: Run, described: Path, name: str
-) -> None:
+def test_an_unwritable_output_is_one_line_at_once(run: Run, described: Path, name: str) -> None:
     ran = show(run, described, "p0", "--output", str(described / name))
     assert ran.code == 2
     assert f"cannot write {described / name}" in ran.one_line()
     assert not (described / "data").exists()
 
 
-def test_bad_rows_are_told_before_anybody_asks_whether_the_posting_is_there(run: Run, described: Path) -> None:
+def test_bad_rows_are_named_before_an_unknown_posting(run: Run, described: Path) -> None:
     with (described / "catalogue.csv").open("a", encoding="utf-8") as file:
         file.write("p0,again.png,\n")
     ran = show(run, described, "p7")
