@@ -150,23 +150,6 @@ def test_a_bad_image_changes_nothing(client: TestClient, content: bytes, status:
     assert_problem(client.get("/postings/new"), 404, "posting-not-found")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"title": ""},
-        {"title": "   "},
-        {"title": 1},
-        {"title": "x", "unknown": 1},
-        {"title": "x", "image_phash": "xyz"},
-        [],
-        "x",
-    ],
-)
-def test_what_is_no_posting_is_refused(client: TestClient, body: object) -> None:
-    assert_problem(client.put("/postings/new", json=body), 422, "invalid-request")
-
-
 def test_a_title_beyond_the_limit_is_refused(serve: Serve) -> None:
     client = serve(max_title_chars=10)
     assert_problem(client.put("/postings/a", json={"title": "x" * 11}), 422, "invalid-request")

@@ -66,11 +66,6 @@ def test_a_limit_makes_pages_smaller_never_larger(serve: Serve) -> None:
     assert (len(last["items"]), last["next_offset"]) == (7, None)
 
 
-def test_a_page_behind_the_last_is_empty(client: TestClient) -> None:
-    body = client.post("/cluster", json={"posting_ids": "all", "offset": 7}).json()
-    assert (body["items"], body["clusters"], body["next_offset"], body["total_items"]) == ([], [], None, 7)
-
-
 def test_images_come_behind_a_whole_catalogue_and_join_its_clusters(client: TestClient) -> None:
     body = client.post("/cluster", data={"posting_ids": "all"}, files=[("images", image_bytes("#0000ff"))]).json()
     assert body["total_items"] == 8
@@ -122,16 +117,6 @@ def test_a_batch_of_nothing_has_no_clusters(client: TestClient) -> None:
     ):
         assert response.status_code == 200
         assert response.json()["items"] == response.json()["clusters"] == []
-
-
-def test_a_posting_named_twice_counts_once(client: TestClient) -> None:
-    body = client.post("/cluster", json={"posting_ids": ["p0", "p0", "p0"]}).json()
-    assert [(item["posting_id"], item["status"]) for item in body["items"]] == [("p0", "noise")]
-
-
-def test_the_same_image_sent_twice_is_two_items_of_one_cluster(client: TestClient) -> None:
-    body = client.post("/cluster", files=[("images", image_bytes("#0000ff"))] * 2).json()
-    assert [cluster["images"] for cluster in body["clusters"]] == [[0, 1]]
 
 
 def test_unknown_postings_are_listed_and_the_rest_is_clustered(client: TestClient) -> None:

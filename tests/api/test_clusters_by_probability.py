@@ -198,12 +198,6 @@ def test_images_and_postings_are_in_the_same_clusters_as_match_says(serve: Serve
     assert alone["cohesion"] == pytest.approx(found[1]["probability"], abs=1e-6)
 
 
-def test_more_images_than_the_limit_are_refused(serve: Serve) -> None:
-    client = serve(matcher=by_image(), max_cluster_images=2)
-    assert members(send(client, SCENE, SCENE)) == [([], [0, 1])]
-    assert_problem(send(client, SCENE, SCENE, SCENE), 413, "too-many-items")
-
-
 def test_a_matcher_of_titles_refuses_images(serve: Serve) -> None:
     client = serve(matcher=by_image(["title"]))
     assert_problem(send(client, SCENE, posting_ids=["p0"]), 422, "signal-needed")

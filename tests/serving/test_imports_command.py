@@ -55,18 +55,6 @@ def test_images_may_be_in_a_zip_file(settings: Settings, tmp_path: Path) -> None
     assert import_file(settings, file, None, Told()).counts == Counts(unchanged=len(COLOURS))
 
 
-def test_a_bad_row_and_a_bad_image_fail_alone(settings: Settings, tmp_path: Path) -> None:
-    file, images = tiny_catalogue(tmp_path / "given")
-    (images / "p1.png").write_bytes(b"no image")
-    file.write_text(file.read_text() + "..,p0.png,x\n")
-    done = import_file(settings, file, images, Told())
-    assert done.counts == Counts(created=len(COLOURS) - 1, failed=2)
-    assert [(it.row, it.posting_id, it.column) for it in done.problems] == [
-        (3, "p1", "image"),
-        (len(COLOURS) + 2, "..", "posting_id"),
-    ]
-
-
 def test_what_is_of_no_use_as_a_whole_makes_no_store(settings: Settings, tmp_path: Path) -> None:
     file, _ = tiny_catalogue(tmp_path / "given")
     bomb = tmp_path / "bomb.zip"
