@@ -86,7 +86,7 @@ def run(pauses: list[float], seconds: float, idle_seconds: float, after: float =
     return pieces
 
 
-def test_a_body_that_comes_in_time_is_passed_on_as_it_comes() -> None:
+def test_a_body_in_time_is_passed_on_as_it_comes() -> None:
     assert run([0.0, 0.01, 0.01], SAFETY_SECONDS, SAFETY_SECONDS) == [b"x"] * 3
 
 

@@ -12,9 +12,9 @@ from pricematch.encoding.features import ColourHistogram
 from pricematch.encoding.ingest import check_images
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
+from pricematch.formats.array_files import EmbeddingFile
 from pricematch.formats.atomic_writes import make_folder
 from pricematch.formats.csv_files import CsvCatalogue, read_csv
-from pricematch.formats.embedding_file import EmbeddingFile
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import Artefact, side_of_pixels
 from pricematch.formats.posting_rows import RowLimits

@@ -11,9 +11,8 @@ from pydantic import BaseModel
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
-from pricematch.evaluation.matchers import load_matcher
 from pricematch.formats.manifest import Artefact, find, verify, versions
-from pricematch.formats.matcher_files import NAME, LoadedMatcher, read_manifest, read_matcher
+from pricematch.formats.matcher_files import NAME, LoadedMatcher, load_matcher, read_manifest, read_matcher
 from pricematch.progress import Progress
 from pricematch.settings import ENCODERS, EncoderName, Settings
 from pricematch.store.sqlite.store import DATABASE, open_store
