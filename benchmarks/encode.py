@@ -154,8 +154,7 @@ def notebook_way(connection: Connection, images: Sequence[bytes], models: Path) 
     import_tensorflow()
     import tensorflow as tf
 
-    from pricematch.training.networks.autoencoder import build_autoencoder
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_autoencoder, build_cae
     from pricematch.training.recipes import NOTEBOOK
 
     chain = find_chain(models, "autoencoder")

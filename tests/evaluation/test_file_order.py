@@ -10,8 +10,8 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.formats.matcher_files import read_matcher
+from tests.support.catalogues import labelled_postings, write_catalogue
 from tests.support.cli import Run
-from tests.support.labelled import labelled_postings, write_catalogue
 
 POSTINGS = [*labelled_postings(150), *(Posting(f"x{row}", None, "kopi", "0" * 16, f"g{row // 5}") for row in range(70))]
 """The last have one title and one hash, so that of each one's equally near others most are left out."""
@@ -54,9 +54,7 @@ def found_in(run: Run, folder: Path) -> tuple[list[str], dict[str, str]]:
     return [line["posting_id"] for line in lines], {line["posting_id"]: line["matches"] for line in lines}
 
 
-def test_the_order_of_file_and_signals_changes_neither_trees_nor_figures_nor_matches(
-    run: Run, folders: list[Path]
-) -> None:
+def test_the_order_of_file_and_signals_changes_nothing(run: Run, folders: list[Path]) -> None:
     one, other = folders
     train(run, one, "hash,title")
     train(run, other, "title,hash")

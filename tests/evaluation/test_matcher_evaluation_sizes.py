@@ -10,8 +10,8 @@ from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from tests.support.labelled import features_of, groups_of, labelled_postings
-from tests.support.scored import tiny_model
+from tests.support.catalogues import features_of, groups_of, labelled_postings
+from tests.support.matchers import tiny_model
 
 POSTINGS = labelled_postings(90)
 GROUPS = number_groups(groups_of(POSTINGS))
@@ -54,7 +54,8 @@ def point() -> MatchedSize:
     return sized_part(FEATURES, GROUPS, JUDGED, MODEL, STORED, ROWS)
 
 
-def test_f1_is_that_of_the_sub_catalogue_alone_at_its_own_and_at_the_whole_ones_thresholds(point: MatchedSize) -> None:
+def test_f1_is_that_of_the_sub_catalogue_alone(point: MatchedSize) -> None:
+    """At its own thresholds and at those of the whole catalogue."""
     assert (point.postings, point.evaluated) == (len(ROWS), JUDGED[ROWS].sum())
     assert point.threshold == 0.6
     for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):

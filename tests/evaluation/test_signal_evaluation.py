@@ -6,7 +6,7 @@ import pytest
 from pricematch.evaluation.breakdown import best_groups, by_group_size, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
-from tests.support.labelled import features_of, groups_of, labelled_postings, naive_means
+from tests.support.catalogues import features_of, groups_of, labelled_postings, naive_means
 
 POSTINGS = labelled_postings(120)
 GROUPS = number_groups(groups_of(POSTINGS))
@@ -39,7 +39,7 @@ def test_curves_together_hold_the_other_signals_at_their_thresholds() -> None:
     )
 
 
-def test_what_it_is_broken_down_into_is_of_the_held_out_scores_together() -> None:
+def test_the_breakdown_is_of_held_out_scores() -> None:
     found = evaluated("hash", "title")
     scored, thresholds = found.together.scores, found.together.thresholds
     assert found.by_group_size == by_group_size(scored, GROUPS)

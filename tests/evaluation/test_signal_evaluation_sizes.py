@@ -7,7 +7,7 @@ from pricematch.evaluation.curves import Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import by_catalogue_size, scores_at, sizes_below
 from pricematch.evaluation.splits import whole_groups
-from tests.support.labelled import features_of, groups_of, labelled_postings, proposed_pairs
+from tests.support.catalogues import features_of, groups_of, labelled_postings, proposed_pairs
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_sizes_double_up_to_three_quarters_of_the_catalogue(postings: int, sizes
     assert sizes_below(postings) == sizes
 
 
-def test_each_sub_catalogue_is_judged_as_if_there_were_no_other_postings() -> None:
+def test_each_sub_catalogue_is_evaluated_alone() -> None:
     postings = labelled_postings(270)
     groups, features = number_groups(groups_of(postings)), features_of(postings)
     curves = Curves(proposed_pairs(postings), groups)

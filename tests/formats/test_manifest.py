@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.errors import ArtefactError
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 from pricematch.formats.manifest import (
     MANIFEST,
     PickedOn,
@@ -16,12 +16,13 @@ from pricematch.formats.manifest import (
     digest_of_file,
     find,
     find_chain,
+    next_version,
     side_of_pixels,
     verify,
     versions,
     write,
 )
-from tests.support.exported_encoder import FILES, LATENTS, PIXELS, export, origin
+from tests.support.networks import FILES, LATENTS_TENSOR, PIXELS_TENSOR, export, origin
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_what_was_written_is_read_back(models: Path) -> None:
     path = export(models, "cae", "1")
     artefact = verify(path)
     assert artefact.path == path
-    assert artefact.manifest.input == PIXELS
+    assert artefact.manifest.input == PIXELS_TENSOR
     assert artefact.manifest.files == {relative: digest_of_file(path / relative) for relative in FILES}
 
 
@@ -151,7 +152,7 @@ def test_a_path_that_leaves_the_version_is_never_opened(models: Path, relative: 
 # --- two models in a row -----------------------------------------------------------------------------------------
 
 
-def test_a_chain_is_the_encoder_behind_the_one_it_was_trained_on(models: Path) -> None:
+def test_a_chain_ends_with_the_encoder(models: Path) -> None:
     for version in ("1", "2"):
         export(models, "cae", version)
     export(models, "autoencoder", "1", input_encoder=origin(models))
@@ -177,9 +178,9 @@ def test_an_encoder_trained_on_other_weights_is_refused(models: Path) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        LATENTS.model_copy(update={"shape": (None, 47)}),
-        LATENTS.model_copy(update={"dtype": "float16"}),
-        LATENTS.model_copy(update={"name": "features"}),
+        LATENTS_TENSOR.model_copy(update={"shape": (None, 47)}),
+        LATENTS_TENSOR.model_copy(update={"dtype": "float16"}),
+        LATENTS_TENSOR.model_copy(update={"name": "features"}),
     ],
 )
 def test_an_encoder_of_other_inputs_than_the_first_gives_is_refused(models: Path, given: TensorDescription) -> None:
@@ -196,7 +197,8 @@ def test_a_model_that_another_recipe_writes_is_named_with_it(models: Path) -> No
         find(models, "cnn")
 
 
-def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_be_unknown(models: Path) -> None:
+def test_the_origin_of_weights_is_kept(models: Path) -> None:
+    """And the groups they were trained on; both may be unknown."""
     weights = WeightsOrigin(name="imagenet", source="a package", licence=None, digest="d")
     trained_on = TrainedOn(share=0.5, seed=0, groups=("a", "b"))
     kept = verify(export(models, "cnn", "1", weights=weights, trained_on=trained_on)).manifest
@@ -209,7 +211,8 @@ def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_b
     assert (before.weights, before.trained_on) == (None, None)
 
 
-def test_a_threshold_is_kept_with_what_it_was_picked_on_and_may_be_unknown(models: Path) -> None:
+def test_a_threshold_is_kept_with_its_origin(models: Path) -> None:
+    """The origin is the data it was picked on, and may be unknown."""
     picked_on = PickedOn(postings=4, groups=2, catalogue=9, mean_f1=0.75)
     path = export(models, "cae", "1", threshold=0.5, threshold_picked_on=picked_on)
     kept = verify(path).manifest
@@ -237,15 +240,41 @@ def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:
 @pytest.mark.parametrize(
     "described",
     [
-        LATENTS,
-        PIXELS.model_copy(update={"dtype": "float32"}),
-        PIXELS.model_copy(update={"shape": (None, 16, 16)}),
-        PIXELS.model_copy(update={"shape": (None, 16, 8, 3)}),
-        PIXELS.model_copy(update={"shape": (None, 16, 16, 1)}),
-        PIXELS.model_copy(update={"shape": (1, 16, 16, 3)}),
-        PIXELS.model_copy(update={"shape": (None, None, None, 3)}),
+        LATENTS_TENSOR,
+        PIXELS_TENSOR.model_copy(update={"dtype": "float32"}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 16)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 8, 3)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 16, 1)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (1, 16, 16, 3)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, None, None, 3)}),
     ],
 )
 def test_an_encoder_that_takes_no_square_pixels_is_refused(models: Path, described: TensorDescription) -> None:
     with pytest.raises(ArtefactError, match="expected"):
         side_of_pixels(verify(export(models, "cae", "1", input=described)))
+
+
+NETWORKS = ("cae", "autoencoder")
+
+
+def test_the_next_version_is_after_the_newest_of_any_network(tmp_path: Path) -> None:
+    assert next_version(tmp_path, NETWORKS, None) == "1"
+    for name in ("cae/9", "cae/10", "autoencoder/3", "other/70"):
+        (tmp_path / name).mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, None) == "11"
+    (tmp_path / "autoencoder" / "12").mkdir()
+    assert next_version(tmp_path, NETWORKS, None) == "13"
+
+
+def test_a_wanted_version_is_taken_unless_a_network_has_it(tmp_path: Path) -> None:
+    (tmp_path / "autoencoder" / "3").mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, "2") == "2"
+    assert next_version(tmp_path, NETWORKS, "999999999") == "999999999"
+    with pytest.raises(ArtefactExists, match="autoencoder/3 exists; versions are never overwritten"):
+        next_version(tmp_path, NETWORKS, "3")
+
+
+@pytest.mark.parametrize("version", ["", "v1", "1.0", "-1", "01", "1 ", "../1", "٣", "1234567890", "1e3", "one", "1.5"])
+def test_a_version_that_is_no_whole_number_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(SettingsError, match="whole number"):
+        next_version(tmp_path, NETWORKS, version)

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import digests
-from pricematch.formats.matcher_files import next_version, read_matcher
+from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.settings import Settings
-from tests.support.labelled import labelled_postings, write_catalogue
+from tests.support.catalogues import labelled_postings, write_catalogue
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     file.write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_a_matcher_that_is_read_judges_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
+def test_a_matcher_that_is_read_gives_the_same_bits(trained: TrainedMatcher, models: Path) -> None:
     read, learned = read_matcher(models), trained.fitted
     assert (read.label, read.path) == ("matcher/1", models / "matcher/1")
     features = np.random.default_rng(0).normal(size=(300, len(learned.model.feature_names))).astype(np.float32)
@@ -140,12 +140,3 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
 def test_without_a_matcher_the_way_to_one_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)
-
-
-def test_versions_count_on_and_are_never_taken_twice(models: Path) -> None:
-    assert (next_version(models, None), next_version(models, "7")) == ("2", "7")
-    with pytest.raises(ArtefactExists, match="never overwritten"):
-        next_version(models, "1")
-    for wanted in ("01", "-1", "one", "", "1.5", "٣", "9" * 10):
-        with pytest.raises(SettingsError, match="expected a version that is a whole number"):
-            next_version(models, wanted)

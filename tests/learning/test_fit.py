@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.learning import held_out as judging
 from pricematch.learning.calibration import calibrate
-from pricematch.learning.cross_fit import FOLDS
-from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
+from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.learning.held_out import Calibrate, HeldOut
 from pricematch.learning.samples import SamplePairs
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, TARGETS
-from tests.support.training_data import MeanLearner, drawn_training_data
+from tests.support.matchers import MeanLearner, drawn_training_data
 
 COUNT = 300
 
@@ -102,7 +101,7 @@ def test_groups_of_one_teach_nothing(data: TrainingData) -> None:
         fitted(alone)
 
 
-def test_candidates_that_are_all_in_one_fold_leave_nothing_to_learn_without_it() -> None:
+def test_candidates_of_one_fold_leave_nothing_to_learn() -> None:
     rng = np.random.default_rng(0)
     hashes = ["0" * 16] * 6 + [f"{int(rng.integers(2**63)):016x}" for _ in range(6)]
     apart = TrainingData(

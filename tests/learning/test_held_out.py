@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.learning.cross_fit import FOLDS
+from pricematch.learning.fit import FOLDS
 from pricematch.learning.held_out import LIKELY, held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.thresholds import F1
-from tests.support.training_data import drawn_training_data
+from tests.support.matchers import drawn_training_data
 
 DATA = drawn_training_data(200, trained=0.7)
 FOLD_OF = DATA.folds(0)
@@ -27,7 +27,7 @@ def part() -> SamplePairs:
     return found
 
 
-def test_each_trained_posting_is_judged_once_at_thresholds_of_the_other_folds(part: SamplePairs) -> None:
+def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> None:
     found = held_out(200, [part], DATA.groups, [same] * FOLDS)
     figures = []
     for fold in range(FOLDS):

@@ -112,7 +112,8 @@ def test_how_alike_images_are_is_told_in_bits(bits: int, expected: str) -> None:
     assert explained("", "", {"hash_similarity": 1}, photos) == [(expected, 1)]
 
 
-def test_no_likeness_is_told_of_images_that_are_unlike_though_their_features_speak_for_the_pair() -> None:
+def test_unlike_images_are_no_reason_for_a_pair() -> None:
+    """Even where their features speak for it."""
     assert explained("", "", {"hash_similarity": 1}, (PHOTO, OTHER_PHOTO)) == []
 
 
@@ -120,7 +121,7 @@ def test_nothing_is_told_of_an_image_that_is_lacking() -> None:
     assert explained("", "", {"hash_similarity": 2, "hash_lead_low": -5}, (PHOTO, None)) == []
 
 
-def test_images_that_are_alike_speak_against_a_pair_where_others_are_nearer() -> None:
+def test_like_images_speak_against_where_others_are_nearer() -> None:
     near, nearer = f"{0b111:016x}", f"{0b1:016x}"
     found = explained("a", "b", {"hash_rank_high": -1}, (f"{0:016x}", near), [("", nearer), ("", nearer)])
     assert found == [("2 other images are nearer", -1)]
@@ -140,7 +141,7 @@ def test_what_titles_share(left: str, right: str, expected: str | None) -> None:
     assert found == ([(expected, 1)] if expected else [])
 
 
-def test_titles_without_a_common_word_may_be_alike_by_those_of_their_likes() -> None:
+def test_titles_without_a_common_word_may_be_alike() -> None:
     others = [("ember payung", PHOTO), ("payung ember", PHOTO)]
     found = explained("payung", "ember", {"blend_similarity": 1}, others=others)
     assert found == [("postings like these two have titles alike", 1)]
@@ -228,11 +229,11 @@ def test_what_weighs_most_is_told_beside_three_contradictions() -> None:
     ]
 
 
-def test_a_contradiction_of_flavours_is_told_before_a_colour_that_one_title_states() -> None:
+def test_a_contradiction_comes_before_a_one_sided_fact() -> None:
     assert explained("Susu putih stroberi", "Susu melon", {"tint_conflict": -1}) == [("strawberry against melon", -1)]
 
 
-def test_what_only_one_title_states_is_told_where_it_speaks_against_a_pair() -> None:
+def test_a_one_sided_fact_speaks_against_a_pair() -> None:
     assert explained("Susu 200 ml", "Susu", {"facts_unanswered": -1}) == [("only one says 200 ml", -1)]
 
 
@@ -240,7 +241,8 @@ def test_the_size_of_the_catalogue_is_no_reason() -> None:
     assert explained("a", "b", {"catalogue_size": -3}) == []
 
 
-def test_what_weighs_second_is_told_from_a_tenth_on_and_a_third_only_if_it_is_no_trifle_beside_the_others() -> None:
+def test_light_reasons_are_left_out() -> None:
+    """A second reason needs a tenth of the first, a third more."""
     added = {"hash_similarity": 10, "words_similarity": 0.2, "volume_conflict": 0.19}
     first, second = ("images have the same hash", 10), ("titles share the word 'payung'", 0.2)
     assert explained("payung 1 l", "payung 1 l", {**added, "words_similarity": 0}) == [first, ("both say 1 l", 0.19)]
@@ -269,7 +271,7 @@ TITLES = st.text(max_size=60) | st.lists(
     contributions=st.lists(st.floats(-5, 5), min_size=len(NAMES), max_size=len(NAMES)),
     values=st.lists(st.just(np.nan) | st.floats(0, 1, width=32), min_size=len(NAMES), max_size=len(NAMES)),
 )
-def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the_same_each_time(
+def test_at_most_three_reasons_weightiest_first(
     left: str, right: str, contributions: list[float], values: list[float]
 ) -> None:
     known = np.array(values, np.float32)
@@ -291,12 +293,14 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
     assert len({reason.text for reason in found}) == len(found)
 
 
-def test_every_feature_but_the_size_of_the_catalogue_belongs_to_a_family() -> None:
+def test_every_feature_but_size_belongs_to_a_family() -> None:
     names = (*pair_feature_names(("hash", "title", "image")), *GRAPH_FEATURES)
     assert [name for name in names if family_of(name) is None] == ["catalogue_size"]
 
 
-def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_scale() -> None:
+def test_embeddings_are_explained_by_rank() -> None:
+    """Each encoder has a scale of its own."""
+
     def told(low: float, high: float, weight: float, similarity: float = 0.931) -> list[str]:
         return of_images("image", similarity, low, high, weight)
 
@@ -315,9 +319,7 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
         (30, -1, ["other images have colours more alike: similarity 0.90 only"]),
     ],
 )
-def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_is_not(
-    rank: int, weight: int, told: list[str]
-) -> None:
+def test_colours_speak_for_and_against_a_pair(rank: int, weight: int, told: list[str]) -> None:
     assert of_images("colours", 0.9, rank, rank, weight) == told
 
 

@@ -19,7 +19,7 @@ from pricematch.pairs.retrievers import (
 )
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import TfIdf, grams, words
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 NAMES = ("hash", "image", "colours", "words", "grams", "blend")
 CATALOGUE, OTHERS = drawn(60), drawn(25, seed=1)
@@ -77,7 +77,7 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "blend"])  # a new blend has its equal in it
-def test_a_posting_of_the_catalogue_as_a_query_finds_its_equals_first(name: str) -> None:
+def test_a_stored_posting_as_query_finds_its_equals_first(name: str) -> None:
     retriever = retriever_of(name, CATALOGUE)
     found = retriever.nearest_to(retriever.transform(ParsedFeatures.of(CATALOGUE)), 1)
     lacks = np.isnan(retriever.similarities(retriever.vectors, retriever.vectors, *[np.arange(len(CATALOGUE))] * 2))

@@ -20,10 +20,9 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
 from pricematch.formats.manifest import digests, find, find_chain, versions
-from pricematch.training.workplace import FOLDER, locked
 from tests.support.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
-from tests.support.naive_threshold import naive_best, naive_f1
-from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from tests.support.vectors import naive_best, naive_f1
 from tests.support.waiting import SAFETY_SECONDS
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def weights(models: Path, version: str = "1") -> list[str]:
 
 
 def leftovers(models: Path) -> list[str]:
+    from pricematch.training.trainer import FOLDER
+
     return [name for name in os.listdir(models / FOLDER) if name != "lock"]  # noqa: PTH208 — hidden names too
 
 
@@ -65,9 +66,7 @@ def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
     assert leftovers(models) == []
 
 
-def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_images_are_kept(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_resumed_training_gives_the_same_weights(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     shown: list[Step] = []
     for count in (1, STEPS_OF_EACH + 1):
         shown.clear()
@@ -92,7 +91,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pricematch.training import fit
-from tests.support.tiny import train
+from tests.support.networks import train
 
 fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 
@@ -104,9 +103,7 @@ train(Path(sys.argv[1]), watch=watch)
 """
 
 
-def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=SAFETY_SECONDS)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
@@ -119,7 +116,7 @@ def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
 
 
 @pytest.mark.long  # a kill stays in `make test`
-def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trains_again(
+def test_stopped_while_it_publishes_it_leaves_whole_versions(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.rename
@@ -151,23 +148,25 @@ def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trai
     assert shown == []
 
 
-def test_an_existing_version_is_refused_before_any_work_and_stays_as_it_is(tiny_artefacts: TinyArtefacts) -> None:
+def test_an_existing_version_is_refused_before_any_work(tiny_artefacts: TinyArtefacts) -> None:
     before = dict(digests(tiny_artefacts.models))
 
-    def judge(_: Mapping[str, ImageError]) -> None:
+    def check(_: Mapping[str, ImageError]) -> None:
         raise AssertionError("images were looked at")
 
     with pytest.raises(ArtefactExists, match="cae/1 exists"):
-        train(tiny_artefacts.models, version="1", judge=judge)
+        train(tiny_artefacts.models, version="1", check=check)
     assert dict(digests(tiny_artefacts.models)) == before
 
 
 def test_a_second_training_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    from pricematch.training.trainer import locked
+
     with locked(tmp_path), pytest.raises(ArtefactError, match="another training is at work"):
         train(tmp_path)
 
 
-def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
+def test_bad_images_are_refused_before_training(tmp_path: Path) -> None:
     images = FolderlessImages(tiny_images().contents | {"p3.png": b""})
     evaluated: list[Mapping[str, ImageError]] = []
 
@@ -179,14 +178,12 @@ def test_bad_images_are_judged_before_training(tmp_path: Path) -> None:
         raise AssertionError("trained")
 
     with pytest.raises(CatalogueError, match="bad"):
-        train(tmp_path, images=images, judge=refuse, watch=never)
+        train(tmp_path, images=images, check=refuse, watch=never)
     assert {name: type(error) for name, error in evaluated[0].items()} == {"p3.png": ImageEmpty}
     assert versions(tmp_path, "cae") == []
 
 
-def test_a_recipe_that_augments_does_so_on_the_good_images_that_are_not_held_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_training_images_are_augmented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pricematch.training import batches
     from pricematch.training.augmentation import augment_batch
 
@@ -256,9 +253,7 @@ def labelled_models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensor
 
 
 @pytest.mark.parametrize("name", ["cae", "autoencoder"])
-def test_the_threshold_is_the_best_for_what_is_exported_on_all_labelled_postings(
-    labelled_models: Path, name: str
-) -> None:
+def test_the_threshold_is_the_best_on_labelled_postings(labelled_models: Path, name: str) -> None:
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     chain = find_chain(labelled_models, name)
@@ -286,9 +281,8 @@ def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
 
 
 @pytest.mark.long  # a kill stays in `make test`
-def test_stopped_while_it_picks_a_threshold_it_publishes_nothing_and_then_goes_on_to_the_same(
-    tmp_path: Path, labelled_models: Path
-) -> None:
+def test_stopped_while_it_picks_a_threshold_it_goes_on(tmp_path: Path, labelled_models: Path) -> None:
+    """It publishes nothing at first, and the same in the end."""
     told: list[str] = []
 
     def picks() -> bool:

@@ -13,10 +13,9 @@ from pricematch.encoding.ports import Pixels
 from pricematch.errors import ArtefactExists, CatalogueError, ImageError, SettingsError, TrainingInterrupted
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.manifest import find, find_chain, side_of_pixels, versions
-from pricematch.training.workplace import FOLDER
 from tests.support.fakes import MAX_PIXELS, FolderlessImages
-from tests.support.naive_threshold import naive_best, naive_f1
-from tests.support.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
+from tests.support.networks import CNN_SIDE, GROUPS, PICTURES, labelled_images, recipe, train_cnn
+from tests.support.vectors import naive_best, naive_f1
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Step
@@ -29,11 +28,11 @@ def weights(models: Path, version: str = "1") -> str:
 
 
 def pixels() -> Pixels:
-    decoder = PillowDecoder(SIDE, MAX_PIXELS)
+    decoder = PillowDecoder(CNN_SIDE, MAX_PIXELS)
     return np.stack([decoder.decode(content) for content in labelled_images()[0].contents.values()])
 
 
-def judged_groups(train_share: float = 1, seed: int = 0) -> list[str]:
+def evaluated_groups(train_share: float = 1, seed: int = 0) -> list[str]:
     """The groups that a training does not learn from: those held out, 0.4 of its share, and those beyond it."""
     labels = sorted(set(labelled_images()[1].values()))
     trained, held_out = (training_groups(labels, part, seed) for part in (train_share, train_share * 0.4))
@@ -64,11 +63,11 @@ def models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: Non
     return folder
 
 
-def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(models: Path) -> None:
+def test_an_export_passes_the_checks_of_the_service(models: Path) -> None:
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     [artefact] = find_chain(models, "cnn")
-    assert side_of_pixels(artefact) == SIDE
+    assert side_of_pixels(artefact) == CNN_SIDE
     encoder = SavedModelEncoder([artefact])
     embeddings = encoder.encode(pixels())
     assert embeddings.shape == (GROUPS * PICTURES, 6)
@@ -92,16 +91,17 @@ def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_pa
 
 
 @pytest.mark.long  # trains two networks anew
-def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels_but_for_a_threshold_picked_on_all(
+def test_a_training_share_of_0_is_as_no_labels(
     tmp_path: Path,
 ) -> None:
+    """But for a threshold, which is picked on all groups."""
     train_cnn(tmp_path, labels={})
     train_cnn(tmp_path, recipe(train_share=0.0))
     assert weights(tmp_path, "1") == weights(tmp_path, "2")
-    assert_threshold_is_best(tmp_path, judged_groups(0))
+    assert_threshold_is_best(tmp_path, evaluated_groups(0))
 
 
-def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(tmp_path: Path, models: Path) -> None:
+def test_a_manifest_names_weights_and_training_groups(tmp_path: Path, models: Path) -> None:
     whole = find(models, "cnn").manifest
     assert whole.weights is not None
     assert whole.weights.source == "drawn at random"
@@ -114,11 +114,11 @@ def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(
     assert 0 < len(chosen) < GROUPS
     assert record.groups == tuple(sorted(map(group_digest, chosen)))
     assert (record.share, record.seed) == (0.6, 3)
-    assert 0 < len(set(judged_groups(0.6, 3)) & set(chosen)) < len(chosen)  # some of those trained on were held out
-    assert_threshold_is_best(tmp_path, judged_groups(0.6, 3))
+    assert 0 < len(set(evaluated_groups(0.6, 3)) & set(chosen)) < len(chosen)  # some of those trained on were held out
+    assert_threshold_is_best(tmp_path, evaluated_groups(0.6, 3))
 
 
-def test_training_is_judged_on_held_out_groups_before_and_after_each_epoch(models: Path) -> None:
+def test_each_epoch_is_evaluated_on_held_out_groups(models: Path) -> None:
     manifest = find(models, "cnn").manifest
     assert len(manifest.losses["loss"]) == manifest.counts["epochs"] == 2
     assert len(manifest.losses["held_out_map"]) == 3
@@ -131,13 +131,12 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
     assert trained.fitted.losses == {}
     assert trained.fitted.training_rows == GROUPS * PICTURES
     assert weights(tmp_path) != weights(models)
-    assert trained.threshold is None  # nothing is left to judge
+    assert trained.threshold is None  # nothing is left to evaluate on
 
 
 @pytest.mark.long  # trains a backbone
-def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fine_tuning_trains_the_upper_layers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threshold is picked afterwards."""
     from pricematch.training.metric_learning import MetricLearning
 
     trained_variables: list[str] = []
@@ -168,7 +167,7 @@ def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_pic
     assert len(trained.fitted.losses["fine_tune_loss"]) == 2
     assert trained.fitted.kept_epoch == 2
     assert told[-2:] == ["Encoding images", "Picking the threshold of cnn"]
-    assert_threshold_is_best(tmp_path, judged_groups())
+    assert_threshold_is_best(tmp_path, evaluated_groups())
 
 
 def _rising() -> object:
@@ -177,14 +176,15 @@ def _rising() -> object:
     return lambda *_: next(found)
 
 
-def test_the_threshold_is_the_best_on_the_groups_that_were_held_out(models: Path) -> None:
-    assert 1 < len(judged_groups()) < GROUPS
-    assert_threshold_is_best(models, judged_groups())
+def test_the_threshold_is_the_best_on_held_out_groups(models: Path) -> None:
+    assert 1 < len(evaluated_groups()) < GROUPS
+    assert_threshold_is_best(models, evaluated_groups())
 
 
-def test_interrupted_in_its_second_view_it_need_not_encode_the_first_again_and_trains_the_same(
-    tmp_path: Path, models: Path
-) -> None:
+def test_interrupted_in_its_second_view_it_keeps_the_first(tmp_path: Path, models: Path) -> None:
+    """It encodes the first view once, and trains the same."""
+    from pricematch.training.trainer import FOLDER
+
     told: list[tuple[str, int]] = []
 
     def progress(what: str, done: int, _: int) -> None:
@@ -224,7 +224,7 @@ def test_versions_are_its_own_and_never_overwritten(tmp_path: Path, models: Path
         train_cnn(models, version="1")
 
 
-def test_bad_images_are_judged_before_anything_is_trained(tmp_path: Path) -> None:
+def test_bad_images_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     images = FolderlessImages(labelled_images()[0].contents | {"g0_0.png": b""})
     evaluated: list[Mapping[str, ImageError]] = []
 
@@ -233,18 +233,18 @@ def test_bad_images_are_judged_before_anything_is_trained(tmp_path: Path) -> Non
         raise CatalogueError("bad")
 
     with pytest.raises(CatalogueError, match="bad"):
-        train_cnn(tmp_path, images=images, judge=refuse)
+        train_cnn(tmp_path, images=images, check=refuse)
     assert list(evaluated[0]) == ["g0_0.png"]
     train_cnn(tmp_path, images=images, labels={})
     assert find(tmp_path, "cnn").manifest.counts["images"] == GROUPS * PICTURES - 1
 
 
-def test_weights_that_are_not_to_be_had_are_told_before_images_are_read(tmp_path: Path) -> None:
+def test_missing_weights_are_named_before_images_are_read(tmp_path: Path) -> None:
     def never(_: Mapping[str, ImageError]) -> None:
         raise AssertionError("images were looked at")
 
     with pytest.raises(SettingsError, match="which is no file"):
-        train_cnn(tmp_path, recipe(weights="absent"), judge=never)
+        train_cnn(tmp_path, recipe(weights="absent"), check=never)
 
 
 @pytest.mark.long  # Keras takes long to build it
@@ -254,7 +254,7 @@ def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Pat
 
     from pricematch.encoding.saved_model import SavedModelEncoder
 
-    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(CNN_SIDE, CNN_SIDE, 3))
     for layer in network.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):  # drawn so small that nothing would come through
             layer.set_weights([10 * weights for weights in layer.get_weights()])

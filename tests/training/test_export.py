@@ -10,7 +10,7 @@ import pytest
 
 from pricematch.errors import ArtefactExists
 from pricematch.formats.manifest import Manifest, TensorDescription, verify
-from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
+from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
 
@@ -24,7 +24,7 @@ def plain(path: Path) -> Any:
     return tf.saved_model.load(str(path))
 
 
-def test_the_cae_is_served_as_uint8_pixels_to_latents_for_any_batch(tiny_artefacts: TinyArtefacts) -> None:
+def test_the_cae_takes_uint8_pixels_and_gives_latents(tiny_artefacts: TinyArtefacts) -> None:
     loaded = plain(tiny_artefacts.models / "cae" / "1")
     assert sorted(loaded.signatures) == ["reconstruct", "serving_default"]
     function = loaded.signatures["serving_default"]
@@ -48,8 +48,7 @@ def test_the_autoencoder_is_served_as_latents_to_embeddings_for_any_batch(tiny_a
 
 def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
     from pricematch.training.export import export_autoencoder, export_cae
-    from pricematch.training.networks.autoencoder import build_autoencoder
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_autoencoder, build_cae
 
     cae, encoder = build_cae(RECIPE.cae)
     export_cae(tmp_path / "cae", cae, encoder)
@@ -70,7 +69,7 @@ def test_an_export_computes_what_the_network_does(tmp_path: Path) -> None:
 
 def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> None:
     from pricematch.training.export import export_autoencoder
-    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks import build_autoencoder
 
     (tmp_path / "staged" / "variables").mkdir(parents=True)
     (tmp_path / "staged" / "leftover").write_bytes(b"half")
@@ -106,7 +105,7 @@ def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
     assert len({digest((2, 3), 0.5), digest((3, 2), 0.5), digest((6, 1), 0.5), digest((2, 3), 0.5000001)}) == 4
 
 
-def test_the_cnn_is_served_as_uint8_pixels_to_embeddings_with_its_scaling_inside(tmp_path: Path) -> None:
+def test_the_cnn_takes_uint8_pixels_and_gives_embeddings(tmp_path: Path) -> None:
     import keras
 
     from pricematch.training.export import export_cnn

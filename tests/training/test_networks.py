@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def test_the_cae_has_the_notebooks_layers() -> None:
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_cae
 
     cae, encoder = build_cae(NOTEBOOK.cae)
     halving = ["Conv2D", "AveragePooling2D"]
@@ -34,7 +34,7 @@ def test_the_cae_has_the_notebooks_layers() -> None:
 
 
 def test_the_cae_has_as_many_weights_as_its_convolutions_need() -> None:
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_cae
 
     def weights(channels: list[int]) -> int:
         return sum((3 * 3 * given + 1) * taken for given, taken in pairwise(channels))
@@ -44,8 +44,8 @@ def test_the_cae_has_as_many_weights_as_its_convolutions_need() -> None:
     assert cae.count_params() == weights([3, 32, 16, 16, 8, 8, 16, 16, 32, 3])
 
 
-def test_the_cae_gives_2048_latents_of_256_pixels_a_side_and_pixels_back() -> None:
-    from pricematch.training.networks.cae import build_cae
+def test_the_cae_gives_2048_latents_and_pixels_back() -> None:
+    from pricematch.training.networks import build_cae
 
     cae, encoder = build_cae(NOTEBOOK.cae)
     assert encoder.input_shape == cae.input_shape == cae.output_shape == (None, 256, 256, 3)
@@ -53,7 +53,7 @@ def test_the_cae_gives_2048_latents_of_256_pixels_a_side_and_pixels_back() -> No
 
 
 def test_the_autoencoder_has_the_notebooks_layers_and_weights() -> None:
-    from pricematch.training.networks.autoencoder import build_autoencoder
+    from pricematch.training.networks import build_autoencoder
 
     autoencoder, encoder = build_autoencoder(NOTEBOOK.autoencoder, 2048)
     assert [type(layer).__name__ for layer in autoencoder.layers] == ["InputLayer", *["Dense", "LeakyReLU"] * 4]
@@ -67,8 +67,7 @@ def test_the_autoencoder_has_the_notebooks_layers_and_weights() -> None:
 
 
 def test_the_encoders_share_their_weights_with_the_networks_that_are_trained() -> None:
-    from pricematch.training.networks.autoencoder import build_autoencoder
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_autoencoder, build_cae
 
     small = replace(NOTEBOOK.cae, side=16, filters=(2,))
     for network, encoder in (build_cae(small), build_autoencoder(replace(NOTEBOOK.autoencoder, encoder_units=(3,)), 5)):
@@ -77,7 +76,7 @@ def test_the_encoders_share_their_weights_with_the_networks_that_are_trained() -
 
 
 def test_the_cae_computes_convolution_relu_and_mean_pooling() -> None:
-    from pricematch.training.networks.cae import build_cae
+    from pricematch.training.networks import build_cae
 
     _, encoder = build_cae(replace(NOTEBOOK.cae, side=4, filters=(1,)))
     kernel, bias = (np.zeros_like(weights) for weights in encoder.get_weights())
@@ -94,7 +93,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.mark.parametrize("power", [1.0, 3.0, 10.0])
 def test_pooling_is_the_generalised_mean_of_each_channel(power: float) -> None:
-    from pricematch.training.networks.cnn import GeneralisedMean
+    from pricematch.training.networks import GeneralisedMean
 
     maps = np.random.default_rng(0).uniform(0, 6, (2, 3, 4, 5)).astype(np.float32)
     pooled = np.asarray(GeneralisedMean(power)(maps))
@@ -105,8 +104,9 @@ def test_pooling_is_the_generalised_mean_of_each_channel(power: float) -> None:
     assert np.allclose(pooled, expected, rtol=1e-4)
 
 
-def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive_counts_as_next_to_nothing() -> None:
-    from pricematch.training.networks.cnn import GeneralisedMean
+def test_pooling_goes_from_mean_to_maximum() -> None:
+    """Power 1 averages, a large power nears the maximum; negative values count as next to nothing."""
+    from pricematch.training.networks import GeneralisedMean
 
     maps = np.array([0.0, 1.0, 2.0, 5.0], np.float32).reshape(1, 2, 2, 1)
     assert float(np.asarray(GeneralisedMean(1.0)(maps))[0, 0]) == pytest.approx(2)
@@ -114,10 +114,11 @@ def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive
     assert float(np.asarray(GeneralisedMean(3.0)(-maps))[0, 0]) == pytest.approx(1e-6)
 
 
-def test_an_embedding_is_linear_in_the_features_of_unit_length_and_of_unit_length_itself() -> None:
+def test_an_embedding_is_linear_and_of_unit_length() -> None:
+    """Linear in features of unit length."""
     import keras
 
-    from pricematch.training.networks.cnn import build_encoder, build_head, build_pooled
+    from pricematch.training.networks import build_encoder, build_head, build_pooled
 
     maps = keras.Input((8, 8, 3))
     pooled = build_pooled(keras.Model(maps, keras.layers.ReLU()(maps)), 2.0)

@@ -36,9 +36,9 @@ def augmentations(
     seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
 ) -> None:
     """Draw an image beside what the augmentations make of it."""
-    from pricematch.training import show
+    from pricematch.training.augmentation import draw_augmentations
 
-    show.augmentations(load_settings(), image, output, seed)
+    draw_augmentations(load_settings(), image, output, seed)
     typer.echo(f"wrote {output}")
 
 
@@ -53,10 +53,10 @@ def reconstructions(
     seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
 ) -> None:
     """Draw images of the catalogue above what a trained CAE rebuilds of them."""
-    from pricematch.training import show
+    from pricematch.reports.sheets import draw_reconstructions
 
     settings = load_settings(catalogue=catalogue, images=images, models=models)
-    show.reconstructions(settings, version, count, output, seed)
+    draw_reconstructions(settings, version, count, output, seed)
     typer.echo(f"wrote {output}")
 
 

@@ -91,7 +91,8 @@ def encoder(
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
-    from pricematch.training import train_encoder as train
+    from pricematch.training.recipes import TrainOptions
+    from pricematch.training.train_encoder import train
 
     settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
     network = "cnn" if recipe == "cnn" else "cae"
@@ -102,9 +103,9 @@ def encoder(
         given["autoencoder.batch"] = batch
     values = {name: value for name, value in given.items() if value is not None}
     chosen = _recipe(recipe, values | dict(map(_assignment, hyper_parameters or [])))
-    options = train.TrainOptions(seed, version, memory * MIB, disk * MIB)
+    options = TrainOptions(seed, version, memory * MIB, disk * MIB)
     with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
-        trained = train.train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
+        trained = train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
     terminal.print_trained(trained)
     terminal.print_retrieval(trained)
     terminal.print_thresholds(trained)

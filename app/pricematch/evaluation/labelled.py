@@ -6,14 +6,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback, corrected_labels
 from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded
+from pricematch.evaluation.splits import group_digest
+from pricematch.formats.array_files import read_embeddings
 from pricematch.formats.csv_files import CsvCatalogue, read_feedback
-from pricematch.formats.embedding_array import read_embeddings
+from pricematch.formats.manifest import Origin, find
+from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
@@ -110,3 +116,45 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
     if hidden := len(found.contradicting[_SHOWN:]):
         _log.warning("… and %d more contradictions", hidden)
     return found.labels
+
+
+def unseen(
+    settings: Settings, loaded: LoadedMatcher, labels: Sequence[str], given: Sequence[str] | None = None
+) -> NDArray[np.bool_]:
+    """Which postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
+
+    Args:
+        settings: where the models are.
+        loaded: the matcher.
+        labels: the label group of each of n postings.
+        given: what it was before verdicts changed it; a group with a posting of a group that was trained on is left
+            out as well. None: the same.
+
+    Raises:
+        CatalogueError: all were trained on.
+    """
+    taught = set(loaded.manifest.trained_on.groups)
+    seen = set(taught)
+    if (wanted := loaded.manifest.encoder) is not None:
+        encoder = find(settings.models, wanted.name, wanted.version).manifest
+        seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
+    both = list(zip(labels, labels if given is None else given, strict=True))
+    digests = {label: group_digest(label) for pair in both for label in pair}
+    known = {label for label, before in both if {digests[label], digests[before]} & seen}
+    found = np.array([label not in known for label in labels], bool)
+    if not found.any():
+        alone = taught.issuperset(digests.values())
+        raise CatalogueError(f"{settings.catalogue}: {_all_seen(loaded, None if alone else wanted)}")
+    return found
+
+
+def _all_seen(loaded: LoadedMatcher, encoder: Origin | None) -> str:
+    """That there is no label group to evaluate on, and what leaves some; an encoder is given if it saw some alone."""
+    who, first = f"{loaded.label} was", ""
+    if encoder is not None:
+        who = f"{loaded.label} and its encoder {encoder.name}/{encoder.version} were"
+        first = "with an encoder of fewer, as of `pricematch train encoder --recipe cnn --train-share 0.3`, "
+    return (
+        f"{who} trained on every label group of it, so figures on them would say nothing; "
+        f"{first}`pricematch train matcher --train-share 0.5` leaves half of them to evaluate on"
+    )

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pricematch.errors import ArtefactError
+from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
@@ -137,6 +137,24 @@ def versions(models: Path, name: str) -> list[str]:
         return []
     numbers = (entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isdecimal())
     return sorted(numbers, key=int)
+
+
+def next_version(models: Path, names: Sequence[str], wanted: str | None) -> str:
+    """The version to write: the wanted one, or the one after the newest of any model with one of the names.
+
+    Raises:
+        ArtefactExists: a model has the wanted version.
+        SettingsError: the wanted version is no whole number.
+    """
+    present = {name: versions(models, name) for name in names}
+    if wanted is None:
+        return str(1 + max((int(version) for each in present.values() for version in each), default=0))
+    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
+        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
+    for name, each in present.items():
+        if wanted in each:
+            raise ArtefactExists(f"{models / name / wanted} exists; versions are never overwritten")
+    return wanted
 
 
 def find(models: Path, name: str, version: str | None = None) -> Artefact:

@@ -11,17 +11,28 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.lightgbm_trees import Trees, read_trees
-from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, check_files, digests, read_described, versions
+from pricematch.formats.manifest import (
+    MANIFEST,
+    Origin,
+    TrainedOn,
+    check_files,
+    digests,
+    find,
+    read_described,
+    versions,
+)
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
+from pricematch.settings import Settings
 
 NAME = "matcher"
+_AUTO = "auto"
 FIRST, SECOND = "first.txt", "second.txt"
 
 
@@ -74,23 +85,6 @@ class LoadedMatcher:
     def label(self) -> str:
         """Name and version, `matcher/1`."""
         return f"{NAME}/{self.manifest.version}"
-
-
-def next_version(models: Path, wanted: str | None) -> str:
-    """The version to write: the wanted one, or the one after the newest.
-
-    Raises:
-        ArtefactExists: it is there already.
-        SettingsError: it is no whole number.
-    """
-    present = versions(models, NAME)
-    if wanted is None:
-        return str(1 + max(map(int, present), default=0))
-    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
-        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
-    if wanted in present:
-        raise ArtefactExists(f"{models / NAME / wanted} exists; versions are never overwritten")
-    return wanted
 
 
 def write_matcher(
@@ -175,3 +169,32 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
     check_files(path, manifest.files, (FIRST, SECOND))
     return manifest
+
+
+def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
+    """A matcher, and the settings with the encoder it was trained with.
+
+    Args:
+        settings: where the models are.
+        version: a whole number; auto for the newest.
+
+    Raises:
+        ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
+        SettingsError: the version is neither.
+    """
+    if version != _AUTO and not (version.isdecimal() and version.isascii()):
+        raise SettingsError(f"--matcher: expected {_AUTO} or the whole number of a version, got {version!r}")
+    loaded = read_matcher(settings.models, None if version == _AUTO else version, settings.workers)
+    wanted = loaded.manifest.encoder
+    if wanted is None:
+        return settings, loaded
+    try:
+        found = find(settings.models, wanted.name, wanted.version).manifest
+    except ArtefactError as error:
+        raise ArtefactError(f"{loaded.path} needs the encoder it was trained with: {error}") from error
+    if found.weights_digest != wanted.weights_digest:
+        raise ArtefactError(
+            f"{loaded.path} does not fit {settings.models / wanted.name / wanted.version}: it was trained with weights "
+            f"{wanted.weights_digest[:12]}…, got {found.weights_digest[:12]}…"
+        )
+    return settings.model_copy(update={"encoder": wanted.name, "encoder_version": wanted.version}), loaded

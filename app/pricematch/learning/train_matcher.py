@@ -24,10 +24,9 @@ from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.lightgbm_trees import TreeLearner
-from pricematch.formats.manifest import Origin, TrainedOn
-from pricematch.formats.matcher_files import next_version, write_matcher
-from pricematch.learning.cross_fit import FOLDS
-from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
+from pricematch.formats.manifest import Origin, TrainedOn, next_version
+from pricematch.formats.matcher_files import NAME, write_matcher
+from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -75,7 +74,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         PricematchError: as `load_features`.
     """
     started = time.monotonic()
-    version = next_version(settings.models, options.version)
+    version = next_version(settings.models, [NAME], options.version)
     content = read_catalogue(settings).by_id()
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None

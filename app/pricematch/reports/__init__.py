@@ -1,1 +1,1 @@
-"""Images for people: contact sheets."""
+"""Plots, contact sheets and HTML pages of evaluations and explorations."""

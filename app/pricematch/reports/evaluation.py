@@ -15,15 +15,14 @@ from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
 from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
-from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled
+from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
 from pricematch.evaluation.load_features import find_images, load_features
 from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
-from pricematch.evaluation.matchers import load_matcher, unseen
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import KS, Evaluation, Measured
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.formats.atomic_writes import check_folder, write_whole
-from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.formats.matcher_files import LoadedMatcher, load_matcher
 from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render

@@ -14,11 +14,11 @@ from pricematch.evaluation.evaluation_report import read_signals, read_size, rea
 from pricematch.evaluation.labelled import embedded, setting_told
 from pricematch.evaluation.load_features import load_features, load_signal_features
 from pricematch.evaluation.matcher_evaluation import candidates_of
-from pricematch.evaluation.matchers import load_matcher
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of
 from pricematch.formats.atomic_writes import check_output
 from pricematch.formats.csv_files import write_submission
+from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures

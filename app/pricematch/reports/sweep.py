@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from pricematch.evaluation.clustering_sweep import SweepRecord, best, sweep
+from pricematch.catalogue.features import Embeddings
+from pricematch.clustering.assignment import Answer, Method, answers
 from pricematch.evaluation.labelled import embedded, read_labelled, setting_told
-from pricematch.evaluation.metrics import number_groups
+from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.progress import Progress
+from pricematch.search.neighbours import MAX_PAIRS, radius_graph
 from pricematch.settings import Settings
 
 _STYLES: dict[str, dict[str, Any]] = {
@@ -23,6 +27,79 @@ _STYLES: dict[str, dict[str, Any]] = {
     "ensemble": {"color": "#5b2a86", "linestyle": "--", "marker": "D", "markersize": 4},
 }
 """Methods often agree: the one drawn first is wide, the one drawn last has gaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """What a method scores at one eps.
+
+    Attributes:
+        method: whose answer it is.
+        eps: cosine distance, 0…2.
+        f1, precision, recall: means over the postings, 0…1, of lists of at most 50.
+        clusters: how many clusters it found.
+        noise: postings that belong to none.
+    """
+
+    method: Method
+    eps: float
+    f1: float
+    precision: float
+    recall: float
+    clusters: int
+    noise: int
+
+
+def sweep(
+    embeddings: Embeddings,
+    groups: NDArray[np.integer],
+    every_eps: Sequence[float],
+    min_samples: int,
+    progress: Progress,
+    max_pairs: int = MAX_PAIRS,
+) -> list[SweepRecord]:
+    """Score all methods at every eps.
+
+    Args:
+        embeddings: [n, d].
+        groups: [n], the true group of each row.
+        every_eps: at least one, 0…2 each.
+        min_samples: see `answers`.
+        progress: gets how many eps are done.
+        max_pairs: see `radius_graph`, which raises LimitExceeded.
+
+    Returns:
+        a record for each eps and method, in the order given.
+    """
+    progress("Sweeping", 0, len(every_eps))
+    graph = radius_graph(embeddings, max(every_eps), max_pairs)
+    records = []
+    for done, eps in enumerate(every_eps, start=1):
+        found = answers(graph, eps, min_samples)
+        records += [_record(method, eps, found[method], groups) for method in found]
+        progress("Sweeping", done, len(every_eps))
+    return records
+
+
+def best(records: Sequence[SweepRecord]) -> SweepRecord:
+    """The record of the highest F1, the first of several.
+
+    The notebook compares the wrong way round, and keeps the lowest.
+    """
+    return max(records, key=lambda record: record.f1)
+
+
+def _record(method: Method, eps: float, answer: Answer, groups: NDArray[np.integer]) -> SweepRecord:
+    scored = scores(answer.lists.starts, answer.lists.rows, groups)
+    return SweepRecord(
+        method,
+        eps,
+        scored.mean_f1,
+        scored.mean_precision,
+        scored.mean_recall,
+        len(answer.assignment.members),
+        answer.assignment.noise,
+    )
 
 
 def draw_sweep(records: Sequence[SweepRecord], postings: int) -> bytes:

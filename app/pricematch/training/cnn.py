@@ -2,109 +2,67 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.postings import Posting
-from pricematch.encoding.ports import Decoder, ImageSource
-from pricematch.errors import ImageError
-from pricematch.formats.manifest import TensorDescription
+from pricematch.formats.manifest import next_version
 from pricematch.training.cnn_stages import ImageViews, PixelFunction, cached, fine_tune, fit_head
-from pricematch.training.export import describe, export_cnn, golden_pixels, weights_digest, write_golden
+from pricematch.training.export import export_cnn, golden_pixels
 from pricematch.training.fit import Fitted
-from pricematch.training.label_groups import (
-    ThresholdPostings,
-    TrainedGroups,
-    choose_groups,
-    label_of_image,
-    threshold_postings,
-)
+from pricematch.training.label_groups import TrainedGroups, choose_groups, label_of_image, threshold_postings
 from pricematch.training.metric_learning import Course
-from pricematch.training.networks.cnn import build_encoder, build_head, build_pooled
-from pricematch.training.pixel_cache import PixelCache
-from pricematch.training.pretrained import Backbone, load_backbone, side_of
+from pricematch.training.networks import build_encoder, build_head, build_pooled
+from pricematch.training.pretrained import Backbone, load_backbone
 from pricematch.training.recipes import CnnTrainingRecipe
-from pricematch.training.trainer import Staged, Trained, Training
+from pricematch.training.trainer import Run, Staged, Trained, Training, TrainingImages, unfinished
 from pricematch.training.whitening import Linear, whitening, within_group_whitening
-from pricematch.training.workplace import choose_version, locked, unfinished
 
-NAME = "cnn"
-UPPER_LAYERS = "upper layers"
-BFLOAT16_TOLERANCE = 0.1
+_NAME = "cnn"
+_UPPER_LAYERS = "upper layers"
+_BFLOAT16_TOLERANCE = 0.1
 """Three times what fifty layers and a whitening are off by on 717 photos; it moves a cosine by half its square."""
 
 
-class CnnTrainer(Training[CnnTrainingRecipe]):
-    """A backbone, whitened on the catalogue, and trained on its label groups if it has some."""
+def train_cnn(training: Training[CnnTrainingRecipe], images: TrainingImages) -> list[Trained]:
+    """Train and export a backbone, whitened on the catalogue, and trained on its label groups if it has some.
 
-    def run(
-        self,
-        names: Sequence[str],
-        images: ImageSource,
-        decoder: Decoder,
-        check: Callable[[Mapping[str, ImageError]], None],
-        postings: Sequence[Posting],
-    ) -> list[Trained]:
-        """Train and export the encoder.
-
-        Args:
-            names: distinct image names.
-            images: where their bytes come from.
-            decoder: how they become pixels.
-            check: called with the bad images before anything is trained; raises to refuse them.
-            postings: that show them; their label groups are learnt from, and the threshold is picked on the others.
-
-        Raises:
-            ArtefactExists, ArtefactError, SettingsError: see `training.workplace` and `training.pretrained`.
-            CatalogueError: all images look the same to the backbone.
-            TrainingInterrupted: `interrupted` returned true; features that are complete need not be made again.
-        """
-        version = choose_version(self.models, self.version, [NAME])
-        cnn = self.recipe.cnn
-        keras.utils.set_random_seed(self.seed)
-        backbone = load_backbone(cnn.backbone, cnn.weights, side_of(cnn.backbone, cnn.side))
-        with locked(self.models) as root:
-            cache = PixelCache(
-                names,
-                images,
-                decoder,
-                side_of(cnn.backbone, cnn.side),
-                memory_bytes=self.memory_bytes,
-                disk_bytes=self.disk_bytes,
-                folder=root,
-            )
-            check(cache.fill(self.workers, self.report))
-            identity = hashlib.sha256(f"{cache.digest()} {backbone.origin.digest}".encode("ascii")).hexdigest()
-            with unfinished(root, self.recipe, self.seed, identity) as folder:
-                good = cache.good_rows()
-                shown, labels = [names[row] for row in good], label_of_image(postings)
-                groups = choose_groups(shown, labels, cnn.train_share, cnn.validation_share, self.seed)
-                queries = threshold_postings(postings, shown, groups.learnt_labels if groups.teach else ())
-                views = ImageViews(cache, good, self.seed)
-                return [_Cnn(self, backbone, views, groups, queries, version, folder).train()]
+    Raises:
+        ArtefactExists: there is the version already.
+        ArtefactError, SettingsError: see `Training.decoded` and `load_backbone`.
+        CatalogueError: all images look the same to the backbone.
+        TrainingInterrupted: `interrupted` returned true; features that are complete need not be made again.
+    """
+    cnn, seed = training.recipe.cnn, training.options.seed
+    version = next_version(training.models, [_NAME], training.options.version)
+    keras.utils.set_random_seed(seed)
+    backbone = load_backbone(cnn.backbone, cnn.weights, images.side)
+    with training.decoded(images) as (root, cache):
+        identity = hashlib.sha256(f"{cache.digest()} {backbone.origin.digest}".encode("ascii")).hexdigest()
+        with unfinished(root, training.recipe, seed, identity) as folder:
+            good = cache.good_rows()
+            shown, labels = [images.names[row] for row in good], label_of_image(images.postings)
+            groups = choose_groups(shown, labels, cnn.train_share, cnn.validation_share, seed)
+            queries = threshold_postings(images.postings, shown, groups.learnt_labels if groups.teach else ())
+            views = ImageViews(cache, good, seed)
+            return [_CnnRun(training, cache, queries, version, folder, backbone, views, groups).train()]
 
 
 @dataclass
-class _Cnn:
-    """One training and export, on decoded images, in a folder of its own."""
+class _CnnRun(Run[CnnTrainingRecipe]):
+    """One training and export."""
 
-    trainer: CnnTrainer
     backbone: Backbone
     views: ImageViews
     groups: TrainedGroups
-    queries: ThresholdPostings
-    version: str
-    folder: Path
     _stages: dict[str, Fitted] = field(default_factory=dict)
 
     def train(self) -> Trained:
         began = time.monotonic()
-        cnn = self.trainer.recipe.cnn
+        cnn = self.training.recipe.cnn
         pooled = build_pooled(self.backbone.network, cnn.power)
         features = self._features(pooled)
         linear = whitening(features[0], cnn.dimension, cnn.shrinkage)
@@ -114,11 +72,11 @@ class _Cnn:
         head.set_weights([linear.kernel.astype(np.float32), linear.bias.astype(np.float32)])
         encoder = build_encoder(pooled, head)
         if self.groups.teach and self._has_held_out and cnn.fine_tune:
-            self._stages[UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.views, self.groups, self.trainer)
+            self._stages[_UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.views, self.groups, self.training)
         fitted = self._summary(time.monotonic() - began)
         staged = self._stage(encoder, fitted)
-        threshold = self.queries.threshold(NAME, lambda: self._embed(encoder, head, features[0]), self.trainer.report)
-        return staged.publish(threshold, self.trainer.models)
+        threshold = self.queries.threshold(_NAME, lambda: self._embed(encoder, head, features[0]), self.training.report)
+        return staged.publish(threshold, self.training.models)
 
     @property
     def _has_held_out(self) -> bool:
@@ -127,23 +85,23 @@ class _Cnn:
 
     def _learn(self, linear: Linear, features: list[NDArray[np.float32]]) -> Linear:
         """The embedding learnt from label groups: in closed form, then by its gradient."""
-        cnn = self.trainer.recipe.cnn
+        cnn = self.training.recipe.cnn
         within = within_group_whitening(linear(features[0]), self.groups.learnt, cnn.within_shrinkage)
         linear = linear if within is None else linear.then(within)
         if self._has_held_out:
-            linear, self._stages["embedding"] = fit_head(linear, features, self.groups, self._course(), self.trainer)
+            linear, self._stages["embedding"] = fit_head(linear, features, self.groups, self._course(), self.training)
         return linear
 
     def _features(self, pooled: keras.Model) -> list[NDArray[np.float32]]:
         """Features [m, c] of the images, and of each view of them if there are groups to train on."""
-        cnn = self.trainer.recipe.cnn
+        cnn = self.training.recipe.cnn
         encode = PixelFunction(pooled, self.backbone.scale)
         turns = 1 + (cnn.views if cnn.augment and self.groups.teach and self._has_held_out else 0)
         total = turns * len(self.views)
 
         def features_of(turn: int) -> NDArray[np.float32]:
             def report(done: int) -> None:
-                self.trainer.report("Encoding features", turn * len(self.views) + done, total)
+                self.training.report("Encoding features", turn * len(self.views) + done, total)
 
             return cached(self.folder / f"features-{turn}.npy", lambda: encode.of_all(self.views, turn, report))
 
@@ -151,16 +109,16 @@ class _Cnn:
 
     def _embed(self, encoder: keras.Model, head: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings [m, d] of the images; from their features where the backbone is as it was when it gave them."""
-        if UPPER_LAYERS not in self._stages:
+        if _UPPER_LAYERS not in self._stages:
             return np.asarray(head(features, training=False))
 
         def report(done: int) -> None:
-            self.trainer.report("Encoding images", done, len(self.views))
+            self.training.report("Encoding images", done, len(self.views))
 
         return PixelFunction(encoder, self.backbone.scale).of_all(self.views, 0, report)
 
     def _course(self) -> Course:
-        cnn = self.trainer.recipe.cnn
+        cnn = self.training.recipe.cnn
         return Course(cnn.epochs, cnn.patience, cnn.batch, cnn.per_group, cnn.learning_rate, cnn.temperature)
 
     def _summary(self, seconds: float) -> Fitted:
@@ -177,19 +135,14 @@ class _Cnn:
         return Fitted(losses, kept_epoch, learnt, held_out, seconds)
 
     def _stage(self, encoder: keras.Model, fitted: Fitted) -> Staged:
-        staged = self.folder / f"export-{NAME}"
-        export_cnn(staged, encoder, self.backbone.scale)
-        side = encoder.input_shape[1]
-        pixels = golden_pixels(side)
-        write_golden(staged, pixels, PixelFunction(encoder, self.backbone.scale)(pixels))
-        manifest = describe(
-            TensorDescription(name="pixels", shape=(None, side, side, 3), dtype="uint8"),
-            TensorDescription(name="embedding", shape=encoder.output_shape, dtype="float32"),
-            name=NAME,
-            version=self.version,
-            recipe=self.trainer.recipe.describe(),
-            seed=self.trainer.seed,
-            losses=fitted.losses,
+        pixels = golden_pixels(encoder.input_shape[1])
+        return self.stage(
+            encoder,
+            ("pixels", "embedding"),
+            (pixels, PixelFunction(encoder, self.backbone.scale)(pixels)),
+            partial(export_cnn, encoder=encoder, scale=self.backbone.scale),
+            fitted,
+            name=_NAME,
             counts={
                 "images": len(self.views),
                 "training": fitted.training_rows,
@@ -199,12 +152,8 @@ class _Cnn:
                 "kept_epoch": fitted.kept_epoch,
                 "seconds": round(fitted.seconds, 3),
             },
-            catalogue_digest=self.views.cache.digest(),
-            weights_digest=weights_digest(encoder),
             input_encoder=None,
             weights=self.backbone.origin,
             trained_on=self.groups.record if self.groups.teach else None,
-            bfloat16_tolerance=BFLOAT16_TOLERANCE,
-            files={},
+            bfloat16_tolerance=_BFLOAT16_TOLERANCE,
         )
-        return Staged(staged, manifest, fitted)

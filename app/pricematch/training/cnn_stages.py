@@ -1,6 +1,5 @@
 """The stages of the encoder cnn that run its network: features, linear embedding, fine-tuning."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from pricematch.formats.atomic_writes import whole_file
 from pricematch.training.augmentation import seller_views
 from pricematch.training.fit import Fitted
 from pricematch.training.label_groups import TrainedGroups
 from pricematch.training.metric_learning import Course, MetricLearning
-from pricematch.training.networks.cnn import build_head
+from pricematch.training.networks import build_head
 from pricematch.training.pixel_cache import PixelCache
 from pricematch.training.pretrained import Backbone
 from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Training
 from pricematch.training.whitening import Linear
 
-BATCH = 32
+_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +64,8 @@ class PixelFunction:
     def of_all(self, views: ImageViews, turn: int, report: Callable[[int], None]) -> NDArray[np.float32]:
         """Outputs for a view of all images, float32 [m, d]; `report` gets the number done after each batch."""
         parts = []
-        for first in range(0, len(views), BATCH):
-            rows = np.arange(first, min(first + BATCH, len(views)))
+        for first in range(0, len(views), _BATCH):
+            rows = np.arange(first, min(first + _BATCH, len(views)))
             parts.append(self(views.view(rows, turn)))
             report(int(rows[-1]) + 1)
         return np.concatenate(parts)
@@ -74,12 +74,8 @@ class PixelFunction:
 def cached(file: Path, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
     """The array of a file, mapped into memory; a missing file is made first and written by one rename."""
     if not file.exists():
-        temporary = file.with_suffix(".writing")
-        with temporary.open("wb") as opened:
+        with whole_file(file) as opened:
             np.save(opened, make(), allow_pickle=False)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.replace(file)
     array: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
     return array
 
@@ -113,7 +109,7 @@ def fit_head(
     head.set_weights([np.eye(dimension, dtype=np.float32), np.zeros(dimension, np.float32)])
 
     def inputs(rows: NDArray[np.int64], epoch: int) -> NDArray[Any]:
-        turns = np.random.default_rng((training.seed, epoch, int(rows[0]))).integers(0, len(values), len(rows))
+        turns = np.random.default_rng((training.options.seed, epoch, int(rows[0]))).integers(0, len(values), len(rows))
         return np.stack([values[turn][row] for turn, row in zip(turns, rows, strict=True)])
 
     fitted = MetricLearning(
@@ -125,7 +121,7 @@ def fit_head(
         groups.learnt,
         groups.held_out,
         course,
-        training.seed,
+        training.options.seed,
         training.watch,
         training.interrupted,
     ).run()
@@ -179,7 +175,7 @@ def fine_tune(
             cnn.fine_tune_rate,
             cnn.temperature,
         ),
-        training.seed,
+        training.options.seed,
         training.watch,
         training.interrupted,
     ).run()

@@ -1,7 +1,6 @@
 """The training loop of one network, from its checkpoint to its last epoch."""
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from pricematch.errors import TrainingInterrupted
+from pricematch.formats.atomic_writes import whole_file
 from pricematch.training.batches import Batches, shuffled, split
 
 _WEIGHTS, _BEST, _STATE = "weights", "best", "state"
@@ -72,12 +72,8 @@ class Checkpoint:
         arrays = {f"{_WEIGHTS}{i}": np.asarray(variable) for i, variable in enumerate(_variables(model))}
         arrays |= {f"{_BEST}{i}": weights for i, weights in enumerate(best)}
         arrays[_STATE] = np.frombuffer(TypeAdapter(dict[str, Any]).dump_json(asdict(state)), np.uint8)
-        temporary = self._path.with_suffix(".writing")
-        with temporary.open("wb") as file:
+        with whole_file(self._path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes the names for its options
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
 
     def restore(self, model: keras.Model) -> tuple[TrainingState, list[NDArray[Any]]]:
         """Load the weights into the model and its optimizer; the initial state where there is no file."""

@@ -13,7 +13,7 @@ import keras
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.manifest import WeightsOrigin, digest_of_file
 from pricematch.formats.torch_file import read_tensors
-from pricematch.training.networks.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_weights, scale
+from pricematch.training.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_weights, scale
 
 IMAGENET, NONE = "imagenet", "none"
 SIDE = 224

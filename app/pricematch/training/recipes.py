@@ -1,8 +1,8 @@
-"""Recipes: every hyper-parameter of a training, frozen, in one place."""
+"""Recipes: every hyper-parameter of a training, frozen, in one place; and the other options of a training."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -14,6 +14,27 @@ Rate: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
 NotNegative: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Slope: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of a training beside its recipe: seed, version to write (None: the next), space for decoded images."""
+
+    seed: int
+    version: str | None
+    memory_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class AnyRecipe:
+    """A recipe: a name, and per network its hyper-parameters."""
+
+    name: str
+
+    def describe(self) -> dict[str, Any]:
+        """All of it as plain values, for a manifest."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -68,16 +89,11 @@ class AutoencoderRecipe:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(AnyRecipe):
     """Both networks, trained one after the other."""
 
-    name: str
     cae: CaeRecipe
     autoencoder: AutoencoderRecipe
-
-    def describe(self) -> dict[str, Any]:
-        """All of it as plain values, for a manifest."""
-        return asdict(self)
 
 
 NOTEBOOK = Recipe("notebook", CaeRecipe(), AutoencoderRecipe())
@@ -91,18 +107,10 @@ DEFAULT = Recipe(
 RECIPES = {recipe.name: recipe for recipe in (NOTEBOOK, DEFAULT)}
 
 
-class Described(Protocol):
-    """A recipe: a name, and per network its hyper-parameters."""
-
-    def describe(self) -> dict[str, Any]:
-        """All of it as plain values."""
-        ...
+_R = TypeVar("_R", bound=AnyRecipe)
 
 
-R = TypeVar("R", bound=Described)
-
-
-def override(recipe: R, values: Mapping[str, Any]) -> R:
+def override(recipe: _R, values: Mapping[str, Any]) -> _R:
     """The recipe with other hyper-parameters.
 
     Args:
@@ -185,15 +193,10 @@ class CnnRecipe:
 
 
 @dataclass(frozen=True)
-class CnnTrainingRecipe:
+class CnnTrainingRecipe(AnyRecipe):
     """The encoder `cnn`, trained alone."""
 
-    name: str
     cnn: CnnRecipe
-
-    def describe(self) -> dict[str, Any]:
-        """All of it as plain values, for a manifest."""
-        return asdict(self)
 
 
 CNN = CnnTrainingRecipe("cnn", CnnRecipe())

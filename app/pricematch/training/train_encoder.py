@@ -1,7 +1,6 @@
 """Train encoders on a catalogue."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
@@ -10,26 +9,16 @@ from pricematch.encoding.encoders import import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.settings import Settings
+from pricematch.training.recipes import CnnTrainingRecipe, Recipe, TrainOptions
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Watch
-    from pricematch.training.recipes import CnnTrainingRecipe, Recipe
     from pricematch.training.trainer import Trained
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """Options of a training beside its recipe: seed, version to write (None: the next), space for decoded images."""
-
-    seed: int
-    version: str | None
-    memory_bytes: int
-    disk_bytes: int
 
 
 def train(
     settings: Settings,
-    recipe: "Recipe | CnnTrainingRecipe",
+    recipe: Recipe | CnnTrainingRecipe,
     options: TrainOptions,
     progress: Progress,
     watch: "Watch",
@@ -39,7 +28,7 @@ def train(
 
     Raises:
         CatalogueError: bad rows, or bad images that are not to be skipped; nothing was trained.
-        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `AutoencoderTrainer` and `CnnTrainer`.
+        ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `train_autoencoders` and `train_cnn`.
     """
     content, images = read_catalogue(settings), image_folder(settings)
 
@@ -47,28 +36,16 @@ def train(
         skip_or_refuse(content, errors, skip=settings.skip_bad_images)
 
     import_tensorflow()
-    from pricematch.training.autoencoders import AutoencoderTrainer
-    from pricematch.training.cnn import CnnTrainer
+    from pricematch.training.autoencoders import train_autoencoders
+    from pricematch.training.cnn import train_cnn
     from pricematch.training.pretrained import side_of
-    from pricematch.training.recipes import CnnTrainingRecipe
-    from pricematch.training.trainer import make_deterministic
+    from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
+    side = side_of(recipe.cnn.backbone, recipe.cnn.side) if isinstance(recipe, CnnTrainingRecipe) else recipe.cae.side
     names = [str(posting.image) for posting in Catalogue(content.postings).one_per_image()]
-    common = (
-        options.seed,
-        settings.models,
-        options.version,
-        options.memory_bytes,
-        options.disk_bytes,
-        settings.workers,
-        progress,
-        watch,
-        interrupted,
-    )
+    chosen = TrainingImages(names, images, decoder(settings, side), side, check, content.postings)
+    where = (options, settings.models, settings.workers, progress, watch, interrupted)
     if isinstance(recipe, CnnTrainingRecipe):
-        side = side_of(recipe.cnn.backbone, recipe.cnn.side)
-        return CnnTrainer(recipe, *common).run(names, images, decoder(settings, side), check, content.postings)
-    return AutoencoderTrainer(recipe, *common).run(
-        names, images, decoder(settings, recipe.cae.side), check, content.postings
-    )
+        return train_cnn(Training(recipe, *where), chosen)
+    return train_autoencoders(Training(recipe, *where), chosen)

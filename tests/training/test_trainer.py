@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError, SettingsError
 from pricematch.training.recipes import NOTEBOOK
-from pricematch.training.workplace import FOLDER, choose_version, locked, unfinished
+
+pytestmark = pytest.mark.tensorflow
 
 
 def enter(models: Path) -> None:
+    from pricematch.training.trainer import locked
+
     with locked(models):
         pass
 
 
-def test_a_second_training_in_the_same_folder_is_refused_until_the_first_ends(tmp_path: Path) -> None:
+def test_a_second_training_in_the_folder_is_refused(tmp_path: Path) -> None:
+    from pricematch.training.trainer import FOLDER, locked
+
     with locked(tmp_path / "models") as root:
         assert root == tmp_path / "models" / FOLDER
         with pytest.raises(ArtefactError, match=r"another training is at work in .*models"):
@@ -27,6 +32,8 @@ def test_a_second_training_in_the_same_folder_is_refused_until_the_first_ends(tm
 
 
 def test_a_training_that_fails_gives_the_folder_free(tmp_path: Path) -> None:
+    from pricematch.training.trainer import locked
+
     def fail() -> None:
         with locked(tmp_path):
             raise RuntimeError("failed")
@@ -44,6 +51,8 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 
 def unfinished_folder(root: Path, *, seed: int = 0, digest: str = "c", epochs: int = 1) -> Path:
     """The folder of a training that does not come to its end."""
+    from pricematch.training.trainer import unfinished
+
     recipe = replace(NOTEBOOK, cae=replace(NOTEBOOK.cae, epochs=epochs))
     with ExitStack() as stack:
         folder = stack.enter_context(unfinished(root, recipe, seed, digest))
@@ -52,7 +61,7 @@ def unfinished_folder(root: Path, *, seed: int = 0, digest: str = "c", epochs: i
     return folder
 
 
-def test_the_same_training_finds_its_folder_again_and_another_one_its_own(tmp_path: Path) -> None:
+def test_the_same_training_finds_its_folder_again(tmp_path: Path) -> None:
     first = unfinished_folder(tmp_path)
     (first / "checkpoint").write_bytes(b"kept")
     assert unfinished_folder(tmp_path) == first
@@ -66,29 +75,8 @@ def test_the_same_training_finds_its_folder_again_and_another_one_its_own(tmp_pa
 
 
 def test_a_training_that_ends_well_leaves_no_folder(tmp_path: Path) -> None:
+    from pricematch.training.trainer import unfinished
+
     with unfinished(tmp_path, NOTEBOOK, 0, "c") as folder:
         (folder / "checkpoint").write_bytes(b"done")
     assert os.listdir(tmp_path) == []  # noqa: PTH208 — hidden names too
-
-
-def test_the_next_version_is_after_the_newest_of_any_network(tmp_path: Path) -> None:
-    assert choose_version(tmp_path, None) == "1"
-    for name in ("cae/9", "cae/10", "autoencoder/3", "other/70"):
-        (tmp_path / name).mkdir(parents=True)
-    assert choose_version(tmp_path, None) == "11"
-    (tmp_path / "autoencoder" / "12").mkdir()
-    assert choose_version(tmp_path, None) == "13"
-
-
-def test_a_wanted_version_is_taken_unless_a_network_has_it(tmp_path: Path) -> None:
-    (tmp_path / "autoencoder" / "3").mkdir(parents=True)
-    assert choose_version(tmp_path, "2") == "2"
-    assert choose_version(tmp_path, "999999999") == "999999999"
-    with pytest.raises(ArtefactExists, match="autoencoder/3 exists; versions are never overwritten"):
-        choose_version(tmp_path, "3")
-
-
-@pytest.mark.parametrize("version", ["", "v1", "1.0", "-1", "01", "1 ", "../1", "٣", "1234567890", "1e3"])
-def test_a_version_that_is_no_whole_number_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(SettingsError, match="whole number"):
-        choose_version(tmp_path, version)
