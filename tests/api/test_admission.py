@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.limits import HeldBodies, LoadShedding
+from pricematch.api.limits import BodyLimits
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.process
 RED = image_bytes("#ff0000")
 UPLOADS = 1000
 GROWTH_KIB = 500 * KIB
+MATCH: Scope = {"type": "http", "method": "POST", "path": "/match", "headers": []}
 
 
 class Held:
@@ -106,7 +107,7 @@ def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(LoadShedding(app, Full(Settings()))({"type": "http", "method": "POST"}, receive, send))
+    asyncio.run(BodyLimits(app, Full(Settings()), "/postings/import")(MATCH, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"
@@ -155,7 +156,7 @@ def test_bodies_are_read_while_they_fit_together(serve: Serve) -> None:
 def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) -> None:
     """A body that does not fit into memory with the others is read no further."""
     size = 2 * KIB
-    held = HeldBodies(_reads_all, 3 * size)
+    held = BodyLimits(_reads_all, Service(Settings(max_held_bytes=3 * size)), "/postings/import")
     receives = _Pieces(size), _Pieces(size)
     sent: list[Message] = []
 
@@ -163,9 +164,9 @@ def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) 
         sent.append(message)
 
     async def both() -> None:
-        first = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[0], send))
+        first = asyncio.ensure_future(held(MATCH, receives[0], send))
         await receives[0].give(2)
-        second = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[1], send))
+        second = asyncio.ensure_future(held(MATCH, receives[1], send))
         await receives[1].give(1)
         await receives[1].give(1)
         with pytest.raises(Overloaded, match=f"{3 * size} bytes"):
@@ -173,7 +174,7 @@ def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) 
         await receives[0].give(1)  # there is room again, since the second one's bytes are gone
         await receives[0].end()
         await first
-        third = asyncio.ensure_future(held({"type": "http", "path": "/match"}, alone := _Pieces(5 * size), send))
+        third = asyncio.ensure_future(held(MATCH, alone := _Pieces(5 * size), send))
         await alone.give(1)
         await alone.end()
         await third

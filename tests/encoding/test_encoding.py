@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
-from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageLimits, ImageResult
+from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
+from pricematch.settings import Settings
 from tests.support.encoding import BAD, POISON, WorkerStub, network
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -62,9 +63,8 @@ async def bench(processes: int = 1, max_waiting_images: int = 256) -> AsyncItera
     with pytest.MonkeyPatch.context() as patched:
         waiting = iter(stubs)
         patched.setattr("pricematch.encoding.encoding.WorkerProcess", lambda *_: next(waiting))
-        encoding = Encoding(
-            [["none"]] * processes, ImageLimits(9, 1), max_waiting_images=max_waiting_images, observer=observed
-        )
+        settings = Settings(max_waiting_images=max_waiting_images)
+        encoding = Encoding(settings, observed, [["none"]] * processes)
     async with asyncio.timeout(SAFETY_SECONDS), encoding:
         await encoding.load([network("one"), network("other")])
         yield Bench(encoding, stubs, observed)

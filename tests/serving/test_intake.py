@@ -26,7 +26,7 @@ class Shop:
         self.encoder, matcher = MeanColourEncoder(), tiny_matcher()
         self.store = MemoryStore.holding(list(matcher.catalogue))
         encode = TinyEncoding(self.encoder).encode
-        self.stored = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self.stored = StoredImages(self.store, self.store, encode, lambda *_: None)
         self.snapshots = Snapshots(self.store, self.stored, lambda: Snapshot(self.store.version(), matcher))
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 

@@ -46,7 +46,7 @@ class Shop:
         self.store, self.encoder = MemoryStore(), MeanColourEncoder()
         self.batches: list[list[str]] = []
         encode = TinyEncoding(self.encoder).encode
-        self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self.pictures = StoredImages(self.store, self.store, encode, lambda *_: None)
         self._put = partial(put_each, self.store, self.pictures, Wanted(frozenset({"mean-colour"}), phash=True))
         self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
 

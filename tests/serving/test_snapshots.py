@@ -84,7 +84,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.encoder: Encoder = MeanColourEncoder()
-        self.stored = StoredImages(self.store, self.store, self.encode, "phash", self.bad.__setitem__)
+        self.stored = StoredImages(self.store, self.store, self.encode, self.bad.__setitem__)
         self.snapshots = Snapshots(self.store, self.stored, self.build)
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 

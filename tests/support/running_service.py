@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from pricematch.api import server
-from pricematch.encoding import blocking
-from pricematch.encoding.blocking import BlockingEncoding
+from pricematch.encoding import encoding as encoding_module
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
+from pricematch.encoding.encoding import BlockingEncoding
 from pricematch.progress import Progress
 from pricematch.serving import startup
 from pricematch.serving.intake import Intake
@@ -131,7 +131,6 @@ class InMemory:
     intake: Intake
     store: OneStore
     uploads: None = None
-    activate: None = None
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """None: nothing was exported."""
@@ -167,7 +166,7 @@ def main(folder: Path) -> None:
     with (
         patch.object(server, "_listen", listen_and_tell),
         patch.object(startup, "start", start),
-        patch.object(blocking, "worker_commands", commands),
+        patch.object(encoding_module, "worker_commands", commands),
     ):
         server.serve(settings, lambda *_: None)
 

@@ -1,4 +1,4 @@
-"""What endpoints depend on: the service, an id, and who may make a request: keys, their scopes and rates."""
+"""Dependencies of endpoints: the service, an id, and admission by keys, their scopes and rates."""
 
 import asyncio
 import time
@@ -92,11 +92,6 @@ class Guard:
         per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
         self._refused_in_all = Rates(per_second, burst, clock)
 
-    @property
-    def required(self) -> bool:
-        """Whether a request needs a key."""
-        return self._keys.required
-
     def admit(self, scope: Scope, key: str | None, address: str) -> str | None:
         """The name of the request's key, if it may go on; None where no key is needed.
 
@@ -110,7 +105,7 @@ class Guard:
             Forbidden: the key's scope does not cover it.
             RateExceeded: too often; also for wrong keys.
         """
-        if not self.required:
+        if not self._keys.required:
             self._check_rate(_network(address), "this address")
             return None
         known = self._keys.find(key) if key is not None and len(key) <= _MAX_KEY_CHARS else None
@@ -134,7 +129,7 @@ class Guard:
 
 @lru_cache(_KEPT_ADDRESSES)
 def _network(address: str) -> str | None:
-    """Whom an address stands for: itself, or of IPv6 the network that one customer gets; None for this machine."""
+    """The caller of an address: itself, or of IPv6 the network that one customer gets; None for this machine."""
     try:
         found = ip_address(address)
     except ValueError:

@@ -80,7 +80,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[None]:
-        """Start beside the requests; a start that fails stops the server."""
+        """Start while requests are answered; a start that fails stops the server."""
 
         def end(opening: "asyncio.Task[None]") -> None:
             if opening.cancelled():

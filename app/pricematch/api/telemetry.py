@@ -87,14 +87,7 @@ def current() -> RequestContext:
 
 
 class Telemetry:
-    """ASGI application around another one, which sees every response, those to bugs included.
-
-    Args:
-        app: the other one.
-        metrics: count every request.
-        spans: record every request; None for no spans.
-        log: whether a line is logged for every request.
-    """
+    """ASGI application around another one, which sees every response, those to bugs included."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, spans: "Spans | None" = None, *, log: bool) -> None:
         self._app, self._metrics, self._spans, self._log = app, metrics, spans, log

@@ -20,9 +20,6 @@ class Spans:
 
     Names and attributes are those of OpenTelemetry's semantic conventions for HTTP servers; `pricematch.<stage>_ms` are
     ours.
-
-    Args:
-        processor: what becomes of a span.
     """
 
     def __init__(self, processor: SpanProcessor) -> None:

@@ -35,7 +35,7 @@ def receive(connection: socket.socket) -> tuple[Mapping[str, Any], memoryview]:
     return message, _exactly(connection, body)
 
 
-async def write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
+async def _write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
     """Send a frame from an event loop; raises OSError."""
     head = json.dumps(message).encode()
     writer.write(_LENGTHS.pack(len(head), sum(map(len, parts))) + head)
@@ -44,7 +44,7 @@ async def write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], 
         await writer.drain()
 
 
-async def read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
+async def _read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
     """The next frame in an event loop; raises EOFError if the other end is gone, OSError."""
     head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
     message: Mapping[str, Any] = json.loads(await reader.readexactly(head))
@@ -141,8 +141,8 @@ class WorkerProcess:
         reader, writer = self._streams
         try:
             async with asyncio.timeout(seconds):
-                await write_frame(writer, message, *parts)
-                answer, body = await read_frame(reader)
+                await _write_frame(writer, message, *parts)
+                answer, body = await _read_frame(reader)
         except TimeoutError as error:
             await self._end()
             raise ModelOutputError(f"the process that encodes took longer than {seconds:g} s") from error
