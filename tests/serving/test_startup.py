@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.encoding.stored_images import StoredImages

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pricematch.catalogue.features import Embeddings, Features
+from pricematch.catalogue.features import Embeddings, EncoderInfo, Features, ImageFeatures, Wanted
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
 

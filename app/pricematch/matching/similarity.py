@@ -8,8 +8,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, GrowingArray
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import Embeddings, EncoderInfo, GrowingArray
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Answer, Method, answer
 from pricematch.errors import LimitExceeded
