@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.encoding import blocking
+from pricematch.encoding import encoding as encoding_module
 from pricematch.formats.manifest import MANIFEST
 from pricematch.formats.matcher_files import NAME
 from pricematch.matching.queries import Options
@@ -61,7 +61,7 @@ def drawn(settings: Settings, posting_id: str, count: int) -> Shown:
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An encoder of mean colours: its manifest is whole, and worker processes run no network."""
-    monkeypatch.setattr(blocking, "worker_commands", lambda count: [COMMAND] * count)
+    monkeypatch.setattr(encoding_module, "worker_commands", lambda count: [COMMAND] * count)
     output = LATENTS_TENSOR.model_copy(update={"shape": (None, DIMENSION)})
     return export(tmp_path / "models", "cae", "1", output=output).parents[1]
 

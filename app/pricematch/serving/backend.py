@@ -29,7 +29,7 @@ class Backend:
         jobs, models: stores.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
-        activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
+        activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
     """
@@ -87,7 +87,7 @@ class Readiness:
         self._stopping = False
 
     def report(self, reason: str) -> None:
-        """Say what the start is at."""
+        """Set the reason why the service is not ready yet."""
         self._reason = reason
 
     def open(self, backend: Backend) -> None:
@@ -128,7 +128,7 @@ class Readiness:
 class Workers:
     """Runs blocking work for the requests of one event loop.
 
-    What nobody waits for any more is dropped before a thread takes it.
+    Cancelled work is dropped before a thread takes it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -158,7 +158,7 @@ class Workers:
             self._requests -= 1
 
     async def match(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of work on one query; as many at a time as settings say."""
+        """The result of work on one query; `workers` at a time."""
         return await _in(self._matching, partial(work, *args, **kwargs))
 
     async def store(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

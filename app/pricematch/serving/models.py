@@ -28,13 +28,13 @@ class Exported:
 
     Attributes:
         name, version, created: of its manifest; `created` is what is wrong with it where that cannot be read.
-        says: whether it was activated, or would be taken as the newest.
+        status: whether it was activated, or would be taken as the newest.
     """
 
     name: str
     version: str
     created: str
-    says: str
+    status: str
 
 
 def exported(settings: Settings) -> list[Exported]:
@@ -44,8 +44,8 @@ def exported(settings: Settings) -> list[Exported]:
     for name in NAMES:
         every = sorted(versions(settings.models, name), key=int, reverse=True)
         for place, version in enumerate(every):
-            says = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
-            found.append(Exported(name, version, _created(settings, name, version), says))
+            status = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
+            found.append(Exported(name, version, _created(settings, name, version), status))
     return found
 
 
@@ -93,7 +93,7 @@ class ChosenModels:
 
     Attributes:
         settings: of the service.
-        active: version by name of the models that somebody activated.
+        active: version by name of the activated models.
         matched: settings with the encoder that the pair model was trained with; None where it takes none.
         matcher: the trained matcher; None where similarity decides.
     """
@@ -166,7 +166,7 @@ class LoadedModels:
 
 
 def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels:
-    """The models that settings name, else those that somebody activated, else the newest.
+    """The models that settings name, else the activated ones, else the newest.
 
     Raises:
         ArtefactError: one is missing or damaged, or does not fit the others.

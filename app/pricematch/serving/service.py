@@ -160,7 +160,7 @@ class Service(Readiness):
         try:
             return await self._workers.store(read)
         except ImageError as error:
-            # what became of the file is the operator's to know, and its path nobody else's
+            # the reason names a path of the server: it is for the log alone
             _log.warning("the image of posting %s: %s", posting_id, error)
             raise ImageUnavailable(f"the image of posting {posting_id!r} cannot be read") from error
 

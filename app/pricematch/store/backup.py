@@ -141,7 +141,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
 
 @contextmanager
 def _room_for_copy(folder: Path) -> Iterator[Path]:
-    """A file in the store's folder, which nobody sweeps up meanwhile."""
+    """A file in the store's folder, which is not swept meanwhile."""
     make_folder(folder / INCOMING)
     with (
         store_errors(folder),
@@ -183,7 +183,7 @@ def _open(folder: Path) -> tuple[Store, Path | None]:
 
 
 def _place(store: Store, reader: BackupReader, progress: Progress) -> None:
-    """Store the images; those that no posting comes to show are deleted by whoever opens the store next."""
+    """Store the images; those that no posting comes to show are deleted when the store is next opened to be served."""
     total = reader.manifest.pictures
     with store_errors(store.folder), incoming_images(store.folder / INCOMING, store.images, WAIT_SECONDS) as incoming:
         for done, (digest, image) in enumerate(reader.images()):

@@ -33,7 +33,7 @@ def mode_of(path: Path, *, writable: bool) -> Mode:
     """How to open a database that is there.
 
     Without the right to write, SQLite reads one that has files of a write-ahead log, and else one
-    that nobody changes.
+    that does not change.
     """
     if writable:
         return Mode.WRITE

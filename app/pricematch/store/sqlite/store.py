@@ -169,7 +169,7 @@ def open_store(
 ) -> Store:
     """Open the store in a folder; several processes may, but only one to serve it.
 
-    Whoever serves it also has the database checked, and sweeps up what a process that was killed left behind.
+    To be served, its database is checked, and files that a killed process left behind are deleted.
 
     Args:
         folder: where it is.
@@ -181,7 +181,7 @@ def open_store(
     Raises:
         SettingsError: the folder cannot be made, or there is no store and none is to be made.
         StoreInUse: another process serves it.
-        StoreNewer, StoreDamaged, StoreFull, StoreUnavailable: says what to do.
+        StoreNewer, StoreDamaged, StoreFull, StoreUnavailable: it cannot be opened.
     """
     path = folder / DATABASE
     if not path.exists():
@@ -228,7 +228,7 @@ def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Sto
 
 
 def _tidy(store: Store) -> None:
-    """Delete what nobody needs; where that fails, the store is none the worse."""
+    """Delete unused files and old history; a failure is only logged."""
     try:
         store.unused.sweep()
         with store_errors(store.folder):
