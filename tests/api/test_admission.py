@@ -269,7 +269,7 @@ def test_fault_37_a_thousand_uploads_at_once_take_bounded_memory(tmp_path: Path)
     image = image_bytes("#ff0000", size=(600, 600), format="BMP")
     assert UPLOADS * len(image) > 2 * GROWTH_KIB * KIB
     patient = {"request_seconds": 300, "keep_alive_seconds": 300, "body_seconds": 300, "body_idle_seconds": 300}
-    settings = {"max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}
+    settings = {"workers": 2, "max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}
     with running(tmp_path, **settings) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         service.match()

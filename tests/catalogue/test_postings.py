@@ -64,7 +64,8 @@ def check(catalogue: Catalogue, held: dict[str, Posting]) -> None:
     assert list(catalogue) == list(held.values())
     assert list(catalogue.posting_ids) == list(held)
     assert [catalogue[row].posting_id for row in catalogue.by_id] == sorted(held)
-    assert [catalogue[row] for row in catalogue.rows] == list(held.values())
+    assert catalogue.select(catalogue.rows) == list(held.values())
+    assert catalogue.ids_of(catalogue.rows[::-1]) == list(held)[::-1]
     assert catalogue.alive.sum() == len(held)
     assert len(catalogue.alive) == catalogue.span
     assert {found: catalogue[row] for found, row in catalogue.located([*IDS, "z"]).items()} == held

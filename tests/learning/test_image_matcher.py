@@ -81,7 +81,7 @@ def _check(settings: Settings, matcher: Matcher, encoding: ForThreads, lines: di
         assert isinstance(image, ImageFeatures)
         every = matcher.match(Query("", image), Options(limit=200, min_probability=0)).matches
         [itself] = [match for match in every if match.posting_id == posting.posting_id]
-        assert itself.level == "identical"
+        assert itself.match_type == "identical"
         assert itself.evidence is not None
         assert itself.evidence.signals["colours"] == pytest.approx(1, abs=1e-5)
 

@@ -167,7 +167,7 @@ def test_a_match_has_its_level_and_evidence() -> None:
     postings = [replace(posting, title="kopi susu") for posting in hashed(0, 0, 2)]
     matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
     [first, second] = matcher.match_posting("p0", ALL).matches
-    assert first.level == "identical"
+    assert first.match_type == "identical"
     assert first.evidence is not None
     assert second.evidence is not None
     assert [first.evidence.signals[name] for name in ("hash", "words", "grams")] == pytest.approx([1, 1, 1])
@@ -199,6 +199,7 @@ def with_encoder(*, trained: bool) -> Matcher:
     ]
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
+    embedded = SimilaritySearch.of(embedded.encoder, catalogue, vectors)
     if not trained:
         return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
     judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_RETRIEVERS, vectors))
@@ -290,7 +291,7 @@ def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_inve
     matcher = tiny_matcher()
     answer = matcher.match(Query("", RED), Options(limit=3))
     assert [match.posting_id for match in answer.matches][:2] == ["p0", "p1"]
-    assert {(match.probability, match.level, match.evidence) for match in answer.matches} == {(None, None, None)}
+    assert {(match.probability, match.match_type, match.evidence) for match in answer.matches} == {(None, None, None)}
     assert (answer.decision.by, answer.decision.target, answer.decision.threshold) == ("similarity", None, -1)
     assert answer.decision.models == {"mean-colour": "1"}
 

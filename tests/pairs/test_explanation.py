@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
+from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, MatchType, Reason, family_of
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.reason_sentences import NEAR_BITS
+from pricematch.search.hamming import similarity_of
 from pricematch.titles.normalise import parse_title
 
 SIGNALS = ("hash", "title")
 NAMES = (*pair_feature_names(SIGNALS), *GRAPH_FEATURES)
 PHOTO, OTHER_PHOTO = "00000000ffffffff", "0f0f0f0ff0f0f0f0"
 """32 of 64 bits differ."""
-UNTITLED = parse_title("")
 OTHERS = ["kaos polos hitam", "sepatu lari", "tas ransel sekolah", "botol minum", "kabel data", "lampu meja", "payung"]
 UNSEEN: tuple[tuple[str, str | None], ...] = tuple((title, None) for title in OTHERS)
 """Other postings of the catalogue, without photos."""
@@ -39,10 +41,17 @@ def explained(
     contributions = np.array([added.get(name, 0) for name in NAMES])
     assert set(added) <= set(NAMES)
     values = np.concatenate([pair_features, np.array(graph, np.float32)])
-    found = Explainer(NAMES, extractor.titles_with).reasons(
-        values, contributions, parse_title(left), parse_title(right)
-    )
+    found = reasons(Explainer(NAMES, extractor.word_counts), values, contributions, left, right)
     return [(reason.text, round(reason.weight, 6)) for reason in found]
+
+
+def reasons(
+    explainer: Explainer, values: NDArray[np.float32], contributions: NDArray[np.float64], left: str, right: str
+) -> Sequence[Reason]:
+    """Reasons for one pair."""
+    titles = parse_title(left), parse_title(right)
+    [found] = explainer.explain(values[np.newaxis], contributions[np.newaxis], titles[0], [titles[1]])
+    return found.reasons
 
 
 def test_two_flavours_of_one_drink() -> None:
@@ -273,10 +282,9 @@ def test_at_most_three_reasons_weightiest_first(
         known[places] = np.nan if np.isnan(known[places[0]]) else np.nan_to_num(known[places])
     places = [place for place, name in enumerate(NAMES) if name in {"same_title", "title_repeats_high"}]
     known[places] = np.nan_to_num(known[places])
-    explain = Explainer(NAMES, len).reasons
-    titles = parse_title(left), parse_title(right)
-    found = explain(known, np.array(contributions), *titles)
-    assert found == explain(known, np.array(contributions), *titles)
+    explainer = Explainer(NAMES, {"kopi": 40, "teh": 3, "hitam": 1})
+    found = reasons(explainer, known, np.array(contributions), left, right)
+    assert found == reasons(explainer, known, np.array(contributions), left, right)
     assert len(found) <= MOST_REASONS
     weights = [abs(reason.weight) for reason in found]
     assert weights == sorted(weights, reverse=True)
@@ -292,18 +300,14 @@ def test_every_feature_but_size_belongs_to_a_family() -> None:
 
 def test_embeddings_are_explained_by_rank() -> None:
     """Each encoder has a scale of its own."""
-    names = ("catalogue_size", "image_similarity", "image_rank_low", "image_rank_high")
-    explain = Explainer(names, lambda _: 0).reasons
 
-    def told(low: float, high: float, weight: float, similarity: float = 0.931) -> tuple[Reason, ...]:
-        return explain(
-            np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), UNTITLED, UNTITLED
-        )
+    def told(low: float, high: float, weight: float, similarity: float = 0.931) -> list[str]:
+        return of_images("image", similarity, low, high, weight)
 
-    assert told(0, 40, 1) == (Reason("images look alike: similarity 0.93", 1),)
-    assert told(0, 40, -1) == (Reason("other images look more alike: similarity 0.93 only", -1),)
-    assert told(10, 40, 1) == told(0, 9, -1) == ()
-    assert told(0, 40, 1, 0.28) == (Reason("few other images look more alike: similarity 0.28", 1),)
+    assert told(0, 40, 1) == ["images look alike: similarity 0.93"]
+    assert told(0, 40, -1) == ["other images look more alike: similarity 0.93 only"]
+    assert told(10, 40, 1) == told(0, 9, -1) == []
+    assert told(0, 40, 1, 0.28) == ["few other images look more alike: similarity 0.28"]
 
 
 @pytest.mark.parametrize(
@@ -316,8 +320,57 @@ def test_embeddings_are_explained_by_rank() -> None:
     ],
 )
 def test_colours_speak_for_and_against_a_pair(rank: int, weight: int, told: list[str]) -> None:
-    names = ("catalogue_size", "colours_similarity", "colours_rank_low", "colours_rank_high")
-    values, weights = np.array([5, 0.9, rank, rank], np.float32), np.array([0.0, weight, 0, 0])
-    assert [
-        reason.text for reason in Explainer(names, lambda _: 0).reasons(values, weights, UNTITLED, UNTITLED)
-    ] == told
+    assert of_images("colours", 0.9, rank, rank, weight) == told
+
+
+def of_images(retriever: str, similarity: float, low: float, high: float, weight: float) -> list[str]:
+    """Texts for a pair of images of a similarity, low and high rank, that weighs so much."""
+    names = (*(f"{retriever}_{what}" for what in ("similarity", "rank_low", "rank_high")), *GRAPH_FEATURES)
+    values, weights = np.zeros(len(names), np.float32), np.zeros(len(names))
+    values[:3], weights[0] = (similarity, low, high), weight
+    return [reason.text for reason in reasons(Explainer(names, {}), values, weights, "", "")]
+
+
+@pytest.mark.parametrize("bits", [None, 0, 40])
+@pytest.mark.parametrize("same_title", [None, 0, 1])
+def test_the_same_bytes_are_identical(bits: int | None, same_title: float | None) -> None:
+    """Whatever else is known."""
+    assert kind(1, bits, same_title) == "identical"
+
+
+def test_equal_hashes_and_titles_are_identical() -> None:
+    """Though the bytes differ or were not read."""
+    assert kind(0, 0, 1) == "identical"
+    assert kind(None, 0, 1) == "identical"
+
+
+@pytest.mark.parametrize("same_title", [None, 0])
+def test_equal_hashes_alone_are_near(same_title: float | None) -> None:
+    """Flat images of all kinds share one hash."""
+    assert kind(0, 0, same_title) == "near"
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(1, "near"), (NEAR_BITS, "near"), (NEAR_BITS + 1, "same_product")])
+@pytest.mark.parametrize("same_title", [None, 0, 1])
+def test_images_are_near_up_to_some_bits(bits: int, same_title: float | None, expected: MatchType) -> None:
+    """Whatever the titles say."""
+    assert kind(0, bits, same_title) == expected
+
+
+@pytest.mark.parametrize("same_image", [None, 0])
+def test_equal_titles_alone_are_the_same_product(same_image: float | None) -> None:
+    """Where images are unlike, or unknown."""
+    assert kind(same_image, None, 1) == "same_product"
+    assert kind(same_image, 30, 1) == "same_product"
+
+
+def kind(same_image: float | None, bits: int | None, same_title: float | None) -> MatchType:
+    """The match type of a pair whose hashes differ in some bits; None: unknown, a NaN among the features."""
+    similarity = None if bits is None else float(similarity_of(np.array(bits)))
+    names = ("same_title", "words_similarity", "hash_similarity", "same_image", "hash_rank_high", *GRAPH_FEATURES)
+    known = (same_title, 0, similarity, same_image)
+    values = np.zeros((1, len(names)), np.float32)
+    values[0, :4] = [np.nan if value is None else value for value in known]
+    untitled = parse_title("")
+    [found] = Explainer(names, {}).explain(values, np.zeros(values.shape), untitled, [untitled])
+    return found.match_type

@@ -216,7 +216,7 @@ def reasons(index: MatchIndex, shop: Shop, pair: tuple[int, int]) -> tuple[str, 
     row, other = pair
     title, *others = parse_titles([shop.titles[row], shop.titles[other]])
     features = index.features_of(row, np.array([other]))
-    explainer = Explainer(index.model.feature_names, index.extractor.titles_with)
+    explainer = Explainer(index.model.feature_names, index.extractor.word_counts)
     [explanation] = explainer.explain(features, index.model.contributions(features), title, others)
     return tuple(reason.text for reason in explanation.reasons)
 

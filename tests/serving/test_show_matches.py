@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.encoding import encoding as encoding_module
+from pricematch.encoding import encoding
 from pricematch.formats.manifest import MANIFEST
 from pricematch.formats.matcher_files import NAME
 from pricematch.matching.queries import Options
@@ -61,7 +61,7 @@ def drawn(settings: Settings, posting_id: str, count: int) -> Shown:
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An encoder of mean colours: its manifest is whole, and worker processes run no network."""
-    monkeypatch.setattr(encoding_module, "worker_commands", lambda count: [COMMAND] * count)
+    monkeypatch.setattr(encoding, "worker_commands", lambda count: [COMMAND] * count)
     output = LATENTS_TENSOR.model_copy(update={"shape": (None, DIMENSION)})
     return export(tmp_path / "models", "cae", "1", output=output).parents[1]
 
@@ -222,7 +222,7 @@ def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run
     answer = served_matcher(elsewhere).match_posting("p0", Options())
     rows = [row for row in rows_of(ran) if row[0]]
     assert [row[:3] for row in rows] == [
-        [match.posting_id, f"{match.probability:.3f}", match.level] for match in answer.matches
+        [match.posting_id, f"{match.probability:.3f}", match.match_type] for match in answer.matches
     ]
     assert [row[4:] for row in rows] == [["yes", "Kopi Susu"], ["no", "kopi"]]
     for match in answer.matches:

@@ -177,7 +177,7 @@ def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:
     for name in ("p0.png", "p4.png"):
         (settings.images / name).write_bytes(encoded(scene()))
     [match] = served_matcher(settings, Told()).match_posting("p0", Options()).matches
-    assert (match.posting_id, match.level) == ("p4", "identical")
+    assert (match.posting_id, match.match_type) == ("p4", "identical")
 
 
 def test_bad_images_are_refused_or_skipped_as_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -102,8 +102,8 @@ class TinyService:
 
 @contextmanager
 def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
-    """A service that is started, and killed in the end; its requests have all the time they need unless told."""
-    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, **settings}))
+    """A service that is started, and killed in the end; by default one process encodes, and there is no deadline."""
+    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, "workers": 1, **settings}))
     for hold in holds:
         (folder / hold).touch()
     command = [sys.executable, "-m", "tests.support.running_service", str(folder)]

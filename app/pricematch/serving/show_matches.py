@@ -182,7 +182,7 @@ def _score(shown: ShownMatch) -> str:
     match, group = shown.match, _WORDS[shown.same_group]
     if match.probability is None:
         return f"{match.similarity or 0:.5f}{group}"
-    return f"{match.probability:.3f} {str(match.level).replace('_', ' ')}{group}"
+    return f"{match.probability:.3f} {str(match.match_type).replace('_', ' ')}{group}"
 
 
 def _caption(score: str, posting: Posting) -> str:

@@ -9,7 +9,7 @@ from pricematch.api.schemas.matches import CatalogueVersion, EvidenceOut, Target
 from pricematch.api.schemas.postings import PostingOut
 from pricematch.catalogue.feedback import Contradiction
 from pricematch.catalogue.records import Decision, PairFeedback
-from pricematch.pairs.match_types import MatchType
+from pricematch.pairs.explanation import MatchType
 
 
 class ReviewQuery(BaseModel):
