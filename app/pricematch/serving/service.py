@@ -260,14 +260,7 @@ class Service(Readiness):
 
     async def activate(self, name: str, version: str) -> str | None:
         """Let a version of a model serve; the one that was activated before. Raises ArtefactError, StoreError."""
-        backend = self._ready
-
-        def activate() -> str | None:
-            before = backend.models.active().get(name)
-            backend.activating()(f"{name}/{version}")
-            return before
-
-        return await self._workers.store(activate)
+        return await self._workers.store(self._ready.activating(), f"{name}/{version}")
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Manifests of the models that answer, as JSON has them; raises NotReady."""
