@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import bootstrap_interval, number_groups
 from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import whole_groups
@@ -20,7 +20,7 @@ IN_PART = np.isin(np.arange(len(POSTINGS)), whole_groups(GROUPS, SMALL, 0))
 
 def judge(evaluated: NDArray[np.bool_]) -> MatcherEvaluation:
     model = tiny_model(["hash", "title"])
-    return evaluate_matcher(FEATURES, GROUPS, evaluated, model, THRESHOLDS, (1,), 0, lambda *_: None)
+    return evaluate_matcher(MatcherCase(FEATURES, GROUPS, evaluated, model, THRESHOLDS), (1,), 0, lambda *_: None)
 
 
 def test_a_sub_catalogue_in_which_nothing_is_judged_is_left_out() -> None:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pricematch.evaluation.reliability import LIKELY
 from pricematch.learning.fit import FOLDS
-from pricematch.learning.held_out import LIKELY, held_out, scored_sample
+from pricematch.learning.held_out import held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.thresholds import F1

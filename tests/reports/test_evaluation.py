@@ -8,7 +8,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageUnavailable
-from pricematch.evaluation.matcher_evaluation import evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, evaluate_matcher
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
@@ -64,9 +64,8 @@ def test_of_a_matcher_no_share_is_told_of_answers_that_nobody_got(both: Evaluati
     stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
     features = features_of(POSTINGS)
     everybody = np.ones(len(POSTINGS), bool)
-    found = evaluate_matcher(
-        features, groups, everybody, tiny_model(["hash", "title"]), stored, (5,), 0, lambda *_: None
-    )
+    case = MatcherCase(features, groups, everybody, tiny_model(["hash", "title"]), stored)
+    found = evaluate_matcher(case, (5,), 0, lambda *_: None)
     rows = Page(evaluation_page(both, POSTINGS, "catalogue.csv", None, 0, found, "matcher/1")).rows()
     right, answered = (f"{value:.4f}" for value in (found.pairwise.precision, found.pairwise.recall))
     assert ["precision:0.90", right, answered] in rows

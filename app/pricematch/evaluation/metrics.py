@@ -189,6 +189,18 @@ def map_at_k(
     return _mean((precision * right).sum(axis=1)[queries] / np.minimum(others[queries], k))
 
 
+def candidate_recall(found: float, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> float:
+    """The share of the true pairs of some postings that is among their candidates; 1.0 if there are none.
+
+    Args:
+        found: true pairs among the candidates; (a, b) and (b, a) count as two.
+        groups: [n].
+        queries: bool [n], the postings.
+    """
+    true_pairs = int((group_sizes(groups) - 1)[queries].sum())
+    return found / true_pairs if true_pairs else 1.0
+
+
 def harmonic_mean(precision: float, recall: float) -> float:
     """F1 of a precision and a recall in [0, 1]; 0.0 if both are."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -22,7 +22,7 @@ from pricematch.evaluation.breakdown import (
 )
 from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, group_sizes, map_at_k, recall_at_k, scores
+from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
 from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
 from pricematch.evaluation.splits import split_groups, whole_groups
 from pricematch.pairs.retrievers import ParsedFeatures
@@ -234,8 +234,7 @@ def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.i
     """The share of all ordered pairs of one group that one of the signals proposes."""
     proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
     right = groups[pairs.left[proposed]] == groups[pairs.right[proposed]]
-    true_pairs = int((group_sizes(groups) - 1).sum())
-    return int(right.sum()) / true_pairs if true_pairs else 1.0
+    return candidate_recall(int(right.sum()), groups, np.ones(len(groups), bool))
 
 
 def sizes_below(postings: int) -> list[int]:

@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, scores
-from pricematch.evaluation.reliability import brier_score, expected_calibration_error
+from pricematch.evaluation.reliability import LIKELY, brier_score, expected_calibration_error
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
 from pricematch.pairs.thresholds import F1, Thresholds
-
-LIKELY = 0.05
-"""Pairs at least as probable have a calibration error of their own: most candidates are plainly different."""
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

@@ -17,7 +17,7 @@ from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
 from pricematch.evaluation.load_features import find_images, load_features
-from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import KS, Evaluation, Measured
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
@@ -278,6 +278,5 @@ def _matched(
     """The evaluation of a matcher, its postings in the order of their ids, as in training and in the service."""
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
-    stored = loaded.thresholds
-    found = evaluate_matcher(features.select(order), groups, evaluated[order], loaded.model, stored, KS, seed, progress)
-    return replace(found, evaluated=evaluated)
+    case = MatcherCase(features.select(order), groups, evaluated[order], loaded.model, loaded.thresholds)
+    return replace(evaluate_matcher(case, KS, seed, progress), evaluated=evaluated)
