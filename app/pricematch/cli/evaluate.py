@@ -81,27 +81,20 @@ def evaluate(
 
 def _print(found: "Evaluation") -> None:
     """A column a signal, which fits a narrow terminal."""
-    from pricematch.reports.evaluation import TOGETHER
-
-    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
-    columns = [_cells(found, one) for one in measured.values()]
+    columns = [_cells(found, one) for one in found.measured.values()]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *measured], rows)
+    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *found.measured], rows)
     if "hash" in found.curves:
         _print_distances(found)
 
 
 def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: str) -> None:
     """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
-    from pricematch.reports.evaluation import TOGETHER, compared
+    from pricematch.reports.evaluation import compared
 
-    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
     rows = [
-        [
-            name,
-            *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1)),
-        ]
-        for name, one in compared(measured, matched).items()
+        [name, *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1))]
+        for name, one in compared(found, matched).items()
     ]
     title = f"{matcher}, and the signals, on {matched.evaluated.sum()} postings of groups it was not trained on"
     terminal.print_table(title, ["", "F1", "precision", "recall", "B-cubed F1"], rows)

@@ -29,6 +29,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 
+TOGETHER = "together"
 KS = (1, 5, 10, 20, CANDIDATES)
 _LARGE = 2_000
 """Postings above which the smallest sub-catalogue has 1,000."""
@@ -38,7 +39,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: how many postings and groups it judges, the thresholds picked on the others, and the mean scores."""
+    """One fold: its numbers of postings and groups, the thresholds picked on the others, and its mean scores."""
 
     postings: int
     groups: int
@@ -117,6 +118,11 @@ class Evaluation:
     best: Sequence[ScoredGroup]
     mistakes: Sequence[Mistake]
     by_catalogue_size: Sequence[SizePoint]
+
+    @property
+    def measured(self) -> dict[str, Measured]:
+        """Every signal alone, and where there are several, all of them together."""
+        return dict(self.alone) | ({TOGETHER: self.together} if len(self.alone) > 1 else {})
 
     @property
     def group_count(self) -> int:
@@ -255,12 +261,7 @@ def by_catalogue_size(
 ) -> list[SizePoint]:
     """F1 of signals together on random sub-catalogues, each part of the next, and last on the whole catalogue.
 
-    Args:
-        features: of n postings; candidates are found anew in each sub-catalogue.
-        curves: of the whole catalogue.
-        thresholds: of the whole catalogue, a similarity per signal.
-        seed: of the sub-catalogues.
-        progress: gets how many are done.
+    Candidates are found anew in each; curves and thresholds are those of the whole.
     """
     points, sizes = [], sizes_below(len(curves.groups))
     for done, size in enumerate(sizes, start=1):
