@@ -4,20 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    EmbeddingArray,
-    Encoder,
-    EncoderVersion,
-    ImagesIfAny,
-    Models,
-    OutputFolder,
-    Signals,
-    SkipBadImages,
-    Verdicts,
-)
+from pricematch.cli import options, terminal
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,15 +17,15 @@ _SHOWN_TARGET = "precision:0.95"
 
 
 def evaluate(
-    output: OutputFolder,
-    catalogue: Catalogue = None,
-    signals: Signals = "hash,title",
-    images: ImagesIfAny = None,
-    models: Models = None,
-    embeddings: EmbeddingArray = None,
-    data: Data = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    output: options.OutputFolder,
+    catalogue: options.Catalogue = None,
+    signals: options.Signals = "hash,title",
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
+    embeddings: options.EmbeddingArray = None,
+    data: options.Data = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     folds: Annotated[
         int, typer.Option(min=2, max=100, help="Parts of the label groups; scored at the thresholds of the others.")
     ] = 5,
@@ -49,8 +36,8 @@ def evaluate(
             metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
         ),
     ] = None,
-    verdicts: Verdicts = None,
-    skip_bad_images: SkipBadImages = None,
+    verdicts: options.Verdicts = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
 
@@ -60,8 +47,8 @@ def evaluate(
     from pricematch.reports.evaluation import PAGE, REPORT, EvaluateOptions
     from pricematch.reports.evaluation import evaluate as run
 
-    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
-    check_embeddings(options.signals, embeddings)
+    chosen = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
+    check_embeddings(chosen.signals, embeddings)
     settings = load_settings(
         catalogue=catalogue,
         images=images,
@@ -72,7 +59,7 @@ def evaluate(
         skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:
-        found = run(settings, options, output, bars)
+        found = run(settings, chosen, output, bars)
     _print(found.signals)
     if found.matched is not None:
         _print_matched(found.signals, found.matched, str(found.matcher))

@@ -42,15 +42,12 @@ def read_labelled(settings: Settings) -> CsvCatalogue:
 def embedded(settings: Settings, embeddings: Path | None, progress: Progress) -> tuple[Catalogue, Embeddings]:
     """The postings of a catalogue, and their embeddings [n, d].
 
-    Args:
-        settings: where catalogue, images and encoder are.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
+    Images are encoded, unless a NumPy file of embeddings is given.
 
     Raises:
         CatalogueError: a bad row.
         SettingsError: the file is of no use.
-        PricematchError: as `embed_catalogue`, where images are encoded.
+        PricematchError: as `embed_catalogue`.
     """
     if embeddings is None:
         found = embed_catalogue(settings, progress)
@@ -70,7 +67,7 @@ def setting_told() -> Iterator[None]:
 
 
 def load_feedback(settings: Settings, path: Path) -> Feedback:
-    """Those of a CSV file, or of the store in a data folder.
+    """The feedback in a CSV file, or in the store of a data folder.
 
     Raises:
         CatalogueError: the file has bad rows.
@@ -93,12 +90,9 @@ def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
 
 
 def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) -> Sequence[str | None]:
-    """The label group of each posting of a catalogue file, as verdicts have it; None where it is not known.
+    """The label group of each posting of a catalogue file, corrected by feedback; None where it is not known.
 
-    Contradicting feedback is logged.
-
-    Raises:
-        CatalogueError, SettingsError, StoreError: as `load_feedback`.
+    Contradicting feedback is logged. Raises as `load_feedback`.
     """
     given = [posting.label_group for posting in content.postings]
     if verdicts is None:
@@ -127,8 +121,8 @@ def unseen(
         settings: where the models are.
         loaded: the matcher.
         labels: the label group of each of n postings.
-        given: what it was before verdicts changed it; a group with a posting of a group that was trained on is left
-            out as well. None: the same.
+        given: the same before feedback changed it (None: nothing did); a group with a posting of a group that was
+            trained on is left out as well.
 
     Raises:
         CatalogueError: all were trained on.

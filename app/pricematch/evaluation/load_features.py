@@ -65,18 +65,7 @@ def _readable(images: ImageFolder, name: str) -> bool:
 def load_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
 ) -> tuple[Catalogue, Features]:
-    """The postings of a catalogue and all their features for some signals, colours and image keys included.
-
-    Args:
-        settings: where images and encoder are.
-        content: the catalogue file, all rows good.
-        names: of the signals, see `parse_signals`.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
-
-    Raises:
-        PricematchError: as `load_signal_features`.
-    """
+    """As `load_signal_features`, colours and image keys included."""
     catalogue, features = load_signal_features(settings, content, names, embeddings, progress)
     images = find_images(settings, content.names())
     digests: Mapping[str, bytes] = {}
@@ -102,7 +91,7 @@ def load_signal_features(
         content: the catalogue file, all rows good.
         names: of the signals, see `parse_signals`.
         embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
+        progress: called with the progress.
 
     Raises:
         SettingsError: something that a signal is computed from is missing; says what.

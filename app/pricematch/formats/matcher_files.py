@@ -132,12 +132,7 @@ def _find_matcher(models: Path, version: str | None = None) -> Path:
 
 
 def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> LoadedMatcher:
-    """Load the named version of the matcher, or its newest.
-
-    Args:
-        models: the folder of artefacts.
-        version: a whole number.
-        threads: that score pairs, at most.
+    """Load the named version of the matcher, or its newest; at most `threads` threads score pairs.
 
     Raises:
         ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.
@@ -174,13 +169,9 @@ def read_manifest(path: Path) -> MatcherManifest:
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
     """A matcher, and the settings with the encoder it was trained with.
 
-    Args:
-        settings: where the models are.
-        version: a whole number; auto for the newest.
-
     Raises:
         ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
-        SettingsError: the version is neither.
+        SettingsError: the version is neither a whole number nor auto, for the newest.
     """
     if version != _AUTO and not (version.isdecimal() and version.isascii()):
         raise SettingsError(f"--matcher: expected {_AUTO} or the whole number of a version, got {version!r}")

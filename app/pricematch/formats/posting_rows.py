@@ -197,15 +197,7 @@ def ndjson_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[Postin
     """The rows of a file, good and bad, numbered by their lines; blank lines are passed over.
 
     The fields are the columns of a CSV file, text or null; all but `posting_id` may be absent, others are ignored.
-
-    Args:
-        file: is read a line at a time.
-        name: of the file, for errors.
-        limits: sizes beyond which it is refused.
-
-    Raises:
-        CatalogueError: it has more rows than the limit.
-        OSError: it cannot be read.
+    Arguments and errors are those of `csv_rows`.
     """
     checker, postings = RowChecker(), 0
     for number, line in enumerate(_lines(file, limits.row_bytes), start=1):
@@ -271,11 +263,6 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRow]:
     """The rows of a file; it is NDJSON if its first character but spaces opens a JSON object, else CSV.
-
-    Args:
-        path: where it is.
-        name: what errors call it.
-        limits: sizes beyond which it is refused.
 
     Raises:
         CatalogueError: the file as a whole is of no use, or cannot be read; perhaps after some rows.

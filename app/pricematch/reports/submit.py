@@ -43,12 +43,7 @@ def submit(
 ) -> Submitted:
     """Write the matches that signals find in a catalogue; a signal whose threshold takes nothing is not computed.
 
-    Args:
-        settings: where catalogue, images and encoder are.
-        thresholds: a similarity per signal; see `choose_thresholds`.
-        embeddings: a NumPy file to take instead of encoding images.
-        output: the file.
-        progress: called with what is being done.
+    Thresholds are similarities, see `choose_thresholds`. Images are encoded, unless there is a NumPy file of embeddings.
 
     Raises:
         CatalogueError: a bad row; nothing is written.
@@ -62,20 +57,13 @@ def submit(
     catalogue, features = load_signal_features(settings, content, list(taken), embeddings, progress)
     found = find_candidates(ParsedFeatures.of(features), list(taken), progress)
     lists = pairs_of(found, len(catalogue)).lists(taken)
-    return write(output, catalogue.posting_ids, lists)
+    return _write(output, catalogue.posting_ids, lists)
 
 
 def submit_clusters(
     settings: Settings, how: SimilarityClustering, embeddings: Path | None, output: Path, progress: Progress
 ) -> Submitted:
     """Write the lists that one of the notebook's clusterings gives; a posting without a usable image is alone.
-
-    Args:
-        settings: where catalogue, images and encoder are.
-        how: method and parameters.
-        embeddings: a NumPy file to take instead of encoding images.
-        output: the file.
-        progress: called with what is being done.
 
     Raises:
         LimitExceeded: more pairs are within eps than `how` allows.
@@ -89,20 +77,13 @@ def submit_clusters(
         graph = radius_graph(vectors, how.eps, how.max_pairs)
     found = answer(graph, how.method, how.eps, how.min_samples)
     rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(found.lists, rows, len(every)))
+    return _write(output, every.posting_ids, among(found.lists, rows, len(every)))
 
 
 def submit_matches(
     settings: Settings, version: str, target: str, output: Path, progress: Progress
 ) -> tuple[Submitted, str]:
-    """Write the matches that a trained matcher finds in a catalogue.
-
-    Args:
-        settings: where catalogue, images and models are.
-        version: of the matcher; auto for the newest.
-        target: f1, or a precision such as precision:0.95.
-        output: the file.
-        progress: called with what is being done.
+    """Write the matches that a trained matcher finds in a catalogue, at its thresholds for a target.
 
     Returns:
         What was written, and by what matcher and threshold.
@@ -130,19 +111,14 @@ def submit_matches(
     )
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
+    return _write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
 
 
-def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
+def _write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
     """Write lists of n postings, and count them; raises SettingsError."""
     write_submission(output, posting_ids, lists)
     sizes = lists.sizes()
     return Submitted(len(sizes), int((sizes > 1).sum()), int((sizes - 1).sum()))
-
-
-def check_report(output: Path, report: Path | None) -> None:
-    """Raise SettingsError if a submission would replace the report its thresholds are from."""
-    check_output(output, (report,))
 
 
 def threshold_summary(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:

@@ -65,11 +65,8 @@ def sweep(
         groups: [n], the true group of each row.
         every_eps: at least one, 0…2 each.
         min_samples: see `answers`.
-        progress: gets how many eps are done.
+        progress: called with how many eps are done.
         max_pairs: see `radius_graph`, which raises LimitExceeded.
-
-    Returns:
-        a record for each eps and method, in the order given.
     """
     progress("Sweeping", 0, len(every_eps))
     graph = radius_graph(embeddings, max(every_eps), max_pairs)
