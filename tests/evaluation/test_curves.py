@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups, scores
-from pricematch.evaluation.signal_evaluation import scores_at
 from pricematch.evaluation.signals import Pairs, pairs_of
-from pricematch.search.candidates import Candidates
+from pricematch.search.candidates import Candidates, Lists
 from tests.support.labelled import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(40)
@@ -118,11 +117,8 @@ def test_a_list_of_fifty_takes_no_more() -> None:
     assert len(curve) == 1 + 50 - 31
     lists = [[0, *range(1, 31), *range(50, 50 + joined)] for joined in range(20)]
     for place, answer in enumerate(lists):
-        scored = scores(
-            np.array([0, len(answer), *range(len(answer) + 1, len(answer) + 99)]),
-            np.array([*answer, *range(1, 99)]),
-            groups,
-        )
+        starts = np.array([0, len(answer), *range(len(answer) + 1, len(answer) + 99)])
+        scored = scores(Lists(starts, np.array([*answer, *range(1, 99)], np.int32)), groups)
         assert curve.f1[place] == pytest.approx(scored.f1[0])
 
 
@@ -146,7 +142,7 @@ def test_one_signal_gets_the_threshold_of_the_highest_f1(signal: str) -> None:
     picked = pick_thresholds(curves, [signal], everyone)
     assert list(picked) == [signal]
     best = curves.of(signal, everyone).f1.max()
-    assert scores_at(curves.pairs, picked, curves.groups).mean_f1 == pytest.approx(best, abs=1e-12)
+    assert scores(curves.pairs.lists(picked), curves.groups).mean_f1 == pytest.approx(best, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -154,12 +150,12 @@ def test_one_signal_gets_the_threshold_of_the_highest_f1(signal: str) -> None:
 def test_no_change_of_one_of_several_thresholds_gains_anything(seed: int, order: tuple[str, str]) -> None:
     curves, everyone = curves_of(50, seed), np.ones(50, bool)
     picked = pick_thresholds(curves, order, everyone)
-    reached = scores_at(curves.pairs, picked, curves.groups).mean_f1
+    reached = scores(curves.pairs.lists(picked), curves.groups).mean_f1
     for signal in order:
         similarities = curves.pairs.similarities[signal]
         for other in (np.inf, *np.unique(similarities[similarities > -np.inf])):
             changed = picked | {signal: other}
-            assert scores_at(curves.pairs, changed, curves.groups).mean_f1 <= reached + 1e-12
+            assert scores(curves.pairs.lists(changed), curves.groups).mean_f1 <= reached + 1e-12
 
 
 def test_two_signals_together_are_at_least_as_good_as_each_alone() -> None:
@@ -167,7 +163,7 @@ def test_two_signals_together_are_at_least_as_good_as_each_alone() -> None:
         curves, everyone = curves_of(50, seed), np.ones(50, bool)
         choices = [["hash"], ["title"], ["hash", "title"]]
         hashes, titles, both = (
-            scores_at(curves.pairs, pick_thresholds(curves, choice, everyone), curves.groups).mean_f1
+            scores(curves.pairs.lists(pick_thresholds(curves, choice, everyone)), curves.groups).mean_f1
             for choice in choices
         )
         assert both >= max(hashes, titles) - 1e-12
@@ -177,7 +173,7 @@ def test_only_the_queries_that_are_asked_decide() -> None:
     curves = curves_of(60, 0)
     asked = curves.groups % 2 == 0
     picked = pick_thresholds(curves, ["title"], asked)
-    reached = scores_at(curves.pairs, picked, curves.groups).of(asked).mean_f1
+    reached = scores(curves.pairs.lists(picked), curves.groups).of(asked).mean_f1
     assert reached == pytest.approx(curves.of("title", asked).f1.max(), abs=1e-12)
 
 

@@ -101,7 +101,7 @@ def test_a_matcher_is_judged_on_the_groups_it_was_not_trained_on_beside_the_sign
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
     thresholds = read_matcher(trained / "models").thresholds.at(F1, len(POSTINGS))
     lists = thresholds.lists(candidates_of(evaluated(trained)))
-    expected = scores(lists.starts, lists.rows, number_groups(LABELS)).of(UNSEEN)
+    expected = scores(lists, number_groups(LABELS)).of(UNSEEN)
     assert report["judged_postings"] == UNSEEN.sum()
     assert report["f1"] == pytest.approx(expected.mean_f1)
     assert report["precision"] == pytest.approx(expected.mean_precision)

@@ -5,8 +5,8 @@ import pytest
 
 from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curves, pick_thresholds
-from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k
-from pricematch.evaluation.signal_evaluation import KS, measure, scores_at
+from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k, scores
+from pricematch.evaluation.signal_evaluation import KS, measure
 from pricematch.evaluation.splits import split_groups
 from tests.support.labelled import groups_of, labelled_postings, naive_scores, proposed_pairs
 
@@ -50,7 +50,7 @@ def test_pairs_are_judged_over_all_lists_at_the_thresholds_picked_on_the_other_f
 def test_the_thresholds_to_take_are_picked_on_all_groups(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     assert measured.thresholds == pick_thresholds(CURVES, signals, np.ones(80, bool))
-    picked_on_all = scores_at(CURVES.pairs, measured.thresholds, GROUPS).mean_f1
+    picked_on_all = scores(CURVES.pairs.lists(measured.thresholds), GROUPS).mean_f1
     assert measured.scores.mean_f1 <= picked_on_all + 1e-12
     assert measured.interval == bootstrap_interval(measured.scores.f1, GROUPS, 0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pricematch.evaluation.curves import Curves, pick_thresholds
-from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.signal_evaluation import by_catalogue_size, scores_at, sizes_below
+from pricematch.evaluation.metrics import number_groups, scores
+from pricematch.evaluation.signal_evaluation import by_catalogue_size, sizes_below
 from pricematch.evaluation.splits import whole_groups
 from tests.support.labelled import features_of, groups_of, labelled_postings, proposed_pairs
 
@@ -40,6 +40,6 @@ def test_each_sub_catalogue_is_judged_as_if_there_were_no_other_postings() -> No
         pairs = proposed_pairs(part)
         best = pick_thresholds(Curves(pairs, numbers), ["hash", "title"], np.ones(len(part), bool))
         assert point.thresholds == pytest.approx(best)
-        assert point.f1 == pytest.approx(scores_at(pairs, best, numbers).mean_f1)
-        assert point.f1_at_thresholds == pytest.approx(scores_at(pairs, thresholds, numbers).mean_f1)
+        assert point.f1 == pytest.approx(scores(pairs.lists(best), numbers).mean_f1)
+        assert point.f1_at_thresholds == pytest.approx(scores(pairs.lists(thresholds), numbers).mean_f1)
     assert points[-1].f1 == points[-1].f1_at_thresholds

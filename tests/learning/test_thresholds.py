@@ -77,7 +77,7 @@ def test_the_lists_of_the_picked_thresholds_score_what_they_scored_when_picked(s
     thing = catalogue(40, seed)
     picked = pick([thing])[F1]
     lists = picked.lists(thing.candidates)
-    scored = scores(lists.starts, lists.rows, thing.groups).of(thing.queries).mean_f1
+    scored = scores(lists, thing.groups).of(thing.queries).mean_f1
     assert scored == pytest.approx(naive_f1(thing, picked.match, picked.fallback))
 
 

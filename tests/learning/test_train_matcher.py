@@ -14,7 +14,6 @@ from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import (
     STAGED,
     TrainMatcherOptions,
-    number_labels,
     train_matcher,
     training_postings,
 )
@@ -164,10 +163,6 @@ def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
     with pytest.raises(ArtefactExists):
         train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, "1"), lambda *_: None)
-
-
-def test_labels_are_numbered_in_order_of_occurrence() -> None:
-    assert number_labels(["b", None, "a", "b"]).tolist() == [0, -1, 1, 0]
 
 
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:

@@ -101,11 +101,14 @@ class Curves:
         left, correct = self.pairs.left[order], self._correct[order]
         first = np.searchsorted(left, left)
         answered = answered[left] + np.arange(1, len(left) + 1) - first
-        hits = hits[left] + _running(correct, first)
+        right_before = np.concatenate([[0], np.cumsum(correct)])
+        hits = hits[left] + right_before[1:] - right_before[first]
         fits = answered <= MAX_MEMBERS
-        joined = order[fits]
-        gains = _gains(hits[fits], answered[fits], self._sizes[left[fits]], correct[fits])
-        return _summed(start, gains, self.pairs.similarities[signal][joined])
+        hits, answered, sizes = hits[fits], answered[fits], self._sizes[left[fits]]
+        after = scores_of_counts(hits, answered, sizes)
+        earlier = scores_of_counts(hits - correct[fits], answered - 1, sizes)
+        gains = Scores(after.f1 - earlier.f1, after.precision - earlier.precision, after.recall - earlier.recall)
+        return _summed(start, gains, self.pairs.similarities[signal][order[fits]])
 
     def _counts(self, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
         """How many of some pairs each list holds, and 1 for the posting itself, [n]."""
@@ -118,20 +121,6 @@ def _order(pairs: Pairs, similarities: NDArray[np.float64]) -> NDArray[np.intp]:
     proposed = np.flatnonzero(similarities > -np.inf)
     order: NDArray[np.intp] = proposed[np.lexsort((-similarities[proposed], pairs.left[proposed]))]
     return order
-
-
-def _running(right: NDArray[np.bool_], first: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How many are right up to each pair, itself included, counted from the place `first` of its posting's first."""
-    before: NDArray[np.intp] = np.concatenate([[0], np.cumsum(right)])
-    return before[1:] - before[first]
-
-
-def _gains(
-    hits: NDArray[np.integer], answered: NDArray[np.integer], sizes: NDArray[np.integer], right: NDArray[np.bool_]
-) -> Scores:
-    """By how much each pair changes its posting's scores, given the counts with it."""
-    after, before = scores_of_counts(hits, answered, sizes), scores_of_counts(hits - right, answered - 1, sizes)
-    return Scores(after.f1 - before.f1, after.precision - before.precision, after.recall - before.recall)
 
 
 def _summed(start: Scores, gains: Scores, similarities: NDArray[np.float64]) -> Curve:

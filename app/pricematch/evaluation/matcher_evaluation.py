@@ -127,12 +127,10 @@ class _Answers:
     evaluated: NDArray[np.bool_]
 
     def scores(self, thresholds: Thresholds) -> Scores:
-        lists = thresholds.lists(self.candidates)
-        return scores(lists.starts, lists.rows, self.groups).of(self.evaluated)
+        return scores(thresholds.lists(self.candidates), self.groups).of(self.evaluated)
 
     def pairs(self, thresholds: Thresholds) -> PairScores:
-        lists = thresholds.lists(self.candidates)
-        return pairwise_scores_of_lists(lists.starts, lists.rows, self.groups, self.evaluated)
+        return pairwise_scores_of_lists(thresholds.lists(self.candidates), self.groups, self.evaluated)
 
     def sized(self, stored: SizeThresholds, whole: int) -> MatchedSize:
         """The answers as those of a part of a catalogue of `whole` postings."""

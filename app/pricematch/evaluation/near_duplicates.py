@@ -33,10 +33,7 @@ class Relation(IntEnum):
 
 def known_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
     """The group of each posting as a number from 0, in order of appearance; −1 (UNKNOWN) where it has none."""
-    labels = [posting.label_group for posting in postings]
-    groups = np.full(len(labels), UNKNOWN, np.int32)
-    groups[[label is not None for label in labels]] = number_groups([label for label in labels if label is not None])
-    return groups
+    return number_groups([posting.label_group for posting in postings]).astype(np.int32)
 
 
 def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -202,7 +199,7 @@ def find_repeats(values: Sequence[Hashable | None], groups: NDArray[np.int32]) -
             counts[:, relation] += 1, len(rows)
             if relation is Relation.ACROSS:
                 across.append(_dealt(rows, groups))
-    across.sort(key=lambda rows: (-_groups_among(groups[list(rows)]), -len(rows), min(rows)))
+    across.sort(key=lambda rows: (-len(set(groups[list(rows)].tolist()) - {UNKNOWN}), -len(rows), min(rows)))
     missing = sum(value is None for value in values)
     return Repeats(len(rows_of), missing, counts[0], counts[1], tuple(across))
 
@@ -215,7 +212,3 @@ def _dealt(rows: Sequence[int], groups: NDArray[np.int32]) -> tuple[int, ...]:
         turns.append(given[groups[row]])
         given[groups[row]] += 1
     return tuple(row for _, row in sorted(zip(turns, rows, strict=True)))
-
-
-def _groups_among(groups: NDArray[np.int32]) -> int:
-    return len(np.unique(groups[groups != UNKNOWN]))

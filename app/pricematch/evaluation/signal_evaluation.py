@@ -212,12 +212,6 @@ def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], s
     )
 
 
-def scores_at(pairs: Pairs, thresholds: Mapping[str, float], groups: NDArray[np.intp]) -> Scores:
-    """The scores of each posting at some thresholds."""
-    lists = pairs.lists(thresholds)
-    return scores(lists.starts, lists.rows, groups)
-
-
 def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) -> tuple[Scores, PairScores, list[Fold]]:
     """Each posting's scores at the thresholds picked on the other folds, those of all pairs, and the folds."""
     groups = curves.groups
@@ -228,8 +222,8 @@ def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) ->
         evaluated = fold_of == number
         thresholds = pick_thresholds(curves, signals, ~evaluated)
         lists = curves.pairs.lists(thresholds)
-        part = scores(lists.starts, lists.rows, groups).of(evaluated)
-        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, evaluated)
+        part = scores(lists, groups).of(evaluated)
+        pairwise += pairwise_scores_of_lists(lists, groups, evaluated)
         f1[evaluated], precision[evaluated], recall[evaluated] = part.f1, part.precision, part.recall
         count, postings = len(np.unique(groups[evaluated])), int(evaluated.sum())
         folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
@@ -277,5 +271,5 @@ def by_catalogue_size(
 def _point(curves: Curves, thresholds: Mapping[str, float]) -> SizePoint:
     everyone = np.ones(len(curves.groups), bool)
     best = pick_thresholds(curves, list(thresholds), everyone)
-    f1, f1_at_thresholds = (scores_at(curves.pairs, chosen, curves.groups).mean_f1 for chosen in (best, thresholds))
+    f1, f1_at_thresholds = (scores(curves.pairs.lists(chosen), curves.groups).mean_f1 for chosen in (best, thresholds))
     return SizePoint(len(everyone), len(np.unique(curves.groups)), best, f1, f1_at_thresholds)

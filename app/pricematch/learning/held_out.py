@@ -11,7 +11,7 @@ from pricematch.evaluation.metrics import Scores, group_sizes, scores
 from pricematch.evaluation.reliability import LIKELY, brier_score, expected_calibration_error
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
-from pricematch.pairs.thresholds import F1, Thresholds
+from pricematch.pairs.thresholds import F1
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -56,7 +56,8 @@ def held_out(
         others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, found, strict=True)]
         thresholds = pick(others, [F1])[F1]
         for part, p, catalogue in zip(parts, found, others, strict=True):
-            scored.append(_scores(catalogue, thresholds, part.fold_of == fold))
+            lists = thresholds.lists(catalogue.candidates)
+            scored.append(scores(lists, catalogue.groups).of(part.fold_of == fold))
             weights.append((part.folds == fold).sum(axis=1) * part.known)
             truth.append(part.truth)
             probabilities.append(p)
@@ -87,12 +88,6 @@ def scored_sample(
         np.unique(groups[part.sample.rows], return_inverse=True)[1].astype(np.intp),
         (folds != NOT_TRAINED) & (folds != (NOT_TRAINED if without is None else without)),
     )
-
-
-def _scores(catalogue: ScoredCatalogue, thresholds: Thresholds, postings: NDArray[np.bool_]) -> Scores:
-    """The scores of some postings of a catalogue."""
-    lists = thresholds.lists(catalogue.candidates)
-    return scores(lists.starts, lists.rows, catalogue.groups).of(postings)
 
 
 def _candidate_recall(parts: Sequence[SamplePairs], groups: NDArray[np.intp]) -> float:

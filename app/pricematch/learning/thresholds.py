@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.curves import ROUNDING, Curves
-from pricematch.evaluation.metrics import group_sizes
+from pricematch.evaluation.metrics import group_sizes, right_candidates
 from pricematch.evaluation.signals import CANDIDATES, MATCHER, between, pairs_of
 from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
 from pricematch.search.candidates import Candidates, top_k
@@ -36,9 +36,7 @@ class ScoredCatalogue:
     @cached_property
     def right(self) -> NDArray[np.bool_]:
         """Which candidates are of their posting's group, bool [n, k]."""
-        rows = self.candidates.rows
-        right: NDArray[np.bool_] = (self.groups[rows] == self.groups[:, np.newaxis]) & (rows >= 0)
-        return right
+        return right_candidates(self.candidates.rows, self.groups)
 
     @cached_property
     def first_gains(self) -> NDArray[np.float64]:

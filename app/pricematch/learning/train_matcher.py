@@ -19,6 +19,7 @@ from pricematch.encoding.encoders import find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
+from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
@@ -84,7 +85,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     _check_groups(content, labels, trained, seen)
     _, postings = load_features(settings, content, options.signals, None, progress)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
-    data = TrainingData(postings, signals, number_labels(labels), trained)
+    data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
         fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
     except ValueError as error:
@@ -120,12 +121,6 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return TrainedMatcher(path, fitted, time.monotonic() - started)
-
-
-def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
-    """The number of each label group, from 0 in order of first occurrence; −1 for none. [n]."""
-    numbers = {label: number for number, label in enumerate(dict.fromkeys(it for it in labels if it is not None))}
-    return np.array([-1 if label is None else numbers[label] for label in labels], np.intp)
 
 
 def training_postings(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:

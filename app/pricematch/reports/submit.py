@@ -43,7 +43,7 @@ def submit(
 ) -> Submitted:
     """Write the matches that signals find in a catalogue; a signal whose threshold takes nothing is not computed.
 
-    Thresholds are similarities, see `choose_thresholds`. Images are encoded, unless there is a NumPy file of embeddings.
+    Thresholds are similarities, see `choose_thresholds`. A file of embeddings is taken instead of images.
 
     Raises:
         CatalogueError: a bad row; nothing is written.

@@ -87,16 +87,9 @@ def best(records: Sequence[SweepRecord]) -> SweepRecord:
 
 
 def _record(method: Method, eps: float, answer: Answer, groups: NDArray[np.integer]) -> SweepRecord:
-    scored = scores(answer.lists.starts, answer.lists.rows, groups)
-    return SweepRecord(
-        method,
-        eps,
-        scored.mean_f1,
-        scored.mean_precision,
-        scored.mean_recall,
-        len(answer.assignment.members),
-        answer.assignment.noise,
-    )
+    scored = scores(answer.lists, groups)
+    means = scored.mean_f1, scored.mean_precision, scored.mean_recall
+    return SweepRecord(method, eps, *means, len(answer.assignment.members), answer.assignment.noise)
 
 
 def draw_sweep(records: Sequence[SweepRecord], postings: int) -> bytes:

@@ -67,16 +67,17 @@ def choose_groups(
         validation_share: of those, to hold out.
         seed: of the choice.
     """
-    rows = [row for row, name in enumerate(names) if name in labels]
-    known = [labels[names[row]] for row in rows]
-    trained, held = (training_groups(known, part, seed) for part in (share, share * validation_share))
-    numbers = number_groups(known)
-    learnt, held_out = np.full((2, len(names)), -1, np.intp)
-    learnt[rows] = np.where(trained & ~held, numbers, -1)
-    held_out[rows] = np.where(held, numbers, -1)
-    digests = sorted({group_digest(label) for label, taken in zip(known, trained, strict=True) if taken})
-    learnt_labels = frozenset(label for label, taken in zip(known, trained & ~held, strict=True) if taken)
-    return TrainedGroups(learnt, held_out, learnt_labels, TrainedOn(share=share, seed=seed, groups=tuple(digests)))
+    numbers = number_groups([labels.get(name) for name in names])
+    given = [labels.get(name, "") for name in names]
+    trained, held = ((numbers >= 0) & training_groups(given, part, seed) for part in (share, share * validation_share))
+    learnt = trained & ~held
+    digests = sorted({group_digest(label) for label, taken in zip(given, trained, strict=True) if taken})
+    return TrainedGroups(
+        np.where(learnt, numbers, -1),
+        np.where(held, numbers, -1),
+        frozenset(label for label, taken in zip(given, learnt, strict=True) if taken),
+        TrainedOn(share=share, seed=seed, groups=tuple(digests)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +126,9 @@ def threshold_postings(
     place = {name: number for number, name in enumerate(names)}
     shown = [posting for posting in postings if posting.image in place]
     labels = [posting.label_group for posting in shown]
-    known = [row for row, label in enumerate(labels) if label is not None]
-    groups = np.full(len(shown), -1, np.intp)
-    groups[known] = number_groups([str(labels[row]) for row in known])
     queries = np.array([label is not None and label not in learnt for label in labels], np.bool_)
-    return ThresholdPostings(np.array([place[str(posting.image)] for posting in shown], np.intp), groups, queries)
+    images = np.array([place[str(posting.image)] for posting in shown], np.intp)
+    return ThresholdPostings(images, number_groups(labels), queries)
 
 
 def described(threshold: SimilarityThreshold | None) -> dict[str, Any]:
