@@ -33,13 +33,14 @@ def evaluate(
     matcher: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
+            metavar="auto|VERSION",
+            help="Evaluate a trained matcher as well, on the label groups it was not trained on.",
         ),
     ] = None,
     verdicts: options.Verdicts = None,
     skip_bad_images: options.SkipBadImages = None,
 ) -> None:
-    """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
+    """Evaluate on a labelled catalogue how well signals find postings of the same product, and pick their thresholds.
 
     Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
     """
@@ -113,7 +114,7 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
 
 
 def _print_sized_target(matched: "MatcherEvaluation", matcher: str) -> None:
-    """What the threshold stored for a size is worth where a precision is promised, beside one threshold for all."""
+    """Precision and recall at the threshold stored for each size, and at one threshold for all."""
     from pricematch.pairs.thresholds import Target
 
     target = Target.parse(_SHOWN_TARGET)

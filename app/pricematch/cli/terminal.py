@@ -68,7 +68,7 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
     """A question that is answered True once Ctrl-C was pressed; a second press ends the process at once.
 
     The second does not raise KeyboardInterrupt, which native code between it and us may swallow. Nothing is lost by it:
-    what is on disk is whole at any moment.
+    files on disk are whole at any moment.
     """
     pressed = False
 

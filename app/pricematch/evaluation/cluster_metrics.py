@@ -45,7 +45,7 @@ class PairScores:
 def pairwise_scores_of_lists(lists: Lists, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> PairScores:
     """The pairs of a posting and another in its list: precision, recall and F1 over all of them (micro-averaged).
 
-    A pair that stands in the lists of both postings counts in each. No posting pairs with itself.
+    A pair in the lists of both postings counts in each. No posting pairs with itself.
 
     Args:
         lists: of n postings.

@@ -23,7 +23,7 @@ ROUNDING = 1e-12
 """By what two means may differ and still be equal."""
 _ROUNDS = 20
 _LEAST_GROUPS = 2
-"""Label groups with something to find, below which a threshold would say nothing of other groups."""
+"""Label groups with something to find, below which a threshold would not fit other groups."""
 _DECIMALS = 6
 """A network's cosine of the same two images may be a millionth off in another batch: what is nearer is a tie."""
 

@@ -1,4 +1,4 @@
-"""The file report.json of an evaluation: written, and what is read of it again."""
+"""The file report.json of an evaluation, written and read."""
 
 import json
 import logging
@@ -71,7 +71,7 @@ def read_signals(path: Path) -> list[str]:
 
 
 def read_size(path: Path) -> int | None:
-    """How many postings an evaluation evaluated, if the file says so; raises SettingsError if it is of no use."""
+    """How many postings an evaluation evaluated, if the file has that; raises SettingsError if it is of no use."""
     return _read(path).postings
 
 

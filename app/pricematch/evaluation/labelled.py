@@ -58,8 +58,8 @@ def embedded(settings: Settings, embeddings: Path | None, progress: Progress) ->
 
 
 @contextmanager
-def setting_told() -> Iterator[None]:
-    """Where more pairs are found than allowed, the error says which setting allows them."""
+def limit_setting_named() -> Iterator[None]:
+    """Name the setting that allows more pairs in a LimitExceeded error."""
     try:
         yield
     except LimitExceeded as error:

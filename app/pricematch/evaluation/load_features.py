@@ -1,9 +1,10 @@
-"""Features of the postings of a catalogue file, loaded as settings say."""
+"""Features of the postings of a catalogue file, loaded by settings."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
-_ANY_SIDE = 32
+ANY_SIDE = 32
+"""Of a decoder of which whole images alone are used."""
+_T = TypeVar("_T")
 
 
 def parse_signals(text: str) -> tuple[str, ...]:
@@ -62,6 +65,29 @@ def _readable(images: ImageFolder, name: str) -> bool:
     return True
 
 
+def each_image(
+    names: Sequence[str], compute: Callable[[str], _T], what: str, *, workers: int, progress: Progress
+) -> tuple[dict[str, _T], dict[str, ImageError]]:
+    """Compute something of each of the distinct images, by several threads: results by name, errors of the others."""
+    found, errors = dict[str, _T](), dict[str, ImageError]()
+
+    def attempt(name: str) -> _T | ImageError:
+        try:
+            return compute(name)
+        except ImageError as error:
+            return error
+
+    with thread_pool(workers) as pool:
+        for done, (name, result) in enumerate(zip(names, pool.map(attempt, names), strict=True), start=1):
+            if isinstance(result, ImageError):
+                errors[name] = result
+            else:
+                found[name] = result
+            if done % BATCH == 0 or done == len(names):
+                progress(what, done, len(names))
+    return found, errors
+
+
 def load_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
 ) -> tuple[Catalogue, Features]:
@@ -94,7 +120,7 @@ def load_signal_features(
         progress: called with the progress.
 
     Raises:
-        SettingsError: something that a signal is computed from is missing; says what.
+        SettingsError: something that a signal is computed from is missing.
         CatalogueError: no image can be hashed.
         PricematchError: as `embedded`.
     """
@@ -175,18 +201,9 @@ def _hash_images(
 ) -> tuple[dict[str, str], dict[str, ImageError]]:
     """Hashes of images by name, and why the others have none."""
     names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
-    decode = decoder(settings, _ANY_SIDE)
-    hashes: dict[str, str] = {}
-    errors: dict[str, ImageError] = {}
+    decode = decoder(settings, ANY_SIDE)
 
-    def compute(name: str) -> None:
-        try:
-            hashes[name] = phash(decode.decoded(images.read(name)))
-        except ImageError as error:
-            errors[name] = error
+    def compute(name: str) -> str:
+        return phash(decode.decoded(images.read(name)))
 
-    with thread_pool(settings.workers) as pool:
-        for done, _ in enumerate(pool.map(compute, names), start=1):
-            if done % BATCH == 0 or done == len(names):
-                progress("Hashing images", done, len(names))
-    return hashes, errors
+    return each_image(names, compute, "Hashing images", workers=settings.workers, progress=progress)

@@ -206,7 +206,7 @@ def candidates_of(index: MatchIndex) -> Candidates:
 def smaller(case: MatcherCase, size: int, seed: int) -> MatchedSize | None:
     """The answers in some sub-catalogues, up to five while they hold half of the whole together, at least one.
 
-    In a small one few answers are wrong, and luck decides how many: one alone says little of a precision.
+    In a small one few answers are wrong, and luck decides how many: one alone measures a precision badly.
 
     Args:
         case: the matcher and the whole catalogue.

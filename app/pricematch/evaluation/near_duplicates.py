@@ -42,7 +42,7 @@ def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def relation_of(groups: NDArray[np.int32]) -> Relation:
-    """What the groups of some postings, [m] with m ≥ 1, say of them."""
+    """The relation of some postings by their groups, [m] with m ≥ 1."""
     known = np.unique(groups[groups != UNKNOWN])
     if len(known) > 1:
         return Relation.ACROSS
@@ -170,7 +170,7 @@ class Repeats:
         postings: int64 [3], how many postings those are.
         across: the rows that share a value although their groups differ, those of most groups first, then those of
             most postings, then by first row. In each the first row of every group comes before any second one.
-            Where groups are right there is none: it is label noise, or a value that says little.
+            Where groups are right there is none: it is label noise, or a value of little meaning.
     """
 
     distinct: int

@@ -146,7 +146,7 @@ def evaluate(
         groups: [n], the number of each posting's label group, from 0, none left out.
         folds: at least 2, and at most as many as there are groups.
         seed: of the folds, the bootstrap and the sub-catalogues.
-        progress: gets what is being done.
+        progress: called with the progress.
 
     Raises:
         ValueError: fewer groups than folds.

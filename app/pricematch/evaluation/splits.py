@@ -66,7 +66,7 @@ def each_its_own(groups: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def training_groups(labels: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which postings belong to the label groups that are trained on; the others are left to judge by.
+    """Which postings belong to the label groups that are trained on; the others are left to evaluate on.
 
     A group is decided by its label alone (its BLAKE2b digest, keyed by the seed and read as a fraction, is below
     `share` or not), so neither order nor other groups change it, and a smaller share is part of a larger one.

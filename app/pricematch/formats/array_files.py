@@ -24,7 +24,7 @@ _BAD_ARCHIVE = (
     TypeError,  # one array alone, without an archive around it
     EOFError,
     RuntimeError,
-    MemoryError,  # a shape that says so
+    MemoryError,  # a shape that large
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -39,8 +39,8 @@ def read_embeddings(path: Path, postings: int) -> Embeddings:
         postings: the n that is expected.
 
     Raises:
-        SettingsError: it cannot be read, is of another kind or shape, or has a row that is not finite or all zero; says
-            which row, counted as the catalogue's CSV file is: the header is row 1.
+        SettingsError: it cannot be read, is of another kind or shape, has a row that is not finite or all zero, named
+            by its row in the catalogue's CSV file, whose header is row 1.
     """
     try:
         # mapped, so that a header that promises more than the file holds costs nothing

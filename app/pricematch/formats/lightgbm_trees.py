@@ -157,7 +157,7 @@ class TreeLearner:
         weights: NDArray[np.float32],
         names: Sequence[str],
     ) -> Trees:
-        """Trees that tell true pairs from others; of few true pairs, trees with smaller leaves."""
+        """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves."""
         leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
         parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": self._threads}
         data = lightgbm.Dataset(features, truth, weight=weights, feature_name=list(names))

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import (
     MANIFEST,
+    Described,
     Origin,
     TrainedOn,
     check_files,
@@ -36,7 +35,7 @@ _AUTO = "auto"
 FIRST, SECOND = "first.txt", "second.txt"
 
 
-class MatcherManifest(BaseModel):
+class MatcherManifest(Described):
     """What a matcher is and where it comes from.
 
     Attributes:
@@ -49,10 +48,8 @@ class MatcherManifest(BaseModel):
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
         trained_on: the label groups, so that it can be evaluated on others.
-        files: SHA-256 of every file beside the manifest, by path.
+        files: SHA-256 of every file but the manifest, by path.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pricematch.catalogue.postings import Posting, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, RowProblem
@@ -135,7 +135,17 @@ def _header(records: Iterator[list[str]], lines: "_Lines", name: str) -> list[st
         raise CatalogueError(f"{name}: row 1: {_meaning(error)}") from error
     if (damaged := lines.take_damaged()) is not None:
         raise CatalogueError(f"{name}: row 1: {damaged}")
-    return _columns(cells, name)
+    columns = [cell.strip() for cell in cells]
+    missing = [column for column in _REQUIRED if column not in columns]
+    if missing:
+        raise CatalogueError(
+            f"{name}: row 1: expected the columns {', '.join(_REQUIRED)} (and perhaps {', '.join(_OPTIONAL)}), "
+            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
+        )
+    repeated = sorted({it for it in columns if it in _REQUIRED + _OPTIONAL and columns.count(it) > 1})
+    if repeated:
+        raise CatalogueError(f"{name}: row 1: expected each column once, got {', '.join(repeated)} more than once")
+    return columns
 
 
 class _Lines:
@@ -162,31 +172,20 @@ class _Lines:
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
-            byte = line[error.start]
-            self._damaged = f"expected UTF-8, got the byte 0x{byte:02x} at position {error.start + 1} of the line"
+            self._damaged = _not_utf8(line, error)
             return line.decode("utf-8", errors="replace")
         if "\0" in text:
             self._damaged = "expected text, got a NUL character"
         return text
 
 
+def _not_utf8(line: bytes, error: UnicodeDecodeError) -> str:
+    return f"expected UTF-8, got the byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+
+
 def _meaning(error: csv.Error) -> str:
     """The CSV parser's message in words of the file."""
     return "a quotation mark is not closed" if "unexpected end of data" in str(error) else str(error)
-
-
-def _columns(cells: list[str], name: str) -> list[str]:
-    columns = [cell.strip() for cell in cells]
-    missing = [column for column in _REQUIRED if column not in columns]
-    if missing:
-        raise CatalogueError(
-            f"{name}: row 1: expected the columns {', '.join(_REQUIRED)} (and perhaps {', '.join(_OPTIONAL)}), "
-            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
-        )
-    repeated = sorted({it for it in columns if it in _REQUIRED + _OPTIONAL and columns.count(it) > 1})
-    if repeated:
-        raise CatalogueError(f"{name}: row 1: expected each column once, got {', '.join(repeated)} more than once")
-    return columns
 
 
 class _BadLine(Exception):
@@ -232,7 +231,16 @@ def _lines(file: BinaryIO, limit: int) -> Iterator[bytes | None]:
 
 def _values(line: bytes) -> Mapping[str, str]:
     """The text of a line's fields; raises _BadLine."""
-    fields = _object(line)
+    try:
+        fields = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _BadLine(_not_utf8(line, error)) from error
+    except RecursionError as error:
+        raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
+    except ValueError as error:
+        raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
+    if not isinstance(fields, dict):
+        raise _BadLine(f"expected a JSON object, got {type(fields).__name__}")
     values = {}
     for field in (*_REQUIRED, *_OPTIONAL):
         value = fields.get(field)
@@ -244,21 +252,6 @@ def _values(line: bytes) -> Mapping[str, str]:
             raise _BadLine(f"expected text in {field}, got a character that is none")
         values[field] = value
     return values
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        byte, place = line[error.start], error.start + 1
-        raise _BadLine(f"expected UTF-8, got the byte 0x{byte:02x} at position {place} of the line") from error
-    except RecursionError as error:
-        raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
-    except ValueError as error:
-        raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
-    if not isinstance(found, dict):
-        raise _BadLine(f"expected a JSON object, got {type(found).__name__}")
-    return found
 
 
 def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRow]:
@@ -276,7 +269,7 @@ def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRo
 
 
 def check_rows(path: Path, name: str, limits: RowLimits) -> None:
-    """Raise CatalogueError if a file cannot be one of postings, as far as its first row tells."""
+    """Raise CatalogueError if a file is not one of postings, by its first row."""
     if next(posting_rows(path, name, limits), None) is None:
         raise CatalogueError(f"{name}: expected at least one posting, got none")
 

@@ -1,7 +1,7 @@
 """Tensors out of files that PyTorch's `torch.save` wrote, without PyTorch and without executing what they hold.
 
 Both layouts are read: the zip archive of PyTorch 1.6 and later, and the row of pickles and raw storages before it
-(PyTorch's `torch/serialization.py`). A tensor is a view of a storage: offset and strides, in elements, say where it is.
+(PyTorch's `torch/serialization.py`). A tensor is a view of a storage: by offset and strides, in elements.
 """
 
 import io

@@ -188,7 +188,7 @@ def calibrate(parts: Sequence[SamplePairs], without: int | None = None) -> tuple
     """Fit on the pairs of all parts, or on those of them that have no end in a fold.
 
     A wrong pair across two folds is left out with either, since it is held out with either. The wrong pairs that stay
-    stand for those left out, see `SamplePairs.negative_weight`.
+    are weighted for those left out, see `SamplePairs.negative_weight`.
 
     Args:
         parts: pairs of whole samples; at least one pair of known truth is left.
@@ -197,11 +197,13 @@ def calibrate(parts: Sequence[SamplePairs], without: int | None = None) -> tuple
     Returns:
         As `fit_calibration`.
     """
+    # held out with the higher fold of its ends'; 0 for a pair without a trained end, whose weight is 0 as well
+    folds = [np.asarray(part.folds.max(axis=1, initial=0), np.intp) for part in parts]
     return fit_calibration(
         np.concatenate([part.second_scores for part in parts]),
         np.concatenate([part.truth for part in parts]),
         np.concatenate([_weights(part, without) for part in parts]),
-        np.concatenate([_fold(part) for part in parts]),
+        np.concatenate(folds),
     )
 
 
@@ -210,11 +212,3 @@ def _weights(part: SamplePairs, without: int | None) -> NDArray[np.float64]:
     seen = part.known & part.outside(without)
     found = tempered_weights(part.left, part.right, part.second_scores, part.fold_of != NOT_TRAINED) * seen
     return np.where(part.truth, found, found * part.negative_weight(seen, without))
-
-
-def _fold(part: SamplePairs) -> NDArray[np.intp]:
-    """The fold that each pair is held out with while a method is chosen, the higher one of its ends'.
-
-    0 for a pair without a trained end, whose weight is 0 as well.
-    """
-    return np.asarray(part.folds.max(axis=1, initial=0), np.intp)

@@ -52,10 +52,10 @@ def held_out(
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):
-        found = [calibration(part.second_scores) for part in parts]
-        others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, found, strict=True)]
+        mapped = [calibration(part.second_scores) for part in parts]
+        others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, mapped, strict=True)]
         thresholds = pick(others, [F1])[F1]
-        for part, p, catalogue in zip(parts, found, others, strict=True):
+        for part, p, catalogue in zip(parts, mapped, others, strict=True):
             lists = thresholds.lists(catalogue.candidates)
             scored.append(scores(lists, catalogue.groups).of(part.fold_of == fold))
             weights.append((part.folds == fold).sum(axis=1) * part.known)
@@ -64,6 +64,10 @@ def held_out(
     every = Scores(*(np.concatenate([getattr(it, name) for it in scored]) for name in ("f1", "precision", "recall")))
     p, right, weight = np.concatenate(probabilities), np.concatenate(truth), np.concatenate(weights)
     likely = p >= LIKELY
+    found, true_pairs = sum(float(part.weights[part.truth].sum()) for part in parts), 0
+    for part in parts:
+        sizes = group_sizes(np.unique(groups[part.sample.rows], return_inverse=True)[1])
+        true_pairs += int((sizes - 1)[part.fold_of != NOT_TRAINED].sum())
     return HeldOut(
         postings,
         every.mean_f1,
@@ -72,7 +76,7 @@ def held_out(
         brier_score(p, right, weight),
         expected_calibration_error(p, right, weight),
         expected_calibration_error(p[likely], right[likely], weight[likely]),
-        _candidate_recall(parts, groups),
+        found / true_pairs if true_pairs else 1.0,
     )
 
 
@@ -88,11 +92,3 @@ def scored_sample(
         np.unique(groups[part.sample.rows], return_inverse=True)[1].astype(np.intp),
         (folds != NOT_TRAINED) & (folds != (NOT_TRAINED if without is None else without)),
     )
-
-
-def _candidate_recall(parts: Sequence[SamplePairs], groups: NDArray[np.intp]) -> float:
-    found = sum(float(part.weights[part.truth].sum()) for part in parts)
-    trained = [part.fold_of != NOT_TRAINED for part in parts]
-    sizes = [group_sizes(np.unique(groups[part.sample.rows], return_inverse=True)[1]) for part in parts]
-    true_pairs = sum(int((size - 1)[mask].sum()) for size, mask in zip(sizes, trained, strict=True))
-    return found / true_pairs if true_pairs else 1.0

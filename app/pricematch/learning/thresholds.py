@@ -14,7 +14,7 @@ from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
 from pricematch.search.candidates import Candidates, top_k
 
 FLAT = 0.002
-"""What mean F1 may lack of its best: the middle of that range is taken, since luck says where in it the best is."""
+"""What mean F1 may lack of its best: the middle of that range is taken, since the best in it is a matter of luck."""
 SURE = 1.645
 """Standard errors by which a fallback threshold must gain: 95 % on one side of a normal distribution."""
 
@@ -115,7 +115,8 @@ def pick(catalogues: Sequence[ScoredCatalogue], targets: Sequence[Target] = TARG
             match = _best_match(curve)
             found[target] = Thresholds(match, _best_fallback(curve, match, catalogues))
         else:
-            match = _match_of_precision(curve, target.precision)
+            reached = np.flatnonzero((curve.answered > 0) & (curve.right >= target.precision * curve.answered))
+            match = curve.lowest(int(reached[-1])) if len(reached) else np.inf
             found[target] = Thresholds(match, match)
     return found
 
@@ -184,9 +185,3 @@ def _gain(catalogue: ScoredCatalogue, match: float, fallback: float) -> tuple[fl
     sums = sums[np.bincount(catalogue.groups[queries]) > 0]
     postings = int(queries.sum())
     return float(sums.sum()) / postings, float(np.sqrt(((sums - sums.mean()) ** 2).sum())) / postings
-
-
-def _match_of_precision(curve: _Curve, precision: float) -> float:
-    """The lowest threshold at which that share of the matches is right."""
-    reached = np.flatnonzero((curve.answered > 0) & (curve.right >= precision * curve.answered))
-    return curve.lowest(int(reached[-1])) if len(reached) else np.inf

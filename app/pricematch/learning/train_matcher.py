@@ -84,7 +84,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
     _, postings = load_features(settings, content, options.signals, None, progress)
-    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
+    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
         fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)

@@ -194,7 +194,7 @@ class EvaluateOptions:
         embeddings: a NumPy file to take instead of images.
         folds: of the label groups, for the signals' thresholds.
         seed: of folds, intervals and smaller catalogues.
-        matcher: version of a trained matcher to evaluate beside them, `auto` for the newest; None for none.
+        matcher: version of a trained matcher to evaluate too, `auto` for the newest; None for none.
         verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
     """
 

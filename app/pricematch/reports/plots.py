@@ -114,7 +114,7 @@ def catalogue_size_plot(points: Sequence[SizePoint]) -> Figure:
 
 
 def reliability_plot(found: Reliability) -> Figure:
-    """The share of right pairs among those of about one probability, beside the probability."""
+    """The share of right pairs among those of about one probability, over the probability."""
     figure, axes = _axes("probability", "share that is right")
     axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="perfectly calibrated")
     axes.plot(
@@ -158,9 +158,9 @@ def _size_plot(sizes: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Fi
     return figure
 
 
-def _axes(below: str, beside: str) -> tuple[Figure, Axes]:
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(5.6, 3.3), layout="constrained")
-    axes = figure.add_subplot(xlabel=below, ylabel=beside)
+    axes = figure.add_subplot(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
@@ -182,8 +182,8 @@ def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure
 
     Args:
         values: [n], n ≥ 1, whole numbers.
-        quantity: what the values are, written below.
-        counted: what there are n of, written beside.
+        quantity: what the values are, the label of the x axis.
+        counted: what there are n of, the label of the y axis.
     """
     low, high = int(values.min()), int(values.max())
     step = (high - low) // _HISTOGRAM_BARS + 1
@@ -201,8 +201,8 @@ def log_histogram(values: NDArray[np.number], quantity: str, counted: str) -> Fi
 
     Args:
         values: [n], n ≥ 1, above 0.
-        quantity: what the values are, written below.
-        counted: what there are n of, written beside.
+        quantity: what the values are, the label of the x axis.
+        counted: what there are n of, the label of the y axis.
     """
     low, high = values.min() / 1.1, values.max() * 1.1
     figure = _drawn(values, np.geomspace(low, high, _HISTOGRAM_BARS + 1), quantity, counted)

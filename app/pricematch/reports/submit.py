@@ -11,7 +11,7 @@ from pricematch.clustering.assignment import METHODS, answer
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
-from pricematch.evaluation.labelled import embedded, setting_told
+from pricematch.evaluation.labelled import embedded, limit_setting_named
 from pricematch.evaluation.load_features import load_features, load_signal_features
 from pricematch.evaluation.matcher_evaluation import candidates_of
 from pricematch.evaluation.signal_evaluation import find_candidates
@@ -31,7 +31,7 @@ from pricematch.settings import Settings
 
 @dataclass(frozen=True)
 class Submitted:
-    """What was written: rows, how many of them have a match beside themselves, and all matches beside themselves."""
+    """What was written: rows, how many of them have another match than themselves, and all other matches."""
 
     postings: int
     matched: int
@@ -73,7 +73,7 @@ def submit_clusters(
     check_output(output, (settings.catalogue, embeddings))
     every = Catalogue(read_catalogue(settings).postings)
     catalogue, vectors = embedded(settings, embeddings, progress)
-    with setting_told():
+    with limit_setting_named():
         graph = radius_graph(vectors, how.eps, how.max_pairs)
     found = answer(graph, how.method, how.eps, how.min_samples)
     rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)

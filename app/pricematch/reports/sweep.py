@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.assignment import Answer, Method, answers
-from pricematch.evaluation.labelled import embedded, read_labelled, setting_told
+from pricematch.evaluation.labelled import embedded, limit_setting_named, read_labelled
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.progress import Progress
@@ -139,7 +139,7 @@ def run(
     read_labelled(settings)
     catalogue, rows = embedded(settings, embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])
-    with setting_told():
+    with limit_setting_named():
         records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
     found = best(records)
     described = [{**asdict(record), "best": record is found} for record in records]

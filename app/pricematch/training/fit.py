@@ -178,9 +178,9 @@ class Fit:
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
                 self._best = self.model.get_weights()
         self._save()
-        if self._state.epoch < self.schedule.epochs:
-            self._show_early_end()
-        kept = self._state.epoch
+        kept = epochs = self._state.epoch
+        if epochs < self.schedule.epochs:  # the last step of the last epoch there will be
+            self.watch(Step(self.model.name, epochs, epochs, 1, 1, self._state.losses["loss"][-1]))
         if self._best:
             self.model.set_weights(self._best)
             kept = self._state.best_epoch + 1
@@ -216,11 +216,6 @@ class Fit:
                 f"{self.model.name}: stopped in epoch {state.epoch + 1} of {self.schedule.epochs}, "
                 f"step {state.step} of {steps}"
             )
-
-    def _show_early_end(self) -> None:
-        """The last step of the last epoch there will be."""
-        epochs, loss = self._state.epoch, self._state.losses["loss"][-1]
-        self.watch(Step(self.model.name, epochs, epochs, 1, 1, loss))
 
     def _evaluate(self, rows: NDArray[np.int64]) -> float:
         """Mean loss over the rows."""

@@ -99,10 +99,7 @@ class ThresholdPostings:
     ) -> SimilarityThreshold | None:
         """The best threshold of an encoder; None where too few label groups are left, see `enough_groups`.
 
-        Args:
-            name: of the encoder.
-            embed: gives the outputs [m, d] of the encoder for all images; called only where it is needed.
-            progress: called with how far it is.
+        `embed` gives the outputs [m, d] of the encoder for all images; called only where it is needed.
         """
         if not enough_groups(self.groups, self.queries):
             return None

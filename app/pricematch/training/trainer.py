@@ -29,7 +29,7 @@ from pricematch.training.recipes import AnyRecipe, TrainOptions
 
 R = TypeVar("R", bound=AnyRecipe)
 FOLDER = ".training"
-"""Below the folder of models: what is not finished."""
+"""Unfinished work, below the folder of models."""
 
 
 def make_deterministic() -> None:
@@ -192,7 +192,7 @@ class Run(Generic[R]):
         Args:
             encoder: whose weights and shapes are described.
             signature: names of its input and its output.
-            golden: inputs [4, …], as what is exported takes them, and the outputs they give.
+            golden: inputs [4, …], for the exported network, and their outputs.
             export: writes it into a folder.
             fitted: the record of its training.
             fields: of the manifest: `name`, `counts` and `input_encoder`, and those that have a default.
