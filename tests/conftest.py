@@ -8,8 +8,8 @@ import pytest
 from hypothesis import settings
 
 from tests.support.cli import Run, runner
-from tests.support.small_disk import small_disk
-from tests.support.tiny import TinyArtefacts, make_artefacts
+from tests.support.networks import TinyArtefacts, make_artefacts
+from tests.support.stores import small_disk
 
 __all__ = ["small_disk"]
 

@@ -14,7 +14,7 @@ import pytest
 
 from pricematch.settings import KIB, Settings
 from tests.support.fakes import image_bytes
-from tests.support.requests import CHUNKED, HEALTH, NEXT, POST
+from tests.support.http_bytes import CHUNKED, HEALTH, NEXT, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 

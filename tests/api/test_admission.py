@@ -23,8 +23,7 @@ from pricematch.settings import KIB, MIB, Settings
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import image_bytes
-from tests.support.gated_encoder import GatedEncoder
+from tests.support.fakes import GatedEncoder, image_bytes
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 

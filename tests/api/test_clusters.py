@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.fakes import COLOURS, image_bytes
-from tests.support.wire import FORM, field, file, form
+from tests.support.http_bytes import FORM, field, file, form
 
 JSON = {"Content-Type": "application/json"}
 PAIRS = [["p0", "p1"], ["p2", "p3"]]

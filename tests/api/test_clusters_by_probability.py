@@ -12,12 +12,11 @@ from starlette.testclient import TestClient
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
-from tests.support.api_matchers import hash_of
-from tests.support.applications import Serve, make_app
+from tests.support.applications import Serve, hash_of, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, encoded, image_bytes, scene, tiny_search
-from tests.support.scored import hashed, scored_search
+from tests.support.matchers import hashed, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 

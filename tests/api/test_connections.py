@@ -11,7 +11,7 @@ import pytest
 
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
-from tests.support.requests import AMBIGUOUS, POST, STREAM
+from tests.support.http_bytes import AMBIGUOUS, HEALTH, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
 
@@ -45,12 +45,13 @@ def answers(connection: socket.socket) -> bytes:
     return bytes(received)
 
 
-@pytest.mark.parametrize("start", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
-def test_fault_20_late_heads_end_the_connection(service: TinyService, start: bytes) -> None:
-    """A connection that brings no whole head in time is closed."""
-    with service.connect() as connection:
-        connection.sendall(start)
-        assert answers(connection) == b""
+def test_fault_20_late_heads_end_the_connection(service: TinyService) -> None:
+    """A connection that brings no head, a piece of one, or whole lines of one is closed in time."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(service.connect()) for _ in range(3)]
+        for connection, start in zip(connections, [b"", b"GET /heal", HEALTH], strict=True):
+            connection.sendall(start)
+        assert [answers(connection) for connection in connections] == [b""] * 3
     service.assert_well()
 
 
@@ -67,7 +68,7 @@ def test_fault_20_dripping_heads_end_the_connection(service: TinyService) -> Non
 def test_fault_20_late_heads_of_further_requests_end_the_connection(service: TinyService) -> None:
     """A further request has the same time for its head."""
     with service.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(HEALTH + b"\r\n")
         assert connection.recv(64 * KIB).startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET /heal")
         assert b"HTTP/1.1" not in answers(connection)
@@ -75,7 +76,7 @@ def test_fault_20_late_heads_of_further_requests_end_the_connection(service: Tin
 
 def test_an_idle_connection_is_closed_after_a_while_without_a_word(service: TinyService) -> None:
     with service.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(HEALTH + b"\r\n")
         received = b""
         while piece := connection.recv(64 * KIB):
             received += piece
@@ -178,7 +179,7 @@ def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
         with ExitStack() as stack:
             for _ in range(5):
                 held = stack.enter_context(service.connect())
-                held.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                held.sendall(HEALTH + b"\r\n")
                 assert held.recv(64 * KIB).startswith(b"HTTP/1.1 200")
             with service.connect() as connection:
                 assert answers(connection) == b""
@@ -190,7 +191,7 @@ def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "flood",
     [
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
+        HEALTH + b"X: y\r\n" * 50_000 + b"\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * MIB + b"\r\n\r\n",
         b"GET /" + b"y" * MIB + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         bytes(MIB),
@@ -207,12 +208,13 @@ def test_fault_21_floods_are_refused(service: TinyService, flood: bytes) -> None
 def test_an_upgrade_is_not_taken(service: TinyService) -> None:
     upgrade = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     key = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    assert service.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + upgrade + key).startswith(b"HTTP/1.1 200")
+    assert service.send(HEALTH + upgrade + key).startswith(b"HTTP/1.1 200")
 
 
 def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:
-    flood = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000
-    with ThreadPoolExecutor(16) as pool:
+    """Heads that never end, each on a connection of its own, wait for their deadline while others are answered."""
+    flood = HEALTH + b"X: y\r\n" * 20_000
+    with ThreadPoolExecutor(64) as pool:
         floods = [pool.submit(service.send, flood) for _ in range(64)]
         for _ in range(20):
             service.assert_well()

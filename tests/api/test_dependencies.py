@@ -18,9 +18,19 @@ from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import make_app
-from tests.support.clock import Clock
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
+
+
+class Clock:
+    """Tells the time it is given."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
 
 KEYS: dict[Scope, tuple[str, ApiKey]] = {
     "read": new_key("reader", "read"),

@@ -1,58 +1,44 @@
-"""Faults and bad inputs, each by its number in the project's table of faults, and the answer it gets."""
+"""Faults and bad inputs, each by its number in the project's table of faults, and the answer it gets.
+
+What images decode to, and which are refused, stands in `tests/encoding/test_decoder.py`; here refusals have answers.
+"""
 
 import os
-import struct
 import subprocess
 import sys
 import tempfile
-import tracemalloc
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
 from starlette.testclient import TestClient
 
 from pricematch.catalogue.features import Embeddings, unit_rows
-from pricematch.catalogue.image_features import EncoderInfo
-from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.matching.matcher import Matcher
-from pricematch.matching.similarity import SimilaritySearch
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import (
     SIDE,
-    STORED_AS,
     FolderlessImages,
     MeanColourEncoder,
-    by_similarity,
-    encoded,
     image_bytes,
-    scene,
     tiny_catalogue,
 )
+from tests.support.http_bytes import FORM, field, file, form, send_pieces
 from tests.support.odd_images import (
-    MAGIC_NUMBERS,
     NOT_IMAGES,
-    animated,
     gif_header,
-    png_chunk,
     png_header,
     png_of_zeros,
-    png_with,
     truncated,
     webp_header,
-    zip_file,
 )
-from tests.support.wire import FORM, field, file, form, send_pieces
 
 RED = image_bytes("#ff0000")
 DEFAULT = Settings()
@@ -89,24 +75,15 @@ def test_fault_01_an_image_of_no_bytes_is_named_so(client: TestClient, headers: 
     assert_still_answers(client)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_fault_02_a_truncated_image_is_corrupt(client: TestClient, kind: str) -> None:
-    assert_problem(match(client, truncated(kind)), 422, "image-corrupt")
+def test_fault_02_a_truncated_image_is_corrupt(client: TestClient) -> None:
+    assert_problem(match(client, truncated("JPEG")), 422, "image-corrupt")
     assert_still_answers(client)
 
 
-@pytest.mark.parametrize("kind", sorted(MAGIC_NUMBERS))
-@pytest.mark.parametrize("garbage", [b"", b"\0" * 500, bytes(range(256)) * 4], ids=["nothing", "zeros", "all bytes"])
-def test_fault_03_garbage_behind_a_right_beginning_is_corrupt(client: TestClient, kind: str, garbage: bytes) -> None:
-    assert_problem(match(client, MAGIC_NUMBERS[kind] + garbage), 422, "image-corrupt")
-    assert_still_answers(client)
-
-
-@pytest.mark.parametrize("kind", sorted(NOT_IMAGES))
-def test_fault_04_what_is_no_image_is_refused_by_content_whatever_its_name(client: TestClient, kind: str) -> None:
-    part = {"image": ("photo.jpg", NOT_IMAGES[kind], "image/jpeg")}
+def test_fault_04_what_is_no_image_is_refused_whatever_its_name(client: TestClient) -> None:
+    part = {"image": ("photo.jpg", NOT_IMAGES["svg"], "image/jpeg")}
     assert_problem(client.post("/match", files=part), 415, "image-type")
-    raw = client.post("/match", content=NOT_IMAGES[kind], headers={"Content-Type": "image/svg+xml"})
+    raw = client.post("/match", content=NOT_IMAGES["svg"], headers={"Content-Type": "image/svg+xml"})
     assert_problem(raw, 415, "image-type")
     assert_still_answers(client)
 
@@ -125,11 +102,8 @@ def test_fault_05_name_and_type_of_the_part_do_not_matter(client: TestClient, me
     assert_matches(client.post("/match", files={"image": ("photo.jpg", RED, media_type)}), "p0")
 
 
-@pytest.mark.parametrize(
-    "tail", [zip_file(), b"<script>hidden</script>", b"\0" * 10_000], ids=["zip", "script", "zeros"]
-)
-def test_fault_06_what_stands_behind_an_image_is_neither_read_nor_echoed(client: TestClient, tail: bytes) -> None:
-    response = match(client, image_bytes("#ff0000", format="JPEG", quality=95) + tail)
+def test_fault_06_what_stands_behind_an_image_is_neither_read_nor_echoed(client: TestClient) -> None:
+    response = match(client, image_bytes("#ff0000", format="JPEG", quality=95) + b"<script>hidden</script>")
     assert_matches(response, "p0")
     assert "hidden" not in response.text
 
@@ -138,10 +112,8 @@ HUGE = {"png": png_header(50_000, 50_000), "gif": gif_header(65_535, 65_535), "w
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # the service logs no warnings of Pillow
-@pytest.mark.parametrize("kind", sorted(HUGE))
-def test_fault_07_a_header_that_says_too_many_pixels_is_enough(default_client: TestClient, kind: str) -> None:
-    assert len(HUGE[kind]) < 100
-    assert_problem(match(default_client, HUGE[kind]), 413, "image-too-large")
+def test_fault_07_a_header_that_says_too_many_pixels_is_enough(default_client: TestClient) -> None:
+    assert_problem(match(default_client, HUGE["png"]), 413, "image-too-large")
     assert_still_answers(default_client)
 
 
@@ -194,171 +166,13 @@ def test_fault_08_an_image_of_as_many_pixels_as_allowed_is_taken(default_client:
     assert_matches(match(default_client, png_of_zeros(8, DEFAULT.max_pixels // 8)), "p5")
 
 
-@pytest.mark.parametrize(
-    ("kind", "start"),
-    [(b"zTXt", b"Comment\0\0"), (b"iTXt", b"Comment\0\x01\0\0\0"), (b"iCCP", b"profile\0\0")],
-    ids=["zTXt", "iTXt", "iCCP"],
-)
-def test_fault_09_metadata_that_grow_are_not_unpacked(client: TestClient, kind: bytes, start: bytes) -> None:
-    content = png_with([png_chunk(kind, start + zlib.compress(bytes(100 * MIB), 9))])
-    tracemalloc.start()
-    response = match(client, content)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert response.status_code in {200, 422}
-    assert peak < 50 * MIB
-    assert_still_answers(client)
-
-
-def test_fault_09_a_hundred_thousand_chunks_do_no_harm(client: TestClient) -> None:
-    response = match(client, png_with([png_chunk(b"tEXt", b"Comment\0x")] * 100_000))
-    assert response.status_code in {200, 422}
-    assert_still_answers(client)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_fault_10_of_an_animation_the_first_frame_counts(client: TestClient, kind: str) -> None:
-    assert_matches(match(client, animated(kind)), "p0")
-
-
-def test_fault_10_later_frames_are_never_decoded(client: TestClient) -> None:
-    whole = animated("GIF")
-    second_frame = whole.index(b"\x21\xf9", whole.index(b",", 13))
-    assert_matches(match(client, whole[:second_frame] + b"\x21\xf9 garbage"), "p0")
-
-
-def white(mode: str) -> Image.Image:
-    """An image of this mode that shows white, be it by transparency."""
-    clear: dict[str, float | tuple[float, ...]] = {
-        "RGBA": (255, 0, 0, 0),
-        "LA": (0, 0),
-        "1": 1,
-        "L": 255,
-        "I;16": 65_535,
-    }
-    return Image.new(mode, (64, 64), clear[mode])
-
-
-def red_palette(*, transparent: bool) -> bytes:
-    """An image of one palette colour, red, which may be declared transparent."""
-    image = Image.new("P", (64, 64), 0)
-    image.putpalette([255, 0, 0])
-    return encoded(image, "PNG", **({"transparency": 0} if transparent else {}))
-
-
-RED_IMAGE = Image.new("RGB", (64, 64), "#ff0000")
-KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "CMYK JPEG": (lambda: encoded(RED_IMAGE.convert("CMYK"), "JPEG", quality=95), "p0"),
-    "CMYK TIFF": (lambda: encoded(RED_IMAGE.convert("CMYK"), "TIFF"), "p0"),
-    "YCbCr TIFF": (lambda: encoded(RED_IMAGE.convert("YCbCr"), "TIFF"), "p0"),
-    "progressive JPEG": (lambda: encoded(RED_IMAGE, "JPEG", progressive=True), "p0"),
-    "16-bit PNG": (lambda: encoded(white("I;16"), "PNG"), "p6"),
-    "16-bit TIFF": (lambda: encoded(white("I;16"), "TIFF"), "p6"),
-    "1-bit PNG": (lambda: encoded(white("1"), "PNG"), "p6"),
-    "1-bit TIFF": (lambda: encoded(white("1"), "TIFF"), "p6"),
-    "grey JPEG": (lambda: encoded(white("L"), "JPEG"), "p6"),
-    "grey PNG": (lambda: encoded(white("L"), "PNG"), "p6"),
-    "palette PNG": (lambda: red_palette(transparent=False), "p0"),
-    "clear palette PNG": (lambda: red_palette(transparent=True), "p6"),
-    "clear PNG": (lambda: encoded(white("RGBA"), "PNG"), "p6"),
-    "clear WebP": (lambda: encoded(white("RGBA"), "WEBP", lossless=True, exact=True), "p6"),
-    "clear grey PNG": (lambda: encoded(white("LA"), "PNG"), "p6"),
-    "opaque PNG": (lambda: encoded(RED_IMAGE.convert("RGBA"), "PNG"), "p0"),
-}
-
-
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_fault_11_every_colour_model_is_rgb_on_white(client: TestClient, kind: str) -> None:
-    make, posting_id = KINDS[kind]
-    assert_matches(match(client, make()), posting_id)
-
-
-def test_fault_11_a_ycck_jpeg_is_read_like_the_plain_image(client: TestClient) -> None:
-    cmyk = encoded(RED_IMAGE.convert("CMYK"), "JPEG", quality=95, subsampling=0)
-    assert b"Adobe" in cmyk
-    assert_matches(match(client, cmyk), "p0")
-
-
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_fault_11_more_than_16_bits_a_channel_are_refused(client: TestClient, mode: str) -> None:
-    assert_problem(match(client, encoded(Image.new(mode, (64, 64)), "TIFF")), 415, "image-type")
-
-
-class CornerEncoder(MeanColourEncoder):
-    """Embeds the mean colours of the four quarters, so that it sees which way up an image is."""
-
-    dimension = 12
-
-    def encode(self, pixels: Pixels) -> Embeddings:
-        half = SIDE // 2
-        quarters = pixels.reshape(len(pixels), 2, half, 2, half, 3).mean(axis=(2, 4))
-        return unit_rows(quarters.reshape(len(pixels), -1), self.dimension)
-
-
-def turned(orientation: int) -> Image.Image:
-    """The scene as it is stored with this orientation."""
-    method = STORED_AS[orientation]
-    return scene() if method is None else scene().transpose(method)
-
-
-def scenes_matcher() -> Matcher:
-    """The scene turned in all eight ways: posting `p1` is the upright one."""
-    decoder, encoder = default_decoder(), CornerEncoder()
-    embeddings = encoder.encode(np.stack([decoder.decode(encoded(turned(way))) for way in STORED_AS]))
-    catalogue = Catalogue([Posting(f"p{way}", None) for way in STORED_AS])
-    info = EncoderInfo("corners", encoder.versions, encoder.dimension)
-    return by_similarity(SimilaritySearch.of(info, catalogue, embeddings))
-
-
-@pytest.mark.parametrize("orientation", sorted(STORED_AS))
-def test_fault_12_the_eight_orientations_of_a_scene_match_the_upright_one(serve: Serve, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    content = encoded(turned(orientation), "JPEG", quality=95, exif=exif.tobytes())
-    client = serve(matcher=scenes_matcher(), encoding=TinyEncoding(CornerEncoder(), default_decoder()))
-    assert_matches(match(client, content), "p1")
-    if orientation > 1:
-        assert_matches(match(client, encoded(turned(orientation), "JPEG", quality=95)), f"p{orientation}")
-
-
-BROKEN_EXIF = {
-    "garbage": b"Exif\0\0garbage",
-    "no end": b"Exif\0\0II*\0\x08\0\0\0\xff\xff",
-    "orientation 9": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0\0\0\0\0",
-    "orientation as text": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\0x\0\0\0\0\0\0\0",
-    "offset beyond": b"Exif\0\0II*\0" + struct.pack("<I", 0xFFFFFFFF),
-}
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's about the metadata; the service logs none of them
-@pytest.mark.parametrize("kind", sorted(BROKEN_EXIF))
-def test_fault_12_broken_exif_is_ignored(client: TestClient, kind: str) -> None:
-    assert_matches(match(client, image_bytes("#ff0000", format="JPEG", quality=95, exif=BROKEN_EXIF[kind])), "p0")
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("profile", ["sRGB", "corrupt"])
-def test_fault_13_a_colour_profile_whole_or_corrupt_does_not_matter(
-    client: TestClient, kind: str, profile: str
-) -> None:
-    whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    content = image_bytes("#ff0000", format=kind, icc_profile=whole if profile == "sRGB" else b"no profile")
-    assert_matches(match(client, content), "p0")
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 19_999), (19_999, 1), (7, 64)], ids=str)
-def test_fault_14_an_image_of_too_few_pixels_a_side_is_refused(
-    default_client: TestClient, size: tuple[int, int]
-) -> None:
-    assert_problem(match(default_client, image_bytes("#ff0000", size)), 422, "image-too-small")
+def test_fault_14_an_image_of_too_few_pixels_a_side_is_refused(default_client: TestClient) -> None:
+    assert_problem(match(default_client, image_bytes("#ff0000", (7, 64))), 422, "image-too-small")
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 19_999), (19_999, 8)], ids=str)
-@pytest.mark.parametrize(("colour", "posting_id"), [("#ff0000", "p0"), ("#000000", "p5"), ("#ffffff", "p6")])
-def test_fault_14_a_thin_image_or_one_colour_has_a_finite_embedding(
-    default_client: TestClient, size: tuple[int, int], colour: str, posting_id: str
-) -> None:
-    assert_matches(match(default_client, image_bytes(colour, size)), posting_id)
+def test_fault_14_a_thin_black_image_has_a_finite_embedding(default_client: TestClient, size: tuple[int, int]) -> None:
+    assert_matches(match(default_client, image_bytes("#000000", size)), "p5")
 
 
 PATHS = [("/match", "image"), ("/cluster", "images")]

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from pricematch.api.app import create_app
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.support.backend import backend
+from tests.support.applications import backend
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 

@@ -15,17 +15,15 @@ from starlette.testclient import TestClient
 from pricematch.errors import StoreFull
 from pricematch.settings import KIB, MIB
 from pricematch.store import job_files
+from tests.support.applications import served_app
 from tests.support.contract import assert_problem, client_of
-from tests.support.exported_encoder import export
 from tests.support.fakes import COLOURS, image_bytes
-from tests.support.import_files import csv_of, zip_of
+from tests.support.files import Member, archive, csv_of, overlapping, zip_of
+from tests.support.http_bytes import FORM, field, file, form, send_pieces
+from tests.support.networks import export
 from tests.support.odd_images import truncated
-from tests.support.served import Loaded
-from tests.support.served_app import served_app
-from tests.support.settings import settings_of
+from tests.support.served import Loaded, settings_of
 from tests.support.waiting import eventually
-from tests.support.wire import FORM, field, file, form, send_pieces
-from tests.support.zip_files import Member, archive, overlapping
 
 Start: TypeAlias = Callable[..., TestClient]
 RED, GREEN = image_bytes("#ff0000"), image_bytes("#00ff00")

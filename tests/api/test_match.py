@@ -13,14 +13,13 @@ from starlette.testclient import TestClient
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
-from tests.support.api_matchers import ALL, SCENE, judged_matcher
-from tests.support.applications import Serve
+from tests.support.applications import ALL, SCENE, Serve, judged_matcher
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
+from tests.support.http_bytes import FORM, field, file, form
 from tests.support.odd_images import MAGIC_NUMBERS
 from tests.support.waiting import SAFETY_SECONDS
-from tests.support.wire import FORM, field, file, form
 
 RED = image_bytes("#ff0000")
 

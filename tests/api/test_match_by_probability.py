@@ -8,12 +8,11 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.matching.matcher import Matcher
-from tests.support.api_matchers import ALL, POSTINGS, SCENE, judged_matcher
-from tests.support.applications import Serve, make_app
+from tests.support.applications import ALL, POSTINGS, SCENE, Serve, judged_matcher, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
-from tests.support.scored import scored_search
-from tests.support.wire import FORM, field, file, form
+from tests.support.http_bytes import FORM, field, file, form
+from tests.support.matchers import scored_search
 
 
 @pytest.fixture(scope="module")

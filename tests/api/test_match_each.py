@@ -8,14 +8,13 @@ from starlette.testclient import TestClient
 
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
-from tests.support.api_matchers import POSTINGS, SCENE, judged_matcher
-from tests.support.applications import Serve
+from tests.support.applications import POSTINGS, SCENE, Serve, judged_matcher
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
+from tests.support.http_bytes import FORM, field, file, form
+from tests.support.matchers import scored_search
 from tests.support.odd_images import NOT_IMAGES, truncated
-from tests.support.scored import scored_search
-from tests.support.wire import FORM, field, file, form
 
 PICTURES = [image_bytes(colour) for colour in COLOURS]
 COMMON = ("catalogue_version", "models", "catalogue_size", "matcher", "decided_by", "target", "threshold", "alone")

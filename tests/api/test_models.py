@@ -9,13 +9,10 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from pricematch.api.keys import new_key
-from tests.support.api_matchers import judged_matcher
-from tests.support.applications import Serve
+from tests.support.applications import Serve, judged_matcher, served_app
 from tests.support.contract import assert_problem, client_of
-from tests.support.exported_encoder import export
-from tests.support.served import Loaded
-from tests.support.served_app import served_app
-from tests.support.settings import coloured, settings_of
+from tests.support.networks import export
+from tests.support.served import Loaded, coloured, settings_of
 from tests.support.waiting import eventually
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from pricematch.api.app import create_api
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.support.backend import backend
+from tests.support.applications import backend
 from tests.support.contract import check
 from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 

@@ -9,7 +9,7 @@ from pricematch.settings import KIB
 from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
-from tests.support.wire import FORM, field, file, form
+from tests.support.http_bytes import FORM, field, file, form
 
 RED = image_bytes("#ff0000")
 JSON = "application/json"

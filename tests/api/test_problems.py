@@ -13,7 +13,7 @@ from tests.support.applications import Serve, make_app
 from tests.support.contract import assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, image_bytes
-from tests.support.wire import FORM, file, send_pieces
+from tests.support.http_bytes import FORM, file, send_pieces
 
 INSIDE = "File /home/inside.py"
 

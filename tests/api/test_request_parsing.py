@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from pricematch.api.connections import Watched, protocol
 from pricematch.api.limits import HeadCheck
 from pricematch.settings import KIB, MIB, Settings
-from tests.support.requests import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
+from tests.support.http_bytes import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
 from tests.support.waiting import SAFETY_SECONDS
 
 HEADER_BYTES = 8 * KIB

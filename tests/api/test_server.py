@@ -20,10 +20,9 @@ from pricematch.errors import CatalogueError, PricematchError, SettingsError
 from pricematch.serving import startup
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.fakes import image_bytes
-from tests.support.requests import BROKEN, HEALTH, POST
+from tests.support.http_bytes import BROKEN, FORM, HEALTH, POST, file, form
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
-from tests.support.wire import FORM, file, form
 
 pytestmark = pytest.mark.process
 

@@ -12,11 +12,11 @@ from starlette.testclient import TestClient
 from pricematch.settings import Settings
 from pricematch.store.sqlite import database as sqlite_database
 from pricematch.store.sqlite.store import DATABASE, open_store
+from tests.support.applications import served_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import encoded, scene
-from tests.support.served_app import served_app
-from tests.support.settings import titles_and_hashes
-from tests.support.small_disk import fill_up
+from tests.support.served import titles_and_hashes
+from tests.support.stores import fill_up
 
 WRITES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/postings/new", {"json": {"title": "kopi susu"}}),

@@ -13,7 +13,7 @@ from pricematch.api.app import create_app
 from pricematch.api.tracing import Spans
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
-from tests.support.backend import backend
+from tests.support.applications import backend
 from tests.support.fakes import image_bytes, tiny_images, tiny_matcher
 
 

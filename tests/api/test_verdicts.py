@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.formats.csv_files import read_feedback
-from tests.support.api_matchers import judged_matcher
-from tests.support.applications import Serve
+from tests.support.applications import Serve, judged_matcher
 from tests.support.contract import assert_problem
 
 

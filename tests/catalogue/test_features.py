@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features, GrowingArray, image_keys, unit_rows
 from pricematch.errors import ModelOutputError
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 
 def test_selected_rows_keep_their_features_in_the_order_given() -> None:

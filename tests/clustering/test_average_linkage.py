@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.clustering.average_linkage import _SCALE, Linkage, average_linkage, cohesion, cohesive_clusters
-from tests.support.likely_pairs import EIGHTHS, Pair, Partition, arrays, every_pair, likely_pairs, parts
+from tests.support.vectors import EIGHTHS, Pair, Partition, arrays, every_pair, likely_pairs, parts
 
 THRESHOLDS = st.integers(1, 8).map(lambda eighth: eighth / 8) | st.floats(0.01, 1)
 

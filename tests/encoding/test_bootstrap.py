@@ -21,8 +21,8 @@ from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.manifest import find, write
 from pricematch.settings import Settings
 from tests.support.fakes import COLOURS, image_bytes
-from tests.support.settings import Told, settings_of
-from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
+from tests.support.networks import EMBEDDING, LATENTS, TinyArtefacts
+from tests.support.served import Told, settings_of
 
 
 def refuse(settings: Settings, error: type[Exception], told: Told | None = None) -> str:
@@ -43,7 +43,7 @@ def test_a_missing_catalogue_models_or_folder_of_images_is_named(tmp_path: Path)
 @pytest.fixture
 def described_models(tmp_path: Path) -> Path:
     """Artefacts that are whole by their manifests, and no networks."""
-    from tests.support.exported_encoder import export, origin
+    from tests.support.networks import export, origin
 
     models = tmp_path / "described"
     export(models, "cae", "1")
@@ -94,7 +94,7 @@ def test_bad_rows_and_bad_images_are_told_together_before_any_model_is_loaded(
 
 
 def test_artefacts_that_do_not_fit_are_refused(tmp_path: Path, described_models: Path) -> None:
-    from tests.support.exported_encoder import export
+    from tests.support.networks import export
 
     export(described_models, "cae", "1", weights_digest="others")
     assert "does not fit" in refuse(settings_of(tmp_path, models=described_models), ArtefactError)

@@ -17,6 +17,7 @@ from pricematch.encoding.decoder import MEDIA_TYPES, PillowDecoder
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
+from tests.support.odd_images import MAGIC_NUMBERS
 
 # the command line ignores them too: damaged metadata of an image is nobody's concern
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -95,7 +96,7 @@ def test_a_jpeg_of_many_images_gives_its_first_and_is_a_jpeg() -> None:
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_an_animation_gives_its_first_frame(name: str) -> None:
+def test_fault_10_an_animation_gives_its_first_frame(name: str) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("lime", "red", "blue")]
     pixels = DECODER.decode(encoded(frames[0], name, save_all=True, append_images=frames[1:]))
     assert difference(pixels, np.full_like(pixels, (0, 255, 0))) < 4
@@ -107,7 +108,7 @@ def second_frame(animation: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("name", ["GIF", "PNG"])
-def test_a_broken_second_frame_is_never_looked_at(name: str) -> None:
+def test_fault_10_a_broken_second_frame_is_never_looked_at(name: str) -> None:
     noise = [Image.fromarray(np.random.default_rng(n).integers(0, 256, (32, 32), np.uint8)) for n in range(2)]
     whole = encoded(noise[0], name, save_all=True, append_images=noise[1:])
     cut = whole[: len(whole) * 3 // 4]
@@ -119,7 +120,7 @@ def test_a_broken_second_frame_is_never_looked_at(name: str) -> None:
 # --- colours -----------------------------------------------------------------------------------------------------
 
 
-def test_cmyk_is_shown_in_rgb() -> None:
+def test_fault_11_cmyk_is_shown_in_rgb() -> None:
     assert difference(DECODER.decode(encoded(SCENE.convert("CMYK"), "JPEG", quality=95)), area_means(SCENE)) < 5
     assert difference(DECODER.decode(encoded(SCENE.convert("CMYK"), "TIFF")), area_means(SCENE)) < 2
 
@@ -177,7 +178,7 @@ def rgb_half_clear(size: tuple[int, int]) -> bytes:
         pytest.param(rgb_half_clear, id="RGB PNG with a clear colour"),
     ],
 )
-def test_what_is_clear_is_white(make: Callable[[tuple[int, int]], bytes], size: tuple[int, int]) -> None:
+def test_fault_11_what_is_clear_is_white(make: Callable[[tuple[int, int]], bytes], size: tuple[int, int]) -> None:
     pixels = DECODER.decode(make(size))
     assert (pixels[:, : SIDE // 2 - 1] == 255).all()
     assert (pixels[:, SIDE // 2 + 1 :] == (255, 0, 0)).all()
@@ -204,9 +205,22 @@ def test_grey_with_alpha_is_blended_with_white() -> None:
     assert np.abs(pixels.astype(int) - (100 / 5 + 255 * 4 / 5)).max() <= 1
 
 
-def test_thirty_two_bits_a_channel_are_refused() -> None:
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_fault_11_thirty_two_bits_a_channel_are_refused(mode: str) -> None:
     with pytest.raises(ImageTypeUnsupported, match="expected at most 16 bits a channel"):
-        DECODER.decode(encoded(Image.new("F", (32, 32), 0.5), "TIFF"))
+        DECODER.decode(encoded(Image.new(mode, (32, 32)), "TIFF"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(encoded(SCENE.convert("YCbCr"), "TIFF"), id="YCbCr TIFF"),
+        pytest.param(encoded(SCENE, "JPEG", progressive=True), id="progressive JPEG"),
+        pytest.param(encoded(SCENE.convert("RGBA")), id="opaque PNG with alpha"),
+    ],
+)
+def test_fault_11_other_ways_to_store_colours_give_the_scene(content: bytes) -> None:
+    assert difference(DECODER.decode(content), area_means(SCENE)) < 5
 
 
 # --- metadata ----------------------------------------------------------------------------------------------------
@@ -222,7 +236,7 @@ def held(orientation: int) -> tuple[Image.Image, Image.Exif]:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_eight_ways_to_hold_a_camera_give_one_image(name: str, orientation: int) -> None:
+def test_fault_12_the_eight_ways_to_hold_a_camera_give_one_image(name: str, orientation: int) -> None:
     stored, exif = held(orientation)
     content = encoded(stored, name, exif=exif)
     with Image.open(io.BytesIO(content)) as opened:  # the test's own image is right, says Pillow
@@ -243,16 +257,23 @@ def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None
 
 
 @pytest.mark.parametrize(
-    "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"]
+    "exif",
+    [
+        b"Exif\0\0garbage",
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\0x\0\0\0\0\0\0\0",
+    ],
+    ids=["garbage", "offset beyond", "no end", "orientation as text"],
 )
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
-def test_broken_exif_data_is_ignored(name: str, exif: bytes) -> None:
+def test_fault_12_broken_exif_data_is_ignored(name: str, exif: bytes) -> None:
     np.testing.assert_array_equal(DECODER.decode(encoded(SCENE, name, exif=exif)), DECODER.decode(encoded(SCENE, name)))
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_colour_profile_is_not_applied_whether_whole_or_damaged(name: str, whole: bool) -> None:
+def test_fault_13_a_colour_profile_is_not_applied_whole_or_damaged(name: str, whole: bool) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() if whole else b"no profile"
     content = encoded(SCENE, name, icc_profile=profile)
     np.testing.assert_array_equal(DECODER.decode(content), DECODER.decode(encoded(SCENE, name)))
@@ -319,10 +340,16 @@ def test_garbage_behind_a_right_magic_number_is_an_image_that_cannot_be_used(mag
         DECODER.decode(magic + garbage)
 
 
-@pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBP", b"II*\0"])
-def test_garbage_instead_of_a_header_is_corrupt_not_another_type(magic: bytes) -> None:
+@pytest.mark.parametrize("kind", sorted(MAGIC_NUMBERS))
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"\0" * 500, bytes(range(256)) * 4, b"garbage " * 40],
+    ids=["nothing", "zeros", "all bytes", "words"],
+)
+def test_fault_03_garbage_behind_a_right_beginning_is_corrupt(kind: str, garbage: bytes) -> None:
+    """It is not taken for another type."""
     with pytest.raises(ImageCorrupt):
-        DECODER.decode(magic + b"garbage " * 40)
+        DECODER.decode(MAGIC_NUMBERS[kind] + garbage)
 
 
 # --- size --------------------------------------------------------------------------------------------------------
@@ -496,7 +523,7 @@ def bounded(content: bytes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP", b"iTXt"])
-def test_a_compressed_bomb_in_the_metadata_takes_bounded_memory(kind: bytes) -> None:
+def test_fault_09_a_bomb_in_the_metadata_takes_bounded_memory(kind: bytes) -> None:
     bomb = zlib.compress(b"\0" * (64 << 20), 9)
     prefix = b"name\0\1\0\0\0" if kind == b"iTXt" else b"name\0\0"
     whole = encoded(SCENE)
@@ -504,7 +531,7 @@ def test_a_compressed_bomb_in_the_metadata_takes_bounded_memory(kind: bytes) -> 
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_chunks_take_bounded_memory() -> None:
+def test_fault_09_a_hundred_thousand_chunks_take_bounded_memory() -> None:
     whole = encoded(SCENE)
     bounded(whole[:33] + chunk(b"teXt", b"") * 100_000 + whole[33:])
 

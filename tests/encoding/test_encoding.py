@@ -11,8 +11,8 @@ import pytest
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageLimits, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
+from tests.support.encoding import BAD, POISON, WorkerStub, network
 from tests.support.waiting import SAFETY_SECONDS
-from tests.support.worker_stub import BAD, POISON, WorkerStub, network
 
 pytestmark = pytest.mark.anyio
 ONE, OTHER = Wanted(frozenset({"one"})), Wanted(frozenset({"other"}), phash=True)

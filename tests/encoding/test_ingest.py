@@ -1,18 +1,39 @@
 """Embedding the images of a catalogue: each content once, the rest from the store."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.ports import EmbeddingStore, Encoder, ImageSource, Pixels
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageUnavailable, ModelOutputError
-from tests.support.fakes import FolderlessImages, MeanColourEncoder, MemoryStore, image_bytes, tiny_decoder
+from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes, tiny_decoder
 
 CONTENTS = {f"{number}.png": image_bytes(f"rgb({number}, {255 - number}, 7)", (16, 16)) for number in range(100)}
+
+
+class _Embeddings:
+    """Implements `ports.EmbeddingStore` in memory.
+
+    Attributes:
+        saves: how often something was kept.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, NDArray[np.float32]] = {}
+        self.saves = 0
+
+    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
+        return dict(self.kept)
+
+    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
+        self.kept = dict(zip(digests, embeddings, strict=True))
+        self.saves += 1
 
 
 def ignore(what: str, done: int, total: int) -> None:
@@ -35,7 +56,7 @@ def embed(
         names,
         images,
         image_encoder(encoder),
-        store or MemoryStore(),
+        store or _Embeddings(),
         workers=3,
         progress=ignore,
     )
@@ -65,7 +86,7 @@ def test_a_batch_is_at_most_64_images() -> None:
 
 
 def test_a_second_run_encodes_and_writes_nothing_and_gives_the_same() -> None:
-    store, encoder = MemoryStore(), MeanColourEncoder()
+    store, encoder = _Embeddings(), MeanColourEncoder()
     first = embed(FolderlessImages(CONTENTS), CONTENTS, store=store)
     second = embed(FolderlessImages(CONTENTS), CONTENTS, store=store, encoder=encoder)
     assert encoder.batches == []
@@ -76,7 +97,7 @@ def test_a_second_run_encodes_and_writes_nothing_and_gives_the_same() -> None:
 
 
 def test_only_changed_content_is_encoded_again() -> None:
-    store, encoder = MemoryStore(), MeanColourEncoder()
+    store, encoder = _Embeddings(), MeanColourEncoder()
     images = FolderlessImages(CONTENTS)
     embed(images, CONTENTS, store=store)
     images.contents["5.png"] = image_bytes("#123456", (16, 16))
@@ -87,14 +108,14 @@ def test_only_changed_content_is_encoded_again() -> None:
 
 
 def test_a_renamed_image_is_not_encoded_again() -> None:
-    store, encoder = MemoryStore(), MeanColourEncoder()
+    store, encoder = _Embeddings(), MeanColourEncoder()
     embed(FolderlessImages({"old": CONTENTS["0.png"]}), ["old"], store=store)
     embed(FolderlessImages({"new": CONTENTS["0.png"]}), ["new"], store=store, encoder=encoder)
     assert encoder.batches == []
 
 
 def test_what_no_image_has_any_more_is_dropped_from_the_store() -> None:
-    store = MemoryStore()
+    store = _Embeddings()
     embed(FolderlessImages(CONTENTS), ["0.png", "1.png"], store=store)
     embed(FolderlessImages(CONTENTS), ["1.png"], store=store)
     assert list(store.kept) == [hashlib.sha256(CONTENTS["1.png"]).digest()]
@@ -137,7 +158,7 @@ def test_an_encoder_that_fails_stops_everything_and_the_store_keeps_what_it_had(
         def encode(self, pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             raise ModelOutputError("broken")
 
-    store = MemoryStore()
+    store = _Embeddings()
     embed(FolderlessImages(CONTENTS), ["0.png"], store=store)
     with pytest.raises(ModelOutputError, match="broken"):
         embed(FolderlessImages(CONTENTS), ["0.png", "1.png"], store=store, encoder=Broken())
@@ -156,7 +177,7 @@ def test_progress_ends_at_the_whole() -> None:
         CONTENTS,
         FolderlessImages(CONTENTS),
         image_encoder(),
-        MemoryStore(),
+        _Embeddings(),
         workers=2,
         progress=lambda what, done, total: told.append((what, done, total)),
     )

@@ -10,7 +10,7 @@ import pytest
 
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, Artefact, TensorDescription, digests, verify, write
-from tests.support.tiny import EMBEDDING, LATENTS, TinyArtefacts
+from tests.support.networks import EMBEDDING, LATENTS, TinyArtefacts
 
 if TYPE_CHECKING:
     from pricematch.encoding.saved_model import SavedModelEncoder

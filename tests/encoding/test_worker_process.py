@@ -20,7 +20,7 @@ from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_c
 from pricematch.errors import ArtefactError, ImageCorrupt, ImageTooLarge, ModelOutputError, NotReady
 from pricematch.settings import Settings
 from tests.support.fakes import encoded, image_bytes, scene
-from tests.support.tiny import TinyArtefacts
+from tests.support.networks import TinyArtefacts
 from tests.support.tiny_worker import COMMAND, CRASH, DIMENSION, FAIL, HANG, LEAVE, MeanColour, plain
 from tests.support.waiting import SAFETY_SECONDS
 

@@ -9,7 +9,7 @@ from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.signals import Pairs, pairs_of
 from pricematch.search.candidates import Candidates, Lists
-from tests.support.labelled import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, proposed_pairs
+from tests.support.catalogues import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(40)
 GROUPS = groups_of(POSTINGS)

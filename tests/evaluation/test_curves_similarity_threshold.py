@@ -13,8 +13,7 @@ from pricematch.evaluation.curves import (
     enough_groups,
     pick_similarity_threshold,
 )
-from tests.support.naive_threshold import naive_best, naive_f1
-from tests.support.vectors import clustered, duplicated, scattered
+from tests.support.vectors import clustered, duplicated, naive_best, naive_f1, scattered
 
 COUNT = 30
 

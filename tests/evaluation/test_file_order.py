@@ -10,8 +10,8 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.formats.matcher_files import read_matcher
+from tests.support.catalogues import labelled_postings, write_catalogue
 from tests.support.cli import Run
-from tests.support.labelled import labelled_postings, write_catalogue
 
 POSTINGS = [*labelled_postings(150), *(Posting(f"x{row}", None, "kopi", "0" * 16, f"g{row // 5}") for row in range(70))]
 """The last have one title and one hash, so that of each one's equally near others most are left out."""

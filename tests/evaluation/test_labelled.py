@@ -27,9 +27,9 @@ from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
+from tests.support.catalogues import features_of, groups_of, labelled_postings, write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.exported_encoder import export
-from tests.support.labelled import features_of, groups_of, labelled_postings, write_catalogue
+from tests.support.networks import export
 
 FIVE = [Posting(f"p{row}", f"p{row}.png", f"title {row}", label_group=group) for row, group in enumerate("xxyyz")]
 

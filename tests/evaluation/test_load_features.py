@@ -12,9 +12,9 @@ from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.features import ColourHistogram
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
+from tests.support.catalogues import write_catalogue
 from tests.support.fakes import encoded, image_bytes, scene
-from tests.support.labelled import write_catalogue
-from tests.support.settings import Told
+from tests.support.served import Told
 
 POSTINGS = [
     Posting("p0", "red.png", "kopi susu", "0" * 16),

@@ -8,8 +8,8 @@ from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluat
 from pricematch.evaluation.metrics import bootstrap_interval, number_groups
 from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import whole_groups
-from tests.support.labelled import features_of, groups_of, labelled_postings
-from tests.support.scored import THRESHOLDS, tiny_model
+from tests.support.catalogues import features_of, groups_of, labelled_postings
+from tests.support.matchers import THRESHOLDS, tiny_model
 
 POSTINGS = labelled_postings(140)
 GROUPS = number_groups(groups_of(POSTINGS))

@@ -12,8 +12,8 @@ from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from tests.support.labelled import features_of, groups_of, labelled_postings
-from tests.support.scored import tiny_model
+from tests.support.catalogues import features_of, groups_of, labelled_postings
+from tests.support.matchers import tiny_model
 
 POSTINGS = labelled_postings(90)
 GROUPS = number_groups(groups_of(POSTINGS))

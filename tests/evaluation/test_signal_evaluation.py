@@ -6,7 +6,7 @@ import pytest
 from pricematch.evaluation.breakdown import best_groups, by_group_size, surest_mistakes, worst_groups
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
-from tests.support.labelled import features_of, groups_of, labelled_postings, naive_means
+from tests.support.catalogues import features_of, groups_of, labelled_postings, naive_means
 
 POSTINGS = labelled_postings(120)
 GROUPS = number_groups(groups_of(POSTINGS))

@@ -8,7 +8,7 @@ from pricematch.evaluation.curves import Curves, pick_thresholds
 from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k, scores
 from pricematch.evaluation.signal_evaluation import KS, measure
 from pricematch.evaluation.splits import split_groups
-from tests.support.labelled import groups_of, labelled_postings, naive_scores, proposed_pairs
+from tests.support.catalogues import groups_of, labelled_postings, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(80)
 GROUPS = number_groups(groups_of(POSTINGS))

@@ -7,7 +7,7 @@ from pricematch.evaluation.curves import Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.signal_evaluation import by_catalogue_size, sizes_below
 from pricematch.evaluation.splits import whole_groups
-from tests.support.labelled import features_of, groups_of, labelled_postings, proposed_pairs
+from tests.support.catalogues import features_of, groups_of, labelled_postings, proposed_pairs
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from pricematch.evaluation.signals import (
 )
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.search.candidates import NOBODY, Candidates, top_k
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 FEATURES = ParsedFeatures.of(drawn(30))
 

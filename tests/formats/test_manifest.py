@@ -22,7 +22,7 @@ from pricematch.formats.manifest import (
     versions,
     write,
 )
-from tests.support.exported_encoder import FILES, LATENTS, PIXELS, export, origin
+from tests.support.networks import FILES, LATENTS_TENSOR, PIXELS_TENSOR, export, origin
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_what_was_written_is_read_back(models: Path) -> None:
     path = export(models, "cae", "1")
     artefact = verify(path)
     assert artefact.path == path
-    assert artefact.manifest.input == PIXELS
+    assert artefact.manifest.input == PIXELS_TENSOR
     assert artefact.manifest.files == {relative: digest_of_file(path / relative) for relative in FILES}
 
 
@@ -178,9 +178,9 @@ def test_an_encoder_trained_on_other_weights_is_refused(models: Path) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        LATENTS.model_copy(update={"shape": (None, 47)}),
-        LATENTS.model_copy(update={"dtype": "float16"}),
-        LATENTS.model_copy(update={"name": "features"}),
+        LATENTS_TENSOR.model_copy(update={"shape": (None, 47)}),
+        LATENTS_TENSOR.model_copy(update={"dtype": "float16"}),
+        LATENTS_TENSOR.model_copy(update={"name": "features"}),
     ],
 )
 def test_an_encoder_of_other_inputs_than_the_first_gives_is_refused(models: Path, given: TensorDescription) -> None:
@@ -238,13 +238,13 @@ def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:
 @pytest.mark.parametrize(
     "described",
     [
-        LATENTS,
-        PIXELS.model_copy(update={"dtype": "float32"}),
-        PIXELS.model_copy(update={"shape": (None, 16, 16)}),
-        PIXELS.model_copy(update={"shape": (None, 16, 8, 3)}),
-        PIXELS.model_copy(update={"shape": (None, 16, 16, 1)}),
-        PIXELS.model_copy(update={"shape": (1, 16, 16, 3)}),
-        PIXELS.model_copy(update={"shape": (None, None, None, 3)}),
+        LATENTS_TENSOR,
+        PIXELS_TENSOR.model_copy(update={"dtype": "float32"}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 16)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 8, 3)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, 16, 16, 1)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (1, 16, 16, 3)}),
+        PIXELS_TENSOR.model_copy(update={"shape": (None, None, None, 3)}),
     ],
 )
 def test_an_encoder_that_takes_no_square_pixels_is_refused(models: Path, described: TensorDescription) -> None:

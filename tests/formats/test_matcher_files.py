@@ -16,7 +16,7 @@ from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOption
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.settings import Settings
-from tests.support.labelled import labelled_postings, write_catalogue
+from tests.support.catalogues import labelled_postings, write_catalogue
 
 pytestmark = pytest.mark.slow
 

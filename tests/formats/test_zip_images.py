@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pricematch.errors import ImageCorrupt, ImageError, ImageTooLarge, ImageUnavailable, ImportRefused
 from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.settings import KIB, MIB
-from tests.support.zip_files import Member, archive, overlapping
+from tests.support.files import Member, archive, overlapping
 
 LIMITS = ZipLimits(members=1000, image_bytes=MIB, total_bytes=64 * MIB, ratio=100)
 CONTENTS = {"1.png": b"one", "folder/2.png": b"two" * 1000, "ü.png": b"three"}

@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.support.applications import served_app
 from tests.support.contract import documented
-from tests.support.served_app import served_app
-from tests.support.settings import coloured
+from tests.support.served import coloured
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 10

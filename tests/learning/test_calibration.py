@@ -12,7 +12,7 @@ from pricematch.learning.calibration import calibrate, fit_calibration, tempered
 from pricematch.learning.fit import FOLDS
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.pairs.calibration import ISOTONIC, PLATT, Calibration, log_odds
-from tests.support.training_data import drawn_training_data
+from tests.support.matchers import drawn_training_data
 
 Drawn = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.intp]]
 

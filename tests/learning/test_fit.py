@@ -15,7 +15,7 @@ from pricematch.learning.held_out import Calibrate, HeldOut
 from pricematch.learning.samples import SamplePairs
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, TARGETS
-from tests.support.training_data import MeanLearner, drawn_training_data
+from tests.support.matchers import MeanLearner, drawn_training_data
 
 COUNT = 300
 

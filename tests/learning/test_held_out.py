@@ -10,7 +10,7 @@ from pricematch.learning.held_out import held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.thresholds import F1
-from tests.support.training_data import drawn_training_data
+from tests.support.matchers import drawn_training_data
 
 DATA = drawn_training_data(200, trained=0.7)
 FOLD_OF = DATA.folds(0)

@@ -9,15 +9,13 @@ import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures
 from pricematch.encoding.blocking import ForThreads
-from pricematch.encoding.encoders import COLOURS, encoder_spec
-from pricematch.formats.manifest import find_chain
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.settings import Settings
 from tests.support.cli import Ran, Run
-from tests.support.served import matcher_of_networks, worker_processes
-from tests.support.tiny import TinyArtefacts
+from tests.support.networks import TinyArtefacts
+from tests.support.served import served, worker_processes
 
 pytestmark = pytest.mark.tensorflow
 
@@ -67,12 +65,8 @@ def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run
     settings = Settings(
         catalogue=folder / "catalogue.csv", images=folder / "images", models=folder / "models", data=folder / "data"
     )
-    matcher = matcher_of_networks(settings)
-    with worker_processes(settings) as encoding:
-        encoding.load(
-            [COLOURS, encoder_spec(settings.model_copy(update={"encoder": "cae"}), find_chain(settings.models, "cae"))]
-        )
-        _check(settings, matcher, encoding, lines)
+    with worker_processes(settings) as encoding, served(settings, encoding=encoding) as running:
+        _check(settings, running.snapshots.current.matcher, encoding, lines)
 
 
 def _check(settings: Settings, matcher: Matcher, encoding: ForThreads, lines: dict[str, list[str]]) -> None:

@@ -18,9 +18,9 @@ from pricematch.learning.train_matcher import (
     training_postings,
 )
 from pricematch.settings import Settings
+from tests.support.catalogues import labelled_postings, mislabelled, write_catalogue, write_verdicts
 from tests.support.cli import Ran, Run
-from tests.support.exported_encoder import PIXELS, export
-from tests.support.labelled import labelled_postings, mislabelled, write_catalogue, write_verdicts
+from tests.support.networks import PIXELS_TENSOR, export
 
 POSTINGS = labelled_postings(120)
 
@@ -75,7 +75,7 @@ def beside_encoder(run: Run, folder: Path, groups: str, seen: list[str]) -> Ran:
     postings = [replace(it, label_group=groups[row % len(groups)]) for row, it in enumerate(POSTINGS)]
     write_catalogue(folder / "train.csv", postings)
     trained_on = TrainedOn(share=1, seed=0, groups=tuple(sorted(map(group_digest, seen))))
-    export(folder / "m", "cnn", "1", input=PIXELS, trained_on=trained_on)
+    export(folder / "m", "cnn", "1", input=PIXELS_TENSOR, trained_on=trained_on)
     return train(run, folder, "--signals", "hash,image", "--images", str(folder), "--encoder", "cnn")
 
 

@@ -13,8 +13,8 @@ from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, gra
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.retrievers import ParsedFeatures
-from tests.support.drawn import drawn
-from tests.support.scored import tiny_model
+from tests.support.catalogues import drawn
+from tests.support.matchers import tiny_model
 
 pytestmark = pytest.mark.slow
 

@@ -35,7 +35,7 @@ from tests.support.fakes import (
     tiny_matcher,
     tiny_search,
 )
-from tests.support.scored import hashed, scored_search
+from tests.support.matchers import hashed, scored_search
 
 SCENE = encoded(scene())
 SCENE_FEATURES = image_features(SCENE)

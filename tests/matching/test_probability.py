@@ -19,7 +19,7 @@ from pricematch.matching.review import Unsure, review
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
-from tests.support.scored import hashed, scored_search
+from tests.support.matchers import hashed, scored_search
 
 pytestmark = pytest.mark.slow
 

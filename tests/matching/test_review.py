@@ -12,7 +12,7 @@ from pricematch.catalogue.records import FeedbackChange
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.review import Unsure, review
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
-from tests.support.scored import scored_search
+from tests.support.matchers import scored_search
 
 WORDS = ["kopi", "susu", "teh", "manis", "coklat", "gula"]
 RULE = DecisionRule(None, Thresholds(0.9, 0.9))

@@ -9,7 +9,7 @@ from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
 from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
 from pricematch.progress import silent
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 MEAN = -1.25
 

@@ -14,7 +14,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.title_features import WORDS
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.normalise import parse_title
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 POSTINGS = drawn(70)
 EVERY = ("hash", "title", "image")

@@ -10,7 +10,7 @@ from pricematch.catalogue.features import Features
 from pricematch.pairs.pair_features import SIGNALS, TOP_K, PairFeatureExtractor
 from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retrievers import ParsedFeatures
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 OF_IMAGES = ("hash", "image")
 WEIGHTED = {"shared_weight", "apart_low", "apart_high", "shared_of_shorter", "shared_of_longer", "rarest_shared"}

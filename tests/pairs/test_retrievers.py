@@ -19,7 +19,7 @@ from pricematch.pairs.retrievers import (
 from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import TfIdf, grams, words
-from tests.support.drawn import drawn
+from tests.support.catalogues import drawn
 
 NAMES = ("hash", "image", "colours", "words", "grams", "blend")
 CATALOGUE, OTHERS = drawn(60), drawn(25, seed=1)

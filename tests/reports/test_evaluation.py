@@ -15,8 +15,8 @@ from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.reports.evaluation import evaluation_page, formatted, shown_names, threshold_texts
 from pricematch.reports.page import Thumbnails, thumbnail
 from tests.support.browser import Page
-from tests.support.labelled import features_of, groups_of, labelled_postings
-from tests.support.scored import tiny_model
+from tests.support.catalogues import features_of, groups_of, labelled_postings
+from tests.support.matchers import tiny_model
 
 POSTINGS = labelled_postings(120)
 

@@ -16,9 +16,7 @@ from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.metrics import number_groups
 from pricematch.reports.evaluation import shown_names
 from pricematch.search.neighbours import DenseIndex
-from tests.support.cli import Ran, Run
-from tests.support.fakes import encoded, scene
-from tests.support.labelled import (
+from tests.support.catalogues import (
     features_of,
     groups_of,
     hash_lists,
@@ -28,7 +26,9 @@ from tests.support.labelled import (
     write_catalogue,
     write_verdicts,
 )
-from tests.support.tiny import TinyArtefacts
+from tests.support.cli import Ran, Run
+from tests.support.fakes import encoded, scene
+from tests.support.networks import TinyArtefacts
 
 POSTINGS = labelled_postings(90)
 

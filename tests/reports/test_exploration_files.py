@@ -10,9 +10,9 @@ from PIL import Image
 
 from pricematch.catalogue.postings import Posting
 from tests.support.browser import Page
+from tests.support.catalogues import labelled_postings, write_catalogue
 from tests.support.cli import Ran, Run
 from tests.support.fakes import encoded, image_bytes, scene
-from tests.support.labelled import labelled_postings, write_catalogue
 
 POSTINGS = [
     Posting("p0", "red.png", "tas merah", "0" * 16, "g0"),

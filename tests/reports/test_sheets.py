@@ -10,7 +10,7 @@ from pricematch.errors import CatalogueError, SettingsError
 from pricematch.reports.sheets import Captioned, check_output, draw_reconstructions, draw_sheet, save_sheet
 from pricematch.settings import Settings, load_settings
 from tests.support.fakes import tiny_catalogue
-from tests.support.tiny import TinyArtefacts
+from tests.support.networks import TinyArtefacts
 
 
 def plain(

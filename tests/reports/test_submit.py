@@ -12,8 +12,8 @@ from pricematch.clustering.assignment import METHODS, Method, answer
 from pricematch.errors import SettingsError
 from pricematch.reports.submit import choose_thresholds
 from pricematch.search.neighbours import DenseIndex, radius_graph
+from tests.support.catalogues import distance, groups_of, hash_lists, labelled_postings, naive_means, write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.labelled import distance, groups_of, hash_lists, labelled_postings, naive_means, write_catalogue
 from tests.support.vectors import clustered
 
 POSTINGS = labelled_postings(90)

@@ -22,9 +22,8 @@ from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.fakes import image_bytes
-from tests.support.import_files import csv_of, zip_of
-from tests.support.served import served
-from tests.support.settings import titles_and_hashes
+from tests.support.files import csv_of, zip_of
+from tests.support.served import served, titles_and_hashes
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]

@@ -13,12 +13,11 @@ from pricematch.serving.imports import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.cli import Run
-from tests.support.exported_encoder import export
 from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
-from tests.support.served import Loaded, loaded, matched, served
-from tests.support.settings import Told, settings_of
+from tests.support.files import Member, archive
+from tests.support.networks import export
+from tests.support.served import Loaded, Told, loaded, matched, served, settings_of
 from tests.support.waiting import eventually
-from tests.support.zip_files import Member, archive
 
 __all__ = ["loaded"]
 

@@ -8,8 +8,7 @@ from pricematch.catalogue.records import Counts
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.served import Loaded, served
-from tests.support.settings import Told, titles_and_hashes
+from tests.support.served import Loaded, Told, served, titles_and_hashes
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
-from tests.support.intake import put
 from tests.support.memory_store import MemoryStore
+from tests.support.served import put
 
 NEW = Condition(exists=False)
 

@@ -19,11 +19,9 @@ from pricematch.serving import scored_catalogue
 from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import FILE, load_scored, save_scored
 from pricematch.settings import Settings
-from tests.support.drawn import drawn
-from tests.support.exported_matcher import export_matcher
-from tests.support.scored import tiny_model
-from tests.support.served import served, served_matcher
-from tests.support.settings import Told, titles_and_hashes
+from tests.support.catalogues import drawn
+from tests.support.matchers import export_matcher, tiny_model
+from tests.support.served import Told, served, served_matcher, titles_and_hashes
 
 COUNT = 60
 FEATURES = drawn(COUNT)

@@ -18,12 +18,12 @@ from pricematch.matching.queries import Options
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.serving.show_matches import Shown, show_matches
 from pricematch.settings import Settings, load_settings
+from tests.support.catalogues import write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
-from tests.support.labelled import write_catalogue
+from tests.support.matchers import export_matcher
+from tests.support.networks import TinyArtefacts
 from tests.support.served import matcher_of_networks, served_matcher
-from tests.support.tiny import TinyArtefacts
 
 GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
 """Frames of matches of the same group, and of another."""
@@ -150,7 +150,7 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(
 @pytest.fixture
 def described(tmp_path: Path) -> Path:
     """A tiny catalogue, and artefacts that are whole by their manifests, and no networks."""
-    from tests.support.exported_encoder import export, origin
+    from tests.support.networks import export, origin
 
     tiny_catalogue(tmp_path)
     export(tmp_path / "models", "cae", "1")

@@ -39,9 +39,9 @@ from tests.support.fakes import (
     by_similarity,
     image_bytes,
 )
-from tests.support.intake import put
+from tests.support.matchers import hashed, scored_search
 from tests.support.memory_store import MemoryStore
-from tests.support.scored import hashed, scored_search
+from tests.support.served import put
 
 
 @dataclass

@@ -17,13 +17,22 @@ from pricematch.formats.manifest import Origin, find
 from pricematch.matching.clusters import Item, cluster_by_probability
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
+from tests.support.catalogues import write_catalogue
 from tests.support.encoding import image_features
-from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue
-from tests.support.labelled import write_catalogue
-from tests.support.served import matcher_of_networks, served, served_matcher, worker_processes
-from tests.support.settings import Told, coloured, settings_of, titles_and_hashes, without_pictures
-from tests.support.tiny import TinyArtefacts
+from tests.support.matchers import export_matcher
+from tests.support.networks import TinyArtefacts
+from tests.support.served import (
+    Told,
+    coloured,
+    matcher_of_networks,
+    served,
+    served_matcher,
+    settings_of,
+    titles_and_hashes,
+    without_pictures,
+    worker_processes,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,7 +222,7 @@ def test_an_encoder_that_was_named_has_to_be_there_and_the_default_one_not(tmp_p
 
 
 def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path: Path) -> None:
-    from tests.support.exported_encoder import export
+    from tests.support.networks import export
 
     export(tmp_path / "models", "cae", "1")
     other = Origin(name="cae", version="1", weights_digest="of others")

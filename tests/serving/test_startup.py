@@ -22,13 +22,10 @@ from pricematch.serving.models import activate
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.exported_encoder import export
-from tests.support.exported_matcher import export_matcher
 from tests.support.fakes import COLOURS, image_bytes
-from tests.support.intake import put
-from tests.support.served import Loaded, matched, served
-from tests.support.settings import Told, coloured, settings_of, titles_and_hashes
-from tests.support.tiny import TinyArtefacts
+from tests.support.matchers import export_matcher
+from tests.support.networks import TinyArtefacts, export
+from tests.support.served import Loaded, Told, coloured, matched, put, served, settings_of, titles_and_hashes
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -332,7 +329,7 @@ from pathlib import Path
 from pricematch.serving.startup import start
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.settings import Settings
-from tests.support.intake import put
+from tests.support.served import put
 from tests.support.served import Loaded
 folder = Path(sys.argv[1])
 settings = Settings(catalogue=folder / "catalogue.csv", models=folder / "models", data=folder / "data")

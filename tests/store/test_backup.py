@@ -21,7 +21,7 @@ from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
-from tests.support.written_store import check_whole, everything, image_bytes, name_of, put
+from tests.support.stores import check_whole, everything, image_bytes, name_of, put
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import pytest
 
 from pricematch.errors import ImageUnavailable, StoreUnavailable
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images, sweep_incoming
-from tests.support.written_store import image_bytes, name_of
+from tests.support.stores import image_bytes, name_of
 
 DIGESTS = [hashlib.sha256(image_bytes(number)).digest() for number in range(5)]
 

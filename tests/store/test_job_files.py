@@ -6,7 +6,7 @@ import pytest
 
 from pricematch.errors import StoreFull, StoreUnavailable
 from pricematch.store.job_files import JobFiles
-from tests.support.small_disk import fill_up
+from tests.support.stores import fill_up
 
 
 def test_files_are_where_they_are_said_to_be_until_they_are_removed(tmp_path: Path) -> None:

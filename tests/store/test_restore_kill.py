@@ -13,8 +13,8 @@ from pricematch.catalogue.postings import Posting
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import open_store
+from tests.support.stores import check_whole, everything, image_bytes, put
 from tests.support.waiting import SAFETY_SECONDS
-from tests.support.written_store import check_whole, everything, image_bytes, put
 
 LONGEST_SECONDS = 0.15
 

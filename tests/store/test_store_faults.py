@@ -12,8 +12,7 @@ import pytest
 from pricematch.errors import StoreError, StoreFull, StoreUnavailable
 from pricematch.store.sqlite import database as sqlite_database
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
-from tests.support.small_disk import fill_up
-from tests.support.written_store import check_whole, everything, image_bytes, put
+from tests.support.stores import check_whole, everything, fill_up, image_bytes, put
 
 
 def fill(store: Store, size: int) -> int:

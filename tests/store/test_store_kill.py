@@ -10,9 +10,8 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.store.sqlite.store import open_store
-from tests.support.change_stream import changes, work
+from tests.support.stores import changes, check_whole, everything, work
 from tests.support.waiting import SAFETY_SECONDS
-from tests.support.written_store import check_whole, everything
 
 LONGEST_SECONDS = 0.08
 
@@ -22,7 +21,7 @@ LONGEST_SECONDS = 0.08
 def test_fault_33_acknowledged_changes_outlive_a_killed_process(tmp_path: Path, kills: int) -> None:
     """Of the change in flight all is there or nothing; no image is missing, none is left over."""
     nursery = multiprocessing.get_context("forkserver")
-    nursery.set_forkserver_preload(["tests.support.change_stream"])
+    nursery.set_forkserver_preload(["tests.support.stores"])
     draw, expected, made, in_flight = random.Random(33), dict[str, Posting](), 0, 0
     for seed in range(kills):
         receiving, sending = nursery.Pipe(duplex=False)

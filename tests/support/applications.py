@@ -1,19 +1,63 @@
-"""The application over the tiny matcher."""
+"""Applications that are ready, over catalogues in memory or stores in the test's process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from pricematch.api.app import create_app
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.encoding.features import phash
 from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.matching.matcher import Matcher
+from pricematch.serving.backend import Backend
+from pricematch.serving.intake import Intake
 from pricematch.serving.service import Service
+from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
-from tests.support.backend import backend
 from tests.support.encoding import TinyEncoding
-from tests.support.fakes import tiny_images, tiny_matcher
+from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_matcher
+from tests.support.matchers import scored_search
+from tests.support.memory_store import MemoryStore
+from tests.support.served import Loaded, served
+
+
+class BothImages:
+    """Implements `ports.ImageSource`: the images of before, and those that were put."""
+
+    def __init__(self, before: ImageSource, put: ImageSource) -> None:
+        self._before, self._put = before, put
+
+    def read(self, name: str) -> bytes:
+        return self._put.read(name) if len(name) == 64 else self._before.read(name)
+
+
+def in_memory(matcher: Matcher, images: ImageSource, encode: Encode) -> tuple[Intake, MemoryStore]:
+    """A catalogue that may be changed, and the store that keeps it in memory."""
+    store = MemoryStore.holding(list(matcher.catalogue))
+    stored = StoredImages(BothImages(images, store), store, encode, "phash", lambda *_: None)
+    live = Snapshots(store, stored, lambda: Snapshot(store.version(), matcher))
+    return Intake(store, store, stored, live), store
+
+
+def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None = None) -> Backend:
+    """What a service needs to answer from a catalogue in memory."""
+    encoding = encoding or TinyEncoding()
+    intake, store = in_memory(matcher, images, encoding.encode)
+    return Backend(
+        encode=encoding,
+        media_type=tiny_decoder().media_type,
+        intake=intake,
+        postings=store,
+        feedback=store,
+        jobs=store,
+        models=store,
+    )
+
 
 Serve: TypeAlias = Callable[..., TestClient]
 
@@ -28,3 +72,51 @@ def make_app(
     service = Service(Settings(**settings))
     service.open(backend(matcher or tiny_matcher(), images or tiny_images(), encoding))
     return create_app(service)
+
+
+@contextmanager
+def served_app(settings: Settings, encoding: Loaded | None = None) -> Iterator[ASGIApp]:
+    """An application that is ready; its store is served until the end of the block."""
+    encoding = encoding or Loaded()
+    with served(settings, encoding=encoding) as running:
+        service = Service(settings)
+        service.open(_backend(running, encoding))
+        yield create_app(service)
+
+
+def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
+    store = running.store
+    return Backend(
+        encode=encoding,
+        media_type=tiny_decoder().media_type,
+        intake=running.intake,
+        postings=store.postings,
+        feedback=store.feedback,
+        jobs=store.jobs,
+        models=store.models,
+        manifests=running.manifests,
+        uploads=running.uploads,
+        activate=running.activate,
+    )
+
+
+SCENE = encoded(scene())
+ALL = {"min_probability": 0}
+
+
+def hash_of(image: bytes) -> str:
+    """The perceptual hash of an image, 16 hexadecimal digits."""
+    return phash(tiny_decoder().decoded(image))
+
+
+POSTINGS = [
+    Posting("scene", "scene.png", "Kopi Susu 200 ml", image_phash=hash_of(SCENE)),
+    Posting("twin", None, "Kopi Susu 200 ml", image_phash=hash_of(SCENE)),
+    Posting("worded", None, "kopi susu 500 ml"),
+    Posting("other", None, "<b>Teh</b> manis"),
+]
+
+
+def judged_matcher() -> Matcher:
+    """A matcher of hashes and titles, without encoders."""
+    return Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS))

@@ -1,14 +1,14 @@
-"""Tiny real collaborators: an encoder, images and stores that need no TensorFlow and no folder."""
+"""Tiny real collaborators: encoders, images and a matcher that need no TensorFlow and no folder."""
 
 import csv
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from pricematch.catalogue.features import Embeddings, unit_rows
@@ -16,9 +16,10 @@ from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels
-from pricematch.errors import ImageUnavailable
+from pricematch.errors import ImageUnavailable, ModelOutputError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
+from tests.support.waiting import SAFETY_SECONDS
 
 SIDE = 16
 """Height and width of the pixels that the tiny matcher's decoder gives."""
@@ -64,25 +65,6 @@ class FolderlessImages:
             return self.contents[name]
         except KeyError:
             raise ImageUnavailable(f"{name!r} is not there") from None
-
-
-class MemoryStore:
-    """Implements `ports.EmbeddingStore` in memory.
-
-    Attributes:
-        saves: how often something was kept.
-    """
-
-    def __init__(self) -> None:
-        self.kept: dict[bytes, NDArray[np.float32]] = {}
-        self.saves = 0
-
-    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
-        return dict(self.kept)
-
-    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
-        self.kept = dict(zip(digests, embeddings, strict=True))
-        self.saves += 1
 
 
 def image_bytes(
@@ -176,3 +158,34 @@ STORED_AS = {
     8: Image.Transpose.ROTATE_270,
 }
 """How a camera stores a scene whose EXIF orientation is the key (the inverse of what a viewer must do)."""
+
+
+POISON = 13
+"""The value of all pixels of an image that cannot be encoded."""
+
+
+class GatedEncoder(MeanColourEncoder):
+    """Encodes when its gate is open; fails for poison, alone or in company.
+
+    Attributes:
+        gate: open at first.
+        entered: released whenever somebody comes to the gate.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        self.entered.release()
+        assert self.gate.wait(SAFETY_SECONDS), "the gate was not opened"
+        if (pixels == POISON).all(axis=(1, 2, 3)).any():
+            self.batches.append(len(pixels))
+            raise ModelOutputError("poison")
+        return super().encode(pixels)
+
+    def enter(self) -> None:
+        """Wait until somebody has come to the gate."""
+        assert self.entered.acquire(timeout=SAFETY_SECONDS), "nobody came"

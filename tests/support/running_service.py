@@ -1,21 +1,46 @@
-"""A service over the tiny matcher that runs as a process of its own."""
+"""A service over the tiny matcher that runs as a process of its own: `python -m tests.support.running_service FOLDER`.
+
+The folder is how a test holds it: while there is a file `hold-start` it does not get ready; `tiny_worker` says what
+else may be there; `settings.json` holds its settings. It prints its port.
+"""
 
 import http.client
 import json
+import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
-from pricematch.settings import KIB
-from tests.support.fakes import image_bytes
+from pricematch.api import server
+from pricematch.encoding import blocking
+from pricematch.encoding.blocking import BlockingEncoding
+from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
+from pricematch.progress import Progress
+from pricematch.serving import startup
+from pricematch.serving.intake import Intake
+from pricematch.settings import KIB, Settings
+from tests.support.applications import in_memory
+from tests.support.fakes import MEAN_COLOUR, SIDE, image_bytes, tiny_images, tiny_matcher
+from tests.support.memory_store import MemoryStore
 from tests.support.waiting import SAFETY_SECONDS
 
 RED = image_bytes("#ff0000")
 ROOT = Path(__file__).parents[2]
+_SPEC = EncoderSpec(
+    MEAN_COLOUR.key,
+    SIDE,
+    MEAN_COLOUR.dimension,
+    MEAN_COLOUR.versions,
+    network=NetworkSpec(models=Path(), name="mean-colour", version="1", weights=(), precision="float32"),
+)
+"""What its worker processes load."""
 
 
 class Answer(NamedTuple):
@@ -27,7 +52,7 @@ class Answer(NamedTuple):
 
 
 class TinyService:
-    """A running `tests.support.tiny_service`, and the folder through which it is held."""
+    """A running service, and the folder through which it is held."""
 
     def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
         self.process, self.folder = process, folder
@@ -81,7 +106,7 @@ def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]
     (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, **settings}))
     for hold in holds:
         (folder / hold).touch()
-    command = [sys.executable, "-m", "tests.support.tiny_service", str(folder)]
+    command = [sys.executable, "-m", "tests.support.running_service", str(folder)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
     with process:
@@ -89,3 +114,63 @@ def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]
             yield TinyService(process, folder)
         finally:
             process.kill()
+
+
+class OneStore:
+    """The stores of `pricematch.store.sqlite.store.Store`, all in one."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.postings = self.feedback = self.jobs = self.models = store
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A catalogue that is kept in memory, in place of `startup.ServedCatalogue`."""
+
+    settings: Settings
+    intake: Intake
+    store: OneStore
+    uploads: None = None
+    activate: None = None
+
+    def manifests(self) -> Sequence[Mapping[str, Any]]:
+        """None: nothing was exported."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def main(folder: Path) -> None:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    listen = server._listen
+
+    def listen_and_tell(settings: Settings) -> socket.socket:
+        listener = listen(settings)
+        print(listener.getsockname()[1], flush=True)
+        return listener
+
+    def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, **_: Any) -> InMemory:
+        progress("Loading models", 0, 1)
+        while (folder / "hold-start").exists():
+            time.sleep(0.01)
+            progress("Loading models", 0, 1)
+        encoding.load([_SPEC])
+        intake, store = in_memory(tiny_matcher(), tiny_images(), encoding.encode)
+        return InMemory(settings, intake, OneStore(store))
+
+    def commands(count: int) -> list[Sequence[str]]:
+        return [[sys.executable, "-m", "tests.support.tiny_worker", str(folder)]] * count
+
+    settings = Settings(port=0, **json.loads((folder / "settings.json").read_text()))
+    with (
+        patch.object(server, "_listen", listen_and_tell),
+        patch.object(startup, "start", start),
+        patch.object(blocking, "worker_commands", commands),
+    ):
+        server.serve(settings, lambda *_: None)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,8 +1,10 @@
-"""Stores that are served in the test's process; the encoders are exported, and what they give is a mean colour."""
+"""Stores that are served in the test's process, their settings, and encoders that give mean colours."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,15 +12,74 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
+from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.startup import ServedCatalogue, start
-from pricematch.settings import Settings
+from pricematch.settings import Settings, load_settings
+from tests.support.catalogues import write_catalogue
 from tests.support.encoding import TinyEncoding
-from tests.support.settings import Told
+from tests.support.fakes import tiny_catalogue
+from tests.support.matchers import export_matcher
+
+
+class Told:
+    """Remembers what progress was told."""
+
+    def __init__(self) -> None:
+        self.what: list[str] = []
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self.what.append(what)
+
+
+def settings_of(folder: Path, **given: Any) -> Settings:
+    """Settings over a tiny catalogue of one's own, and no models unless given."""
+    if not (folder / "catalogue.csv").exists():
+        tiny_catalogue(folder)
+    paths = {name: folder / name for name in ("images", "models", "data")}
+    return load_settings(**{"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", **given})
+
+
+def titles_and_hashes(folder: Path, **given: Any) -> Settings:
+    """Settings over a catalogue file with hashes, beside no images, and a matcher of hashes and titles."""
+    export_matcher(folder / "models", ["hash", "title"])
+    hashes = ["0" * 16, "0" * 16, "f" * 16, None]
+    titles = ["kopi susu", "", "teh manis", "teh manis"]
+    write_catalogue(
+        folder / "catalogue.csv",
+        [Posting(f"p{row}", f"p{row}.png", titles[row], hashes[row]) for row in range(4)],
+    )
+    return without_pictures(folder, **given)
+
+
+def without_pictures(folder: Path, **given: Any) -> Settings:
+    """Settings that name no folder of images, and the default one is not there."""
+    paths = {name: folder / name for name in ("models", "data")}
+    return Settings(**{"catalogue": folder / "catalogue.csv", **paths, **given})
+
+
+def coloured(folder: Path, signals: list[str], **given: Any) -> Settings:
+    """Settings over the tiny catalogue of colours, without hashes in its file, with its images and a matcher."""
+    export_matcher(folder / "models", signals)
+    return settings_of(folder, **given)
+
+
+def put(intake: Intake, offered: Offered) -> tuple[Posting, Kept, int]:
+    """Put a posting as the service does: its image first, then the posting and the version in which it is found."""
+    posting = offered.posting
+    if offered.image is not None:
+        [found] = intake.images.ensure_each([offered.image], intake.snapshots.current.matcher.wanted_of_stored)
+        if isinstance(found, ImageError):
+            raise found
+        posting = replace(posting, image=found.hex())
+    kept, version = intake.put(Put(posting, offered.image, offered.condition))
+    return posting, kept, version
 
 
 class Loaded(TinyEncoding):

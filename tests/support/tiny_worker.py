@@ -1,7 +1,8 @@
-"""A worker process without TensorFlow: `python -m tests.support.tiny_worker`.
+"""A worker process without TensorFlow: `python -m tests.support.tiny_worker [FOLDER]`.
 
-Some images are its end, or make it hang; a network named `absent` does not load. Little is imported, so that it starts
-quickly.
+Some images are its end, or make it hang; a network named `absent` does not load. With a folder, no image is encoded
+while there is a file `hold` in it, and `held` appears; `encoded` gets a line with the size of every batch. Little is
+imported, so that it starts quickly.
 """
 
 import io
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -51,7 +53,22 @@ class MeanColour:
                     time.sleep(600)
                 case 104:
                     raise RuntimeError("no such luck")
-        return unit_rows(np.column_stack([pixels.mean(axis=(1, 2)), np.full(len(pixels), 64)]), DIMENSION)
+        return unit_rows(np.column_stack([pixels.mean(axis=(1, 2)), np.full(len(pixels), 255 / 4)]), DIMENSION)
+
+
+class Held(MeanColour):
+    """Waits while there is a file `hold`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        while (self._folder / "hold").exists():
+            (self._folder / "held").touch()
+            time.sleep(0.01)
+        with (self._folder / "encoded").open("a") as file:
+            file.write(f"{len(pixels)}\n")
+        return super().encode(pixels)
 
 
 def load(spec: NetworkSpec) -> MeanColour:
@@ -62,4 +79,4 @@ def load(spec: NetworkSpec) -> MeanColour:
 
 
 if __name__ == "__main__":
-    answer_all(load)
+    answer_all(load if len(sys.argv) == 1 else lambda _: Held(Path(sys.argv[1])))

@@ -1,10 +1,17 @@
-"""Embeddings to compare algorithms on."""
+"""Embeddings and pairs to compare algorithms on, and the naive best threshold of embeddings."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, unit_rows
+from pricematch.search.candidates import MAX_MEMBERS
 from pricematch.search.neighbours import NeighbourGraph
+from tests.support.catalogues import naive_scores
 
 STEP = 2 / 1024
 """Distances in a lattice are multiples of it."""
@@ -77,3 +84,79 @@ def radius_in_a_gap(embeddings: Embeddings, share: float) -> float:
     gaps = np.flatnonzero(np.diff(candidates) > 1e-5)
     gap = gaps[np.argmin(np.abs(gaps - share * len(distances)))]
     return float(candidates[gap] + candidates[gap + 1]) / 2
+
+
+Pair: TypeAlias = tuple[int, int]
+Arrays: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+Partition: TypeAlias = frozenset[frozenset[int]]
+
+EIGHTHS = st.integers(0, 8).map(lambda eighth: eighth / 8)
+"""Probabilities that tie often."""
+
+
+@st.composite
+def likely_pairs(draw: st.DrawFn, largest: int = 9) -> tuple[int, dict[Pair, float]]:
+    """A number of postings, and the probabilities of some of their pairs; those of others are not listed."""
+    count = draw(st.integers(1, largest))
+    pairs = list(combinations(range(count), 2))
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    values = EIGHTHS | st.floats(0, 1)
+    return count, {pair: draw(values) for pair in chosen}
+
+
+def arrays(probabilities: Mapping[Pair, float]) -> Arrays:
+    """Pairs as average linkage takes them."""
+    lines, rows = [pair[0] for pair in probabilities], [pair[1] for pair in probabilities]
+    return np.array(lines, np.int32), np.array(rows, np.int32), np.array(list(probabilities.values()), float)
+
+
+def parts(labels: NDArray[np.intp]) -> Partition:
+    """Labels as sets; each posting that is alone is a set of its own."""
+    alone = [frozenset([row]) for row in np.flatnonzero(labels < 0).tolist()]
+    numbers = range(labels.max(initial=-1) + 1)
+    return frozenset([*alone, *(frozenset(np.flatnonzero(labels == number).tolist()) for number in numbers)])
+
+
+def every_pair(*cliques: Sequence[int], probability: float) -> dict[Pair, float]:
+    """All pairs within each clique."""
+    return {pair: probability for clique in cliques for pair in combinations(clique, 2)}
+
+
+CLOSE = 5e-7
+"""Cosines that differ by less are one similarity."""
+
+
+def naive_f1(
+    embeddings: NDArray[np.float32], labels: Sequence[str | None], evaluated: Sequence[str], threshold: float
+) -> float:
+    """Over the postings of the judged groups; who has no label is alone."""
+    return _f1(naive_cosines(embeddings), labels, evaluated, threshold)
+
+
+def naive_best(embeddings: NDArray[np.float32], labels: Sequence[str | None], evaluated: Sequence[str]) -> float:
+    """The highest of all thresholds in −1…1: each similarity, and above all."""
+    cosines = naive_cosines(embeddings)
+    pairs = cosines[np.triu_indices(len(embeddings), 1)]
+    tried = {float(cosine) - CLOSE for cosine in np.round(pairs, 6)}
+    if (highest := float(pairs.max())) < 1 - 2 * CLOSE:
+        tried.add((1 + highest) / 2)
+    return max(_f1(cosines, labels, evaluated, threshold) for threshold in tried)
+
+
+def _f1(
+    cosines: NDArray[np.float64], labels: Sequence[str | None], evaluated: Sequence[str], threshold: float
+) -> float:
+    lists = []
+    for row, line in enumerate(cosines.tolist()):
+        found = [other for other in range(len(line)) if other != row and line[other] >= threshold]
+        lists.append([row, *sorted(found, key=lambda other: (-line[other], other))[: MAX_MEMBERS - 1]])
+    groups = [f"alone {row}" if label is None else label for row, label in enumerate(labels)]
+    scores = [score[0] for score, label in zip(naive_scores(lists, groups), labels, strict=True) if label in evaluated]
+    return sum(scores) / len(scores)
+
+
+def naive_cosines(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of all pairs of rows, [n, n]."""
+    rows = embeddings.astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.array([[float(one @ other) for other in rows] for one in rows])

@@ -21,8 +21,8 @@ from pricematch.encoding.ports import Pixels
 from pricematch.errors import ArtefactError, ArtefactExists, CatalogueError, ImageEmpty, ImageError, TrainingInterrupted
 from pricematch.formats.manifest import digests, find, find_chain, versions
 from tests.support.fakes import COLOURS, MAX_PIXELS, MIN_SIDE, FolderlessImages, tiny_images
-from tests.support.naive_threshold import naive_best, naive_f1
-from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts, train
+from tests.support.vectors import naive_best, naive_f1
 from tests.support.waiting import SAFETY_SECONDS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pricematch.training import fit
-from tests.support.tiny import train
+from tests.support.networks import train
 
 fit.SECONDS_BETWEEN_CHECKPOINTS = -1.0
 

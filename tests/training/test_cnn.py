@@ -14,8 +14,8 @@ from pricematch.errors import ArtefactExists, CatalogueError, ImageError, Settin
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.manifest import find, find_chain, side_of_pixels, versions
 from tests.support.fakes import MAX_PIXELS, FolderlessImages
-from tests.support.naive_threshold import naive_best, naive_f1
-from tests.support.tiny_cnn import GROUPS, PICTURES, SIDE, labelled_images, recipe, train_cnn
+from tests.support.networks import CNN_SIDE, GROUPS, PICTURES, labelled_images, recipe, train_cnn
+from tests.support.vectors import naive_best, naive_f1
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Step
@@ -28,7 +28,7 @@ def weights(models: Path, version: str = "1") -> str:
 
 
 def pixels() -> Pixels:
-    decoder = PillowDecoder(SIDE, MAX_PIXELS)
+    decoder = PillowDecoder(CNN_SIDE, MAX_PIXELS)
     return np.stack([decoder.decode(content) for content in labelled_images()[0].contents.values()])
 
 
@@ -67,7 +67,7 @@ def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(mod
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     [artefact] = find_chain(models, "cnn")
-    assert side_of_pixels(artefact) == SIDE
+    assert side_of_pixels(artefact) == CNN_SIDE
     encoder = SavedModelEncoder([artefact])
     embeddings = encoder.encode(pixels())
     assert embeddings.shape == (GROUPS * PICTURES, 6)
@@ -255,7 +255,7 @@ def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Pat
 
     from pricematch.encoding.saved_model import SavedModelEncoder
 
-    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(CNN_SIDE, CNN_SIDE, 3))
     for layer in network.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):  # drawn so small that nothing would come through
             layer.set_weights([10 * weights for weights in layer.get_weights()])

@@ -10,7 +10,7 @@ import pytest
 
 from pricematch.errors import ArtefactExists
 from pricematch.formats.manifest import Manifest, TensorDescription, verify
-from tests.support.tiny import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
+from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,11 +12,10 @@ from pricematch.matching.queries import Options
 from pricematch.settings import Settings, load_settings
 from pricematch.training.recipes import TrainOptions
 from pricematch.training.train_encoder import train
+from tests.support.catalogues import write_catalogue
 from tests.support.fakes import tiny_catalogue, tiny_postings
-from tests.support.labelled import write_catalogue
+from tests.support.networks import RECIPE, labelled_images, recipe
 from tests.support.served import matcher_of_networks
-from tests.support.tiny import RECIPE
-from tests.support.tiny_cnn import labelled_images, recipe
 
 pytestmark = pytest.mark.tensorflow
 

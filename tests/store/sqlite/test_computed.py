@@ -12,7 +12,7 @@ import pytest
 from pricematch.catalogue.features import unit_rows
 from pricematch.store.sqlite import computed as sqlite_computed
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
-from tests.support.written_store import image_bytes, name_of, put
+from tests.support.stores import image_bytes, name_of, put
 
 DIGESTS = [hashlib.sha256(bytes([number])).digest() for number in range(40)]
 EMBEDDINGS = unit_rows(np.random.default_rng(5).standard_normal((40, 6)), 6)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.store.sqlite.store import Store, open_store
-from tests.support.written_store import put
+from tests.support.stores import put
 
 
 @pytest.fixture

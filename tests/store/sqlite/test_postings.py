@@ -11,7 +11,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Put
 from pricematch.errors import ConditionFailed, HistoryLost, ImageUnavailable
 from pricematch.store.sqlite.store import Store, open_store
-from tests.support.written_store import check_whole, everything, image_bytes, image_names, name_of, put
+from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
 
 @pytest.fixture

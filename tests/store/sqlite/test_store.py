@@ -15,7 +15,7 @@ import pytest
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, open_store
-from tests.support.written_store import check_whole, everything, image_bytes, image_names, name_of, put
+from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
 pytestmark = pytest.mark.slow
 
@@ -246,7 +246,7 @@ import sys, json, os
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
 from pricematch.errors import StoreUnavailable
-from tests.support.written_store import everything, put, image_bytes
+from tests.support.stores import everything, put, image_bytes
 folder = Path(sys.argv[1])
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -281,7 +281,7 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from pricematch.store.sqlite.store import open_store
-from tests.support.written_store import put, image_bytes
+from tests.support.stores import put, image_bytes
 store = open_store(Path(sys.argv[1]))
 for number in range(60):
     store.postings.put([put(f"{sys.argv[2]}-{number}", image_bytes(number))])

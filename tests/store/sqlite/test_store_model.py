@@ -13,7 +13,7 @@ from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision
 from pricematch.errors import ConditionFailed
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.memory_store import MemoryStore
-from tests.support.written_store import check_whole, everything, image_bytes, put
+from tests.support.stores import check_whole, everything, image_bytes, put
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,26 @@
-"""ZIP files as strangers make them, written byte by byte."""
+"""Files of an import: CSV, and ZIP as strangers make it, written byte by byte."""
 
+import io
 import struct
+import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+
+def csv_of(*rows: tuple[str, str, str]) -> bytes:
+    """A file of postings: id, image, title."""
+    return "".join(f"{','.join(row)}\n" for row in (("posting_id", "image", "title"), *rows)).encode()
+
+
+def zip_of(contents: Mapping[str, bytes]) -> bytes:
+    """A ZIP file of images."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as writer:
+        for name, content in contents.items():
+            writer.writestr(name, content)
+    return packed.getvalue()
 
 
 @dataclass(frozen=True)
