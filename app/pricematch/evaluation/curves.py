@@ -223,7 +223,7 @@ def pick_similarity_threshold(
         groups: [n], the number of each posting's label group, from 0; negative where it has none, and then it is
             nobody's match.
         evaluated: bool [n], whole label groups.
-        progress: gets how many postings were compared with all others, after each block of them.
+        progress: called with how many postings were compared with all others.
 
     Returns:
         None where there are too few groups, or an embedding has no direction, so that nothing can be searched.

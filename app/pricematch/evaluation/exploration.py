@@ -94,13 +94,9 @@ class Exploration:
 def explore(
     postings: Sequence[Posting], images: Mapping[str, ImageFacts] | None, seed: int, progress: Progress
 ) -> Exploration:
-    """Collect the facts of a catalogue; the seed draws the examples.
+    """Collect the facts of a catalogue of at least one posting; the seed draws the examples.
 
-    Args:
-        postings: at least one.
-        images: facts of the good images by name, or None to leave them out.
-        seed: at least 0.
-        progress: gets what takes long.
+    `images` are facts of the good images by name, or None to leave them out.
     """
     generator = np.random.default_rng(seed)
     groups = known_groups(postings)

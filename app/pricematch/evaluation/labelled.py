@@ -85,8 +85,8 @@ def load_feedback(settings: Settings, path: Path) -> Feedback:
 
 def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
     """A catalogue whose postings are of other label groups."""
-    postings = [replace(posting, label_group=label) for posting, label in zip(content.postings, labels, strict=True)]
-    return replace(content, postings=postings)
+    pairs = zip(content.postings, labels, strict=True)
+    return replace(content, postings=[replace(posting, label_group=label) for posting, label in pairs])
 
 
 def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) -> Sequence[str | None]:
@@ -100,13 +100,9 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
     found = corrected_labels([it.posting_id for it in content.postings], given, load_feedback(settings, verdicts))
     changed = sum(before != after for before, after in zip(given, found.labels, strict=True))
     _log.info("%d verdicts of %s changed the label group of %d postings", found.used, verdicts, changed)
+    text = "contradiction, the verdict is left out: %s and %s are different, and the same by %s"
     for it in found.contradicting[:_SHOWN]:
-        _log.warning(
-            "contradiction, the verdict is left out: %s and %s are different, and the same by %s",
-            it.first,
-            it.second,
-            " = ".join(it.chain),
-        )
+        _log.warning(text, it.first, it.second, " = ".join(it.chain))
     if hidden := len(found.contradicting[_SHOWN:]):
         _log.warning("… and %d more contradictions", hidden)
     return found.labels
@@ -130,8 +126,7 @@ def unseen(
     taught = set(loaded.manifest.trained_on.groups)
     seen = set(taught)
     if (wanted := loaded.manifest.encoder) is not None:
-        encoder = find(settings.models, wanted.name, wanted.version).manifest
-        seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
+        seen |= find(settings.models, wanted.name, wanted.version).manifest.seen_groups
     both = list(zip(labels, labels if given is None else given, strict=True))
     digests = {label: group_digest(label) for pair in both for label in pair}
     known = {label for label, before in both if {digests[label], digests[before]} & seen}

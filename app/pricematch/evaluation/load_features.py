@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -54,15 +55,11 @@ def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
     if not settings.images.is_dir():
         return None
     images = image_folder(settings)
-    return images if any(_readable(images, name) for name in names) else None
-
-
-def _readable(images: ImageFolder, name: str) -> bool:
-    try:
-        images.read(name)
-    except ImageError:
-        return False
-    return True
+    for name in names:
+        with suppress(ImageError):
+            images.read(name)
+            return images
+    return None
 
 
 def each_image(
@@ -99,7 +96,11 @@ def load_features(
         digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
     every = dict(features.embeddings)
     if "image" in names:
-        every["colours"] = _colours(settings, content, images, progress)
+        every["colours"] = (
+            np.zeros((len(catalogue), ColourHistogram().dimension), np.float32)
+            if images is None
+            else embed_colours(settings, content, images, progress).embeddings_of(catalogue.posting_ids)
+        )
     keys = image_keys([digests.get(posting.image or "") for posting in catalogue])
     return catalogue, replace(features, embeddings=every, images=keys)
 
@@ -152,14 +153,6 @@ def _embedded(
 
     found = embed_postings(settings, part, check, progress)
     return found.catalogue, found.embeddings
-
-
-def _colours(settings: Settings, content: CsvCatalogue, images: ImageFolder | None, progress: Progress) -> Embeddings:
-    """The colours of the postings' images, float32 [n, 256], zeros where there is no good one."""
-    if images is None:
-        return np.zeros((len(content.postings), ColourHistogram().dimension), np.float32)
-    embedded = embed_colours(settings, content, images, progress)
-    return embedded.embeddings_of([posting.posting_id for posting in content.postings])
 
 
 def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:

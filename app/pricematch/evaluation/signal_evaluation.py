@@ -188,13 +188,9 @@ def find_candidates(features: ParsedFeatures, signals: Sequence[str], progress: 
 
 
 def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> Measured:
-    """Measure some signals of a catalogue together.
+    """Measure some signals of a catalogue together, at least one.
 
-    Args:
-        curves: of the catalogue's n postings.
-        signals: which of its signals, at least one.
-        fold_of: [n], from 0; no group is in two folds, and there are two at least.
-        seed: of the bootstrap.
+    `fold_of` [n] numbers the folds from 0, at least two; no group is in two of them. The seed is that of the bootstrap.
     """
     pairs, groups = curves.pairs, curves.groups
     thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))

@@ -84,16 +84,15 @@ def training_groups(labels: Sequence[str], share: float, seed: int) -> NDArray[n
     """
     if not 0 <= share <= 1:
         raise ValueError(f"expected a share from 0 to 1, got {share}")
-    chosen = {label: _fraction(label, seed) < share for label in set(labels)}
+    key = seed.to_bytes(8, "little")
+    chosen = {}
+    for label in set(labels):
+        digest = hashlib.blake2b(label.encode("utf-8"), digest_size=8, key=key).digest()
+        # 53 bits: no digest is rounded up to 1
+        chosen[label] = (int.from_bytes(digest, "big") >> 11) / 2**53 < share
     return np.array([chosen[label] for label in labels], np.bool_)
 
 
 def group_digest(label: str) -> str:
     """Names a label group in a record of what was trained on: 16 hexadecimal digits of its BLAKE2b digest."""
     return hashlib.blake2b(label.encode("utf-8"), digest_size=8).hexdigest()
-
-
-def _fraction(label: str, seed: int) -> float:
-    """The keyed digest of a label as a number from 0 to below 1."""
-    digest = hashlib.blake2b(label.encode("utf-8"), digest_size=8, key=seed.to_bytes(8, "little"))
-    return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53  # 53 bits: no digest is rounded up to 1

@@ -118,6 +118,16 @@ class Manifest(Described):
     libraries: dict[str, str]
     files: dict[str, str]
 
+    @property
+    def origin(self) -> Origin:
+        """What a model that is trained on its outputs names."""
+        return Origin(name=self.name, version=self.version, weights_digest=self.weights_digest)
+
+    @property
+    def seen_groups(self) -> frozenset[str]:
+        """`group_digest` of the label groups it was trained on."""
+        return frozenset(() if self.trained_on is None else self.trained_on.groups)
+
 
 @dataclass(frozen=True)
 class Artefact:

@@ -64,14 +64,7 @@ def evaluation_page(
 ) -> str:
     """The page as HTML.
 
-    Args:
-        evaluation: of n postings.
-        postings: those n.
-        catalogue: names the file they came from.
-        thumbnails: of the names in `shown_names`.
-        seed: of the evaluation.
-        matched: the evaluation of a matcher on postings it was not trained on.
-        matcher: its name and version.
+    The thumbnails are those of `shown_names`; the other arguments are as for `write_report`.
     """
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
     return render(
@@ -160,15 +153,11 @@ def _plots(evaluation: Evaluation, matched: MatcherEvaluation | None) -> dict[st
         similarities = pairs.similarities[name]
         proposed = similarities > -np.inf
         together = evaluation.curves_together[name] if several else None
+        curve = curve_plot(name, evaluation.curves[name], together, measured.thresholds[name])
+        pairs_plot = similarity_plot(name, similarities[proposed], right[proposed])
         drawn[name] = [
-            plot(
-                curve_plot(name, evaluation.curves[name], together, measured.thresholds[name]),
-                f"{name}: F1, precision and recall over the threshold",
-            ),
-            plot(
-                similarity_plot(name, similarities[proposed], right[proposed]),
-                f"{name}: similarity of pairs of the same and of different groups",
-            ),
+            plot(curve, f"{name}: F1, precision and recall over the threshold"),
+            plot(pairs_plot, f"{name}: similarity of pairs of the same and of different groups"),
         ]
     recalls = {name: measured.recall_at_k for name, measured in evaluation.measured.items()}
     drawn["recall"] = [plot(recall_plot(recalls), "recall at k")]

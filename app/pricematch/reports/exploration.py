@@ -66,13 +66,7 @@ class Repeated:
 
 
 def exploration_page(exploration: Exploration, source: Source, thumbnails: Thumbnails | None) -> str:
-    """The page as HTML.
-
-    Args:
-        exploration: to show.
-        source: is named, and its problems are listed.
-        thumbnails: of the names in `shown_names`; None where images are left out.
-    """
+    """The page as HTML, with thumbnails of the names in `shown_names`; None where images are left out."""
     sizes = group_sizes(exploration.groups)
     return render(
         "explore.html",

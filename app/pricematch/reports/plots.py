@@ -40,14 +40,8 @@ def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: flo
     axes.plot(steps, part.precision, color=_PRECISION, label="precision", **style)
     axes.plot(steps, part.recall, color=_RECALL, label="recall", **style)
     if together is not None:
-        axes.plot(
-            steps,
-            together.at(part.similarities).f1,
-            color=_F1,
-            linestyle=":",
-            label="F1 with the other signals",
-            **style,
-        )
+        f1 = together.at(part.similarities).f1
+        axes.plot(steps, f1, color=_F1, linestyle=":", label="F1 with the other signals", **style)
     if np.isfinite(threshold):
         axes.axvline(_shown(signal, np.array([threshold]))[0], color=_OTHER, linestyle="--", linewidth=1)
     axes.set_ylim(0, 1.02)
@@ -104,13 +98,9 @@ def group_size_plot(classes: Sequence[SizeClass]) -> Figure:
 
 def catalogue_size_plot(points: Sequence[SizePoint]) -> Figure:
     """F1 by the size of the catalogue, at the best thresholds of each and at those of the whole."""
-    return _size_plot(
-        [point.postings for point in points],
-        {
-            "thresholds picked at that size": [point.f1 for point in points],
-            "thresholds of the whole catalogue": [point.f1_at_thresholds for point in points],
-        },
-    )
+    best, fixed = [point.f1 for point in points], [point.f1_at_thresholds for point in points]
+    lines = {"thresholds picked at that size": best, "thresholds of the whole catalogue": fixed}
+    return _size_plot([point.postings for point in points], lines)
 
 
 def reliability_plot(found: Reliability) -> Figure:
@@ -128,13 +118,9 @@ def reliability_plot(found: Reliability) -> Figure:
 
 def matched_size_plot(points: Sequence[MatchedSize]) -> Figure:
     """F1 of a matcher by the size of the catalogue, at the stored thresholds of each and at those of the whole."""
-    return _size_plot(
-        [point.postings for point in points],
-        {
-            "the threshold stored for that size": [point.f1 for point in points],
-            "the threshold of the whole catalogue": [point.f1_fixed for point in points],
-        },
-    )
+    stored, fixed = [point.f1 for point in points], [point.f1_fixed for point in points]
+    lines = {"the threshold stored for that size": stored, "the threshold of the whole catalogue": fixed}
+    return _size_plot([point.postings for point in points], lines)
 
 
 def size_name(part: SizeClass) -> str:
@@ -174,7 +160,6 @@ def _shown(signal: str, similarities: NDArray[np.float64]) -> NDArray[np.float64
 
 _HISTOGRAM_BARS = 60
 _FEW = 8
-_COLOUR = "#2f6db3"
 
 
 def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure:
@@ -218,7 +203,7 @@ def _drawn(values: NDArray[np.number], edges: NDArray[np.floating], quantity: st
     counts, _ = np.histogram(values, edges)
     figure = Figure(figsize=(5.6, 2.7), layout="constrained")
     axes = figure.add_subplot()
-    axes.stairs(counts, edges, fill=True, color=_COLOUR)
+    axes.stairs(counts, edges, fill=True, color=_F1)
     axes.set(xlabel=quantity, ylabel=counted)
     if counts.max() > 50 * np.median(counts[counts > 0]):
         axes.set_yscale("log")  # a few high bars would leave the others invisible
