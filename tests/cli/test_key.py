@@ -6,11 +6,11 @@ from pricematch.api.keys import KEY_PATTERN, read_keys
 from tests.support.cli import Run
 
 
-def test_a_key_is_told_once_and_its_line_is_one_that_the_service_takes(run: Run) -> None:
+def test_a_key_is_reported_once_and_its_line_is_one_that_the_service_takes(run: Run) -> None:
     ran = run("key", "shop", "--scope", "write")
     assert ran.code == 0
-    told, line = ran.out.splitlines()
-    key = told.removeprefix("key (shown only now): ")
+    reported, line = ran.out.splitlines()
+    key = reported.removeprefix("key (shown only now): ")
     assert KEY_PATTERN.fullmatch(key)
     [kept] = read_keys(line.removeprefix("line: "), "x")
     assert (kept.name, kept.scope) == ("shop", "write")

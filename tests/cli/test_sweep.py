@@ -58,7 +58,7 @@ def test_anybodys_embeddings_are_scored_without_images_and_written_down(
     assert "Sweeping" in ran.err
 
 
-def test_eps_and_min_samples_are_those_asked_for(run: Run, files: list[str], tmp_path: Path) -> None:
+def test_eps_and_min_samples_are_those_requested(run: Run, files: list[str], tmp_path: Path) -> None:
     assert run("sweep", *files, "--eps", "0.01,0.03", "--min-samples", "3", "--output", str(tmp_path)).code == 0
     records = json.loads((tmp_path / "sweep.json").read_text())
     expected = sweep(EMBEDDINGS, np.array(GROUPS), [0.01, 0.03], 3, lambda *_: None)
@@ -149,7 +149,7 @@ def test_an_output_that_is_a_file_is_refused_before_anything_is_done(
     assert (ran.code, "cannot be written to" in ran.one_line()) == (2, True)
 
 
-def test_a_catalogue_without_any_label_group_is_told_in_a_line_and_nothing_is_made(
+def test_a_catalogue_without_any_label_group_is_reported_in_a_line_and_nothing_is_made(
     run: Run, files: list[str], tmp_path: Path
 ) -> None:
     write_catalogue(tmp_path / "catalogue.csv", [""] * 40)

@@ -61,7 +61,7 @@ def test_lists_of_clusters_score_as_clusters(clustered: list[tuple[int, int]]) -
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.permutations(range(8)), st.integers(0, 8), st.booleans()), max_size=8))
-def test_pairs_of_lists_count_where_their_first_posting_is_asked(
+def test_pairs_of_lists_count_where_their_first_posting_is_requested(
     answers: list[tuple[int, list[int], int, bool]],
 ) -> None:
     rows = range(len(answers))
@@ -70,8 +70,8 @@ def test_pairs_of_lists_count_where_their_first_posting_is_asked(
         for row, (_, order, count, _) in enumerate(answers)
     ]
     starts = np.cumsum([0, *map(len, lists)])
-    asked = [row for row in rows if answers[row][3]]
-    answered = {(row, other) for row in asked for other in lists[row][1:]}
+    queries = [row for row in rows if answers[row][3]]
+    answered = {(row, other) for row in queries for other in lists[row][1:]}
     expected = {(a, b) for a, b in permutations(rows, 2) if answers[a][3] and answers[a][0] == answers[b][0]}
     found = pairwise_scores_of_lists(
         Lists(starts, np.array([row for found in lists for row in found], np.int32)),

@@ -179,7 +179,7 @@ def test_a_file_that_is_no_report_is_refused_with_the_reason(tmp_path: Path, tex
     assert reason in str(caught.value)
 
 
-def test_a_report_that_is_not_there_is_told_with_how_to_get_one(tmp_path: Path) -> None:
+def test_a_report_that_is_not_there_is_reported_with_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"No such file or directory.*`pricematch evaluate` writes one"):
         read_thresholds(tmp_path / "report.json", ["hash"])
 

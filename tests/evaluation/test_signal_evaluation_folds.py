@@ -34,7 +34,7 @@ def test_each_posting_is_scored_at_the_thresholds_picked_on_the_other_folds(sign
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_pairs_are_judged_over_all_lists_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
+def test_pairs_are_evaluated_over_all_lists_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     answered = set()
     for number, fold in enumerate(measured.folds):
@@ -56,7 +56,7 @@ def test_the_thresholds_to_take_are_picked_on_all_groups(signals: list[str]) -> 
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_candidates_are_judged_in_the_order_of_their_margins(signals: list[str]) -> None:
+def test_candidates_are_evaluated_in_the_order_of_their_margins(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     ranking = CURVES.pairs.ranking(measured.thresholds).rows
     assert list(measured.recall_at_k) == list(measured.map_at_k) == list(KS)

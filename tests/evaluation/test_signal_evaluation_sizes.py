@@ -25,14 +25,14 @@ def test_sizes_double_up_to_three_quarters_of_the_catalogue(postings: int, sizes
     assert sizes_below(postings) == sizes
 
 
-def test_each_sub_catalogue_is_judged_as_if_there_were_no_other_postings() -> None:
+def test_each_sub_catalogue_is_evaluated_as_if_there_were_no_other_postings() -> None:
     postings = labelled_postings(270)
     groups, features = number_groups(groups_of(postings)), features_of(postings)
     curves = Curves(proposed_pairs(postings), groups)
     thresholds = pick_thresholds(curves, ["hash", "title"], np.ones(270, bool))
-    told: list[tuple[str, int, int]] = []
-    points = by_catalogue_size(features, curves, thresholds, 3, lambda *step: told.append(step))
-    assert [step[1:] for step in told] == [(1, 2), (2, 2)]
+    reported: list[tuple[str, int, int]] = []
+    points = by_catalogue_size(features, curves, thresholds, 3, lambda *step: reported.append(step))
+    assert [step[1:] for step in reported] == [(1, 2), (2, 2)]
     for point, size in zip(points, (100, 200, 270), strict=True):
         part = [postings[row] for row in whole_groups(groups, size, 3)]
         assert (point.postings, point.groups) == (len(part), len(set(groups_of(part))))

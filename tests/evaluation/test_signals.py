@@ -85,7 +85,7 @@ def test_a_threshold_takes_what_is_accepted_and_not_what_is_refused() -> None:
     assert between("hash", 0.875, 0.75) == 0.875
 
 
-def test_the_curve_of_hashes_is_shown_at_every_distance_and_others_at_no_more_than_asked() -> None:
+def test_the_curve_of_hashes_is_shown_at_every_distance_and_others_at_no_more_than_requested() -> None:
     similarities = np.array([np.inf, 1.0, 0.875])
     curve = Curve(similarities, np.array([0.1, 0.2, 0.3]), np.zeros(3), np.ones(3))
     hashes = shown_curve("hash", curve, 5)

@@ -122,7 +122,7 @@ def test_a_hash_of_another_length_or_alphabet_is_refused(tmp_path: Path) -> None
     ]
 
 
-def test_everything_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_with_a_row_is_reported_at_once(tmp_path: Path) -> None:
     found = read(tmp_path, "posting_id,image,image_phash\na b,1.png,zz\n").problems
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 
@@ -244,7 +244,7 @@ def test_an_unclosed_quote_in_a_large_file_is_refused_within_the_limit_of_a_row(
     assert "field larger than field limit (4096)" in refusal(tmp_path, text)
 
 
-def test_rows_before_one_that_breaks_the_file_off_are_judged_as_well(tmp_path: Path) -> None:
+def test_rows_before_one_that_breaks_the_file_off_are_evaluated_as_well(tmp_path: Path) -> None:
     found = problems(tmp_path, 'posting_id,image\n..,1.png\na,2.png\nb,"3.png\nc,4.png\n')
     assert [problem.partition(":")[0] for problem in found] == ["row 2, column posting_id", "row 4"]
 
@@ -271,7 +271,7 @@ def test_a_missing_file_and_a_folder_are_refused_with_the_systems_reason(tmp_pat
 # --- images ----------------------------------------------------------------------------------------------------
 
 
-def test_bad_images_are_told_by_row_and_a_missing_name_is_one(tmp_path: Path) -> None:
+def test_bad_images_are_reported_by_row_and_a_missing_name_is_one(tmp_path: Path) -> None:
     content = read(tmp_path, "posting_id,image\na,1.png\nb,\nc,2.png\nd,1.png\n")
     found = content.image_problems({"1.png": ImageEmpty("no bytes")})
     assert [str(problem) for problem in found] == [

@@ -42,7 +42,7 @@ def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     file.write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_a_matcher_that_is_read_judges_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
+def test_a_matcher_that_is_read_predicts_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
     read, learned = read_matcher(models), trained.fitted
     assert (read.label, read.path) == ("matcher/1", models / "matcher/1")
     features = np.random.default_rng(0).normal(size=(300, len(learned.model.feature_names))).astype(np.float32)
@@ -122,11 +122,11 @@ BREAK: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("broken", BREAK)
 def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(models: Path, broken: str) -> None:
-    fields, told = BREAK[broken]
+    fields, reported = BREAK[broken]
     change(models, lambda manifest: manifest.update(fields))
     with pytest.raises(ArtefactError) as refused:
         read_matcher(models)
-    assert told in str(refused.value)
+    assert reported in str(refused.value)
     assert str(models / "matcher/1") in str(refused.value)
 
 
@@ -137,6 +137,6 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
         read_matcher(models)
 
 
-def test_without_a_matcher_the_way_to_one_is_told(tmp_path: Path) -> None:
+def test_without_a_matcher_the_way_to_one_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)

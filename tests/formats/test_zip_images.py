@@ -269,7 +269,7 @@ _WHOLE = written(CONTENTS)
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(_WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_whatever_is_altered_it_is_refused_or_its_images_are_right_or_told(
+def test_whatever_is_altered_it_is_refused_or_its_images_are_right_or_reported(
     alterations: list[tuple[int, int]],
 ) -> None:
     import tempfile

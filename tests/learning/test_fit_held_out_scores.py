@@ -78,13 +78,13 @@ def scored(part: SamplePairs) -> NDArray[np.float64]:
     return cross_fit([part], ("one", "other"), Remembers(), 0, lambda: None)[0]
 
 
-def test_a_pair_of_one_fold_is_judged_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
+def test_a_pair_of_one_fold_is_evaluated_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
     inside = (part.folds[:, 0] == part.folds[:, 1]) & (part.folds[:, 0] != NOT_TRAINED)
     assert part.truth[inside].any()
     assert (scored(part)[inside] == 0).all()
 
 
-def test_a_right_pair_is_never_judged_by_a_model_that_saw_its_group(part: SamplePairs) -> None:
+def test_a_right_pair_is_never_evaluated_by_a_model_that_saw_its_group(part: SamplePairs) -> None:
     assert (scored(part)[part.truth & part.trainable] == 0).all()
 
 
@@ -99,8 +99,8 @@ def test_a_pair_across_two_folds_has_the_mean_of_the_models_that_lack_one_end(pa
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):
-        asked = [fold for fold in ends if fold != NOT_TRAINED] or list(range(FOLDS))
-        assert found[pair] == every[asked, pair].mean()
+        folds = [fold for fold in ends if fold != NOT_TRAINED] or list(range(FOLDS))
+        assert found[pair] == every[folds, pair].mean()
 
 
 def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
@@ -119,10 +119,10 @@ def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
     truth, weights = learner.truth[0], learner.weights[0]
     wrong = part.trainable & ~part.truth
     assert 0.5 * _NEGATIVES * wrong.sum() < (~truth).sum() < 2 * _NEGATIVES * wrong.sum()
-    asked = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
+    query_ends = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
     among = 2 * wrong.sum()
     assert (weights[truth] == 1).all()
-    np.testing.assert_allclose(weights[~truth], asked / among / _NEGATIVES, rtol=1e-6)
+    np.testing.assert_allclose(weights[~truth], query_ends / among / _NEGATIVES, rtol=1e-6)
 
 
 def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
@@ -142,7 +142,7 @@ def test_the_same_seed_learns_the_same_pairs_and_another_others(
     assert not np.array_equal(learner.truth[0], learner.truth[2])
 
 
-def test_each_fold_is_told_once(part: SamplePairs) -> None:
-    told: list[int] = []
-    cross_fit([part], ("one", "other"), Remembers(), 0, lambda: told.append(1))
-    assert len(told) == FOLDS
+def test_each_fold_is_reported_once(part: SamplePairs) -> None:
+    reported: list[int] = []
+    cross_fit([part], ("one", "other"), Remembers(), 0, lambda: reported.append(1))
+    assert len(reported) == FOLDS

@@ -28,7 +28,7 @@ def part() -> SamplePairs:
     return found
 
 
-def test_each_trained_posting_is_judged_once_at_thresholds_of_the_other_folds(part: SamplePairs) -> None:
+def test_each_trained_posting_is_evaluated_once_at_thresholds_of_the_other_folds(part: SamplePairs) -> None:
     found = held_out(200, [part], DATA.groups, [same] * FOLDS)
     figures = []
     for fold in range(FOLDS):
@@ -81,7 +81,7 @@ def test_without_a_likely_pair_there_is_no_error_among_them(part: SamplePairs) -
     assert held_out(200, [part], DATA.groups, [unlikely] * FOLDS).calibration_error_likely == 0
 
 
-def test_a_part_judges_if_postings_are_left_whichever_fold_is(part: SamplePairs) -> None:
+def test_a_part_predicts_if_postings_are_left_whichever_fold_is(part: SamplePairs) -> None:
     assert part.has_held_out
     alone = np.where(FOLD_OF == 2, FOLD_OF, NOT_TRAINED).astype(np.int8)
     assert not sample_pairs(part.sample, DATA.signals, DATA.groups, alone).has_held_out

@@ -43,7 +43,7 @@ def verb(run: Run, folder: Path, *arguments: str) -> Ran:
     return run(*arguments, *paths)
 
 
-def test_it_is_trained_judged_and_used_with_its_encoder_and_the_colours(run: Run, folder: Path) -> None:
+def test_it_is_trained_evaluated_and_used_with_its_encoder_and_the_colours(run: Run, folder: Path) -> None:
     signals = ("--signals", "hash,image")
     trained = verb(run, folder, "train", "matcher", *signals, "--encoder", "cae", "--train-share", "0.6")
     assert trained.code == 0, trained.err

@@ -59,13 +59,13 @@ def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(bo
     assert "Name their folder with --images" in page.text
 
 
-def test_of_a_matcher_no_share_is_told_of_answers_that_nobody_got(both: Evaluation) -> None:
+def test_of_a_matcher_no_share_is_reported_of_answers_that_nobody_got(both: Evaluation) -> None:
     groups, never, sure = number_groups(groups_of(POSTINGS)), Thresholds(inf, inf), Thresholds(0.9, 0.9)
     stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
     features = features_of(POSTINGS)
     everybody = np.ones(len(POSTINGS), bool)
     case = MatcherCase(features, groups, everybody, tiny_model(["hash", "title"]), stored)
-    found = evaluate_matcher(case, (5,), 0, lambda *_: None)
+    found = evaluate_matcher(case, 0, lambda *_: None)
     rows = Page(evaluation_page(both, POSTINGS, "catalogue.csv", None, 0, found, "matcher/1")).rows()
     right, answered = (f"{value:.4f}" for value in (found.pairwise.precision, found.pairwise.recall))
     assert ["precision:0.90", right, answered] in rows
@@ -123,7 +123,7 @@ def test_a_catalogue_in_which_nothing_can_be_found_has_a_page_as_well(title: str
     assert "hash nevertitle never" in page.text
 
 
-def test_thresholds_are_told_in_words() -> None:
+def test_thresholds_are_reported_in_words() -> None:
     assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
     several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
     assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]

@@ -102,7 +102,7 @@ def test_held_out_figures_are_printed_with_the_size_of_the_catalogue(run: Run, f
     assert "Name their folder with" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_same_seed_writes_the_same_files_with_as_many_folds_as_asked(run: Run, folder: Path) -> None:
+def test_the_same_seed_writes_the_same_files_with_as_many_folds_as_requested(run: Run, folder: Path) -> None:
     written = []
     for _ in range(2):
         assert evaluate(run, folder, "--signals", "title", "--folds", "3", "--seed", "1").code == 0
@@ -127,7 +127,7 @@ def test_bad_rows_are_refused(run: Run, folder: Path) -> None:
     assert (ran.code, ran.err.splitlines()[1]) == (1, "  row 92, column posting_id: 'p0' already stands in row 2")
 
 
-def test_fewer_groups_than_folds_are_told(run: Run, folder: Path) -> None:
+def test_fewer_groups_than_folds_are_reported(run: Run, folder: Path) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, label_group="one") for posting in POSTINGS])
     ran = evaluate(run, folder)
     assert ran.code == 1
@@ -153,7 +153,7 @@ def test_options_that_make_no_sense_are_one_line(run: Run, folder: Path, options
     assert line in ran.one_line()
 
 
-def test_hashes_and_titles_that_are_missing_are_told_with_what_to_do(run: Run, folder: Path) -> None:
+def test_hashes_and_titles_that_are_missing_are_reported_with_what_to_do(run: Run, folder: Path) -> None:
     write_catalogue(
         folder / "catalogue.csv", [*POSTINGS[:7], *(replace(one, image_phash=None) for one in POSTINGS[7:])]
     )
@@ -164,7 +164,7 @@ def test_hashes_and_titles_that_are_missing_are_told_with_what_to_do(run: Run, f
     assert "signal title: " in evaluate(run, folder, "--signals", "title").one_line()
 
 
-def test_postings_with_neither_hash_nor_image_are_told_of_and_judged_by_the_rest(
+def test_postings_with_neither_hash_nor_image_are_reported_of_and_evaluated_by_the_rest(
     run: Run, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bare = [replace(posting, image=None, image_phash=None) for posting in POSTINGS[80:]]
@@ -233,7 +233,7 @@ def test_the_default_folder_of_images_is_taken_if_it_holds_some_of_them(
     assert "Name their folder with" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_anybodys_embeddings_are_judged_row_by_row(run: Run, folder: Path) -> None:
+def test_anybodys_embeddings_are_evaluated_row_by_row(run: Run, folder: Path) -> None:
     centres = np.random.default_rng(0).standard_normal((90, 8))[number_groups(groups_of(POSTINGS))]
     embeddings = unit_rows(centres + 0.3 * np.random.default_rng(1).standard_normal((90, 8)), 8)
     np.save(folder / "x.npy", 3 * embeddings)
@@ -252,7 +252,7 @@ def test_anybodys_embeddings_are_judged_row_by_row(run: Run, folder: Path) -> No
     )
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(run: Run, folder: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported_before_anything_is_computed(run: Run, folder: Path) -> None:
     (folder / "out").write_text("a file")
     ran = evaluate(run, folder)
     assert ran.code == 2
@@ -260,7 +260,7 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(run: R
 
 
 @pytest.mark.tensorflow
-def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
+def test_images_are_encoded_and_bad_ones_are_skipped_where_reported(
     run: Run, folder: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
     images = draw_images(folder, POSTINGS)
@@ -284,15 +284,15 @@ def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
 
 
 @pytest.mark.parametrize("kept_in", ["verdicts.csv", "data"])
-def test_wrong_labels_that_verdicts_mend_are_judged_as_if_they_had_been_right(
+def test_wrong_labels_that_verdicts_mend_are_evaluated_as_if_they_had_been_right(
     run: Run, tmp_path: Path, kept_in: str
 ) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
-    postings, said = mislabelled(POSTINGS)
+    postings, feedback = mislabelled(POSTINGS)
     for folder, content in ((right, POSTINGS), (wrong, postings)):
         folder.mkdir()
         write_catalogue(folder / "catalogue.csv", content)
-    write_verdicts(wrong / kept_in, said)
+    write_verdicts(wrong / kept_in, feedback)
     assert evaluate(run, right, "--signals", "hash").code == 0
     assert evaluate(run, wrong, "--signals", "hash").code == 0
     assert report_of(wrong)["hash"] != report_of(right)["hash"]
@@ -301,7 +301,7 @@ def test_wrong_labels_that_verdicts_mend_are_judged_as_if_they_had_been_right(
     assert report_of(wrong)["hash"] == report_of(right)["hash"]
 
 
-def test_verdicts_that_cannot_be_read_are_told_in_one_line(run: Run, folder: Path) -> None:
+def test_verdicts_that_cannot_be_read_are_reported_in_one_line(run: Run, folder: Path) -> None:
     (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\np0,p1,perhaps\n")
     ran = evaluate(run, folder, "--verdicts", str(folder / "verdicts.csv"))
     assert ran.code == 1

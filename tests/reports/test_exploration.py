@@ -104,7 +104,7 @@ def test_the_same_facts_are_the_same_page(full: Page) -> None:
     assert page_of(POSTINGS, looked=True).html == full.html
 
 
-def test_what_is_left_out_is_said_with_the_way_to_get_it(pictureless: Page) -> None:
+def test_what_is_left_out_is_reported_with_the_way_to_get_it(pictureless: Page) -> None:
     [left_out] = [item for item in pictureless.items() if item.startswith("Left out")]
     assert left_out == "Left out: images, their sizes, formats and bytes. Name their folder with --images."
     bare = without(POSTINGS, title="", image_phash=None, label_group=None)
@@ -138,7 +138,7 @@ def test_a_catalogue_of_one_posting_has_a_page(posting: Posting, looked: bool) -
     assert page.headings()[:1] == ["look"]
 
 
-def test_nothing_wrong_is_said_in_a_line() -> None:
+def test_nothing_wrong_is_reported_in_a_line() -> None:
     postings = [Posting(f"p{row}", f"{row}.png", f"tas {row}", f"{row:x}" * 16, f"g{row // 2}") for row in range(4)]
     assert page_of(postings).items()[0] == "Nothing is wrong with rows, and nothing repeats across groups."
 

@@ -46,7 +46,7 @@ def test_a_page_is_whole_and_needs_nothing_beside_itself() -> None:
     assert "Exploration · pricematch" in page.text
 
 
-def test_a_browser_is_told_to_load_and_run_nothing_from_anywhere() -> None:
+def test_a_browser_is_reported_to_load_and_run_nothing_from_anywhere() -> None:
     [policy] = [
         attributes["content"]
         for tag, attributes in Page(render("page.html", title="t")).tags
@@ -69,7 +69,7 @@ def test_a_value_that_is_missing_is_an_error_not_an_empty_place() -> None:
         render("page.html")
 
 
-def test_every_template_is_told_to_escape() -> None:
+def test_every_template_is_reported_to_escape() -> None:
     templates = Path(page_module.__file__).parent / "templates"
     for path in templates.iterdir():
         assert path.suffix == ".html"
@@ -114,7 +114,7 @@ def test_an_image_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_an_image_shows_is_told_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
+def test_what_an_image_shows_is_reported_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
     markup = thumbnail(np.zeros((4, 4, 3), np.uint8), text)
     assert Page(markup).alts() == [text]
     assert [tag for tag, _ in Page(markup).tags] == ["img"]

@@ -58,7 +58,7 @@ def test_hashes_within_the_threshold_are_matches_the_posting_itself_first_then_t
 
 
 @pytest.mark.parametrize("signals", ["hash,title", "title"])
-def test_the_thresholds_of_a_report_give_the_lists_it_judged(run: Run, folder: Path, signals: str) -> None:
+def test_the_thresholds_of_a_report_give_the_lists_it_evaluated(run: Run, folder: Path, signals: str) -> None:
     options = ["--catalogue", str(folder / "train.csv"), "--output", str(folder), "--signals", signals]
     assert run("evaluate", *options).code == 0
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -138,7 +138,7 @@ def test_the_names_or_the_report_or_the_thresholds_say_which_signals_are_taken(t
         ((), ["smell=1"], "--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got 'smell=1'"),
     ],
 )
-def test_thresholds_that_are_missing_or_make_no_sense_are_told(
+def test_thresholds_that_are_missing_or_make_no_sense_are_reported(
     names: tuple[str, ...], given: list[str], reason: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -164,7 +164,7 @@ def test_the_notebooks_clusterings_give_the_lists_they_are_swept_by(run: Run, fo
     assert submitted(folder) == [expected[row].tolist() for row in range(90)]
 
 
-def test_min_samples_is_that_asked_for(run: Run, folder: Path) -> None:
+def test_min_samples_is_that_requested(run: Run, folder: Path) -> None:
     embeddings = clustered(90)
     np.save(folder / "x.npy", embeddings)
     options = ["--embeddings", str(folder / "x.npy"), "--method", "dbscan", "--eps", "0.02", "--min-samples", "4"]
@@ -174,7 +174,7 @@ def test_min_samples_is_that_asked_for(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--method", "kmeans", "--eps", "0.02"], "expected one of dbscan, optics, nearest, ensemble, got 'kmeans'"),
         (["--method", "dbscan"], "expected --eps beside it"),
@@ -182,9 +182,9 @@ def test_min_samples_is_that_asked_for(run: Run, folder: Path) -> None:
         (["--method", "dbscan", "--eps", "0.02", "--threshold", "hash=8"], "either --method, or --signals"),
     ],
 )
-def test_a_clustering_that_makes_no_sense_is_refused(run: Run, folder: Path, options: list[str], told: str) -> None:
+def test_a_clustering_that_makes_no_sense_is_refused(run: Run, folder: Path, options: list[str], reported: str) -> None:
     ran = submit(run, folder, *options)
-    assert (ran.code, told in ran.err) == (2, True), ran.err
+    assert (ran.code, reported in ran.err) == (2, True), ran.err
     assert not (folder / "new").exists()
 
 
@@ -211,7 +211,7 @@ def test_what_is_read_is_never_written_over(run: Run, folder: Path, lost: str) -
     assert (folder / lost).read_bytes() == before
 
 
-def test_the_thresholds_taken_are_told_and_whether_they_were_picked_on_as_many_postings(run: Run, folder: Path) -> None:
+def test_the_thresholds_taken_are_reported_with_the_number_they_were_picked_on(run: Run, folder: Path) -> None:
     report = {"signals": ["hash", "title"], "threshold": {"hash": 6, "title": None}, "postings": 90}
     (folder / "report.json").write_text(json.dumps(report))
     ran = submit(run, folder, "--report", str(folder / "report.json"))

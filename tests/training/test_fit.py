@@ -48,13 +48,13 @@ def fit(
 
 
 def after(count: int) -> Callable[[], bool]:
-    """Says so once it was asked this often."""
-    asked = 0
+    """True from this call on."""
+    calls = 0
 
     def interrupted() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked == count
+        nonlocal calls
+        calls += 1
+        return calls == count
 
     return interrupted
 

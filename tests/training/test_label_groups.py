@@ -76,18 +76,18 @@ def test_postings_that_show_no_good_image_are_left_out_and_those_that_share_one_
     assert evaluated.queries.tolist() == [True, True, True, False, True]
 
 
-def test_groups_that_were_learnt_from_are_searched_and_not_judged() -> None:
+def test_groups_that_were_learnt_from_are_searched_and_not_evaluated() -> None:
     evaluated = threshold_postings(POSTINGS, NAMES, {"1"})
     assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
     assert evaluated.queries.tolist() == [False, False, True, False, True]
 
 
-def test_without_postings_nothing_is_judged() -> None:
+def test_without_postings_nothing_is_evaluated() -> None:
     assert threshold_postings([], NAMES).threshold("cae", lambda: np.ones((3, 2), np.float32), lambda *_: None) is None
 
 
 @pytest.mark.parametrize("learnt", [{"1"}, {"1", "2"}])
-def test_nothing_is_embedded_where_too_few_groups_are_judged(learnt: set[str]) -> None:
+def test_nothing_is_embedded_where_too_few_groups_are_evaluated(learnt: set[str]) -> None:
     def never() -> NDArray[np.float32]:
         raise AssertionError("embedded")
 
@@ -95,12 +95,12 @@ def test_nothing_is_embedded_where_too_few_groups_are_judged(learnt: set[str]) -
 
 
 def test_each_posting_is_searched_by_the_output_of_its_image() -> None:
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     outputs = np.array([[1, 0], [2, 0.2], [0, 5]], np.float32)
-    picked = threshold_postings(POSTINGS, NAMES).threshold("cae", lambda: outputs, lambda *step: told.append(step))
+    picked = threshold_postings(POSTINGS, NAMES).threshold("cae", lambda: outputs, lambda *step: reported.append(step))
     assert picked is not None
     assert (picked.postings, picked.groups, picked.catalogue) == (4, 2, 5)
-    assert told == [("Picking the threshold of cae", 5, 5)]
+    assert reported == [("Picking the threshold of cae", 5, 5)]
 
 
 def test_a_threshold_goes_into_the_manifest_with_what_it_was_picked_on() -> None:
@@ -114,7 +114,7 @@ BATCHED = st.lists(st.integers(-1, 6), min_size=2, max_size=40).map(np.array)
 
 
 @given(BATCHED, st.integers(1, 30), st.integers(2, 4), st.integers(0, 3))
-def test_every_group_is_in_one_step_with_as_many_rows_as_asked(
+def test_every_group_is_in_one_step_with_as_many_rows_as_requested(
     groups: NDArray[np.intp], batch: int, per_group: int, epoch: int
 ) -> None:
     batches = group_batches(groups, batch, per_group, 0, epoch)

@@ -32,7 +32,7 @@ def run(settings: Settings) -> list[str]:
     return [network.name for network in trained]
 
 
-def test_a_catalogue_is_trained_on_each_image_once_and_bad_ones_are_skipped_where_told(tmp_path: Path) -> None:
+def test_a_catalogue_is_trained_on_each_image_once_and_bad_ones_are_skipped_where_reported(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tmp_path / "models", skip_bad_images=True)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p0.png,the same file\n")

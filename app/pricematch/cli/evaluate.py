@@ -10,7 +10,7 @@ from pricematch.settings import load_settings
 if TYPE_CHECKING:
     from pricematch.evaluation.cluster_metrics import PairScores
     from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
-    from pricematch.evaluation.signal_evaluation import Evaluation, Measured
+    from pricematch.evaluation.signal_evaluation import Evaluation, Measured, MeasuredSignals
 
 _SHOWN_KS = (1, 5, 10)
 _SHOWN_TARGET = "precision:0.95"
@@ -93,8 +93,7 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
             map(_least, (matched.thresholds.match, matched.thresholds.fallback))
         ),
         "true pairs among candidates": f"{matched.candidate_recall:.4f}",
-        **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
-        **{f"mAP@{k}": f"{matched.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **_ranking(matched),
         "Brier score": f"{matched.brier:.5f}",
         "expected calibration error": f"{matched.calibration_error:.4f}",
         "of candidates of 0.05 and more": f"{matched.calibration_error_likely:.4f}",
@@ -150,7 +149,12 @@ def _right(pairs: "PairScores") -> str:
     return f"{pairs.precision:.4f}" if pairs.answered else "–"
 
 
-def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
+def _ranking(one: "Measured") -> dict[str, str]:
+    recalls = {f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS}
+    return recalls | {f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS}
+
+
+def _cells(found: "Evaluation", one: "MeasuredSignals") -> dict[str, str]:
     from pricematch.reports.evaluation import threshold_texts
 
     return {
@@ -165,8 +169,7 @@ def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
         "pairwise F1": f"{one.pairwise.f1:.4f}",
         "pairwise precision": f"{one.pairwise.precision:.4f}",
         "pairwise recall": f"{one.pairwise.recall:.4f}",
-        **{f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
-        **{f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **_ranking(one),
     }
 
 

@@ -17,7 +17,7 @@ from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curve, shown_curve
 from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
 from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, Scores
-from pricematch.evaluation.signal_evaluation import Evaluation, Fold, Measured, SizePoint
+from pricematch.evaluation.signal_evaluation import Evaluation, Fold, MeasuredSignals, SizePoint
 from pricematch.evaluation.signals import MEASURES, meant, shown
 from pricematch.formats.atomic_writes import write_whole
 
@@ -207,7 +207,7 @@ def _pairs(pairs: PairScores) -> _Json:
     return {"f1": pairs.f1, "precision": pairs.precision, "recall": pairs.recall}
 
 
-def _measured(measured: Measured) -> _Json:
+def _measured(measured: MeasuredSignals) -> _Json:
     means = _scores(measured.scores)
     b_cubed = {"f1": means.pop("b_cubed_f1"), "precision": means["precision"], "recall": means["recall"]}
     return {

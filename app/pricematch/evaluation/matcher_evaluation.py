@@ -12,7 +12,7 @@ from pricematch.clustering.average_linkage import cohesive_clusters
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
 from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
 from pricematch.evaluation.reliability import LIKELY, Reliability, brier_score, expected_calibration_error, reliability
-from pricematch.evaluation.signal_evaluation import sizes_below
+from pricematch.evaluation.signal_evaluation import KS, Measured, sizes_below
 from pricematch.evaluation.signals import CANDIDATES
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
@@ -64,39 +64,28 @@ class MatchedSize:
 
 
 @dataclass(frozen=True, eq=False)
-class MatcherEvaluation:
-    """What a matcher is worth on a catalogue of n postings, m of which are evaluated.
+class MatcherEvaluation(Measured):
+    """How good a matcher is on a catalogue of n postings, m of which are evaluated.
 
     Attributes:
         evaluated: bool [n].
         thresholds: for F1, at the catalogue's size.
-        scores: of the m evaluated postings.
-        interval: of their mean F1, 95 %.
-        pairwise: the pairs in their lists.
         targets: what share of the pairs answered is right, and what share of the true pairs is answered, by target.
         clusters: scores of the m, the cluster of each being its answer.
         brier, calibration_error: of the probabilities of their candidates;
         calibration_error_likely: of those of 0.05 and more.
         reliability: for a diagram, of the likely ones.
-        candidate_recall: the share of their true pairs that is among the candidates.
-        recall_at_k, map_at_k: of their candidates by probability.
         by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is evaluated.
     """
 
     evaluated: NDArray[np.bool_]
     thresholds: Thresholds
-    scores: Scores
-    interval: tuple[float, float]
-    pairwise: PairScores
     targets: Mapping[Target, PairScores]
     clusters: Scores
     brier: float
     calibration_error: float
     calibration_error_likely: float
     reliability: Reliability
-    candidate_recall: float
-    recall_at_k: Mapping[int, float]
-    map_at_k: Mapping[int, float]
     by_catalogue_size: Sequence[MatchedSize]
 
 
@@ -145,15 +134,8 @@ class _Answers:
         return MatchedSize(1, size, int(self.evaluated.sum()), own.match, f1, f1_fixed, targets)
 
 
-def evaluate_matcher(case: MatcherCase, ks: Sequence[int], seed: int, progress: Progress) -> MatcherEvaluation:
-    """Evaluate a matcher on the groups that it was not trained on.
-
-    Args:
-        case: the matcher and the catalogue.
-        ks: for recall@k and mAP@k.
-        seed: of the interval and the sub-catalogues.
-        progress: called with the progress.
-    """
+def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> MatcherEvaluation:
+    """Evaluate a matcher on the groups that it was not trained on; the seed draws interval and sub-catalogues."""
     groups, evaluated, stored = case.groups, case.evaluated, case.stored
     index = MatchIndex.build(case.features, case.model, progress)
     pairs, answers = index.base, _Answers(candidates_of(index), groups, evaluated)
@@ -173,20 +155,20 @@ def evaluate_matcher(case: MatcherCase, ks: Sequence[int], seed: int, progress: 
     truth = groups[pairs.left] == groups[pairs.right]
     p, likely = pairs.probabilities, pairs.probabilities >= LIKELY
     return MatcherEvaluation(
-        evaluated,
-        thresholds,
         scored,
         bootstrap_interval(scored.f1, groups[evaluated], seed),
         answers.pairs(thresholds),
+        {k: recall_at_k(answers.candidates.rows, groups, k, evaluated) for k in KS},
+        {k: map_at_k(answers.candidates.rows, groups, k, evaluated) for k in KS},
+        candidate_recall(float(weights[truth].sum()), groups, evaluated),
+        evaluated,
+        thresholds,
         {target: answers.pairs(stored.at(target, len(groups))) for target in stored.thresholds},
         b_cubed_scores(labels, groups).of(evaluated),
         brier_score(p, truth, weights),
         expected_calibration_error(p, truth, weights),
         expected_calibration_error(p[likely], truth[likely], weights[likely]),
         reliability(p[likely], truth[likely], weights[likely]),
-        candidate_recall(float(weights[truth].sum()), groups, evaluated),
-        {k: recall_at_k(answers.candidates.rows, groups, k, evaluated) for k in ks},
-        {k: map_at_k(answers.candidates.rows, groups, k, evaluated) for k in ks},
         points,
     )
 

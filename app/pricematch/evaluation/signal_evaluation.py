@@ -51,26 +51,35 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What one signal, or several together, are worth.
+    """How good the matches of the evaluated postings are.
 
     Attributes:
-        thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
-        scores: of each posting, at thresholds that its group had no part in.
+        scores: of each posting.
         interval: of their mean F1, 95 %.
-        pairwise: the pairs in all lists, at the same thresholds.
-        folds: one by one.
-        recall_at_k, map_at_k: of the candidates in the order of their margins, for each k of `KS`.
-        candidate_recall: the share of the true pairs that is among the candidates; 1.0 if there are none.
+        pairwise: the pairs in all their lists.
+        recall_at_k, map_at_k: of their candidates, the surest first, for each k of `KS`.
+        candidate_recall: the share of their true pairs that is among the candidates; 1.0 if there are none.
     """
 
-    thresholds: Mapping[str, float]
     scores: Scores
     interval: tuple[float, float]
     pairwise: PairScores
-    folds: Sequence[Fold]
     recall_at_k: Mapping[int, float]
     map_at_k: Mapping[int, float]
     candidate_recall: float
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredSignals(Measured):
+    """How good one signal, or several together, are: every posting at thresholds that its group had no part in.
+
+    Attributes:
+        thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
+        folds: one by one.
+    """
+
+    thresholds: Mapping[str, float]
+    folds: Sequence[Fold]
 
 
 @dataclass(frozen=True)
@@ -109,8 +118,8 @@ class Evaluation:
 
     groups: NDArray[np.intp]
     pairs: Pairs
-    alone: Mapping[str, Measured]
-    together: Measured
+    alone: Mapping[str, MeasuredSignals]
+    together: MeasuredSignals
     curves: Mapping[str, Curve]
     curves_together: Mapping[str, Curve]
     by_group_size: Sequence[SizeClass]
@@ -120,7 +129,7 @@ class Evaluation:
     by_catalogue_size: Sequence[SizePoint]
 
     @property
-    def measured(self) -> dict[str, Measured]:
+    def measured(self) -> dict[str, MeasuredSignals]:
         """Every signal alone, and where there are several, all of them together."""
         return dict(self.alone) | ({TOGETHER: self.together} if len(self.alone) > 1 else {})
 
@@ -187,7 +196,7 @@ def find_candidates(features: ParsedFeatures, signals: Sequence[str], progress: 
     return found
 
 
-def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> Measured:
+def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> MeasuredSignals:
     """Measure some signals of a catalogue together, at least one.
 
     `fold_of` [n] numbers the folds from 0, at least two; no group is in two of them. The seed is that of the bootstrap.
@@ -196,15 +205,15 @@ def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], s
     thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))
     scored, pairwise, folds = _folds(curves, signals, fold_of)
     ranking = pairs.ranking(thresholds).rows
-    return Measured(
-        thresholds,
+    return MeasuredSignals(
         scored,
         bootstrap_interval(scored.f1, groups, seed),
         pairwise,
-        folds,
         {k: recall_at_k(ranking, groups, k) for k in KS},
         {k: map_at_k(ranking, groups, k) for k in KS},
         _candidate_recall(pairs, signals, groups),
+        thresholds,
+        folds,
     )
 
 

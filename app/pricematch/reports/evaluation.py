@@ -17,7 +17,7 @@ from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled,
 from pricematch.evaluation.load_features import find_images, load_features
 from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
-from pricematch.evaluation.signal_evaluation import KS, Evaluation
+from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.formats.atomic_writes import check_folder, write_whole
@@ -257,4 +257,4 @@ def _matched(
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
     case = MatcherCase(features.select(order), groups, evaluated[order], loaded.model, loaded.thresholds)
-    return replace(evaluate_matcher(case, KS, seed, progress), evaluated=evaluated)
+    return replace(evaluate_matcher(case, seed, progress), evaluated=evaluated)
