@@ -179,6 +179,6 @@ def _print_distances(found: "Evaluation") -> None:
     from pricematch.pairs.retrievers import MAX_DISTANCE
 
     curve = shown_curve("hash", found.curves["hash"], MAX_DISTANCE + 1)
-    rows = [[str(bits), f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]
+    rows = [[bits, f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]
     title = f"Hash alone at every distance (not held out), {len(found.groups)} postings, {found.group_count} groups"
     terminal.print_table(title, ["Hamming distance, at most", "mean F1"], rows)

@@ -54,8 +54,7 @@ def submit(
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
 
     A posting is a match if one signal at least says so; with --matcher, if a trained matcher does; with --method, if a
-    clustering does. The posting itself
-    comes first, then its matches, the surest first, 50 at most.
+    clustering does. The posting itself comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(
         catalogue=catalogue,
@@ -91,7 +90,6 @@ def submit(
         with terminal.progress_bars() as bars:
             written = submit.submit(settings, thresholds, embeddings, output, bars)
         typer.echo(f"thresholds: {submit.threshold_summary(thresholds, report, written.postings)}")
-    counts = [written.postings, written.matched, written.matches]
     columns = ["postings", "with a match", "matches"]
-    terminal.print_table("Matches", columns, [[str(count) for count in counts]])
+    terminal.print_table("Matches", columns, [[written.postings, written.matched, written.matches]])
     typer.echo(f"wrote {output}")

@@ -93,8 +93,8 @@ def _print(swept: "Swept") -> None:
             f"{record.f1:.4f}",
             f"{record.precision:.4f}",
             f"{record.recall:.4f}",
-            str(record.clusters),
-            str(record.noise),
+            record.clusters,
+            record.noise,
             "◀ best" if record is swept.best else "",
         ]
         for record in swept.records

@@ -27,7 +27,7 @@ class Relation(IntEnum):
     """All are of one group."""
     ACROSS = 1
     """At least two are of different groups."""
-    UNSAID = 2
+    UNCLEAR = 2
     """Neither is known, because some have no group."""
 
 
@@ -46,7 +46,7 @@ def relation_of(groups: NDArray[np.int32]) -> Relation:
     known = np.unique(groups[groups != UNKNOWN])
     if len(known) > 1:
         return Relation.ACROSS
-    return Relation.UNSAID if UNKNOWN in groups else Relation.WITHIN
+    return Relation.UNCLEAR if UNKNOWN in groups else Relation.WITHIN
 
 
 def choose_groups(groups: NDArray[np.int32], count: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
@@ -156,7 +156,7 @@ def _pairs_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _relations_to(group: int, groups: NDArray[np.int32]) -> NDArray[np.int64]:
     relations = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
-    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, relations)
+    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNCLEAR, relations)
 
 
 @dataclass(frozen=True, eq=False)
