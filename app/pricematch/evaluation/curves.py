@@ -86,12 +86,9 @@ class Curves:
         self._orders = {signal: _order(pairs, values) for signal, values in pairs.similarities.items()}
 
     def of(self, signal: str, queries: NDArray[np.bool_], others: Mapping[str, float] | None = None) -> Curve:
-        """The curve of one signal.
+        """The curve of one signal, its means over the `queries`, bool [n], at least one.
 
-        Args:
-            signal: whose threshold falls.
-            queries: bool [n], the postings that the means are over, at least one.
-            others: thresholds of other signals, whose matches are in the lists before; a list of 50 takes no more.
+        Other signals may have thresholds; their matches are in the lists before, and a list of 50 takes no more.
         """
         before = self.pairs.accepted(others or {})
         hits, answered = self._counts(before & self._correct), self._counts(before)
@@ -152,12 +149,7 @@ def pick_thresholds(curves: Curves, signals: Sequence[str], queries: NDArray[np.
     """Thresholds by coordinate ascent: one signal's after another's, given the others', until none gains any more.
 
     Each step is exact (see `Curves`), and the first signal begins alone; that finds the best threshold of one signal,
-    and of several a combination that no change of one threshold improves.
-
-    Args:
-        curves: of a catalogue of n postings.
-        signals: which of its signals, at least one.
-        queries: bool [n], the postings whose mean F1 counts, at least one.
+    and of several a combination that no change of one threshold improves. The mean F1 of `queries`, bool [n], counts.
 
     Returns:
         A similarity per signal; inf where the signal only does harm.

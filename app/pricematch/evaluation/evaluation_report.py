@@ -39,16 +39,10 @@ def write_report(
     matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
 ) -> None:
-    """Write what was found. Every number is finite; a threshold of null takes no pair.
+    """Write an evaluation of n postings. Every number is finite; a threshold of null takes no pair.
 
-    Args:
-        path: the file, replaced whole; raises SettingsError if it cannot be written.
-        evaluation: of n postings.
-        postings: those n.
-        catalogue: the file they came from.
-        seed: of the evaluation.
-        matched: the evaluation of a matcher on postings it was not trained on.
-        matcher: its name and version.
+    `matched` is the evaluation of a matcher, with its name and version, on postings it was not trained on. Raises
+    SettingsError if the file cannot be written.
     """
     size = {"postings": len(postings), "groups": evaluation.group_count}
     found = {"version": REPORT_VERSION, "catalogue": str(catalogue), "seed": seed, **size}

@@ -111,14 +111,10 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
 def unseen(
     settings: Settings, loaded: LoadedMatcher, labels: Sequence[str], given: Sequence[str] | None = None
 ) -> NDArray[np.bool_]:
-    """Which postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
+    """Which of n postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
 
-    Args:
-        settings: where the models are.
-        loaded: the matcher.
-        labels: the label group of each of n postings.
-        given: the same before feedback changed it (None: nothing did); a group with a posting of a group that was
-            trained on is left out as well.
+    `given` are the label groups before feedback changed them, the same if None; a group with a posting of a group that
+    was trained on is left out as well.
 
     Raises:
         CatalogueError: all were trained on.

@@ -108,17 +108,11 @@ def load_features(
 def load_signal_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
 ) -> tuple[Catalogue, Features]:
-    """The postings of a catalogue, and the features that some signals retrieve by; others are left out.
+    """The postings of a catalogue file, all rows good, and the features that some signals retrieve by, no others.
 
-    Hashes are those of the column `image_phash`; where it has none, they are computed from the images. A posting
-    without what a signal is computed from stays, and has no candidates by it.
-
-    Args:
-        settings: where images and encoder are.
-        content: the catalogue file, all rows good.
-        names: of the signals, see `parse_signals`.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: called with the progress.
+    Hashes are those of the column `image_phash`; where it has none, they are computed from the images. Images are
+    encoded, unless there is a NumPy file of embeddings. A posting without what a signal is computed from stays, and has
+    no candidates by it.
 
     Raises:
         SettingsError: something that a signal is computed from is missing.

@@ -188,15 +188,8 @@ def candidates_of(index: MatchIndex) -> Candidates:
 def smaller(case: MatcherCase, size: int, seed: int) -> MatchedSize | None:
     """The answers in some sub-catalogues, up to five while they hold half of the whole together, at least one.
 
-    In a small one few answers are wrong, and luck decides how many: one alone measures a precision badly.
-
-    Args:
-        case: the matcher and the whole catalogue.
-        size: postings of each sub-catalogue, about.
-        seed: of the first; the next have the next ones.
-
-    Returns:
-        None where none of them holds an evaluated posting.
+    In a small one few answers are wrong, and luck decides how many: one alone measures a precision badly. The seed is
+    that of the first; the next have the next ones. None where none of them holds an evaluated posting.
     """
     draws = min(_MOST_DRAWS, max(1, len(case.groups) // (2 * size)))
     parts = [whole_groups(case.groups, size, seed + draw) for draw in range(draws)]

@@ -195,12 +195,9 @@ def _right_places(
 
 
 def candidate_recall(found: float, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> float:
-    """The share of the true pairs of some postings that is among their candidates; 1.0 if there are none.
+    """The share of the true pairs of queries, bool [n], that is among their candidates; 1.0 if there are none.
 
-    Args:
-        found: true pairs among the candidates; (a, b) and (b, a) count as two.
-        groups: [n].
-        queries: bool [n], the postings.
+    `found` counts those, (a, b) and (b, a) as two.
     """
     true_pairs = int((group_sizes(groups) - 1)[queries].sum())
     return found / true_pairs if true_pairs else 1.0

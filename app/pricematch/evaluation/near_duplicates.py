@@ -79,16 +79,10 @@ class NearDuplicates:
 def find_near_duplicates(
     hashes: Hashes, groups: NDArray[np.int32], max_distance: int, examples: int, generator: np.random.Generator
 ) -> NearDuplicates:
-    """Count the pairs of postings within a Hamming distance, and draw some that do not have the same hash.
+    """Count the pairs of postings within 1…64 bits, and draw some examples of each relation, of different hashes each.
 
-    Each distinct hash is compared once, so ten thousand postings of one image cost no more than one.
-
-    Args:
-        hashes: of n postings; those without one are in no pair.
-        groups: int32 [n], see `known_groups`.
-        max_distance: 1…64 bits.
-        examples: pairs to draw of each relation, at most, of different hashes each.
-        generator: draws them.
+    Each distinct hash is compared once, so ten thousand postings of one image cost no more than one. Postings without
+    a hash are in no pair; groups are int32 [n], see `known_groups`.
     """
     rows = np.flatnonzero(hashes.known)
     values, value_of = np.unique(hashes.values[rows], return_inverse=True)
@@ -181,12 +175,7 @@ class Repeats:
 
 
 def find_repeats(values: Sequence[Hashable | None], groups: NDArray[np.int32]) -> Repeats:
-    """Which values repeat.
-
-    Args:
-        values: of n postings, None where a posting has none.
-        groups: int32 [n], see `known_groups`.
-    """
+    """Which values of n postings repeat, None where one has none; groups are int32 [n], see `known_groups`."""
     rows_of: dict[Hashable, list[int]] = {}
     for row, value in enumerate(values):
         if value is not None:

@@ -149,13 +149,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure signals, each alone and all together.
 
-    Args:
-        features: of n postings.
-        signals: some of `SIGNALS`, at least one, each once.
-        groups: [n], the number of each posting's label group, from 0, none left out.
-        folds: at least 2, and at most as many as there are groups.
-        seed: of the folds, the bootstrap and the sub-catalogues.
-        progress: called with the progress.
+    `groups` [n] number the label groups of n postings from 0, none left out. The seed is that of the folds (two at
+    least), the bootstrap and the sub-catalogues.
 
     Raises:
         ValueError: fewer groups than folds.

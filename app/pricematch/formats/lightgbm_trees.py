@@ -165,15 +165,10 @@ class TreeLearner:
 
 
 def read_trees(path: Path, names: Sequence[str], threads: int) -> Trees:
-    """Trees of a text file.
+    """Trees of a text file, which split by the named features.
 
     LightGBM's parser ends the process on some damaged texts, so the file's digest is checked before, see
     `matcher_files.read_manifest`.
-
-    Args:
-        path: of the file.
-        names: of the features that they must split by.
-        threads: how many at most.
 
     Raises:
         ArtefactError: it holds no trees, or trees of other features.

@@ -89,12 +89,8 @@ def write_matcher(
 ) -> Path:
     """Write a matcher aside, then give it its name `models/matcher/<version>`.
 
-    Args:
-        models: the folder of artefacts.
-        staged: an empty folder on the same file system.
-        model: the pair model, both of its scorers `Trees`.
-        thresholds: by catalogue size.
-        about: the other fields of the manifest, without `name` and `files`.
+    Both scorers of the model are `Trees`. `staged` is an empty folder on the same file system as `models`; `about`
+    holds the fields of the manifest that model and thresholds do not give.
 
     Raises:
         ArtefactExists: the version is there already.

@@ -165,18 +165,11 @@ def _reason(error: Exception) -> str:
 def _read_directory(path: Path, name: str, most: int) -> tuple[int, int]:
     """Find and walk the directory of a ZIP file, before a library reads all of it into memory.
 
-    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 to 4.3.16.
-
-    Args:
-        path: the file.
-        name: what errors call it.
-        most: members.
-
-    Returns:
-        The number of members, and of bytes before the directory.
+    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 to 4.3.16. Returns the number of members, and of bytes before the
+    directory.
 
     Raises:
-        ImportRefused: it has more members.
+        ImportRefused: it has more than `most` members.
         ValueError: it is no ZIP file, or one of several volumes, or damaged, or has bytes before or behind it.
         OSError: it cannot be read.
     """

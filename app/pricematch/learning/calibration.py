@@ -185,17 +185,10 @@ _METHODS: Mapping[str, Callable[[_Counts], Calibration]] = {PLATT: _platt, ISOTO
 
 
 def calibrate(parts: Sequence[SamplePairs], without: int | None = None) -> tuple[Calibration, Mapping[str, float]]:
-    """Fit on the pairs of all parts, or on those of them that have no end in a fold.
+    """Fit on the pairs of all parts (whole samples), or on those of them that have no end in the fold `without`.
 
     A wrong pair across two folds is left out with either, since it is held out with either. The wrong pairs that stay
-    are weighted for those left out, see `SamplePairs.negative_weight`.
-
-    Args:
-        parts: pairs of whole samples; at least one pair of known truth is left.
-        without: the fold.
-
-    Returns:
-        As `fit_calibration`.
+    are weighted for those left out, see `SamplePairs.negative_weight`. Returns as `fit_calibration`.
     """
     # held out with the higher fold of its ends'; 0 for a pair without a trained end, whose weight is 0 as well
     folds = [np.asarray(part.folds.max(axis=1, initial=0), np.intp) for part in parts]

@@ -51,10 +51,10 @@ class FittedMatcher:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Features and label groups to train on.
+    """Features of n postings and their label groups.
 
     Attributes:
-        postings: their features, n.
+        postings: their features.
         signals: names of the signals to use.
         groups: intp [n], the number of each posting's label group, negative where it is not known.
         trained: bool [n], the postings of the groups to train on.
@@ -163,14 +163,8 @@ def cross_fit(
     """Held-out scores of all pairs, float64 [m] a part.
 
     For each fold a model is fitted on the pairs that have no end in it. A pair gets the mean of the scores by the
-    models of the folds its ends are in; a pair without a trained end the mean of all.
-
-    Args:
-        parts: the pairs of each sample.
-        names: of the features to use, from the first.
-        learner: makes the models.
-        seed: of the choice among wrong pairs.
-        done: called after each fold.
+    models of the folds its ends are in; a pair without a trained end the mean of all. The features are the first ones,
+    by their names; the seed chooses among wrong pairs; `done` is called after each fold.
     """
     totals = [np.zeros(len(part)) for part in parts]
     counts = [np.zeros(len(part)) for part in parts]

@@ -42,13 +42,10 @@ class HeldOut:
 def held_out(
     postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
 ) -> HeldOut:
-    """Evaluate on samples of about one size.
+    """Evaluate on the pairs of samples of about one size, all with `has_held_out`.
 
-    Args:
-        postings: that size.
-        parts: the pairs of the samples, all with `has_held_out`.
-        groups: [n], the number of each posting's label group in the whole catalogue, from 0; each its own if unknown.
-        calibrations: for each fold, the one that was fitted without it.
+    `groups` [n] number the label groups of the whole catalogue from 0, each its own if unknown; the calibrations are
+    those that were fitted without each fold.
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):

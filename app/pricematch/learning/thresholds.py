@@ -54,17 +54,10 @@ def scored_catalogue(
     groups: NDArray[np.intp],
     queries: NDArray[np.bool_],
 ) -> ScoredCatalogue:
-    """A catalogue of directed pairs, each once, (a, b) and (b, a) both, in any order.
-
-    Args:
-        left: [m], the query.
-        right: [m], its candidate, never the same posting.
-        probabilities: [m], 0 to 1.
-        groups: [n], see `ScoredCatalogue`.
-        queries: [n], likewise.
+    """A catalogue of directed pairs [m], left the query and right its candidate, (a, b) and (b, a) both, in any order.
 
     Raises:
-        ValueError: there is no query, or a probability is out of range.
+        ValueError: there is no query, or a probability is not in 0…1.
     """
     if not queries.any():
         raise ValueError("expected at least one query")

@@ -39,14 +39,10 @@ STAGED = ".matcher-"
 
 @dataclass(frozen=True)
 class TrainMatcherOptions:
-    """Options of a training.
+    """Options of a training: names of the signals, share of the label groups to train on, seed, version to write.
 
-    Attributes:
-        signals: names of the signals to use.
-        train_share: share of the label groups to train on.
-        seed: of everything drawn.
-        version: to write; None for the next.
-        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
+    The version is None for the next one. `verdicts` is a CSV file or a data folder with feedback, which overrules label
+    groups.
     """
 
     signals: tuple[str, ...]

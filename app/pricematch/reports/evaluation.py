@@ -176,15 +176,10 @@ REPORT, PAGE = "report.json", "report.html"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Options of an evaluation.
+    """Options of an evaluation: names of the signals, a NumPy file instead of images, folds of the label groups, seed.
 
-    Attributes:
-        signals: their names.
-        embeddings: a NumPy file to take instead of images.
-        folds: of the label groups, for the signals' thresholds.
-        seed: of folds, intervals and smaller catalogues.
-        matcher: version of a trained matcher to evaluate too, `auto` for the newest; None for none.
-        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
+    `matcher` is the version of a trained matcher to evaluate too, `auto` for the newest. `verdicts` is a CSV file or a
+    data folder with feedback, which overrules label groups.
     """
 
     signals: tuple[str, ...]

@@ -24,13 +24,9 @@ _POINTS, _BARS = 400, 50
 
 
 def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: float) -> Figure:
-    """F1, precision and recall over the threshold of a signal.
+    """F1, precision and recall over the threshold of a signal alone; the threshold picked for it is marked.
 
-    Args:
-        signal: its name.
-        curve: of it alone.
-        together: while the other signals stay at their thresholds; None where there is none.
-        threshold: the similarity picked for it alone, which is marked; inf where it takes nothing.
+    `together` is its curve while the other signals stay at their thresholds, None where there are none.
     """
     figure, axes = _axes(f"threshold: {MEASURES[signal]}", "mean over postings")
     part = shown_curve(signal, curve, _POINTS)
@@ -50,13 +46,7 @@ def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: flo
 
 
 def similarity_plot(signal: str, similarities: NDArray[np.float64], right: NDArray[np.bool_]) -> Figure:
-    """How many candidate pairs are how similar: those of one group, and the others.
-
-    Args:
-        signal: its name.
-        similarities: [m], of all pairs it proposes, if any.
-        right: bool [m], which are of one group.
-    """
+    """How many of a signal's candidate pairs [m] are how similar: those of one group (`right`), and the others."""
     figure, axes = _axes(MEASURES[signal].split(",")[0], "candidate pairs")
     values = _shown(signal, similarities)
     whole = MEASURES[signal] == HAMMING
@@ -163,13 +153,7 @@ _FEW = 8
 
 
 def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure:
-    """How often each value occurs, whole numbers one bar each where there is room.
-
-    Args:
-        values: [n], n ≥ 1, whole numbers.
-        quantity: what the values are, the label of the x axis.
-        counted: what there are n of, the label of the y axis.
-    """
+    """How often whole numbers [n], n ≥ 1, occur, one bar each where there is room; labels of the x and the y axis."""
     low, high = int(values.min()), int(values.max())
     step = (high - low) // _HISTOGRAM_BARS + 1
     edges = np.arange(low, high + step + 1, step) - 0.5
@@ -182,13 +166,7 @@ def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure
 
 
 def log_histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure:
-    """How often values of many magnitudes occur: each bar spans the same ratio.
-
-    Args:
-        values: [n], n ≥ 1, above 0.
-        quantity: what the values are, the label of the x axis.
-        counted: what there are n of, the label of the y axis.
-    """
+    """How often values [n] above 0 of many magnitudes occur: each bar spans one ratio; labels as for `histogram`."""
     low, high = values.min() / 1.1, values.max() * 1.1
     figure = _drawn(values, np.geomspace(low, high, _HISTOGRAM_BARS + 1), quantity, counted)
     [axes] = figure.axes

@@ -143,12 +143,9 @@ def choose_clustering(method: str, eps: float | None, min_samples: int, max_pair
 
 
 def choose_thresholds(names: Sequence[str], report: Path | None, given: Sequence[str]) -> dict[str, float]:
-    """A similarity for each signal.
+    """A similarity for each signal; by default for those of the report, or those that thresholds are given for.
 
-    Args:
-        names: of the signals; none means those of the report, or those that thresholds are given for.
-        report: written by an evaluation.
-        given: `hash=8`, `title=0.5`; they win over the report.
+    Thresholds that are given, such as `hash=8` and `title=0.5`, win over those of the report of an evaluation.
 
     Raises:
         SettingsError: a signal has no threshold, or a threshold makes no sense.

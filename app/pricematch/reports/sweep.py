@@ -58,15 +58,9 @@ def sweep(
     progress: Progress,
     max_pairs: int = MAX_PAIRS,
 ) -> list[SweepRecord]:
-    """Score all methods at every eps.
+    """Score all methods at every eps, 0…2 each and at least one, on embeddings [n, d] of known groups [n].
 
-    Args:
-        embeddings: [n, d].
-        groups: [n], the true group of each row.
-        every_eps: at least one, 0…2 each.
-        min_samples: see `answers`.
-        progress: called with how many eps are done.
-        max_pairs: see `radius_graph`, which raises LimitExceeded.
+    Raises LimitExceeded for more than `max_pairs` pairs, see `radius_graph`.
     """
     progress("Sweeping", 0, len(every_eps))
     graph = radius_graph(embeddings, max(every_eps), max_pairs)

@@ -58,14 +58,9 @@ class TrainedGroups:
 def choose_groups(
     names: Sequence[str], labels: Mapping[str, str], share: float, validation_share: float, seed: int
 ) -> TrainedGroups:
-    """Deal the label groups out by `training_groups`: a share to train on, and a share of that to hold out.
+    """Deal the label groups of n images out by `training_groups`: a share to train on, of that a share to hold out.
 
-    Args:
-        names: of n images.
-        labels: the label group of those that have one.
-        share: of the groups, to train on.
-        validation_share: of those, to hold out.
-        seed: of the choice.
+    `labels` holds the label group of those images that have one, by name.
     """
     numbers = number_groups([labels.get(name) for name in names])
     given = [labels.get(name, "") for name in names]
@@ -113,12 +108,10 @@ class ThresholdPostings:
 def threshold_postings(
     postings: Sequence[Posting], names: Sequence[str], learnt: Collection[str] = ()
 ) -> ThresholdPostings:
-    """The postings that show the images, and which of them pick the threshold.
+    """The postings that show some images, by name, and which of them pick the threshold.
 
-    Args:
-        postings: of the catalogue; those that show none of the images are left out, as the service leaves them out.
-        names: of the m images.
-        learnt: the label groups that the encoder learns from.
+    Those that show none of the images are left out, as the service leaves them out; those of the label groups that the
+    encoder learns from are searched only.
     """
     place = {name: number for number, name in enumerate(names)}
     shown = [posting for posting in postings if posting.image in place]
@@ -169,15 +162,10 @@ def _draw(rows: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArr
 
 
 def held_out_map(embeddings: Embeddings, held_out: NDArray[np.intp], k: int) -> float:
-    """mAP@k of the held-out rows among all rows; see `map_at_k`.
+    """mAP@k of the held-out rows among all rows of embeddings [n, d]; see `map_at_k`.
 
-    Args:
-        embeddings: [n, d].
-        held_out: intp [n], the label group of each held-out row, −1 for the others, which are candidates only.
-        k: at least 1.
-
-    Returns:
-        A value in [0, 1]; 1.0 if no held-out row has another of its group.
+    `held_out` [n] is the label group of each held-out row, −1 for the others, which are candidates only. The value is
+    in [0, 1], and 1.0 if no held-out row has another of its group.
     """
     count = len(embeddings)
     queries = np.flatnonzero(held_out >= 0)
