@@ -43,14 +43,9 @@ class PairScores:
 
 
 def pairwise_scores_of_lists(lists: Lists, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> PairScores:
-    """The pairs of a posting and another in its list: precision, recall and F1 over all of them (micro-averaged).
+    """The pairs of a query, bool [n], and another in its list: their precision, recall and F1 (micro-averaged).
 
     A pair in the lists of both postings counts in each. No posting pairs with itself.
-
-    Args:
-        lists: of n postings.
-        groups: [n], the number of each posting's label group, from 0.
-        queries: [n], the postings whose lists count.
 
     >>> lists = Lists(np.array([0, 2, 4, 5]), np.array([0, 2, 1, 0, 2]))
     >>> pairwise_scores_of_lists(lists, np.array([0, 0, 1]), np.array([True, True, True]))

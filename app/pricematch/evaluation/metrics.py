@@ -19,13 +19,7 @@ def mean_f1_of_partition(label_groups: Sequence[Hashable], predicted: Sequence[H
     Every posting is answered with all postings of its own predicted part, itself included:
     F1 = tp / (tp + ½ (fp + fn)), averaged over the postings. Unlike the textbook's F1 of pairs, a posting that is
     alone in truth and in prediction scores 1, and every posting weighs the same whatever the size of its group.
-
-    Args:
-        label_groups: the true group of each of n postings.
-        predicted: the predicted part of each of the same n postings.
-
-    Returns:
-        A value in [0, 1]; 1.0 for no postings, since no answer is wrong.
+    1.0 for no postings, since no answer is wrong.
 
     Raises:
         ValueError: the two differ in length.
@@ -97,11 +91,8 @@ def scores(lists: Lists, groups: NDArray[np.integer]) -> Scores:
 
     The posting itself is in its list and in its group, so no list and no group is empty and every posting scores above
     0. Unlike the textbook's precision and recall of pairs, which large groups dominate, each posting weighs the same.
-    The competition takes lists of 50 at most; members of a larger group that do not fit count as missed.
-
-    Args:
-        lists: of n postings.
-        groups: [n], the number of each posting's label group, from 0.
+    The competition takes lists of 50 at most; members of a larger group that do not fit count as missed. `groups` [n]
+    number the label groups from 0.
 
     >>> one = scores(Lists(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2])), np.array([0, 0, 1]))
     >>> one.f1.tolist(), one.precision.tolist(), one.recall.tolist()
@@ -165,16 +156,8 @@ def map_at_k(
     """Mean average precision of the first k candidates: AP@k = Σ over right places i ≤ k of precision@i, / min(k, R).
 
     R is the number of the posting's group without itself. Unlike the textbook's, which divides by R, the best k
-    candidates there can be score 1 for larger groups too. Postings alone in their group are left out.
-
-    Args:
-        candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
-        groups: [n].
-        k: at least 1.
-        evaluated: as for `recall_at_k`.
-
-    Returns:
-        A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
+    candidates there can be score 1 for larger groups too. Postings alone in their group are left out. Arguments and
+    range are those of `recall_at_k`.
 
     >>> candidates, groups = np.array([[2, 1], [0, -1], [0, 1]]), np.array([0, 0, 1])
     >>> map_at_k(candidates, groups, 1), map_at_k(candidates, groups, 2)
@@ -220,19 +203,11 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def bootstrap_interval(values: NDArray[np.float64], groups: NDArray[np.integer], seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean over postings, by a cluster bootstrap of 1,000 resamples.
+    """The 95 % percentile interval of the mean of values [n] over postings, by a cluster bootstrap of 1,000 resamples.
 
-    Label groups are drawn whole and with replacement, as many as there are, because the postings of one product are not
-    independent of each other (Davison, Hinkley: Bootstrap Methods and their Application, 1997, §3.8). The values
+    Label groups [n] are drawn whole and with replacement, as many as there are, because the postings of one product are
+    not independent of each other (Davison, Hinkley: Bootstrap Methods and their Application, 1997, §3.8). The values
     themselves stay as they are: what another catalogue would do to them is not in it.
-
-    Args:
-        values: [n], of each posting; at least one.
-        groups: [n], the number of each posting's label group; any numbers, of which some may be missing.
-        seed: of the resamples.
-
-    Returns:
-        The lower and upper end.
     """
     drawn_from = np.unique(groups, return_inverse=True)[1]  # a group without postings would be drawn for nothing
     sums, sizes = np.bincount(drawn_from, values), np.bincount(drawn_from)

@@ -32,11 +32,7 @@ _BAD_ARCHIVE = (
 
 
 def read_embeddings(path: Path, postings: int) -> Embeddings:
-    """Embeddings [n, d] at unit length from a `.npy` file of float32 [n, d], without pickle.
-
-    Args:
-        path: the file.
-        postings: the n that is expected.
+    """Embeddings [n, d] at unit length, for n postings, from a `.npy` file of float32 [n, d], without pickle.
 
     Raises:
         SettingsError: it cannot be read, is of another kind or shape, has a row that is not finite or all zero, named

@@ -85,12 +85,8 @@ def csv_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[PostingRo
     """The rows of a file, good and bad; what follows a quotation mark that is not closed is not read.
 
     `posting_id` and `image` are required columns, `image_phash`, `title` and `label_group` may be absent or empty,
-    others are ignored. UTF-8 with or without byte order mark; titles that hold Python byte escapes are decoded.
-
-    Args:
-        file: is read a line at a time.
-        name: of the file, for errors.
-        limits: sizes beyond which it is refused.
+    others are ignored. UTF-8 with or without byte order mark; titles that hold Python byte escapes are decoded. The
+    file is read a line at a time; errors have its name.
 
     Raises:
         CatalogueError: the file as a whole is of no use: it lacks a column, is no CSV, or has more rows than the limit.

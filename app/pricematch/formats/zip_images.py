@@ -50,13 +50,8 @@ class ZipImages:
     Nothing is written to disk. The directory is checked whole first: number and sizes of members, names that lead
     elsewhere or occur twice, links, encryption, members that share bytes ("A better zip bomb", Fifield, 2019).
 
-    Args:
-        path: the file.
-        name: what errors call it.
-        limits: what it may hold.
-
     Raises:
-        ImportRefused: it is no ZIP file, a damaged one, or more than it may be.
+        ImportRefused: it is no ZIP file, a damaged one, or more than it may be; the message has the given name.
     """
 
     def __init__(self, path: Path, name: str, limits: ZipLimits) -> None:

@@ -75,20 +75,13 @@ def fit_calibration(
 def tempered_weights(
     left: NDArray[np.integer], right: NDArray[np.integer], raw: NDArray[np.float64], queries: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Weights of pairs between counting all pairs alike and all postings alike: Σ over ends that are queries of 1 / √d.
+    """Weights [m] of pairs between counting all pairs alike and all postings alike: Σ over ends in queries of 1 / √d.
 
     d is how many matches a posting is expected to have, itself included, 1 + Σ raw over its pairs. A group of 50 has
     1,225 right pairs and a group of two has one: with equal weights a few dozen large groups decide what a probability
-    means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups.
-
-    Args:
-        left: [m], the row of one end of each pair; each pair is given once.
-        right: [m], of its other end.
-        raw: [m], 0 to 1.
-        queries: bool [n], which postings count; a pair without one has weight 0.
-
-    Returns:
-        float64 [m].
+    means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups. Each
+    pair is given once, by the rows of its ends and its raw score in 0…1; one without an end in `queries`, bool [n], has
+    weight 0.
 
     >>> queries = np.array([True, False, True])
     >>> tempered_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 1.0]), queries).round(2)

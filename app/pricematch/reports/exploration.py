@@ -38,15 +38,7 @@ COMMON_SIZES = 10
 
 @dataclass(frozen=True)
 class Source:
-    """Source of a catalogue, and what was left out of the exploration.
-
-    Attributes:
-        catalogue: the file.
-        images: the folder; None where images were not looked at.
-        bad_rows: problems of the rows that were left out.
-        bad_images: problems of the images of the others.
-        seed: drew the examples.
-    """
+    """The file and folder of a catalogue (None: without images), problems of rows and images left out, and the seed."""
 
     catalogue: str
     images: str | None

@@ -31,14 +31,9 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class SweepRecord:
-    """What a method scores at one eps.
+    """Figures of a method at one eps (cosine distance, 0…2): means over the postings of lists of at most 50.
 
-    Attributes:
-        method: whose answer it is.
-        eps: cosine distance, 0…2.
-        f1, precision, recall: means over the postings, 0…1, of lists of at most 50.
-        clusters: how many clusters it found.
-        noise: postings that belong to none.
+    `clusters` counts those it found, `noise` the postings that belong to none.
     """
 
     method: Method

@@ -69,14 +69,9 @@ def _blocks(variant: _Variant) -> Iterator[_Block]:
 
 
 def build_efficientnet_lite(name: str, side: int) -> keras.Model:
-    """The network without its classifier, its weights drawn at random.
+    """A network of `VARIANTS` without its classifier, its weights drawn at random.
 
-    Args:
-        name: a key of `VARIANTS`.
-        side: height and width of the input.
-
-    Returns:
-        float32 [n, side, side, 3], scaled by `scale` → feature map float32 [n, ⌈side / 32⌉, ⌈side / 32⌉, 1280] in 0…6.
+    float32 [n, side, side, 3], scaled by `scale` → feature map float32 [n, ⌈side / 32⌉, ⌈side / 32⌉, 1280] in 0…6.
     """
     inputs = keras.Input((side, side, 3), name="scaled")
     values = _relu6(_convolution(_STEM, 3, 2, "stem")(inputs))

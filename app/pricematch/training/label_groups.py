@@ -132,17 +132,10 @@ def described(threshold: SimilarityThreshold | None) -> dict[str, Any]:
 def group_batches(
     groups: NDArray[np.integer], batch: int, per_group: int, seed: int, epoch: int
 ) -> list[NDArray[np.int64]]:
-    """Every group once, `per_group` of its rows, in steps of batch // per_group groups.
+    """Every group once, `per_group` of its rows, in steps of batch // per_group groups, but two groups in any case.
 
-    Args:
-        groups: [n], the number of each row's label group; rows with −1 are left out.
-        batch: rows a step, at most, but two groups in any case.
-        per_group: rows of a group; a group with fewer gives some more than once, to be augmented differently.
-        seed: of the order, with the epoch.
-        epoch: another one gives another order.
-
-    Returns:
-        Rows of each step, the rows of a group together; a last group alone joins the step before.
+    A group with fewer rows gives some more than once, to be augmented differently; rows with −1 in `groups` [n] are
+    left out. Seed and epoch give the order. The rows of a group are together; a last group alone joins the step before.
     """
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(np.unique(groups[groups >= 0]))

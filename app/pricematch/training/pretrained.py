@@ -41,13 +41,10 @@ def side_of(backbone: str, side: int) -> int:
 
 
 def load_backbone(name: str, weights: str, side: int) -> Backbone:
-    """Build a backbone and give it its weights.
+    """Build a backbone, a key of `VARIANTS` or a network of `keras.applications`, and give it its weights.
 
-    Args:
-        name: a key of `VARIANTS`, or a network of `keras.applications`, such as `EfficientNetV2B0`.
-        weights: `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
-            Keras's `.weights.h5` for others.
-        side: height and width of the images.
+    These are `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
+    Keras's `.weights.h5` for others.
 
     Raises:
         SettingsError: there is no such backbone, or its weights cannot be loaded; the message names a remedy.

@@ -116,11 +116,7 @@ _R = TypeVar("_R", bound=AnyRecipe)
 
 
 def override(recipe: _R, values: Mapping[str, Any]) -> _R:
-    """The recipe with other hyper-parameters.
-
-    Args:
-        recipe: what to start from.
-        values: by dotted name, such as `cae.epochs` or `autoencoder.decay`.
+    """The recipe with other hyper-parameters, by dotted name, such as `cae.epochs` or `autoencoder.decay`.
 
     Raises:
         SettingsError: no hyper-parameter has this name, or its value is of the wrong type or out of range.
