@@ -163,7 +163,7 @@ def test_hyper_parameters_reach_the_training_and_win_over_the_recipe(run: Run, m
         ),
     ],
 )
-def test_a_value_that_makes_no_sense_is_one_line_and_exit_code_2(run: Run, arguments: list[str], line: str) -> None:
+def test_a_wrong_value_is_one_line_and_exit_code_2(run: Run, arguments: list[str], line: str) -> None:
     ran = run(*arguments)
     assert (ran.code, ran.out, ran.one_line()) == (2, "", line)
 

@@ -10,7 +10,7 @@ from pricematch.errors import CatalogueError, PricematchError, RowProblem
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
 
 
-def test_the_tree_on_top_of_the_module_is_the_tree_of_the_classes() -> None:
+def test_the_documented_tree_is_that_of_the_classes() -> None:
     drawn: dict[str, str] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():

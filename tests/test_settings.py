@@ -19,7 +19,7 @@ def test_the_environment_sets_what_no_option_does(monkeypatch: pytest.MonkeyPatc
     assert settings.catalogue == Path("/srv/catalogue.csv")
 
 
-def test_an_option_wins_over_the_environment_and_an_absent_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRICEMATCH_PORT", "9000")
     monkeypatch.setenv("PRICEMATCH_HOST", "192.0.2.1")
     settings = load_settings(port=0, host=None)

@@ -7,7 +7,7 @@ from contextvars import copy_context
 from pricematch.stages import measured, stage
 
 
-def test_time_in_a_stage_is_summed_up_and_other_stages_are_absent() -> None:
+def test_time_in_a_stage_is_summed_up() -> None:
     with measured() as stages:
         for _ in range(2):
             with stage("decode"):

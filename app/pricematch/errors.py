@@ -58,7 +58,7 @@ class SettingsError(PricematchError):
 
 @dataclass(frozen=True)
 class RowProblem:
-    """What is wrong with one row of a catalogue file.
+    """A problem of one row of a catalogue file.
 
     Attributes:
         row: record number in the file, the header being row 1 (as a spreadsheet counts).
@@ -101,7 +101,7 @@ class PostingNotFound(PricematchError):
 
 
 class FeedbackNotFound(PricematchError):
-    """Nobody said anything of these two postings."""
+    """There is no feedback on these two postings."""
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"there is no verdict on the postings {one!r} and {other!r}")
@@ -226,7 +226,7 @@ class ConditionFailed(PricematchError):
 
 
 class HistoryLost(PricematchError):
-    """The changes since a version are too long ago to be told one by one."""
+    """The changes since a version are too long ago to be listed one by one."""
 
 
 class Overloaded(PricematchError):

@@ -112,9 +112,9 @@ class Settings(BaseSettings):
     requests_at_once: int = Field(default=200, ge=1, le=1_000_000)
     """Requests that it may make in one go, after a pause."""
     refusals_per_second: float = Field(default=1.0, gt=0, le=1e6)
-    """Wrong or missing keys a second that an address is told of with 401; it gets 429 beyond."""
+    """Wrong or missing keys a second that are answered 401 for an address; beyond it is 429."""
     refusals_at_once: int = Field(default=20, ge=1, le=1_000_000)
-    """Wrong or missing keys that it is told of in one go, after a pause."""
+    """Wrong or missing keys that are answered 401 in one go, after a pause."""
 
     max_connections: int = Field(default=2000, ge=1, le=1_000_000)
     """Open connections; one more is closed."""
@@ -182,7 +182,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def variable_warnings() -> list[str]:
-    """What is wrong with environment variables that look like settings: misspelt ones, and those without effect."""
+    """Warnings of environment variables that look like settings: misspelt ones, and those without effect."""
     prefix = str(Settings.model_config["env_prefix"])
     names = {name: name.removeprefix(prefix).lower() for name in sorted(os.environ) if name.startswith(prefix)}
     return [

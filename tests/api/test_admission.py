@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.limits import HeldBodies, LoadShedding
+from pricematch.api.limits import BodyLimits
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.process
 RED = image_bytes("#ff0000")
 UPLOADS = 1000
 GROWTH_KIB = 500 * KIB
+MATCH: Scope = {"type": "http", "method": "POST", "path": "/match", "headers": []}
 
 
 class Held:
@@ -63,7 +64,8 @@ def held(serve: Serve, **settings: Any) -> Iterator[Held]:
             encoder.gate.set()
 
 
-def test_fault_37_beyond_the_requests_that_may_be_in_flight_all_are_turned_away_at_once(serve: Serve) -> None:
+def test_fault_37_requests_beyond_the_limit_are_refused_at_once(serve: Serve) -> None:
+    """Requests beyond those that may be in flight are answered 429 without waiting."""
     with held(serve, max_in_flight=2, workers=2) as it:
         asked = [it.hold(), it.hold()]
         refused = it.client.post("/match", files={"image": RED})
@@ -77,7 +79,7 @@ def test_fault_37_beyond_the_requests_that_may_be_in_flight_all_are_turned_away_
         assert_still_answers(it.client)
 
 
-def test_fault_37_health_and_what_is_merely_read_are_answered_however_much_is_asked(serve: Serve) -> None:
+def test_fault_37_health_and_reads_are_answered_under_any_load(serve: Serve) -> None:
     with held(serve, max_in_flight=1) as it:
         asked = it.hold()
         for path in ("/healthz", "/readyz", "/docs", "/postings", "/postings/p0", "/postings/p0/image", "/verdicts"):
@@ -105,7 +107,7 @@ def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(LoadShedding(app, Full(Settings()))({"type": "http", "method": "POST"}, receive, send))
+    asyncio.run(BodyLimits(app, Full(Settings()), "/postings/import")(MATCH, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"
@@ -135,7 +137,7 @@ def test_fault_39_a_request_that_was_given_up_makes_room_at_once(serve: Serve) -
         assert let_in.result(SAFETY_SECONDS).status_code != 429
 
 
-def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_time(serve: Serve) -> None:
+def test_fault_39_each_failure_of_the_encoder_is_answered_500(serve: Serve) -> None:
     """Whoever asks for something else is answered."""
     poison = image_bytes("#0d0d0d")  # all of 13
     client = serve(encoding=TinyEncoding(GatedEncoder()))
@@ -144,16 +146,17 @@ def test_fault_39_an_encoder_that_fails_again_and_again_is_answered_500_each_tim
     assert_still_answers(client)
 
 
-def test_bodies_are_read_as_long_as_they_fit_together_or_are_alone(serve: Serve) -> None:
+def test_bodies_are_read_while_they_fit_together(serve: Serve) -> None:
     large = image_bytes("#ff0000", size=(100, 100), format="BMP")
     client = serve(max_held_bytes=len(large) - 1)
     for _ in range(3):
         assert client.post("/match", content=large, headers={"Content-Type": "image/bmp"}).status_code == 200
 
 
-def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_read_no_further(serve: Serve) -> None:
+def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) -> None:
+    """A body that does not fit into memory with the others is read no further."""
     size = 2 * KIB
-    held = HeldBodies(_reads_all, 3 * size)
+    held = BodyLimits(_reads_all, Service(Settings(max_held_bytes=3 * size)), "/postings/import")
     receives = _Pieces(size), _Pieces(size)
     sent: list[Message] = []
 
@@ -161,9 +164,9 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         sent.append(message)
 
     async def both() -> None:
-        first = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[0], send))
+        first = asyncio.ensure_future(held(MATCH, receives[0], send))
         await receives[0].give(2)
-        second = asyncio.ensure_future(held({"type": "http", "path": "/match"}, receives[1], send))
+        second = asyncio.ensure_future(held(MATCH, receives[1], send))
         await receives[1].give(1)
         await receives[1].give(1)
         with pytest.raises(Overloaded, match=f"{3 * size} bytes"):
@@ -171,7 +174,7 @@ def test_fault_37_a_body_that_does_not_fit_beside_others_is_answered_429_and_rea
         await receives[0].give(1)  # there is room again, since the second one's bytes are gone
         await receives[0].end()
         await first
-        third = asyncio.ensure_future(held({"type": "http", "path": "/match"}, alone := _Pieces(5 * size), send))
+        third = asyncio.ensure_future(held(MATCH, alone := _Pieces(5 * size), send))
         await alone.give(1)
         await alone.end()
         await third
@@ -242,7 +245,8 @@ def test_fault_39_while_the_encoder_hangs_the_service_is_not_ready(tmp_path: Pat
         assert "Traceback" not in service.log()
 
 
-def test_fault_40_a_request_whose_client_is_gone_is_never_encoded_and_makes_room_at_once(tmp_path: Path) -> None:
+def test_fault_40_a_request_whose_client_left_is_never_encoded(tmp_path: Path) -> None:
+    """Its place is free at once."""
     with running(tmp_path, max_in_flight=2, workers=1) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         (tmp_path / "hold").touch()
@@ -260,12 +264,12 @@ def test_fault_40_a_request_whose_client_is_gone_is_never_encoded_and_makes_room
 
 
 @pytest.mark.long  # fewer clients at once stay in `make test`
-def test_fault_37_a_thousand_uploads_at_once_are_answered_or_turned_away_in_bounded_memory(tmp_path: Path) -> None:
+def test_fault_37_a_thousand_uploads_at_once_take_bounded_memory(tmp_path: Path) -> None:
     """Health is answered meanwhile; whoever is turned away is told when to come again."""
     image = image_bytes("#ff0000", size=(600, 600), format="BMP")
     assert UPLOADS * len(image) > 2 * GROWTH_KIB * KIB
     patient = {"request_seconds": 300, "keep_alive_seconds": 300, "body_seconds": 300, "body_idle_seconds": 300}
-    settings = {"max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}
+    settings = {"workers": 2, "max_in_flight": 16, "max_held_bytes": 64 * MIB, "access_log": False, **patient}
     with running(tmp_path, **settings) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         service.match()

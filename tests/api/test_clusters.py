@@ -23,7 +23,7 @@ def clusters(response: Any) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("method", ["dbscan", "optics", "nearest", "ensemble"])
-def test_postings_of_near_colours_share_a_cluster_and_the_rest_is_noise(client: TestClient, method: str) -> None:
+def test_near_colours_share_a_cluster_the_rest_is_noise(client: TestClient, method: str) -> None:
     response = client.post("/cluster", json={"posting_ids": [f"p{row}" for row in range(7)], "method": method})
     assert clusters(response) == PAIRS
     assert [item["cluster"] for item in response.json()["items"]] == [0, 0, 1, 1, None, None, None]
@@ -56,18 +56,14 @@ def test_larger_catalogues_come_in_pages_that_together_are_the_whole(serve: Serv
     assert (items, found, pages) == (whole["items"], whole["clusters"], 3)
 
 
-def test_a_page_may_be_asked_to_be_smaller_but_never_larger_than_the_service_gives(serve: Serve) -> None:
+def test_a_limit_makes_pages_smaller_never_larger(serve: Serve) -> None:
+    """The service's own limit is the upper one."""
     client = serve(max_cluster_postings=3)
     for limit, got in ((2, 2), (3, 3), (100, 3)):
         body = client.post("/cluster", json={"posting_ids": "all", "limit": limit}).json()
         assert (len(body["items"]), body["next_offset"]) == (got, got)
     last = serve().post("/cluster", json={"posting_ids": "all", "limit": 7}).json()
     assert (len(last["items"]), last["next_offset"]) == (7, None)
-
-
-def test_a_page_behind_the_last_is_empty(client: TestClient) -> None:
-    body = client.post("/cluster", json={"posting_ids": "all", "offset": 7}).json()
-    assert (body["items"], body["clusters"], body["next_offset"], body["total_items"]) == ([], [], None, 7)
 
 
 def test_images_come_behind_a_whole_catalogue_and_join_its_clusters(client: TestClient) -> None:
@@ -121,16 +117,6 @@ def test_a_batch_of_nothing_has_no_clusters(client: TestClient) -> None:
     ):
         assert response.status_code == 200
         assert response.json()["items"] == response.json()["clusters"] == []
-
-
-def test_a_posting_named_twice_counts_once(client: TestClient) -> None:
-    body = client.post("/cluster", json={"posting_ids": ["p0", "p0", "p0"]}).json()
-    assert [(item["posting_id"], item["status"]) for item in body["items"]] == [("p0", "noise")]
-
-
-def test_the_same_image_sent_twice_is_two_items_of_one_cluster(client: TestClient) -> None:
-    body = client.post("/cluster", files=[("images", image_bytes("#0000ff"))] * 2).json()
-    assert [cluster["images"] for cluster in body["clusters"]] == [[0, 1]]
 
 
 def test_unknown_postings_are_listed_and_the_rest_is_clustered(client: TestClient) -> None:
@@ -196,9 +182,8 @@ def test_malformed_json_is_refused(client: TestClient, content: bytes) -> None:
         '{"posting_ids": "all", "__class__": 1}',
     ],
 )
-def test_fields_that_are_missing_unknown_of_another_type_or_out_of_range_are_refused(
-    client: TestClient, asked: str
-) -> None:
+def test_wrong_json_fields_are_refused(client: TestClient, asked: str) -> None:
+    """Fields that are missing, unknown, of another type or out of range."""
     assert_problem(client.post("/cluster", content=asked, headers=JSON), 422, "invalid-request")
 
 
@@ -264,7 +249,7 @@ def test_json_may_name_its_charset(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7"])
-def test_text_that_is_no_unicode_cannot_be_smuggled_in_by_a_charset(client: TestClient, charset: str) -> None:
+def test_a_charset_smuggles_in_no_text(client: TestClient, charset: str) -> None:
     content = form([field("posting_ids", b"\\ud800 +2AA- \xff-\xff ..")])
     response = client.post("/cluster", content=content, headers={"Content-Type": f"{FORM}; charset={charset}"})
     assert_problem(response, 415, "media-type")
@@ -289,7 +274,8 @@ def test_any_json_is_answered_without_a_server_error(client: TestClient, asked: 
 
 
 @pytest.mark.parametrize("posting_ids", ["everything", ["p0", 3], [["p0"]], 7, None, {}])
-def test_what_is_no_list_of_ids_is_one_fault_that_says_what_was_expected(client: TestClient, posting_ids: Any) -> None:
+def test_what_is_no_list_of_ids_is_one_fault(client: TestClient, posting_ids: Any) -> None:
+    """The fault names what was expected."""
     problem = client.post("/cluster", json={"posting_ids": posting_ids}).json()
     assert problem["status"] == 422
     [fault] = problem["errors"]

@@ -165,7 +165,8 @@ def test_pages_hold_postings_and_images_once(serve: Serve) -> None:
     assert found == [(["p0", "p1"], [0]), (["p2"], [1])]
 
 
-def test_images_alone_are_clustered_and_the_same_twice_is_two_items_of_one_cluster(serve: Serve) -> None:
+def test_images_alone_are_clustered(serve: Serve) -> None:
+    """The same image twice is two items of one cluster."""
     assert members(send(serve(matcher=by_image()), SCENE, TURNED, SCENE)) == [([], [0, 2])]
 
 
@@ -179,7 +180,7 @@ def test_a_probability_and_a_target_decide_of_images_too(serve: Serve) -> None:
         assert members(send(client, SCENE, posting_ids=["p1"], **asked)) == expected
 
 
-def test_a_bad_image_gets_its_own_problem_and_does_not_fail_the_rest(serve: Serve) -> None:
+def test_a_bad_image_gets_a_problem_of_its_own(serve: Serve) -> None:
     response = send(serve(matcher=by_image()), SCENE[:50], SCENE, b"", posting_ids=["p0", "nobody"])
     assert members(response) == [(["p0"], [1])]
     problems = [item["problem"] and item["problem"]["type"].rpartition(":")[2] for item in response.json()["items"]]
@@ -197,19 +198,14 @@ def test_images_and_postings_are_in_the_same_clusters_as_match_says(serve: Serve
     assert alone["cohesion"] == pytest.approx(found[1]["probability"], abs=1e-6)
 
 
-def test_more_images_than_the_limit_are_refused(serve: Serve) -> None:
-    client = serve(matcher=by_image(), max_cluster_images=2)
-    assert members(send(client, SCENE, SCENE)) == [([], [0, 1])]
-    assert_problem(send(client, SCENE, SCENE, SCENE), 413, "too-many-items")
-
-
-def test_a_matcher_that_judges_by_titles_only_can_make_nothing_of_images(serve: Serve) -> None:
+def test_a_matcher_of_titles_refuses_images(serve: Serve) -> None:
     client = serve(matcher=by_image(["title"]))
     assert_problem(send(client, SCENE, posting_ids=["p0"]), 422, "signal-needed")
     assert_problem(client.post("/match", files={"image": SCENE}), 422, "signal-needed")
 
 
-def test_a_matcher_that_judges_by_embeddings_encodes_all_images_at_once_and_names_the_encoder(serve: Serve) -> None:
+def test_all_images_are_encoded_in_one_call(serve: Serve) -> None:
+    """The answer names the encoder beneath the matcher."""
     embedded = tiny_search()
     postings = [replace(posting, title="") for posting in embedded.catalogue]
     key, encoder = embedded.encoder.key, MeanColourEncoder()

@@ -25,7 +25,7 @@ def at_once(count: int, work: Callable[[int], None]) -> None:
         list(pool.map(work, range(count)))
 
 
-def test_no_update_is_lost_where_each_changes_only_what_it_has_read(client: TestClient) -> None:
+def test_conditional_updates_are_never_lost(client: TestClient) -> None:
     client.put("/postings/count", json={"title": "0"})
 
     def add_one(_: int) -> None:
@@ -41,7 +41,8 @@ def test_no_update_is_lost_where_each_changes_only_what_it_has_read(client: Test
     assert client.get("/postings/count").json()["title"] == "20"
 
 
-def test_of_many_who_put_a_new_posting_only_if_there_is_none_one_does(client: TestClient) -> None:
+def test_of_many_conditional_puts_one_succeeds(client: TestClient) -> None:
+    """Each puts a posting on condition that there is none."""
     statuses: list[int] = []
 
     def put(number: int) -> None:
@@ -52,13 +53,13 @@ def test_of_many_who_put_a_new_posting_only_if_there_is_none_one_does(client: Te
     assert sorted(statuses) == [201, 412, 412, 412, 412, 412]
 
 
-def test_of_many_who_remove_a_posting_one_is_told_that_it_was_there(client: TestClient) -> None:
+def test_of_many_removals_one_finds_the_posting(client: TestClient) -> None:
     removed: list[bool] = []
     at_once(6, lambda _: removed.append(client.delete("/postings/p0").json()["removed"]))
     assert sorted(removed) == [False] * 5 + [True]
 
 
-def test_fault_42_what_is_acknowledged_is_found_by_the_very_next_request_whoever_else_writes(
+def test_fault_42_what_is_acknowledged_is_found_at_once(
     client: TestClient,
 ) -> None:
     def write(writer: int) -> None:
@@ -76,9 +77,10 @@ def test_fault_42_what_is_acknowledged_is_found_by_the_very_next_request_whoever
     at_once(4, write)
 
 
-def test_an_answer_is_of_the_one_version_that_it_names_and_holds_no_posting_that_is_gone_by_then(
+def test_an_answer_is_of_the_version_it_names(
     client: TestClient,
 ) -> None:
+    """It holds no posting that was gone by that version."""
     first, done = client.get("/postings").json()["catalogue_version"], threading.Event()
     seen: set[int] = set()
 

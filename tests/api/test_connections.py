@@ -84,7 +84,8 @@ def test_an_idle_connection_is_closed_after_a_while_without_a_word(service: Tiny
         assert received.startswith(b"HTTP/1.1 200")
 
 
-def test_fault_19_a_body_at_one_byte_at_a_time_is_answered_408_at_the_deadline_and_closed(service: TinyService) -> None:
+def test_fault_19_a_dripping_body_is_answered_408_at_the_deadline(service: TinyService) -> None:
+    """One byte at a time; the connection is closed."""
     began = time.monotonic()
     with service.connect() as connection:
         connection.sendall(POST + b"Content-Length: 1000\r\n\r\n")

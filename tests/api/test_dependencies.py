@@ -153,7 +153,8 @@ def test_fault_44_wrong_keys_are_limited_never_logged_and_right_ones_go_on(
     assert KEYS["read"][0] not in caplog.text
 
 
-def test_a_key_that_asks_too_often_is_told_when_it_may_again_and_others_go_on(closed: Any) -> None:
+def test_a_key_over_its_rate_is_refused_others_are_not(closed: Any) -> None:
+    """The refusal names when the key may try again."""
     client = closed(requests_per_second=0.001, requests_at_once=2)
     for _ in range(2):
         assert client.get("/postings/p0", headers=bearer("read")).status_code == 200
@@ -204,7 +205,8 @@ def test_fault_44_a_missing_or_wrong_key_is_refused_and_never_quoted(key: str | 
         assert key not in str(refused.value)
 
 
-def test_fault_44_of_ten_thousand_wrong_keys_few_are_looked_at_and_right_ones_go_on() -> None:
+def test_fault_44_of_ten_thousand_wrong_keys_few_are_checked() -> None:
+    """Right keys are let in meanwhile."""
     guarding, told = guard(), 0
     for number in range(10_000):
         with pytest.raises((Unauthenticated, RateExceeded)) as refused:
@@ -235,7 +237,7 @@ def test_one_ipv6_customer_is_one_address() -> None:
         guarding.admit("read", None, "2001:db8:0:1::1")
 
 
-def test_those_who_come_by_ipv4_to_an_address_of_ipv6_are_each_one_address() -> None:
+def test_ipv4_clients_of_an_ipv6_address_are_told_apart() -> None:
     guarding = guard(refusals_at_once=1)
     for address in ("::ffff:203.0.113.1", "::ffff:203.0.113.2"):
         with pytest.raises(Unauthenticated):
@@ -244,7 +246,8 @@ def test_those_who_come_by_ipv4_to_an_address_of_ipv6_are_each_one_address() -> 
         guarding.admit("read", None, "203.0.113.1")
 
 
-def test_a_key_may_ask_so_often_from_wherever_and_is_told_when_it_may_again() -> None:
+def test_the_rate_of_a_key_counts_for_all_addresses() -> None:
+    """The refusal names when the key may try again."""
     clock = Clock()
     guarding = guard(clock, requests_per_second=2.0, requests_at_once=2)
     for address in ("203.0.113.1", "203.0.113.2"):
@@ -257,7 +260,7 @@ def test_a_key_may_ask_so_often_from_wherever_and_is_told_when_it_may_again() ->
 
 
 @pytest.mark.parametrize("scope", ["read", "write", "admin"])
-def test_without_keys_everybody_may_and_addresses_are_limited_but_not_this_machine(scope: Scope) -> None:
+def test_without_keys_addresses_are_limited_but_not_this_machine(scope: Scope) -> None:
     guarding = Guard(Settings(requests_at_once=1), KeyRing([]), Clock())
     for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix"):
         for _ in range(5):
@@ -267,7 +270,7 @@ def test_without_keys_everybody_may_and_addresses_are_limited_but_not_this_machi
         guarding.admit(scope, None, "203.0.113.1")
 
 
-def test_a_burst_is_let_through_and_then_as_many_as_come_back() -> None:
+def test_a_burst_passes_then_as_many_as_are_refilled() -> None:
     clock = Clock()
     rates = Rates(2.0, 3, clock)
     assert [rates.take("a") for _ in range(3)] == [0, 0, 0]
@@ -286,7 +289,7 @@ def test_callers_do_not_share_a_bucket() -> None:
     assert rates.take("a") > 0
 
 
-def test_over_any_time_no_more_pass_than_the_burst_and_what_came_back() -> None:
+def test_no_more_pass_than_the_burst_and_the_refill() -> None:
     draw, clock = random.Random(0), Clock()
     rates, passed, began = Rates(5.0, 7, clock), 0, clock.now
     for _ in range(5000):

@@ -25,9 +25,8 @@ def starting(service: Service) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_starting_service_is_alive_but_not_ready_and_says_what_it_is_at(
-    starting: TestClient, service: Service
-) -> None:
+def test_a_starting_service_is_alive_but_not_ready(starting: TestClient, service: Service) -> None:
+    """It reports its progress."""
     assert starting.get("/healthz").json() == {"status": "ok"}
     assert_problem(starting.get("/readyz"), 503, "not-ready")
     service.report("the service is starting: loading models, 0 of 1")

@@ -22,7 +22,8 @@ from pricematch.errors import SettingsError
 from pricematch.settings import Settings
 
 
-def test_a_new_key_is_found_by_itself_only_and_its_line_does_not_hold_it() -> None:
+def test_a_new_key_is_found_by_itself_only() -> None:
+    """Its line in the file does not contain it."""
     made = [new_key(f"shop-{number}", "read") for number in range(5)]
     ring = KeyRing([kept for _, kept in made])
     for key, kept in made:
@@ -53,7 +54,7 @@ def test_lines_are_read_back_whatever_stands_between_and_behind_them() -> None:
         "a read md5:" + "0" * 64,
     ],
 )
-def test_what_is_no_line_is_refused_by_its_place_and_never_quoted(line: str) -> None:
+def test_a_bad_line_is_named_by_number_and_never_quoted(line: str) -> None:
     good = new_key("a", "read")[1].line()
     with pytest.raises(SettingsError, match=r"^keys\.txt, entry 2: expected NAME SCOPE sha256:HEX") as refused:
         read_keys(f"{good}\n{line}", "keys.txt")
@@ -78,7 +79,7 @@ def test_each_scope_covers_those_before_it() -> None:
         assert [key.covers(other) for other in SCOPES] == [True] * (place + 1) + [False] * (len(SCOPES) - place - 1)
 
 
-def test_keys_may_be_replaced_but_a_closed_service_is_never_opened_by_it() -> None:
+def test_replacing_keys_never_opens_a_closed_service() -> None:
     (one, kept), (other, more) = new_key("a", "read"), new_key("b", "read")
     ring = KeyRing([kept])
     ring.replace([more])
@@ -156,9 +157,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("", False),
     ],
 )
-def test_without_keys_only_this_machine_may_reach_the_service_unless_that_is_asked_for(
-    host: str, loopback: bool
-) -> None:
+def test_without_keys_only_this_machine_reaches_the_service(host: str, loopback: bool) -> None:
+    """Unless a setting allows more."""
     assert is_loopback(host) is loopback
     settings, keys = Settings(host=host), (new_key("a", "read")[1],)
     if loopback:

@@ -8,7 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.limits import BodyDeadline
+from pricematch.api.limits import BodyLimits
+from pricematch.serving.service import Service
+from pricematch.settings import Settings
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem
 from tests.support.fakes import image_bytes
@@ -77,12 +79,14 @@ def run(pauses: list[float], seconds: float, idle_seconds: float, after: float =
     async def send(_: Message) -> None:
         raise AssertionError("nothing is sent")
 
-    call: Callable[..., Awaitable[None]] = BodyDeadline(app, seconds, idle_seconds)
-    asyncio.run(call({"type": "http", "path": "/match"}, receive, send))  # type: ignore[arg-type]
+    service = Service(Settings(body_seconds=seconds, body_idle_seconds=idle_seconds))
+    call: Callable[..., Awaitable[None]] = BodyLimits(app, service, "/postings/import")
+    scope = {"type": "http", "method": "POST", "path": "/match", "headers": []}
+    asyncio.run(call(scope, receive, send))  # type: ignore[arg-type]
     return pieces
 
 
-def test_a_body_that_comes_in_time_is_passed_on_as_it_comes() -> None:
+def test_a_body_in_time_is_passed_on_as_it_comes() -> None:
     assert run([0.0, 0.01, 0.01], SAFETY_SECONDS, SAFETY_SECONDS) == [b"x"] * 3
 
 

@@ -28,7 +28,8 @@ def ids(response: Any) -> list[str]:
     return [match["posting_id"] for match in response.json()["matches"]]
 
 
-def test_an_answer_says_what_decided_and_each_match_how_sure_it_is_and_why(by_probability: TestClient) -> None:
+def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None:
+    """Each match has its probability and the reasons for it."""
     body = by_probability.get("/postings/scene/matches").json()
     [match] = body.pop("matches")
     assert body.pop("took_ms") >= 0
@@ -67,7 +68,8 @@ def test_an_image_a_title_and_both_are_taken(by_probability: TestClient) -> None
     assert ids(by_probability.post("/match", content=SCENE, headers={"Content-Type": "image/png"})) == ["scene", "twin"]
 
 
-def test_a_title_that_is_not_in_utf_8_is_refused_in_a_form_as_in_json(by_probability: TestClient) -> None:
+def test_a_title_that_is_not_utf_8_is_refused(by_probability: TestClient) -> None:
+    """In a form as in JSON."""
     for title in (b"kopi \xff", "kopi é".encode("latin-1"), b"\xed\xa0\x80"):
         for response in (
             by_probability.post("/match", files={"title": (None, title)}),
@@ -79,7 +81,7 @@ def test_a_title_that_is_not_in_utf_8_is_refused_in_a_form_as_in_json(by_probabi
     assert ids(by_probability.post("/match", files={"title": (None, "kopi susu é".encode())}))
 
 
-def test_byte_escapes_in_a_title_are_decoded_as_those_of_the_catalogue(by_probability: TestClient) -> None:
+def test_byte_escapes_in_a_title_are_decoded(by_probability: TestClient) -> None:
     assert ids(by_probability.post("/match", json={"title": r"kopi susu 200 ml \xe2\x98\x95"})) == ids(
         by_probability.post("/match", json={"title": "kopi susu 200 ml ☕"})
     )
@@ -167,7 +169,7 @@ def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client
     assert set(body["matches"][0]) == {"posting_id", "title", "image_url", "similarity"}
 
 
-def test_a_matcher_that_judges_by_hashes_only_says_what_a_title_lacks(serve: Serve) -> None:
+def test_a_matcher_of_hashes_refuses_a_title_alone(serve: Serve) -> None:
     client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, ["hash"])))
     assert_problem(client.post("/match", json={"title": "kopi"}), 422, "signal-needed")
     assert ids(client.post("/match", files={"image": SCENE}, data={"title": "teh"})) == ["scene", "twin"]
@@ -211,14 +213,12 @@ def test_json_that_holds_no_title_and_nothing_else_is_refused(by_probability: Te
     ],
     ids=["nothing", "empty", "blank", "title as a file", "another part", "wrong case"],
 )
-def test_a_form_that_holds_neither_image_nor_title_or_anything_else_is_refused(
-    by_probability: TestClient, parts: list[bytes]
-) -> None:
+def test_a_form_without_image_and_title_is_refused(by_probability: TestClient, parts: list[bytes]) -> None:
     response = by_probability.post("/match", content=form(parts), headers={"Content-Type": FORM})
     assert response.status_code in {413, 422}
 
 
-def test_a_title_may_be_as_long_as_the_setting_says_and_no_longer(serve: Serve) -> None:
+def test_a_title_may_be_as_long_as_the_setting(serve: Serve) -> None:
     client = serve(matcher=judged_matcher(), max_title_chars=2000)
     for title in ("☕" * 2000, "\U0001f600" * 2000, "kopi " * 400):
         assert client.post("/match", json={"title": title}).status_code == 200
@@ -237,7 +237,7 @@ def test_a_title_of_no_word_has_no_matches(by_probability: TestClient) -> None:
     assert ids(by_probability.post("/match", json={"title": "!!! ☕ ???"}, params=ALL)) == []
 
 
-def test_where_a_target_is_out_of_reach_there_is_no_threshold_and_no_match(serve: Serve) -> None:
+def test_a_target_out_of_reach_has_no_threshold_and_matches(serve: Serve) -> None:
     from math import inf
 
     from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds

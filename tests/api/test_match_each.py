@@ -31,7 +31,8 @@ def alone(client: TestClient, image: bytes, **asked: Any) -> Any:
     return client.post("/match", files={"image": image}, params=asked).json()
 
 
-def test_each_image_has_the_matches_it_has_alone_in_the_order_they_were_sent(client: TestClient) -> None:
+def test_each_image_has_the_matches_it_has_alone(client: TestClient) -> None:
+    """In the order in which the images were sent."""
     images = [*PICTURES, PICTURES[2]]
     body = send(client, *images, limit=3, min_similarity=0.5).json()
     expected = [alone(client, image, limit=3, min_similarity=0.5) for image in images]

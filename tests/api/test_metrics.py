@@ -27,7 +27,8 @@ def figures(client: TestClient) -> dict[tuple[str, ...], float]:
     return {(it.name, *sorted(it.labels.values())): it.value for family in families for it in family.samples}
 
 
-def test_requests_are_counted_by_route_and_status_and_never_by_what_clients_make_up(serve: Serve) -> None:
+def test_requests_are_counted_by_route_and_status(serve: Serve) -> None:
+    """Never by names that clients make up."""
     client = serve()
     for row in range(3):
         client.get(f"/postings/p{row}")
@@ -50,7 +51,7 @@ def test_stages_of_a_match_are_measured(serve: Serve) -> None:
         assert found["pricematch_stage_seconds_count", stage] == 1, stage
 
 
-def test_the_catalogue_its_version_and_the_models_are_told_as_they_are_now(serve: Serve) -> None:
+def test_catalogue_and_models_are_measured_as_they_are_now(serve: Serve) -> None:
     client = serve()
     before = figures(client)
     assert before["pricematch_catalogue_postings",] == len(COLOURS)

@@ -35,7 +35,8 @@ def versions(client: TestClient) -> list[str]:
     return [f"{model['name']}/{model['version']}" for model in client.get("/models").json()["models"]]
 
 
-def test_a_version_is_activated_and_gone_back_from_by_whoever_has_a_key_of_scope_admin(closed: TestClient) -> None:
+def test_an_admin_activates_a_version_and_goes_back(closed: TestClient) -> None:
+    """Whoever has a key of the scope admin."""
     answer = closed.put("/models/cae", json={"version": "2"})
     assert (answer.status_code, answer.json()) == (202, {"name": "cae", "version": "2", "before": None})
     eventually(lambda: versions(closed) == ["cae/2"])
@@ -78,7 +79,7 @@ def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path
     assert answer["models"][0]["manifest"]["trained_on"]["groups"] == 0  # their number, not their names
 
 
-def test_without_a_matcher_or_an_encoder_there_is_none_to_tell_of(serve: Serve) -> None:
+def test_without_matcher_or_encoder_none_is_listed(serve: Serve) -> None:
     by_title, by_similarity = serve(matcher=judged_matcher()).get("/models").json(), serve().get("/models").json()
     assert (by_title["matcher"], by_title["encoder"]) == ("matcher/1", None)
     assert (by_similarity["matcher"], by_similarity["encoder"]) == (None, "mean-colour")

@@ -119,7 +119,7 @@ def test_the_documented_limits_are_those_enforced(client: TestClient, document: 
         assert response.status_code == status
 
 
-def test_the_page_of_the_docs_and_all_it_loads_come_from_this_host(client: TestClient) -> None:
+def test_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert not re.findall(r"""(?:https?:)?//[\w.-]+""", page.text)
@@ -140,7 +140,7 @@ def test_a_starting_service_describes_itself_without_examples() -> None:
     }
 
 
-def test_the_description_is_made_once_and_again_only_when_its_examples_change() -> None:
+def test_the_description_is_made_anew_when_its_examples_change() -> None:
     service = Service(Settings())
     app = create_api(service)
     starting = app.openapi()

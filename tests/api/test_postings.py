@@ -55,9 +55,7 @@ def test_the_matches_of_a_posting_need_neither_image_nor_model(client: TestClien
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-def test_an_image_is_answered_as_stored_with_the_type_of_its_content(
-    client: TestClient, images: FolderlessImages, kind: str
-) -> None:
+def test_an_image_is_answered_as_stored(client: TestClient, images: FolderlessImages, kind: str) -> None:
     images.contents["p0.png"] = image_bytes("#ff0000", format=kind)
     response = client.get("/postings/p0/image")
     assert response.content == images.contents["p0.png"]
@@ -99,8 +97,9 @@ def test_a_slash_in_an_id_leads_to_no_posting(client: TestClient, path: str) -> 
     assert_problem(client.get(path), 404, "not-found")
 
 
-def test_queries_of_a_posting_and_its_image_are_ignored_but_those_of_its_matches_are_checked(
+def test_only_the_query_of_matches_is_checked(
     client: TestClient,
 ) -> None:
+    """Unknown parameters of a posting and of its image are ignored."""
     assert client.get("/postings/p0?unknown=1").status_code == 200
     assert_problem(client.get("/postings/p0/matches?unknown=1"), 422, "invalid-request")

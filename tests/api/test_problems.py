@@ -53,18 +53,18 @@ def test_an_unknown_path_is_a_problem_that_names_it_shortly(client: TestClient, 
 
 
 @pytest.mark.parametrize("path", ["/match/", "/healthz/", "/docs/", "/static-offline-docs"])
-def test_a_path_with_another_slash_is_not_redirected_to_a_host_the_client_names(client: TestClient, path: str) -> None:
+def test_another_slash_redirects_to_no_host_of_the_client(client: TestClient, path: str) -> None:
     response = client.get(path, headers={"Host": "evil.example"})
     assert_problem(response, 404, "not-found")
     assert "evil.example" not in str(response.headers)
 
 
 @pytest.mark.parametrize("path", ["%2e%2e/core.py", "%00", "..%2f..%2fcore.py", "a" * 5000])
-def test_the_files_behind_the_docs_are_all_that_is_served_of_them(client: TestClient, path: str) -> None:
+def test_only_the_files_behind_the_docs_are_served(client: TestClient, path: str) -> None:
     assert_problem(client.get(f"/static-offline-docs/{path}"), 404, "not-found")
 
 
-def test_a_bug_is_a_problem_that_tells_nothing_and_the_next_request_succeeds(serve: Serve) -> None:
+def test_a_bug_is_a_problem_that_tells_nothing(serve: Serve) -> None:
     client = serve(encoding=TinyEncoding(FailingEncoder()))
     response = client.post("/match", files={"image": image_bytes("#ff0000")})
     assert_problem(response, 500, "internal-error")
@@ -135,7 +135,7 @@ def test_an_answer_does_not_grow_with_what_is_wrong(client: TestClient) -> None:
     ],
     ids=["raw", "form"],
 )
-def test_an_upload_that_the_client_aborts_is_not_logged_as_a_bug(
+def test_an_aborted_upload_is_not_logged_as_a_bug(
     caplog: pytest.LogCaptureFixture, headers: dict[str, str], piece: bytes
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -144,7 +144,7 @@ def test_an_upload_that_the_client_aborts_is_not_logged_as_a_bug(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_body_that_says_in_two_ways_where_it_ends_is_refused_unread() -> None:
+def test_a_body_with_two_lengths_is_refused_unread() -> None:
     headers = {"Content-Type": "image/png", "Content-Length": "4", "Transfer-Encoding": "chunked"}
     answer = send_pieces(make_app(), "/match", headers, [image_bytes("#ff0000")])
     assert (answer.status, answer.problem["type"]) == (400, "urn:pricematch:problem:malformed-request")
@@ -152,7 +152,7 @@ def test_a_body_that_says_in_two_ways_where_it_ends_is_refused_unread() -> None:
 
 
 @pytest.mark.parametrize("size", ["9" * 18, "9" * 20, "33554433"])
-def test_a_content_length_of_any_number_of_digits_is_compared_with_the_limit(size: str) -> None:
+def test_a_content_length_of_any_digits_has_the_limit(size: str) -> None:
     answer = send_pieces(make_app(), "/match", {"Content-Type": "image/png", "Content-Length": size}, [b"x"])
     assert (answer.status, answer.problem["type"]) == (413, "urn:pricematch:problem:body-too-large")
 

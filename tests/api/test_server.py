@@ -37,7 +37,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
         yield service
 
 
-def test_health_is_answered_from_the_first_moment_and_the_log_says_when_it_is_ready(tmp_path: Path) -> None:
+def test_health_is_answered_from_the_first_moment(tmp_path: Path) -> None:
+    """The log states when the service is ready."""
     with running(tmp_path, "hold-start") as service:
         assert service.ask("GET", "/healthz").status == 200
         eventually(lambda: "loading models, 0 of 1" in service.ask("GET", "/readyz").body["detail"])
@@ -77,7 +78,7 @@ def test_the_answer_does_not_say_which_server_it_is(service: TinyService) -> Non
     assert "server" not in {name.lower() for name in service.ask("GET", "/healthz").headers}
 
 
-def test_requests_that_come_at_once_on_one_connection_are_answered_in_order(service: TinyService) -> None:
+def test_pipelined_requests_are_answered_in_order(service: TinyService) -> None:
     answer = service.send(
         b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         b"POST /match HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n"
@@ -105,7 +106,7 @@ def test_fault_21_nothing_depends_on_the_host_that_the_client_names(service: Tin
     assert redirected.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
 
 
-def test_fault_15_a_body_announced_over_the_limit_is_refused_before_it_is_asked_for(service: TinyService) -> None:
+def test_fault_15_a_body_announced_over_the_limit_is_refused(service: TinyService) -> None:
     request = POST + f"Content-Length: {2 * MIB + 1}\r\nExpect: 100-continue\r\n\r\n".encode()
     with service.connect() as connection:
         connection.sendall(request)
@@ -162,7 +163,8 @@ def test_many_uploads_at_once_are_all_answered(service: TinyService) -> None:
     assert statuses == {200}
 
 
-def test_fault_35_a_stop_answers_what_is_in_flight_and_does_not_wait_for_what_is_half_sent(tmp_path: Path) -> None:
+def test_fault_35_a_stop_answers_what_is_in_flight(tmp_path: Path) -> None:
+    """It does not wait for a half-sent request."""
     with running(tmp_path, "hold", drain_seconds=1.0, grace_seconds=2) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         half_sent = service.connect()
@@ -212,7 +214,7 @@ def test_a_second_signal_ends_the_draining(tmp_path: Path, number: int) -> None:
         assert service.process.wait(SAFETY_SECONDS) in {0, -number, -signal.SIGTERM}
 
 
-def test_a_stop_while_the_service_starts_does_not_wait_for_the_start(tmp_path: Path) -> None:
+def test_a_stop_does_not_wait_for_the_start(tmp_path: Path) -> None:
     with running(tmp_path, "hold-start", drain_seconds=0) as service:
         eventually(lambda: service.ask("GET", "/healthz").status == 200)
         service.process.send_signal(signal.SIGTERM)
@@ -264,7 +266,8 @@ def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Pa
         server.serve(Settings(host="0.0.0.0", port=0), lambda *_: None)  # noqa: S104 — that is the point
 
 
-def test_keys_are_read_again_on_sighup_and_stay_where_the_file_is_no_good(tmp_path: Path) -> None:
+def test_keys_are_read_again_on_sighup(tmp_path: Path) -> None:
+    """They stay as they are where the file is damaged."""
     (one, first), (other, second) = new_key("one", "read"), new_key("other", "read")
     add_to_file(tmp_path / "keys", first)
 
@@ -286,7 +289,7 @@ def test_keys_are_read_again_on_sighup_and_stay_where_the_file_is_no_good(tmp_pa
         assert other not in service.log()
 
 
-def test_once_it_is_ready_linear_algebra_leaves_the_other_cores_to_those_who_encode(tmp_path: Path) -> None:
+def test_a_ready_service_uses_one_core_for_linear_algebra(tmp_path: Path) -> None:
     script = """
 from threadpoolctl import threadpool_info
 from pricematch.api import server

@@ -59,9 +59,10 @@ def writes_are_taken(client: TestClient) -> None:
     assert "after" in [it["posting_id"] for it in client.get("/postings/p2/matches").json()["matches"]]
 
 
-def test_fault_34_on_a_full_disk_writes_answer_507_reads_go_on_and_writes_again_once_there_is_room(
+def test_fault_34_on_a_full_disk_writes_answer_507(
     small_disk: Path, tmp_path_factory: pytest.TempPathFactory, stack: ExitStack
 ) -> None:
+    """Reads go on, and writes succeed again once there is room."""
     settings = titles_and_hashes(tmp_path_factory.mktemp("given"), data=small_disk)
     client = start(stack, settings)
     fill_up(small_disk.parent / "ballast")
@@ -82,9 +83,10 @@ def test_fault_34_on_a_full_disk_writes_answer_507_reads_go_on_and_writes_again_
     writes_are_taken(client)
 
 
-def test_fault_34_where_the_folder_cannot_be_written_writes_answer_503_and_reads_go_on(
+def test_fault_34_in_a_read_only_folder_writes_answer_503(
     tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Reads go on."""
     connections, connect = list[sqlite3.Connection](), sqlite_database.connect
 
     def remembered(path: Path, mode: sqlite_database.Mode, wait_seconds: float) -> sqlite3.Connection:
@@ -105,9 +107,10 @@ def test_fault_34_where_the_folder_cannot_be_written_writes_answer_503_and_reads
     writes_are_taken(client)
 
 
-def test_fault_41_while_another_process_holds_the_store_writes_answer_503_reads_go_on_and_it_heals_by_itself(
+def test_fault_41_while_the_store_is_held_writes_answer_503(
     tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Reads go on, and writes succeed once the other process lets go."""
     defaults = open_store.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "wait_seconds", 0.1)

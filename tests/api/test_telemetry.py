@@ -50,7 +50,7 @@ ANSWERS: list[tuple[str, str, Mapping[str, Any], int]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "given", "status"), ANSWERS)
-def test_every_answer_has_an_id_and_headers_that_protect_who_looks_at_it(
+def test_every_answer_has_an_id_and_security_headers(
     client: TestClient, method: str, path: str, given: Mapping[str, Any], status: int
 ) -> None:
     response = client.request(method, path, **given)
@@ -75,7 +75,7 @@ def test_even_the_answer_to_a_bug_has_them(serve: Serve, monkeypatch: pytest.Mon
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_the_server_logs_of_a_bug_has_the_id_of_its_request() -> None:
+def test_a_logged_bug_has_the_id_of_its_request() -> None:
     async def broken(*_: object) -> Any:
         raise RuntimeError("a bug")
 
@@ -88,18 +88,19 @@ def test_what_the_server_logs_of_a_bug_has_the_id_of_its_request() -> None:
     assert json.loads(asyncio.run(ask()))["request_id"] == "mine"
 
 
-def test_an_id_that_the_client_gives_comes_back_unless_something_could_be_forged_with_it(client: TestClient) -> None:
+def test_a_harmless_id_of_the_client_comes_back(client: TestClient) -> None:
+    """One that could forge log lines or headers does not."""
     assert client.get("/healthz", headers={"X-Request-ID": "shop-1.a"}).headers["x-request-id"] == "shop-1.a"
     for given in ("a b", "<script>", "x" * 65, 'a"b'):
         assert client.get("/healthz", headers={"X-Request-ID": given}).headers["x-request-id"] != given
 
 
-def test_pages_may_run_the_script_they_bring_and_nothing_else_is_a_page(client: TestClient) -> None:
+def test_pages_run_only_the_script_they_bring(client: TestClient) -> None:
     assert "script-src 'self'" in client.get("/docs").headers["content-security-policy"]
     assert client.get("/postings/p0").headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_no_other_site_may_ask_from_a_browser_unless_it_is_named(serve: Serve, client: TestClient) -> None:
+def test_only_named_sites_may_ask_from_a_browser(serve: Serve, client: TestClient) -> None:
     asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "PUT"}
     for response in (client.get("/postings/p0", headers=asked), client.options("/postings/p0", headers=asked)):
         assert not [name for name in response.headers if name.startswith("access-control")]
@@ -116,9 +117,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [json.loads(JsonLines().format(it)) for it in caplog.records if it.name == "pricematch.access"]
 
 
-def test_a_line_tells_what_was_asked_and_answered_by_the_template_of_its_path(
-    client: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_log_line_names_the_template_of_the_path(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pricematch.access")
     client.post("/match", files={"image": image_bytes("red")}, headers={"X-Request-ID": "a1"})
     client.get("/postings/absent/matches")

@@ -31,9 +31,8 @@ def client(sent: InMemorySpanExporter) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_request_is_one_span_that_says_what_was_asked_and_how_long_its_stages_took(
-    client: TestClient, sent: InMemorySpanExporter
-) -> None:
+def test_a_request_is_one_span_with_its_stages(client: TestClient, sent: InMemorySpanExporter) -> None:
+    """The span names the request and how long each stage took."""
     client.post("/match", files={"image": image_bytes("red")}, headers={"X-Request-ID": "a1"})
     [span] = sent.get_finished_spans()
     assert (span.name, span.kind) == ("POST /match", SpanKind.SERVER)

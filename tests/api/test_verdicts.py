@@ -38,7 +38,7 @@ def matched(client: TestClient, posting_id: str, **asked: Any) -> list[str]:
 # --- saying ------------------------------------------------------------------------------------------------------
 
 
-def test_a_verdict_is_new_once_and_is_one_in_whichever_order_it_is_given(client: TestClient) -> None:
+def test_a_decision_is_one_in_either_order(client: TestClient) -> None:
     first = say(client, "worded", "other", "same")
     assert first.status_code == 201
     body = first.json()
@@ -51,7 +51,8 @@ def test_a_verdict_is_new_once_and_is_one_in_whichever_order_it_is_given(client:
     assert say(client, "worded", "other", "different").json()["catalogue_version"] == body["catalogue_version"] + 1
 
 
-def test_it_overrules_what_is_computed_at_the_very_next_request_and_is_taken_back_as_soon(client: TestClient) -> None:
+def test_a_decision_overrules_the_next_answer_until_withdrawn(client: TestClient) -> None:
+    """From the very next request on."""
     assert matched(client, "scene") == ["twin"]
     say(client, "scene", "twin", "different")
     say(client, "scene", "other", "same")
@@ -111,7 +112,7 @@ def test_a_pair_that_nobody_spoke_of_has_no_verdict(client: TestClient) -> None:
 # --- listing -----------------------------------------------------------------------------------------------------
 
 
-def test_verdicts_are_listed_by_their_ids_page_by_page_and_exported_all(client: TestClient) -> None:
+def test_decisions_are_listed_in_pages_and_exported(client: TestClient) -> None:
     for one, other, said in (
         ("twin", "scene", "same"),
         ("other", "worded", "different"),
@@ -135,9 +136,8 @@ def test_verdicts_are_listed_by_their_ids_page_by_page_and_exported_all(client: 
     assert [(row["posting_id"], row["other_posting_id"], row["verdict"]) for row in rows] == expected
 
 
-def test_what_is_exported_is_read_back_as_labels_and_no_cell_is_a_formula_to_a_spreadsheet(
-    client: TestClient, tmp_path: Path
-) -> None:
+def test_an_export_is_read_back_and_holds_no_formula(client: TestClient, tmp_path: Path) -> None:
+    """It is read as labels; no cell is a formula to a spreadsheet."""
     ids = ["_=1+1", "0@SUM:A1", "A" * 128, "a~b.c-d"]  # what comes nearest to one within the pattern of ids
     for posting_id in ids:
         assert client.put(f"/postings/{posting_id}", json={"title": "=cmd|' /C calc'!A0"}).status_code in {201, 422}
@@ -171,9 +171,10 @@ def contradicting(client: TestClient) -> TestClient:
 CONTRADICTION = {"first": "scene", "second": "worded", "chain": ["scene", "twin", "worded"]}
 
 
-def test_contradictions_are_told_with_each_verdict_that_has_a_part_in_them_and_in_the_list(
+def test_contradictions_come_with_each_decision_in_them(
     contradicting: TestClient,
 ) -> None:
+    """And in the list of all."""
     for pair in ("scene/worded", "scene/twin", "twin/worded"):
         assert contradicting.get(f"/verdicts/{pair}").json()["contradictions"] == [CONTRADICTION]
     assert say(contradicting, "other", "scene", "different").json()["contradictions"] == []
@@ -192,7 +193,7 @@ def test_contradictions_are_told_with_each_verdict_that_has_a_part_in_them_and_i
         (["scene"], []),
     ],
 )
-def test_those_among_the_postings_of_a_batch_are_told_with_its_clusters(
+def test_contradictions_within_a_batch_come_with_its_clusters(
     contradicting: TestClient, posting_ids: Any, told: Any
 ) -> None:
     body = contradicting.post("/cluster", json={"posting_ids": posting_ids, "method": "matcher"}).json()

@@ -115,7 +115,7 @@ FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 @given(arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=5), elements=FLOATS))
-def test_every_row_with_a_direction_gets_length_one_and_keeps_its_direction(values: NDArray[np.float32]) -> None:
+def test_rows_get_length_one_and_keep_their_direction(values: NDArray[np.float32]) -> None:
     values[~values.any(axis=1), 0] = 1
     unit = unit_rows(values, values.shape[1])
     assert unit.dtype == np.float32

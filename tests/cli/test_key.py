@@ -6,7 +6,7 @@ from pricematch.api.keys import KEY_PATTERN, read_keys
 from tests.support.cli import Run
 
 
-def test_a_key_is_reported_once_and_its_line_is_one_that_the_service_takes(run: Run) -> None:
+def test_a_key_is_printed_once_and_its_line_is_valid(run: Run) -> None:
     ran = run("key", "shop", "--scope", "write")
     assert ran.code == 0
     reported, line = ran.out.splitlines()

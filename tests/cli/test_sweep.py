@@ -67,7 +67,7 @@ def test_eps_and_min_samples_are_those_requested(run: Run, files: list[str], tmp
     ]
 
 
-def test_a_best_eps_at_the_end_of_the_range_is_pointed_out(run: Run, files: list[str], tmp_path: Path) -> None:
+def test_a_best_eps_at_the_edge_is_pointed_out(run: Run, files: list[str], tmp_path: Path) -> None:
     assert "the largest eps tried" in run("sweep", *files, "--eps", "0.001,0.003", "--output", str(tmp_path)).out
     assert "the largest eps tried" not in run("sweep", *files, "--eps", "0.05,0.3", "--output", str(tmp_path)).out
 
@@ -142,16 +142,12 @@ def test_embeddings_and_images_together_are_refused(run: Run, files: list[str], 
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_is_a_file_is_refused_before_anything_is_done(
-    run: Run, files: list[str], tmp_path: Path
-) -> None:
+def test_an_output_that_is_a_file_is_refused(run: Run, files: list[str], tmp_path: Path) -> None:
     ran = run("sweep", *files, "--output", str(tmp_path / "x.npy"))
     assert (ran.code, "cannot be written to" in ran.one_line()) == (2, True)
 
 
-def test_a_catalogue_without_any_label_group_is_reported_in_a_line_and_nothing_is_made(
-    run: Run, files: list[str], tmp_path: Path
-) -> None:
+def test_a_catalogue_without_label_groups_is_refused(run: Run, files: list[str], tmp_path: Path) -> None:
     write_catalogue(tmp_path / "catalogue.csv", [""] * 40)
     ran = run("sweep", *files, "--output", str(tmp_path / "out"))
     assert (ran.code, "expected a column label_group" in ran.one_line()) == (1, True)

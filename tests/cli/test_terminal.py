@@ -40,7 +40,8 @@ def test_ctrl_c_is_reported_once_requested() -> None:
 
 
 @pytest.mark.process
-def test_a_second_ctrl_c_ends_the_process_even_where_the_interrupt_would_be_swallowed() -> None:
+def test_a_second_ctrl_c_ends_the_process() -> None:
+    """Even where the interrupt would be swallowed."""
     program = """
 import os, signal
 from pricematch.cli.terminal import ctrl_c
@@ -127,7 +128,7 @@ def cells(out: str, first: str) -> list[str]:
     return [cell.strip() for cell in line.strip("│").split("│")]
 
 
-def test_a_training_is_shown_with_its_first_loss_and_those_of_the_epoch_that_was_kept(
+def test_a_training_is_shown_with_first_and_kept_loss(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     losses = {"loss": [0.5, 0.25, 0.125], "validation_loss": [0.6, 0.3, 0.4]}
@@ -137,9 +138,10 @@ def test_a_training_is_shown_with_its_first_loss_and_those_of_the_epoch_that_was
     ]  # fmt: skip
 
 
-def test_a_training_without_epochs_or_whose_beginning_was_kept_has_no_loss_to_show(
+def test_a_training_without_epochs_shows_no_loss(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Nor does one whose beginning was the best."""
     for losses, first in (({}, "–"), ({"loss": [0.5]}, "0.50000")):
         network = Network(Ended(losses, kept_epoch=0))
         print_trained([network])  # type: ignore[list-item]
@@ -159,7 +161,7 @@ def test_what_training_gained_on_held_out_groups_is_shown_by_stage(capsys: pytes
     ]
 
 
-def test_a_threshold_is_shown_with_what_it_was_picked_on_or_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_threshold_is_shown_with_what_it_was_picked_on(capsys: pytest.CaptureFixture[str]) -> None:
     picked = SimilarityThreshold(0.98765, 0.5, postings=4, groups=2, catalogue=9)
     for threshold, expected in ((picked, ["0.9877", "0.500", "4", "2", "9"]), (None, ["none", *["–"] * 4])):
         network = Network(Ended({}, kept_epoch=0), threshold=threshold)

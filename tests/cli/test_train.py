@@ -34,9 +34,7 @@ def test_the_options_of_the_cnn_reach_its_recipe(run: Run, monkeypatch: pytest.M
         (["--recipe", "cnn", "--set", "cae.epochs=1"], "got 'cae.epochs'"),
     ],
 )
-def test_what_belongs_to_another_recipe_or_is_out_of_range_is_one_line(
-    run: Run, options: list[str], message: str
-) -> None:
+def test_wrong_hyper_parameters_are_one_line(run: Run, options: list[str], message: str) -> None:
     ran = run("train", "encoder", *options)
     assert ran.code == 2
     assert message in ran.one_line()

@@ -38,7 +38,7 @@ def test_density_clusters_divide_the_rows_and_a_list_is_its_cluster(method: Meth
     np.testing.assert_array_equal(found.lists.rows, lists_of_labels(labels).rows)
 
 
-def test_nearest_ignores_min_samples_and_rows_with_equal_lists_share_a_cluster() -> None:
+def test_nearest_joins_rows_with_equal_lists() -> None:
     lists = nearest_lists(GRAPH, EPS)
     for min_samples in (1, 50):
         found = answer(GRAPH, "nearest", EPS, min_samples)
@@ -51,7 +51,7 @@ def test_nearest_ignores_min_samples_and_rows_with_equal_lists_share_a_cluster()
         assert len({tuple(rows) for rows in members(found)}) == len(members(found))
 
 
-def test_clusters_that_overlap_are_numbered_by_the_first_row_assigned_to_them() -> None:
+def test_overlapping_clusters_are_numbered_by_their_first_row() -> None:
     labels = answer(GRAPH, "nearest", EPS, 2).assignment.labels
     clustered_rows = labels[labels >= 0]
     assert clustered_rows[np.sort(np.unique(clustered_rows, return_index=True)[1])].tolist() == list(
@@ -60,7 +60,7 @@ def test_clusters_that_overlap_are_numbered_by_the_first_row_assigned_to_them() 
 
 
 @pytest.mark.parametrize("min_samples", [1, 2, 4])
-def test_ensemble_takes_the_longest_list_of_dbscan_nearest_and_optics_in_this_order(min_samples: int) -> None:
+def test_ensemble_takes_the_longest_list_of_three(min_samples: int) -> None:
     found = {method: answer(GRAPH, method, EPS, min_samples) for method in METHODS}
     expected = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
     np.testing.assert_array_equal(found["ensemble"].lists.starts, expected.starts)
@@ -145,9 +145,8 @@ def test_no_rows_have_no_lists() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 120])
 @pytest.mark.parametrize("make", [scattered, clustered, duplicated, collinear, lattice])
-def test_they_are_those_of_scikit_learn_but_for_the_choice_among_equals_at_the_cut(
-    make: Callable[..., Embeddings], count: int
-) -> None:
+def test_they_are_those_of_scikit_learn_up_to_ties(make: Callable[..., Embeddings], count: int) -> None:
+    """Among equals at the cut, another one may be chosen."""
     from sklearn.neighbors import NearestNeighbors
 
     embeddings = make(count).astype(np.float64)

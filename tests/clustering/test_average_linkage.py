@@ -61,9 +61,10 @@ def shuffled(draw: st.DrawFn) -> tuple[int, dict[Pair, float], list[int]]:
 
 
 @given(shuffled(), THRESHOLDS)
-def test_it_merges_the_two_clusters_of_the_highest_average_until_none_reaches_the_threshold(
+def test_it_merges_the_highest_average_until_the_threshold(
     pairs: tuple[int, dict[Pair, float], list[int]], threshold: float
 ) -> None:
+    """Until no two clusters reach the threshold."""
     count, probabilities, ranks = pairs
     assert partition(count, probabilities, threshold, ranks) == naive_linkage(count, probabilities, threshold, ranks)
 
@@ -82,9 +83,10 @@ def test_larger_graphs_are_merged_by_the_definition_too(ties: bool) -> None:
 
 
 @given(shuffled(), THRESHOLDS, st.randoms(use_true_random=False))
-def test_the_order_of_postings_and_pairs_and_the_direction_of_a_pair_change_nothing(
+def test_order_and_direction_change_nothing(
     pairs: tuple[int, dict[Pair, float], list[int]], threshold: float, random: Random
 ) -> None:
+    """The order of postings and pairs, and the direction of a pair."""
     count, probabilities, ranks = pairs
     moved = list(range(count))
     random.shuffle(moved)
@@ -108,7 +110,7 @@ def test_cutting_late_is_stopping_early(pairs: tuple[int, dict[Pair, float]], on
 
 
 @given(likely_pairs(), THRESHOLDS)
-def test_no_cluster_is_below_the_threshold_and_no_two_together_reach_it(
+def test_no_cluster_is_below_and_no_two_reach_the_threshold(
     pairs: tuple[int, dict[Pair, float]], threshold: float
 ) -> None:
     count, probabilities = pairs
@@ -157,7 +159,8 @@ def every_partition(rows: Sequence[int]) -> Iterator[list[list[int]]]:
             yield [*rest[:place], [rows[0], *part], *rest[place + 1 :]]
 
 
-def test_of_random_graphs_of_seven_most_are_as_good_as_can_be_and_the_rest_near_it() -> None:
+def test_most_random_graphs_are_clustered_optimally() -> None:
+    """Graphs of seven nodes; the rest are near the optimum."""
     rng, threshold, shares = np.random.default_rng(0), 0.35, []
     partitions = [frozenset(map(frozenset, found)) for found in every_partition(range(7))]
     assert len(partitions) == 877  # the seventh Bell number
@@ -182,7 +185,7 @@ def test_it_is_never_worth_less_than_leaving_all_alone(pairs: tuple[int, dict[Pa
     assert naive_worth(partition(count, probabilities, threshold), probabilities, threshold) >= -1e-7
 
 
-def test_clusters_are_numbered_by_their_first_posting_and_a_posting_alone_is_noise() -> None:
+def test_clusters_are_numbered_by_their_first_posting() -> None:
     linkage = linked(6, {(1, 5): 0.9, (2, 4): 0.95, (0, 3): 0.3}, 0.5)
     assert linkage.labels(0.5).tolist() == [-1, 0, 1, -1, 1, 0]
     assert linked(0, {}, 0.5).labels(0.5).tolist() == []
@@ -198,7 +201,7 @@ def test_a_pair_at_exactly_the_threshold_is_joined(eighths: list[float]) -> None
             assert partition(2, {(0, 1): eighth}, eighth) == {frozenset([0, 1])}
 
 
-def test_a_threshold_below_what_was_merged_or_out_of_range_is_refused() -> None:
+def test_a_threshold_below_what_was_merged_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a threshold of at least"):
         linked(2, {(0, 1): 0.9}, 0.5).labels(0.4)
     for lowest in (0.0, -1.0, 1.5, float("nan")):
@@ -232,7 +235,8 @@ def naive_decided(
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_what_belongs_together_is_together_and_what_does_not_is_apart_whatever_the_probabilities_are(seed: int) -> None:
+def test_feedback_overrules_probabilities(seed: int) -> None:
+    """Must-links are together and cannot-links apart, whatever the probabilities."""
     draw = Random(seed)
     pairs = [pair for pair in combinations(range(10), 2) if draw.random() < 0.6]
     probabilities = {pair: draw.random() for pair in pairs}
@@ -252,7 +256,8 @@ def test_without_a_word_nothing_is_different() -> None:
     assert parts(with_nothing.labels(0.3)) == partition(4, probabilities, 0.3)
 
 
-def test_two_who_belong_together_bring_what_is_with_them_and_one_who_does_not_keeps_a_crowd_apart() -> None:
+def test_feedback_moves_whole_clusters() -> None:
+    """Must-links bring their clusters with them; one cannot-link keeps clusters apart."""
     probabilities = {(0, 1): 0.9, (2, 3): 0.9, (1, 2): 0.001, (0, 2): 0.9, (1, 3): 0.9, (0, 3): 0.9}
     together = average_linkage(*arrays(probabilities), np.arange(4), 0.5, np.array([0, 0, 1, 0, 0, 0], np.int8))
     assert together.labels(0.5).tolist() == [0, 0, 0, 0]
@@ -262,9 +267,8 @@ def test_two_who_belong_together_bring_what_is_with_them_and_one_who_does_not_ke
 
 
 @given(likely_pairs(), st.floats(0.05, 1))
-def test_cohesion_is_the_mean_probability_of_all_pairs_within_and_at_least_the_threshold(
-    pairs: tuple[int, dict[Pair, float]], threshold: float
-) -> None:
+def test_cohesion_is_the_mean_probability_within(pairs: tuple[int, dict[Pair, float]], threshold: float) -> None:
+    """Of all pairs within a cluster; it is at least the threshold."""
     count, probabilities = pairs
     found = cohesive_clusters(*arrays(probabilities), np.arange(count), threshold)
     assert len(found.cohesion) == len(found.assignment.members)

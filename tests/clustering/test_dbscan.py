@@ -33,9 +33,10 @@ def test_labels_are_those_of_scikit_learn(make: Callable[..., Embeddings], count
 @pytest.mark.parametrize("min_samples", [1, 2, 5])
 @pytest.mark.parametrize("count", [1, 3, 150])
 @pytest.mark.parametrize("make", [scattered, clustered, duplicated, collinear, lattice])
-def test_at_each_eps_of_the_notebook_labels_differ_at_most_where_a_distance_is_at_the_very_edge(
+def test_at_the_notebooks_eps_labels_differ_at_edges_only(
     make: Callable[..., Embeddings], count: int, min_samples: int, dtype: type
 ) -> None:
+    """Only where a distance is within rounding of eps."""
     from sklearn.cluster import DBSCAN
 
     embeddings = make(count)
@@ -48,14 +49,14 @@ def test_at_each_eps_of_the_notebook_labels_differ_at_most_where_a_distance_is_a
             np.testing.assert_array_equal(dbscan(graph.within(eps), min_samples), reference)
 
 
-def test_few_inputs_of_the_test_above_have_a_distance_at_the_edge() -> None:
+def test_few_inputs_have_a_distance_at_the_edge() -> None:
     for make in (scattered, clustered, duplicated, collinear, lattice):
         distances = radius_graph(make(150), 0.0085).distances
         free = [eps for eps in EVERY_EPS if not (abs(distances - eps) <= EDGE[np.float32]).any()]
         assert len(free) >= 6
 
 
-def test_a_row_at_exactly_eps_is_a_neighbour_as_it_is_to_scikit_learn() -> None:
+def test_a_row_at_exactly_eps_is_a_neighbour() -> None:
     from sklearn.cluster import DBSCAN
 
     embeddings = lattice(60)
@@ -83,7 +84,8 @@ def test_a_border_row_between_two_clusters_joins_the_lower_numbered() -> None:
     assert dbscan(graph, 4).tolist() == [0, 0, 0, 0, 1, 1, 1]
 
 
-def test_clusters_are_numbered_by_their_first_core_row_not_by_a_border_row_before_it() -> None:
+def test_clusters_are_numbered_by_their_first_core_row() -> None:
+    """Not by a border row before it."""
     # row 0 is a border row of the triangle 4-5-6, whose first core row comes after that of the triangle 1-2-3
     graph = graph_of(7, [(0, 6), (1, 2), (1, 3), (2, 3), (4, 5), (4, 6), (5, 6)])
     assert dbscan(graph, 3).tolist() == [1, 0, 0, 0, 1, 1, 1]

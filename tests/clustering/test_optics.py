@@ -86,9 +86,7 @@ def test_given_embeddings_whose_products_are_exact_it_agrees_in_every_tie(min_sa
 @pytest.mark.parametrize("eps", EPS)
 @pytest.mark.parametrize("min_samples", [2, 5])
 @pytest.mark.parametrize("make", MAKES)
-def test_given_embeddings_it_takes_our_walk_or_one_that_differs_in_ties_alone(
-    make: Make, min_samples: int, eps: float
-) -> None:
+def test_it_walks_as_scikit_learn_up_to_ties(make: Make, min_samples: int, eps: float) -> None:
     for count in (2, 3, 60):
         if min_samples > count:
             continue

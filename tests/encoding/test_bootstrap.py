@@ -51,7 +51,7 @@ def described_models(tmp_path: Path) -> Path:
     return models
 
 
-def test_a_folder_that_holds_none_of_the_images_is_told_in_a_line() -> None:
+def test_a_folder_without_the_images_is_one_line() -> None:
     content = CsvCatalogue(Path("c.csv"), [Posting("a", "a.png"), Posting("b", "b.png")], [2, 3])
     gone: dict[str, ImageError] = {name: ImageUnavailable(f"{name!r} is not there") for name in ("a.png", "b.png")}
     for skip in (False, True):
@@ -72,9 +72,7 @@ def test_a_missing_folder_of_images_is_named(tmp_path: Path, described_models: P
     )
 
 
-def test_bad_rows_and_bad_images_are_told_together_before_any_model_is_loaded(
-    tmp_path: Path, described_models: Path
-) -> None:
+def test_bad_rows_and_images_are_refused_before_models_load(tmp_path: Path, described_models: Path) -> None:
     settings = settings_of(tmp_path, models=described_models, skip_bad_images=True)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("p0,p0.png,again\nx,missing.png,\ny,../catalogue.csv,\nz,,\n")
@@ -162,9 +160,8 @@ def test_bad_images_are_refused_with_their_rows_or_skipped_as_told(
 
 
 @pytest.mark.tensorflow
-def test_a_catalogue_of_bad_images_only_is_refused_even_if_they_are_to_be_skipped(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_catalogue_of_bad_images_only_is_refused(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+    """Even if bad images are to be skipped."""
     settings = settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True)
     for path in settings.images.iterdir():
         path.write_bytes(b"")
@@ -182,9 +179,8 @@ def test_postings_that_share_an_image_share_an_embedding(tmp_path: Path, tiny_ar
     np.testing.assert_array_equal(embeddings[3], embeddings[2])
 
 
-def test_a_data_folder_that_cannot_be_written_to_is_named_before_anything_is_encoded(
-    tmp_path: Path, described_models: Path
-) -> None:
+def test_an_unwritable_data_folder_is_named_first(tmp_path: Path, described_models: Path) -> None:
+    """Before anything is encoded."""
     (tmp_path / "file").write_bytes(b"")
     settings, told = settings_of(tmp_path, models=described_models, data=tmp_path / "file"), Told()
     assert f"{tmp_path}/file/embeddings cannot be written to" in refuse(settings, SettingsError, told)
@@ -198,9 +194,7 @@ def test_a_version_that_is_not_there_is_refused(tmp_path: Path, tiny_artefacts: 
 
 
 @pytest.mark.tensorflow
-def test_fault_30_a_model_with_another_signature_than_its_manifest_says_stops_the_start(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_fault_30_a_model_of_another_signature_stops_the_start(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     models = Path(shutil.copytree(tiny_artefacts.models, tmp_path / "models"))
     cae = find(models, "cae")
     other = cae.manifest.input.model_copy(update={"shape": (None, 32, 32, 3)})

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
-from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageLimits, ImageResult
+from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
+from pricematch.settings import Settings
 from tests.support.encoding import BAD, POISON, WorkerStub, network
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -62,9 +63,8 @@ async def bench(processes: int = 1, max_waiting_images: int = 256) -> AsyncItera
     with pytest.MonkeyPatch.context() as patched:
         waiting = iter(stubs)
         patched.setattr("pricematch.encoding.encoding.WorkerProcess", lambda *_: next(waiting))
-        encoding = Encoding(
-            [["none"]] * processes, ImageLimits(9, 1), max_waiting_images=max_waiting_images, observer=observed
-        )
+        settings = Settings(max_waiting_images=max_waiting_images)
+        encoding = Encoding(settings, observed, [["none"]] * processes)
     async with asyncio.timeout(SAFETY_SECONDS), encoding:
         await encoding.load([network("one"), network("other")])
         yield Bench(encoding, stubs, observed)
@@ -202,14 +202,14 @@ async def test_fault_40_what_nobody_awaits_is_dropped() -> None:
 async def test_callers_that_leave_as_a_batch_begins_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their images are still queued when the batch is taken, and are not encoded."""
     async with bench() as it:
-        ask, asked = it.stub.ask, list[asyncio.Task[list[ImageResult]]]()
+        call, asked = it.stub.call, list[asyncio.Task[list[ImageResult]]]()
 
         async def leave(*message: Any) -> Any:
-            answer = await ask(*message)
+            answer = await call(*message)
             asked[0].cancel()
             return answer
 
-        monkeypatch.setattr(it.stub, "ask", leave)
+        monkeypatch.setattr(it.stub, "call", leave)
         first = await it.hold()
         asked += [it.ask(b"gone"), it.ask(b"a")]
         await it.queued()

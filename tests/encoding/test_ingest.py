@@ -153,7 +153,7 @@ def test_an_image_that_changes_between_hashing_and_encoding_is_refused() -> None
     assert not embedded.rows
 
 
-def test_an_encoder_that_fails_stops_everything_and_the_store_keeps_what_it_had() -> None:
+def test_a_failing_encoder_leaves_the_store_as_it_was() -> None:
     class Broken(MeanColourEncoder):
         def encode(self, pixels: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
             raise ModelOutputError("broken")

@@ -73,7 +73,7 @@ def test_a_large_one_is_what_libjpeg_gives_when_it_halves(size: tuple[int, int])
 
 
 @pytest.mark.parametrize("size", [(64, 200), (127, 300), (64, 127)])
-def test_one_of_less_than_twice_the_side_is_resized_as_it_is(size: tuple[int, int]) -> None:
+def test_an_image_below_twice_the_side_is_not_scaled(size: tuple[int, int]) -> None:
     """As any other format is, to the bit."""
     image = jpeg(size, quality=90)
     whole = np.asarray(Image.open(io.BytesIO(image)))

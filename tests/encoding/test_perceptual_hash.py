@@ -39,7 +39,7 @@ def test_it_is_sixteen_hexadecimal_digits() -> None:
 
 
 @pytest.mark.parametrize("orientation", STORED_AS)
-def test_a_photo_that_was_stored_lying_has_the_hash_of_the_upright_one(orientation: int) -> None:
+def test_a_photo_stored_lying_has_the_upright_hash(orientation: int) -> None:
     turn = STORED_AS[orientation]
     stored = SCENE if turn is None else SCENE.transpose(turn)
     exif = Image.Exif()

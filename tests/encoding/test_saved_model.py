@@ -209,7 +209,7 @@ def golden(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         return kept["inputs"], kept["outputs"]
 
 
-def test_fault_32_other_golden_vectors_are_refused_and_those_within_the_tolerance_are_not(copied: Path) -> None:
+def test_fault_32_golden_vectors_beyond_the_tolerance_are_refused(copied: Path) -> None:
     from pricematch.encoding.saved_model import TOLERANCE, SavedModel
 
     inputs, outputs = golden(copied)

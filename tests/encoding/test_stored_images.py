@@ -32,7 +32,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         encode = TinyEncoding(self.encoder).encode
-        self.images = StoredImages(self.store, self.store, encode, "phash", self.bad.__setitem__)
+        self.images = StoredImages(self.store, self.store, encode, self.bad.__setitem__)
 
     def hold(self, *images: bytes) -> list[bytes]:
         """Store images; their digests."""

@@ -14,7 +14,7 @@ import pytest
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, encoder_spec
-from pricematch.encoding.encoding import Encoding, ImageLimits, ImageResult
+from pricematch.encoding.encoding import Encoding, ImageResult
 from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
 from pricematch.errors import ArtefactError, ImageCorrupt, ImageTooLarge, ModelOutputError, NotReady
@@ -26,7 +26,7 @@ from tests.support.waiting import SAFETY_SECONDS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 SIDE = 8
-LIMITS = ImageLimits(max_pixels=1000, min_side=8)
+LIMITS = Settings(max_pixels=1000, min_image_side=8)
 GREY = {value: plain(value, value, value) for value in range(8)}
 MEAN = Wanted(frozenset({"mean"}))
 
@@ -40,7 +40,9 @@ def network(name: str = "mean") -> EncoderSpec:
 @asynccontextmanager
 async def encoding(processes: int = 1, request_seconds: float = SAFETY_SECONDS) -> AsyncIterator[Encoding]:
     """An encoding over tiny workers that have loaded a network."""
-    async with Encoding([COMMAND] * processes, LIMITS, request_seconds=request_seconds) as found:
+    async with Encoding(
+        LIMITS.model_copy(update={"request_seconds": request_seconds}), commands=[COMMAND] * processes
+    ) as found:
         assert list(found.pids) == []
         await found.load([network()])
         yield found
@@ -73,7 +75,7 @@ async def test_features_are_those_of_this_process() -> None:
 
 async def test_colours_and_hashes_need_no_network() -> None:
     """Nothing is loaded for them, and a batch of bad images needs nothing at all."""
-    async with Encoding([COMMAND], LIMITS) as it:
+    async with Encoding(LIMITS, commands=[COMMAND]) as it:
         [found] = await it.encode([GREY[3]], Wanted(frozenset({COLOURS.key}), phash=True))
         assert isinstance(found, ImageFeatures)
         assert found.embeddings[COLOURS.key].shape == (COLOURS.dimension,)
@@ -158,7 +160,7 @@ async def test_closing_ends_a_process_that_is_busy() -> None:
 
 async def test_a_program_that_cannot_be_started_is_told() -> None:
     """The request fails, and so does the next."""
-    async with Encoding([["/nowhere/python"]], LIMITS) as it:
+    async with Encoding(LIMITS, commands=[["/nowhere/python"]]) as it:
         for _ in range(2):
             with pytest.raises(ModelOutputError, match="could not be started"):
                 await it.encode([GREY[1]], Wanted(phash=True))
@@ -208,7 +210,7 @@ async def test_exported_networks_give_there_what_they_give_here(tiny_artefacts: 
     images = [path.read_bytes() for path in sorted(tiny_artefacts.images.iterdir())]
     pixels = [PillowDecoder(spec.side, 10**6).decode(image) for image in images]
     expected = SavedModelEncoder(tiny_artefacts.chain()).encode(np.stack(pixels))
-    async with Encoding(worker_commands(1), ImageLimits(10**6, 1)) as it:
+    async with Encoding(Settings(workers=1, max_pixels=10**6, min_image_side=1)) as it:
         await it.load([spec])
         [pid] = it.pids
         assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
@@ -228,6 +230,6 @@ async def test_networks_that_were_replaced_meanwhile_are_not_loaded(tiny_artefac
     assert spec.network is not None
     network = spec.network.model_copy(update={"weights": ("0",)})
     other = EncoderSpec(spec.key, spec.side, spec.dimension, network=network)
-    async with Encoding(worker_commands(1), LIMITS) as it:
+    async with Encoding(LIMITS, commands=worker_commands(1)) as it:
         with pytest.raises(ArtefactError, match="has other weights than when the service began with it"):
             await it.load([other])

@@ -44,9 +44,7 @@ def test_classes_that_do_not_occur_are_left_out() -> None:
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.sampled_from([0.25, 0.5, 1.0])), min_size=1, max_size=8), st.integers(1, 9)
 )
-def test_groups_are_ordered_by_their_mean_f1_and_of_equal_ones_the_larger_comes_first(
-    drawn: list[tuple[int, float]], count: int
-) -> None:
+def test_groups_are_ordered_by_mean_f1_then_size(drawn: list[tuple[int, float]], count: int) -> None:
     groups = groups_of_sizes(*(size for size, _ in drawn))
     scored = scores_with(np.array([f1 for _, f1 in drawn])[groups])
     worst, best = worst_groups(scored, groups, count), best_groups(scored, groups, count)
@@ -81,7 +79,7 @@ def pairs_with(**signals: dict[tuple[int, int], float]) -> Pairs:
     return pairs_of(candidates, len(GROUPS))
 
 
-def test_the_mistake_comes_first_whose_similarity_most_often_is_that_of_right_pairs() -> None:
+def test_the_likeliest_mistake_comes_first() -> None:
     title = {(0, 1): 0.9, (1, 0): 0.9, (2, 4): 0.9, (0, 6): 0.2}  # two of three at 0.9 are right
     image = {(2, 3): 0.99, (3, 2): 0.99, (3, 5): 0.99, (3, 6): 0.99, (4, 2): 0.1}  # two of four at 0.99
     mistakes = surest_mistakes(pairs_with(title=title, image=image), {"title": 0.5, "image": 0.5}, GROUPS, 10)
@@ -90,7 +88,7 @@ def test_the_mistake_comes_first_whose_similarity_most_often_is_that_of_right_pa
     assert [dict(mistake.similarities) for mistake in mistakes] == [{"title": 0.9}, {"image": 0.99}]
 
 
-def test_where_signals_are_equally_sure_it_counts_that_all_of_them_are() -> None:
+def test_equally_sure_signals_count_by_their_number() -> None:
     both = {(0, 1): 1.0, (2, 3): 1.0, (0, 2): 1.0, (0, 4): 1.0}
     title = {(0, 1): 1.0, (0, 4): 1.0}
     mistakes = surest_mistakes(pairs_with(hash=both, title=title), {"hash": 1.0, "title": 1.0}, GROUPS, 10)
@@ -116,6 +114,6 @@ def test_only_matches_are_mistakes_and_no_more_than_requested() -> None:
     assert surest_mistakes(pairs, {"title": np.inf}, GROUPS, 10) == []
 
 
-def test_a_mistake_names_the_lower_row_first_in_whichever_list_it_is() -> None:
+def test_a_mistake_names_the_lower_row_first() -> None:
     [mistake] = surest_mistakes(pairs_with(title={(6, 2): 0.9, (0, 1): 0.9}), {"title": 0.5}, GROUPS, 10)
     assert (mistake.first, mistake.second) == (2, 6)

@@ -22,9 +22,10 @@ def columns(clustered: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray
 
 
 @given(CLUSTERED)
-def test_b_cubed_scores_are_the_shares_of_each_postings_cluster_and_group_that_agree(
+def test_b_cubed_scores_follow_the_definition(
     clustered: list[tuple[int, int]],
 ) -> None:
+    """The shares of each posting's cluster and group that agree."""
     rows = range(len(clustered))
     found = b_cubed_scores(*columns(clustered))
     precisions, recalls = [], []
@@ -88,7 +89,8 @@ def test_precision_recall_and_f1_are_shares_of_pairs() -> None:
     assert found + PairScores(1, 2, 3) == PairScores(4, 6, 15)
 
 
-def test_where_nothing_is_answered_nothing_is_wrong_and_where_nothing_is_to_be_found_nothing_is_missed() -> None:
+def test_empty_answers_are_precise_and_empty_truth_is_complete() -> None:
+    """Where nothing is found nothing is wrong; where nothing is to be found nothing is missing."""
     none = PairScores(0, 0, 0)
     assert (none.precision, none.recall, none.f1) == (1, 1, 1)
     silent = PairScores(0, 0, 5)

@@ -79,7 +79,7 @@ def test_a_curve_at_a_threshold_holds_the_pairs_that_reach_it() -> None:
     assert found.similarities is queries
 
 
-def test_the_best_place_is_the_highest_f1_and_of_equal_ones_the_strictest() -> None:
+def test_the_best_place_has_the_highest_f1() -> None:
     rounded = 0.7 + 1e-15
     curve = Curve(np.array([np.inf, 0.9, 0.5, 0.1]), np.array([0.1, 0.7, rounded, 0.3]), np.zeros(4), np.ones(4))
     assert curve.best() == 1
@@ -177,7 +177,8 @@ def test_only_the_queries_that_are_requested_decide() -> None:
     assert reached == pytest.approx(curves.of("title", queries).f1.max(), abs=1e-12)
 
 
-def test_a_cosine_threshold_lies_in_the_middle_and_a_hash_threshold_is_a_whole_distance() -> None:
+def test_cosine_thresholds_lie_halfway_hash_thresholds_are_whole() -> None:
+    """Halfway between two cosines; at a whole number of bits."""
     similarities = np.array([[0.75, 0.25], [0.75, 0.25], [0.25, 0.25]])
     candidates = Candidates(np.array([[1, 2], [0, 2], [0, 1]], np.int32), similarities)
     curves = Curves(pairs_of({"hash": candidates, "title": candidates}, 3), np.array([0, 0, 1]))

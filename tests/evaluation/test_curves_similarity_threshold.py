@@ -62,7 +62,7 @@ def test_no_other_threshold_scores_higher_and_it_scores_what_it_says(
     assert (picked.postings, picked.groups, picked.catalogue) == (postings, len(evaluated), COUNT)
 
 
-def test_it_lies_halfway_between_the_last_that_is_taken_and_the_next() -> None:
+def test_it_lies_halfway_to_the_next() -> None:
     angles = np.radians([0, 10, 90, 100, 45])
     embeddings = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     picked = pick(embeddings, ["a", "a", "b", "b", "c"], ["a", "b", "c"])

@@ -37,9 +37,8 @@ def both() -> Evaluation:
     return evaluated(POSTINGS, "hash", "title")
 
 
-def test_the_held_out_figures_stand_on_top_and_those_of_each_signal_under_its_name(
-    both: Evaluation, tmp_path: Path
-) -> None:
+def test_held_out_figures_stand_on_top(both: Evaluation, tmp_path: Path) -> None:
+    """Those of each signal are below its name."""
     report = written(tmp_path / "report.json", both, POSTINGS)
     assert report["catalogue"] == "folder/catalogue.csv"
     assert report["signals"] == ["hash", "title"]
@@ -71,9 +70,8 @@ def test_the_held_out_figures_stand_on_top_and_those_of_each_signal_under_its_na
     assert (report["hash"]["signals"], report["title"]["signals"]) == (["hash"], ["title"])
 
 
-def test_thresholds_are_bits_at_most_and_cosines_at_least_and_an_object_of_several_signals(
-    both: Evaluation, tmp_path: Path
-) -> None:
+def test_thresholds_are_written_by_kind_of_signal(both: Evaluation, tmp_path: Path) -> None:
+    """Bits at most, cosines at least, and an object for several signals."""
     report = written(tmp_path / "report.json", both, POSTINGS)
     assert report["threshold"] == {name: shown(name, value) for name, value in both.together.thresholds.items()}
     assert report["hash"]["measure"] == "Hamming distance in bits, at most"
@@ -124,9 +122,8 @@ def test_nothing_is_infinite_even_if_no_pair_is_ever_right(tmp_path: Path) -> No
     assert written(tmp_path / "none.json", evaluated(lonely, "hash", "title"), lonely)["title"]["curve"] == []
 
 
-def test_thresholds_of_all_its_signals_are_those_picked_together_and_of_one_those_of_it_alone(
-    both: Evaluation, tmp_path: Path
-) -> None:
+def test_thresholds_are_read_of_all_signals_or_one(both: Evaluation, tmp_path: Path) -> None:
+    """All signals have those picked together, one signal those of it alone."""
     path = tmp_path / "report.json"
     written(path, both, POSTINGS)
     assert read_signals(path) == ["hash", "title"]
@@ -179,7 +176,7 @@ def test_a_file_that_is_no_report_is_refused_with_the_reason(tmp_path: Path, tex
     assert reason in str(caught.value)
 
 
-def test_a_report_that_is_not_there_is_reported_with_how_to_get_one(tmp_path: Path) -> None:
+def test_a_missing_report_is_named_with_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"No such file or directory.*`pricematch evaluate` writes one"):
         read_thresholds(tmp_path / "report.json", ["hash"])
 

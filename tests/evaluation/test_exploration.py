@@ -30,7 +30,8 @@ def test_the_same_bytes_under_two_names_are_one_content() -> None:
     assert found.names.across == ()
 
 
-def test_a_hash_that_the_catalogue_lacks_is_the_images_and_one_it_has_stays() -> None:
+def test_missing_hashes_are_computed_of_images() -> None:
+    """A hash that the catalogue has stays."""
     postings = [
         Posting("p0", "a", image_phash="0" * 16),
         Posting("p1", "b"),
@@ -90,7 +91,8 @@ def test_lengths_are_in_characters_and_in_words_between_white_space() -> None:
     assert facts.words.tolist() == [3, 1, 1]
 
 
-def test_the_commonest_words_are_those_that_most_titles_hold_not_those_that_one_repeats() -> None:
+def test_the_commonest_words_are_counted_once_a_title() -> None:
+    """A title that repeats a word counts once."""
     facts = describe_titles(["tas tas tas tas MERAH", "Merah, putih", "putih; merah", "zz aa"], 4)
     assert facts.common == (("merah", 3), ("putih", 2), ("aa", 1), ("tas", 1))
 
@@ -128,9 +130,9 @@ def phash(image: bytes) -> str:
     return f"{len(image):016x}"
 
 
-def test_each_image_is_described_and_only_those_without_a_hash_are_hashed() -> None:
-    images, reported = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Reports()
-    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=reported)
+def test_only_images_without_a_hash_are_hashed() -> None:
+    images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
+    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
     assert errors == {}
     assert {name: (fact.header.width, fact.size, fact.phash) for name, fact in facts.items()} == {
         "a": (3, 3, None),

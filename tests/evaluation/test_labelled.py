@@ -93,9 +93,8 @@ def evaluate(run: Run, folder: Path, output: Path, *options: str) -> Ran:
     return run("evaluate", *paths, "--matcher", "auto", *options)
 
 
-def test_a_matcher_is_evaluated_on_the_groups_it_was_not_trained_on_beside_the_signals(
-    run: Run, trained: Path, tmp_path: Path
-) -> None:
+def test_a_matcher_is_evaluated_on_groups_it_has_not_seen(run: Run, trained: Path, tmp_path: Path) -> None:
+    """Next to the signals on the same groups."""
     ran = evaluate(run, trained, tmp_path)
     assert ran.code == 0, ran.err
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
@@ -169,7 +168,7 @@ def learned_from(trained: Path, models: Path, matcher: str, encoder: str | None)
         ("xyz", "v", "abca"),
     ],
 )
-def test_groups_that_neither_a_matcher_nor_its_encoder_has_seen_are_evaluated(
+def test_groups_unseen_by_matcher_and_encoder_are_evaluated(
     trained: Path, tmp_path: Path, matcher: str, encoder: str | None, expected: str
 ) -> None:
     labels = ["a", "b", "c", "a"]
@@ -178,7 +177,7 @@ def test_groups_that_neither_a_matcher_nor_its_encoder_has_seen_are_evaluated(
 
 
 @pytest.mark.parametrize("encoder", [None, "d", "ab"])
-def test_where_the_matcher_saw_every_group_a_smaller_share_of_it_is_recommended(
+def test_a_matcher_that_saw_all_groups_needs_a_smaller_share(
     trained: Path, tmp_path: Path, encoder: str | None
 ) -> None:
     with pytest.raises(CatalogueError) as refused:
@@ -190,7 +189,7 @@ def test_where_the_matcher_saw_every_group_a_smaller_share_of_it_is_recommended(
 
 
 @pytest.mark.parametrize(("matcher", "encoder"), [("ab", "c"), ("", "abc"), ("a", "bcx")])
-def test_where_its_encoder_saw_the_rest_a_smaller_share_of_both_is_recommended(
+def test_an_encoder_that_saw_the_rest_needs_smaller_shares(
     trained: Path, tmp_path: Path, matcher: str, encoder: str
 ) -> None:
     with pytest.raises(CatalogueError) as refused:

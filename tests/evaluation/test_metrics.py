@@ -69,7 +69,7 @@ def padded(lists: Sequence[Sequence[int]]) -> np.ndarray[tuple[int, ...], np.dty
 
 
 @given(ANSWERS)
-def test_each_posting_is_scored_by_the_sets_of_its_list_and_its_group(
+def test_each_posting_is_scored_by_list_and_group(
     answers: list[tuple[int, list[int], int]],
 ) -> None:
     groups, others = proposed(answers)
@@ -94,9 +94,8 @@ def test_means_are_over_the_postings_and_one_where_there_are_none() -> None:
 
 
 @given(ANSWERS, st.integers(1, 14))
-def test_recall_at_k_is_the_share_of_the_others_of_the_group_among_the_first_k(
-    answers: list[tuple[int, list[int], int]], k: int
-) -> None:
+def test_recall_at_k_follows_the_definition(answers: list[tuple[int, list[int], int]], k: int) -> None:
+    """The share of the group's other postings among the first k."""
     groups, lists = proposed(answers)
     shares = []
     for row, found in enumerate(lists):
@@ -108,9 +107,7 @@ def test_recall_at_k_is_the_share_of_the_others_of_the_group_among_the_first_k(
 
 
 @given(ANSWERS, st.integers(1, 14))
-def test_map_at_k_is_the_mean_precision_at_the_places_of_right_answers(
-    answers: list[tuple[int, list[int], int]], k: int
-) -> None:
+def test_map_at_k_follows_the_definition(answers: list[tuple[int, list[int], int]], k: int) -> None:
     groups, lists = proposed(answers)
     averages = []
     for row, found in enumerate(lists):
@@ -130,7 +127,7 @@ def test_groups_are_numbered_as_they_first_occur() -> None:
     assert number_groups([]).tolist() == []
 
 
-def test_it_is_about_two_standard_errors_wide_where_groups_are_independent_postings() -> None:
+def test_it_is_about_two_standard_errors_wide() -> None:
     values = np.random.default_rng(0).random(2000)
     low, high = bootstrap_interval(values, np.arange(2000), 0)
     error = values.std() / np.sqrt(2000)

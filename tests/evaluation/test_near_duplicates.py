@@ -50,7 +50,7 @@ def test_it_counts_what_comparing_all_pairs_counts(seed: int, distance: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_examples_are_near_have_their_relation_and_are_of_different_hashes_each(seed: int) -> None:
+def test_examples_are_near_and_of_different_hashes(seed: int) -> None:
     postings = repetitive_postings(70, seed)
     pairs = naive_pairs(postings, 4)
     for relation, examples in found_in(postings).examples.items():
@@ -83,7 +83,7 @@ def test_a_single_posting_and_none_with_a_hash_have_no_pair(phash: str | None) -
     assert [rows.shape for rows in found.examples.values()] == [(0, 2)] * 3
 
 
-def test_ten_thousand_postings_of_one_hash_are_counted_without_listing_their_pairs() -> None:
+def test_ten_thousand_equal_hashes_are_counted_without_pairs() -> None:
     postings = [
         Posting(f"p{row}", None, image_phash="0" * 15 + str(row % 2), label_group=str(row % 4)) for row in range(20_000)
     ]
@@ -117,7 +117,8 @@ def test_it_counts_what_looking_at_each_value_counts(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_those_of_most_groups_come_first_and_in_each_no_group_twice_before_all_have_had_their_turn(seed: int) -> None:
+def test_clashes_of_most_groups_come_first(seed: int) -> None:
+    """Within each, no group comes twice before all have come once."""
     postings = repetitive_postings(80, seed)
     groups = known_groups(postings)
     across = find_repeats([posting.image for posting in postings], groups).across
@@ -147,7 +148,7 @@ def postings_of(*label_groups: str | None) -> list[Posting]:
     return [Posting(f"p{row}", None, label_group=group) for row, group in enumerate(label_groups)]
 
 
-def test_groups_are_numbered_as_they_appear_and_what_has_none_is_unknown() -> None:
+def test_groups_are_numbered_as_they_appear() -> None:
     assert known_groups(postings_of("b", None, "a", "b", None)).tolist() == [0, UNKNOWN, 1, 0, UNKNOWN]
 
 
@@ -184,7 +185,7 @@ def test_groups_of_one_posting_and_postings_of_none_are_no_examples() -> None:
     assert choose_groups(np.full(3, UNKNOWN, np.int32), 8, np.random.default_rng(0)) == []
 
 
-def test_a_group_is_drawn_by_the_square_of_its_size_less_one() -> None:
+def test_groups_are_drawn_by_their_number_of_pairs() -> None:
     # one group of four, (4 - 1)² = 9, and nine pairs, 9 × (2 - 1)² = 9: each kind is drawn half of the time
     groups = sized(4, *[2] * 9)
     generator = np.random.default_rng(0)

@@ -51,7 +51,7 @@ def test_the_brier_score_is_the_weighted_mean_squared_error(pairs: list[tuple[fl
     assert brier_score(*arrays(pairs)) == pytest.approx(expected, abs=1e-12)
 
 
-def test_probabilities_that_are_true_have_no_calibration_error_but_a_brier_score() -> None:
+def test_true_probabilities_have_no_calibration_error() -> None:
     p, truth = np.repeat([0.25, 0.75], 4), np.array([1, 0, 0, 0, 1, 1, 1, 0], bool)
     assert expected_calibration_error(p, truth, np.ones(8)) == 0
     assert brier_score(p, truth, np.ones(8)) == 0.25 * 0.75

@@ -39,7 +39,7 @@ def test_curves_together_hold_the_other_signals_at_their_thresholds() -> None:
     )
 
 
-def test_what_it_is_broken_down_into_is_of_the_held_out_scores_together() -> None:
+def test_the_breakdown_is_of_held_out_scores() -> None:
     found = evaluated("hash", "title")
     scored, thresholds = found.together.scores, found.together.thresholds
     assert found.by_group_size == by_group_size(scored, GROUPS)

@@ -18,7 +18,7 @@ CHOICES = [["hash"], ["title"], ["hash", "title"]]
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_each_posting_is_scored_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
+def test_postings_are_scored_at_thresholds_of_other_folds(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     for number, fold in enumerate(measured.folds):
         evaluated = np.isin(FOLD_OF, [number])
@@ -34,7 +34,7 @@ def test_each_posting_is_scored_at_the_thresholds_picked_on_the_other_folds(sign
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_pairs_are_evaluated_over_all_lists_at_the_thresholds_picked_on_the_other_folds(signals: list[str]) -> None:
+def test_pairs_are_counted_at_thresholds_of_other_folds(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     answered = set()
     for number, fold in enumerate(measured.folds):

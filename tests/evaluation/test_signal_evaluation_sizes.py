@@ -25,7 +25,7 @@ def test_sizes_double_up_to_three_quarters_of_the_catalogue(postings: int, sizes
     assert sizes_below(postings) == sizes
 
 
-def test_each_sub_catalogue_is_evaluated_as_if_there_were_no_other_postings() -> None:
+def test_each_sub_catalogue_is_evaluated_alone() -> None:
     postings = labelled_postings(270)
     groups, features = number_groups(groups_of(postings)), features_of(postings)
     curves = Curves(proposed_pairs(postings), groups)

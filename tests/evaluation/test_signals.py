@@ -85,7 +85,8 @@ def test_a_threshold_takes_what_is_accepted_and_not_what_is_refused() -> None:
     assert between("hash", 0.875, 0.75) == 0.875
 
 
-def test_the_curve_of_hashes_is_shown_at_every_distance_and_others_at_no_more_than_requested() -> None:
+def test_the_curve_of_hashes_has_every_distance() -> None:
+    """Other curves have at most as many points as wanted."""
     similarities = np.array([np.inf, 1.0, 0.875])
     curve = Curve(similarities, np.array([0.1, 0.2, 0.3]), np.zeros(3), np.ones(3))
     hashes = shown_curve("hash", curve, 5)
@@ -126,7 +127,7 @@ def test_each_proposed_pair_is_there_once_with_what_every_signal_says(
 
 
 @given(PROPOSED, PROPOSED, THRESHOLDS, THRESHOLDS)
-def test_a_list_is_the_posting_itself_and_what_one_signal_at_least_accepts(
+def test_a_list_holds_what_any_signal_accepts(
     first: dict[tuple[int, int], float], second: dict[tuple[int, int], float], one: float, other: float
 ) -> None:
     pairs = of_two(first, second)
@@ -140,7 +141,7 @@ def test_a_list_is_the_posting_itself_and_what_one_signal_at_least_accepts(
 
 
 @given(PROPOSED, PROPOSED, THRESHOLDS, THRESHOLDS)
-def test_margins_are_at_least_zero_for_matches_alone_and_rise_with_the_similarity(
+def test_margins_of_matches_are_not_negative(
     first: dict[tuple[int, int], float], second: dict[tuple[int, int], float], one: float, other: float
 ) -> None:
     pairs = of_two(first, second)
@@ -153,7 +154,7 @@ def test_margins_are_at_least_zero_for_matches_alone_and_rise_with_the_similarit
     assert (alone[order][1:] >= alone[order][:-1]).all()
 
 
-def test_matches_are_ordered_by_how_far_they_are_from_the_threshold_to_one() -> None:
+def test_matches_are_ordered_by_their_margin() -> None:
     first, second = {(0, 1): 0.9, (0, 2): 1.0}, {(0, 1): 0.5, (0, 3): 0.85, (0, 4): 0.25, (0, 5): 0.1}
     thresholds = {"first": 0.8, "second": 0.25}
     margins = {

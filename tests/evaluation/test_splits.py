@@ -14,9 +14,7 @@ GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(numb
 
 
 @given(GROUPS, st.integers(1, 8), st.integers(0, 3))
-def test_no_group_is_on_both_sides_and_every_posting_is_in_one_fold(
-    groups: np.ndarray[tuple[int], np.dtype[np.intp]], folds: int, seed: int
-) -> None:
+def test_every_group_is_in_one_fold(groups: np.ndarray[tuple[int], np.dtype[np.intp]], folds: int, seed: int) -> None:
     count = len(set(groups.tolist()))
     if count < folds:
         with pytest.raises(ValueError, match=f"as many label groups as folds, got {count} and {folds}"):
@@ -59,9 +57,10 @@ LABELS = st.lists(st.text("abcä0", max_size=3), max_size=30)
 
 
 @given(LABELS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**64 - 1))
-def test_whether_a_group_is_trained_on_depends_on_its_label_seed_and_share_only(
+def test_a_training_group_depends_on_label_seed_and_share(
     labels: list[str], share: float, larger: float, seed: int
 ) -> None:
+    """And on nothing else."""
     share, larger = sorted((share, larger))
     chosen = training_groups(labels, share, seed)
     alone = [bool(training_groups([label], share, seed)[0]) for label in labels]
@@ -72,14 +71,16 @@ def test_whether_a_group_is_trained_on_depends_on_its_label_seed_and_share_only(
     assert not training_groups(labels, 0, seed).any()
 
 
-def test_a_group_is_trained_on_if_its_keyed_digest_as_a_fraction_is_below_the_share() -> None:
+def test_a_group_with_a_digest_below_the_share_is_trained_on() -> None:
+    """Its keyed digest, as a fraction."""
     digest = hashlib.blake2b(b"jas hujan", digest_size=8, key=(7).to_bytes(8, "little")).digest()
     fraction = int.from_bytes(digest, "big") / 2**64
     assert training_groups(["jas hujan"], fraction + 1e-9, 7).tolist() == [True]
     assert training_groups(["jas hujan"], fraction - 1e-9, 7).tolist() == [False]
 
 
-def test_about_the_share_of_the_groups_is_trained_on_and_another_seed_takes_others() -> None:
+def test_about_the_share_of_groups_is_trained_on() -> None:
+    """Another seed takes other groups."""
     labels = [str(number) for number in range(10_000)]
     first, other = training_groups(labels, 0.3, 0), training_groups(labels, 0.3, 1)
     deviations = 4 * (0.3 * 0.7 / len(labels)) ** 0.5
@@ -93,6 +94,6 @@ def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
         training_groups(["a"], share, 0)
 
 
-def test_a_group_is_named_in_a_record_by_the_digest_of_its_label_alone() -> None:
+def test_a_record_names_groups_by_digest() -> None:
     assert group_digest("jas hujan") == hashlib.blake2b(b"jas hujan", digest_size=8).hexdigest()
     assert len(group_digest("ä")) == 16

@@ -155,7 +155,7 @@ def test_another_key_or_another_dimension_sees_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_with_any_byte_changed_gives_nothing_or_what_was_saved(tmp_path: Path) -> None:
+def test_a_changed_byte_gives_nothing_or_what_was_saved(tmp_path: Path) -> None:
     store = stored(tmp_path)
     path = tmp_path / "key.npz"
     whole = path.read_bytes()

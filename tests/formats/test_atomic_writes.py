@@ -16,7 +16,7 @@ from pricematch.formats.atomic_writes import (
 )
 
 
-def test_a_file_is_made_or_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_a_file_is_made_or_replaced_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     for content in (b"first", b"", b"x" * 100_000):
         write_whole(path, content)
@@ -39,14 +39,16 @@ def test_what_was_there_stays_if_the_new_cannot_be_written(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_folder_of_a_file_is_made_and_one_that_is_a_file_is_refused(tmp_path: Path) -> None:
+def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
+    """A folder that is a file is refused."""
     write_whole(tmp_path / "new" / "folder" / "x", b"content")
     assert (tmp_path / "new" / "folder" / "x").read_bytes() == b"content"
     with pytest.raises(SettingsError, match=r"x cannot be written to \(.*x is a file, not a folder\)"):
         write_whole(tmp_path / "new" / "folder" / "x" / "y", b"")
 
 
-def test_a_pipe_is_refused_and_stays_and_what_a_link_leads_to_is_replaced(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_a_link_is_followed(tmp_path: Path) -> None:
+    """The pipe stays; the file that the link leads to is replaced."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SettingsError, match="a device or a pipe, not a file"):
         write_whole(tmp_path / "pipe", b"")
@@ -79,7 +81,7 @@ def test_checking_a_folder_makes_nothing(tmp_path: Path) -> None:
         check_folder(tmp_path / "file" / "below")
 
 
-def test_an_output_that_is_read_as_well_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
+def test_an_output_that_is_also_read_is_refused(tmp_path: Path) -> None:
     catalogue, linked = tmp_path / "catalogue.csv", tmp_path / "linked.csv"
     catalogue.touch()
     linked.symlink_to(catalogue)
@@ -130,7 +132,8 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         move_whole(tmp_path / "gone", tmp_path / "1")
 
 
-def test_what_was_left_an_hour_ago_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+def test_only_old_leftovers_are_removed(tmp_path: Path) -> None:
+    """Files of an hour ago go; files that are being written stay."""
     old, new, other = (staged(tmp_path, name) for name in (".matcher-old", ".matcher-new", "matcher"))
     for path in (old, other):
         os.utime(path, (0, 0))

@@ -127,7 +127,8 @@ def test_everything_wrong_with_a_row_is_reported_at_once(tmp_path: Path) -> None
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 
 
-def test_fault_25_a_latin_1_byte_is_refused_with_its_place_and_the_other_rows_are_read(tmp_path: Path) -> None:
+def test_fault_25_a_latin_1_byte_is_refused_with_its_place(tmp_path: Path) -> None:
+    """The other rows are read."""
     content = read(tmp_path, b"posting_id,image,title\na,1.png,caf\xe9\nb,2.png,tea\n")
     assert [str(problem) for problem in content.problems] == [
         "row 2: expected UTF-8, got the byte 0xe9 at position 12 of the line"
@@ -238,13 +239,14 @@ def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     assert "(line 2)" in refusal(tmp_path, "posting_id,image,title\n" + row.replace("x", "xx", 1), limits)
 
 
-def test_an_unclosed_quote_in_a_large_file_is_refused_within_the_limit_of_a_row(tmp_path: Path) -> None:
+def test_an_unclosed_quote_is_refused_within_a_row(tmp_path: Path) -> None:
+    """A large file is read no further than a row may be long."""
     text = 'posting_id,image\na,"1.png\n' + "b,2.png\n" * 10_000
     assert "row 2" in refusal(tmp_path, text)
     assert "field larger than field limit (4096)" in refusal(tmp_path, text)
 
 
-def test_rows_before_one_that_breaks_the_file_off_are_evaluated_as_well(tmp_path: Path) -> None:
+def test_rows_before_a_broken_one_are_read(tmp_path: Path) -> None:
     found = problems(tmp_path, 'posting_id,image\n..,1.png\na,2.png\nb,"3.png\nc,4.png\n')
     assert [problem.partition(":")[0] for problem in found] == ["row 2, column posting_id", "row 4"]
 
@@ -253,7 +255,7 @@ def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
     assert "row 1: a quotation mark is not closed" in refusal(tmp_path, 'posting_id,"image\n')
 
 
-def test_more_rows_than_the_limit_are_refused_and_as_many_are_not(tmp_path: Path) -> None:
+def test_more_rows_than_the_limit_are_refused(tmp_path: Path) -> None:
     rows = [f"p{row},1.png\n" for row in range(4)]
     limits = RowLimits(rows=3, row_bytes=256)
     assert len(read(tmp_path, "posting_id,image\n" + "".join(rows[:3]), limits).postings) == 3
@@ -261,7 +263,7 @@ def test_more_rows_than_the_limit_are_refused_and_as_many_are_not(tmp_path: Path
     assert "expected at most 3 postings, got more" in refusal(tmp_path, "posting_id,image\n" + "".join(rows), limits)
 
 
-def test_a_missing_file_and_a_folder_are_refused_with_the_systems_reason(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"none.csv: cannot be read \(No such file"):
         read_csv(tmp_path / "none.csv", LIMITS)
     with pytest.raises(CatalogueError, match=r"cannot be read \(Is a directory"):
@@ -271,7 +273,7 @@ def test_a_missing_file_and_a_folder_are_refused_with_the_systems_reason(tmp_pat
 # --- images ----------------------------------------------------------------------------------------------------
 
 
-def test_bad_images_are_reported_by_row_and_a_missing_name_is_one(tmp_path: Path) -> None:
+def test_bad_images_are_named_by_row(tmp_path: Path) -> None:
     content = read(tmp_path, "posting_id,image\na,1.png\nb,\nc,2.png\nd,1.png\n")
     found = content.image_problems({"1.png": ImageEmpty("no bytes")})
     assert [str(problem) for problem in found] == [
@@ -281,7 +283,7 @@ def test_bad_images_are_reported_by_row_and_a_missing_name_is_one(tmp_path: Path
     ]
 
 
-def test_in_the_order_of_ids_rows_stay_those_of_the_file_and_problems_in_their_order(tmp_path: Path) -> None:
+def test_sorting_by_id_keeps_rows_and_problems(tmp_path: Path) -> None:
     content = read(tmp_path, "posting_id,image\np2,\n?,x\np10,\np1,1.png\n").by_id()
     assert [posting.posting_id for posting in content.postings] == ["p1", "p10", "p2"]
     assert content.rows == [5, 4, 2]
@@ -308,7 +310,7 @@ def test_each_posting_has_a_line_with_its_matches_in_their_order(tmp_path: Path)
     assert (tmp_path / "submission.csv").read_bytes() == b"posting_id,matches\na,a c\nb,b\nc,c b a\n"
 
 
-def test_a_file_that_is_there_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "submission.csv").write_text("something longer than what comes" * 9)
     write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)
     assert (tmp_path / "submission.csv").read_bytes().startswith(b"posting_id,matches\na,a c\n")
@@ -358,7 +360,7 @@ def test_a_bad_row_is_named(tmp_path: Path, row: str, message: str) -> None:
     assert message in str(refused.value)
 
 
-def test_a_missing_column_and_a_file_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="missing verdict"):
         read_feedback(written(tmp_path, header="posting_id,other_posting_id"), 1000)
     with pytest.raises(CatalogueError, match="cannot be read"):

@@ -159,15 +159,13 @@ def test_features_add_the_changes_of_the_mean_on_the_way_down(
         assert np.allclose(line, expected)
 
 
-def test_contributions_add_up_to_the_log_odds_less_those_of_the_average(
-    gappy: NDArray[np.float32], booster: lightgbm.Booster
-) -> None:
+def test_contributions_add_up_to_the_log_odds(gappy: NDArray[np.float32], booster: lightgbm.Booster) -> None:
     average = sum(mean(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"])
     raw = np.asarray(booster.predict(gappy, raw_score=True))
     assert np.allclose(TreePaths(booster).contributions(gappy).sum(axis=1) + average, raw)
 
 
-def test_what_was_never_lacking_in_training_counts_as_zero_where_it_is() -> None:
+def test_a_feature_never_missing_in_training_counts_zero() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(200, 1)).astype(np.float32)
     booster = boosted(values, values[:, 0] > -0.5, rounds=3)
@@ -176,14 +174,14 @@ def test_what_was_never_lacking_in_training_counts_as_zero_where_it_is() -> None
     assert found[0] > 0
 
 
-def test_trees_of_one_leaf_add_nothing_and_no_rows_have_no_contributions(booster: lightgbm.Booster) -> None:
+def test_trees_of_one_leaf_add_nothing(booster: lightgbm.Booster) -> None:
     same = np.ones((20, 2), np.float32)
     stumps = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(same, np.arange(20) % 2), 2)
     assert not TreePaths(stumps).contributions(same).any()
     assert TreePaths(booster).contributions(np.empty((0, 5), np.float32)).shape == (0, 5)
 
 
-def test_where_features_add_up_what_weighs_most_is_what_treeshap_says_weighs_most(
+def test_the_weightiest_feature_is_that_of_treeshap(
     gappy: NDArray[np.float32],
 ) -> None:
     booster = boosted(gappy, 2 * gappy[:, 0] + gappy[:, 3] > 0)

@@ -152,7 +152,7 @@ def test_a_path_that_leaves_the_version_is_never_opened(models: Path, relative: 
 # --- two models in a row -----------------------------------------------------------------------------------------
 
 
-def test_a_chain_is_the_encoder_behind_the_one_it_was_trained_on(models: Path) -> None:
+def test_a_chain_ends_with_the_encoder(models: Path) -> None:
     for version in ("1", "2"):
         export(models, "cae", version)
     export(models, "autoencoder", "1", input_encoder=origin(models))
@@ -197,7 +197,8 @@ def test_a_model_that_another_recipe_writes_is_named_with_it(models: Path) -> No
         find(models, "cnn")
 
 
-def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_be_unknown(models: Path) -> None:
+def test_the_origin_of_weights_is_kept(models: Path) -> None:
+    """And the groups they were trained on; both may be unknown."""
     weights = WeightsOrigin(name="imagenet", source="a package", licence=None, digest="d")
     trained_on = TrainedOn(share=0.5, seed=0, groups=("a", "b"))
     kept = verify(export(models, "cnn", "1", weights=weights, trained_on=trained_on)).manifest
@@ -210,7 +211,8 @@ def test_where_weights_come_from_and_what_they_were_trained_on_is_kept_and_may_b
     assert (before.weights, before.trained_on) == (None, None)
 
 
-def test_a_threshold_is_kept_with_what_it_was_picked_on_and_may_be_unknown(models: Path) -> None:
+def test_a_threshold_is_kept_with_its_origin(models: Path) -> None:
+    """The origin is the data it was picked on, and may be unknown."""
     picked_on = PickedOn(postings=4, groups=2, catalogue=9, mean_f1=0.75)
     path = export(models, "cae", "1", threshold=0.5, threshold_picked_on=picked_on)
     kept = verify(path).manifest

@@ -42,7 +42,7 @@ def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     file.write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_a_matcher_that_is_read_predicts_as_it_was_learned_to_the_bit(trained: TrainedMatcher, models: Path) -> None:
+def test_a_matcher_that_is_read_gives_the_same_bits(trained: TrainedMatcher, models: Path) -> None:
     read, learned = read_matcher(models), trained.fitted
     assert (read.label, read.path) == ("matcher/1", models / "matcher/1")
     features = np.random.default_rng(0).normal(size=(300, len(learned.model.feature_names))).astype(np.float32)

@@ -118,7 +118,7 @@ def test_fault_25_a_file_without_rows_is_refused_beforehand(tmp_path: Path, cont
         check_rows(path, "postings", LIMITS)
 
 
-def test_a_good_file_passes_and_one_that_is_not_there_is_reported_without_its_folder(tmp_path: Path) -> None:
+def test_a_missing_image_is_named_without_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "postings"
     path.write_bytes(lines({"posting_id": "a"}))
     check_rows(path, "postings", LIMITS)
@@ -128,6 +128,6 @@ def test_a_good_file_passes_and_one_that_is_not_there_is_reported_without_its_fo
 
 
 @given(st.binary(max_size=300))
-def test_whatever_the_bytes_every_row_is_a_posting_or_has_a_problem(content: bytes) -> None:
+def test_every_row_is_a_posting_or_a_problem(content: bytes) -> None:
     rows = list(ndjson_rows(io.BytesIO(content), "postings", LIMITS))
     assert all((row.posting is None) == bool(row.problems) for row in rows)

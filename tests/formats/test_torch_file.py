@@ -114,9 +114,7 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Torch:
 
 
 @LAYOUTS
-def test_tensors_are_read_by_name_as_their_offsets_shapes_and_strides_say(
-    tmp_path: Path, torch: Torch, write: Write
-) -> None:
+def test_tensors_are_read_by_offset_shape_and_stride(tmp_path: Path, torch: Torch, write: Write) -> None:
     floats, longs = torch.storage("FloatStorage", "0", 30), torch.storage("LongStorage", "1", 1)
     state = OrderedDict(
         plain=View(floats, 0, (2, 3), (3, 1)),
@@ -229,16 +227,14 @@ def test_random_pickles_are_refused(tmp_path_factory: pytest.TempPathFactory, co
 
 
 @LAYOUTS
-def test_other_kinds_of_storage_and_values_that_are_no_tensors_are_refused(
-    tmp_path: Path, torch: Torch, write: Write
-) -> None:
+def test_other_storages_and_values_are_refused(tmp_path: Path, torch: Torch, write: Write) -> None:
     for state in ({"a": View(torch.storage("CharStorage", "0", 4), 0, (1,), (1,))}, {"a": 3}, [1], None):
         with pytest.raises(ArtefactError, match="holds no named tensors"):
             read_tensors(write(tmp_path / "w.pth", state, {"0": numbers(1)}))
 
 
 @LAYOUTS
-def test_a_file_that_is_cut_short_is_refused_wherever_it_is_cut(tmp_path: Path, torch: Torch, write: Write) -> None:
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, torch: Torch, write: Write) -> None:
     state = {"a": View(torch.storage("FloatStorage", "0", 3), 0, (3,), (1,))}
     whole = write(tmp_path / "w.pth", state, {"0": numbers(3)}).read_bytes()
     cut = tmp_path / "cut.pth"
@@ -248,9 +244,8 @@ def test_a_file_that_is_cut_short_is_refused_wherever_it_is_cut(tmp_path: Path, 
             read_tensors(cut)
 
 
-def test_a_legacy_file_of_another_byte_order_or_whose_storages_do_not_fit_is_refused(
-    tmp_path: Path, torch: Torch
-) -> None:
+def test_a_broken_legacy_file_is_refused(tmp_path: Path, torch: Torch) -> None:
+    """One of another byte order, or whose storages do not fit."""
     state, path = {"a": View(torch.storage("FloatStorage", "0", 3), 0, (3,), (1,))}, tmp_path / "w.pth"
     with pytest.raises(ArtefactError, match="little-endian"):
         read_tensors(write_legacy(path, state, {"0": numbers(3)}, little_endian=False))

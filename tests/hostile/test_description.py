@@ -35,9 +35,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("method", "path"), [(method, path) for path, operations in documented()["paths"].items() for method in operations]
 )
-def test_whatever_is_asked_the_answer_is_one_that_is_described_and_none_is_a_server_error(
-    api: Any, method: str, path: str, mode: GenerationMode
-) -> None:
+def test_every_answer_is_one_that_is_described(api: Any, method: str, path: str, mode: GenerationMode) -> None:
+    """Whatever the request is, and none is a server error."""
+
     @given(api[path][method].as_strategy(generation_mode=mode))
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     def ask(case: schemathesis.Case[Any]) -> None:

@@ -66,9 +66,10 @@ def bombs(service: TinyService, count: int) -> "Counter[int]":
 
 
 @pytest.mark.long  # bombs under a ceiling stay in `make test`
-def test_fault_38_images_of_as_many_pixels_as_may_be_take_the_memory_of_a_few_however_many_come(
+def test_fault_38_many_large_images_take_the_memory_of_few(
     service: TinyService,
 ) -> None:
+    """Images of as many pixels as are allowed, however many come at once."""
     assert len(bomb()) < 200 * KIB
     before = total(service, "VmRSS")
     assert bombs(service, 12).keys() <= {200, 429}

@@ -36,7 +36,7 @@ BROKEN = [bytes(1000), HEALTH + b"X: y\r\n" * 100_000 + b"\r\n", POST + b"Conten
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyService]:
     """A service with its default limits, but for small bodies."""
-    with running(tmp_path_factory.mktemp("service"), max_body_bytes=2 * MIB, access_log=False) as service:
+    with running(tmp_path_factory.mktemp("service"), max_body_bytes=2 * MIB, access_log=False, workers=2) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         yield service
 

@@ -47,7 +47,7 @@ def test_platts_line_leaves_no_gradient_of_its_log_loss() -> None:
     assert abs((errors * log_odds(raw)).sum()) / 500 < 1e-4
 
 
-def test_what_no_line_fits_is_fitted_by_steps_and_reported_to_be_better() -> None:
+def test_what_no_line_fits_is_fitted_by_steps() -> None:
     data = drawn(BENT)
     found, briers = fit_calibration(*data)
     assert found.method == ISOTONIC
@@ -181,9 +181,7 @@ def naive(part: SamplePairs, without: int | None) -> Calibration:
 
 
 @pytest.mark.parametrize("without", [None, *range(FOLDS)])
-def test_it_is_fitted_on_the_pairs_that_have_no_end_in_the_fold_left_out(
-    part: SamplePairs, without: int | None
-) -> None:
+def test_it_is_fitted_on_pairs_outside_the_fold(part: SamplePairs, without: int | None) -> None:
     found, _ = calibrate([part], without)
     np.testing.assert_allclose(found(RAW), naive(part, without)(RAW), atol=1e-6)
 

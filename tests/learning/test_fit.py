@@ -101,7 +101,7 @@ def test_groups_of_one_teach_nothing(data: TrainingData) -> None:
         fitted(alone)
 
 
-def test_candidates_that_are_all_in_one_fold_leave_nothing_to_learn_without_it() -> None:
+def test_candidates_of_one_fold_leave_nothing_to_learn() -> None:
     rng = np.random.default_rng(0)
     hashes = ["0" * 16] * 6 + [f"{int(rng.integers(2**63)):016x}" for _ in range(6)]
     apart = TrainingData(

@@ -78,13 +78,13 @@ def scored(part: SamplePairs) -> NDArray[np.float64]:
     return cross_fit([part], ("one", "other"), Remembers(), 0, lambda: None)[0]
 
 
-def test_a_pair_of_one_fold_is_evaluated_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
+def test_a_pair_is_scored_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
     inside = (part.folds[:, 0] == part.folds[:, 1]) & (part.folds[:, 0] != NOT_TRAINED)
     assert part.truth[inside].any()
     assert (scored(part)[inside] == 0).all()
 
 
-def test_a_right_pair_is_never_evaluated_by_a_model_that_saw_its_group(part: SamplePairs) -> None:
+def test_a_right_pair_is_never_scored_by_its_model(part: SamplePairs) -> None:
     assert (scored(part)[part.truth & part.trainable] == 0).all()
 
 
@@ -94,8 +94,9 @@ def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: SamplePairs) 
     assert (scored(part)[outside] == 0).all()
 
 
-def test_a_pair_across_two_folds_has_the_mean_of_the_models_that_lack_one_end(part: SamplePairs) -> None:
-    models = [fit_scorer([part], ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
+def test_a_pair_across_folds_has_the_mean_of_two_models(part: SamplePairs) -> None:
+    """Those that did not see one of its ends."""
+    models = [fit_scorer([part], 2, ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):
@@ -110,9 +111,7 @@ def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
     assert learner.truth[0].sum() == 16
 
 
-def test_of_many_wrong_pairs_some_are_drawn_and_weigh_for_those_that_are_not(
-    part: SamplePairs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_some_wrong_pairs_are_drawn_and_weigh_for_all(part: SamplePairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
     learner = Remembers()
     fit_scorer([part], ("one", "other"), learner, 0)

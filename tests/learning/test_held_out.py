@@ -28,7 +28,7 @@ def part() -> SamplePairs:
     return found
 
 
-def test_each_trained_posting_is_evaluated_once_at_thresholds_of_the_other_folds(part: SamplePairs) -> None:
+def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> None:
     found = held_out(200, [part], DATA.groups, [same] * FOLDS)
     figures = []
     for fold in range(FOLDS):

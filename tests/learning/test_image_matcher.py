@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.catalogue.image_features import ImageFeatures
-from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.encoding import ForThreads
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
@@ -43,7 +43,7 @@ def verb(run: Run, folder: Path, *arguments: str) -> Ran:
     return run(*arguments, *paths)
 
 
-def test_it_is_trained_evaluated_and_used_with_its_encoder_and_the_colours(run: Run, folder: Path) -> None:
+def test_a_matcher_of_images_works_from_training_to_answers(run: Run, folder: Path) -> None:
     signals = ("--signals", "hash,image")
     trained = verb(run, folder, "train", "matcher", *signals, "--encoder", "cae", "--train-share", "0.6")
     assert trained.code == 0, trained.err
@@ -81,7 +81,7 @@ def _check(settings: Settings, matcher: Matcher, encoding: ForThreads, lines: di
         assert isinstance(image, ImageFeatures)
         every = matcher.match(Query("", image), Options(limit=200, min_probability=0)).matches
         [itself] = [match for match in every if match.posting_id == posting.posting_id]
-        assert itself.level == "identical"
+        assert itself.match_type == "identical"
         assert itself.evidence is not None
         assert itself.evidence.signals["colours"] == pytest.approx(1, abs=1e-5)
 

@@ -58,7 +58,7 @@ def levels(*catalogues: ScoredCatalogue) -> list[float]:
 
 @pytest.mark.parametrize("query_share", [1.0, 0.5])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_pair_of_thresholds_is_better_by_more_than_the_flat_range(seed: int, query_share: float) -> None:
+def test_no_thresholds_are_better_beyond_the_flat_range(seed: int, query_share: float) -> None:
     thing = catalogue(24, seed, query_share=query_share)
     picked = pick([thing])[F1]
     values = levels(thing)
@@ -73,7 +73,7 @@ def pick_without_doubt(thing: ScoredCatalogue, match: float) -> float:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_lists_of_the_picked_thresholds_score_what_they_scored_when_picked(seed: int) -> None:
+def test_picked_thresholds_score_as_when_picked(seed: int) -> None:
     thing = catalogue(40, seed)
     picked = pick([thing])[F1]
     lists = picked.lists(thing.candidates)
@@ -150,7 +150,7 @@ def shy_and_loud(shy: int, right: bool = True, loud: int = 40) -> ScoredCatalogu
     return pairs_catalogue(pairs, np.repeat(np.arange(loud + shy), 2).tolist())
 
 
-def test_postings_left_alone_take_their_best_candidate_where_many_gain_by_it() -> None:
+def test_lone_postings_take_their_best_candidate() -> None:
     thing = shy_and_loud(10)
     picked = pick([thing])[F1]
     assert 0.4 < picked.match <= 0.9
@@ -168,7 +168,8 @@ def test_postings_left_alone_stay_so_where_it_would_harm() -> None:
     assert 0.4 < picked.fallback == picked.match <= 0.9
 
 
-def test_where_only_best_candidates_are_right_no_threshold_but_one_for_them_is_picked() -> None:
+def test_only_a_fallback_threshold_is_picked() -> None:
+    """Where only best candidates are right, no other threshold is."""
     # forty postings in pairs; each has its own other half and a stranger, all equally probable, the half first
     halves = [(row, row ^ 1) for row in range(40)]
     strangers = [(row, 40 + row) for row in range(40)]

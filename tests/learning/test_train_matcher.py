@@ -79,7 +79,7 @@ def beside_encoder(run: Run, folder: Path, groups: str, seen: list[str]) -> Ran:
     return train(run, folder, "--signals", "hash,image", "--images", str(folder), "--encoder", "cnn")
 
 
-def test_where_the_encoder_saw_too_many_groups_a_smaller_share_for_it_is_recommended(run: Run, tmp_path: Path) -> None:
+def test_an_encoder_that_saw_too_much_needs_a_smaller_share(run: Run, tmp_path: Path) -> None:
     ran = beside_encoder(run, tmp_path, "abcde", ["a", "c", "of another catalogue"])
     assert ran.code == 1
     reported = ran.one_line()

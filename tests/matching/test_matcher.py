@@ -64,9 +64,7 @@ def told(answer: Result) -> list[tuple[str, Any]]:
 
 @pytest.mark.slow
 @given(st.lists(st.integers(0, 64) | st.none(), min_size=1, max_size=12), st.integers(1, 15), st.integers(0, 64))
-def test_a_stored_posting_finds_all_others_that_are_sure_enough_the_surest_first(
-    bits: list[int | None], limit: int, equal_bits: int
-) -> None:
+def test_a_stored_posting_finds_others_surest_first(bits: list[int | None], limit: int, equal_bits: int) -> None:
     own, least = bits[0], max(0, equal_bits - 0.5) / 64
     expected = (
         []
@@ -84,7 +82,8 @@ def test_a_stored_posting_finds_all_others_that_are_sure_enough_the_surest_first
     assert told(answer) == [(posting_id, pytest.approx(probability, abs=1e-5)) for posting_id, probability in expected]
 
 
-def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_stored_one_besides() -> None:
+def test_a_new_posting_finds_what_a_stored_one_does() -> None:
+    """And the stored one as well."""
     titles = ["kopi susu gula aren", "kopi susu aren", "kopi hitam", "teh manis", ""]
     postings = [Posting(f"p{row}", None, title) for row, title in enumerate(titles)]
     matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
@@ -95,7 +94,8 @@ def test_a_posting_that_is_not_stored_finds_the_same_as_if_it_were_and_the_store
     assert new[1:] == [(posting_id, pytest.approx(probability, abs=1e-5)) for posting_id, probability in stored]
 
 
-def test_an_image_alone_finds_what_has_its_hash_and_a_title_alone_what_has_its_words() -> None:
+def test_an_image_or_a_title_alone_finds_its_equals() -> None:
+    """An image finds equal hashes, a title equal words."""
     postings = [
         Posting("picture", None, image_phash=SCENE_FEATURES.phash),
         Posting("title", None, "Kopi Susu 200 ml"),
@@ -113,7 +113,8 @@ def test_equally_sure_matches_come_by_their_ids() -> None:
     assert [match[0] for match in told(by_hash(3, 4, 2, 3, 4).match_posting("p0", ALL))] == ["p3", "p1", "p2", "p4"]
 
 
-def test_the_threshold_of_f1_decides_unless_another_target_or_a_probability_is_asked_for() -> None:
+def test_the_threshold_of_f1_decides_by_default() -> None:
+    """Another target or a probability overrules it."""
     matcher = by_hash(0, 0, 1, 6, 7)  # 1, 0.984, 0.906, 0.891
     answers = [
         matcher.match_posting("p0", asked)
@@ -134,7 +135,8 @@ def test_the_threshold_of_f1_decides_unless_another_target_or_a_probability_is_a
     assert {answer.decision.by for answer in answers} == {"probability"}
 
 
-def test_a_posting_with_nothing_above_the_threshold_gets_its_best_if_that_is_above_the_lower_one() -> None:
+def test_a_lone_posting_gets_its_best_candidate() -> None:
+    """If that is above the fallback threshold."""
     matcher = by_hash(0, 10, 11)  # 0.844, 0.828
     assert [match[0] for match in told(matcher.match_posting("p0", Options()))] == ["p1"]
     assert told(matcher.match_posting("p0", Options(target=Target(0.95)))) == []
@@ -161,11 +163,11 @@ def test_a_posting_that_carries_nothing_has_no_matches() -> None:
     assert told(by_hash(0, None, 0).match_posting("p1", ALL)) == []
 
 
-def test_a_match_is_told_with_its_level_and_what_the_signals_say() -> None:
+def test_a_match_has_its_level_and_evidence() -> None:
     postings = [replace(posting, title="kopi susu") for posting in hashed(0, 0, 2)]
     matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
     [first, second] = matcher.match_posting("p0", ALL).matches
-    assert first.level == "identical"
+    assert first.match_type == "identical"
     assert first.evidence is not None
     assert second.evidence is not None
     assert [first.evidence.signals[name] for name in ("hash", "words", "grams")] == pytest.approx([1, 1, 1])
@@ -197,6 +199,7 @@ def with_encoder(*, trained: bool) -> Matcher:
     ]
     catalogue = Catalogue([*postings, Posting("bare", None, "Product #ff0000")])
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
+    embedded = SimilaritySearch.of(embedded.encoder, catalogue, vectors)
     if not trained:
         return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
     judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_RETRIEVERS, vectors))
@@ -204,7 +207,7 @@ def with_encoder(*, trained: bool) -> Matcher:
     return Matcher(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
 
 
-def test_embeddings_are_wanted_where_the_pair_model_or_the_options_take_them() -> None:
+def test_embeddings_are_wanted_where_they_are_used() -> None:
     """An image is encoded only by encoders whose embeddings decide, or were asked for."""
     encoded_by = Wanted(frozenset({"mean-colour"}), phash=True)
     for options in (ALL, replace(ALL, encoder="mean-colour"), replace(ALL, min_similarity=0.5)):
@@ -241,7 +244,7 @@ def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
     assert found["bare"] is None
 
 
-def test_a_least_similarity_leaves_out_what_is_less_similar_or_has_no_image() -> None:
+def test_min_similarity_leaves_out_what_is_less_similar() -> None:
     matcher = with_encoder(trained=False)
     every = matcher.match_posting("p0", ALL).matches
     kept = matcher.match_posting("p0", replace(ALL, min_similarity=0.9)).matches
@@ -275,7 +278,7 @@ def test_a_least_similarity_takes_an_image() -> None:
         with_encoder(trained=True).match(Query(title="Product #ff0000"), Options(min_similarity=0.5))
 
 
-def test_a_title_alone_is_judged_by_a_matcher_that_knows_images_too() -> None:
+def test_a_matcher_of_images_takes_a_title_alone() -> None:
     matcher = with_encoder(trained=True)
     answer = matcher.match(Query(title="Product #ff0000"), Options())
     assert [match.posting_id for match in answer.matches] == ["bare", "p0", "p4"]  # "#0000ff" has the same words
@@ -288,12 +291,12 @@ def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_inve
     matcher = tiny_matcher()
     answer = matcher.match(Query("", RED), Options(limit=3))
     assert [match.posting_id for match in answer.matches][:2] == ["p0", "p1"]
-    assert {(match.probability, match.level, match.evidence) for match in answer.matches} == {(None, None, None)}
+    assert {(match.probability, match.match_type, match.evidence) for match in answer.matches} == {(None, None, None)}
     assert (answer.decision.by, answer.decision.target, answer.decision.threshold) == ("similarity", None, -1)
     assert answer.decision.models == {"mean-colour": "1"}
 
 
-def test_the_threshold_of_the_encoder_decides_unless_a_similarity_is_asked_for() -> None:
+def test_the_threshold_of_the_encoder_decides_by_default() -> None:
     matcher = tiny_matcher(threshold=0.9)
     assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
     assert matcher.match_posting("p0", Options()).decision.threshold == 0.9
@@ -313,7 +316,8 @@ def test_a_title_takes_a_trained_matcher(query: Query) -> None:
         tiny_matcher().match(query, Options())
 
 
-def test_the_encoder_may_be_named_among_several_and_an_unknown_one_is_told_which_there_are() -> None:
+def test_the_encoder_may_be_named_among_several() -> None:
+    """An unknown name is refused with those there are."""
     one, other = tiny_search(), tiny_search()
     other = SimilaritySearch.of(other.encoder, other.catalogue, np.roll(other.embeddings, 1, axis=0))
     matcher = Matcher(one.catalogue, {"1": one, "2": other}, {"one": "1", "other": "2"})

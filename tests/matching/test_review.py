@@ -105,7 +105,7 @@ def told(found: list[Unsure]) -> list[tuple[str, str, float]]:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("probability", [0.3, 0.6, 0.9])
-def test_the_nearest_pairs_one_a_crowd_are_those_that_a_look_at_every_pair_finds(seed: int, probability: float) -> None:
+def test_the_nearest_pairs_are_those_of_a_naive_search(seed: int, probability: float) -> None:
     search = shop(seed)
     for limit in (1, 3, 100):
         found = told(review(search, search.rule(None, probability), limit))

@@ -254,11 +254,12 @@ def test_the_graph_has_the_postings_with_an_embedding() -> None:
 
 
 def test_similarity_without_an_embedding_is_none() -> None:
-    """Of a stored posting, or of the query."""
+    """Of a stored posting, of one that is gone, or of the query."""
     search = without_an_image()
     query = search.embedding("p0")
-    assert search.similarities(query, ["bare", "p1", "p3"]) == [None, None, pytest.approx(1)]
-    assert search.similarities(None, ["p0"]) == [None]
+    rows = np.array([search.catalogue.row("bare"), 1, search.catalogue.row("p3")])
+    assert search.similarities(query, rows) == [None, None, pytest.approx(1)]
+    assert search.similarities(None, rows) == [None, None, None]
 
 
 def test_embeddings_of_postings_are_zeros_where_there_is_none() -> None:

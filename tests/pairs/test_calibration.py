@@ -66,7 +66,7 @@ def test_a_calibration_survives_json(calibration: Calibration) -> None:
     assert Calibration.from_description(json.loads(json.dumps(calibration.describe()))) == calibration
 
 
-def test_knots_as_near_as_float64_holds_them_keep_the_order_of_scores() -> None:
+def test_knots_as_near_as_floats_keep_the_order() -> None:
     near = Calibration(ISOTONIC, (0.0, 5e-324, 1.0), (-20.0, 20.0, 20.5), 1.0)
     answers = near(np.array([0.2, 0.5, np.nextafter(0.5, 1), 0.6, 0.9]))
     assert (np.diff(answers) >= 0).all()

@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, Reason, family_of
+from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, MatchType, Reason, family_of
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.reason_sentences import NEAR_BITS
+from pricematch.search.hamming import similarity_of
 from pricematch.titles.normalise import parse_title
 
 SIGNALS = ("hash", "title")
 NAMES = (*pair_feature_names(SIGNALS), *GRAPH_FEATURES)
 PHOTO, OTHER_PHOTO = "00000000ffffffff", "0f0f0f0ff0f0f0f0"
 """32 of 64 bits differ."""
-UNTITLED = parse_title("")
 OTHERS = ["kaos polos hitam", "sepatu lari", "tas ransel sekolah", "botol minum", "kabel data", "lampu meja", "payung"]
 UNSEEN: tuple[tuple[str, str | None], ...] = tuple((title, None) for title in OTHERS)
 """Other postings of the catalogue, without photos."""
@@ -39,10 +41,17 @@ def explained(
     contributions = np.array([added.get(name, 0) for name in NAMES])
     assert set(added) <= set(NAMES)
     values = np.concatenate([pair_features, np.array(graph, np.float32)])
-    found = Explainer(NAMES, extractor.titles_with).reasons(
-        values, contributions, parse_title(left), parse_title(right)
-    )
+    found = reasons(Explainer(NAMES, extractor.word_counts), values, contributions, left, right)
     return [(reason.text, round(reason.weight, 6)) for reason in found]
+
+
+def reasons(
+    explainer: Explainer, values: NDArray[np.float32], contributions: NDArray[np.float64], left: str, right: str
+) -> Sequence[Reason]:
+    """Reasons for one pair."""
+    titles = parse_title(left), parse_title(right)
+    [found] = explainer.explain(values[np.newaxis], contributions[np.newaxis], titles[0], [titles[1]])
+    return found.reasons
 
 
 def test_two_flavours_of_one_drink() -> None:
@@ -103,7 +112,8 @@ def test_how_alike_images_are_is_told_in_bits(bits: int, expected: str) -> None:
     assert explained("", "", {"hash_similarity": 1}, photos) == [(expected, 1)]
 
 
-def test_no_likeness_is_told_of_images_that_are_unlike_though_their_features_speak_for_the_pair() -> None:
+def test_unlike_images_are_no_reason_for_a_pair() -> None:
+    """Even where their features speak for it."""
     assert explained("", "", {"hash_similarity": 1}, (PHOTO, OTHER_PHOTO)) == []
 
 
@@ -111,7 +121,7 @@ def test_nothing_is_told_of_an_image_that_is_lacking() -> None:
     assert explained("", "", {"hash_similarity": 2, "hash_lead_low": -5}, (PHOTO, None)) == []
 
 
-def test_images_that_are_alike_speak_against_a_pair_where_others_are_nearer() -> None:
+def test_like_images_speak_against_where_others_are_nearer() -> None:
     near, nearer = f"{0b111:016x}", f"{0b1:016x}"
     found = explained("a", "b", {"hash_rank_high": -1}, (f"{0:016x}", near), [("", nearer), ("", nearer)])
     assert found == [("2 other images are nearer", -1)]
@@ -131,7 +141,7 @@ def test_what_titles_share(left: str, right: str, expected: str | None) -> None:
     assert found == ([(expected, 1)] if expected else [])
 
 
-def test_titles_without_a_common_word_may_be_alike_by_those_of_their_likes() -> None:
+def test_titles_without_a_common_word_may_be_alike() -> None:
     others = [("ember payung", PHOTO), ("payung ember", PHOTO)]
     found = explained("payung", "ember", {"blend_similarity": 1}, others=others)
     assert found == [("postings like these two have titles alike", 1)]
@@ -219,11 +229,11 @@ def test_what_weighs_most_is_told_beside_three_contradictions() -> None:
     ]
 
 
-def test_a_contradiction_of_flavours_is_told_before_a_colour_that_one_title_states() -> None:
+def test_a_contradiction_comes_before_a_one_sided_fact() -> None:
     assert explained("Susu putih stroberi", "Susu melon", {"tint_conflict": -1}) == [("strawberry against melon", -1)]
 
 
-def test_what_only_one_title_states_is_told_where_it_speaks_against_a_pair() -> None:
+def test_a_one_sided_fact_speaks_against_a_pair() -> None:
     assert explained("Susu 200 ml", "Susu", {"facts_unanswered": -1}) == [("only one says 200 ml", -1)]
 
 
@@ -231,7 +241,8 @@ def test_the_size_of_the_catalogue_is_no_reason() -> None:
     assert explained("a", "b", {"catalogue_size": -3}) == []
 
 
-def test_what_weighs_second_is_told_from_a_tenth_on_and_a_third_only_if_it_is_no_trifle_beside_the_others() -> None:
+def test_light_reasons_are_left_out() -> None:
+    """A second reason needs a tenth of the first, a third more."""
     added = {"hash_similarity": 10, "words_similarity": 0.2, "volume_conflict": 0.19}
     first, second = ("images have the same hash", 10), ("titles share the word 'payung'", 0.2)
     assert explained("payung 1 l", "payung 1 l", {**added, "words_similarity": 0}) == [first, ("both say 1 l", 0.19)]
@@ -260,7 +271,7 @@ TITLES = st.text(max_size=60) | st.lists(
     contributions=st.lists(st.floats(-5, 5), min_size=len(NAMES), max_size=len(NAMES)),
     values=st.lists(st.just(np.nan) | st.floats(0, 1, width=32), min_size=len(NAMES), max_size=len(NAMES)),
 )
-def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the_same_each_time(
+def test_at_most_three_reasons_weightiest_first(
     left: str, right: str, contributions: list[float], values: list[float]
 ) -> None:
     known = np.array(values, np.float32)
@@ -271,10 +282,9 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
         known[places] = np.nan if np.isnan(known[places[0]]) else np.nan_to_num(known[places])
     places = [place for place, name in enumerate(NAMES) if name in {"same_title", "title_repeats_high"}]
     known[places] = np.nan_to_num(known[places])
-    explain = Explainer(NAMES, len).reasons
-    titles = parse_title(left), parse_title(right)
-    found = explain(known, np.array(contributions), *titles)
-    assert found == explain(known, np.array(contributions), *titles)
+    explainer = Explainer(NAMES, {"kopi": 40, "teh": 3, "hitam": 1})
+    found = reasons(explainer, known, np.array(contributions), left, right)
+    assert found == reasons(explainer, known, np.array(contributions), left, right)
     assert len(found) <= MOST_REASONS
     weights = [abs(reason.weight) for reason in found]
     assert weights == sorted(weights, reverse=True)
@@ -283,24 +293,21 @@ def test_of_any_pair_at_most_three_reasons_are_told_the_weightiest_first_and_the
     assert len({reason.text for reason in found}) == len(found)
 
 
-def test_every_feature_but_the_size_of_the_catalogue_belongs_to_a_family() -> None:
+def test_every_feature_but_size_belongs_to_a_family() -> None:
     names = (*pair_feature_names(("hash", "title", "image")), *GRAPH_FEATURES)
     assert [name for name in names if family_of(name) is None] == ["catalogue_size"]
 
 
-def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_scale() -> None:
-    names = ("catalogue_size", "image_similarity", "image_rank_low", "image_rank_high")
-    explain = Explainer(names, lambda _: 0).reasons
+def test_embeddings_are_explained_by_rank() -> None:
+    """Each encoder has a scale of its own."""
 
-    def told(low: float, high: float, weight: float, similarity: float = 0.931) -> tuple[Reason, ...]:
-        return explain(
-            np.array([5, similarity, low, high], np.float32), np.array([0, weight, 0, 0]), UNTITLED, UNTITLED
-        )
+    def told(low: float, high: float, weight: float, similarity: float = 0.931) -> list[str]:
+        return of_images("image", similarity, low, high, weight)
 
-    assert told(0, 40, 1) == (Reason("images look alike: similarity 0.93", 1),)
-    assert told(0, 40, -1) == (Reason("other images look more alike: similarity 0.93 only", -1),)
-    assert told(10, 40, 1) == told(0, 9, -1) == ()
-    assert told(0, 40, 1, 0.28) == (Reason("few other images look more alike: similarity 0.28", 1),)
+    assert told(0, 40, 1) == ["images look alike: similarity 0.93"]
+    assert told(0, 40, -1) == ["other images look more alike: similarity 0.93 only"]
+    assert told(10, 40, 1) == told(0, 9, -1) == []
+    assert told(0, 40, 1, 0.28) == ["few other images look more alike: similarity 0.28"]
 
 
 @pytest.mark.parametrize(
@@ -312,11 +319,58 @@ def test_embeddings_are_told_by_where_they_rank_since_each_encoder_has_its_own_s
         (30, -1, ["other images have colours more alike: similarity 0.90 only"]),
     ],
 )
-def test_colours_are_told_for_a_pair_that_is_near_by_them_and_against_one_that_is_not(
-    rank: int, weight: int, told: list[str]
-) -> None:
-    names = ("catalogue_size", "colours_similarity", "colours_rank_low", "colours_rank_high")
-    values, weights = np.array([5, 0.9, rank, rank], np.float32), np.array([0.0, weight, 0, 0])
-    assert [
-        reason.text for reason in Explainer(names, lambda _: 0).reasons(values, weights, UNTITLED, UNTITLED)
-    ] == told
+def test_colours_speak_for_and_against_a_pair(rank: int, weight: int, told: list[str]) -> None:
+    assert of_images("colours", 0.9, rank, rank, weight) == told
+
+
+def of_images(retriever: str, similarity: float, low: float, high: float, weight: float) -> list[str]:
+    """Texts for a pair of images of a similarity, low and high rank, that weighs so much."""
+    names = (*(f"{retriever}_{what}" for what in ("similarity", "rank_low", "rank_high")), *GRAPH_FEATURES)
+    values, weights = np.zeros(len(names), np.float32), np.zeros(len(names))
+    values[:3], weights[0] = (similarity, low, high), weight
+    return [reason.text for reason in reasons(Explainer(names, {}), values, weights, "", "")]
+
+
+@pytest.mark.parametrize("bits", [None, 0, 40])
+@pytest.mark.parametrize("same_title", [None, 0, 1])
+def test_the_same_bytes_are_identical(bits: int | None, same_title: float | None) -> None:
+    """Whatever else is known."""
+    assert kind(1, bits, same_title) == "identical"
+
+
+def test_equal_hashes_and_titles_are_identical() -> None:
+    """Though the bytes differ or were not read."""
+    assert kind(0, 0, 1) == "identical"
+    assert kind(None, 0, 1) == "identical"
+
+
+@pytest.mark.parametrize("same_title", [None, 0])
+def test_equal_hashes_alone_are_near(same_title: float | None) -> None:
+    """Flat images of all kinds share one hash."""
+    assert kind(0, 0, same_title) == "near"
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(1, "near"), (NEAR_BITS, "near"), (NEAR_BITS + 1, "same_product")])
+@pytest.mark.parametrize("same_title", [None, 0, 1])
+def test_images_are_near_up_to_some_bits(bits: int, same_title: float | None, expected: MatchType) -> None:
+    """Whatever the titles say."""
+    assert kind(0, bits, same_title) == expected
+
+
+@pytest.mark.parametrize("same_image", [None, 0])
+def test_equal_titles_alone_are_the_same_product(same_image: float | None) -> None:
+    """Where images are unlike, or unknown."""
+    assert kind(same_image, None, 1) == "same_product"
+    assert kind(same_image, 30, 1) == "same_product"
+
+
+def kind(same_image: float | None, bits: int | None, same_title: float | None) -> MatchType:
+    """The match type of a pair whose hashes differ in some bits; None: unknown, a NaN among the features."""
+    similarity = None if bits is None else float(similarity_of(np.array(bits)))
+    names = ("same_title", "words_similarity", "hash_similarity", "same_image", "hash_rank_high", *GRAPH_FEATURES)
+    known = (same_title, 0, similarity, same_image)
+    values = np.zeros((1, len(names)), np.float32)
+    values[0, :4] = [np.nan if value is None else value for value in known]
+    untitled = parse_title("")
+    [found] = Explainer(names, {}).explain(values, np.zeros(values.shape), untitled, [untitled])
+    return found.match_type

@@ -86,7 +86,7 @@ def scored() -> ScoredPairs:
     return score_candidates(EXTRACTOR, MODEL, silent)
 
 
-def test_pairs_of_a_row_are_all_that_it_is_an_end_of(scored: ScoredPairs) -> None:
+def test_pairs_of_a_row_are_all_with_it(scored: ScoredPairs) -> None:
     """With the other end and the probability of each; a row behind the last has none."""
     for row in range(len(EXTRACTOR)):
         expected = sorted(

@@ -217,5 +217,5 @@ def test_equal_postings_have_no_lead() -> None:
 def test_titles_with_a_word_are_counted() -> None:
     """Each title once; none where titles are no signal."""
     postings = Features.of(["Kopi Kopi", "kopi", "teh"], [None] * 3)
-    assert PairFeatureExtractor(postings, ("title",)).titles_with("kopi") == 2
-    assert PairFeatureExtractor(postings, ("hash",)).titles_with("kopi") == 0
+    assert PairFeatureExtractor(postings, ("title",)).word_counts == {"kopi": 2, "teh": 1}
+    assert PairFeatureExtractor(postings, ("hash",)).word_counts == {}

@@ -11,12 +11,12 @@ from pricematch.pairs.retrievers import (
     IMAGE_RETRIEVERS,
     MAX_DISTANCE,
     EmbeddingRetriever,
+    ExpandedTitleRetriever,
     HashRetriever,
     ParsedFeatures,
     Retriever,
-    embeddings_of,
+    TitleRetriever,
 )
-from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import TfIdf, grams, words
 from tests.support.catalogues import drawn
@@ -31,7 +31,7 @@ def retriever_of(name: str, features: Features) -> Retriever[Any]:
         case "hash":
             return HashRetriever(features.hashes)
         case "image" | "colours":
-            return EmbeddingRetriever(name, features.embeddings[name])
+            return EmbeddingRetriever(name, features)
         case "blend":
             plain = TitleRetriever("grams", TfIdf(titles, grams))
             return ExpandedTitleRetriever(plain, HashRetriever(features.hashes))
@@ -77,7 +77,7 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "blend"])  # a new blend has its equal in it
-def test_a_posting_of_the_catalogue_as_a_query_finds_its_equals_first(name: str) -> None:
+def test_a_stored_posting_as_query_finds_its_equals_first(name: str) -> None:
     retriever = retriever_of(name, CATALOGUE)
     found = retriever.nearest_to(retriever.transform(ParsedFeatures.of(CATALOGUE)), 1)
     lacks = np.isnan(retriever.similarities(retriever.vectors, retriever.vectors, *[np.arange(len(CATALOGUE))] * 2))
@@ -101,6 +101,6 @@ def test_embeddings_lacking_by_name_are_refused() -> None:
     """An encoder's and those of colours are told apart."""
     image, colours = (replace(drawn(1), embeddings={name: np.ones((1, 1), np.float32)}) for name in IMAGE_RETRIEVERS)
     with pytest.raises(ValueError, match=r"expected postings with embeddings called image, got \['colours'\]"):
-        embeddings_of("image", colours)
+        EmbeddingRetriever("image", colours)
     with pytest.raises(ValueError, match="called colours"):
-        embeddings_of("colours", image)
+        EmbeddingRetriever("colours", image)

@@ -78,7 +78,7 @@ def test_between_sizes_thresholds_are_linear_in_the_logarithm_of_the_size() -> N
     assert between.fallback == pytest.approx(0.75 * 0.1 + 0.25 * 0.5, abs=1e-4)
 
 
-def test_a_precision_that_was_not_reached_at_one_size_is_not_promised_on_the_way_to_it() -> None:
+def test_a_precision_not_reached_is_not_promised_between() -> None:
     assert KEPT.at(P99, 4_000).match == 0.875
     assert KEPT.at(P99, 4_001).match == inf
     assert KEPT.at(P99, 2_000).match == pytest.approx(0.6875)
@@ -91,7 +91,7 @@ def test_a_posting_left_alone_never_needs_more_than_a_match(size: int, values: l
     assert 0 <= found.fallback <= found.match <= 1
 
 
-def test_a_target_that_was_not_picked_is_told_with_those_that_were() -> None:
+def test_an_unknown_target_is_refused_with_the_known() -> None:
     with pytest.raises(ValueError, match=r"no thresholds for precision:0.90; there are some for f1, precision:0.99"):
         KEPT.at(P90, 1_000)
     with pytest.raises(ValueError, match="at least one posting, got 0"):
@@ -145,7 +145,8 @@ def test_thresholds_that_are_no_probabilities_or_too_few_are_refused() -> None:
         SizeThresholds((1, 2), {F1: [Thresholds(0.5, 0.5)]})
 
 
-def test_a_posting_with_no_match_takes_its_best_candidate_and_one_with_a_match_nothing_more() -> None:
+def test_a_posting_without_match_takes_its_best_candidate() -> None:
+    """One that has a match takes no more."""
     rows = np.array([[1, 2], [0, 2], [3, 0], [2, -1], [-1, -1]], np.int32)
     similarities = np.array([[0.9, 0.4], [0.4, 0.4], [0.3, 0.2], [0.1, -np.inf], [-np.inf, -np.inf]])
     lists = Thresholds(0.5, 0.25).lists(Candidates(rows, similarities))

@@ -40,7 +40,7 @@ def html(both: Evaluation) -> str:
     return evaluation_page(both, POSTINGS, "catalogue.csv", None, 0)
 
 
-def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(both: Evaluation, html: str) -> None:
+def test_the_page_is_whole_and_loads_nothing(both: Evaluation, html: str) -> None:
     page = Page(html)
     assert page.headings() == ["signals", "recall", "sizes", "catalogues", "mistakes", "worst", "best"]
     assert page.alts() == [
@@ -59,7 +59,7 @@ def test_it_holds_plots_figures_and_sections_and_asks_no_network_for_anything(bo
     assert "Name their folder with --images" in page.text
 
 
-def test_of_a_matcher_no_share_is_reported_of_answers_that_nobody_got(both: Evaluation) -> None:
+def test_no_share_is_shown_of_answers_nobody_got(both: Evaluation) -> None:
     groups, never, sure = number_groups(groups_of(POSTINGS)), Thresholds(inf, inf), Thresholds(0.9, 0.9)
     stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
     features = features_of(POSTINGS)
@@ -85,7 +85,8 @@ def test_what_stands_in_the_catalogue_is_escaped() -> None:
         assert "script" not in {tag for tag, _ in page.tags}
 
 
-def test_groups_and_mistakes_are_shown_with_their_images_and_what_is_missing_is_named(both: Evaluation) -> None:
+def test_groups_and_mistakes_are_shown_with_images(both: Evaluation) -> None:
+    """Missing images are named."""
     names = shown_names(both, POSTINGS)
     drawn = {name: thumbnail(np.zeros((8, 8, 3), np.uint8), f"image {name}") for name in names[1:]}
     images = Thumbnails(drawn, {names[0]: ImageUnavailable("it is gone")})
@@ -114,7 +115,7 @@ def test_one_signal_needs_no_line_for_all_together(html: str) -> None:
 
 
 @pytest.mark.parametrize("title", ["tas", ""])
-def test_a_catalogue_in_which_nothing_can_be_found_has_a_page_as_well(title: str) -> None:
+def test_a_catalogue_without_matches_has_a_page(title: str) -> None:
     postings = [Posting(f"p{row}", None, title, None, f"group {row}") for row in range(4)]
     page = page_of(postings, "hash", "title")
     assert "None: every group is found whole." in page.text

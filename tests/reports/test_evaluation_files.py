@@ -102,7 +102,7 @@ def test_held_out_figures_are_printed_with_the_size_of_the_catalogue(run: Run, f
     assert "Name their folder with" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_same_seed_writes_the_same_files_with_as_many_folds_as_requested(run: Run, folder: Path) -> None:
+def test_the_same_seed_writes_the_same_files(run: Run, folder: Path) -> None:
     written = []
     for _ in range(2):
         assert evaluate(run, folder, "--signals", "title", "--folds", "3", "--seed", "1").code == 0
@@ -153,7 +153,7 @@ def test_options_that_make_no_sense_are_one_line(run: Run, folder: Path, options
     assert line in ran.one_line()
 
 
-def test_hashes_and_titles_that_are_missing_are_reported_with_what_to_do(run: Run, folder: Path) -> None:
+def test_missing_hashes_and_titles_come_with_advice(run: Run, folder: Path) -> None:
     write_catalogue(
         folder / "catalogue.csv", [*POSTINGS[:7], *(replace(one, image_phash=None) for one in POSTINGS[7:])]
     )
@@ -164,9 +164,7 @@ def test_hashes_and_titles_that_are_missing_are_reported_with_what_to_do(run: Ru
     assert "signal title: " in evaluate(run, folder, "--signals", "title").one_line()
 
 
-def test_postings_with_neither_hash_nor_image_are_reported_of_and_evaluated_by_the_rest(
-    run: Run, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_postings_without_hash_and_image_are_counted(run: Run, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     bare = [replace(posting, image=None, image_phash=None) for posting in POSTINGS[80:]]
     write_catalogue(folder / "catalogue.csv", [*POSTINGS[:80], *bare])
     assert evaluate(run, folder, "--signals", "hash,title").code == 0
@@ -177,9 +175,7 @@ def test_postings_with_neither_hash_nor_image_are_reported_of_and_evaluated_by_t
     assert "signal hash: 90 of 90 postings" in evaluate(run, folder, "--signals", "hash").one_line()
 
 
-def test_hashes_that_are_missing_are_computed_from_the_images_and_bad_ones_are_named(
-    run: Run, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_hashes_are_computed_from_images(run: Run, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, image_phash=None) for posting in POSTINGS])
     images = draw_images(folder, POSTINGS)
     assert evaluate(run, folder, "--signals", "hash", *images).code == 0
@@ -205,7 +201,7 @@ def test_images_that_cannot_be_hashed_at_all_are_refused(run: Run, folder: Path)
     assert "Traceback" not in ran.err
 
 
-def test_images_are_drawn_into_the_page_and_missing_ones_are_named_there(run: Run, folder: Path) -> None:
+def test_images_are_drawn_into_the_page(run: Run, folder: Path) -> None:
     images = draw_images(folder, POSTINGS)
     found = judging.evaluate(
         features_of(POSTINGS), ["hash", "title"], number_groups(groups_of(POSTINGS)), 5, 0, lambda *_: None
@@ -219,9 +215,7 @@ def test_images_are_drawn_into_the_page_and_missing_ones_are_named_there(run: Ru
     assert name in html
 
 
-def test_the_default_folder_of_images_is_taken_if_it_holds_some_of_them(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_folder_of_images_may_hold_some(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "catalogue").mkdir()
     draw_images(folder / "catalogue", POSTINGS[:60])
     monkeypatch.chdir(folder)
@@ -252,7 +246,7 @@ def test_anybodys_embeddings_are_evaluated_row_by_row(run: Run, folder: Path) ->
     )
 
 
-def test_a_folder_that_cannot_be_made_is_reported_before_anything_is_computed(run: Run, folder: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named_first(run: Run, folder: Path) -> None:
     (folder / "out").write_text("a file")
     ran = evaluate(run, folder)
     assert ran.code == 2
@@ -284,9 +278,7 @@ def test_images_are_encoded_and_bad_ones_are_skipped_where_reported(
 
 
 @pytest.mark.parametrize("kept_in", ["verdicts.csv", "data"])
-def test_wrong_labels_that_verdicts_mend_are_evaluated_as_if_they_had_been_right(
-    run: Run, tmp_path: Path, kept_in: str
-) -> None:
+def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kept_in: str) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     postings, feedback = mislabelled(POSTINGS)
     for folder, content in ((right, POSTINGS), (wrong, postings)):

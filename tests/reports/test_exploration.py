@@ -104,7 +104,7 @@ def test_the_same_facts_are_the_same_page(full: Page) -> None:
     assert page_of(POSTINGS, looked=True).html == full.html
 
 
-def test_what_is_left_out_is_reported_with_the_way_to_get_it(pictureless: Page) -> None:
+def test_what_is_left_out_comes_with_advice(pictureless: Page) -> None:
     [left_out] = [item for item in pictureless.items() if item.startswith("Left out")]
     assert left_out == "Left out: images, their sizes, formats and bytes. Name their folder with --images."
     bare = without(POSTINGS, title="", image_phash=None, label_group=None)
@@ -121,7 +121,8 @@ def test_what_is_left_out_is_reported_with_the_way_to_get_it(pictureless: Page) 
 
 
 @pytest.mark.parametrize("looked", [False, True])
-def test_a_catalogue_without_groups_tells_how_often_things_repeat_but_not_rightly_or_wrongly(looked: bool) -> None:
+def test_without_groups_only_repetitions_are_counted(looked: bool) -> None:
+    """Not whether they are right."""
     page = page_of(without(POSTINGS, label_group=None), looked=looked)
     assert "more than one group" not in page.text
     assert "group" not in " ".join(page.alts())
@@ -166,7 +167,7 @@ def test_what_stands_in_the_catalogue_is_text_and_never_markup(looked: bool) -> 
     assert {tag for tag, _ in hostile.tags} == {tag for tag, _ in tame.tags}
 
 
-def test_titles_cannot_turn_the_text_beside_them_around_and_long_ones_are_cut() -> None:
+def test_titles_are_isolated_and_cut() -> None:
     turned, long = "abc\u202egnp.exe", "W" * 5000
     page = page_of([Posting(f"p{row}", "a.png", title, None, "g") for row, title in enumerate([turned, turned, long])])
     assert page.html.count(turned) == page.html.count(f"<bdi>{turned}</bdi>") > 0
@@ -188,7 +189,8 @@ def test_bad_rows_and_images_are_counted_and_the_first_twenty_listed() -> None:
     assert "Nothing is wrong" not in page.text
 
 
-def test_what_repeats_across_groups_is_listed_with_postings_groups_and_titles_up_to_a_limit() -> None:
+def test_what_repeats_across_groups_is_listed() -> None:
+    """With postings, groups and titles, up to a limit."""
     count = LISTED + 5
     postings = [
         Posting(f"p{row}", f"{row // 2}.png", f"title {row}", f"{row:016x}", f"g{row}") for row in range(2 * count)
@@ -205,13 +207,13 @@ def test_a_repeat_of_many_postings_names_some_and_counts_the_others() -> None:
     assert "and 4 more" in page_of(postings).text
 
 
-def test_the_names_that_are_shown_are_those_whose_images_the_page_holds(full: Page) -> None:
+def test_shown_names_are_those_of_the_images(full: Page) -> None:
     names = shown_names(explored(POSTINGS, looked=True))
     assert len(names) == len(set(names)) > 10
     assert {alt for alt in full.alts() if alt.startswith("image ")} == {f"image {name}" for name in names}
 
 
-def test_an_image_that_could_not_be_drawn_leaves_a_place_that_says_so() -> None:
+def test_an_image_that_cannot_be_drawn_leaves_a_note() -> None:
     found = explored(POSTINGS, looked=True)
     assert "no usable image" in Page(exploration_page(found, SOURCE, drawn([]))).text
 

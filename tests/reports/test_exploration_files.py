@@ -134,7 +134,7 @@ def test_bad_rows_are_counted_and_listed_and_the_others_explored(run: Run, folde
     assert "got '<b>'" in page.text
 
 
-def test_a_catalogue_without_a_good_row_is_refused_and_nothing_is_written(run: Run, folder: Path) -> None:
+def test_a_catalogue_without_a_good_row_is_refused(run: Run, folder: Path) -> None:
     (folder / "catalogue.csv").write_text("posting_id,image\n<b>,x.png\n", encoding="utf-8")
     ran = explore(run, folder)
     assert ran.code == 1
@@ -151,7 +151,7 @@ def test_two_columns_and_one_row_are_enough(run: Run, tmp_path: Path, rows: list
     assert counts(ran) == {"postings": str(len(rows)), "bad rows": "0", "different file names": "1"}
 
 
-def test_a_folder_of_images_that_is_named_and_is_none_is_one_line(run: Run, folder: Path) -> None:
+def test_a_named_folder_that_is_none_is_one_line(run: Run, folder: Path) -> None:
     ran = explore(run, folder, "--images", str(folder / "none"))
     assert ran.code == 2
     assert ran.one_line() == (
@@ -160,7 +160,7 @@ def test_a_folder_of_images_that_is_named_and_is_none_is_one_line(run: Run, fold
     assert not (folder / "out").exists()
 
 
-def test_a_folder_that_is_named_is_explored_though_it_holds_none_of_the_images(run: Run, folder: Path) -> None:
+def test_a_named_folder_without_the_images_is_explored(run: Run, folder: Path) -> None:
     ran = explore(run, folder, *write_images(folder, {}))
     assert ran.code == 0, ran.err
     assert counts(ran)["postings without a usable image"] == "4"
@@ -168,7 +168,7 @@ def test_a_folder_that_is_named_is_explored_though_it_holds_none_of_the_images(r
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_default_folder_is_taken_if_it_holds_any_of_the_images(
+def test_the_default_folder_may_hold_any_of_the_images(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
     (folder / "catalogue").mkdir()
@@ -203,7 +203,7 @@ def test_a_missing_catalogue_is_one_line(run: Run, tmp_path: Path) -> None:
     assert "cannot be read (No such file or directory)" in ran.one_line()
 
 
-def test_the_same_seed_writes_the_same_bytes_and_another_shows_other_groups(run: Run, tmp_path: Path) -> None:
+def test_the_same_seed_writes_the_same_bytes(run: Run, tmp_path: Path) -> None:
     write_catalogue(tmp_path / "catalogue.csv", labelled_postings(120))
     pages = []
     for seed in ("1", "1", "2"):
@@ -212,6 +212,6 @@ def test_the_same_seed_writes_the_same_bytes_and_another_shows_other_groups(run:
     assert pages[0] == pages[1] != pages[2]
 
 
-def test_an_image_of_another_kind_than_its_name_is_counted_as_what_it_is(run: Run, folder: Path) -> None:
+def test_an_image_is_counted_by_its_content(run: Run, folder: Path) -> None:
     explore(run, folder, *write_images(folder, PICTURES | {"red.png": encoded(Image.new("RGB", (9, 9)), "GIF")}))
     assert ["GIF", "1"] in [row[:2] for row in page_in(folder).rows()]

@@ -64,7 +64,7 @@ def test_text_is_shown_as_it_is_and_is_never_markup(text: str) -> None:
     assert hostile.needs_nothing_beside_itself()
 
 
-def test_a_value_that_is_missing_is_an_error_not_an_empty_place() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="title"):
         render("page.html")
 
@@ -81,7 +81,7 @@ def test_numbers_are_written_with_commas() -> None:
     assert page_module._TEMPLATES.from_string("{{ 1234567 | thousands }}").render() == "1,234,567"
 
 
-def test_a_plot_is_an_image_inside_the_page_and_says_what_it_shows() -> None:
+def test_a_plot_is_an_image_inside_the_page() -> None:
     markup = plot(line([1, 2, 4]), 'the "growth" <b>')
     media_type, data = decoded(markup)
     assert media_type == "image/svg+xml"
@@ -114,7 +114,7 @@ def test_an_image_keeps_its_colours_and_is_the_same_bytes_twice() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_an_image_shows_is_reported_in_an_attribute_that_nothing_breaks_out_of(text: str) -> None:
+def test_nothing_breaks_out_of_the_alt_text(text: str) -> None:
     markup = thumbnail(np.zeros((4, 4, 3), np.uint8), text)
     assert Page(markup).alts() == [text]
     assert [tag for tag, _ in Page(markup).tags] == ["img"]

@@ -77,7 +77,7 @@ def test_a_frame_is_drawn_around_its_image_and_around_no_other() -> None:
     assert places(sheet, red).sum() == 40 * 40 - 32 * 32
 
 
-def test_a_caption_of_two_lines_is_written_whole_above_the_next_row() -> None:
+def test_a_caption_of_two_lines_is_written_whole() -> None:
     white = (255, 255, 255)
     blank, written = (
         np.asarray(draw_sheet([[Captioned(plain(white), text)], [Captioned(plain((255, 0, 0)), "")]], 32))

@@ -41,9 +41,7 @@ def submitted(folder: Path) -> list[list[int]]:
     return [[ROWS[name] for name in line["matches"].split(" ")] for line in lines]
 
 
-def test_hashes_within_the_threshold_are_matches_the_posting_itself_first_then_the_nearest(
-    run: Run, folder: Path
-) -> None:
+def test_hashes_within_the_threshold_are_matches(run: Run, folder: Path) -> None:
     ran = submit(run, folder, "--threshold", "hash=8")
     assert ran.code == 0, ran.err
     lists = submitted(folder)
@@ -109,7 +107,7 @@ def test_bad_rows_are_refused_and_a_file_that_is_there_stays(run: Run, folder: P
     assert (folder / "new" / "submission.csv").read_bytes() == before
 
 
-def test_the_names_or_the_report_or_the_thresholds_say_which_signals_are_taken(tmp_path: Path) -> None:
+def test_signals_come_from_names_report_or_thresholds(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text(
         '{"signals": ["title", "hash"], "threshold": {"hash": 8, "title": 0.5}, "hash": {"threshold": 4}}',
@@ -188,9 +186,7 @@ def test_a_clustering_that_makes_no_sense_is_refused(run: Run, folder: Path, opt
     assert not (folder / "new").exists()
 
 
-def test_a_clustering_of_too_many_pairs_is_refused_with_the_setting_that_allows_them(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_pairs_are_refused_with_the_setting(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(folder / "x.npy", clustered(90))
     monkeypatch.setenv("PRICEMATCH_MAX_CLUSTER_PAIRS", "91")
     ran = submit(run, folder, "--embeddings", str(folder / "x.npy"), "--method", "dbscan", "--eps", "1")
@@ -211,7 +207,8 @@ def test_what_is_read_is_never_written_over(run: Run, folder: Path, lost: str) -
     assert (folder / lost).read_bytes() == before
 
 
-def test_the_thresholds_taken_are_reported_with_the_number_they_were_picked_on(run: Run, folder: Path) -> None:
+def test_the_thresholds_taken_are_printed(run: Run, folder: Path) -> None:
+    """And whether they were picked on as many postings."""
     report = {"signals": ["hash", "title"], "threshold": {"hash": 6, "title": None}, "postings": 90}
     (folder / "report.json").write_text(json.dumps(report))
     ran = submit(run, folder, "--report", str(folder / "report.json"))

@@ -65,7 +65,7 @@ def test_every_record_is_what_scikit_learn_gives_at_its_eps(min_samples: int) ->
             assert record.clusters == len({frozenset(one) for one in each if len(one) > 1})
 
 
-def test_the_best_is_the_record_of_the_highest_f1_and_the_first_of_several() -> None:
+def test_the_best_is_the_first_of_the_highest_f1() -> None:
     records = [
         SweepRecord("dbscan", eps, f1, 1, 1, 0, 0) for eps, f1 in ((0.1, 0.5), (0.2, 0.7), (0.3, 0.7), (0.4, 0.1))
     ]

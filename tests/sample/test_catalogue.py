@@ -46,9 +46,10 @@ def test_the_images_on_disk_are_those_the_catalogue_names(sample: tuple[Path, Sa
     assert (summary.images, summary.bytes) == (len(on_disk), sum(on_disk.values()))
 
 
-def test_every_image_decodes_at_a_marketplace_size_and_has_the_hash_in_its_row(
+def test_every_image_has_the_hash_in_its_row(
     sample: tuple[Path, SampleSummary],
 ) -> None:
+    """It decodes, at a size of marketplaces."""
     output, _ = sample
     for row in read_rows(output):
         with Image.open(output / "images" / row["image"]) as image:

@@ -90,7 +90,7 @@ def test_every_shot_has_a_backdrop_that_suits_it(take: Callable[[np.random.Gener
         assert kind.standing or not shot.upright
 
 
-def test_a_plain_finish_keeps_the_image_and_an_edited_one_may_not() -> None:
+def test_a_plain_finish_keeps_the_image() -> None:
     grey = np.full((320, 320, 3), 128, dtype=np.uint8)
     plain = finish(grey, "a", np.random.default_rng(0), plain=True)
     edited = [finish(grey, "a", np.random.default_rng(seed), plain=False) for seed in range(20)]

@@ -108,6 +108,6 @@ def test_the_longest_list_wins_and_on_a_tie_the_first(sizes: list[list[int]]) ->
         assert chosen[row].tolist() == choices[winner][row].tolist()
 
 
-def test_lists_of_some_rows_become_lists_of_all_and_the_others_are_alone() -> None:
+def test_lists_of_some_rows_become_lists_of_all() -> None:
     lists = among(lists_of([[0, 2], [1], [2, 1, 0]]), np.array([5, 0, 3]), 6)
     assert [lists[row].tolist() for row in range(6)] == [[0], [1], [2], [3, 0, 5], [4], [5, 3]]

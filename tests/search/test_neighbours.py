@@ -118,9 +118,7 @@ def test_no_rows_make_an_empty_graph() -> None:
 
 
 @pytest.mark.parametrize("block_values", [1, 1 << 24])
-def test_more_pairs_than_the_limit_are_refused_and_as_many_are_not(
-    block_values: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_pairs_than_the_limit_are_refused(block_values: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
     embeddings = scattered(10)
     assert len(radius_graph(embeddings, 2, max_pairs=10 * 10).rows) == 10 * 10
@@ -130,7 +128,7 @@ def test_more_pairs_than_the_limit_are_refused_and_as_many_are_not(
 
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("radius", [0.0, 0.01, 0.3])
-def test_within_a_smaller_radius_is_what_a_graph_of_that_radius_holds(make: Make, radius: float) -> None:
+def test_a_smaller_radius_gives_the_smaller_graph(make: Make, radius: float) -> None:
     embeddings = make(70)
     assert_equal(radius_graph(embeddings, 0.3).within(radius), radius_graph(embeddings, radius))
 
@@ -154,7 +152,7 @@ def test_a_graph_with_more_rows_is_that_of_all_rows(make: Make, new: int) -> Non
     assert_equal(radius_graph(embeddings[: 70 - new], 0.4).extended(embeddings), radius_graph(embeddings, 0.4))
 
 
-def test_more_rows_with_too_many_pairs_are_refused_and_as_many_are_not() -> None:
+def test_more_rows_with_too_many_pairs_are_refused() -> None:
     embeddings = scattered(10)
     graph = radius_graph(embeddings[:9], 2)
     assert len(graph.extended(embeddings, max_pairs=100).rows) == 100
@@ -166,7 +164,7 @@ def test_more_rows_with_too_many_pairs_are_refused_and_as_many_are_not() -> None
 @pytest.mark.parametrize("block_values", [1, 500, 1 << 24])
 @pytest.mark.parametrize("count", [0, 1, 7, 59, 80])
 @pytest.mark.parametrize("make", [*MAKES, lattice])
-def test_nearest_neighbours_are_the_first_of_all_others_by_distance_and_row(
+def test_nearest_neighbours_are_ordered_by_distance_and_row(
     make: Make, count: int, block_values: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
@@ -182,7 +180,7 @@ def test_nearest_neighbours_are_the_first_of_all_others_by_distance_and_row(
         assert (found.similarities[row, len(expected) :] == -np.inf).all()
 
 
-def test_it_is_told_after_each_block_of_rows_how_many_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_by_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", 3 * 10)
     told: list[int] = []
     DenseIndex(scattered(10)).nearest_others(2, told.append)

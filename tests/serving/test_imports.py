@@ -103,7 +103,8 @@ def filled(settings: Settings, content: bytes, images: bytes | None = None) -> J
         return queue(store, content, images)
 
 
-def test_what_waited_while_no_service_ran_is_imported_by_the_next_and_its_files_are_deleted(settings: Settings) -> None:
+def test_a_waiting_import_is_run_by_the_next_service(settings: Settings) -> None:
+    """Its files are deleted afterwards."""
     job = filled(settings, rows())
     with served(settings) as running:
         eventually(lambda: now(running, job).state == "done")
@@ -124,9 +125,7 @@ def test_progress_is_told_batch_by_batch(settings: Settings, gate: Gate) -> None
         eventually(lambda: now(running, job).state == "done")
 
 
-def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stays(
-    settings: Settings, gate: Gate
-) -> None:
+def test_a_running_import_is_cancelled_after_its_batch(settings: Settings, gate: Gate) -> None:
     job = filled(settings, rows())
     with served(settings) as running:
         imports = running.uploads
@@ -143,7 +142,7 @@ def test_a_running_import_is_cancelled_behind_its_batch_and_what_was_stored_stay
         assert imports.end_job(job.job_id)[1]
 
 
-def test_one_that_was_to_stop_when_the_process_was_killed_stores_no_more(settings: Settings, gate: Gate) -> None:
+def test_a_cancelled_import_stores_no_more_after_a_kill(settings: Settings, gate: Gate) -> None:
     job = filled(settings, rows())
     with closing(open_store(settings.data)) as store:
         store.jobs.change(replace(job, state="running", done=AT_ONCE, total=ROWS))
@@ -167,9 +166,8 @@ def test_one_that_is_cancelled_while_it_waits_stores_nothing(settings: Settings,
         assert len(gate.offered) == 1
 
 
-def test_a_service_that_stops_ends_behind_a_batch_and_the_next_goes_on_from_there(
-    settings: Settings, gate: Gate
-) -> None:
+def test_an_import_goes_on_after_a_restart(settings: Settings, gate: Gate) -> None:
+    """A service that stops ends after a batch, and none is put twice."""
     job = filled(settings, rows())
     with served(settings) as running:
         gate.let(2)
@@ -202,9 +200,10 @@ def test_bad_rows_behind_a_restart_are_told_once(settings: Settings, gate: Gate)
 
 
 @pytest.mark.parametrize("error", [StoreFull("no room"), Overloaded("too many wait"), DeadlineExceeded("too long")])
-def test_fault_34_while_the_store_or_the_encoder_takes_nothing_an_import_waits_and_then_goes_on(
+def test_fault_34_an_import_waits_for_store_and_encoder(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
+    """While one of them takes nothing; then it goes on."""
     job, left, put_each = filled(settings, rows()), [3], Intake.put_each
 
     def full(intake: Intake, offered: Offer) -> Any:
@@ -239,7 +238,8 @@ def test_one_poisonous_image_fails_alone(settings: Settings, monkeypatch: pytest
         assert "expected finite embeddings" in problem.message
 
 
-def test_an_import_whose_files_are_gone_fails_with_a_reason_and_the_next_one_is_taken(settings: Settings) -> None:
+def test_an_import_without_its_files_fails_with_a_reason(settings: Settings) -> None:
+    """The next one is taken."""
     gone = filled(settings, rows())
     (settings.data / "jobs" / gone.job_id / "postings").unlink()
     with closing(open_store(settings.data)) as store:
@@ -262,7 +262,7 @@ def test_a_bug_fails_its_import_and_no_other(settings: Settings, monkeypatch: py
         assert str(settings.data) not in str(now(running, job).reason)
 
 
-def test_what_was_being_sent_when_a_process_was_killed_is_swept_up(settings: Settings) -> None:
+def test_half_sent_files_of_a_killed_process_are_removed(settings: Settings) -> None:
     job = filled(settings, rows())
     (settings.data / "jobs" / ("0" * 32)).mkdir()
     (settings.data / "jobs" / ("0" * 32) / "images").write_bytes(b"half")

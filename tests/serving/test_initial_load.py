@@ -34,7 +34,8 @@ def test_it_counts_what_became_of_the_rows(settings: Settings) -> None:
         assert (job.kind, job.state, job.done, job.total, job.counts) == ("seed", "done", 4, 4, Counts(created=4))
 
 
-def test_once_it_is_through_what_is_deleted_stays_so_though_it_broke_off_before(settings: Settings) -> None:
+def test_after_the_initial_load_deletions_stay(settings: Settings) -> None:
+    """Even if the load broke off before."""
     broken_off(settings)
     with served(settings, Told()) as running:
         jobs = running.store.jobs.jobs()

@@ -26,7 +26,7 @@ class Shop:
         self.encoder, matcher = MeanColourEncoder(), tiny_matcher()
         self.store = MemoryStore.holding(list(matcher.catalogue))
         encode = TinyEncoding(self.encoder).encode
-        self.stored = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self.stored = StoredImages(self.store, self.store, encode, lambda *_: None)
         self.snapshots = Snapshots(self.store, self.stored, lambda: Snapshot(self.store.version(), matcher))
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
@@ -50,7 +50,7 @@ def offered(posting_id: str, image: bytes | None, condition: Condition | None = 
     return Offered(Posting(posting_id, None, f"Product {posting_id}"), image, condition or Condition())
 
 
-def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop) -> None:
+def test_what_is_put_is_found_at_its_version(shop: Shop) -> None:
     posting, kept, version = put(shop.intake, offered("new", image_bytes("#fa0404")))
     assert (kept.outcome, kept.revision, version) == ("created", len(COLOURS) + 1, len(COLOURS) + 1)
     assert shop.snapshots.current.version == version
@@ -58,7 +58,7 @@ def test_what_is_put_is_stored_and_found_at_the_version_that_is_told(shop: Shop)
     assert shop.store.read(posting.image or "") == image_bytes("#fa0404")
 
 
-def test_of_each_the_good_ones_are_stored_and_the_images_encoded_together(shop: Shop) -> None:
+def test_good_postings_are_stored_and_encoded_together(shop: Shop) -> None:
     images = [image_bytes("#fa0404"), image_bytes("red")[:60], None, image_bytes("#04fa04"), b"text"]
     found: Sequence[Kept | ImageError] = shop.intake.put_each(
         [offered(f"q{number}", image) for number, image in enumerate(images)]
@@ -88,7 +88,7 @@ def test_where_a_condition_fails_nothing_is_stored(shop: Shop) -> None:
         put(shop.intake, offered("p0", None, NEW))
 
 
-def test_what_is_removed_is_found_no_more_and_removing_it_again_is_no_error(shop: Shop) -> None:
+def test_what_is_removed_is_found_no_more(shop: Shop) -> None:
     assert shop.intake.remove("p1") == (True, len(COLOURS) + 1)
     assert "p1" not in shop.matched("p0")
     assert shop.intake.remove("p1") == (False, len(COLOURS) + 1)
@@ -97,7 +97,7 @@ def test_what_is_removed_is_found_no_more_and_removing_it_again_is_no_error(shop
     assert shop.holds("p0")
 
 
-def test_a_verdict_is_heeded_at_once_and_after_it_is_taken_back_no_more(shop: Shop) -> None:
+def test_a_decision_holds_from_decision_to_withdrawal(shop: Shop) -> None:
     best = shop.matched("p0")[0]
     _, new = shop.intake.decide("p0", "p4", "same")
     assert new

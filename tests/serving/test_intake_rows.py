@@ -46,7 +46,7 @@ class Shop:
         self.store, self.encoder = MemoryStore(), MeanColourEncoder()
         self.batches: list[list[str]] = []
         encode = TinyEncoding(self.encoder).encode
-        self.pictures = StoredImages(self.store, self.store, encode, "phash", lambda *_: None)
+        self.pictures = StoredImages(self.store, self.store, encode, lambda *_: None)
         self._put = partial(put_each, self.store, self.pictures, Wanted(frozenset({"mean-colour"}), phash=True))
         self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
 
@@ -66,7 +66,7 @@ def test_rows_are_put_in_batches_and_the_last_is_shorter() -> None:
     assert [len(batch) for batch in shop.batches] == [AT_ONCE, 3]
 
 
-def test_what_was_done_before_is_passed_over_and_its_ids_still_count() -> None:
+def test_rows_done_before_are_skipped_but_count() -> None:
     shop = Shop()
     again = [*titled(3), {"posting_id": "p0", "title": "twice"}, {"posting_id": "p9", "title": "new"}]
     [batch] = shop.rows.batches(rows(*again), skip=3)
@@ -82,7 +82,7 @@ def test_large_images_make_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> N
     assert [batch.rows for batch in shop.rows.batches(rows(*given))] == [2, 2, 1]
 
 
-def test_images_of_a_batch_are_encoded_together_each_content_once_and_kept() -> None:
+def test_images_of_a_batch_are_encoded_together_once() -> None:
     shop = Shop(FolderlessImages({"red": RED, "again": RED, "green": GREEN}))
     given = [{"posting_id": name, "image": name} for name in ("red", "again", "green")]
     [batch] = shop.rows.batches(rows(*given))
@@ -122,7 +122,7 @@ def test_a_row_that_says_too_much_or_nothing_fails(values: dict[str, str], colum
     assert (problem.row, problem.column, problem.message, problem.posting_id) == (1, column, message, "p")
 
 
-def test_every_fault_of_a_row_is_told_and_the_row_counts_once() -> None:
+def test_a_row_with_several_faults_counts_once() -> None:
     [batch] = Shop().rows.batches(rows({"posting_id": "..", "image_phash": "zz"}))
     assert (len(batch.problems), batch.counts) == (2, Counts(failed=1))
 
@@ -163,9 +163,7 @@ _ROW = st.fixed_dictionaries(
 
 
 @given(st.lists(st.lists(_ROW, max_size=6), max_size=4), st.booleans())
-def test_whatever_is_imported_after_what_the_store_holds_what_a_dictionary_would(
-    files: list[list[dict[str, str]]], imaged: bool
-) -> None:
+def test_imports_change_the_store_like_a_dictionary(files: list[list[dict[str, str]]], imaged: bool) -> None:
     contents = {"red": RED, "green": GREEN, "cut": RED[:40]}
     shop = Shop(FolderlessImages(contents) if imaged else None)
     held: dict[str, tuple[str, bytes | None]] = {}

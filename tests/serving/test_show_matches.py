@@ -7,11 +7,13 @@ import sys
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pricematch.encoding import encoding
 from pricematch.formats.manifest import MANIFEST
 from pricematch.formats.matcher_files import NAME
 from pricematch.matching.queries import Options
@@ -22,17 +24,18 @@ from tests.support.catalogues import write_catalogue
 from tests.support.cli import Ran, Run
 from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
 from tests.support.matchers import export_matcher
-from tests.support.networks import TinyArtefacts
+from tests.support.networks import LATENTS_TENSOR, TinyArtefacts, export, origin
 from tests.support.served import matcher_of_networks, served_matcher
+from tests.support.tiny_worker import COMMAND, DIMENSION
 
 GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
 """Frames of matches of the same group, and of another."""
 
 
-def _settings(folder: Path, models: Path) -> Settings:
+def _settings(folder: Path, models: Path, **given: Any) -> Settings:
     csv_path, images = tiny_catalogue(folder)
     return load_settings(
-        catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32", workers=1
+        catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32", workers=1, **given
     )
 
 
@@ -53,6 +56,14 @@ def frames(sheet: Path) -> tuple[int, int]:
 def drawn(settings: Settings, posting_id: str, count: int) -> Shown:
     """What is shown, drawn beside the catalogue."""
     return show_matches(settings, posting_id, count, None, None, settings.catalogue.parent / "sheet.png", _ignored)
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An encoder of mean colours: its manifest is whole, and worker processes run no network."""
+    monkeypatch.setattr(encoding, "worker_commands", lambda count: [COMMAND] * count)
+    output = LATENTS_TENSOR.model_copy(update={"shape": (None, DIMENSION)})
+    return export(tmp_path / "models", "cae", "1", output=output).parents[1]
 
 
 @pytest.mark.tensorflow
@@ -77,18 +88,16 @@ def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, t
     assert frames(tmp_path / "sheet.png") == (1, 4)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.long  # each starts a service with its networks
-def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    shown = drawn(_settings(tmp_path, tiny_artefacts.models), "p0", 3)
+@pytest.mark.process
+def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, models: Path) -> None:
+    shown = drawn(_settings(tmp_path, models, encoder="cae"), "p0", 3)
     assert [match.same_group for match in shown.found] == [None, None, None]
     assert frames(tmp_path / "sheet.png") == (0, 0)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.long  # each starts a service with its networks
-def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    settings = _settings(tmp_path, tiny_artefacts.models)
+@pytest.mark.process
+def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path, models: Path) -> None:
+    settings = _settings(tmp_path, models, encoder="cae")
     (settings.images / "p0.png").write_bytes(image_bytes(COLOURS[0], (128, 64)))
     sizes = []
     for count in (1, 4, 5):
@@ -102,12 +111,9 @@ def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path,
     assert sizes[0][1] == sizes[1][1] < sizes[2][1]
 
 
-@pytest.mark.tensorflow
-@pytest.mark.long  # each starts a service with its networks
-def test_a_catalogue_of_one_posting_has_a_sheet_of_the_query_alone(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
-    settings = _settings(tmp_path, tiny_artefacts.models)
+@pytest.mark.process
+def test_a_catalogue_of_one_shows_the_query_alone(tmp_path: Path, models: Path) -> None:
+    settings = _settings(tmp_path, models, encoder="cae")
     write_catalogue(settings.catalogue, tiny_postings()[:1])
     assert drawn(settings, "p0", 8).found == []
     assert (tmp_path / "sheet.png").exists()
@@ -121,16 +127,13 @@ def show(run: Run, folder: Path, posting_id: str, *options: str) -> Ran:
     return run("show", "matches", posting_id, *given, *options)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.long  # each starts a service with its networks
-def test_the_command_lists_the_matches_with_titles_as_they_are(
-    run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+@pytest.mark.process
+def test_the_command_lists_the_matches_with_titles_as_they_are(run: Run, tmp_path: Path, models: Path) -> None:
     tiny_catalogue(tmp_path)
     titles = ["query", "[bold]tas[/x] \x1b[31m", "two\nlines", "W" * 500, "", "", ""]
     postings = [replace(posting, title=title) for posting, title in zip(tiny_postings(), titles, strict=True)]
     write_catalogue(tmp_path / "catalogue.csv", [replace(posting, label_group="g") for posting in postings])
-    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--encoder", "cae", "--count", "6")
+    ran = show(run, tmp_path, "p0", "--encoder", "cae", "--count", "6")
     assert ran.code == 0, ran.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.out.splitlines() if "│" in line]
     assert "\x1b" not in ran.out
@@ -150,8 +153,6 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(
 @pytest.fixture
 def described(tmp_path: Path) -> Path:
     """A tiny catalogue, and artefacts that are whole by their manifests, and no networks."""
-    from tests.support.networks import export, origin
-
     tiny_catalogue(tmp_path)
     export(tmp_path / "models", "cae", "1")
     export(tmp_path / "models", "autoencoder", "1", input_encoder=origin(tmp_path / "models"))
@@ -165,16 +166,14 @@ def test_an_unknown_posting_is_one_line_before_anything_is_embedded(run: Run, de
 
 
 @pytest.mark.parametrize("name", ["sheet.xyz", "nowhere/sheet.png"])
-def test_an_output_that_cannot_be_written_is_one_line_before_anything_is_embedded(
-    run: Run, described: Path, name: str
-) -> None:
+def test_an_unwritable_output_is_one_line_at_once(run: Run, described: Path, name: str) -> None:
     ran = show(run, described, "p0", "--output", str(described / name))
     assert ran.code == 2
     assert f"cannot write {described / name}" in ran.one_line()
     assert not (described / "data").exists()
 
 
-def test_bad_rows_are_told_before_anybody_asks_whether_the_posting_is_there(run: Run, described: Path) -> None:
+def test_bad_rows_are_named_before_an_unknown_posting(run: Run, described: Path) -> None:
     with (described / "catalogue.csv").open("a", encoding="utf-8") as file:
         file.write("p0,again.png,\n")
     ran = show(run, described, "p7")
@@ -223,7 +222,7 @@ def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run
     answer = served_matcher(elsewhere).match_posting("p0", Options())
     rows = [row for row in rows_of(ran) if row[0]]
     assert [row[:3] for row in rows] == [
-        [match.posting_id, f"{match.probability:.3f}", match.level] for match in answer.matches
+        [match.posting_id, f"{match.probability:.3f}", match.match_type] for match in answer.matches
     ]
     assert [row[4:] for row in rows] == [["yes", "Kopi Susu"], ["no", "kopi"]]
     for match in answer.matches:
@@ -325,20 +324,19 @@ def test_what_cannot_be_asked_is_told(run: Run, tmp_path: Path, options: list[st
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.tensorflow
+@pytest.mark.process
 def test_that_similarity_decides_is_said(
-    run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts, caplog: pytest.LogCaptureFixture
+    run: Run, tmp_path: Path, models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tiny_catalogue(tmp_path)
-    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--encoder", "cae")
+    ran = show(run, tmp_path, "p0", "--encoder", "cae")
     assert ran.code == 0, ran.err
     assert "no trained matcher: similarity decides" in caplog.text
 
 
-@pytest.mark.tensorflow
-@pytest.mark.long  # each starts a service with its networks
-def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+@pytest.mark.process
+def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, models: Path) -> None:
     tiny_catalogue(tmp_path)
-    ran = show(run, tmp_path, "p0", "--models", str(tiny_artefacts.models), "--target", "f1")
+    ran = show(run, tmp_path, "p0", "--encoder", "cae", "--target", "f1")
     assert ran.code == 1
     assert "target takes a trained matcher" in ran.err.splitlines()[-1]

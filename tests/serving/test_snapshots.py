@@ -84,7 +84,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         self.encoder: Encoder = MeanColourEncoder()
-        self.stored = StoredImages(self.store, self.store, self.encode, "phash", self.bad.__setitem__)
+        self.stored = StoredImages(self.store, self.store, self.encode, self.bad.__setitem__)
         self.snapshots = Snapshots(self.store, self.stored, self.build)
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
@@ -123,7 +123,7 @@ def told(matcher: Matcher) -> dict[str, list[tuple[str, float | None]]]:
     return {colour: [(it.posting_id, it.similarity) for it in _matches(matcher, colour)] for colour in COLOURS}
 
 
-def test_what_is_put_replaced_or_removed_is_seen_by_whoever_asks_next() -> None:
+def test_each_change_is_seen_by_the_next_query() -> None:
     shop = Shop()
     version = shop.put("a", "#ff0000")
     assert shop.snapshots.current.version == version == 1
@@ -139,7 +139,7 @@ def test_what_is_put_replaced_or_removed_is_seen_by_whoever_asks_next() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_after_any_changes_it_answers_as_if_all_had_been_read_anew(seed: int) -> None:
+def test_after_changes_answers_are_those_of_a_fresh_start(seed: int) -> None:
     draw, shop = random.Random(seed), Shop()
     for _ in range(60):
         posting_id = f"p{draw.randrange(8)}"
@@ -166,7 +166,7 @@ def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
     assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
 
 
-def test_where_history_is_lost_or_very_much_has_changed_all_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_history_means_reading_all_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
     assert shop.built == 1
@@ -207,7 +207,7 @@ def test_a_snapshot_that_somebody_holds_never_changes_while_others_write() -> No
     assert held.version < shop.snapshots.current.version
 
 
-def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_lost() -> None:
+def test_fault_42_concurrent_writers_each_see_their_change() -> None:
     shop, missing = Shop(), list[str]()
 
     def write(writer: int) -> None:
@@ -227,7 +227,7 @@ def test_fault_42_many_who_write_at_once_each_see_their_own_change_and_none_is_l
     assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
 
 
-def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() -> None:
+def test_changes_during_a_rebuild_are_in_the_new_snapshot() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
 
@@ -241,7 +241,7 @@ def test_changes_that_come_while_all_is_read_anew_are_in_what_takes_its_place() 
     assert found(shop.snapshots.current.matcher, "#00ff00") == ["b", "a"]
 
 
-def test_a_version_that_somebody_has_seen_is_never_taken_back_by_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rebuild_never_takes_back_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
     caught_up, changes = list[int](), shop.store.changes
@@ -293,9 +293,10 @@ def test_a_rebuild_that_fails_leaves_what_serves() -> None:
 
 
 @pytest.mark.parametrize(("read", "built"), [(1, 1), (3, 2)])
-def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_with_once_it_is_back(
+def test_fault_41_a_failing_store_is_caught_up_with_later(
     monkeypatch: pytest.MonkeyPatch, read: int, built: int
 ) -> None:
+    """It fails while changes are taken in."""
     shop = Shop()
     shop.put("a", "#ff0000")
     held = shop.snapshots.current
@@ -316,7 +317,7 @@ def test_fault_41_a_store_that_fails_while_changes_are_taken_in_is_caught_up_wit
     assert "c" in found(shop.snapshots.current.matcher, "#ffffff")
 
 
-def test_fault_28_an_image_of_which_an_encoder_makes_no_embedding_is_not_stored_and_the_next_is() -> None:
+def test_fault_28_an_image_without_embedding_is_not_stored() -> None:
     shop = Shop()
     shop.encoder = NoNumbers()
     for _ in range(2):
@@ -327,7 +328,8 @@ def test_fault_28_an_image_of_which_an_encoder_makes_no_embedding_is_not_stored_
     assert shop.snapshots.current.matcher.catalogue.posting_ids == ("b",)
 
 
-def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_again_and_do_no_harm() -> None:
+def test_changes_taken_in_twice_do_no_harm() -> None:
+    """They come after a rebuild has read the version."""
     shop = Shop()
     for posting_id in "abc":
         shop.put(posting_id, "#ff0000")
@@ -344,7 +346,7 @@ def test_changes_that_come_after_a_rebuild_asked_for_the_version_are_taken_in_ag
     assert sorted(shop.snapshots.current.matcher.catalogue.posting_ids) == ["b", "c", "d"]
 
 
-def test_postings_that_are_put_together_are_seen_together_by_whoever_reads_meanwhile() -> None:
+def test_postings_put_together_are_seen_together() -> None:
     shop, done = Shop(), threading.Event()
     shop.intake.put_each([Offered(Posting(name, None, "round 0")) for name in "abc"])
     seen: list[tuple[int, dict[str, str]]] = []
@@ -386,7 +388,9 @@ def test_a_bad_image_or_an_unmet_condition_changes_nothing() -> None:
     put(shop.intake, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([1]))))
 
 
-def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_it_is_due() -> None:
+def test_a_young_catalogue_is_scored_together_at_once() -> None:
+    """An old one when it is due."""
+
     def snapshot(size: int, come: int) -> Snapshot:
         search = scored_search(hashed(*range(size)), ["hash"])
         more = [Posting(f"n{row}", None, image_phash=f"{row:016x}") for row in range(come)]
@@ -407,9 +411,10 @@ def test_a_young_catalogue_is_judged_together_again_at_once_and_an_old_one_when_
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_never_whatever_is_put_again(
+def test_feedback_orders_matches_by_similarity(
     seed: int,
 ) -> None:
+    """Must-links come first and cannot-links never, whatever is put again."""
     draw, shop, names = random.Random(seed), Shop(), [f"p{row}" for row in range(8)]
     for _ in range(50):
         one, other = draw.sample(names, 2)
@@ -441,7 +446,7 @@ def test_by_similarity_those_who_are_the_same_come_first_and_those_who_differ_ne
                 assert list(current.match_posting(posting.posting_id, Options(limit)).matches) == found[:limit]
 
 
-def test_verdicts_of_postings_are_in_a_catalogue_that_was_read_anew_while_they_were_said() -> None:
+def test_decisions_during_a_rebuild_are_in_the_new_snapshot() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
     shop.put("b", "#00ff00")

@@ -103,7 +103,7 @@ def test_a_damaged_matcher_ends_the_start(tmp_path: Path) -> None:
         served_matcher(settings, Told())
 
 
-def test_an_encoder_that_is_not_there_is_told_with_the_matcher_that_needs_it(tmp_path: Path) -> None:
+def test_a_missing_encoder_is_named_with_its_matcher(tmp_path: Path) -> None:
     export_matcher(tmp_path / "models", ["image"], Origin(name="cae", version="", weights_digest="0"))
     with pytest.raises(ArtefactError, match=r"matcher/1 needs the encoder it was trained with: .*no version of cae"):
         served_matcher(without_pictures(tmp_path), Told())
@@ -177,12 +177,11 @@ def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:
     for name in ("p0.png", "p4.png"):
         (settings.images / name).write_bytes(encoded(scene()))
     [match] = served_matcher(settings, Told()).match_posting("p0", Options()).matches
-    assert (match.posting_id, match.level) == ("p4", "identical")
+    assert (match.posting_id, match.match_type) == ("p4", "identical")
 
 
-def test_bad_images_are_refused_with_their_rows_or_their_postings_go_without_as_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_bad_images_are_refused_or_skipped_as_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Refusals name their rows; skipped postings have no image."""
     settings = coloured(tmp_path, ["hash", "title"])
     (settings.images / "p1.png").unlink()
     (settings.images / "p4.png").write_bytes(image_bytes("red")[:60])
@@ -199,7 +198,7 @@ def test_bad_images_are_refused_with_their_rows_or_their_postings_go_without_as_
     assert ids(matcher.match(Query(title="Product #f40808"), Options())) == ["p1"]
 
 
-def test_postings_that_name_no_image_are_no_fault_where_a_matcher_judges(tmp_path: Path) -> None:
+def test_postings_without_image_are_no_fault_with_a_matcher(tmp_path: Path) -> None:
     from tests.support.fakes import tiny_postings
 
     settings = coloured(tmp_path, ["hash", "title"])
@@ -214,14 +213,14 @@ def test_a_folder_of_images_that_was_named_has_to_be_there(tmp_path: Path) -> No
         served_matcher(coloured(tmp_path, ["hash"], images=tmp_path / "none"), Told())
 
 
-def test_an_encoder_that_was_named_has_to_be_there_and_the_default_one_not(tmp_path: Path) -> None:
+def test_a_named_encoder_must_exist_a_default_one_need_not(tmp_path: Path) -> None:
     assert served_matcher(coloured(tmp_path, ["title"]), Told()).encoders == {}
     for given in ({"encoder": "autoencoder"}, {"encoders": "cae"}):
         with pytest.raises(ArtefactError, match="holds no version of"):
             served_matcher(settings_of(tmp_path, **given), Told())
 
 
-def test_the_encoder_of_the_matcher_must_be_the_one_it_was_trained_with(tmp_path: Path) -> None:
+def test_the_matcher_needs_the_encoder_of_its_training(tmp_path: Path) -> None:
     from tests.support.networks import export
 
     export(tmp_path / "models", "cae", "1")
@@ -258,7 +257,7 @@ def match_green(settings: Settings, options: Options) -> Result:
 
 
 @pytest.mark.tensorflow
-def test_the_encoder_of_the_matcher_is_the_default_and_encodes_an_image_for_it(image_settings: Settings) -> None:
+def test_the_encoder_of_the_matcher_is_the_default(image_settings: Settings) -> None:
     result = match_green(image_settings, Options())
     assert result.decision.models == {"matcher": "1", "cae": "1"}
     assert result.matches[0].posting_id == "p2"
@@ -277,7 +276,7 @@ def test_several_encoders_are_held_and_the_named_one_is_the_default(image_settin
 
 
 @pytest.mark.tensorflow
-def test_a_matcher_of_images_judges_a_catalogue_without_any_by_the_rest(image_settings: Settings) -> None:
+def test_a_matcher_of_images_serves_a_catalogue_without_any(image_settings: Settings) -> None:
     for path in image_settings.images.iterdir():
         path.unlink()
     image_settings.images.rmdir()

@@ -72,7 +72,7 @@ def test_a_second_start_encodes_and_judges_nothing(
     assert set(told.what) <= {"Loading models", "Comparing postings"}
 
 
-def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(tmp_path: Path) -> None:
+def test_after_a_kill_new_postings_are_scored_at_the_start(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path)
     with served(settings):
         pass
@@ -90,10 +90,8 @@ def test_after_a_kill_what_was_written_since_the_judging_is_judged_at_the_start(
         ]
 
 
-def test_where_so_much_has_changed_that_it_is_better_all_is_judged_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pricematch.serving.snapshot_builder.FEW", 0)
+def test_after_many_changes_all_is_scored_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pricematch.serving.snapshots.FEW", 0)
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass
@@ -144,9 +142,7 @@ def test_a_fill_that_broke_off_goes_on_at_the_next_start(settings: Settings, mon
         assert [job.state for job in store.jobs.jobs() if job.kind == "seed"].count("done") == 1
 
 
-def test_a_catalogue_file_that_has_changed_is_told_and_what_is_stored_is_served(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_changed_catalogue_file_is_reported_not_loaded(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     with served(settings):
         pass
     with served(settings):
@@ -159,7 +155,7 @@ def test_a_catalogue_file_that_has_changed_is_told_and_what_is_stored_is_served(
         assert ids == {f"p{row}" for row in range(len(COLOURS))}
 
 
-def test_bad_rows_are_told_and_once_they_are_mended_the_store_is_filled(settings: Settings) -> None:
+def test_a_mended_file_fills_the_store(settings: Settings) -> None:
     (settings.images / "p1.png").rename(settings.images / "elsewhere.png")
     with pytest.raises(CatalogueError, match="row 3"):
         start(settings, Loaded(), Told())
@@ -168,7 +164,7 @@ def test_bad_rows_are_told_and_once_they_are_mended_the_store_is_filled(settings
         assert matched(running, "p0", limit=1) == ["p1"]
 
 
-def test_fault_36_a_second_service_on_the_same_store_is_refused_and_the_first_goes_on(settings: Settings) -> None:
+def test_fault_36_a_second_service_on_the_store_is_refused(settings: Settings) -> None:
     with served(settings) as running:
         with pytest.raises(StoreInUse, match=str(settings.data)):
             start(settings, Loaded(), Told())
@@ -177,9 +173,10 @@ def test_fault_36_a_second_service_on_the_same_store_is_refused_and_the_first_go
         assert matched(running, "p0", limit=1) == ["p1"]
 
 
-def test_an_activated_version_serves_after_all_is_encoded_with_it_and_so_does_the_one_gone_back_to(
+def test_an_activated_version_serves_once_all_is_encoded(
     settings: Settings, loaded: Loaded, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """So does the earlier one after going back."""
     caplog.set_level(logging.INFO, "pricematch")
     with served(settings) as running:
         export(settings.models, "cae", "2")
@@ -199,7 +196,7 @@ def test_an_activated_version_serves_after_all_is_encoded_with_it_and_so_does_th
         assert running.models == {"cae": "2"}
 
 
-def test_while_another_version_encodes_the_old_one_serves_and_takes_in_changes(
+def test_the_old_version_serves_while_a_new_one_encodes(
     settings: Settings, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(settings.models, "cae", "2")
@@ -226,9 +223,10 @@ def test_while_another_version_encodes_the_old_one_serves_and_takes_in_changes(
         assert matched(running, "p0", limit=1) == ["new"]
 
 
-def test_a_version_that_does_not_load_is_told_once_and_what_serves_goes_on(
+def test_a_version_that_does_not_load_is_reported_once(
     settings: Settings, loaded: Loaded, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The version that serves goes on."""
     with served(settings) as running:
         export(settings.models, "cae", "2")
         loaded.fails["2"] = ArtefactError("cae/2: the graph does not run here")
@@ -240,9 +238,8 @@ def test_a_version_that_does_not_load_is_told_once_and_what_serves_goes_on(
         assert running.models == {"cae": "1"}
 
 
-def test_a_version_that_settings_name_is_stronger_than_an_activated_one_and_that_is_told(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_version_in_settings_overrules_activation(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """And that is reported."""
     export(settings.models, "cae", "2")
     with served(settings.model_copy(update={"encoder_version": "1"})) as running:
         activate(settings, "cae/2")
@@ -295,9 +292,7 @@ def test_after_many_changes_all_is_judged_together_again_in_the_background(
         assert "p9" in matched(running, "p0")
 
 
-def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_postings_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_catalogue_learns_the_first_words_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export_matcher(tmp_path / "models", ["title"])
     monkeypatch.chdir(tmp_path)
     with served(Settings()) as running:
@@ -306,9 +301,7 @@ def test_a_catalogue_that_begins_with_nothing_knows_the_words_of_the_first_posti
             assert matched(running, f"p{row:02}") == ([] if row % 2 == 0 else [f"p{row - 1:02}"])
 
 
-def test_an_image_that_is_damaged_on_disk_is_told_and_the_others_are_served(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_image_is_reported_the_others_served(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     with served(settings):
         pass
     for path in (settings.data / "images").rglob("*"):

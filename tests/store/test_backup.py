@@ -79,7 +79,7 @@ def test_a_backup_restored_elsewhere_is_the_store_it_was_taken_of(store: Store, 
         assert new.models.active() == {}
 
 
-def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: Store, taken: Path) -> None:
+def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:
     was = contents(store)
     job, version_then = store.jobs.jobs(), store.postings.version()
     store.postings.delete("05")
@@ -110,9 +110,8 @@ def test_a_running_service_follows_a_restore_by_the_changes_it_is_told(store: St
     assert version_then < before
 
 
-def test_a_restored_backup_never_lacks_an_image_though_postings_came_and_went_while_it_was_taken(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_backup_during_changes_lacks_no_image(store: Store, tmp_path: Path) -> None:
+    """Though postings come and go while it is taken."""
     done = threading.Event()
 
     def churn() -> None:
@@ -160,9 +159,7 @@ def test_restores_while_a_service_changes_things_leave_whole_stores(store: Store
     check_whole(store)
 
 
-def test_a_damaged_database_is_moved_aside_and_its_images_are_used_or_swept(
-    store: Store, taken: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_database_is_moved_aside(store: Store, taken: Path, tmp_path: Path) -> None:
     was = contents(store)
     store.postings.put([put("later", image_bytes(77))])
     store.close()
@@ -208,7 +205,8 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
         assert new.postings.count() == 60
 
 
-def test_a_posting_whose_image_is_missing_or_wrong_stops_the_backup_with_its_id(store: Store, tmp_path: Path) -> None:
+def test_a_posting_with_a_bad_image_stops_the_backup(store: Store, tmp_path: Path) -> None:
+    """An image that is missing or altered; the error names the posting."""
     path = store.images.path(DIGESTS[3])
     for damage in (lambda: path.write_bytes(b"other"), path.unlink):
         damage()
@@ -217,9 +215,8 @@ def test_a_posting_whose_image_is_missing_or_wrong_stops_the_backup_with_its_id(
         assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_backup_is_written_whole_or_not_at_all_and_never_over_the_store(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_backup_is_written_whole_or_not_at_all(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never over the store."""
     with pytest.raises(SettingsError, match="it is read here, and would be lost"):
         backup(of(store.folder), store.folder / DATABASE, quiet)
     with pytest.raises(SettingsError, match="no store in"):
@@ -332,9 +329,7 @@ WRONG: dict[str, tuple[Callable[[list[tuple[tarfile.TarInfo, bytes]]], object], 
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_backup_that_is_not_what_was_written_is_refused_before_anything_changes(
-    wrong: str, store: Store, taken: Path, tmp_path: Path
-) -> None:
+def test_an_altered_backup_is_refused_before_changes(wrong: str, store: Store, taken: Path, tmp_path: Path) -> None:
     change, reason = WRONG[wrong]
     rewrite(taken, change)
     store.postings.delete("09")
@@ -365,9 +360,7 @@ def test_a_backup_that_was_cut_off_is_refused_before_anything_changes(share: flo
     assert contents(store) == before
 
 
-def test_a_backup_with_a_flipped_byte_anywhere_is_refused_or_restores_the_same(
-    store: Store, taken: Path, tmp_path: Path
-) -> None:
+def test_a_flipped_byte_is_refused_or_harmless(store: Store, taken: Path, tmp_path: Path) -> None:
     whole, was = taken.read_bytes(), contents(store)
     refused = 0
     places = np.random.default_rng(8).integers(0, len(whole), 60)

@@ -26,7 +26,7 @@ def add(images: ImageFiles, *numbers: int) -> None:
         incoming.place()
 
 
-def test_an_image_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: ImageFiles) -> None:
+def test_an_image_is_read_by_its_digest(images: ImageFiles) -> None:
     add(images, 1, 2)
     for number in (1, 2):
         name = name_of(image_bytes(number))
@@ -40,7 +40,7 @@ def test_an_image_is_read_by_its_digest_from_a_file_that_is_named_by_it(images: 
     "name",
     ["", "../secret", "ab", "AB" * 32, "ab" * 31, "ab" * 33, "g" * 64, "é" * 64, "/etc/passwd", "a\0b", " " * 64],
 )
-def test_fault_26_a_name_that_is_no_digest_is_unavailable_and_nothing_is_opened(name: str, images: ImageFiles) -> None:
+def test_fault_26_a_name_that_is_no_digest_opens_nothing(name: str, images: ImageFiles) -> None:
     (images.folder.parent / "secret").write_bytes(b"")
     with pytest.raises(ImageUnavailable):
         images.read(name)
@@ -48,7 +48,7 @@ def test_fault_26_a_name_that_is_no_digest_is_unavailable_and_nothing_is_opened(
         image_digest(name)
 
 
-def test_fault_27_an_image_that_is_missing_or_not_what_it_was_is_unavailable(images: ImageFiles) -> None:
+def test_fault_27_a_missing_or_changed_image_is_unavailable(images: ImageFiles) -> None:
     add(images, 1)
     with pytest.raises(ImageUnavailable, match="No such file"):
         images.read(name_of(image_bytes(2)))
@@ -66,7 +66,7 @@ def test_what_was_not_placed_is_gone_behind_the_block(images: ImageFiles) -> Non
     assert not images.has(DIGESTS[1])
 
 
-def test_an_image_that_is_deleted_while_it_is_put_again_is_written_again(images: ImageFiles) -> None:
+def test_an_image_deleted_while_it_is_put_is_written_again(images: ImageFiles) -> None:
     add(images, 1)
     with incoming_images(images.folder.parent / "incoming", images, 1) as incoming:
         incoming.write(DIGESTS[1], image_bytes(1))
@@ -88,7 +88,8 @@ def test_half_written_images_are_swept_up_only_while_nobody_writes(images: Image
     assert images.has(DIGESTS[1])
 
 
-def test_images_are_listed_by_the_first_byte_of_their_digests_and_other_files_are_not(images: ImageFiles) -> None:
+def test_images_are_listed_by_first_byte(images: ImageFiles) -> None:
+    """Of their digests; other files are left out."""
     add(images, *range(5))
     (images.folder / "README").write_bytes(b"")
     (images.path(DIGESTS[0]).parent / "README").write_bytes(b"")

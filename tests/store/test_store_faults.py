@@ -27,9 +27,8 @@ def fill(store: Store, size: int) -> int:
 
 
 @pytest.mark.parametrize("size", [20_000, 0])
-def test_fault_34_a_full_disk_refuses_the_write_keeps_the_rest_and_goes_on_when_there_is_room(
-    size: int, small_disk: Path
-) -> None:
+def test_fault_34_a_full_disk_refuses_writes_until_there_is_room(size: int, small_disk: Path) -> None:
+    """What is stored stays."""
     with closing(open_store(small_disk, serve=True)) as store:
         (ballast := small_disk.parent / "ballast").write_bytes(bytes(200_000))
         stored = fill(store, size)
@@ -48,7 +47,7 @@ def test_fault_34_a_full_disk_refuses_the_write_keeps_the_rest_and_goes_on_when_
         assert everything(store).keys() == before.keys() - {"00000"} | {"after"}
 
 
-def test_fault_34_a_store_that_was_left_full_is_served_from_a_full_disk(small_disk: Path) -> None:
+def test_fault_34_a_full_store_is_served_from_a_full_disk(small_disk: Path) -> None:
     with closing(open_store(small_disk)) as store:
         stored = fill(store, 5000)
     fill_up(small_disk.parent / "ballast")
@@ -56,7 +55,7 @@ def test_fault_34_a_store_that_was_left_full_is_served_from_a_full_disk(small_di
         assert store.postings.count() == stored
 
 
-def test_fault_34_where_there_is_no_room_to_open_a_store_the_start_says_so(small_disk: Path) -> None:
+def test_fault_34_no_room_to_open_a_store_is_reported(small_disk: Path) -> None:
     with closing(open_store(small_disk)) as store:
         store.postings.put([put("a", image_bytes(1))])
     fill_up(small_disk.parent / "ballast")
@@ -105,7 +104,7 @@ def test_fault_34_an_image_that_cannot_be_written_is_refused_with_its_posting(
     assert everything(store).keys() == {"a", "b", "d"}
 
 
-def test_fault_34_a_database_without_room_refuses_the_write_and_goes_on_when_there_is_room(
+def test_fault_34_a_full_database_refuses_writes_until_there_is_room(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect, limit = sqlite_database.connect, [0]
@@ -144,7 +143,7 @@ def test_fault_34_a_change_that_cannot_be_committed_leaves_no_image_for_good(
     check_whole(store)
 
 
-def test_fault_34_images_that_cannot_be_deleted_now_go_later_and_the_deletion_holds(
+def test_fault_34_images_that_cannot_be_deleted_go_later(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:

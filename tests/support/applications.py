@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 from starlette.testclient import TestClient
@@ -15,6 +16,7 @@ from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Intake
+from pricematch.serving.models import activate
 from pricematch.serving.service import Service
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from pricematch.serving.startup import ServedCatalogue
@@ -39,7 +41,7 @@ class BothImages:
 def in_memory(matcher: Matcher, images: ImageSource, encode: Encode) -> tuple[Intake, MemoryStore]:
     """A catalogue that may be changed, and the store that keeps it in memory."""
     store = MemoryStore.holding(list(matcher.catalogue))
-    stored = StoredImages(BothImages(images, store), store, encode, "phash", lambda *_: None)
+    stored = StoredImages(BothImages(images, store), store, encode, lambda *_: None)
     live = Snapshots(store, stored, lambda: Snapshot(store.version(), matcher))
     return Intake(store, store, stored, live), store
 
@@ -50,10 +52,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
     intake, store = in_memory(matcher, images, encoding.encode)
     return Backend(
         encode=encoding,
-        media_type=tiny_decoder().media_type,
         intake=intake,
-        postings=store,
-        feedback=store,
         jobs=store,
         models=store,
     )
@@ -88,15 +87,12 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
     store = running.store
     return Backend(
         encode=encoding,
-        media_type=tiny_decoder().media_type,
         intake=running.intake,
-        postings=store.postings,
-        feedback=store.feedback,
         jobs=store.jobs,
         models=store.models,
         manifests=running.manifests,
         uploads=running.uploads,
-        activate=running.activate,
+        activate=partial(activate, running.settings),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import lightgbm
@@ -150,7 +151,8 @@ def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None 
     return path
 
 
-def _trees(names: Sequence[str]) -> Trees:
+@cache
+def _trees(names: tuple[str, ...]) -> Trees:
     """Trees that answer high where a similarity is nearly 1."""
     rng = np.random.default_rng(0)
     features = rng.random((2000, len(names))).astype(np.float32)

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from pricematch.api import server
-from pricematch.encoding import blocking
-from pricematch.encoding.blocking import BlockingEncoding
+from pricematch.encoding import encoding as encoding_module
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
+from pricematch.encoding.encoding import BlockingEncoding
 from pricematch.progress import Progress
 from pricematch.serving import startup
 from pricematch.serving.intake import Intake
@@ -102,8 +102,8 @@ class TinyService:
 
 @contextmanager
 def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
-    """A service that is started, and killed in the end; its requests have all the time they need unless told."""
-    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, **settings}))
+    """A service that is started, and killed in the end; by default one process encodes, and there is no deadline."""
+    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, "workers": 1, **settings}))
     for hold in holds:
         (folder / hold).touch()
     command = [sys.executable, "-m", "tests.support.running_service", str(folder)]
@@ -131,7 +131,6 @@ class InMemory:
     intake: Intake
     store: OneStore
     uploads: None = None
-    activate: None = None
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """None: nothing was exported."""
@@ -167,7 +166,7 @@ def main(folder: Path) -> None:
     with (
         patch.object(server, "_listen", listen_and_tell),
         patch.object(startup, "start", start),
-        patch.object(blocking, "worker_commands", commands),
+        patch.object(encoding_module, "worker_commands", commands),
     ):
         server.serve(settings, lambda *_: None)
 

@@ -14,8 +14,8 @@ import pytest
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Put
-from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
 from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.encoding import BlockingEncoding, Encoding, ForThreads
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
@@ -166,7 +166,7 @@ def worker_processes(settings: Settings) -> Iterator[ForThreads]:
 
 
 async def _made_there(settings: Settings) -> Any:
-    return encoding_of(settings)
+    return Encoding(settings)
 
 
 def matched(running: ServedCatalogue, posting_id: str, **options: Any) -> list[str]:

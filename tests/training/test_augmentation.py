@@ -67,7 +67,7 @@ def test_grey_has_no_hue_to_turn() -> None:
     np.testing.assert_array_equal(shift_hue_and_saturation(grey, 77, 0), grey)
 
 
-def test_clahe_spreads_the_lightness_of_a_dull_image_and_keeps_its_colour() -> None:
+def test_clahe_spreads_lightness_and_keeps_colour() -> None:
     dull = (100 + PIXELS.astype(int) // 16).astype(np.uint8)
     dull = np.ascontiguousarray(np.repeat(np.repeat(dull, 8, axis=0), 8, axis=1))
     before, after = (cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(int) for pixels in (dull, clahe(dull)))
@@ -76,7 +76,7 @@ def test_clahe_spreads_the_lightness_of_a_dull_image_and_keeps_its_colour() -> N
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_augment_is_one_of_the_compositions_and_the_same_for_the_same_seed(seed: int) -> None:
+def test_augment_is_one_of_the_compositions_by_seed(seed: int) -> None:
     once, again = (augment(PIXELS, np.random.default_rng(seed)) for _ in range(2))
     np.testing.assert_array_equal(once, again)
     assert once.shape == PIXELS.shape
@@ -110,7 +110,7 @@ def test_what_happens_to_a_row_depends_on_seed_and_epoch_only() -> None:
     assert not any(np.array_equal(together, other) for other in others)
 
 
-def test_the_variants_are_captioned_with_the_notebooks_limits_and_begin_with_the_original() -> None:
+def test_variants_are_captioned_and_begin_with_the_original() -> None:
     drawn = variants(PIXELS, np.random.default_rng(0))
     captions = list(drawn)
     assert captions[0] == "original"
@@ -125,7 +125,7 @@ def pixels(side: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(scene((side, side)))
 
 
-def test_a_view_is_an_image_of_the_same_size_and_leaves_the_original_as_it_is() -> None:
+def test_a_view_is_an_image_of_the_same_size() -> None:
     original = pixels()
     for seed in range(50):
         view = seller_view(original, np.random.default_rng(seed))

@@ -66,9 +66,7 @@ def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
     assert leftovers(models) == []
 
 
-def test_interrupted_and_resumed_it_trains_the_same_weights_wherever_its_images_are_kept(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_resumed_training_gives_the_same_weights(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     shown: list[Step] = []
     for count in (1, STEPS_OF_EACH + 1):
         shown.clear()
@@ -105,9 +103,7 @@ train(Path(sys.argv[1]), watch=watch)
 """
 
 
-def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=SAFETY_SECONDS)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
@@ -120,7 +116,7 @@ def test_killed_it_leaves_no_version_and_goes_on_from_its_last_checkpoint(
 
 
 @pytest.mark.long  # a kill stays in `make test`
-def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trains_again(
+def test_stopped_while_it_publishes_it_leaves_whole_versions(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Path.rename
@@ -152,7 +148,7 @@ def test_stopped_while_it_publishes_it_leaves_whole_versions_only_and_never_trai
     assert shown == []
 
 
-def test_an_existing_version_is_refused_before_any_work_and_stays_as_it_is(tiny_artefacts: TinyArtefacts) -> None:
+def test_an_existing_version_is_refused_before_any_work(tiny_artefacts: TinyArtefacts) -> None:
     before = dict(digests(tiny_artefacts.models))
 
     def check(_: Mapping[str, ImageError]) -> None:
@@ -187,9 +183,7 @@ def test_bad_images_are_refused_before_training(tmp_path: Path) -> None:
     assert versions(tmp_path, "cae") == []
 
 
-def test_a_recipe_that_augments_does_so_on_the_good_images_that_are_not_held_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_training_images_are_augmented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pricematch.training import batches
     from pricematch.training.augmentation import augment_batch
 
@@ -259,9 +253,7 @@ def labelled_models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensor
 
 
 @pytest.mark.parametrize("name", ["cae", "autoencoder"])
-def test_the_threshold_is_the_best_for_what_is_exported_on_all_labelled_postings(
-    labelled_models: Path, name: str
-) -> None:
+def test_the_threshold_is_the_best_on_labelled_postings(labelled_models: Path, name: str) -> None:
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     chain = find_chain(labelled_models, name)
@@ -289,10 +281,9 @@ def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
 
 
 @pytest.mark.long  # a kill stays in `make test`
-def test_stopped_while_it_picks_a_threshold_it_publishes_nothing_and_then_goes_on_to_the_same(
-    tmp_path: Path, labelled_models: Path
-) -> None:
-    reported: list[str] = []
+def test_stopped_while_it_picks_a_threshold_it_goes_on(tmp_path: Path, labelled_models: Path) -> None:
+    """It publishes nothing at first, and the same in the end."""
+    told: list[str] = []
 
     def picks() -> bool:
         return reported[-1:] == ["Picking the threshold of autoencoder"]

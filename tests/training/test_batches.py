@@ -77,7 +77,7 @@ def test_pixels_outside_of_an_epoch_are_never_augmented(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded, cache.rows(rows) / 255, atol=1e-7)
 
 
-def test_the_rest_of_an_epoch_is_the_same_as_if_it_had_not_been_interrupted(tmp_path: Path) -> None:
+def test_the_rest_of_an_interrupted_epoch_is_the_same(tmp_path: Path) -> None:
     from pricematch.training.batches import PixelBatches, shuffled
 
     batches = PixelBatches(filled_cache(tmp_path), np.arange(7), SIDE, seed=5, augment=True)

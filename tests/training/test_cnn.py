@@ -63,7 +63,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: Non
     return folder
 
 
-def test_what_is_exported_embeds_pixels_and_passes_the_checks_of_the_service(models: Path) -> None:
+def test_an_export_passes_the_checks_of_the_service(models: Path) -> None:
     from pricematch.encoding.saved_model import SavedModelEncoder
 
     [artefact] = find_chain(models, "cnn")
@@ -91,16 +91,17 @@ def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_pa
 
 
 @pytest.mark.long  # trains two networks anew
-def test_a_share_of_0_of_the_label_groups_is_as_good_as_no_labels_but_for_a_threshold_picked_on_all(
+def test_a_training_share_of_0_is_as_no_labels(
     tmp_path: Path,
 ) -> None:
+    """But for a threshold, which is picked on all groups."""
     train_cnn(tmp_path, labels={})
     train_cnn(tmp_path, recipe(train_share=0.0))
     assert weights(tmp_path, "1") == weights(tmp_path, "2")
     assert_threshold_is_best(tmp_path, evaluated_groups(0))
 
 
-def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(tmp_path: Path, models: Path) -> None:
+def test_a_manifest_names_weights_and_training_groups(tmp_path: Path, models: Path) -> None:
     whole = find(models, "cnn").manifest
     assert whole.weights is not None
     assert whole.weights.source == "drawn at random"
@@ -117,7 +118,7 @@ def test_a_manifest_says_where_the_weights_come_from_and_what_it_was_trained_on(
     assert_threshold_is_best(tmp_path, evaluated_groups(0.6, 3))
 
 
-def test_training_is_evaluated_on_held_out_groups_before_and_after_each_epoch(models: Path) -> None:
+def test_each_epoch_is_evaluated_on_held_out_groups(models: Path) -> None:
     manifest = find(models, "cnn").manifest
     assert len(manifest.losses["loss"]) == manifest.counts["epochs"] == 2
     assert len(manifest.losses["held_out_map"]) == 3
@@ -134,9 +135,8 @@ def test_without_held_out_groups_the_embedding_is_the_closed_form(tmp_path: Path
 
 
 @pytest.mark.long  # trains a backbone
-def test_fine_tuning_goes_on_with_the_upper_layers_only_and_the_threshold_is_picked_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fine_tuning_trains_the_upper_layers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threshold is picked afterwards."""
     from pricematch.training.metric_learning import MetricLearning
 
     trained_variables: list[str] = []
@@ -176,14 +176,13 @@ def _rising() -> object:
     return lambda *_: next(found)
 
 
-def test_the_threshold_is_the_best_on_the_groups_that_were_held_out(models: Path) -> None:
+def test_the_threshold_is_the_best_on_held_out_groups(models: Path) -> None:
     assert 1 < len(evaluated_groups()) < GROUPS
     assert_threshold_is_best(models, evaluated_groups())
 
 
-def test_interrupted_in_its_second_view_it_need_not_encode_the_first_again_and_trains_the_same(
-    tmp_path: Path, models: Path
-) -> None:
+def test_interrupted_in_its_second_view_it_keeps_the_first(tmp_path: Path, models: Path) -> None:
+    """It encodes the first view once, and trains the same."""
     from pricematch.training.trainer import FOLDER
 
     reported: list[tuple[str, int]] = []
@@ -240,7 +239,7 @@ def test_bad_images_are_refused_before_anything_is_trained(tmp_path: Path) -> No
     assert find(tmp_path, "cnn").manifest.counts["images"] == GROUPS * PICTURES - 1
 
 
-def test_weights_that_are_not_to_be_had_are_reported_before_images_are_read(tmp_path: Path) -> None:
+def test_missing_weights_are_named_before_images_are_read(tmp_path: Path) -> None:
     def never(_: Mapping[str, ImageError]) -> None:
         raise AssertionError("images were looked at")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 pytestmark = pytest.mark.tensorflow
 
 
-def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Path) -> None:
+def test_features_are_made_once_and_again_if_broken_off(tmp_path: Path) -> None:
     from pricematch.training.cnn_stages import cached
 
     made: list[str] = []
@@ -31,7 +31,7 @@ def test_what_is_kept_is_made_once_and_what_broke_off_is_made_again(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["features-0.npy"]
 
 
-def test_all_images_are_encoded_in_order_in_batches_of_32_and_it_is_reported() -> None:
+def test_images_are_encoded_in_order_in_batches_of_32() -> None:
     import keras
 
     from pricematch.training.cnn_stages import ImageViews, PixelFunction

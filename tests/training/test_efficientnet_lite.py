@@ -43,7 +43,8 @@ def feature_map(name: str, tensors: Tensors, pixels: NDArray[np.uint8]) -> NDArr
     return found
 
 
-def test_a_photo_gives_the_features_of_a_forward_pass_in_numpy_and_the_class_it_shows() -> None:
+def test_a_photo_gives_the_features_of_a_numpy_oracle() -> None:
+    """And the class of what it shows."""
     tensors, pixels = tensors_of("efficientnet-lite0"), photo("flower.jpg", 224)
     expected = naive_features(tensors, pixels, "lite0")
     found = feature_map("efficientnet-lite0", tensors, pixels)

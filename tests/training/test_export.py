@@ -24,7 +24,7 @@ def plain(path: Path) -> Any:
     return tf.saved_model.load(str(path))
 
 
-def test_the_cae_is_served_as_uint8_pixels_to_latents_for_any_batch(tiny_artefacts: TinyArtefacts) -> None:
+def test_the_cae_takes_uint8_pixels_and_gives_latents(tiny_artefacts: TinyArtefacts) -> None:
     loaded = plain(tiny_artefacts.models / "cae" / "1")
     assert sorted(loaded.signatures) == ["reconstruct", "serving_default"]
     function = loaded.signatures["serving_default"]
@@ -105,7 +105,7 @@ def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
     assert len({digest((2, 3), 0.5), digest((3, 2), 0.5), digest((6, 1), 0.5), digest((2, 3), 0.5000001)}) == 4
 
 
-def test_the_cnn_is_served_as_uint8_pixels_to_embeddings_with_its_scaling_inside(tmp_path: Path) -> None:
+def test_the_cnn_takes_uint8_pixels_and_gives_embeddings(tmp_path: Path) -> None:
     import keras
 
     from pricematch.training.export import export_cnn

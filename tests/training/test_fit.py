@@ -64,7 +64,8 @@ def weights_after(fit: "Fit") -> tuple["Fitted", list[NDArray[Any]]]:
     return fitted, fit.model.get_weights()
 
 
-def test_the_learning_rate_is_constant_for_ten_epochs_and_falls_by_a_tenth_of_its_logarithm_then() -> None:
+def test_the_learning_rate_falls_after_ten_epochs() -> None:
+    """By a tenth of its logarithm an epoch."""
     from pricematch.training.fit import decayed
 
     rate = decayed(0.001, 10, 0.1)
@@ -89,7 +90,7 @@ def test_each_epoch_learns_at_its_rate(tmp_path: Path) -> None:
     assert seen == [0.25] * STEPS + [0.125] * STEPS + [0.0625] * STEPS
 
 
-def test_every_row_is_seen_once_an_epoch_and_every_step_is_shown(tmp_path: Path) -> None:
+def test_every_row_is_seen_once_an_epoch(tmp_path: Path) -> None:
     shown: list[Step] = []
     fitted = fit(tmp_path, watch=shown.append).run()
     assert [(step.epoch, step.step) for step in shown] == [
@@ -100,7 +101,7 @@ def test_every_row_is_seen_once_an_epoch_and_every_step_is_shown(tmp_path: Path)
     assert (fitted.training_rows, fitted.validation_rows, fitted.kept_epoch) == (ROWS, 0, 3)
 
 
-def test_the_loss_is_the_mean_over_the_rows_of_the_mean_squared_error(tmp_path: Path) -> None:
+def test_the_loss_is_the_mean_squared_error(tmp_path: Path) -> None:
     running = fit(tmp_path, epochs=1, learning_rate=lambda _: 0.0)
     expected = float(((running.model.predict_on_batch(LATENTS) - LATENTS) ** 2).mean())
     assert running.run().losses["loss"] == [pytest.approx(expected, rel=1e-5)]
@@ -111,13 +112,13 @@ def test_training_learns(tmp_path: Path) -> None:
     assert losses[-1] < losses[0] / 2
 
 
-def test_without_held_out_rows_there_is_no_validation_and_no_early_stop(tmp_path: Path) -> None:
+def test_without_held_out_rows_there_is_no_early_stop(tmp_path: Path) -> None:
     fitted = fit(tmp_path, epochs=6, patience=0, learning_rate=lambda _: 0.0).run()
     assert list(fitted.losses) == ["loss"]
     assert len(fitted.losses["loss"]) == 6
 
 
-def test_it_stops_when_the_held_out_loss_has_not_fallen_for_the_patience_and_keeps_the_best_epoch(
+def test_it_stops_after_the_patience_and_keeps_the_best_epoch(
     tmp_path: Path,
 ) -> None:
     shown: list[Step] = []
@@ -252,7 +253,8 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows() -> None:
     assert (following.epoch, following.step, following.rows_seen, following.loss_sum) == (1, 0, 0, 0)
 
 
-def test_the_best_epoch_is_that_of_the_least_held_out_loss_the_first_of_equal_ones() -> None:
+def test_the_best_epoch_has_the_least_held_out_loss() -> None:
+    """The first of equal ones."""
     from pricematch.training.fit import TrainingState
 
     state = TrainingState()

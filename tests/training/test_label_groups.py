@@ -35,7 +35,7 @@ def test_an_image_has_the_label_of_its_postings_if_they_agree() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdefgh "), max_size=20), st.floats(0, 1), st.floats(0, 0.9), st.integers(0, 3))
-def test_the_share_is_trained_on_and_a_share_of_it_held_out(
+def test_a_share_of_the_training_share_is_held_out(
     found: list[str], share: float, validation_share: float, seed: int
 ) -> None:
     names = [f"{number}.png" for number in range(len(found))]
@@ -69,7 +69,8 @@ POSTINGS = [
 ]
 
 
-def test_postings_that_show_no_good_image_are_left_out_and_those_that_share_one_are_not() -> None:
+def test_postings_without_a_good_image_are_left_out() -> None:
+    """Those that share an image are not."""
     evaluated = threshold_postings(POSTINGS, NAMES)
     assert evaluated.images.tolist() == [1, 0, 1, 2, 2]  # p0, p1, p3, p5, p6
     assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
@@ -103,7 +104,7 @@ def test_each_posting_is_searched_by_the_output_of_its_image() -> None:
     assert reported == [("Picking the threshold of cae", 5, 5)]
 
 
-def test_a_threshold_goes_into_the_manifest_with_what_it_was_picked_on() -> None:
+def test_the_manifest_has_the_threshold_and_its_origin() -> None:
     fields = described(SimilarityThreshold(0.75, 0.5, postings=4, groups=2, catalogue=5))
     picked_on = PickedOn(postings=4, groups=2, catalogue=5, mean_f1=0.5)
     assert fields == {"threshold": 0.75, "threshold_picked_on": picked_on}
@@ -114,9 +115,7 @@ BATCHED = st.lists(st.integers(-1, 6), min_size=2, max_size=40).map(np.array)
 
 
 @given(BATCHED, st.integers(1, 30), st.integers(2, 4), st.integers(0, 3))
-def test_every_group_is_in_one_step_with_as_many_rows_as_requested(
-    groups: NDArray[np.intp], batch: int, per_group: int, epoch: int
-) -> None:
+def test_every_group_is_in_one_step(groups: NDArray[np.intp], batch: int, per_group: int, epoch: int) -> None:
     batches = group_batches(groups, batch, per_group, 0, epoch)
     rows = np.concatenate(batches) if batches else np.empty(0, int)
     assert Counter(groups[rows].tolist()) == {group: per_group for group in groups.tolist() if group >= 0}
@@ -131,9 +130,8 @@ def test_every_group_is_in_one_step_with_as_many_rows_as_requested(
 
 
 @given(BATCHED, st.integers(2, 5))
-def test_rows_of_a_group_are_drawn_as_often_as_each_other_or_once_more(
-    groups: NDArray[np.intp], per_group: int
-) -> None:
+def test_rows_of_a_group_are_drawn_evenly(groups: NDArray[np.intp], per_group: int) -> None:
+    """As often as each other, or once more."""
     for found in group_batches(groups, 8, per_group, 0, 0):
         for group in np.unique(groups[found]):
             counts = [int((found == row).sum()) for row in np.flatnonzero(groups == group)]
@@ -150,7 +148,7 @@ def test_seed_and_epoch_draw_the_batches() -> None:
 
 
 @given(st.lists(st.integers(-1, 3), min_size=2, max_size=12), st.integers(1, 4), st.integers(0, 5))
-def test_it_is_the_mean_average_precision_of_the_held_out_rows_among_all(held: list[int], k: int, seed: int) -> None:
+def test_held_out_map_follows_the_definition(held: list[int], k: int, seed: int) -> None:
     embeddings = unit_rows(np.random.default_rng(seed).normal(size=(len(held), 3)), 3)
     precisions = []
     for row, group in enumerate(held):

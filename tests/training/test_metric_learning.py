@@ -64,7 +64,7 @@ def learning(
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
-def test_the_loss_is_the_mean_share_of_a_groups_rows_among_all_others(temperature: float) -> None:
+def test_the_loss_follows_the_definition(temperature: float) -> None:
     import tensorflow as tf
 
     from pricematch.training.metric_learning import supervised_contrastive
@@ -99,7 +99,7 @@ def test_the_kept_weights_are_those_of_the_best_epoch() -> None:
     assert held_out_map(task.embed(), HELD_OUT, 5) == max(fitted.losses["held_out_map"])
 
 
-def test_where_nothing_is_better_it_stops_and_keeps_what_it_began_with() -> None:
+def test_without_improvement_the_beginning_is_kept() -> None:
     task = learning(course(patience=3, learning_rate=1e-12))
     before = task.embed()
     fitted = task.run()

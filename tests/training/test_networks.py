@@ -44,7 +44,7 @@ def test_the_cae_has_as_many_weights_as_its_convolutions_need() -> None:
     assert cae.count_params() == weights([3, 32, 16, 16, 8, 8, 16, 16, 32, 3])
 
 
-def test_the_cae_gives_2048_latents_of_256_pixels_a_side_and_pixels_back() -> None:
+def test_the_cae_gives_2048_latents_and_pixels_back() -> None:
     from pricematch.training.networks import build_cae
 
     cae, encoder = build_cae(NOTEBOOK.cae)
@@ -104,7 +104,8 @@ def test_pooling_is_the_generalised_mean_of_each_channel(power: float) -> None:
     assert np.allclose(pooled, expected, rtol=1e-4)
 
 
-def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive_counts_as_next_to_nothing() -> None:
+def test_pooling_goes_from_mean_to_maximum() -> None:
+    """Power 1 averages, a large power nears the maximum; negative values count as next to nothing."""
     from pricematch.training.networks import GeneralisedMean
 
     maps = np.array([0.0, 1.0, 2.0, 5.0], np.float32).reshape(1, 2, 2, 1)
@@ -113,7 +114,8 @@ def test_power_1_averages_a_large_one_nears_the_maximum_and_what_is_not_positive
     assert float(np.asarray(GeneralisedMean(3.0)(-maps))[0, 0]) == pytest.approx(1e-6)
 
 
-def test_an_embedding_is_linear_in_the_features_of_unit_length_and_of_unit_length_itself() -> None:
+def test_an_embedding_is_linear_and_of_unit_length() -> None:
+    """Linear in features of unit length."""
     import keras
 
     from pricematch.training.networks import build_encoder, build_head, build_pooled

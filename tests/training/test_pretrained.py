@@ -13,7 +13,7 @@ from pricematch.formats.manifest import digest_of_file
 pytestmark = pytest.mark.tensorflow
 
 
-def test_imagenet_weights_come_out_of_their_package_with_source_licence_and_digest() -> None:
+def test_imagenet_weights_come_from_their_package() -> None:
     from pricematch.training.pretrained import load_backbone
 
     backbone = load_backbone("efficientnet-lite0", "imagenet", 32)
@@ -33,7 +33,7 @@ def test_imagenet_weights_come_out_of_their_package_with_source_licence_and_dige
     )
 
 
-def test_without_the_package_it_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from pricematch.training.pretrained import load_backbone
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)

@@ -44,7 +44,7 @@ def test_the_notebooks_recipe_is_the_notebooks() -> None:
     )
 
 
-def test_the_default_recipe_has_the_notebooks_networks_but_stops_by_held_out_images() -> None:
+def test_the_default_recipe_has_the_notebooks_networks() -> None:
     for name in ("side", "filters", "kernel", "learning_rate"):
         assert getattr(DEFAULT.cae, name) == getattr(NOTEBOOK.cae, name)
     for name in ("encoder_units", "decoder_units", "negative_slope", "learning_rate"):
@@ -101,12 +101,13 @@ def test_an_unknown_hyper_parameter_is_refused_with_those_there_are(name: str) -
         ("autoencoder.batch", 0),
     ],
 )
-def test_a_value_of_the_wrong_type_or_out_of_range_is_refused_by_name(name: str, value: object) -> None:
+def test_a_wrong_value_is_refused_by_name(name: str, value: object) -> None:
+    """Of the wrong type or out of range."""
     with pytest.raises(SettingsError, match=name.replace(".", r"\.")):
         override(NOTEBOOK, {name: value})
 
 
-def test_a_side_that_cannot_be_halved_as_often_as_there_are_filters_is_refused() -> None:
+def test_a_side_that_cannot_be_halved_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"cae\.side to be a multiple of 16"):
         override(NOTEBOOK, {"cae.side": 250})
     assert override(NOTEBOOK, {"cae.side": 48}).cae.side == 48
@@ -127,7 +128,7 @@ def test_hyper_parameters_are_overridden_as_those_of_other_recipes() -> None:
 
 
 @pytest.mark.parametrize("name", ["cae.epochs", "cnn.filters", "autoencoder.epochs", "cnn"])
-def test_a_hyper_parameter_of_another_recipe_is_refused_with_those_there_are(name: str) -> None:
+def test_a_hyper_parameter_of_another_recipe_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=rf"expected .*cnn\.backbone.*cnn\.power.*, got '{name}'"):
         override(CNN, {name: 1})
 

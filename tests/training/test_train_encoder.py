@@ -32,7 +32,8 @@ def run(settings: Settings) -> list[str]:
     return [network.name for network in trained]
 
 
-def test_a_catalogue_is_trained_on_each_image_once_and_bad_ones_are_skipped_where_reported(tmp_path: Path) -> None:
+def test_each_image_is_trained_on_once(tmp_path: Path) -> None:
+    """Bad ones are skipped where settings allow it."""
     settings = settings_of(tmp_path, tmp_path / "models", skip_bad_images=True)
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p0.png,the same file\n")
@@ -53,9 +54,10 @@ def test_bad_rows_and_images_are_refused_before_anything_is_trained(tmp_path: Pa
     assert versions(settings.models, "cae") == []
 
 
-def test_the_cnn_is_trained_on_the_labels_of_the_catalogue_and_serves_every_verb_that_takes_an_encoder(
+def test_a_trained_cnn_serves_every_verb(
     tmp_path: Path,
 ) -> None:
+    """It is trained on the labels of the catalogue."""
     source, labels = labelled_images()
     images, catalogue = tmp_path / "images", tmp_path / "labelled.csv"
     images.mkdir()
@@ -75,7 +77,7 @@ def test_the_cnn_is_trained_on_the_labels_of_the_catalogue_and_serves_every_verb
 
 
 @pytest.mark.long  # starts a service with its networks once more
-def test_without_a_matcher_the_threshold_that_was_picked_on_the_label_groups_decides(tmp_path: Path) -> None:
+def test_without_a_matcher_the_threshold_of_the_encoder_decides(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, tmp_path / "models").model_copy(update={"data": tmp_path / "data"})
     groups = ["red", "red", "green", "green", "dark", "dark", "white"]
     labelled = [replace(posting, label_group=group) for posting, group in zip(tiny_postings(), groups, strict=True)]

@@ -20,7 +20,7 @@ def enter(models: Path) -> None:
         pass
 
 
-def test_a_second_training_in_the_same_folder_is_refused_until_the_first_ends(tmp_path: Path) -> None:
+def test_a_second_training_in_the_folder_is_refused(tmp_path: Path) -> None:
     from pricematch.training.trainer import FOLDER, locked
 
     with locked(tmp_path / "models") as root:
@@ -61,7 +61,7 @@ def unfinished_folder(root: Path, *, seed: int = 0, digest: str = "c", epochs: i
     return folder
 
 
-def test_the_same_training_finds_its_folder_again_and_another_one_its_own(tmp_path: Path) -> None:
+def test_the_same_training_finds_its_folder_again(tmp_path: Path) -> None:
     first = unfinished_folder(tmp_path)
     (first / "checkpoint").write_bytes(b"kept")
     assert unfinished_folder(tmp_path) == first

@@ -39,7 +39,7 @@ def test_components_are_those_of_the_largest_variance_shrunk_towards_the_mean() 
     assert np.allclose(values[2], 0, atol=1e-6)
 
 
-def test_fewer_images_than_features_give_as_many_values_as_they_vary_in() -> None:
+def test_few_images_give_as_many_values_as_they_vary() -> None:
     features = correlated(5, 30)
     values = whitening(features, 256, 0.3)(features)
     assert values.shape == (5, 4)

@@ -14,14 +14,13 @@ from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
-from pricematch.api.limits import BodyDeadline, BodyLimits, HeadCheck, HeldBodies, LoadShedding
+from pricematch.api.limits import BodyLimits, HeadCheck
 from pricematch.api.metrics import Metrics
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.telemetry import Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
-from pricematch.settings import Settings
 
 if TYPE_CHECKING:
     from pricematch.api.tracing import Spans
@@ -32,7 +31,7 @@ Errors are `application/problem+json` (RFC 9457). Where the service asks for key
 `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
 
-Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
+_Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class _Lifespan(TypedDict):
@@ -44,7 +43,7 @@ def create_app(
     metrics: Metrics | None = None,
     spans: "Spans | None" = None,
     keys: KeyRing | None = None,
-    lifetime: Lifetime = nullcontext,
+    lifetime: _Lifetime = nullcontext,
 ) -> Telemetry:
     """The HTTP application over a service that may still be starting, with telemetry around it.
 
@@ -66,7 +65,7 @@ def create_api(
     service: Service,
     metrics: Metrics | None = None,
     keys: KeyRing | None = None,
-    lifetime: Lifetime = nullcontext,
+    lifetime: _Lifetime = nullcontext,
 ) -> FastAPI:
     """The endpoints over a service, with their middleware; GET /metrics shows `metrics`, or new ones."""
     metrics, settings = metrics or Metrics(service), service.settings
@@ -85,39 +84,27 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to whatever host the client names
         swagger_ui_parameters={"tryItOutEnabled": True},
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours tells of requests; twice would be wrong
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
-    app.add_middleware(HeldBodies, limit=settings.max_held_bytes, streamed={imports.PATH})
-    app.add_middleware(LoadShedding, service=service)
-    app.add_middleware(BodyLimits, limit=settings.max_body_bytes, others={imports.PATH: settings.max_import_bytes})
-    app.add_middleware(
-        BodyDeadline,
-        seconds=settings.body_seconds,
-        idle_seconds=settings.body_idle_seconds,
-        others={imports.PATH: settings.import_seconds},
-    )
+    app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, **_cors(settings))
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
     for module in (match, imports, postings, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
-    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
+    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # open to all: keep it cheap
     # the way that FastAPI documents (docs: "Extending OpenAPI")
     app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]
     return app
-
-
-def _cors(settings: Settings) -> dict[str, Any]:
-    """Which pages may ask from a browser, and what they may send and read."""
-    return {
-        "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "POST", "PUT", "DELETE"],
-        "allow_headers": ["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
-        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID"],
-    }
 
 
 def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[str, Any]:
@@ -152,7 +139,7 @@ def _definitions() -> dict[str, Any]:
 
 def _examples(service: Service, keys: KeyRing) -> tuple[tuple[str, ...], str]:
     """Ids of postings, and a method to cluster them that this service has."""
-    if keys.required:  # the description is open to everybody
+    if keys.required:  # the description is open to all
         return (), "dbscan"
     try:
         matcher = service.snapshot.matcher

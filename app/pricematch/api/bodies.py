@@ -1,6 +1,6 @@
 """Reads the bodies of requests to match, cluster or store postings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from pricematch.api.forms import FIELD_BYTES, open_form
+from pricematch.api.forms import FIELD_BYTES, invalid, open_form
 from pricematch.api.schemas.clusters import ClusterRequest
 from pricematch.api.schemas.matches import TitleRequest
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
@@ -26,18 +26,22 @@ _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, c
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
 _NAME = 255
-_IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 
 
-async def _read_fields(request: Request, settings: Settings, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
-    """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
-    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
-    async with open_form(request, max_files=1, max_fields=len(names), max_field_bytes=most) as form:
-        return await _fields_of(form, names)
+def described(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """A body that OpenAPI does not see in an endpoint's parameters, by media types and their schemas."""
+    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _field_bytes(settings: Settings) -> int:
+    """Bytes of a title in a form, at most, and some for other fields."""
+    return settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
 
 
 async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
-    """The same of a form that is open."""
+    """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
     only(form, {"image", *names})
     image, fields = form.get("image"), dict[str, str]()
     if image is not None and not isinstance(image, UploadFile):
@@ -129,12 +133,7 @@ def only(form: FormData, names: set[str]) -> None:
     """Raise RequestValidationError if a form has other parts."""
     unknown = sorted(set(form) - names)
     if unknown:
-        raise invalid(unknown[0][:80], f"expected no part but {', '.join(sorted(names))}")
-
-
-def invalid(location: str, message: str) -> RequestValidationError:
-    """What is wrong with a part of a body."""
-    return RequestValidationError([{"loc": ("body", location), "msg": message, "type": "value_error"}])
+        raise invalid(unknown[0], f"expected no part but {', '.join(sorted(names))}")
 
 
 def content_type(request: Request) -> str:
@@ -144,7 +143,7 @@ def content_type(request: Request) -> str:
 
 @dataclass(frozen=True)
 class SentPosting:
-    """What one query of a /match request brings."""
+    """One query of a /match request."""
 
     image: bytes | None = None
     title: str = ""
@@ -180,17 +179,14 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
         image, title = sent.image, sent.title
     else:
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
-    if len(title) > settings.max_title_chars:
-        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(title)}")
-    title = decode_byte_escapes(title.strip()).strip()
+    title = _title(title, settings)
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
     return SentPosting(image, title)
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
-    most = settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
-    async with open_form(request, settings.max_match_images, 1, most) as form:
+    async with open_form(request, settings.max_match_images, 1, _field_bytes(settings)) as form:
         if "images" not in form:
             image, fields = await _fields_of(form, {"title"})
             return SentPosting(image, fields.get("title", ""))
@@ -217,21 +213,8 @@ class PostingIn(BaseModel):
     )
 
 
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "properties": {"image": _IMAGE, **PostingIn.model_json_schema()["properties"]},
-                }
-            },
-            JSON: {"schema": PostingIn.model_json_schema()},
-            "image/*": {"schema": _IMAGE},
-        },
-    }
-}
+_FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
+BODY = described({MULTIPART: _FORM, JSON: PostingIn.model_json_schema(), "image/*": IMAGE})
 
 
 async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
@@ -251,22 +234,25 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     elif kind == JSON:
         given = validated(PostingIn, await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER))
     elif kind == MULTIPART:
-        image, fields = await _read_fields(request, settings, set(PostingIn.model_fields))
+        names = set(PostingIn.model_fields)
+        async with open_form(request, 1, len(names), _field_bytes(settings)) as form:
+            image, fields = await _fields_of(form, names)
         given = validated(PostingIn, fields)
     else:
         raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
-    title = decode_byte_escapes(given.title.strip()).strip()
-    if len(given.title) > settings.max_title_chars:
-        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given.title)}")
+    title = _title(given.title, settings)
     if image is None and not title:
         raise invalid("title", "expected an image or a title, got neither")
-    _check_bytes(image, settings)
-    phash = None if given.image_phash is None else given.image_phash.lower()
-    return Offered(Posting(posting_id, None, title, phash, given.label_group or None), image, condition)
-
-
-def _check_bytes(image: bytes | None, settings: Settings) -> None:
     if image is not None and not image:
         raise ImageEmpty("expected an image, got no bytes")
     if image is not None and len(image) > settings.max_image_bytes:
         raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
+    phash = None if given.image_phash is None else given.image_phash.lower()
+    return Offered(Posting(posting_id, None, title, phash, given.label_group or None), image, condition)
+
+
+def _title(given: str, settings: Settings) -> str:
+    """A title as it is matched and stored; raises RequestValidationError for one that is too long."""
+    if len(given) > settings.max_title_chars:
+        raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given)}")
+    return decode_byte_escapes(given.strip()).strip()

@@ -1,4 +1,4 @@
-"""What endpoints depend on: the service, an id, and who may make a request: keys, their scopes and rates."""
+"""Dependencies of endpoints: the service, an id, and admission by keys, their scopes and rates."""
 
 import asyncio
 import time
@@ -92,11 +92,6 @@ class Guard:
         per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
         self._refused_in_all = Rates(per_second, burst, clock)
 
-    @property
-    def required(self) -> bool:
-        """Whether a request needs a key."""
-        return self._keys.required
-
     def admit(self, scope: Scope, key: str | None, address: str) -> str | None:
         """The name of the request's key, if it may go on; None where no key is needed.
 
@@ -110,7 +105,7 @@ class Guard:
             Forbidden: the key's scope does not cover it.
             RateExceeded: too often; also for wrong keys.
         """
-        if not self.required:
+        if not self._keys.required:
             self._check_rate(_network(address), "this address")
             return None
         known = self._keys.find(key) if key is not None and len(key) <= _MAX_KEY_CHARS else None
@@ -134,13 +129,13 @@ class Guard:
 
 @lru_cache(_KEPT_ADDRESSES)
 def _network(address: str) -> str | None:
-    """Whom an address stands for: itself, or of IPv6 the network that one customer gets; None for this machine."""
+    """The caller of an address: itself, or of IPv6 the network that one customer gets; None for this machine."""
     try:
         found = ip_address(address)
     except ValueError:
         return None  # a socket in the file system, which only this machine reaches
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped  # how a socket that listens on :: names those who come by IPv4
+        found = found.ipv4_mapped  # how a socket that listens on :: names clients of IPv4
     if found.is_loopback:
         return None
     if isinstance(found, IPv6Address):
@@ -219,7 +214,7 @@ class _Needs:
 
 
 class _NeedsNothing:
-    """Declares an endpoint open to everybody."""
+    """Declares an endpoint open to all."""
 
     async def __call__(self) -> None:
         """Let the request through."""

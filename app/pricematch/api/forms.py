@@ -18,8 +18,8 @@ from pricematch.settings import KIB, MIB
 
 FIELD_BYTES = 4 * KIB
 """Of one text field, at most, where nothing else is given."""
-Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
-"""What opens a file for each of some file parts, by their names."""
+_Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
+"""Functions that open the files of file parts, by their names."""
 _SPOOLED_BYTES = MIB
 """Of one file part are kept in memory; a larger one goes to a temporary file."""
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
@@ -31,7 +31,7 @@ async def open_form(
     max_files: int,
     max_fields: int,
     max_field_bytes: int = FIELD_BYTES,
-    places: Places | None = None,
+    places: _Places | None = None,
 ) -> AsyncIterator[FormData]:
     """The form of a request; its files are closed behind it, and if it cannot be parsed.
 
@@ -69,7 +69,7 @@ class _Reader:
     """
 
     def __init__(
-        self, boundary: bytes, max_files: int, max_fields: int, max_field_bytes: int, places: Places | None
+        self, boundary: bytes, max_files: int, max_fields: int, max_field_bytes: int, places: _Places | None
     ) -> None:
         self._max_files, self._max_fields, self._max_field_bytes = max_files, max_fields, max_field_bytes
         self._places = None if places is None else dict(places)
@@ -152,7 +152,7 @@ class _Reader:
         try:
             self._items.append((self._name, self._text.decode() if self._file is None else self._file))
         except UnicodeDecodeError:
-            raise _invalid(self._name, "expected text in UTF-8", "string_unicode") from None
+            raise invalid(self._name, "expected text in UTF-8", "string_unicode") from None
 
     def _end(self) -> None:
         self._ended = True
@@ -161,7 +161,7 @@ class _Reader:
         if self._places is None:
             return cast("BinaryIO", SpooledTemporaryFile(_SPOOLED_BYTES))
         if name not in self._places:
-            raise _invalid(name, f"expected no file part but {', '.join(self._places) or 'those before'}, each once")
+            raise invalid(name, f"expected no file part but {', '.join(self._places) or 'those before'}, each once")
         return self._places.pop(name)()
 
     def _check(self, fits: bool) -> None:  # noqa: FBT001 — the call names it
@@ -171,7 +171,7 @@ class _Reader:
 
 
 def _boundary(request: Request) -> bytes:
-    """What stands between the parts of a request's form.
+    """The boundary between the parts of a request's form.
 
     Raises:
         HTTPException: 415 for another charset than UTF-8: some of Python's codecs raise unlike others, or give lone
@@ -194,5 +194,6 @@ def _decoded(name: bytes) -> str:
         return name.decode("latin-1")
 
 
-def _invalid(name: str, message: str, kind: str = "value_error") -> RequestValidationError:
+def invalid(name: str, message: str, kind: str = "value_error") -> RequestValidationError:
+    """The error of a field or part of a body."""
     return RequestValidationError([{"type": kind, "loc": ("body", name[:80]), "msg": message}])

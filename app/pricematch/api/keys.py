@@ -18,7 +18,7 @@ Scope: TypeAlias = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """Each covers those before it."""
 PREFIX = "pm_"
-"""What every key begins with, so that secret scanners and people recognise one."""
+"""Prefix of every key, so that secret scanners and people recognise one."""
 KEY_PATTERN = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 """32 random bytes in URL-safe Base64."""
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -34,7 +34,7 @@ class ApiKey:
     Attributes:
         name: whose it is, for logs and metrics; two keys of one name share its rate.
         scope: what it may do.
-        digest: SHA-256 of the key. A key is 256 random bits: nobody can try them out, so the slow hash that passwords
+        digest: SHA-256 of the key. A key is 256 random bits: they cannot be tried out, so the slow hash that passwords
             need would only make every request slower.
     """
 
@@ -47,7 +47,7 @@ class ApiKey:
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
     def line(self) -> str:
-        """What a file of keys or PRICEMATCH_API_KEYS holds of it."""
+        """Its line in a file of keys or PRICEMATCH_API_KEYS."""
         return f"{self.name} {self.scope} sha256:{self.digest.hex()}"
 
 

@@ -1,9 +1,8 @@
-"""ASGI middleware that limits requests: heads, body sizes and deadlines, memory of bodies, load shedding."""
+"""ASGI middleware that limits requests: their heads; sizes, deadlines and memory of bodies; load shedding."""
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -57,7 +56,7 @@ class HeadCheck:
 
 
 def _fault(scope: Scope, limit: int) -> str | None:
-    """What is wrong with a request's head; None if nothing is."""
+    """The fault of a request's head; None if there is none."""
     seen: dict[bytes, bytes] = {}
     size = len(scope["raw_path"]) + len(scope["query_string"])
     single = _SINGLE_CHUNKED if any(name == b"transfer-encoding" for name, _ in scope["headers"]) else _SINGLE
@@ -75,7 +74,7 @@ def _fault(scope: Scope, limit: int) -> str | None:
 
 
 def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
-    """What is wrong with the headers that say where a body ends; None if nothing is."""
+    """The fault of the headers that frame a body; None if there is none."""
     length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
     if length is not None and coding is not None:
         return "expected either Content-Length or Transfer-Encoding, got both"
@@ -89,137 +88,77 @@ def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
 
 
 class BodyLimits:
-    """ASGI middleware: a body has at most so many bytes, whether it announces its size or not.
+    """ASGI middleware: limits the bytes of each body, how long it takes, and the memory that all take together.
 
-    One whose Content-Length is over the limit is answered before a byte of it is read; whoever reads another gets an
-    HTTPException where it goes over.
+    While the service has no room, a request with a body is answered 429 before a byte of it is read; others go on. A
+    body whose Content-Length is over the limit is answered 413 unread. Reading any other raises HTTPException where it
+    goes over the limit, or where it or a piece of it takes too long.
+
+    A body is held from its first byte until its request is answered. While those that are held have more bytes than
+    they may, no other one is read on, and answered 429; a request that is alone may be as large as any.
 
     Args:
         app: what is behind it.
-        limit: bytes.
-        others: limits of single paths that have their own.
+        service: its settings have the limits.
+        imports: path of requests whose bodies go to the disk: they have limits of their own, and are not held.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, others: Mapping[str, int]) -> None:
-        self._app, self._limit, self._others = app, limit, others
+    def __init__(self, app: ASGIApp, service: Service, imports: str) -> None:
+        self._app, self._service, self._imports = app, service, imports
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413, or pass the request on and count its body as it comes."""
+        """Answer 413 or 429, or pass the request on and count its body as it comes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._others.get(scope["path"], self._limit)
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            await answer(too_large(limit), _CLOSE)(scope, receive, send)
+        settings, streamed = self._service.settings, scope["path"] == self._imports
+        limit = settings.max_import_bytes if streamed else settings.max_body_bytes
+        seconds = settings.import_seconds if streamed else settings.body_seconds
+        if (refusal := self._refusal(scope, limit)) is not None:
+            await refusal(scope, receive, send)
             return
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit:
-                raise HTTPException(_TOO_LARGE, "Content Too Large")
-            return message
-
-        await self._app(scope, counted, send)
-
-
-class BodyDeadline:
-    """ASGI middleware: a body that takes too long in all, or between two pieces, is answered 408.
-
-    Args:
-        app: what reads the body.
-        seconds: from the first read to the end of the body.
-        idle_seconds: between two pieces.
-        others: the same as `seconds`, by path.
-    """
-
-    def __init__(
-        self, app: ASGIApp, seconds: float, idle_seconds: float, others: Mapping[str, float] = MappingProxyType({})
-    ) -> None:
-        self._app, self._seconds, self._idle_seconds, self._others = app, seconds, idle_seconds, others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; whoever reads its body gets an HTTPException if that takes too long."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        seconds = self._others.get(scope["path"], self._seconds)
-        whole = False
-        ends: float | None = None
+        size, ends, whole = 0, 0.0, False
 
         async def received() -> Message:
-            nonlocal whole, ends
+            nonlocal size, ends, whole
             if whole:
                 return await receive()  # waits for the client to go, which may take as long as the answer
             ends = ends or time.monotonic() + seconds
             message = await self._in_time(receive, ends, seconds)
             whole = not message.get("more_body", False)
-            return message
-
-        await self._app(scope, received, send)
-
-    async def _in_time(self, receive: Receive, ends: float, seconds: float) -> Message:
-        left = ends - time.monotonic()
-        try:
-            async with asyncio.timeout(max(0.0, min(left, self._idle_seconds))):
-                return await receive()
-        except TimeoutError:
-            limit = f"within {seconds:g} s" if left < self._idle_seconds else f"a piece every {self._idle_seconds:g} s"
-            raise HTTPException(_TIMEOUT, f"expected the body {limit}", {"Connection": "close"}) from None
-
-
-class HeldBodies:
-    """ASGI middleware: while the bodies that are held have more bytes than the limit, no other one is read on.
-
-    A body is held from its first byte until its request is answered. What it interrupts is answered 429; a request that
-    is alone may be as large as any. Bodies for paths that are `streamed` go to the disk and are not held.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int, streamed: Collection[str] = ()) -> None:
-        self._app, self._limit, self._streamed = app, limit, streamed
-        self._held = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and count its body as it comes."""
-        if scope["type"] != "http" or scope["path"] in self._streamed:
-            await self._app(scope, receive, send)
-            return
-        own = 0
-
-        async def counted() -> Message:
-            nonlocal own
-            message = await receive()
-            size = len(message.get("body", b""))
-            if size and self._held > own and self._held + size > self._limit:
-                raise Overloaded(f"{self._held} bytes of other requests are being read; try again soon")
-            own += size
-            self._held += size
+            more = len(message.get("body", b""))
+            if size + more > limit:
+                raise HTTPException(_TOO_LARGE, "Content Too Large")
+            if not streamed:
+                if more and self._held > size and self._held + more > settings.max_held_bytes:
+                    raise Overloaded(f"{self._held} bytes of other requests are being read; try again soon")
+                self._held += more
+            size += more
             return message
 
         try:
-            await self._app(scope, counted, send)
+            await self._app(scope, received, send)
         finally:
-            self._held -= own
+            self._held -= 0 if streamed else size
 
-
-class LoadShedding:
-    """ASGI middleware: while the service has no room, what brings a body is answered 429 before a byte of it is read.
-
-    What is merely read, above all health, is answered as ever; what has to be worked for asks the service itself.
-    """
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self._service = app, service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 429, or pass the request on."""
-        if scope["type"] == "http" and scope["method"] in _BRINGS_A_BODY:
+    def _refusal(self, scope: Scope, limit: int) -> ASGIApp | None:
+        """The response to a request whose body is not to be read; None for others."""
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            return answer(too_large(limit), _CLOSE)
+        if scope["method"] in _BRINGS_A_BODY:
             try:
                 self._service.check_room()
             except Overloaded as error:
-                await answer(problem_of(error), RETRY_SOON)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+                return answer(problem_of(error), RETRY_SOON)
+        return None
+
+    async def _in_time(self, receive: Receive, ends: float, seconds: float) -> Message:
+        left, idle_seconds = ends - time.monotonic(), self._service.settings.body_idle_seconds
+        try:
+            async with asyncio.timeout(max(0.0, min(left, idle_seconds))):
+                return await receive()
+        except TimeoutError:
+            limit = f"within {seconds:g} s" if left < idle_seconds else f"a piece every {idle_seconds:g} s"
+            raise HTTPException(_TIMEOUT, f"expected the body {limit}", _CLOSE) from None

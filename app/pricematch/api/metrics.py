@@ -1,4 +1,4 @@
-"""What Prometheus reads at GET /metrics. Implements `encoding.encoding.EncodingObserver`."""
+"""Metrics for Prometheus. Implements `encoding.encoding.EncodingObserver`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -29,11 +29,7 @@ NO_ROUTE = "none"
 
 
 class Metrics:
-    """Counts what one application does. Safe to use from several threads.
-
-    Args:
-        service: whose catalogue and models are reported.
-    """
+    """Counts what one application does. Safe to use from several threads."""
 
     def __init__(self, service: Service) -> None:
         self.registry = CollectorRegistry()
@@ -76,7 +72,7 @@ class Metrics:
         for stage, spent in seconds.items():
             self._stages.labels(stage).observe(spent)
 
-    def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests tell their own stages
+    def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests report their own stages
         """So many images were encoded together."""
         self._batches.observe(size)
 
@@ -90,7 +86,7 @@ class Metrics:
 
 
 class _Served(Collector):
-    """What is served now, looked at when somebody reads it."""
+    """Gauges of the catalogue and models, collected when /metrics is read."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -113,13 +109,13 @@ class _Served(Collector):
 
 
 class _Encoders(Collector):
-    """The processes that encode, looked at when somebody reads it."""
+    """Figures of the worker processes, collected when /metrics is read."""
 
     def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
         self._processes = processes
 
     def collect(self) -> Iterator[Metric]:
-        """What `ProcessCollector` tells of one process, of each of these."""
+        """The figures of `ProcessCollector` for each worker process."""
         found: dict[str, Metric] = {}
         for number, process in enumerate(self._processes()):
             for metric_family in ProcessCollector(pid=partial(int, process), registry=None).collect():

@@ -52,7 +52,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.Forbidden: (403, "forbidden"),
     errors.RateExceeded: (429, "rate-exceeded"),
 }
-_SAID_IN_PUBLIC: Mapping[type[errors.PricematchError], str] = {
+_PUBLIC_DETAILS: Mapping[type[errors.PricematchError], str] = {
     errors.ArtefactError: "expected a version that was exported and is whole; the log says what was found",
     errors.StoreFull: "the disk of the service is full: nothing was changed, and what is stored is answered on",
     errors.StoreUnavailable: "the store cannot be used now: nothing was changed; its log says why",
@@ -70,7 +70,7 @@ _OF_STATUS: Mapping[int, str] = {
 _INVALID = "invalid-request"
 _RETRY_LATER = {"Retry-After": "5"}
 RETRY_SOON = {"Retry-After": "1"}
-"""What is overloaded by many short requests is not for long."""
+"""Many short requests are soon answered."""
 _RETRY = {503: _RETRY_LATER, 429: RETRY_SOON}
 _LOCATION_CHARACTERS = 100
 _CLIENT_GONE = 499
@@ -100,7 +100,7 @@ class Problem(BaseModel):
 def problem_of(error: errors.PricematchError) -> Problem:
     """The problem that stands for a domain error."""
     status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
-    return _problem(status, slug, _SAID_IN_PUBLIC.get(type(error), str(error)))
+    return _problem(status, slug, _PUBLIC_DETAILS.get(type(error), str(error)))
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -111,12 +111,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Let the application answer every error with a problem."""
-    app.add_exception_handler(errors.PricematchError, _on_domain_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(ClientDisconnect, _on_client_gone)
-    app.add_exception_handler(errors.ClientGone, _on_client_gone)
-    app.add_exception_handler(Exception, _on_bug)
+    app.exception_handler(errors.PricematchError)(_on_domain_error)
+    app.exception_handler(RequestValidationError)(_on_invalid_request)
+    app.exception_handler(HTTPException)(_on_http_exception)
+    app.exception_handler(ClientDisconnect)(_on_client_gone)
+    app.exception_handler(errors.ClientGone)(_on_client_gone)
+    app.exception_handler(Exception)(_on_bug)
 
 
 def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -146,15 +146,15 @@ def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None
     )
 
 
-async def _on_domain_error(_: Request, error: Exception) -> JSONResponse:
-    problem = problem_of(error) if isinstance(error, errors.PricematchError) else _bug()
-    if type(error) in _SAID_IN_PUBLIC or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+async def _on_domain_error(_: Request, error: errors.PricematchError) -> JSONResponse:
+    problem = problem_of(error)
+    if type(error) in _PUBLIC_DETAILS or problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", problem.type, error)
     return answer(problem, _headers(error, problem.status))
 
 
 def _headers(error: Exception, status: int) -> Mapping[str, str]:
-    """What a client should do next, where a header says it."""
+    """Headers that tell a client what to do next."""
     if isinstance(error, errors.RateExceeded):
         return {"Retry-After": str(math.ceil(error.retry_after))}
     if isinstance(error, errors.Unauthenticated):
@@ -162,9 +162,8 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
     return _RETRY.get(status, {})
 
 
-async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
-    raw = error.errors() if isinstance(error, RequestValidationError) else ()
-    faults = [Fault(location=_location(fault["loc"]), message=fault["msg"]) for fault in raw]
+async def _on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    faults = [Fault(location=_location(fault["loc"]), message=fault["msg"]) for fault in error.errors()]
     detail = "; ".join(f"{fault.location}: {fault.message}" for fault in faults[:5])
     return answer(_problem(422, _INVALID, detail, faults[: errors.SHOWN_PROBLEMS]))
 
@@ -175,9 +174,7 @@ def _location(parts: Sequence[object]) -> str:
     return location if len(location) <= _LOCATION_CHARACTERS else location[: _LOCATION_CHARACTERS - 1] + "…"
 
 
-async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        return answer(_bug())
+async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
     slug = _OF_STATUS.get(error.status_code, "http-error")
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
@@ -186,13 +183,9 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 
 async def _on_client_gone(_: Request, __: Exception) -> Response:
-    """Nobody reads this answer; without it every aborted upload would be logged as a bug."""
+    """A response for the log alone; without it every aborted upload would be logged as a bug."""
     return Response(status_code=_CLIENT_GONE)
 
 
 async def _on_bug(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 — the server logs it with its traceback
-    return answer(_bug())
-
-
-def _bug() -> Problem:
-    return _problem(500, "internal-error", "the service failed; its log says why")
+    return answer(_problem(500, "internal-error", "the service failed; its log says why"))

@@ -65,7 +65,7 @@ class RequestContext:
     problem: str | None = None
 
 
-_context: ContextVar[RequestContext | None] = ContextVar("asked_request", default=None)
+_context: ContextVar[RequestContext | None] = ContextVar("request", default=None)
 
 
 def begin(given_id: str | None) -> tuple[RequestContext, Token[RequestContext | None]]:
@@ -82,19 +82,12 @@ def end(token: Token[RequestContext | None]) -> None:
 
 
 def current() -> RequestContext:
-    """The request that is being answered; one that nobody reads where there is none."""
+    """The request that is being answered; an empty one outside of requests."""
     return _context.get() or RequestContext()
 
 
 class Telemetry:
-    """ASGI application around another one, which sees every response, those to bugs included.
-
-    Args:
-        app: the other one.
-        metrics: count every request.
-        spans: record every request; None for no spans.
-        log: whether a line is logged for every request.
-    """
+    """ASGI application around another one, which sees every response, those to bugs included."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, spans: "Spans | None" = None, *, log: bool) -> None:
         self._app, self._metrics, self._spans, self._log = app, metrics, spans, log

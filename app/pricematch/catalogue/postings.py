@@ -78,7 +78,7 @@ class Catalogue:
         return self._count
 
     def __iter__(self) -> Iterator[Posting]:
-        return (self._log.postings[row] for row in self.rows)
+        return iter(self.select(self.rows))
 
     def holds(self, posting_id: str) -> bool:
         """Whether a posting has this id."""
@@ -87,6 +87,16 @@ class Catalogue:
     def __getitem__(self, row: int) -> Posting:
         """The posting of a row, also of one that nobody sees any more."""
         return self._log.postings[row]
+
+    def select(self, rows: Iterable[int]) -> list[Posting]:
+        """The postings of some rows, in their order, also of those that nobody sees any more."""
+        postings = self._log.postings
+        return [postings[row] for row in rows]
+
+    def ids_of(self, rows: Iterable[int]) -> list[str]:
+        """The posting_ids of some rows, in their order, also of those that nobody sees any more."""
+        postings = self._log.postings
+        return [postings[row].posting_id for row in rows]
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -101,7 +111,7 @@ class Catalogue:
     @property
     def posting_ids(self) -> Sequence[str]:
         """The ids in the order of their rows."""
-        return tuple(posting.posting_id for posting in self)
+        return tuple(self.ids_of(self.rows))
 
     def row(self, posting_id: str) -> int:
         """Row of a posting.

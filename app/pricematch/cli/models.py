@@ -16,7 +16,7 @@ def list_models(models: options.Models = None, data: options.Data = None) -> Non
     from pricematch.serving.models import exported
 
     settings = load_settings(models=models, data=data)
-    rows = [(it.name, it.version, it.created, it.says) for it in exported(settings)]
+    rows = [(it.name, it.version, it.created, it.status) for it in exported(settings)]
     terminal.print_table(f"Models in {settings.models}", ("name", "version", "exported", ""), rows)
 
 

@@ -106,7 +106,8 @@ def _print_matches(shown: "Shown") -> None:
     else:
         columns = ["posting_id", "probability", "level", "why", "same group?", "title"]
         measured = [
-            [f"{it.match.probability or 0:.3f}", str(it.match.level), "\n".join(_reasons(it))] for it in shown.found
+            [f"{it.match.probability or 0:.3f}", str(it.match.match_type), "\n".join(_reasons(it))]
+            for it in shown.found
         ]
     rows = [
         [it.posting.posting_id, *cells, _SAME[it.same_group], _one_line(it.posting.title)]

@@ -24,7 +24,7 @@ from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
 _KEPT = "embeddings"
-OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
+_OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 """Gets the errors of bad images by name; may refuse."""
 
 
@@ -51,7 +51,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
     """Read the catalogue, load the encoder, embed the images that are not kept from before.
 
     Raises:
-        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     content = read_catalogue(settings)
 
@@ -62,7 +62,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
 
 
 def embed_postings(
-    settings: Settings, content: CsvCatalogue, on_errors: OnErrors, progress: Progress
+    settings: Settings, content: CsvCatalogue, on_errors: _OnErrors, progress: Progress
 ) -> SimilaritySearch:
     """Load the encoder, and embed the images of postings that are not kept from before.
 
@@ -73,7 +73,7 @@ def embed_postings(
         progress: gets what is being done.
 
     Raises:
-        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     artefacts = find_artefacts(settings)
     images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))
@@ -81,10 +81,10 @@ def embed_postings(
         errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
         content.refuse([*content.problems, *content.image_problems(errors)])
     make_folder(settings.data / _KEPT)
-    return _embed(settings, content, images, load_encoder(settings, artefacts, progress), on_errors, progress)
+    return _embed(settings, content, images, _load_encoder(settings, artefacts, progress), on_errors, progress)
 
 
-def load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Progress) -> ImageEncoder:
+def _load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Progress) -> ImageEncoder:
     """Load an encoder into this process, and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
@@ -102,7 +102,7 @@ def embed_colours(
 ) -> SimilaritySearch:
     """Count the colours of the images of postings that are not kept from before.
 
-    Bad images are left out without a word: whoever needs the embeddings of an encoder beside them reports them.
+    Bad images are left out silently: embedding them by an encoder reports them.
 
     Args:
         settings: limits, and where to keep them.
@@ -123,26 +123,19 @@ def _embed(
     content: CsvCatalogue,
     images: ImageFolder,
     encoder: ImageEncoder,
-    on_errors: OnErrors,
+    on_errors: _OnErrors,
     progress: Progress,
 ) -> SimilaritySearch:
     store = EmbeddingFile(settings.data / _KEPT, encoder.key, encoder.encoder.dimension)
     embedded = embed_images(content.names(), images, encoder, store, workers=settings.workers, progress=progress)
     on_errors(embedded.errors)
     catalogue, rows = _good(content, embedded)
+    versions = [f"{name}/{version}" for name, version in encoder.encoder.versions.items()]
+    label = versions[-1] if versions else encoder.key.partition("-")[0]
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
-    _log.info("%s: %d postings, %d images, %d encoded now", _label(encoder), *counts)
+    _log.info("%s: %d postings, %d images, %d encoded now", label, *counts)
     info = EncoderInfo(encoder.key, encoder.encoder.versions, encoder.encoder.dimension, encoder.threshold)
     return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows])
-
-
-def _label(encoder: ImageEncoder) -> str:
-    """Name and version of the last model involved; of what is none, the name its embeddings are kept under."""
-    *_, label = [
-        encoder.key.partition("-")[0],
-        *(f"{name}/{version}" for name, version in encoder.encoder.versions.items()),
-    ]
-    return label
 
 
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:

@@ -81,35 +81,25 @@ class PillowDecoder:
         self._side, self._max_pixels, self._min_side = side, max_pixels, min_side
 
     def decode(self, image: bytes) -> Pixels:
-        """Pixels uint8 [side, side, 3] in RGB, the whole image squeezed to a square as the notebook does.
-
-        Raises:
-            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
-        """
+        """Pixels uint8 [side, side, 3] in RGB, see `DecodedImage.squeezed`; raises ImageError."""
         return self.decoded(image).squeezed(self._side)
 
     def upright(self, image: bytes) -> Pixels:
         """Pixels uint8 [height, width, 3] in RGB of the whole image in its own size and proportions.
 
         Only a transparent one of more than 2,048 pixels a side is shrunk, by a whole factor, which bounds its memory.
-
-        Raises:
-            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
+        Raises ImageError.
         """
         return self.decoded(image).upright()
 
     def decoded(self, image: bytes) -> DecodedImage:
-        """The whole image, decoded in its own size; see `upright`."""
+        """The whole image, decoded in its own size, see `upright`; raises ImageError, Overloaded."""
         with self._guarded(image) as opened:
             halves = opened.format in _HALVED
             return DecodedImage(_pixels(opened, image), _orientation(opened), halves=halves)
 
     def header(self, image: bytes) -> Header:
-        """What the header of an image says; the rest of it may be damaged.
-
-        Raises:
-            ImageEmpty, ImageTypeUnsupported, ImageTooLarge, ImageTooSmall, ImageCorrupt.
-        """
+        """The header of an image; the rest of it may be damaged. Raises ImageError."""
         with self._guarded(image) as opened:
             width, height = reversed(opened.size) if _lies(opened) else opened.size
             return Header(MEDIA_TYPES[str(opened.format)], width, height)
@@ -183,19 +173,12 @@ def _magic(image: bytes) -> str | None:
 
 def _pixels(opened: Image.Image, image: bytes) -> Pixels:
     """RGB on white, as it lies in the file (a TIFF upright)."""
-    pixels = _undamaged_jpeg(opened, image)
-    if pixels is None:
-        opened.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
-        pixels = _on_white(opened)
-    return pixels
-
-
-def _undamaged_jpeg(opened: Image.Image, image: bytes) -> Pixels | None:
-    """The pixels of a plain colour JPEG; None for anything else."""
-    if (opened.format, opened.mode) != ("JPEG", "RGB"):
-        return None
-    pixels = decode_jpeg(image)
-    return pixels if pixels is not None and pixels.shape[1::-1] == opened.size else None
+    if (opened.format, opened.mode) == ("JPEG", "RGB"):
+        pixels = decode_jpeg(image)
+        if pixels is not None and pixels.shape[1::-1] == opened.size:
+            return pixels
+    opened.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
+    return _on_white(opened)
 
 
 def _on_white(opened: Image.Image) -> Pixels:
@@ -244,7 +227,7 @@ def _orientation(opened: Image.Image) -> int:
 
 
 def _lies(opened: Image.Image) -> bool:
-    """Whether its header says that width and height change places; a TIFF's size is the upright one already.
+    """Whether width and height of its header change places; a TIFF's size is the upright one already.
 
     The orientation of a PNG is read only where its EXIF data stands before the pixels: Pillow would decode them to
     look behind.

@@ -72,7 +72,7 @@ class EncoderSpec:
     """An encoder, which worker processes can load.
 
     Attributes:
-        key: names everything that an embedding depends on beside its image: weights, arithmetic, decoder. Embeddings
+        key: names everything that an embedding depends on besides its image: weights, arithmetic, decoder. Embeddings
             are stored under it.
         side: height and width of the pixels that it takes.
         dimension: length d of an embedding.

@@ -1,4 +1,4 @@
-"""Features of images: each image is decoded once in a worker process, together with those of others who ask.
+"""Features of images: each image is decoded once in a worker process, together with images of other requests.
 
 A network takes less time for an image among many than for one alone. A process that has nothing to do takes whatever
 is queued at once; while all are busy, the next batch gathers.
@@ -17,28 +17,17 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoders import COLOURS, EncoderSpec
-from pricematch.encoding.worker_process import WorkerProcess, error_of
+from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
 from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
+from pricematch.settings import Settings
 
 MAX_BATCH = 16
 """Images that are encoded together, at most: more make nothing cheaper, and others wait for longer."""
 _MOST_FAILURES = 3
 """Failures in a row after which encoding counts as broken,"""
 _REST_SECONDS = 10.0
-"""for so long after the last one: somebody has to try whether it works again."""
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """What images are refused for from their headers.
-
-    Attributes:
-        max_pixels: width × height, at most.
-        min_side: pixels of the shorter side, at least.
-    """
-
-    max_pixels: int
-    min_side: int
+"""for so long after the last one: then a request may try whether it works again."""
+_STOPPING = "the service is stopping"
 
 
 ImageResult: TypeAlias = ImageFeatures | ImageError
@@ -46,7 +35,7 @@ ImageResult: TypeAlias = ImageFeatures | ImageError
 
 
 class EncodingObserver(Protocol):
-    """Is told what an `Encoding` does, in its event loop; must not take long."""
+    """Gets figures of an `Encoding`, in its event loop; must not take long."""
 
     def observe_batch(self, size: int, seconds: Seconds) -> None:
         """So many images were encoded together; `queue` is the time of the one that waited longest."""
@@ -55,16 +44,6 @@ class EncodingObserver(Protocol):
     def set_queue_depth(self, depth: int) -> None:
         """So many images of requests wait."""
         ...
-
-
-class Unobserved:
-    """Implements `EncodingObserver` for when nobody looks."""
-
-    def observe_batch(self, size: int, seconds: Seconds) -> None:
-        """Nothing."""
-
-    def set_queue_depth(self, depth: int) -> None:
-        """Nothing."""
 
 
 @dataclass(eq=False)
@@ -82,24 +61,18 @@ class Encoding:
     """Computes features in worker processes. Made in a running event loop, and used in it alone.
 
     Args:
-        commands: start the processes; see `worker_commands`.
-        limits: of images.
-        request_seconds: how long a process may take for a batch; one that takes longer is ended.
-        max_waiting_images: of requests; a request that none waits before may bring more.
+        settings: limits of images and of what waits, and how long a process may take for a batch before it is ended.
         observer: called with batches, and with how many images wait.
+        commands: start the processes; None: `workers` of the settings.
     """
 
     def __init__(
         self,
-        commands: Iterable[Sequence[str]],
-        limits: ImageLimits,
-        *,
-        request_seconds: float = 30.0,
-        max_waiting_images: int = 256,
+        settings: Settings,
         observer: EncodingObserver | None = None,
+        commands: Iterable[Sequence[str]] | None = None,
     ) -> None:
-        self._limits, self._max_waiting = limits, max_waiting_images
-        self._observer: EncodingObserver = observer or Unobserved()
+        self._settings, self._observer = settings, observer
         self._known: dict[str, EncoderSpec] = {COLOURS.key: COLOURS}
         self._held = {COLOURS.key}
         self._requests: OrderedDict[_Item, None] = OrderedDict()
@@ -108,7 +81,8 @@ class Encoding:
         self._numbers = count()
         self._failures, self._failed_at = 0, 0.0
         self._closed = False
-        self._processes = [WorkerProcess(command, request_seconds) for command in commands]
+        commands = worker_commands(settings.workers) if commands is None else commands
+        self._processes = [WorkerProcess(command, settings.request_seconds) for command in commands]
         self._tasks = [asyncio.create_task(self._work(process), name="encode") for process in self._processes]
 
     async def __aenter__(self) -> Self:
@@ -123,7 +97,7 @@ class Encoding:
         return [pid for process in self._processes if (pid := process.pid) is not None]
 
     async def load(self, encoders: Iterable[EncoderSpec]) -> None:
-        """Let every process load these encoders, beside those that it holds; returns once all have.
+        """Let every process load these encoders, besides those that it holds; returns once all have.
 
         Raises:
             ArtefactError: one does not load; those before stay loaded.
@@ -150,7 +124,7 @@ class Encoding:
         self._held = {COLOURS.key, *keys} & self._known.keys()
 
     async def encode(self, images: Sequence[bytes], wanted: Wanted, *, background: bool = False) -> list[ImageResult]:
-        """The features of images, in order; of a bad one why it is. Whoever cancels it gives up what is queued.
+        """The features of images, in order; of a bad one why it is. Cancelled, it drops what is queued.
 
         Args:
             images: their bytes.
@@ -165,12 +139,12 @@ class Encoding:
             ValueError: an encoder was never loaded.
         """
         if self._closed:
-            raise _stopping()
+            raise NotReady(_STOPPING)
         if unknown := wanted.encoders - self._known.keys():
             raise ValueError(f"expected keys of encoders that were loaded, got {sorted(unknown)}")
-        if not background:
-            self._check_room(len(images))
         queue = self._background if background else self._requests
+        if not background and queue and len(queue) + len(images) > self._settings.max_waiting_images:
+            raise Overloaded(f"{len(queue)} images wait to be encoded")
         request, loop = next(self._numbers), asyncio.get_running_loop()
         items = [_Item(image, wanted, request, loop.create_future()) for image in images]
         queue.update(dict.fromkeys(items))
@@ -191,21 +165,17 @@ class Encoding:
         return None
 
     async def aclose(self) -> None:
-        """End the processes, whatever they are doing; who waits gets NotReady."""
+        """End the processes, whatever they are doing; waiting calls raise NotReady."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
         for item in (*self._requests, *self._background):
-            _fail(item, _stopping())
+            _fail(item, NotReady(_STOPPING))
         await asyncio.gather(*self._tasks, *(it.aclose() for it in self._processes), return_exceptions=True)
 
-    def _check_room(self, more: int) -> None:
-        waiting = len(self._requests)
-        if waiting and waiting + more > self._max_waiting:
-            raise Overloaded(f"{waiting} images wait to be encoded")
-
     def _depth_changed(self) -> None:
-        self._observer.set_queue_depth(len(self._requests))
+        if self._observer is not None:
+            self._observer.set_queue_depth(len(self._requests))
 
     async def _work(self, process: WorkerProcess) -> None:
         while True:
@@ -214,7 +184,7 @@ class Encoding:
                 await self._answer(process, batch)
             except asyncio.CancelledError:
                 for item in batch:
-                    _fail(item, _stopping())
+                    _fail(item, NotReady(_STOPPING))
                 raise
 
     async def _next_batch(self) -> Sequence[_Item]:
@@ -257,26 +227,63 @@ class Encoding:
             "sizes": [len(item.image) for item in batch],
             "keys": sorted(wanted.encoders),
             "hashed": wanted.phash,
-            "max_pixels": self._limits.max_pixels,
-            "min_side": self._limits.min_side,
+            "max_pixels": self._settings.max_pixels,
+            "min_side": self._settings.min_image_side,
         }
         try:
             encoders = {key: self._known[key] for key in self._held | wanted.encoders}
-            answer, body = await process.ask(encoders, message, [item.image for item in batch])
+            answer, body = await process.call(encoders, message, [item.image for item in batch])
             queued = [started - item.queued for item in batch]
             for item, result in zip(batch, _results(answer, body, queued), strict=True):
                 if not item.result.done():
                     item.result.set_result(result)
-        except Exception as error:  # noqa: BLE001 — whatever it is, it is for those who wait
+        except Exception as error:  # noqa: BLE001 — whatever it is, the waiting calls raise it
             self._failures, self._failed_at = self._failures + 1, time.monotonic()
             return error
         self._failures = 0
-        self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
+        if self._observer is not None:
+            self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
         return None
 
 
+class BlockingEncoding(Protocol):
+    """Encodes for threads, behind the requests."""
+
+    def load(self, specs: Sequence[EncoderSpec]) -> None:
+        """Hold these encoders; raises ArtefactError, ModelOutputError."""
+        ...
+
+    def retain(self, keys: Iterable[str]) -> None:
+        """Forget all encoders but these."""
+        ...
+
+    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
+        """See `Encoding.encode`."""
+        ...
+
+
+class ForThreads:
+    """Implements `BlockingEncoding` over the encoding of an event loop, for other threads."""
+
+    def __init__(self, encoding: Encoding, loop: asyncio.AbstractEventLoop) -> None:
+        self._encoding, self._loop = encoding, loop
+
+    def load(self, specs: Sequence[EncoderSpec]) -> None:
+        """See the protocol."""
+        asyncio.run_coroutine_threadsafe(self._encoding.load(specs), self._loop).result()
+
+    def retain(self, keys: Iterable[str]) -> None:
+        """See the protocol."""
+        self._loop.call_soon_threadsafe(self._encoding.retain, list(keys))
+
+    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
+        """See the protocol."""
+        encoding = self._encoding.encode(images, wanted, background=True)
+        return asyncio.run_coroutine_threadsafe(encoding, self._loop).result()
+
+
 def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) -> Sequence[ImageResult]:
-    """What a worker has answered about a batch, by image; `queued` says how long each has waited."""
+    """Features by image from the result of a worker; `queued` holds the seconds that each has waited."""
     good = sum("error" not in image for image in answer["images"])
     values, start = np.frombuffer(body, "<f4"), 0
     rows: dict[str, Iterator[NDArray[np.float32]]] = {}
@@ -298,7 +305,3 @@ def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) ->
 def _fail(item: _Item, error: Exception) -> None:
     if not item.result.done():
         item.result.set_exception(error)
-
-
-def _stopping() -> NotReady:
-    return NotReady("the service is stopping")

@@ -57,12 +57,7 @@ def digest_images(
 
 
 class ImagesByDigest:
-    """Implements `ports.ImageSource` by digests in hexadecimal digits, over images that have names.
-
-    Args:
-        images: by name.
-        names: by digest.
-    """
+    """Implements `ports.ImageSource` by digests in hexadecimal digits, over images that have names."""
 
     def __init__(self, images: ImageSource, names: Mapping[bytes, str]) -> None:
         self._images, self._names = images, names

@@ -107,7 +107,7 @@ class SavedModelEncoder:
 
 
 def reconstruct(artefact: Artefact, pixels: Pixels) -> Pixels:
-    """What a CAE's decoder makes of its latents, uint8 like `pixels`; raises ArtefactError."""
+    """Pixels as a CAE rebuilds them from its latents, uint8 like `pixels`; raises ArtefactError."""
     _, function = _load(artefact, "reconstruct")
     rebuilt = np.asarray(function(pixels=tf.constant(pixels))["reconstruction"])
     pixels_rebuilt: Pixels = np.rint(255 * np.clip(rebuilt, 0, 1)).astype(np.uint8)
@@ -115,7 +115,7 @@ def reconstruct(artefact: Artefact, pixels: Pixels) -> Pixels:
 
 
 def _load(artefact: Artefact, signature: str = "serving_default") -> tuple[Any, Callable[..., Mapping[str, Any]]]:
-    """What is exported, and one of its functions; raises ArtefactError."""
+    """An exported model, and one of its functions; raises ArtefactError."""
     try:
         loaded = tf.saved_model.load(str(artefact.path))
         return loaded, loaded.signatures[signature]
@@ -128,7 +128,7 @@ def _frozen(function: Any) -> Callable[[Any], Sequence[Any]]:
     """The same function with its weights as constants, which are then converted and packed once instead of every time.
 
     With variables, TensorFlow multiplies a single image in another order than several, so that an embedding would
-    depend on who else asks; with constants it does not.
+    depend on the other images of its batch; with constants it does not.
     """
     frozen: Callable[[Any], Sequence[Any]] = convert_variables_to_constants_v2(function)
     return frozen

@@ -14,7 +14,7 @@ from pricematch.encoding.features import HASHING
 from pricematch.encoding.ingest import ImagesByDigest, chunks, digest_images, thread_pool
 from pricematch.encoding.ports import Decoder, EmbeddingStore, Encoder, ImageSource, Pixels
 from pricematch.errors import ImageError
-from pricematch.progress import Progress
+from pricematch.progress import Progress, silent
 from pricematch.store.ports import ComputedStore
 
 _AT_ONCE = 64
@@ -25,10 +25,6 @@ Encode: TypeAlias = Callable[[Sequence[bytes], Wanted], Sequence[ImageFeatures |
 """Gives images their features, and blocks until it has."""
 
 
-def silent(what: str, done: int, total: int) -> None:
-    """Progress that nobody is told."""
-
-
 @dataclass(frozen=True)
 class StoredImages:
     """Features of images by their digests. Safe to use from several threads.
@@ -37,7 +33,6 @@ class StoredImages:
         images: gives their bytes, by the digest in hexadecimal digits.
         computed: keeps what is computed.
         encode: computes it.
-        hash_key: names the perceptual hash and all that it depends on.
         on_error: called with the digest of a stored image that cannot be used, and why.
         in_flight: pieces of 64 images that are read and encoded at a time: while one is read, or ends, others are
             encoded.
@@ -46,7 +41,6 @@ class StoredImages:
     images: ImageSource
     computed: ComputedStore
     encode: Encode
-    hash_key: str
     on_error: Callable[[bytes, ImageError], None]
     in_flight: int = 2
 
@@ -83,7 +77,7 @@ class StoredImages:
 
     def hashes(self, digests: Digests) -> list[str | None]:
         """The perceptual hashes that are kept of some postings' images; None where there is none."""
-        known = self.computed.hashes(self.hash_key, list(dict.fromkeys(filter(None, digests))))
+        known = self.computed.hashes(HASHING, list(dict.fromkeys(filter(None, digests))))
         return [None if digest is None else known.get(digest) for digest in digests]
 
     def features(self, digests: Digests, wanted: Wanted) -> list[ImageFeatures | None]:
@@ -91,7 +85,7 @@ class StoredImages:
         self.ensure(digests, wanted)
         distinct = list(dict.fromkeys(filter(None, digests)))
         embeddings = {key: self.computed.embeddings(key, distinct) for key in wanted.encoders}
-        hashes = self.computed.hashes(self.hash_key, distinct) if wanted.phash else {}
+        hashes = self.computed.hashes(HASHING, distinct) if wanted.phash else {}
         known = {
             digest: ImageFeatures(
                 digest, hashes.get(digest), {key: of[digest] for key, of in embeddings.items() if digest in of}
@@ -104,7 +98,7 @@ class StoredImages:
     def lacking(self, digests: Sequence[bytes], wanted: Wanted) -> Mapping[Wanted, Sequence[bytes]]:
         """Images by those of their wanted features that are not kept; an image that lacks none is left out."""
         embeddings = {key: self.computed.embeddings(key, digests) for key in wanted.encoders}
-        hashes = self.computed.hashes(self.hash_key, digests) if wanted.phash else {}
+        hashes = self.computed.hashes(HASHING, digests) if wanted.phash else {}
         found: dict[Wanted, list[bytes]] = {}
         for digest in digests:
             keys = frozenset(key for key, of in embeddings.items() if digest not in of)
@@ -127,7 +121,7 @@ class StoredImages:
             self.computed.keep_embeddings(key, [image.digest for image in images], vectors)
         if hashed:
             digests = [image.digest for image in hashed]
-            self.computed.keep_hashes(self.hash_key, digests, [str(image.phash) for image in hashed])
+            self.computed.keep_hashes(HASHING, digests, [str(image.phash) for image in hashed])
 
     def ensure_each(self, images: Sequence[bytes], wanted: Wanted) -> list[bytes | ImageError]:
         """Compute and keep the features of images that are not stored yet, before postings show them.
@@ -249,7 +243,7 @@ def embed_images(
     kept, bad = store.load(), dict[bytes, ImageError]()
     known = _Vectors({digest: kept[digest] for digest in contents if digest in kept})
     before, source = len(known.vectors), ImagesByDigest(images, contents)
-    stored = StoredImages(source, known, encoder.features, HASHING, bad.__setitem__, workers)
+    stored = StoredImages(source, known, encoder.features, bad.__setitem__, workers)
     stored.ensure(list(contents), Wanted(frozenset({encoder.key})), progress)
     found = list(known.vectors)
     embeddings = stored.embeddings(encoder.key, encoder.encoder.dimension, found)
@@ -262,7 +256,7 @@ def embed_images(
 
 
 class _Vectors:
-    """Implements `ComputedStore` over embeddings by one encoder in memory; no hashes are asked of it."""
+    """Implements `ComputedStore` over embeddings by one encoder in memory, without hashes."""
 
     def __init__(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         self.vectors = vectors

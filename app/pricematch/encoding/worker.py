@@ -46,12 +46,8 @@ def main(threads: int, processor: int | None) -> None:
 
 
 def answer_all(load: Callable[[NetworkSpec], Encoder]) -> None:
-    """Load and drop encoders and compute features as asked, until nobody is at the other end of the standard input.
-
-    Args:
-        load: makes a network ready; raises ArtefactError.
-    """
-    features = ImageFeaturesComputer(load)
+    """Load and drop encoders and compute features on request, until the other end of the standard input is closed."""
+    features = _ImageFeaturesComputer(load)
     with socket.socket(fileno=0) as connection:
         while True:
             try:
@@ -70,12 +66,8 @@ def answer_all(load: Callable[[NetworkSpec], Encoder]) -> None:
             send(connection, answer, *parts)
 
 
-class ImageFeaturesComputer:
-    """Computes features of images in this process, each of which it decodes once.
-
-    Args:
-        load: makes a network ready; raises ArtefactError.
-    """
+class _ImageFeaturesComputer:
+    """Computes features of images in this process, each of which it decodes once."""
 
     def __init__(self, load: Callable[[NetworkSpec], Encoder]) -> None:
         self._load = load

@@ -20,9 +20,8 @@ from pricematch.pairs.retrievers import (
     HashRetriever,
     ParsedFeatures,
     Retriever,
-    embeddings_of,
+    TitleRetriever,
 )
-from pricematch.pairs.title_retrievers import TitleRetriever
 from pricematch.search.candidates import MAX_MEMBERS, Candidates, Lists, top_k
 from pricematch.titles.vectors import TfIdf, words
 
@@ -57,7 +56,7 @@ def _retriever(signal: str, features: ParsedFeatures) -> Retriever[Any]:
             # a word that one title alone holds keeps its weight: taking most of it costs shops with few titles
             return TitleRetriever(_TITLE, TfIdf(features.titles, words, single_weight=1))
         case "image":
-            return EmbeddingRetriever(IMAGE, embeddings_of(IMAGE, features.features))
+            return EmbeddingRetriever(IMAGE, features.features)
     raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
 
 

@@ -186,7 +186,7 @@ def cluster_by_similarity(
     """
     if posting_ids == "all":
         rows, problems = search.by_id, dict[int, PricematchError]()
-        posting_ids = _ids(search.catalogue, rows)
+        posting_ids = search.catalogue.ids_of(rows)
         if not errors:
             found = search.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
             return Clusters(posting_ids, 0, found.labels, found.members, problems)
@@ -225,16 +225,12 @@ def cluster_by_probability(
     """
     if posting_ids == "all":
         rows, problems = search.catalogue.by_id, dict[int, PricematchError]()
-        posting_ids = _ids(search.catalogue, rows)
+        posting_ids = search.catalogue.ids_of(rows)
         found = search.clusters.all(threshold) if new is None else search.clusters.among(rows, threshold, new)
     else:
         posting_ids, rows, problems = _located(search.catalogue, posting_ids)
         found = search.clusters.among(rows, threshold, new)
     return _assembled(posting_ids, problems, errors, found.assignment, found.cohesion)
-
-
-def _ids(catalogue: Catalogue, rows: NDArray[np.intp]) -> list[str]:
-    return [catalogue[row].posting_id for row in rows]
 
 
 def _located(

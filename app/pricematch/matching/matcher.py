@@ -207,8 +207,9 @@ class Matcher:
         self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
     ) -> Matches:
         """The matches of a posting by similarity, after the feedback on it and others."""
-        same = [other for other in self.catalogue.located(sorted(feedback)) if feedback[other] == "same"]
-        similarities = search.similarities(search.embedding(posting_id), same)
+        located = self.catalogue.located(sorted(feedback))
+        same = {other: row for other, row in located.items() if feedback[other] == "same"}
+        similarities = search.similarities(search.embedding(posting_id), np.array([*same.values()], np.intp))
         decided = [Match(other, value, feedback="same") for other, value in zip(same, similarities, strict=True)]
         return Matches([*decided, *(match for match in found if match.posting_id not in feedback)])
 
@@ -243,25 +244,26 @@ class Matcher:
         embedding: Embeddings | None,
     ) -> Result:
         """The matches that options let through, each with its similarity and why it is one."""
-        posting_ids = [self.catalogue[row].posting_id for row in found.rows]
-        nothing: Sequence[float | None] = [None] * len(posting_ids)
-        similarities = nothing if compared is None else compared.similarities(embedding, posting_ids)
+        least = options.min_similarity
+        rows = found.rows[: options.limit] if least is None else found.rows
+        similarities = [None] * len(rows) if compared is None else compared.similarities(embedding, rows)
         kept = [
             place
             for place, similarity in enumerate(similarities)
-            if place < found.decided or _reaches(similarity, options.min_similarity)
+            if place < found.decided or least is None or (similarity is not None and similarity >= least)
         ]
         kept = kept[: options.limit]
+        explained = search.explain(found, np.array(kept, np.intp))
         matches = [
             Match(
-                posting_ids[place],
+                posting_id,
                 similarities[place],
                 float(found.probabilities[place]),
                 why.match_type,
                 Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
             )
-            for place, why in zip(kept, search.explain(found, np.array(kept, np.intp)), strict=True)
+            for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
         ]
         return Result(Matches(matches), self.decision(options, compared=embedding is not None))
 
@@ -297,7 +299,3 @@ def _least(encoder: EncoderInfo, options: Options) -> float:
     if options.min_similarity is not None:
         return options.min_similarity
     return -1.0 if encoder.threshold is None else encoder.threshold
-
-
-def _reaches(similarity: float | None, least: float | None) -> bool:
-    return least is None or (similarity is not None and similarity >= least)

@@ -41,7 +41,7 @@ class ProbabilityClusters:
 
     def __init__(self, index: MatchIndex, catalogue: Catalogue, feedback: Feedback = NO_FEEDBACK) -> None:
         self._index, self._catalogue, self._feedback = index, catalogue, feedback
-        self._ranks = np.argsort(np.argsort([catalogue[row].posting_id for row in range(catalogue.span)]))
+        self._ranks = np.argsort(np.argsort(catalogue.ids_of(range(catalogue.span))))
         self._lock = Lock()
         self._all = lru_cache(_KEPT_ANSWERS)(lambda threshold: self.among(catalogue.by_id, threshold))
 
@@ -184,7 +184,7 @@ class ProbabilitySearch:
 
     @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self.index.model.feature_names, self.index.extractor.titles_with)
+        return Explainer(self.index.model.feature_names, self.index.extractor.word_counts)
 
     def changed(self, catalogue: Catalogue, added: Features) -> "ProbabilitySearch":
         """The search of a changed catalogue, whose new rows have these features."""
@@ -217,8 +217,7 @@ class ProbabilitySearch:
         rows, probabilities = self.index.candidates_of(row)
         free = ~np.isin(rows, list(decided.values()))
         rows, probabilities = rows[free], probabilities[free]
-        order = self._order(rows, probabilities)
-        order = order[: rule.count(probabilities[order], fallback=not len(same))]
+        order = self._order(rows, probabilities, rule, fallback=not len(same))
         return RankedMatches(
             parse_title(self.catalogue[row].title),
             row,
@@ -244,15 +243,14 @@ class ProbabilitySearch:
         self.check_signals(image=bool(image), title=any(features.titles))
         found = self.index.query(features)
         rows, probabilities = found.pairs.right, found.pairs.probabilities
-        order = self._order(rows, probabilities)
-        order = order[: rule.count(probabilities[order])]
+        order = self._order(rows, probabilities, rule)
         return RankedMatches(found.titles[0], None, rows[order], probabilities[order], found.features[order])
 
     def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows = found.rows[kept]
-            titles = parse_titles(self.catalogue[row].title for row in rows)
+            titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
             if found.features is not None:
                 features = found.features[kept]
             elif found.row is not None:
@@ -261,7 +259,11 @@ class ProbabilitySearch:
                 raise ValueError("expected the features of the pairs, or the row of the posting")
             return self._explainer.explain(features, self.index.model.contributions(features), found.title, titles)
 
-    def _order(self, rows: NDArray[np.int32], probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
-        """The most probable first, equal ones by their ids, whatever rows they got."""
-        posting_ids = np.array([self.catalogue[row].posting_id for row in rows], np.str_)
-        return np.lexsort((posting_ids, -probabilities))
+    def _order(
+        self, rows: NDArray[np.int32], probabilities: NDArray[np.float64], rule: DecisionRule, *, fallback: bool = True
+    ) -> NDArray[np.intp]:
+        """Which candidates match, the most probable first, equal ones by their ids, whatever rows they got."""
+        near = np.flatnonzero(probabilities >= rule.thresholds.fallback)
+        posting_ids = np.array(self.catalogue.ids_of(rows[near]), np.str_)
+        order = near[np.lexsort((posting_ids, -probabilities[near]))]
+        return order[: rule.count(probabilities[order], fallback=fallback)]

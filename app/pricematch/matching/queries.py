@@ -6,8 +6,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from pricematch.catalogue.image_features import ImageFeatures
-from pricematch.pairs.explanation import Reason
-from pricematch.pairs.match_types import MatchType
+from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
 
 
@@ -32,7 +31,7 @@ class Match:
         posting_id: which.
         similarity: cosine of the images' embeddings, −1…1; None where one of the two has none.
         probability: that both are the same product, 0…1; None where no trained matcher scored them, as are
-        level: how the two are the same, and
+        match_type: how the two are the same, and
         evidence: what the probability rests on.
         feedback: `same` where a person decided so; then the probability is 1.
     """
@@ -40,7 +39,7 @@ class Match:
     posting_id: str
     similarity: float | None = None
     probability: float | None = None
-    level: MatchType | None = None
+    match_type: MatchType | None = None
     evidence: Evidence | None = None
     feedback: Literal["same"] | None = None
 

@@ -108,13 +108,13 @@ class SimilaritySearch:
             return Matches([])
         return self.nearest(embedding, limit + 1).without(posting_id).top(limit).at_least(min_similarity)
 
-    def similarities(self, query: Embeddings | None, posting_ids: Sequence[str]) -> list[float | None]:
-        """The cosine of a query [1, d] and each of some postings; None where one of the two has no embedding."""
-        found = [None if query is None else self.embedding(posting_id) for posting_id in posting_ids]
-        return [
-            None if query is None or embedding is None else float(np.clip(query[0] @ embedding[0], -1, 1))
-            for embedding in found
-        ]
+    def similarities(self, query: Embeddings | None, rows: NDArray[np.integer]) -> list[float | None]:
+        """The cosine of a query [1, d] and each of some rows [m]; None where one of the two has no embedding."""
+        if query is None:
+            return [None] * len(rows)
+        # one by one: a matrix product would add up some rows in another order than others
+        found = [float(query[0] @ embedding) for embedding in self.embeddings[rows]]
+        return [max(-1.0, min(1.0, it)) if known else None for it, known in zip(found, self.known[rows], strict=True)]
 
     def _nearest(self, vector: Embeddings, limit: int) -> Matches:
         limit = min(limit, int(self.known.sum()))
@@ -124,12 +124,12 @@ class SimilaritySearch:
         last = np.partition(coarse, len(coarse) - limit)[len(coarse) - limit]
         # twice what a float32 product of two unit rows can be off: d + 2 roundings of at most 2⁻²⁴ each
         rounding = (len(vector) + 2) * 2.0**-22
-        near = np.flatnonzero(self.known & (coarse >= last - rounding)).tolist()
+        near = np.flatnonzero(self.known & (coarse >= last - rounding))
         # a matrix product would add up some rows in another order than others
         exact = np.einsum("ij,j->i", self.embeddings[near].astype(np.float64), vector.astype(np.float64))
-        similarities = np.clip(np.round(exact, _DECIMALS), -1, 1).tolist()
-        found = [(-value, self.catalogue[row].posting_id) for value, row in zip(similarities, near, strict=True)]
-        return Matches([Match(posting_id, -distance) for distance, posting_id in sorted(found)[:limit]])
+        similarities = np.clip(np.round(exact, _DECIMALS), -1, 1)
+        found = sorted(zip((-similarities).tolist(), self.catalogue.ids_of(near), strict=True))
+        return Matches([Match(posting_id, -distance) for distance, posting_id in found[:limit]])
 
 
 class CatalogueGraph:

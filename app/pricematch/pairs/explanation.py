@@ -1,41 +1,33 @@
-"""Explanation of a match: its match type, the similarity by each signal, and the features that weighed most, in words.
+"""Explanation of matches: match type, similarity by each signal, and the features that weighed most, in words.
 
 Features that say nearly the same, such as the similarity of two titles by words and by characters, are one family: what
 they add to the log odds is summed, and makes one reason.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from math import isnan
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.features import BITS
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.match_types import MatchType, match_types
-from pricematch.pairs.reason_sentences import (
-    Pair,
-    Sentence,
-    common_hash,
-    common_title,
-    fact_sentence,
-    hash_sentence,
-    image_sentence,
-    neighbours_sentence,
-    title_sentence,
-)
+from pricematch.pairs.reason_sentences import FACTS, NEAR_BITS, PART_OF, Sentences, sentences
 from pricematch.pairs.title_features import WORDS
-from pricematch.titles.comparison import GROUPS, SUMMARY
+from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.normalise import ParsedTitle
+
+MatchType: TypeAlias = Literal["identical", "near", "same_product"]
 
 MOST_REASONS = 3
 _LEAST_SHARE, _LEAST_WEIGHT = 0.03, 0.1
 """What a family must weigh to be a reason: of all families together, and in log odds; a contradiction, and the second
 weightiest, in log odds only."""
 LONGEST_TEXT = 160
-_PART_OF = {"number": "model"}
-"""Numbers are parts of model codes, which are named instead of them."""
 _SIMILARITY = "_similarity"
+_FAMILIES = ("hash", "image", "colours", "title", "common_hash", "common_title", "neighbours", *FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +64,14 @@ class Explainer:
 
     Args:
         names: of the f features, `PairModel.feature_names`.
-        titles_with: how many titles of the catalogue hold a word (`PairFeatureExtractor.titles_with`).
+        counts: by word, how many titles of the catalogue hold it (`PairFeatureExtractor.word_counts`).
     """
 
-    def __init__(self, names: Sequence[str], titles_with: Callable[[str], int]) -> None:
-        self._names, self._titles_with = tuple(names), titles_with
+    def __init__(self, names: Sequence[str], counts: Mapping[str, int]) -> None:
+        self._names, self._counts = tuple(names), counts
         families = [family_of(name) for name in names]
-        self._columns = {name: [at for at, other in enumerate(families) if other == name] for name in _SENTENCES}
+        self._columns = {name: [at for at, other in enumerate(families) if other == name] for name in _FAMILIES}
         self._facts = [at for at, other in enumerate(families) if other == "facts"]
-        self._similarities = {
-            name.removesuffix(_SIMILARITY): at for at, name in enumerate(names) if name.endswith(_SIMILARITY)
-        }
 
     def explain(
         self,
@@ -91,7 +80,12 @@ class Explainer:
         title: ParsedTitle,
         titles: Sequence[ParsedTitle],
     ) -> list[Explanation]:
-        """Explain the pairs of one posting and m others; costs about a millisecond each.
+        """Explain the pairs of one posting and m others.
+
+        Three reasons at most. The weightiest family that has a true sentence for its sign always is one, the second if
+        it weighs 0.1, a third if it weighs as much as 0.03 of all. Where the titles contradict each other, and that
+        weighs 0.1 against the pair, it goes before what weighs more: it is what people would look at, and trees that
+        know the same from rare words give it little weight.
 
         Args:
             features: [m, f].
@@ -99,50 +93,40 @@ class Explainer:
             title: of the one posting.
             titles: m, of the others.
         """
-        kinds = match_types(self._names, features)
+        known = [
+            {name: value for name, value in zip(self._names, row, strict=True) if not isnan(value)}
+            for row in features.tolist()
+        ]
+        worded = sentences(known, title, titles, self._counts)
         return [
-            Explanation(kind, self._signals(values), self.reasons(values, weights, title, other))
-            for kind, values, weights, other in zip(kinds, features, contributions, titles, strict=True)
+            Explanation(match_type(values), _signals(values), _reasons(self._weights(added, texts), texts))
+            for values, added, texts in zip(known, contributions, worded, strict=True)
         ]
 
-    def reasons(
-        self, values: NDArray[np.float32], contributions: NDArray[np.float64], left: ParsedTitle, right: ParsedTitle
-    ) -> tuple[Reason, ...]:
-        """Three reasons at most, the weightiest first.
-
-        The weightiest family that has a true sentence fit for its side always is one, the second if it weighs 0.1, a
-        third if it weighs as much as 0.03 of all. Where the titles contradict each other, and that weighs 0.1 against
-        the pair, it goes before what weighs more: it is what people would look at, and trees that know the same from
-        rare words give it little weight.
-
-        Args:
-            values: [f], features of one pair.
-            contributions: [f], what each adds to the log odds.
-            left: one title.
-            right: the other.
-        """
-        known = {name: float(value) for name, value in zip(self._names, values, strict=True) if not np.isnan(value)}
-        pair = Pair(known, left, right, self._titles_with)
-        weights = self._weights(pair, contributions)
-        least = max(_LEAST_WEIGHT, _LEAST_SHARE * sum(map(abs, weights.values())))
-        contradictions, others = list[Reason](), list[Reason]()
-        for family in sorted(weights, key=lambda family: -abs(weights[family])):
-            weight = weights[family]
-            if weight and (text := _SENTENCES[family](pair, speaks_for=weight > 0)):
-                kept = contradictions if weight <= -_LEAST_WEIGHT and _contradicted(family, pair) else others
-                kept.append(Reason(_printable(text), weight))
-        return _chosen(contradictions, others, least)
-
-    def _signals(self, values: NDArray[np.float32]) -> Mapping[str, float]:
-        found = {name: float(values[at]) for name, at in self._similarities.items()}
-        return {name: similarity for name, similarity in found.items() if not np.isnan(similarity)}
-
-    def _weights(self, pair: Pair, contributions: NDArray[np.float64]) -> dict[str, float]:
+    def _weights(self, added: NDArray[np.float64], texts: Sentences) -> dict[str, float]:
         """What each family adds; that of facts in general is shared out among the families that have a sentence."""
-        weights = {family: float(contributions[columns].sum()) for family, columns in self._columns.items()}
-        facts = float(contributions[self._facts].sum())
-        stated = [family for family in _FACTS if _SENTENCES[family](pair, speaks_for=facts > 0)]
+        weights = {family: float(added[columns].sum()) for family, columns in self._columns.items()}
+        facts = float(added[self._facts].sum())
+        stated = [family for family in FACTS if family in _speaking(texts, facts)]
         return weights | {family: weights[family] + facts / len(stated) for family in stated}
+
+
+def match_type(values: Mapping[str, float]) -> MatchType:
+    """The match type of a pair.
+
+    `identical`: the same bytes, or equal hashes and equal titles; equal hashes alone are not enough, since flat images
+    of all kinds share one. `near`: hashes within `NEAR_BITS`. `same_product`: all others, also where no hash is known.
+
+    Args:
+        values: by name, the features that are known; `same_image`, `hash_similarity` and `same_title` count.
+
+    >>> match_type({"same_image": 0, "hash_similarity": 1, "same_title": 1}), match_type({"hash_similarity": 0.9375})
+    ('identical', 'near')
+    """
+    similarity = values.get("hash_similarity", 0)
+    if values.get("same_image") == 1 or (similarity == 1 and values.get("same_title") == 1):
+        return "identical"
+    return "near" if similarity >= 1 - NEAR_BITS / BITS else "same_product"
 
 
 def family_of(feature: str) -> str | None:
@@ -156,7 +140,7 @@ def family_of(feature: str) -> str | None:
         return "neighbours"
     if feature in SUMMARY:
         group, _, what = feature.rpartition("_")
-        return _PART_OF.get(group, group) if what == "conflict" else "facts"
+        return PART_OF.get(group, group) if what == "conflict" else "facts"
     if "_repeats_" in feature:
         return f"common_{feature.partition('_')[0]}"
     if feature in WORDS or feature.startswith(("words_", "grams_", "blend_")):
@@ -164,42 +148,33 @@ def family_of(feature: str) -> str | None:
     return {"hash": "hash", "same": "hash", "image": "image", "colours": "colours"}.get(feature.partition("_")[0])
 
 
-def _kinds(family: str) -> tuple[str, ...]:
-    groups = (family, *(part for part, whole in _PART_OF.items() if whole == family))
-    return tuple(kind for group in groups for kind in GROUPS[group])
+def _signals(values: Mapping[str, float]) -> Mapping[str, float]:
+    return {name.removesuffix(_SIMILARITY): value for name, value in values.items() if name.endswith(_SIMILARITY)}
 
 
-def _contradicted(family: str, pair: Pair) -> bool:
-    return family in _FACTS and any(kind in pair.contradictions for kind in _kinds(family))
-
-
-def _chosen(contradictions: Sequence[Reason], others: Sequence[Reason], least: float) -> tuple[Reason, ...]:
-    """The weightiest, contradictions, others that weigh at least so much, the second weightiest; sorted by weight."""
+def _reasons(weights: Mapping[str, float], texts: Sentences) -> tuple[Reason, ...]:
+    """The weightiest, contradictions, others that weigh enough, the second weightiest; sorted by weight."""
+    least = max(_LEAST_WEIGHT, _LEAST_SHARE * sum(map(abs, weights.values())))
+    contradictions, others = list[Reason](), list[Reason]()
+    for family in sorted(weights, key=lambda family: -abs(weights[family])):
+        weight = weights[family]
+        if weight and (text := _speaking(texts, weight).get(family)):
+            kept = contradictions if weight <= -_LEAST_WEIGHT and family in texts.contradicted else others
+            kept.append(Reason(_printable(text), weight))
     ranked = sorted([*contradictions, *others], key=_lightness)
     fit = [reason for reason in others if abs(reason.weight) >= least]
     second = [reason for reason in ranked[1:2] if abs(reason.weight) >= _LEAST_WEIGHT]
-    kept = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
-    return tuple(sorted([*kept][:MOST_REASONS], key=_lightness))
+    chosen = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
+    return tuple(sorted([*chosen][:MOST_REASONS], key=_lightness))
+
+
+def _speaking(texts: Sentences, weight: float) -> Mapping[str, str]:
+    """By family, the sentences for the same product where a weight is above 0, else those against it."""
+    return texts.supporting if weight > 0 else texts.opposing
 
 
 def _lightness(reason: Reason) -> float:
     return -abs(reason.weight)
-
-
-_FACTS = tuple(group for group in GROUPS if group not in _PART_OF)
-_SENTENCES: Mapping[str, Sentence] = MappingProxyType(
-    {
-        "hash": hash_sentence,
-        "image": image_sentence("image", "images look alike", "other images look more alike"),
-        "colours": image_sentence("colours", "images have the same colours", "other images have colours more alike"),
-        "title": title_sentence,
-        "common_hash": common_hash,
-        "common_title": common_title,
-        "neighbours": neighbours_sentence,
-        **{family: fact_sentence(_kinds(family)) for family in _FACTS},
-    }
-)
-"""By family."""
 
 
 def _printable(text: str) -> str:

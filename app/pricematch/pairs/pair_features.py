@@ -21,10 +21,11 @@ from pricematch.pairs.retrievers import (
     IMAGE_RETRIEVERS,
     Alive,
     EmbeddingRetriever,
+    ExpandedTitleRetriever,
     ParsedFeatures,
+    retrievers_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
-from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, retrievers_of
 from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.vectors import TfIdf, words
@@ -69,7 +70,7 @@ class PairFeatureExtractor:
     ) -> None:
         self.signals = tuple(signals)
         parsed = _parsed(features, signals)
-        weighted = TfIdf(parsed.titles, words) if "title" in signals else None
+        weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
         self._retrievers = {it.name: it for it in retrievers_of(parsed, weighted, signals, shares)}
         self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
@@ -112,9 +113,10 @@ class PairFeatureExtractor:
         embeddings = {name: np.empty((0, size), np.float32) for name, size in self.dimensions.items()}
         return self.profiles(ParsedFeatures.of(Features.of([], [], embeddings)))[0]
 
-    def titles_with(self, word: str) -> int:
-        """How many titles of the catalogue hold a word (see `ParsedTitle.words`); 0 where titles are no signal."""
-        return 0 if self._titles is None else self._titles.titles_with(word)
+    @property
+    def word_counts(self) -> Mapping[str, int]:
+        """By word (see `ParsedTitle.words`), how many titles of the catalogue hold it; empty without signal title."""
+        return {} if self._weighted is None else self._weighted.counts
 
     def profiles(
         self, features: ParsedFeatures, alive: Alive = None
@@ -149,6 +151,8 @@ class PairFeatureExtractor:
             The profiles; left < right, int32 [m] each, ascending. What is as near as the last of the `TOP_K` is a
             candidate too.
         """
+        if len(new) < 2:
+            return new, *_ends(np.zeros((len(new), len(new)), np.bool_))
         similarities = self._similarities(new, new)
         for found in similarities.values():
             np.fill_diagonal(found, -np.inf)
@@ -170,6 +174,8 @@ class PairFeatureExtractor:
             The profiles of both (where others are gone, their own repeats still count them); and the candidates between
             them: left ends, which are new, and right ends, which are others, int32 [p] each, ascending.
         """
+        if not len(others):
+            return new, replace(others, catalogue_size=new.catalogue_size), *_ends(np.zeros((len(new), 0), np.bool_))
         similarities = {
             name: np.where(alive, found, -np.inf) for name, found in self._similarities(new, others).items()
         }
@@ -223,11 +229,9 @@ class PairFeatureExtractor:
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
         for name, retriever in self._retrievers.items():
             similarity = retriever.similarities(one.vectors[name], other.vectors[name], left, right)
-            ends = one.neighbours[name].select(left), other.neighbours[name].select(right)
-            if others is not None:
-                near = np.where(similarity >= retriever.least, similarity, -np.inf)
-                ends = ends[0], ends[1].including(near)
-            parts.append(rank_features(similarity, *ends))
+            neighbours = one.neighbours[name], other.neighbours[name]
+            least = None if others is None else retriever.least
+            parts.append(rank_features(similarity, *neighbours, left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
             parts.append(attribute_features(one.titles, other.titles, left, right))

@@ -41,10 +41,6 @@ class Neighbours:
         total = np.where(known, first, 0).sum(axis=1)
         return cls(similarities, np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
-    def select(self, rows: NDArray[np.integer]) -> "Neighbours":
-        """The neighbours of some postings, in the order given."""
-        return Neighbours(self.similarities[rows], self.density[rows])
-
     def joined(self, more: "Neighbours") -> "Neighbours":
         """The neighbours of these postings, and of more postings behind them."""
         return Neighbours(
@@ -77,16 +73,31 @@ class Neighbourhoods:
     candidates: tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
-def rank_features(similarity: NDArray[np.float32], left: Neighbours, right: Neighbours) -> NDArray[np.float32]:
+def rank_features(
+    similarity: NDArray[np.float32],
+    left: Neighbours,
+    right: Neighbours,
+    left_rows: NDArray[np.integer],
+    right_rows: NDArray[np.integer],
+    least: float | None = None,
+) -> NDArray[np.float32]:
     """Features of m pairs by one retriever, float32 [m, `RANK_FEATURES`].
 
     Args:
         similarity: [m]; where it is NaN all features are.
-        left: neighbours of one end of each pair, [m].
-        right: of the other end.
+        left: neighbours of the left ends.
+        right: of the right ends.
+        left_rows: [m], which of the left.
+        right_rows: [m], which of the right.
+        least: the similarity from which on a left end counts as a neighbour of its right end, which does not include
+            it yet; None: it does.
     """
     ranks, leads, above = [], [], []
-    for end in (left, right):
+    one = Neighbours(left.similarities[left_rows], left.density[left_rows])
+    other = Neighbours(right.similarities[right_rows], right.density[right_rows])
+    if least is not None:
+        other = other.including(np.where(similarity >= least, similarity, -np.inf))
+    for end in (one, other):
         nearest = end.similarities
         ranks.append((nearest > similarity[:, np.newaxis] + _TIE).sum(axis=1))
         others = np.where(similarity >= nearest[:, 0] - _TIE, nearest[:, 1], nearest[:, 0])

@@ -1,162 +1,271 @@
-"""Sentences of reasons, one for each family of features: true of the pair, and for or against it as its weight is."""
+"""Sentences on pairs of postings, by family of features: for the same product, and against it.
 
-from collections.abc import Callable, Mapping
+Each is true of its pair. Families are those of `explanation.family_of`; families of facts are the groups of attributes
+that titles are compared by.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import exp
-from typing import Protocol
+from typing import TypeAlias
 
 from pricematch.catalogue.features import BITS
-from pricematch.pairs.match_types import NEAR_BITS
-from pricematch.titles.explanation import agreements, differences, one_sided, word_sentence
-from pricematch.titles.normalise import ParsedTitle
+from pricematch.titles.comparison import GROUPS
+from pricematch.titles.lexicon import VARIANTS_OF
+from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
 
+NEAR_BITS = 8
+"""Bits by which the hashes of nearly the same image differ, at most.
+
+Of images encoded again, made smaller or written across, 96 to 100 % differ by this little; of those cropped by 2 to
+10 % about 60 %, framed 40 to 55 %, under a banner 30 to 45 %. So do 0.1 % of photos of different products that look
+alike, and none in a hundred other photos of the same product. Two bits more find another 10 to 15 % of the cropped and
+marked, but also the back and the front of a jacket. The cosine of embeddings is no help: where copies end and other
+photos begin depends on the encoder, and each of two encoders mixes them up.
+"""
+PART_OF = {"number": "model"}
+"""Numbers are parts of model codes, which are named instead of them."""
+FACTS = tuple(group for group in GROUPS if group not in PART_OF)
+"""Families of facts that titles state."""
+MOST_WORDS = 3
+"""Words of one title in a sentence."""
+
+_KINDS_OF = {
+    family: (*GROUPS[family], *(kind for part, whole in PART_OF.items() if whole == family for kind in GROUPS[part]))
+    for family in FACTS
+}
 _ALIKE_BITS = 16
 """Bits up to which images are called alike; unlike ones differ in about 32."""
 _NEAREST, _COMMON = 10, 3
 _BETTER = 0.02
 _ALIKE_BLENDS = _ALIKE_IMAGES = 0.5
+_CALLED = {"count": "pack of ", "number": "number ", "model": "model ", "size": "size "}
+_MOST_VALUES = 4
+_LONGEST = 24
+_RARE_SHARE, _ALWAYS_RARE = 0.002, 5
+
+_Both: TypeAlias = tuple[str | None, str | None]
+"""A sentence for the same product, and one against it; None where there is none."""
+_Words: TypeAlias = Sequence[str]
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """What sentences are made of.
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What can be said of a pair.
 
     Attributes:
-        values: by name, the features (`PairModel.feature_names`) that are known.
-        left, right: both titles.
-        titles_with: how many titles of the catalogue hold a word.
+        supporting: by family, a sentence for the same product.
+        opposing: by family, a sentence against it.
+        contradicted: families of facts in which the titles contradict each other.
     """
 
-    values: Mapping[str, float]
-    left: ParsedTitle
-    right: ParsedTitle
-    titles_with: Callable[[str], int]
-
-    @cached_property
-    def agreements(self) -> Mapping[str, str]:
-        """By kind, what both titles state."""
-        return agreements(self.left, self.right)
-
-    @cached_property
-    def contradictions(self) -> Mapping[str, str]:
-        """By kind, where the titles contradict each other."""
-        return differences(self.left, self.right)
-
-    @cached_property
-    def one_sided(self) -> Mapping[str, str]:
-        """By kind, what only one of the titles states."""
-        return one_sided(self.left, self.right)
+    supporting: Mapping[str, str]
+    opposing: Mapping[str, str]
+    contradicted: set[str]
 
 
-class Sentence(Protocol):
-    """Words what a family of features says of a pair."""
+def sentences(
+    values: Sequence[Mapping[str, float]], title: ParsedTitle, titles: Sequence[ParsedTitle], counts: Mapping[str, int]
+) -> list[Sentences]:
+    """Sentences on the pairs of one posting and m others.
 
-    def __call__(self, pair: Pair, *, speaks_for: bool) -> str | None:
-        """What it says for the same product, or against it; None where it has nothing that fits."""
-        ...
+    Args:
+        values: m, by name the features (`PairModel.feature_names`) that are known.
+        title: of the one posting.
+        titles: m, of the others.
+        counts: by word, how many titles of the catalogue hold it.
+    """
+    ours, found = _by_kind(title), []
+    for known, other in zip(values, titles, strict=True):
+        facts, contradicted = _facts(ours, _by_kind(other))
+        both = {
+            "hash": _hash(known),
+            "image": _image(known, "image", "images look alike", "other images look more alike"),
+            "colours": _image(known, "colours", "images have the same colours", "other images have colours more alike"),
+            "title": _title(known, title, other, counts),
+            "common_hash": _common_hash(known),
+            "common_title": _common_title(known),
+            "neighbours": _neighbours(known),
+            **facts,
+        }
+        supporting = {family: text for family, (text, _) in both.items() if text}
+        opposing = {family: text for family, (_, text) in both.items() if text}
+        found.append(Sentences(supporting, opposing, contradicted))
+    return found
 
 
-def hash_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
+def _hash(values: Mapping[str, float]) -> _Both:
     """On the perceptual hashes of both images, and their bytes."""
-    if pair.values.get("same_image") == 1:
-        return "images are the same file" if speaks_for else None
-    if (similarity := pair.values.get("hash_similarity")) is None:
-        return None
+    if values.get("same_image") == 1:
+        return "images are the same file", None
+    if (similarity := values.get("hash_similarity")) is None:
+        return None, None
     bits = round((1 - similarity) * BITS)
-    if not speaks_for:
-        return f"images differ: {bits} of {BITS} bits" if bits > _ALIKE_BITS else _nearer(pair)
+    if bits > _ALIKE_BITS:
+        return None, f"images differ: {bits} of {BITS} bits"
+    nearer = values["hash_rank_high"]
+    against = f"{nearer:.0f} other images are nearer" if nearer else None
     if bits == 0:
-        return "images have the same hash"
-    if bits <= _ALIKE_BITS:
-        return f"images are {'nearly equal' if bits <= NEAR_BITS else 'alike'}: {_of_bits(bits)}"
-    return None
+        return "images have the same hash", against
+    differing = f"{bits} of {BITS} bits differ" if bits > 1 else f"1 of {BITS} bits differs"
+    return f"images are {'nearly equal' if bits <= NEAR_BITS else 'alike'}: {differing}", against
 
 
-def image_sentence(retriever: str, alike: str, unlike: str) -> Sentence:
+def _image(values: Mapping[str, float], retriever: str, alike: str, unlike: str) -> _Both:
     """On the cosine of both images; how high a high one is depends on encoder and catalogue, so ranks decide.
 
     Args:
+        values: as for `sentences`.
         retriever: one of `retrievers.IMAGE_RETRIEVERS`.
         alike: the text for images that are among each other's nearest, from a cosine of 0.5 on.
         unlike: the text for others; with "few" before it, for the nearest below that cosine.
     """
-
-    def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-        if (similarity := pair.values.get(f"{retriever}_similarity")) is None:
-            return None
-        if speaks_for and pair.values[f"{retriever}_rank_low"] < _NEAREST:
-            return f"{alike if similarity >= _ALIKE_IMAGES else f'few {unlike}'}: similarity {similarity:.2f}"
-        if not speaks_for and pair.values[f"{retriever}_rank_high"] >= _NEAREST:
-            return f"{unlike}: similarity {similarity:.2f} only"
-        return None
-
-    return sentence
+    if (similarity := values.get(f"{retriever}_similarity")) is None:
+        return None, None
+    near = values[f"{retriever}_rank_low"] < _NEAREST
+    far = values[f"{retriever}_rank_high"] >= _NEAREST
+    return (
+        f"{alike if similarity >= _ALIKE_IMAGES else f'few {unlike}'}: similarity {similarity:.2f}" if near else None,
+        f"{unlike}: similarity {similarity:.2f} only" if far else None,
+    )
 
 
-def title_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
+def _title(values: Mapping[str, float], left: ParsedTitle, right: ParsedTitle, counts: Mapping[str, int]) -> _Both:
     """On the words of both titles."""
-    size = exp(pair.values["catalogue_size"])
-    sentence = word_sentence(pair.left, pair.right, pair.titles_with, size, speaks_for=speaks_for)
-    if sentence is None and speaks_for and _alike_by_likes(pair):
-        return "postings like these two have titles alike"
-    return sentence
+    shared = apart = None
+    if left.words and right.words:
+        shared = _shared(left.words, right.words, counts, exp(values["catalogue_size"]))
+        apart = _apart(left.words, right.words, counts)
+    plain, blended = (values.get(f"{name}_similarity", 0) for name in ("words", "blend"))
+    if shared is None and left.text and right.text and plain < _ALIKE_BLENDS <= blended:
+        shared = "postings like these two have titles alike"
+    return shared, apart
 
 
-def fact_sentence(kinds: tuple[str, ...]) -> Sentence:
-    """On the facts of some kinds: the first that has something to say, contradictions before what only one states."""
-
-    def sentence(pair: Pair, *, speaks_for: bool) -> str | None:
-        every = (pair.agreements,) if speaks_for else (pair.contradictions, pair.one_sided)
-        return next((found[kind] for found in every for kind in kinds if kind in found), None)
-
-    return sentence
-
-
-def common_title(pair: Pair, *, speaks_for: bool) -> str | None:
+def _common_title(values: Mapping[str, float]) -> _Both:
     """On how many postings have the more common of both titles."""
-    count = pair.values.get("title_repeats_high", 0)
-    if speaks_for or count < _COMMON:
-        return None
-    which = "this title is" if pair.values["same_title"] else "one of the titles is"
-    return f"{which} common: {count:.0f} postings have it"
+    if (count := values.get("title_repeats_high", 0)) < _COMMON:
+        return None, None
+    which = "this title is" if values["same_title"] else "one of the titles is"
+    return None, f"{which} common: {count:.0f} postings have it"
 
 
-def common_hash(pair: Pair, *, speaks_for: bool) -> str | None:
+def _common_hash(values: Mapping[str, float]) -> _Both:
     """On how many postings have the more common of both hashes."""
-    count = pair.values.get("hash_repeats_high", 0)
-    if speaks_for or count < _COMMON:
-        return None
-    which = "this image is" if pair.values["hash_similarity"] == 1 else "one of the images is"
-    return f"{which} common: {count:.0f} postings have its hash"
+    if (count := values.get("hash_repeats_high", 0)) < _COMMON:
+        return None, None
+    which = "this image is" if values["hash_similarity"] == 1 else "one of the images is"
+    return None, f"{which} common: {count:.0f} postings have its hash"
 
 
-def neighbours_sentence(pair: Pair, *, speaks_for: bool) -> str | None:
+def _neighbours(values: Mapping[str, float]) -> _Both:
     """On the other postings that both match, by the first scorer's probabilities."""
-    own, shared = pair.values["first"], round(pair.values["paths"])
-    if speaks_for:
-        if shared:
-            return f"about {shared} other posting{'s match' if shared > 1 else ' matches'} both"
-        return "neither matches another posting better" if own >= pair.values["best_high"] else None
-    if pair.values["best_low"] > own + _BETTER:
-        return "both match other postings better"
-    if pair.values["best_high"] > own + _BETTER:
-        return "one of them matches another posting better"
-    others = pair.values["sure_high"] - (own > 1 / 2)
+    own, shared, best = values["first"], round(values["paths"]), values["best_high"]
+    supporting = "neither matches another posting better" if own >= best else None
+    if shared:
+        supporting = f"about {shared} other posting{'s match' if shared > 1 else ' matches'} both"
+    if values["best_low"] > own + _BETTER:
+        return supporting, "both match other postings better"
+    if best > own + _BETTER:
+        return supporting, "one of them matches another posting better"
+    others = values["sure_high"] - (own > 1 / 2)
     if others < max(2, 2 * shared):
+        return supporting, None
+    some = f"about {shared}" if shared else "none"
+    return supporting, f"one matches {others:.0f} other postings, the other {some} of them"
+
+
+def _facts(
+    ours: Mapping[str, Sequence[Attribute]], theirs: Mapping[str, Sequence[Attribute]]
+) -> tuple[dict[str, _Both], set[str]]:
+    """On the attributes of both titles by family of facts, of each the first kind that gives a sentence.
+
+    For the same product speaks what both state; against it a contradiction, or else what only one states. It is a
+    contradiction where each states what the other does not, and where only one says how many are in its pack, unless
+    that is one.
+
+    Returns:
+        The sentences, and the families that hold a contradiction.
+    """
+    agreed, contradictions, one_sided = dict[str, str](), dict[str, str](), dict[str, str]()
+    for kind in KINDS:
+        one, other = ours.get(kind, ()), theirs.get(kind, ())
+        if not one and not other:
+            continue
+        left, right = [it for it in one if it not in other], [it for it in other if it not in one]
+        if both := [it for it in one if it in other]:
+            agreed[kind] = f"both say {_named(kind, both)}"
+        if left or right:
+            one_sided[kind] = f"only one says {_named(kind, [*left, *right])}"
+        if left and right:
+            contradictions[kind] = f"{_named(kind, left)} against {_values(right)}"
+        elif kind == "count" and not (one and other) and any(it.shown != "1" for it in (*one, *other)):
+            packs = (_named(kind, stated) if stated else "no number" for stated in (one, other))
+            contradictions[kind] = " against ".join(packs)
+    sentences_of = {
+        family: (
+            next((agreed[kind] for kind in kinds if kind in agreed), None),
+            next((found[kind] for found in (contradictions, one_sided) for kind in kinds if kind in found), None),
+        )
+        for family, kinds in _KINDS_OF.items()
+    }
+    return sentences_of, {family for family, kinds in _KINDS_OF.items() if not contradictions.keys().isdisjoint(kinds)}
+
+
+def _by_kind(title: ParsedTitle) -> Mapping[str, Sequence[Attribute]]:
+    found: dict[str, list[Attribute]] = {}
+    for attribute in title.attributes:
+        found.setdefault(attribute.kind, []).append(attribute)
+    return found
+
+
+def _named(kind: str, attributes: Sequence[Attribute]) -> str:
+    return _CALLED.get(kind, "") + _values(attributes)
+
+
+def _values(attributes: Sequence[Attribute]) -> str:
+    """Values with commas between; beyond four, that there are more."""
+    more = ["…"] if len(attributes) > _MOST_VALUES else []
+    return ", ".join([attribute.shown for attribute in attributes[:_MOST_VALUES]] + more)
+
+
+def _shared(ours: _Words, theirs: _Words, counts: Mapping[str, int], size: float) -> str | None:
+    if ours == theirs:
+        return "titles have the same words"
+    if not (shared := _rarest(ours, set(ours) & set(theirs), counts)):
         return None
-    return f"one matches {others:.0f} other postings, the other {f'about {shared}' if shared else 'none'} of them"
+    most = min(max(_ALWAYS_RARE, _RARE_SHARE * size), size / 4)
+    rare = [word for word in shared if counts.get(word, 0) <= most]
+    return f"titles share the {'rare ' if rare else ''}{_quoted(rare or shared)}"
 
 
-def _alike_by_likes(pair: Pair) -> bool:
-    plain, blended = (pair.values.get(f"{name}_similarity", 0) for name in ("words", "blend"))
-    return bool(pair.left.text and pair.right.text) and plain < _ALIKE_BLENDS <= blended
+def _apart(ours: _Words, theirs: _Words, counts: Mapping[str, int]) -> str | None:
+    one, other = set(ours), set(theirs)
+    if not one & other:
+        return "titles share no word"
+    left, right = _rarest(ours, one - other, counts), _rarest(theirs, other - one, counts)
+    if left and right:
+        return f"titles differ: {_listed(left)} against {_listed(right)}"
+    return f"only one title has the {_quoted(left or right)}" if left or right else None
 
 
-def _nearer(pair: Pair) -> str | None:
-    count = pair.values["hash_rank_high"]
-    return f"{count:.0f} other images are nearer" if count else None
+def _rarest(words: _Words, kept: set[str], counts: Mapping[str, int]) -> list[str]:
+    """Words of letters, the rarest first, but such that one posting at most has behind all others.
+
+    Those are misspelled more often than they tell products apart. Quantities, models and variants are left out: they
+    have sentences of their own, as attributes.
+    """
+    found = [
+        word
+        for word in dict.fromkeys(words)
+        if word in kept and word.isalpha() and word not in VARIANTS_OF and not (word.isascii() and len(word) < 2)
+    ]
+    return sorted(found, key=lambda word: (counts.get(word, 0) < 2, counts.get(word, 0)))[:MOST_WORDS]
 
 
-def _of_bits(bits: int) -> str:
-    return f"{bits} of {BITS} bits differ" if bits > 1 else f"1 of {BITS} bits differs"
+def _quoted(found: Sequence[str]) -> str:
+    return f"word{'s' if len(found) > 1 else ''} {_listed(found)}"
+
+
+def _listed(found: Sequence[str]) -> str:
+    return ", ".join(f"'{word if len(word) <= _LONGEST else word[: _LONGEST - 1] + '…'}'" for word in found)

@@ -1,26 +1,34 @@
 """Retrievers: each finds candidates by one similarity, among the postings of a catalogue and for new ones."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 
 from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import HammingIndex, similarity_of
 from pricematch.search.neighbours import DenseIndex
+from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
 from pricematch.titles.normalise import ParsedTitle, parse_titles
+from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, grams, hash_shares, title_shares
 
 T = TypeVar("T")
+_Q_contra = TypeVar("_Q_contra", contravariant=True)
 Alive: TypeAlias = NDArray[np.bool_] | None
 """bool [n], which of a catalogue's postings are still there; None: all."""
+_Rows: TypeAlias = NDArray[np.integer]
 
 IMAGE_RETRIEVERS = ("image", "colours")
 """Retrievers by embeddings of images: an encoder's, and the histograms of `pricematch.encoding.colours`."""
 MAX_DISTANCE = 16
 """Bits in which the hashes of candidates differ, at most; unrelated images differ in about 32."""
+_LEAST_COSINE = 0.5 * 10.0**-DECIMALS
+"""Cosines of titles below this are rounded to 0."""
 _BLOCK_VALUES = 4 * 1024 * 1024
 
 
@@ -44,51 +52,55 @@ class ParsedFeatures:
     def __len__(self) -> int:
         return len(self.features)
 
-    def select(self, rows: NDArray[np.integer]) -> "ParsedFeatures":
+    def select(self, rows: _Rows) -> "ParsedFeatures":
         """The features of some postings, in the order given."""
         return ParsedFeatures(self.features.select(rows), [self.titles[row] for row in rows])
 
 
-class Retriever(Protocol, Generic[T]):
+class _Index(Protocol[_Q_contra]):
+    """Exact search among some vectors, see `pricematch.search`."""
+
+    def nearest_others(self, count: int) -> Candidates: ...
+
+    def nearest(self, queries: _Q_contra, count: int, alive: Alive = None) -> Candidates: ...
+
+
+class Retriever(ABC, Generic[T]):
     """Finds candidates by one similarity in a catalogue of n postings.
 
     `T` holds what is compared of some postings, one vector each. Immutable, safe to use from several threads.
+
+    Args:
+        name: of the retriever, and of its pair features.
+        least: the similarity from which on postings may be candidates of each other.
+        vectors: of the catalogue's postings.
+        index: of these vectors.
+
+    Attributes:
+        name, least, vectors: as above.
     """
 
-    @property
-    def name(self) -> str:
-        """Names the retriever, and its pair features."""
-        ...
-
-    @property
-    def least(self) -> float:
-        """The similarity from which on postings may be candidates of each other."""
-        ...
-
-    @property
-    def vectors(self) -> T:
-        """The vectors of the catalogue's postings."""
-        ...
-
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> T:
-        """The vectors of new postings, beside those of the catalogue that are alive."""
-        ...
-
-    def joined(self, one: T, other: T) -> T:
-        """The vectors of some postings and of more behind them."""
-        ...
+    def __init__(self, name: str, least: float, vectors: T, index: _Index[T]) -> None:
+        self.name, self.least, self.vectors, self._index = name, least, vectors, index
 
     def nearest(self, count: int) -> Candidates:
         """The `count` most similar other postings of each posting of the catalogue."""
-        ...
+        return self._index.nearest_others(count)
 
     def nearest_to(self, vectors: T, count: int, alive: Alive = None) -> Candidates:
         """The `count` most similar postings of the catalogue, of those alive, of each new posting."""
-        ...
+        return self._index.nearest(vectors, count, alive)
 
-    def similarities(
-        self, left: T, right: T, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
+    @abstractmethod
+    def transform(self, features: ParsedFeatures, alive: Alive = None) -> T:
+        """The vectors of new postings, in a catalogue of the postings that are alive."""
+
+    @abstractmethod
+    def joined(self, one: T, other: T) -> T:
+        """The vectors of some postings and of more behind them."""
+
+    @abstractmethod
+    def similarities(self, left: T, right: T, left_rows: _Rows, right_rows: _Rows) -> NDArray[np.float32]:
         """The similarity of pairs of postings, float32 [m]; NaN where one of them has no vector.
 
         Args:
@@ -97,26 +109,18 @@ class Retriever(Protocol, Generic[T]):
             left_rows: [m], which of the left.
             right_rows: [m], which of the right.
         """
-        ...
 
 
-class HashRetriever:
-    """Retrieves by perceptual hash, within `MAX_DISTANCE` bits; similarity is the share of equal bits.
+class HashRetriever(Retriever[Hashes]):
+    """Retrieves by perceptual hash, within `MAX_DISTANCE` bits.
 
     Args:
         hashes: of the catalogue's postings.
     """
 
-    name: ClassVar[str] = "hash"
-    least: ClassVar[float] = float(similarity_of(np.array(MAX_DISTANCE)))
-
     def __init__(self, hashes: Hashes) -> None:
-        self._index = HammingIndex(hashes, MAX_DISTANCE)
-
-    @property
-    def vectors(self) -> Hashes:
-        """The catalogue's hashes."""
-        return self._index.hashes
+        least = float(similarity_of(np.array(MAX_DISTANCE)))
+        super().__init__("hash", least, hashes, HammingIndex(hashes, MAX_DISTANCE))
 
     def transform(self, features: ParsedFeatures, alive: Alive = None) -> Hashes:  # noqa: ARG002
         """The hashes of new postings."""
@@ -126,17 +130,7 @@ class HashRetriever:
         """The hashes of both."""
         return one.joined(other)
 
-    def nearest(self, count: int) -> Candidates:
-        """See `Retriever.nearest`."""
-        return self._index.nearest_others(count)
-
-    def nearest_to(self, vectors: Hashes, count: int, alive: Alive = None) -> Candidates:
-        """See `Retriever.nearest_to`."""
-        return self._index.nearest(vectors, count, alive)
-
-    def similarities(
-        self, left: Hashes, right: Hashes, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
+    def similarities(self, left: Hashes, right: Hashes, left_rows: _Rows, right_rows: _Rows) -> NDArray[np.float32]:
         """The share of equal bits, 0…1."""
         distance = np.bitwise_count(left.values[left_rows] ^ right.values[right_rows])
         found = similarity_of(distance).astype(np.float32)
@@ -144,43 +138,28 @@ class HashRetriever:
         return found
 
 
-class EmbeddingRetriever:
+class EmbeddingRetriever(Retriever[Embeddings]):
     """Retrieves by the cosine of embeddings of images, however low it is.
 
     Args:
         name: one of `IMAGE_RETRIEVERS`.
-        embeddings: float32 [n, d], unit rows, zeros where there is no image.
+        features: of the catalogue, with embeddings of that name, else raises ValueError.
     """
 
-    least: ClassVar[float] = -np.inf
-
-    def __init__(self, name: str, embeddings: Embeddings) -> None:
-        self.name = name
-        self._index = DenseIndex(embeddings)
-
-    @property
-    def vectors(self) -> Embeddings:
-        """The catalogue's embeddings."""
-        return self._index.embeddings
+    def __init__(self, name: str, features: Features) -> None:
+        embeddings = _embeddings(name, features)
+        super().__init__(name, -np.inf, embeddings, DenseIndex(embeddings))
 
     def transform(self, features: ParsedFeatures, alive: Alive = None) -> Embeddings:  # noqa: ARG002
         """The embeddings of new postings."""
-        return embeddings_of(self.name, features.features)
+        return _embeddings(self.name, features.features)
 
     def joined(self, one: Embeddings, other: Embeddings) -> Embeddings:
         """The embeddings of both."""
         return np.concatenate([one, other])
 
-    def nearest(self, count: int) -> Candidates:
-        """See `Retriever.nearest`."""
-        return self._index.nearest_others(count)
-
-    def nearest_to(self, vectors: Embeddings, count: int, alive: Alive = None) -> Candidates:
-        """See `Retriever.nearest_to`."""
-        return self._index.nearest(vectors, count, alive)
-
     def similarities(
-        self, left: Embeddings, right: Embeddings, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
+        self, left: Embeddings, right: Embeddings, left_rows: _Rows, right_rows: _Rows
     ) -> NDArray[np.float32]:
         """The cosine, −1…1."""
         found = np.empty(len(left_rows), np.float32)
@@ -193,8 +172,100 @@ class EmbeddingRetriever:
         return found
 
 
-def embeddings_of(name: str, features: Features) -> Embeddings:
-    """The embeddings of one retriever, float32 [n, d]; raises ValueError where the features have none of that name."""
+class TitleRetriever(Retriever[csr_array]):
+    """Retrieves by the cosine of weighted terms of titles, above 0.
+
+    Args:
+        name: of the retriever.
+        terms: weights, fitted to the catalogue's titles.
+        vectors: float32 [n, d], rows of unit length or of zeros; None: those of the terms.
+
+    Attributes:
+        terms: as above.
+    """
+
+    def __init__(self, name: str, terms: TfIdf, vectors: csr_array | None = None) -> None:
+        self.terms, vectors = terms, terms.vectors if vectors is None else vectors
+        super().__init__(name, _LEAST_COSINE, vectors, SparseIndex(vectors))
+
+    def transform(self, features: ParsedFeatures, alive: Alive = None) -> csr_array:  # noqa: ARG002
+        """Weighted terms of new titles, by the weights of the catalogue."""
+        return self.terms.transform(features.titles)
+
+    def joined(self, one: csr_array, other: csr_array) -> csr_array:
+        """The rows of both."""
+        return csr_array(vstack([one, other]))
+
+    def similarities(
+        self, left: csr_array, right: csr_array, left_rows: _Rows, right_rows: _Rows
+    ) -> NDArray[np.float32]:
+        """The cosine, 0…1; NaN where one of two titles has no term."""
+        found = cosines(left, left_rows, right, right_rows)
+        found[(np.diff(left.indptr) == 0)[left_rows] | (np.diff(right.indptr) == 0)[right_rows]] = np.nan
+        return found
+
+
+class ExpandedTitleRetriever(TitleRetriever):
+    """Retrieves by titles blended with those that are near them, and with those of images of nearly the same hash.
+
+    So a posting without a title is found by the titles of postings whose image resembles its own.
+
+    Args:
+        titles: by the titles of the catalogue as they are.
+        hashes: by the hashes of the catalogue; None where they are no signal.
+        shares: of the nearest titles and hashes in the blends, float32 [n, n]; None: these are searched.
+
+    Attributes:
+        shares: as above.
+    """
+
+    def __init__(self, titles: TitleRetriever, hashes: HashRetriever | None, shares: csr_array | None = None) -> None:
+        self._titles, self._hashes = titles, hashes
+        if shares is None:
+            alike = None if hashes is None else hashes.nearest(NEIGHBOURS)
+            shares = self._shares(titles.nearest(NEIGHBOURS), alike)
+        self.shares = shares
+        super().__init__("blend", titles.terms, expand(titles.vectors, shares, titles.vectors))
+
+    def transform(self, features: ParsedFeatures, alive: Alive = None) -> csr_array:
+        """New titles, blended with titles of the catalogue."""
+        vectors, hashes = self._titles.transform(features), self._hashes
+        alike = None if hashes is None else hashes.nearest_to(hashes.transform(features), NEIGHBOURS, alive)
+        shares = self._shares(self._titles.nearest_to(vectors, NEIGHBOURS, alive), alike)
+        return expand(vectors, shares, self._titles.vectors)
+
+    def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
+        """The shares of the nearest titles and hashes in the blends of some postings, float32 [m, n]."""
+        size = self._titles.vectors.shape[0]
+        found = title_shares(titles, size)
+        return csr_array(found if hashes is None else found + hash_shares(hashes, size))
+
+
+def retrievers_of(
+    parsed: ParsedFeatures, weighted: TfIdf | None, signals: Sequence[str], shares: csr_array | None
+) -> list[Retriever[Any]]:
+    """The retrievers of some signals of a catalogue, in the order of their pair features.
+
+    Args:
+        parsed: features of n postings.
+        weighted: the words of their titles; None where titles are no signal.
+        signals: some of hash, title and image.
+        shares: see `ExpandedTitleRetriever`; None: they are searched.
+    """
+    hashes = HashRetriever(parsed.features.hashes) if "hash" in signals else None
+    found: list[Retriever[Any]] = []
+    for signal in signals:
+        if signal == "hash" and hashes is not None:
+            found.append(hashes)
+        elif signal == "title" and weighted is not None:
+            plain = TitleRetriever("grams", TfIdf(parsed.titles, grams))
+            found += [TitleRetriever("words", weighted), plain, ExpandedTitleRetriever(plain, hashes, shares)]
+        elif signal == "image":
+            found += [EmbeddingRetriever(name, parsed.features) for name in IMAGE_RETRIEVERS]
+    return found
+
+
+def _embeddings(name: str, features: Features) -> Embeddings:
     if name not in features.embeddings:
         raise ValueError(f"expected postings with embeddings called {name}, got {list(features.embeddings)}")
     return features.embeddings[name]

@@ -45,10 +45,6 @@ class TitleWords:
         self._weights = weights
         self._keys = np.sort(_keys(titles))
 
-    def titles_with(self, word: str) -> int:
-        """How many titles of the catalogue hold a word."""
-        return self._weights.titles_with(word)
-
     def profiles(self, titles: Sequence[ParsedTitle], *, new: bool) -> TitleProfiles:
         """The profiles of titles; `new` ones are not the catalogue's but come on top of it, each by itself."""
         weights, totals = self._weights.weights(titles)

@@ -1,4 +1,4 @@
-"""What a service that is ready works with: snapshots, stores and encoders, and threads for the work of requests."""
+"""Parts of a service that is ready: snapshots, stores and encoders, and threads for the work of requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
@@ -16,21 +16,7 @@ from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import ActiveModels, FeedbackStore, JobStore, PostingStore
-
-
-class Encode(Protocol):
-    """Gives images their features."""
-
-    def __call__(self, images: Sequence[bytes], wanted: Wanted) -> Awaitable[Sequence[ImageFeatures | ImageError]]:
-        """The wanted features of each image, or why it cannot be used.
-
-        Raises:
-            Overloaded: too many images wait.
-            NotReady: no image can be encoded now.
-            ModelOutputError: an encoder gave something that is no embedding.
-        """
-        ...
+from pricematch.store.ports import ActiveModels, JobStore
 
 
 @dataclass(frozen=True)
@@ -38,22 +24,18 @@ class Backend:
     """Snapshots, stores and encoders of a service that is ready. Safe to use from several threads.
 
     Attributes:
-        encode: gives the images of requests their features.
-        media_type: the media type of an image by its content; raises ImageError.
-        intake: changes the catalogue, whose snapshots it holds.
-        postings, feedback, jobs, models: stores.
+        encode: gives the images of requests their features, see `Encoding.encode`.
+        intake: changes the catalogue, whose stores and snapshots it holds.
+        jobs, models: stores.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
-        activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
+        activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
     """
 
-    encode: Encode
-    media_type: Callable[[bytes], str]
+    encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
-    postings: PostingStore
-    feedback: FeedbackStore
     jobs: JobStore
     models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
@@ -68,7 +50,7 @@ class Backend:
         return self.intake.snapshots.current
 
     async def features(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
-        """The features of a request's images; how long each stage took is counted. Raises as `Encode`."""
+        """The features of a request's images; how long each stage took is counted. Raises as `encode`."""
         found = await self.encode(images, wanted)
         for image in found:
             if isinstance(image, ImageFeatures):
@@ -79,13 +61,13 @@ class Backend:
         return found
 
     def activating(self) -> Callable[[str], object]:
-        """What lets a version of a model serve; raises StoreUnavailable where nobody can."""
+        """`activate`; raises StoreUnavailable where the models are fixed."""
         if self.activate is None:
             raise StoreUnavailable("the models of this service are fixed")
         return self.activate
 
     def uploading(self) -> Uploads:
-        """What takes files of postings; raises StoreUnavailable where nothing does."""
+        """`uploads`; raises StoreUnavailable where there are none."""
         if self.uploads is None:
             raise StoreUnavailable("this service takes in one posting at a time")
         return self.uploads
@@ -97,7 +79,7 @@ _STORE_THREADS = 8
 
 
 class Readiness:
-    """How far a service is: it starts, is open, or stops."""
+    """State of a service: it starts, is open, or stops."""
 
     def __init__(self) -> None:
         self._backend: Backend | None = None
@@ -105,7 +87,7 @@ class Readiness:
         self._stopping = False
 
     def report(self, reason: str) -> None:
-        """Say what the start is at."""
+        """Set the reason why the service is not ready yet."""
         self._reason = reason
 
     def open(self, backend: Backend) -> None:
@@ -146,10 +128,7 @@ class Readiness:
 class Workers:
     """Runs blocking work for the requests of one event loop.
 
-    What nobody waits for any more is dropped before a thread takes it.
-
-    Args:
-        settings: limits.
+    Cancelled work is dropped before a thread takes it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -179,7 +158,7 @@ class Workers:
             self._requests -= 1
 
     async def match(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of work on one query; as many at a time as settings say."""
+        """The result of work on one query; `workers` at a time."""
         return await _in(self._matching, partial(work, *args, **kwargs))
 
     async def store(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

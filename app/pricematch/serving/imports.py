@@ -12,8 +12,7 @@ from threading import Event, Thread
 
 from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.records import Counts, Job
-from pricematch.encoding.blocking import ForThreads, encoding_of
-from pricematch.encoding.features import HASHING
+from pricematch.encoding.encoding import Encoding, ForThreads
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (
@@ -37,7 +36,7 @@ from pricematch.store.sqlite.store import Store, open_store
 
 KIND, JOBS = "import", "jobs"
 POSTINGS, IMAGES = "postings", "images"
-MAX_PROBLEMS = 1000
+_MAX_PROBLEMS = 1000
 """Problems of a job that are kept; how many rows failed is counted beyond."""
 _NOT_NOW = (StoreError, Overloaded, DeadlineExceeded, NotReady)
 """After these an import is taken up again where it was."""
@@ -49,14 +48,8 @@ _log = logging.getLogger("pricematch")
 class Importer:
     """A thread that takes queued imports, the oldest first, and goes on with one that a killed process began.
 
-    The job says right after each batch what is stored of it; one that was not is stored again, which
+    The job is updated right after each batch is stored; a batch that was stored without it is stored again, which
     changes nothing. While the store cannot be written to, it waits and tries again.
-
-    Args:
-        settings: limits.
-        store: where jobs are, and postings go.
-        intake: puts them.
-        files: of the jobs.
     """
 
     def __init__(self, settings: Settings, store: Store, intake: Intake, files: JobFiles) -> None:
@@ -119,8 +112,8 @@ class Importer:
 
     def _stored(self, job: Job) -> Job:
         """The job after as many of its batches as there are, or until it is cancelled or the service stops."""
-        room = MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, MAX_PROBLEMS))
-        with images_of(job, self._files, self._settings) as images:
+        room = _MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, _MAX_PROBLEMS))
+        with _images_of(job, self._files, self._settings) as images:
             put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
             for batch in put.batches(self._rows(job), job.done):
                 done, counts, problems = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
@@ -140,7 +133,7 @@ class Importer:
 
 
 @contextmanager
-def images_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
+def _images_of(job: Job, files: JobFiles, settings: Settings) -> Iterator[ImageSource | None]:
     """The images that the rows of a job name; None where it brings none.
 
     Raises:
@@ -169,7 +162,7 @@ def server_folder(settings: Settings, name: str) -> ImageFolder:
 
 
 def zip_limits(settings: Settings) -> ZipLimits:
-    """What a ZIP file of images may hold."""
+    """Limits of a ZIP file of images."""
     return ZipLimits(
         members=settings.max_import_images,
         image_bytes=settings.max_image_bytes,
@@ -180,7 +173,7 @@ def zip_limits(settings: Settings) -> ZipLimits:
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """What became of the rows of a file.
+    """Outcome of importing a file.
 
     Attributes:
         counts: of the rows.
@@ -196,8 +189,8 @@ class ImportedFile:
 def import_file(settings: Settings, file: Path, images: Path | None, progress: Progress) -> ImportedFile:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone.
 
-    Images are decoded and hashed; what embeds them, a service does when it next looks. What is stored when this
-    breaks off stays, and the same command goes on from there.
+    Images are decoded and hashed; a service embeds them when it next follows. If this breaks off, stored rows stay,
+    and the same command goes on from there.
 
     Args:
         settings: where the store is, which is made if absent, and limits.
@@ -212,15 +205,13 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
     """
     limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
     check_rows(file, str(file), limits)
-    return asyncio.run(_import(settings, file, images, progress, limits))
 
+    async def imported() -> ImportedFile:
+        async with Encoding(settings) as encoding:
+            encode = ForThreads(encoding, asyncio.get_running_loop()).encode
+            return await asyncio.to_thread(_stored, settings, file, images, progress, limits, encode)
 
-async def _import(
-    settings: Settings, file: Path, images: Path | None, progress: Progress, limits: RowLimits
-) -> ImportedFile:
-    async with encoding_of(settings) as encoding:
-        encode = ForThreads(encoding, asyncio.get_running_loop()).encode
-        return await asyncio.to_thread(_stored, settings, file, images, progress, limits, encode)
+    return asyncio.run(imported())
 
 
 def _stored(
@@ -228,13 +219,13 @@ def _stored(
 ) -> ImportedFile:
     total = sum(1 for _ in posting_rows(file, str(file), limits))
     with _source(images, settings) as source, closing(open_store(settings.data)) as store:
-        features = StoredImages(store.images, store.computed, encode, HASHING, lambda *_: None)
+        features = StoredImages(store.images, store.computed, encode, lambda *_: None)
         put = partial(put_each, store.postings, features, Wanted(phash=True))
         rows = RowImport(source, store.postings, put, settings.max_title_chars)
         done, counts, problems = 0, Counts(), list[RowProblem]()
         for batch in rows.batches(posting_rows(file, str(file), limits)):
             done, counts = done + batch.rows, counts + batch.counts
-            problems += batch.problems[: MAX_PROBLEMS - len(problems)]
+            problems += batch.problems[: _MAX_PROBLEMS - len(problems)]
             progress("Storing postings", done, total)
         return ImportedFile(counts, problems, store.postings.version())
 

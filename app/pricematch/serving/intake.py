@@ -116,7 +116,7 @@ AT_ONCE = 64
 """Rows of a batch, at most."""
 _BYTES_AT_ONCE = 32 * 1024 * 1024
 """Of its images; one more may come on top."""
-PutEach: TypeAlias = Callable[[Sequence[Offered]], Sequence[Kept | ImageError]]
+_PutEach: TypeAlias = Callable[[Sequence[Offered]], Sequence[Kept | ImageError]]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class RowImport:
 
     images: ImageSource | None
     store: PostingStore
-    put_each: PutEach
+    put_each: _PutEach
     max_title_chars: int
 
     def batches(self, rows: Iterable[PostingRow], skip: int = 0) -> Iterator[ImportedBatch]:
@@ -170,7 +170,7 @@ class RowImport:
             yield self._stored(batch)
 
     def _offered(self, row: PostingRow) -> Offered | RowProblem:
-        """What a row brings, or the first thing that is wrong with it."""
+        """The posting of a row, or the first problem of the row."""
         if row.posting is None:
             return row.problems[0]
         try:
@@ -209,7 +209,7 @@ class RowImport:
         return ImportedBatch(len(batch), counts, problems)
 
     def _put(self, offered: Sequence[Offered]) -> Sequence[Kept | PricematchError]:
-        """What became of each; where something is wrong with all of them together, they are put one by one."""
+        """The outcome of each; where all of them together fail, they are put one by one."""
         try:
             return self.put_each(offered)
         except (ImageError, ModelOutputError):

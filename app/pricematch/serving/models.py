@@ -1,23 +1,25 @@
 """The models of a service: versions on disk, which are chosen, and what is loaded of them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
 from pricematch.catalogue.image_features import EncoderInfo
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
-from pricematch.formats import matcher_files
 from pricematch.formats.manifest import Artefact, find, verify, versions
-from pricematch.formats.matcher_files import NAME, LoadedMatcher, load_matcher
+from pricematch.formats.matcher_files import NAME, LoadedMatcher, load_matcher, read_manifest, read_matcher
 from pricematch.progress import Progress
 from pricematch.settings import ENCODERS, EncoderName, Settings
 from pricematch.store.sqlite.store import DATABASE, open_store
 
-NAMES = (matcher_files.NAME, *ENCODERS)
+NAMES = (NAME, *ENCODERS)
+NONE = "none"
+_log = logging.getLogger("pricematch")
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class Exported:
 
     Attributes:
         name, version, created: of its manifest; `created` is what is wrong with it where that cannot be read.
-        says: whether it was activated, or would be taken as the newest.
+        status: whether it was activated, or would be taken as the newest.
     """
 
     name: str
     version: str
     created: str
-    says: str
+    status: str
 
 
 def exported(settings: Settings) -> list[Exported]:
@@ -42,8 +44,8 @@ def exported(settings: Settings) -> list[Exported]:
     for name in NAMES:
         every = sorted(versions(settings.models, name), key=int, reverse=True)
         for place, version in enumerate(every):
-            says = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
-            found.append(Exported(name, version, _created(settings, name, version), says))
+            status = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
+            found.append(Exported(name, version, _created(settings, name, version), status))
     return found
 
 
@@ -57,16 +59,13 @@ def activate(settings: Settings, label: str) -> str:
     name, _, version = label.partition("/")
     if name not in NAMES or not (version.isdecimal() and version.isascii()):
         raise SettingsError(f"expected {' or '.join(NAMES)}, a slash and a version, such as cnn/2, got {label!r}")
-    if name == matcher_files.NAME:
-        matcher_files.read_matcher(settings.models, version, settings.workers)
+    if name == NAME:
+        read_matcher(settings.models, version, settings.workers)
     else:
         find(settings.models, name, version)
-    store = open_store(settings.data, create=False)
-    try:
+    with closing(open_store(settings.data, create=False)) as store:
         before = store.models.active().get(name)
         store.models.activate(name, version)
-    finally:
-        store.close()
     was = "the newest" if before is None else f"{name}/{before}"
     return f"{name}/{version} is active, instead of {was}; a service on {settings.data} takes it within seconds"
 
@@ -74,33 +73,18 @@ def activate(settings: Settings, label: str) -> str:
 def _active(settings: Settings) -> Mapping[str, str]:
     if not (settings.data / DATABASE).exists():
         return {}
-    store = open_store(settings.data, create=False)
-    try:
+    with closing(open_store(settings.data, create=False)) as store:
         return store.models.active()
-    finally:
-        store.close()
 
 
 def _created(settings: Settings, name: str, version: str) -> str:
     path = settings.models / name / version
     try:
-        if name == matcher_files.NAME:
-            return matcher_files.read_manifest(path).created
+        if name == NAME:
+            return read_manifest(path).created
         return verify(path).manifest.created
     except ArtefactError as error:
         return str(error)
-
-
-NONE = "none"
-_log = logging.getLogger("pricematch")
-
-
-class Loader(Protocol):
-    """Makes encoders ready to encode, and blocks until they are."""
-
-    def __call__(self, specs: Sequence[EncoderSpec]) -> None:
-        """Hold these encoders; raises ArtefactError, ModelOutputError."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ class ChosenModels:
 
     Attributes:
         settings: of the service.
-        active: version by name of the models that somebody activated.
+        active: version by name of the activated models.
         matched: settings with the encoder that the pair model was trained with; None where it takes none.
         matcher: the trained matcher; None where similarity decides.
     """
@@ -182,11 +166,7 @@ class LoadedModels:
 
 
 def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels:
-    """The models that settings name, else those that somebody activated, else the newest.
-
-    Args:
-        settings: of the service.
-        active: version by name of those that were activated.
+    """The models that settings name, else the activated ones, else the newest.
 
     Raises:
         ArtefactError: one is missing or damaged, or does not fit the others.
@@ -203,12 +183,14 @@ def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels
     return chosen
 
 
-def load_models(chosen: ChosenModels, load: Loader, progress: Progress, *, images: bool) -> LoadedModels:
+def load_models(
+    chosen: ChosenModels, load: Callable[[Sequence[EncoderSpec]], None], progress: Progress, *, images: bool
+) -> LoadedModels:
     """Load the chosen models.
 
     Args:
         chosen: which.
-        load: makes encoders ready.
+        load: makes encoders ready, and blocks until they are; see `BlockingEncoding.load`.
         progress: called with what is being done.
         images: whether any posting has an image, see `ChosenModels.encoders`.
 

@@ -82,7 +82,7 @@ def fingerprint(posting: Posting) -> int:
 
 
 def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
-    """What the same models scored last; None where they have not, or the file is none that this version wrote."""
+    """The catalogue that the same models scored last; None where there is none, or another version wrote the file."""
     arrays = read_kept(data / FILE, list(_ARRAYS))
     if models.matcher is None or arrays is None:
         return None
@@ -140,7 +140,7 @@ def save_scored(
 
 
 def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
-    """What arrays of the right dtypes hold; raises ValueError, IndexError where they do not fit each other."""
+    """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
     n, pairs = len(kept["fingerprints"]), len(kept["left"])
     sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "share_ends"), n)
     sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs)
@@ -178,7 +178,7 @@ def _texts(encoded: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
 
 
 def _key(models: LoadedModels) -> bytes:
-    """A digest of all that scores depend on beside the postings: format, matcher, hashes, encoders."""
+    """A digest of all that scores depend on besides the postings: format, matcher, hashes, encoders."""
     if models.matcher is None:
         raise ValueError("expected a trained matcher")
     digest = hashlib.sha256(f"{FORMAT} {HASHING}\n".encode())

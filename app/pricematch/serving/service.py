@@ -9,6 +9,7 @@ from typing import Any
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
+from pricematch.encoding.decoder import PillowDecoder
 from pricematch.errors import (
     FeedbackNotFound,
     ImageError,
@@ -43,15 +44,13 @@ class Service(Readiness):
     """Answers queries and changes the catalogue, once it is open; for one event loop.
 
     Images are encoded first, then matched in a thread.
-
-    Args:
-        settings: limits.
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
         self._workers = Workers(settings)
+        self._decoder = PillowDecoder(1, settings.max_pixels, settings.min_image_side)
 
     def close(self) -> None:
         """Let no further work begin."""
@@ -84,12 +83,7 @@ class Service(Readiness):
         return Matched(snapshot, result)
 
     async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
-        """The matches of several images, each by itself; they are encoded together, and a bad one fails alone.
-
-        Raises:
-            RequestUnanswerable: nothing that is held could answer this.
-            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
-        """
+        """The matches of several images, each by itself; a bad one fails alone. Raises as `match`."""
         backend, snapshot = self._ready, self.snapshot
         matcher = snapshot.matcher
         wanted = matcher.wanted(options, image=True, title=False)
@@ -103,12 +97,7 @@ class Service(Readiness):
         return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
-        """The matches of a stored posting, itself excluded.
-
-        Raises:
-            PostingNotFound: no posting has this id.
-            RequestUnanswerable, Overloaded, DeadlineExceeded, NotReady: as `match`.
-        """
+        """The matches of a stored posting, itself excluded; raises PostingNotFound, and as `match`."""
         snapshot = self.snapshot
         async with self._workers.request():
             return Matched(snapshot, await self._workers.match(snapshot.matcher.match_posting, posting_id, options))
@@ -116,10 +105,7 @@ class Service(Readiness):
     async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
         """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
 
-        Raises:
-            RequestUnanswerable: nothing that is held could answer this.
-            LimitExceeded: more pairs are within eps than may be.
-            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
+        Raises LimitExceeded where more pairs are within eps than may be, and as `match`.
         """
         backend, snapshot = self._ready, self.snapshot
         wanted = wanted_for_clusters(snapshot.matcher, options) if images else Wanted()
@@ -148,15 +134,15 @@ class Service(Readiness):
         backend = self._ready
 
         def page() -> Page:
-            found = backend.postings.page(after, limit + 1)
-            return Page(backend.snapshot.version, backend.postings.count(), found[:limit], len(found) > limit)
+            found = backend.intake.store.page(after, limit + 1)
+            return Page(backend.snapshot.version, backend.intake.store.count(), found[:limit], len(found) > limit)
 
         return await self._workers.store(page)
 
     async def posting(self, posting_id: str) -> tuple[Stored, int]:
         """A stored posting, and the catalogue's version; raises PostingNotFound."""
         backend = self._ready
-        if (stored := await self._workers.store(backend.postings.get, posting_id)) is None:
+        if (stored := await self._workers.store(backend.intake.store.get, posting_id)) is None:
             raise PostingNotFound(posting_id)
         return stored, backend.snapshot.version
 
@@ -169,12 +155,12 @@ class Service(Readiness):
 
         def read() -> tuple[bytes, str]:
             content = backend.intake.images.images.read(name)
-            return content, backend.media_type(content)
+            return content, self._decoder.media_type(content)
 
         try:
             return await self._workers.store(read)
         except ImageError as error:
-            # what became of the file is the operator's to know, and its path nobody else's
+            # the reason names a path of the server: it is for the log alone
             _log.warning("the image of posting %s: %s", posting_id, error)
             raise ImageUnavailable(f"the image of posting {posting_id!r} cannot be read") from error
 
@@ -218,7 +204,7 @@ class Service(Readiness):
         backend = self._ready
 
         def find() -> FeedbackResult:
-            if (found := backend.feedback.feedback_on(left, right)) is None:
+            if (found := backend.intake.feedback.feedback_on(left, right)) is None:
                 raise FeedbackNotFound(left, right)
             return FeedbackResult.of(found, backend.snapshot)
 
@@ -234,7 +220,7 @@ class Service(Readiness):
 
         def find() -> AllFeedback:
             snapshot = backend.snapshot
-            stored = backend.feedback.all_feedback()
+            stored = backend.intake.feedback.all_feedback()
             return AllFeedback(snapshot.version, stored, contradictions(snapshot.matcher.feedback))
 
         return await self._workers.store(find)

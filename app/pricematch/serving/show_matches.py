@@ -1,4 +1,4 @@
-"""A posting beside its matches, as the service answers."""
+"""A posting and its matches, as the service finds them, in a table or an image."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ _WORDS = {True: ", same group", False: ", another group", None: ""}
 _GREY = 232
 _OWN = "shown"
 """Folder, below the data folder, of a store for catalogue files that no service was filled from."""
-ANY = -1.0
+_ANY = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def show_matches(
     output: Path | None,
     progress: Progress,
 ) -> Shown:
-    """Find a posting's matches as the service does, and draw them beside it.
+    """Find a posting's matches as the service does, and draw them.
 
     By the trained matcher that the settings name; where there is none, by similarity, and then as many as are wanted
     for. A posting whose image cannot be read is drawn as a grey square.
@@ -131,7 +131,7 @@ async def _shown(
         if matcher.probability is None:
             _log.warning("no trained matcher: similarity decides; `pricematch train matcher` makes one")
         if matcher.probability is None and options.target is None and options.min_probability is None:
-            options = replace(options, min_similarity=ANY)
+            options = replace(options, min_similarity=_ANY)
         result = (await service.matches_of(posting_id, options)).result
         query = matcher.catalogue.posting(posting_id)
         postings = [matcher.catalogue.posting(match.posting_id) for match in result.matches]
@@ -182,10 +182,10 @@ def _score(shown: ShownMatch) -> str:
     match, group = shown.match, _WORDS[shown.same_group]
     if match.probability is None:
         return f"{match.similarity or 0:.5f}{group}"
-    return f"{match.probability:.3f} {str(match.level).replace('_', ' ')}{group}"
+    return f"{match.probability:.3f} {str(match.match_type).replace('_', ' ')}{group}"
 
 
 def _caption(score: str, posting: Posting) -> str:
-    """What stands below an image."""
+    """The text below an image."""
     posting_id = posting.posting_id
     return f"{score}\n{posting_id if len(posting_id) <= 28 else f'{posting_id[:27]}…'}"

@@ -1,16 +1,35 @@
-"""Snapshots of a catalogue in memory, which follow its store."""
+"""Snapshots of a catalogue in memory: built of everything that is stored, and following what changes."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from pricematch.catalogue.records import Changes
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.feedback import NO_FEEDBACK
+from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import Changes, FeedbackChange
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost
+from pricematch.errors import HistoryLost, SettingsError
+from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.matching.index import MatchIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.similarity import SimilaritySearch
+from pricematch.progress import Progress
+from pricematch.serving.models import LoadedModels
+from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
+from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
+from pricematch.store.sqlite.store import Store
 
+_log = logging.getLogger("pricematch")
+_PAGE = 10_000
 _AT_ONCE = 64
 """Postings that are taken in together."""
 _MANY = 1000
@@ -99,7 +118,7 @@ class Snapshots:
             PricematchError: as `build`; the old version goes on.
         """
         build = build or self._build
-        built = self._caught_up(build(), build)  # most of what came meanwhile, without holding up anybody
+        built = self._caught_up(build(), build)  # most of what came meanwhile, without the lock
         with self._lock:
             self._current, self._build = self._caught_up(built, build), build
             return self._current
@@ -127,3 +146,142 @@ class Snapshots:
             features = self._images.features(digests, matcher.wanted_of_stored)
             matcher = matcher.changed(put, removed, features)
         return Snapshot(changes.version, matcher)
+
+
+@dataclass(frozen=True)
+class SnapshotBuilder:
+    """Reads a whole catalogue, encodes the images that lack features, and scores its candidate pairs.
+
+    Attributes:
+        settings: where the scored catalogue is kept.
+        store: what is read.
+        images: keeps the features of its images.
+        models: the models.
+        progress: called with what is being done.
+        anew: score all postings together, also where most of them were before.
+    """
+
+    settings: Settings
+    store: Store
+    images: StoredImages
+    models: LoadedModels
+    progress: Progress
+    anew: bool = False
+
+    def __call__(self) -> Snapshot:
+        """The catalogue as it is now.
+
+        Raises:
+            StoreError, ModelOutputError: it cannot be read or encoded.
+        """
+        version = self.store.postings.version()  # what changes while it is read is taken in afterwards
+        postings = _read_postings(self.store.postings)
+        base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
+        catalogue = Catalogue(postings) if base is None else _on(base, postings)
+        embedded = self._embedded(catalogue)
+        keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
+        retrieved = {name: embedded[key] for name, key in keys.items()}
+        named = {name: encoder.key for name, encoder in self.models.named.items()}
+        matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, retrieved), keys)
+        feedback = self.store.feedback.all_feedback()
+        known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
+        return Snapshot(version, matcher.with_feedback(known))
+
+    @property
+    def _hashed(self) -> bool:
+        """Whether the matcher compares hashes."""
+        return self.models.matcher is not None and "hash" in self.models.matcher.model.signals
+
+    def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
+        """The images of all rows by each encoder, by its key."""
+        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=self._hashed), self.progress)
+        return {
+            key: SimilaritySearch.of(encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests))
+            for key, encoder in self.models.encoders.items()
+        }
+
+    def _probability(
+        self, catalogue: Catalogue, base: ScoredCatalogue | None, retrieved: Mapping[str, SimilaritySearch]
+    ) -> ProbabilitySearch | None:
+        loaded = self.models.matcher
+        if loaded is None:
+            return None
+        if base is None:
+            features = self._features(catalogue, np.arange(catalogue.span), retrieved)
+            _warn_of_absent(features, loaded)
+            found = MatchIndex.build(features, loaded.model, self.progress)
+            self._keep(list(catalogue), features, found)
+            return ProbabilitySearch(loaded.label, catalogue, found, loaded.thresholds)
+        count = len(base.fingerprints)
+        features = base.features({name: one.embeddings[:count] for name, one in retrieved.items()})
+        index = MatchIndex.build(features, loaded.model, self.progress, base.scored, base.found)
+        index = index.without(np.flatnonzero(~catalogue.alive[:count]))
+        for first in range(index.span, catalogue.span, _AT_ONCE):
+            self.progress("Scoring changes", first - count, catalogue.span - count)
+            rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
+            index = index.with_added(self._features(catalogue, rows, retrieved))
+        if index.span:  # tables for searches are built with the first one
+            index.query(self._features(catalogue, np.arange(1), retrieved))
+        return ProbabilitySearch(loaded.label, catalogue, index, loaded.thresholds)
+
+    def _features(
+        self, catalogue: Catalogue, rows: NDArray[np.intp], retrieved: Mapping[str, SimilaritySearch]
+    ) -> Features:
+        """Features of the postings of some rows for the matcher."""
+        postings = [catalogue[row] for row in rows]
+        digests = digests_of(posting.image for posting in postings)
+        hashes = self.images.hashes(digests) if self._hashed else [None] * len(digests)
+        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
+        embeddings = {name: one.embeddings[rows] for name, one in retrieved.items()}
+        return Features.of([posting.title for posting in postings], own, embeddings, digests)
+
+    def _keep(self, postings: Sequence[Posting], features: Features, index: MatchIndex) -> None:
+        """For the next start; one that cannot be written costs that one time only."""
+        try:
+            save_scored(self.settings.data, self.models, postings, features, index)
+        except SettingsError as error:
+            _log.warning("the scored catalogue is not kept: %s", error)
+
+
+def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
+    """Warn of signals that no posting has anything for: a column may have been forgotten."""
+    present = {
+        "hash": postings.hashes.known.any(),
+        "title": any(title.strip() for title in postings.titles),
+        "image": any(vectors.any() for vectors in postings.embeddings.values()),
+    }
+    for signal in loaded.model.signals if len(postings) else ():
+        if not present[signal]:
+            article = "an" if signal == "image" else "a"
+            _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
+
+
+def _read_postings(store: PostingStore) -> list[Posting]:
+    """All postings, in the order of their ids."""
+    postings: list[Posting] = []
+    after = ""
+    while page := store.page(after, _PAGE):
+        postings.extend(stored.posting for stored in page)
+        after = page[-1].posting.posting_id
+    return postings
+
+
+def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
+    """The scored catalogue, unless so much has changed that scoring all anew is better."""
+    if base is None:
+        return None
+    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
+    changes = len(postings) + len(base.fingerprints) - 2 * same
+    return base if changes <= max(FEW, STALE * len(postings)) else None
+
+
+def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
+    """Postings, those that were scored in their rows, what has changed behind them."""
+    now = {posting.posting_id: posting for posting in postings}
+    same = {
+        posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)
+    }
+    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.fingerprints])
+    changed = [posting for posting in postings if posting.posting_id not in same]
+    return catalogue.changed(changed, [posting_id for posting_id in base.fingerprints if posting_id not in now])

@@ -1,4 +1,4 @@
-"""Starts a service beside an event loop: its store is opened, filled and followed until it stops."""
+"""Starts a service in a thread: its store is opened, filled and followed until the service stops."""
 
 import asyncio
 import logging
@@ -9,22 +9,18 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-from pricematch.encoding.blocking import BlockingEncoding, ForThreads, encoding_of
-from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoding import Encoding, EncodingObserver
-from pricematch.encoding.features import HASHING
-from pricematch.encoding.stored_images import StoredImages, silent
+from pricematch.encoding.encoding import BlockingEncoding, Encoding, EncodingObserver, ForThreads
+from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
-from pricematch.progress import Progress
+from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
 from pricematch.serving.imports import JOBS, Importer
 from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
 from pricematch.serving.service import Service
-from pricematch.serving.snapshot_builder import SnapshotBuilder
-from pricematch.serving.snapshots import FEW, Snapshots
+from pricematch.serving.snapshots import FEW, SnapshotBuilder, Snapshots
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
@@ -37,14 +33,6 @@ _REST = 10
 
 class ServedCatalogue:
     """A store that is served, and threads that follow its changes and take imports in.
-
-    Args:
-        settings: of the service.
-        store: what is kept.
-        images: the features of its images.
-        chosen: the models that are loaded.
-        build: builds snapshots with them.
-        encoding: encodes for the models.
 
     Attributes:
         settings: of the service.
@@ -68,7 +56,7 @@ class ServedCatalogue:
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
         self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW)
-        self._rest_until = self._rested(started)
+        self._rest_until = started + (1 + _REST) * (time.monotonic() - started)
         self.intake = Intake(store.postings, store.feedback, images, self.snapshots)
         files = JobFiles(settings.data / JOBS)
         self.uploads = Uploads(settings, store, files)
@@ -81,10 +69,6 @@ class ServedCatalogue:
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Of the models that answer, as JSON has them."""
         return self._build.models.manifests
-
-    def activate(self, name: str) -> None:
-        """Let a version of a model serve, named as `cnn/2`; raises ArtefactError, StoreError."""
-        activate(self.settings, name)
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""
@@ -105,7 +89,7 @@ class ServedCatalogue:
             self._active = active  # if it fails, it is not tried again and again
             self._take(choose_models(self.settings, active))
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
-            self._rebuild(self._build)
+            self._rebuild()
 
     def _watch(self) -> None:
         while not self._stop.wait(self.settings.follow_seconds):
@@ -120,23 +104,24 @@ class ServedCatalogue:
         """Serve with other models, once all is encoded and scored with them."""
         loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.has_images())
         self._build = SnapshotBuilder(self.settings, self.store, self._images, loaded, silent, anew=True)
-        self._rebuild(self._build)
+        self._rebuild()
         self._encoding.retain(loaded.encoders)
         _log.info("now serving %s", ", ".join(f"{name}/{version}" for name, version in self.models.items()))
         self._warn_of_named()
 
     def _warn_of_named(self) -> None:
-        """Warn where a version was activated and settings name another: nobody should wait for it."""
+        """Warn where a version was activated and settings name another, which serves."""
         for name, version in self.models.items():
             if (active := self._active.get(name, version)) != version:
                 text = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
                 _log.warning(text, name, active, name, version)
 
-    def _rebuild(self, build: SnapshotBuilder) -> None:
+    def _rebuild(self) -> None:
         started = time.monotonic()
-        current = self.snapshots.rebuild(build)
-        self._rest_until = self._rested(started)
-        _log.info("version %d was read anew in %.1f s", current.version, time.monotonic() - started)
+        current = self.snapshots.rebuild(self._build)
+        seconds = time.monotonic() - started
+        self._rest_until = started + (1 + _REST) * seconds
+        _log.info("version %d was read anew in %.1f s", current.version, seconds)
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -146,11 +131,6 @@ class ServedCatalogue:
         for embedded in matcher.encoders.values():
             found |= embedded.encoder.versions
         return found
-
-    @staticmethod
-    def _rested(started: float) -> float:
-        now = time.monotonic()
-        return now + _REST * (now - started)
 
 
 def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True) -> ServedCatalogue:
@@ -163,7 +143,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
         serve: whether no other process may serve the store meanwhile.
 
     Raises:
-        PricematchError: says why it cannot be.
+        PricematchError: it cannot be started.
     """
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
@@ -182,7 +162,7 @@ def _started(
     chosen, loaded_digest = choose_models(settings, store.models.active()), loaded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
         source = read_source(settings, chosen, progress)
-    images = StoredImages(store.images, store.computed, encoding.encode, HASHING, _warn_of_bad)
+    images = StoredImages(store.images, store.computed, encoding.encode, _warn_of_bad)
     load = partial(load_models, chosen, encoding.load, progress)
     if source is not None:
         loaded: LoadedModels = load(images=source.images is not None)
@@ -200,7 +180,7 @@ def _names_catalogue(settings: Settings) -> bool:
 
 
 def _warn_of_changed(settings: Settings, loaded_digest: str | None) -> None:
-    """Warn where the catalogue file is not what the store was filled from: nobody should wait for its postings."""
+    """Warn where the catalogue file is not the one that the store was filled from."""
     if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != loaded_digest:
         _log.warning(
             "%s is not what %s was filled from; what is stored is served. POST /postings/import takes its rows in",
@@ -211,9 +191,6 @@ def _warn_of_changed(settings: Settings, loaded_digest: str | None) -> None:
 
 def _warn_of_bad(digest: bytes, error: ImageError) -> None:
     _log.warning("the stored image %s cannot be used: %s", digest.hex(), error)
-
-
-_ANY_SIDE = 32
 
 
 @asynccontextmanager
@@ -239,7 +216,7 @@ async def started(
         service.report(f"the service is starting: {what.lower()}, {done} of {total}")
         progress(what, done, total)
 
-    encoding = encoding_of(settings, observer)
+    encoding = Encoding(settings, observer)
     threads = ForThreads(encoding, asyncio.get_running_loop())
     starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve))
 
@@ -252,27 +229,23 @@ async def started(
         yield opening
     finally:
         service.drain()
-        await encoding.aclose()  # whoever waits for it hears so, and ends
+        await encoding.aclose()  # what waits for it gets NotReady, and ends
         opening.cancel()
         await asyncio.wait({starting})
-        if starting.exception() is None:  # else whoever awaits `opening` hears of it
+        if starting.exception() is None:  # else `opening` raises it
             await asyncio.to_thread(starting.result().close)
         service.close()
 
 
 def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
-    settings = running.settings
     return Backend(
         encode=encoding.encode,
-        media_type=PillowDecoder(_ANY_SIDE, settings.max_pixels, settings.min_image_side).media_type,
         intake=running.intake,
-        postings=running.store.postings,
-        feedback=running.store.feedback,
         jobs=running.store.jobs,
         models=running.store.models,
         manifests=running.manifests,
         uploads=running.uploads,
-        activate=running.activate,
+        activate=partial(activate, running.settings),
         trouble=encoding.trouble,
         process_ids=lambda: encoding.pids,
     )

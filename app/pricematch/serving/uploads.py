@@ -11,18 +11,12 @@ from pricematch.formats.posting_rows import RowLimits, check_rows
 from pricematch.formats.zip_images import ZipImages
 from pricematch.serving.imports import IMAGES, KIND, POSTINGS, server_folder, zip_limits
 from pricematch.settings import Settings
-from pricematch.store.job_files import JobFiles, JobFolder
+from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store
 
 
 class Uploads:
-    """Takes files of postings, to be imported behind the requests. Safe to use from several threads.
-
-    Args:
-        settings: limits.
-        store: where jobs are made.
-        files: of the jobs.
-    """
+    """Takes files of postings, to be imported behind the requests. Safe to use from several threads."""
 
     def __init__(self, settings: Settings, store: Store, files: JobFiles) -> None:
         self.settings, self.store, self.files = settings, store, files
@@ -35,9 +29,9 @@ class Uploads:
             waiting, most = len(self.store.jobs.unfinished(KIND)) + len(self._open), self.settings.max_imports
             if waiting >= most:
                 raise Overloaded(f"expected at most {most} imports that wait or run, and there are {waiting}")
-            folder = self.files.new()
-            self._open.add(folder.job_id)
-        return Upload(self, folder)
+            job_id = self.files.new()
+            self._open.add(job_id)
+        return Upload(self, job_id)
 
     def ended(self, job_id: str) -> None:
         """An upload is over."""
@@ -69,20 +63,20 @@ class Upload:
 
     Attributes:
         uploads: it belongs to.
-        folder: the files are written to.
+        job_id: of the job that is to be made.
         files: names of those that were opened.
         queued: whether it was made a job.
     """
 
     uploads: Uploads
-    folder: JobFolder
+    job_id: str
     files: set[str] = field(default_factory=set)
     queued: bool = False
 
     def open(self, name: Literal["postings", "images"]) -> BinaryIO:
         """A file to write to, once each; it and its `write` raise StoreError."""
         self.files.add(name)
-        return self.folder.open(name)
+        return self.uploads.files.open(self.job_id, name)
 
     def queue(self, folder: str | None) -> Job:
         """Make a job of it; from now on it is kept for good.
@@ -95,25 +89,24 @@ class Upload:
             StoreError: it cannot be kept.
         """
         self._check(folder)
-        self.folder.sync()
+        self.uploads.files.sync(self.job_id)
         spec: dict[str, Any] = {"images": IMAGES in self.files, "folder": folder}
-        job = self.uploads.store.jobs.create(KIND, json.dumps(spec), self.folder.job_id)
+        job = self.uploads.store.jobs.create(KIND, json.dumps(spec), self.job_id)
         self.queued = True
         return job
 
     def discard(self) -> None:
         """Delete what has come, unless a job was made of it; to be called whatever happens."""
         if not self.queued:
-            self.uploads.files.remove(self.folder.job_id)
-        self.uploads.ended(self.folder.job_id)
+            self.uploads.files.remove(self.job_id)
+        self.uploads.ended(self.job_id)
 
     def _check(self, folder: str | None) -> None:
-        """Raise ImportRefused or CatalogueError where that can be told at once."""
-        settings = self.uploads.settings
+        """Raise ImportRefused or CatalogueError where that is known at once."""
+        settings, files = self.uploads.settings, self.uploads.files
         if folder is not None:
             server_folder(settings, folder)
-        check_rows(
-            self.folder.path / POSTINGS, POSTINGS, RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
-        )
+        limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
+        check_rows(files.path(self.job_id, POSTINGS), POSTINGS, limits)
         if IMAGES in self.files:
-            ZipImages(self.folder.path / IMAGES, IMAGES, zip_limits(settings)).close()
+            ZipImages(files.path(self.job_id, IMAGES), IMAGES, zip_limits(settings)).close()

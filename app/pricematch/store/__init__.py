@@ -1,1 +1,1 @@
-"""What lasts: the store, its image files, backups."""
+"""The store, its image files, backups."""

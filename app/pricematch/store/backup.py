@@ -27,7 +27,7 @@ _PLACED_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What was written: counts, the catalogue's version, bytes of the file, and seconds it took."""
+    """A backup that was written: counts, the catalogue's version, bytes of the file, and seconds it took."""
 
     counted: Counted
     size: int
@@ -99,7 +99,7 @@ def _read(store: Store, digest: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became different, from which backup, and where the damaged database is that was there, if it was."""
+    """The changes by a backup, its manifest, and where the damaged database is that was there, if it was."""
 
     manifest: Manifest
     replaced: Replaced
@@ -131,8 +131,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
         with _checked(source, reader, copied, progress) as copy:
             store, aside = _open(settings.data)
             with closing(store), store.unused.kept():
-                file.seek(0)
-                _place(store, BackupReader(source, file), progress)
+                _place(store, reader, progress)
                 progress("Replacing postings", 0, reader.manifest.postings)
                 with store.database.write() as connection:
                     replaced = replace_contents(connection, copy)
@@ -142,7 +141,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
 
 @contextmanager
 def _room_for_copy(folder: Path) -> Iterator[Path]:
-    """A file in the store's folder, which nobody sweeps up meanwhile."""
+    """A file in the store's folder, which is not swept meanwhile."""
     make_folder(folder / INCOMING)
     with (
         store_errors(folder),
@@ -172,25 +171,20 @@ def _open(folder: Path) -> tuple[Store, Path | None]:
     """The store, and where the damaged database is that was in its place."""
     try:
         store = open_store(folder, adopt=True)
+        try:
+            check_store(store)
+        except BaseException:
+            store.close()
+            raise
     except StoreDamaged:
-        return _anew(folder)
-    try:
-        check_store(store)
-    except StoreDamaged:
-        store.close()
-        return _anew(folder)
+        aside = set_aside(folder)
+        return open_store(folder, adopt=True), aside
     return store, None
 
 
-def _anew(folder: Path) -> tuple[Store, Path]:
-    aside = set_aside(folder)
-    return open_store(folder, adopt=True), aside
-
-
 def _place(store: Store, reader: BackupReader, progress: Progress) -> None:
-    """Store the images; those that no posting comes to show are deleted by whoever opens the store next."""
+    """Store the images; those that no posting comes to show are deleted when the store is next opened to be served."""
     total = reader.manifest.pictures
-    reader.skip_database()
     with store_errors(store.folder), incoming_images(store.folder / INCOMING, store.images, WAIT_SECONDS) as incoming:
         for done, (digest, image) in enumerate(reader.images()):
             progress("Storing images", done, total)

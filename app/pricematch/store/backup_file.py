@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreNewer
 from pricematch.store.image_files import image_digest
@@ -81,11 +80,7 @@ class BackupWriter:
 
 
 class BackupReader:
-    """Reads a backup from its beginning: the manifest, then `copy_database` or `skip_database`, then `images`.
-
-    Args:
-        path: the file.
-        file: it, open, at its beginning.
+    """Reads a backup: the manifest, then `copy_database`, then `images`, as often as they are wanted.
 
     Raises:
         StoreDamaged: it is no whole backup; this goes for every method.
@@ -96,29 +91,33 @@ class BackupReader:
         self._path = path
         self._file = file
         self._bytes = path.stat().st_size
+        self._images_at = 0
         self.manifest = self._read_manifest()
 
     def copy_database(self, target: Path) -> None:
         """Write the database to a file, and check its digest; raises OSError if it cannot be written."""
+        name, size = self._member() or ("nothing", 0)
+        if name != DATABASE:
+            raise not_whole(self._path, f"expected {DATABASE}, got {name[:80]!r}")
         digest = hashlib.sha256()
         with target.open("wb") as file:
-            for chunk in self._chunks(self._database_bytes()):
+            for chunk in self._chunks(size):
                 digest.update(chunk)
                 file.write(chunk)
         if digest.hexdigest() != self.manifest.database_digest:
             raise not_whole(self._path, f"{DATABASE} has another digest than the manifest says")
-
-    def skip_database(self) -> None:
-        """Skip the database."""
-        size = self._database_bytes()
-        self._file.seek(size + -size % _BLOCK, os.SEEK_CUR)
+        self._images_at = self._file.tell()
 
     def images(self) -> Iterator[tuple[bytes, bytes]]:
         """Digest and bytes of every image, checked, in ascending order of digests; all that there are."""
+        self._file.seek(self._images_at)
         before, count = b"", 0
         while (member := self._member()) is not None:
-            digest, size = self._image(*member)
-            image = b"".join(self._chunks(size))
+            name, size = member
+            named = _IMAGE.fullmatch(name)
+            if named is None or size > _MAX_IMAGE_BYTES:
+                raise not_whole(self._path, f"expected an image, got {name[:80]!r} of {size} bytes")
+            digest, image = image_digest(named[1] + named[2]), b"".join(self._chunks(size))
             if hashlib.sha256(image).digest() != digest:
                 raise not_whole(self._path, f"the image {digest.hex()} has another digest than its name says")
             if digest <= before:
@@ -136,39 +135,28 @@ class BackupReader:
             values = json.loads(b"".join(self._chunks(size)))
         except (ValueError, RecursionError) as error:
             raise not_whole(self._path, f"{MANIFEST} is no JSON") from error
+        odd = not_whole(self._path, f"{MANIFEST} does not say what it should")
         if not isinstance(values, dict):
-            raise not_whole(self._path, f"{MANIFEST} does not say what it should")
+            raise odd
         for what, known in (("format", FORMAT), ("schema", SCHEMA)):
             version = values.get(what)
             if isinstance(version, int) and version > known:
                 raise StoreNewer(
                     f"{self._path} has {what} {version}, and this pricematch knows {known}; use a newer one"
                 )
-        return self._manifest(values)
-
-    def _manifest(self, values: dict[str, Any]) -> Manifest:
         kinds = {"format": int, **Manifest.__annotations__}
         if values.keys() != kinds.keys() or any(type(values[name]) is not kind for name, kind in kinds.items()):
-            raise not_whole(self._path, f"{MANIFEST} does not say what it should")
+            raise odd
         return Manifest(**{name: value for name, value in values.items() if name != "format"})
-
-    def _database_bytes(self) -> int:
-        name, size = self._member() or ("nothing", 0)
-        if name != DATABASE:
-            raise not_whole(self._path, f"expected {DATABASE}, got {name[:80]!r}")
-        return size
-
-    def _image(self, name: str, size: int) -> tuple[bytes, int]:
-        named = _IMAGE.fullmatch(name)
-        if named is None or size > _MAX_IMAGE_BYTES:
-            raise not_whole(self._path, f"expected an image, got {name[:80]!r} of {size} bytes")
-        return image_digest(named[1] + named[2]), size
 
     def _member(self) -> tuple[str, int] | None:
         """Name and size of what follows; None at the end."""
         block = self._file.read(_BLOCK)
         if block == bytes(_BLOCK):
-            self._read_end()
+            # the second block of the two that end a tar, and what programs fill the last record with
+            rest = self._file.read(tarfile.RECORDSIZE + 1)
+            if not _BLOCK <= len(rest) <= tarfile.RECORDSIZE or rest.strip(b"\0"):
+                raise not_whole(self._path, "it does not end as a tar does")
             return None
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
@@ -180,22 +168,16 @@ class BackupReader:
             )
         return info.name, info.size
 
-    def _read_end(self) -> None:
-        """The second block of the two that end a tar, and what programs fill the last record with."""
-        rest = self._file.read(tarfile.RECORDSIZE + 1)
-        if not _BLOCK <= len(rest) <= tarfile.RECORDSIZE or rest.strip(b"\0"):
-            raise not_whole(self._path, "it does not end as a tar does")
-
     def _chunks(self, size: int) -> Iterator[bytes]:
         """The content of a member."""
-        padding = -size % _BLOCK
-        while size > 0:
-            chunk = self._file.read(min(size, _CHUNK_BYTES))
+        left = size
+        while left > 0:
+            chunk = self._file.read(min(left, _CHUNK_BYTES))
             if not chunk:
                 raise not_whole(self._path, "it ends too early")
-            size -= len(chunk)
+            left -= len(chunk)
             yield chunk
-        self._file.read(padding)
+        self._file.read(-size % _BLOCK)
 
 
 def not_whole(path: Path, why: str) -> StoreDamaged:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,11 +25,7 @@ def image_digest(name: str) -> bytes:
 
 
 class ImageFiles:
-    """Implements `ports.ImageSource`; an image's name is its digest in hexadecimal.
-
-    Args:
-        folder: where they are; made by whoever opens the store.
-    """
+    """Implements `ports.ImageSource`; an image's name is its digest in hexadecimal."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,7 +77,7 @@ class ImageFiles:
 
 
 class IncomingImages:
-    """Writes images beside the stored ones first, and moves them in place inside the transaction that needs them.
+    """Writes images to another folder first, and moves them in place inside the transaction that needs them.
 
     Made by `incoming_images`.
     """
@@ -100,7 +96,7 @@ class IncomingImages:
             self._write(digest, content)
 
     def place(self) -> None:
-        """Move what was written to where it belongs, for good; only while nobody else may write. Raises OSError."""
+        """Move the written images in place, for good; only in a transaction that writes. Raises OSError."""
         for digest, content in self._stored.items():
             if not self._images.has(digest):  # deleted since, with the last posting that showed it
                 self._write(digest, content)
@@ -134,7 +130,7 @@ class IncomingImages:
 
 @contextmanager
 def incoming_images(folder: Path, images: ImageFiles, wait_seconds: float) -> Iterator[IncomingImages]:
-    """Images that are written in `folder`, which is on the file system of `images`, and nobody sweeps meanwhile."""
+    """Images that are written in `folder`, which is on the file system of `images`; it is not swept meanwhile."""
     with held(folder, shared=True, wait_seconds=wait_seconds):
         incoming = IncomingImages(folder, images)
         try:
@@ -148,8 +144,3 @@ def sweep_incoming(folder: Path) -> None:
     with held(folder, wait_seconds=1.0):
         for path in folder.iterdir():
             path.unlink()
-
-
-def missing(images: ImageFiles, digests: Collection[bytes]) -> bytes | None:
-    """One of these images that has no file, if any."""
-    return next((digest for digest in digests if not images.has(digest)), None)

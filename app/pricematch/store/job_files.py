@@ -16,25 +16,39 @@ if TYPE_CHECKING:
 
 
 class JobFiles:
-    """The folders of jobs, named by their ids.
-
-    Args:
-        folder: that holds them; made if need be.
-    """
+    """The folders of jobs, named by their ids."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def new(self) -> "JobFolder":
-        """A folder for a job that is yet to be made; raises StoreError."""
+    def new(self) -> str:
+        """Make a folder for a job that is yet to be made; the id it is to have. Raises StoreError."""
         job_id = secrets.token_hex(16)
         with store_errors(self._folder.parent):
             (self._folder / job_id).mkdir(parents=True)
-        return JobFolder(job_id, self._folder / job_id)
+        return job_id
 
     def path(self, job_id: str, name: str) -> Path:
         """Where a file of a job is, if it is."""
         return self._folder / job_id / name
+
+    def open(self, job_id: str, name: str) -> "JobFile":
+        """A new file of a job to write to; raises StoreError."""
+        with store_errors(self._folder / job_id):
+            return JobFile(self.path(job_id, name), "xb")
+
+    def sync(self, job_id: str) -> None:
+        """Force all files of a job to the disk; raises StoreError."""
+        folder = self._folder / job_id
+        with store_errors(folder):
+            for path in folder.iterdir():
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            for parent in (folder, folder.parent, folder.parent.parent):
+                sync_folder(parent)
 
     def remove(self, job_id: str) -> None:
         """Delete the files of a job, if there are any; what cannot be deleted goes with the next `sweep`."""
@@ -46,35 +60,6 @@ class JobFiles:
             for path in self._folder.iterdir():
                 if path.name not in kept:
                     self.remove(path.name)
-
-
-class JobFolder:
-    """The files of a job that is yet to be made.
-
-    Attributes:
-        job_id: the id it is to have.
-        path: the folder.
-    """
-
-    def __init__(self, job_id: str, path: Path) -> None:
-        self.job_id, self.path = job_id, path
-
-    def open(self, name: str) -> "JobFile":
-        """A new file to write to; raises StoreError."""
-        with store_errors(self.path):
-            return JobFile(self.path / name, "xb")
-
-    def sync(self) -> None:
-        """Have everything on the disk; raises StoreError."""
-        with store_errors(self.path):
-            for path in self.path.iterdir():
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-            for folder in (self.path, self.path.parent, self.path.parent.parent):
-                sync_folder(folder)
 
 
 class JobFile(io.FileIO):

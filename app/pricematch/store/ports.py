@@ -142,7 +142,7 @@ class JobStore(Protocol):
         ...
 
     def cancel(self, job_id: str) -> Job | None:
-        """Ask a job to stop: one that is queued is cancelled at once, one that has ended stays as it is."""
+        """Stop a job: one that is queued is cancelled at once, one that has ended stays as it is."""
         ...
 
     def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:

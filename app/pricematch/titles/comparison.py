@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.titles.normalise import KINDS, ParsedTitle
-from pricematch.titles.quantities import Quantity
+from pricematch.titles.quantities import quantity
 
 _MOST_ATTRIBUTES = 255
 """Attributes of one title that are compared; more than any sensible title has."""
@@ -37,7 +37,7 @@ SUMMARY = (
 """Names of the columns of `summarise`, in order."""
 
 _VALUE_BITS, _KIND_BITS, _PAIR_BITS = 39, 6, 18
-_COUNT, _SINGLE = KINDS.index("count"), Quantity("count", 1).token
+_COUNT, _SINGLE = KINDS.index("count"), quantity("count", 1).token
 _BLOCK_PAIRS = 1 << _PAIR_BITS
 
 

@@ -3,11 +3,11 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
-from pricematch.titles.quantities import BASES, Amount, Quantity, amounts, number_value, written
+from pricematch.titles.quantities import BASES, Amount, amounts, number_value, quantity, written
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
 """All kinds of attributes: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
@@ -48,7 +48,7 @@ class Attribute:
     shown: str = field(compare=False)
 
 
-def _extract_attributes(folded: str, amounts: Iterable[Amount]) -> list[Attribute]:
+def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribute]:
     """The attributes of a title, each once: quantities, pack sizes, sizes, numbers, then those that words tell.
 
     Args:
@@ -60,10 +60,8 @@ def _extract_attributes(folded: str, amounts: Iterable[Amount]) -> list[Attribut
     >>> [(found.kind, found.shown) for found in _extract_attributes(title, amounts(title))]
     [('storage', '128 GB'), ('count', '2'), ('model', 'SM-A515F'), ('number', '515'), ('colour', 'black')]
     """
-    measured: list[Amount] = []
-    numbers: list[Amount] = []
-    for amount in amounts:
-        (measured if amount.quantities or amount.extents else numbers).append(amount)
+    measured = [amount for amount in amounts if amount.quantities or amount.extents]
+    numbers = [amount for amount in amounts if not (amount.quantities or amount.extents)]
     found = [attribute for amount in measured for attribute in _of_amount(amount)]
     rest = _without(folded, [(amount.start, amount.stop) for amount in measured])
     for rule, read in ((_FUNCTIONS, _functions), (_PACK, _pack), (_SIZES, _sizes)):
@@ -92,9 +90,9 @@ def _coded(text: str, amount: Amount) -> bool:
 
 
 def _of_amount(amount: Amount) -> Iterator[Attribute]:
-    for quantity in amount.quantities:
-        if (quantity.dimension, quantity.value) != ("percentage", 100):  # 100% original says nothing
-            yield Attribute(quantity.dimension, quantity.token, str(quantity))
+    for it in amount.quantities:
+        if (it.dimension, it.value) != ("percentage", 100):  # 100% original says nothing
+            yield Attribute(it.dimension, it.token, it.shown)
     for extent in amount.extents:
         yield _attribute("extent", " x ".join(map(written, extent)) + " cm")
     for number in amount.numbers:
@@ -108,8 +106,8 @@ def _functions(match: re.Match[str]) -> Iterator[Attribute]:
 
 def _pack(match: re.Match[str]) -> Iterator[Attribute]:
     count = match["after"] or match["times"] or match["inside"] or "1"
-    quantity = Quantity("count", float(count))
-    yield Attribute("count", quantity.token, str(quantity))
+    packed = quantity("count", float(count))
+    yield Attribute("count", packed.token, packed.shown)
 
 
 def _sizes(match: re.Match[str]) -> Iterator[Attribute]:
@@ -167,13 +165,13 @@ def parse_title(text: str) -> ParsedTitle:
     ['volume: 220 ml', 'count: 3', 'model: SM-A515F', 'number: 515']
     """
     folded = fold(text)
-    numbers = [*amounts(folded)]
+    numbers = amounts(folded)
     # interned: titles of one catalogue have most of their words in common
     words, runs = (tuple(map(sys.intern, found)) for found in (_words(folded, numbers), _RUN.findall(folded)))
     return ParsedTitle(text, words, runs, tuple(_extract_attributes(folded, numbers)))
 
 
-def parse_titles(texts: Iterable[str]) -> list[ParsedTitle]:
+def parse_titles(texts: Sequence[str]) -> list[ParsedTitle]:
     """Parse some titles, in order."""
     return [parse_title(text) for text in texts]
 
@@ -206,6 +204,6 @@ def _words(folded: str, numbers: Sequence[Amount]) -> list[str]:
 
 
 def _tokens(amount: Amount) -> list[str]:
-    quantities = [quantity.token for quantity in amount.quantities]
+    quantities = [it.token for it in amount.quantities]
     lengths = [written(length) for extent in amount.extents for length in extent]
     return quantities + lengths + [run for number in amount.numbers for run in _RUN.findall(number)]

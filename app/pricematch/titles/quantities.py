@@ -114,21 +114,19 @@ _MOST_TIMES = 999
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value ≥ 0 in the base unit of its dimension (see `BASES`)."""
+    """A value of a dimension.
+
+    Attributes:
+        dimension: one of `BASES`.
+        value: in its base unit, ≥ 0.
+        token: the quantity as one word, in the base unit.
+        shown: in a unit that people use: 1500 ml are 1.5 l.
+    """
 
     dimension: str
     value: float
-
-    def __str__(self) -> str:
-        """The quantity in a unit that people use: 1500 ml are 1.5 l."""
-        units = SHOWN_IN[self.dimension]
-        size, unit = next((unit for unit in units if unit[0] <= self.value), units[-1])
-        return f"{written(self.value / size)}{unit}"
-
-    @property
-    def token(self) -> str:
-        """The quantity as one word, in the base unit."""
-        return f"{written(self.value)}{BASES[self.dimension]}"
+    token: str
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +154,34 @@ class _Piece:
     joined: str
 
 
-def amounts(folded: str) -> Iterator[Amount]:
+def quantity(dimension: str, value: float) -> Quantity:
+    """The quantity of a value in the base unit of a dimension."""
+    units = SHOWN_IN[dimension]
+    size, unit = next((unit for unit in units if unit[0] <= value), units[-1])
+    return Quantity(dimension, value, f"{written(value)}{BASES[dimension]}", f"{written(value / size)}{unit}")
+
+
+def amounts(folded: str) -> list[Amount]:
     """The numbers of a folded title (see `normalise.fold`), from left to right."""
-    for found in _AMOUNT.finditer(folded):
-        quantities: list[Quantity] = []
-        extents: list[tuple[float, ...]] = []
-        numbers: list[str] = []
-        for product in _products([*_pieces(found[0])]):
-            if lengths := _extent(product):
-                extents.append(lengths)
-                continue
-            for piece in product:
-                if piece.unit:
-                    quantities.append(_quantity(piece.number, piece.unit))
-                elif len(product) > 1 and (times := number_value(piece.number)) <= _MOST_TIMES:
-                    quantities.append(Quantity("count", times))
-                else:
-                    numbers.append(piece.number)
-        yield Amount(found.start(), found.end(), tuple(quantities), tuple(extents), tuple(numbers))
+    return [_amount(found) for found in _AMOUNT.finditer(folded)]
+
+
+def _amount(found: re.Match[str]) -> Amount:
+    quantities: list[Quantity] = []
+    extents: list[tuple[float, ...]] = []
+    numbers: list[str] = []
+    for product in _products([*_pieces(found[0])]):
+        if lengths := _extent(product):
+            extents.append(lengths)
+            continue
+        for piece in product:
+            if piece.unit:
+                quantities.append(quantity(*_measured(piece.number, piece.unit)))
+            elif len(product) > 1 and (times := number_value(piece.number)) <= _MOST_TIMES:
+                quantities.append(quantity("count", times))
+            else:
+                numbers.append(piece.number)
+    return Amount(found.start(), found.end(), tuple(quantities), tuple(extents), tuple(numbers))
 
 
 def number_value(text: str, *, large: bool = False) -> float:
@@ -251,10 +259,11 @@ def _extent(product: Sequence[_Piece]) -> tuple[float, ...]:
     unit = units[-1] if units else "cm"
     for piece in reversed(product):
         unit = piece.unit or unit
-        lengths.append(_quantity(piece.number, unit).value / UNITS["cm"].factor)
+        lengths.append(_measured(piece.number, unit)[1] / UNITS["cm"].factor)
     return tuple(sorted(lengths))
 
 
-def _quantity(number: str, unit: str) -> Quantity:
+def _measured(number: str, unit: str) -> tuple[str, float]:
+    """The dimension of a unit, and a number of it in the base unit."""
     dimension, factor = UNITS[unit]
-    return Quantity(dimension, round(number_value(number, large=factor >= _LARGE) * factor, 6))
+    return dimension, round(number_value(number, large=factor >= _LARGE) * factor, 6)

@@ -1,6 +1,7 @@
 """Titles as sparse vectors: weighted words or character n-grams, and these expanded by titles of similar postings."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from string import ascii_lowercase
 from typing import TypeAlias
@@ -95,10 +96,10 @@ class TfIdf:
         """How many terms the catalogue holds."""
         return len(self._columns)
 
-    def titles_with(self, term: str) -> int:
-        """How many titles of the catalogue hold a term."""
-        column = self._columns.get(term)
-        return 0 if column is None else int(self._held[column])
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """By term of the catalogue, how many of its titles hold it."""
+        return dict(zip(self._columns, self._held.tolist(), strict=True))
 
     def transform(self, titles: Sequence[ParsedTitle]) -> csr_array:
         """Titles as float32 [m, d]: rows of unit length, of zeros where there is no term.

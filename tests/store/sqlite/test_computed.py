@@ -31,7 +31,7 @@ def equal(found: object, wanted: dict[bytes, np.ndarray]) -> bool:
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
-def test_embeddings_come_back_bit_for_bit_of_the_images_that_are_asked_for(
+def test_embeddings_come_back_bit_for_bit(
     scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
@@ -76,9 +76,7 @@ def test_embeddings_of_another_length_or_number_are_refused_under_a_key(store: S
     assert len(store.computed.embeddings("cae", DIGESTS)) == 40
 
 
-def test_fault_31_embeddings_that_were_damaged_are_left_out_told_of_and_kept_anew(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_fault_31_damaged_embeddings_are_computed_anew(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     store.computed.keep_embeddings("cae", DIGESTS, EMBEDDINGS)
     bad = [b"", EMBEDDINGS[0].tobytes()[:-4], b"\xff" * 24, np.full(6, np.inf, "<f4").tobytes(), bytes(24)]
     with closing(sqlite3.connect(store.folder / DATABASE)) as connection, connection:
@@ -91,7 +89,7 @@ def test_fault_31_embeddings_that_were_damaged_are_left_out_told_of_and_kept_ane
     assert len(store.computed.embeddings("cae", DIGESTS)) == 40
 
 
-def test_what_was_computed_goes_with_the_last_posting_that_shows_the_image(store: Store) -> None:
+def test_computed_features_go_with_the_last_posting(store: Store) -> None:
     shown = bytes.fromhex(name_of(image_bytes(1)))
     store.postings.put([put("a", image_bytes(1)), put("b", image_bytes(1))])
     store.computed.keep_embeddings("cae", [shown], EMBEDDINGS[:1])

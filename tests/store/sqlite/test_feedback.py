@@ -17,7 +17,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def test_a_verdict_is_found_in_either_order_and_says_when_it_was_made(store: Store) -> None:
+def test_a_decision_is_found_in_either_order(store: Store) -> None:
     before = time.time()
     verdict, new = store.feedback.decide("b", "a", "same")
     assert (verdict.first, verdict.second, verdict.decision, verdict.revision, new) == ("a", "b", "same", 1, True)
@@ -40,7 +40,7 @@ def test_a_posting_and_itself_get_no_verdict(store: Store) -> None:
         store.feedback.decide("a", "a", "same")
 
 
-def test_a_verdict_outlives_its_postings_and_is_gone_when_it_is_withdrawn(store: Store) -> None:
+def test_a_decision_outlives_its_postings(store: Store) -> None:
     store.postings.put([put("a"), put("b")])
     store.feedback.decide("a", "b", "same")
     store.postings.delete("a")

@@ -49,7 +49,8 @@ def test_progress_and_problems_are_kept_in_the_order_they_come(store: Store) -> 
     assert store.jobs.problems("other", 0, 100) == []
 
 
-def test_a_queued_job_is_cancelled_at_once_and_stays_so_whatever_its_worker_says(store: Store) -> None:
+def test_a_queued_job_is_cancelled_at_once(store: Store) -> None:
+    """Its worker cannot change that."""
     job = store.jobs.create("import", "{}")
     cancelled = store.jobs.cancel(job.job_id)
     assert cancelled is not None
@@ -58,7 +59,7 @@ def test_a_queued_job_is_cancelled_at_once_and_stays_so_whatever_its_worker_says
     assert store.jobs.problems(job.job_id, 0, 9) == []
 
 
-def test_a_running_job_is_asked_to_stop_and_its_worker_learns_of_it(store: Store) -> None:
+def test_the_worker_of_a_running_job_learns_of_the_stop(store: Store) -> None:
     job = store.jobs.change(replace(store.jobs.create("import", "{}"), state="running"))
     asked = store.jobs.cancel(job.job_id)
     assert asked is not None
@@ -75,9 +76,8 @@ def test_a_job_that_is_not_kept_cannot_be_changed_or_cancelled(store: Store) -> 
     assert store.jobs.cancel("x") is None
 
 
-def test_jobs_that_ended_long_ago_are_forgotten_with_their_problems_and_open_ones_never(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_ended_jobs_are_forgotten_open_ones_never(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their problems go with them."""
     monkeypatch.setattr(sqlite_jobs, "KEPT_JOBS", 2)
     jobs = [store.jobs.create("import", "{}") for _ in range(5)]
     for job in jobs[1:]:
@@ -88,7 +88,7 @@ def test_jobs_that_ended_long_ago_are_forgotten_with_their_problems_and_open_one
     assert store.jobs.problems(jobs[1].job_id, 0, 9) == []
 
 
-def test_what_became_of_the_items_is_kept_and_a_problem_says_which_posting_it_is_of(store: Store) -> None:
+def test_counts_and_problems_of_items_are_kept(store: Store) -> None:
     job = store.jobs.create("import", "{}")
     problem = RowProblem(3, "image", "expected an image, got none", "p3")
     changed = store.jobs.change(replace(job, counts=Counts(1, 2, 3, 4)), [problem])
@@ -101,14 +101,14 @@ def test_a_job_takes_the_id_it_is_given(store: Store) -> None:
     assert store.jobs.create("import", "{}", "a" * 32).job_id == "a" * 32
 
 
-def test_jobs_of_a_kind_that_have_not_ended_come_the_oldest_first(store: Store) -> None:
+def test_unfinished_jobs_come_oldest_first(store: Store) -> None:
     jobs = [store.jobs.create(kind, "{}") for kind in ("import", "seed", "import", "import")]
     store.jobs.change(replace(jobs[0], state="done"))
     running = store.jobs.change(replace(jobs[2], state="running"))
     assert store.jobs.unfinished("import") == [running, jobs[3]]
 
 
-def test_only_a_job_that_has_ended_is_removed_and_its_problems_with_it(store: Store) -> None:
+def test_only_an_ended_job_is_removed(store: Store) -> None:
     job = store.jobs.create("import", "{}")
     assert not store.jobs.remove(job.job_id)
     store.jobs.change(replace(job, state="done"), [RowProblem(1, None, "x")])

@@ -31,7 +31,7 @@ def test_a_posting_comes_back_as_it_was_put_with_its_image(store: Store) -> None
     assert store.postings.get("b") is None
 
 
-def test_fault_42_what_was_written_is_read_by_another_who_has_the_store_open(store: Store) -> None:
+def test_fault_42_another_process_reads_what_was_written(store: Store) -> None:
     other = open_store(store.folder)
     for number in range(20):
         store.postings.put([put(f"{number}")])
@@ -75,7 +75,7 @@ def test_a_condition_that_holds_lets_the_change_through(store: Store) -> None:
     assert not store.postings.delete("a", Condition(exists=False))
 
 
-def test_an_image_that_is_not_the_one_its_posting_names_is_refused(store: Store) -> None:
+def test_an_image_of_another_digest_is_refused(store: Store) -> None:
     posting = Posting("a", name_of(b"one"))
     wrong = [
         Put(posting, b"other"),
@@ -90,7 +90,7 @@ def test_an_image_that_is_not_the_one_its_posting_names_is_refused(store: Store)
     assert image_names(store.folder) == set()
 
 
-def test_an_image_need_not_be_given_again_while_a_posting_shows_it(store: Store) -> None:
+def test_a_stored_image_need_not_be_given_again(store: Store) -> None:
     named = Put(Posting("b", name_of(image_bytes(1))))
     with pytest.raises(ImageUnavailable, match="was not given"):
         store.postings.put([named])
@@ -105,7 +105,7 @@ def test_an_image_need_not_be_given_again_while_a_posting_shows_it(store: Store)
         store.postings.put([named])
 
 
-def test_an_image_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_again(store: Store) -> None:
+def test_a_damaged_image_is_healed_by_putting_it_again(store: Store) -> None:
     store.postings.put([put("a", image_bytes(1))])
     path = store.images.path(bytes.fromhex(name_of(image_bytes(1))))
     for damage in (b"", b"other", image_bytes(2)):
@@ -120,13 +120,15 @@ def test_an_image_whose_file_was_damaged_is_told_of_and_healed_by_putting_it_aga
         store.images.read(name_of(image_bytes(1)))
 
 
-def test_the_last_of_several_with_one_id_is_stored_and_no_image_of_the_others_stays(store: Store) -> None:
+def test_the_last_of_several_with_one_id_is_stored(store: Store) -> None:
+    """No image of the others stays."""
     kept = store.postings.put([put("a", image_bytes(1)), put("a", image_bytes(2)), put("a", image_bytes(2))])
     assert [(each.revision, each.outcome) for each in kept] == [(1, "created"), (2, "replaced"), (2, "unchanged")]
     check_whole(store)
 
 
-def test_changes_of_a_version_that_is_not_yet_or_of_another_store_are_history_lost(store: Store) -> None:
+def test_an_unknown_version_is_a_lost_history(store: Store) -> None:
+    """One that is yet to come, or of another store."""
     store.postings.put([put("a")])
     for since in (-1, 2, 10**9):
         with pytest.raises(HistoryLost, match="from 0 to 1"):
@@ -152,7 +154,7 @@ def test_what_was_deleted_long_ago_is_forgotten_and_said_to_be(tmp_path: Path, m
     store.close()
 
 
-def test_threads_that_write_and_read_at_once_lose_nothing_and_read_whole_versions(store: Store) -> None:
+def test_concurrent_threads_read_whole_versions(store: Store) -> None:
     def write(thread: int) -> None:
         for number in range(25):
             store.postings.put([put(f"{thread}-{number}-{half}", image_bytes(number)) for half in (1, 2)])

@@ -36,7 +36,7 @@ def statement(folder: Path, sql: str) -> None:
         connection.execute(sql)
 
 
-def test_a_store_is_made_where_there_is_none_or_only_opened_as_told(tmp_path: Path) -> None:
+def test_a_store_is_made_only_where_allowed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no store in .*; name its folder with --data"):
         open_store(tmp_path / "a" / "b", create=False)
     assert not (tmp_path / "a").exists()
@@ -67,7 +67,7 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
         open_store(tmp_path / "file" / "data")
 
 
-def test_fault_36_a_second_service_on_the_same_folder_is_refused_with_the_first_ones_id(tmp_path: Path) -> None:
+def test_fault_36_a_second_service_on_the_folder_is_refused(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from pricematch.store.sqlite.store import open_store; "
     code += "store = open_store(Path(sys.argv[1]), serve=True); print('up', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -102,7 +102,7 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
     assert (tmp_path / DATABASE).read_bytes() == before
 
 
-def test_the_first_version_of_the_schema_is_what_it_was_when_it_was_first_written() -> None:
+def test_the_first_version_of_the_schema_is_unchanged() -> None:
     assert sqlite_schema.MIGRATIONS[0].strip() == FIRST_SCHEMA.read_text(encoding="utf-8").strip()
 
 
@@ -135,9 +135,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monke
         assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'fourth'").fetchone() == (0,)
 
 
-def test_a_store_that_is_being_served_is_not_migrated_under_the_service(
-    filled: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_served_store_is_not_migrated(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(open_store(filled, serve=True)):
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD))
         for module in ("sqlite.schema", "sqlite.store"):
@@ -167,7 +165,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_store_is_recognised_when_it_is_to_be_served_and_says_what_to_do(damage: str, filled: Path) -> None:
+def test_a_damaged_store_is_recognised_at_the_start(damage: str, filled: Path) -> None:
+    """The error names what to do."""
     DAMAGES[damage](filled / DATABASE)
     pictures = image_names(filled)
     with pytest.raises(StoreDamaged) as caught:
@@ -178,9 +177,7 @@ def test_a_damaged_store_is_recognised_when_it_is_to_be_served_and_says_what_to_
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_garbage_anywhere_is_an_error_of_the_store_or_read_over_and_never_anything_else(
-    seed: int, filled: Path
-) -> None:
+def test_garbage_in_the_file_is_only_an_error_of_the_store(seed: int, filled: Path) -> None:
     """Pages that are damaged while the store is open included: it was checked before."""
     draw = random.Random(seed)
     with closing(open_store(filled)) as store:
@@ -199,7 +196,7 @@ def test_garbage_anywhere_is_an_error_of_the_store_or_read_over_and_never_anythi
         open_store(filled, serve=True).close()
 
 
-def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(filled: Path) -> None:
+def test_leftovers_of_killed_processes_are_removed(filled: Path) -> None:
     with closing(open_store(filled)) as store:
         kept = everything(store)
         for path in (store.images.path(bytes(32)), store.images.path(b"\x17" * 32)):
@@ -213,9 +210,7 @@ def test_what_processes_that_were_killed_left_behind_is_swept_up_by_the_service(
         assert everything(store) == kept
 
 
-def test_fault_27_images_that_are_gone_are_counted_when_the_store_is_opened_to_be_served(
-    filled: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_fault_27_missing_images_are_counted_at_the_start(filled: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with closing(open_store(filled)) as store:
         for number in (3, 4):
@@ -302,7 +297,7 @@ store.close()
         assert store.postings.version() >= 3 * 80
 
 
-def test_a_store_that_another_holds_too_long_is_unavailable_and_then_goes_on(filled: Path) -> None:
+def test_a_store_held_too_long_is_unavailable(filled: Path) -> None:
     with closing(open_store(filled, wait_seconds=0.05)) as store:
         with closing(sqlite3.connect(filled / DATABASE, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -1,12 +1,11 @@
 """POST /cluster: which of these belong together?"""
 
 import time
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from pricematch.api.bodies import JSON, MULTIPART, read_batch
+from pricematch.api.bodies import JSON, MULTIPART, described, read_batch
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
@@ -19,15 +18,12 @@ router = APIRouter(tags=["cluster"])
 
 _FIELDS = ClusterRequest.model_json_schema()["properties"]
 _IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images to cluster."}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {"schema": {"type": "object", "required": ["posting_ids"], "properties": _FIELDS}},
-            MULTIPART: {"schema": {"type": "object", "properties": {"images": _IMAGES, **_FIELDS}}},
-        },
+_BODY = described(
+    {
+        JSON: {"type": "object", "required": ["posting_ids"], "properties": _FIELDS},
+        MULTIPART: {"type": "object", "properties": {"images": _IMAGES, **_FIELDS}},
     }
-}
+)
 
 
 @router.post(

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from pricematch.api.bodies import MULTIPART, content_type, invalid, validated
+from pricematch.api.bodies import MULTIPART, content_type, described, validated
 from pricematch.api.dependencies import WRITE, ReadyService
-from pricematch.api.forms import open_form
+from pricematch.api.forms import invalid, open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
 from pricematch.serving.uploads import Upload
@@ -32,23 +32,14 @@ class ImportForm(BaseModel):
 
 _POSTINGS = "CSV with the columns posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
 _IMAGES = "ZIP file of the images; a row's `image` is the name of a member."
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "required": ["postings"],
-                    "properties": {
-                        "postings": {**_FILE, "description": _POSTINGS},
-                        "images": {**_FILE, "description": _IMAGES},
-                        **ImportForm.model_json_schema()["properties"],
-                    },
-                }
-            }
-        },
-    }
+_FORM = {
+    "type": "object",
+    "required": ["postings"],
+    "properties": {
+        "postings": {**_FILE, "description": _POSTINGS},
+        "images": {**_FILE, "description": _IMAGES},
+        **ImportForm.model_json_schema()["properties"],
+    },
 }
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
@@ -62,7 +53,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     PATH,
     dependencies=[WRITE],
     status_code=202,
-    openapi_extra=_BODY,
+    openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
 )
 async def import_postings(request: Request, service: ReadyService, response: Response) -> JobOut:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
-from pricematch.api.bodies import JSON, MULTIPART, SentImages, read_query
+from pricematch.api.bodies import IMAGE, JSON, MULTIPART, SentImages, described, read_query
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import (
@@ -21,22 +21,15 @@ from pricematch.api.schemas.matches import (
 router = APIRouter(tags=["match"])
 _ANSWER = TypeAdapter(dict[str, Any])
 
-_IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 _TITLE = TitleRequest.model_json_schema()
 _FORM = {
     "type": "object",
     "description": "`image`, `title` or both; or several `images`, which are answered item by item.",
     "properties": {
-        "image": _IMAGE,
+        "image": IMAGE,
         "title": _TITLE["properties"]["title"],
-        "images": {"type": "array", "items": _IMAGE},
+        "images": {"type": "array", "items": IMAGE},
     },
-}
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {MULTIPART: {"schema": _FORM}, JSON: {"schema": _TITLE}, "image/*": {"schema": _IMAGE}},
-    }
 }
 
 
@@ -45,7 +38,7 @@ _BODY: dict[str, Any] = {
     dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
-    openapi_extra=_BODY,
+    openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE}),
 )
 async def match(request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""

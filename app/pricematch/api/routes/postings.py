@@ -30,6 +30,7 @@ _IfNoneMatch = Annotated[
 router = APIRouter(tags=["postings"])
 MAX_PAGE = 100
 _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
+# a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
 _IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _TAGGED = {"ETag": {"description": "Its revision, for If-Match and If-None-Match.", "schema": {"type": "string"}}}
 
@@ -40,7 +41,7 @@ def etag(revision: int) -> str:
 
 
 def condition(if_match: str | None, if_none_match: str | None) -> Condition:
-    """What a change asks of the stored posting; tags that are none match nothing.
+    """The condition of a change on the stored posting; tags that are none match nothing.
 
     Raises:
         ValueError: a header is not as RFC 9110 has it.
@@ -70,9 +71,6 @@ def _revisions(tags: str) -> frozenset[int]:
     if not _LIST.fullmatch(tags.strip()):
         raise ValueError(f'expected If-Match: * or tags such as "7", got {tags[:80]!r}')
     return frozenset(int(found[1]) for tag in _TAG.findall(tags) if (found := _STRONG.fullmatch(tag)))
-
-
-# a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
 
 
 @router.get("/postings", dependencies=[READ], responses=responses(422, 500, 503))

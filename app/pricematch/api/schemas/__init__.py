@@ -1,1 +1,1 @@
-"""What goes over the wire, one file a resource."""
+"""Requests and results as JSON has them, one file a resource."""

@@ -1,11 +1,11 @@
-"""What goes over the wire of jobs."""
+"""Schemas of jobs."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
 from pricematch.catalogue.records import Job, JobState
-from pricematch.errors import RowProblem
 
 
 class JobOut(BaseModel):
@@ -56,24 +56,6 @@ class EndedJobOut(JobOut):
 
 
 def job_fields(job: Job) -> dict[str, object]:
-    """A job as it is answered, by the fields of `JobOut`."""
-    return {
-        "job_id": job.job_id,
-        "kind": job.kind,
-        "state": job.state,
-        "done": job.done,
-        "total": job.total,
-        "created": job.counts.created,
-        "replaced": job.counts.replaced,
-        "unchanged": job.counts.unchanged,
-        "failed": job.counts.failed,
-        "cancelling": job.cancelling,
-        "reason": job.reason,
-        "created_at": datetime.fromtimestamp(job.created_at, UTC),
-        "changed_at": datetime.fromtimestamp(job.changed_at, UTC),
-    }
-
-
-def row_problem_out(problem: RowProblem) -> RowProblemOut:
-    """A row's problem as it is answered."""
-    return RowProblemOut(row=problem.row, posting_id=problem.posting_id, column=problem.column, message=problem.message)
+    """A job by the fields of `JobOut`."""
+    times = {name: datetime.fromtimestamp(getattr(job, name), UTC) for name in ("created_at", "changed_at")}
+    return {**asdict(job), **asdict(job.counts), **times}

@@ -11,7 +11,7 @@ from pricematch.api.problems import Problem, problem_of
 from pricematch.catalogue.postings import POSTING_ID_PATTERN, Posting
 from pricematch.errors import ImageError
 from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Options
-from pricematch.pairs.match_types import MatchType
+from pricematch.pairs.explanation import MatchType
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.results import Matched, MatchedEach
 from pricematch.serving.snapshots import Snapshot
@@ -238,7 +238,7 @@ def _match_fields(match: Match, snapshot: Snapshot) -> dict[str, Any]:
     posting = snapshot.matcher.catalogue.posting(match.posting_id)
     optional = {
         "probability": match.probability,
-        "level": match.level,
+        "level": match.match_type,
         "similarity": match.similarity,
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),

@@ -9,13 +9,7 @@ from pricematch.api.schemas.matches import CatalogueVersion, EvidenceOut, Target
 from pricematch.api.schemas.postings import PostingOut
 from pricematch.catalogue.feedback import Contradiction
 from pricematch.catalogue.records import Decision, PairFeedback
-from pricematch.pairs.match_types import MatchType
-
-_SHOWN = 100
-"""Contradictions of an answer, at most."""
-
-
-_MAX_REVIEW = 100
+from pricematch.pairs.explanation import MatchType
 
 
 class ReviewQuery(BaseModel):
@@ -23,7 +17,7 @@ class ReviewQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=10, ge=1, le=_MAX_REVIEW, description="Pairs at most.")
+    limit: int = Field(default=10, ge=1, le=100, description="Pairs at most.")
     target: TargetName | None = None
 
 
@@ -97,16 +91,11 @@ class ReviewOut(BaseModel):
 
 
 def verdict_out(verdict: PairFeedback) -> VerdictOut:
-    """A verdict as it is answered."""
+    """Feedback by the fields of `VerdictOut`."""
     decided_at = datetime.fromtimestamp(verdict.decided_at, UTC)
     return VerdictOut(first=verdict.first, second=verdict.second, verdict=verdict.decision, decided_at=decided_at)
 
 
-def _contradiction_out(found: Contradiction) -> ContradictionOut:
-    """A contradiction as it is answered."""
-    return ContradictionOut(first=found.first, second=found.second, chain=list(found.chain))
-
-
 def contradictions_out(found: Sequence[Contradiction]) -> list[ContradictionOut]:
-    """The first hundred of them as they are answered."""
-    return [_contradiction_out(it) for it in found[:_SHOWN]]
+    """The first hundred contradictions."""
+    return [ContradictionOut(first=it.first, second=it.second, chain=list(it.chain)) for it in found[:100]]

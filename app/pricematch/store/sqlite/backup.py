@@ -24,7 +24,7 @@ from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a copy of a database holds: counts of postings and feedback, the version, and the images in order."""
+    """Contents of a copy of a database: counts of postings and feedback, the version, and the images in order."""
 
     version: int
     postings: int
@@ -67,7 +67,7 @@ def opened_copy(backup: Path, path: Path, schema: int) -> Iterator[sqlite3.Conne
 
 
 def counted(copy: sqlite3.Connection) -> Counted:
-    """What a copy holds."""
+    """The contents of a copy."""
     version, postings, verdicts = copy.execute(
         "SELECT version, (SELECT count(*) FROM posting), (SELECT count(*) FROM verdict) FROM catalogue"
     ).fetchone()
@@ -88,7 +88,7 @@ class Replaced:
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
     """Make postings and feedback those of a copy, in a transaction that is open, and keep what was computed.
 
-    What is as it is in the copy stays as it is; each change has a revision of its own, later than any in either.
+    Equal rows stay; each change has a revision of its own, later than any in either.
     """
     later = copy.execute("SELECT version FROM catalogue").fetchone()
     connection.execute("UPDATE catalogue SET version = max(version, ?)", later)

@@ -28,18 +28,6 @@ def next_revision(connection: sqlite3.Connection) -> int:
     return int(connection.execute("UPDATE catalogue SET version = version + 1 RETURNING version").fetchone()[0])
 
 
-def _version_since(connection: sqlite3.Connection, since: int) -> int:
-    """The catalogue's version, if the changes since `since` are known.
-
-    Raises:
-        HistoryLost: it cannot; what was deleted is no longer known, or `since` is a version of another store.
-    """
-    now, floor = connection.execute("SELECT version, floor FROM catalogue").fetchone()
-    if not floor <= since <= now:
-        raise HistoryLost(f"expected a version from {floor} to {now} of the catalogue, got {since}")
-    return int(now)
-
-
 def forget_history(connection: sqlite3.Connection, kept: int) -> None:
     """Forget what was deleted before the last `kept` postings and the last `kept` decisions that were.
 
@@ -59,8 +47,14 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
 
 
 def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
-    """The changes since version `since`; raises HistoryLost."""
-    now = _version_since(connection, since)
+    """The changes since version `since`.
+
+    Raises:
+        HistoryLost: what was deleted since is no longer known, or `since` is a version of another store.
+    """
+    now, floor = connection.execute("SELECT version, floor FROM catalogue").fetchone()
+    if not floor <= since <= now:
+        raise HistoryLost(f"expected a version from {floor} to {now} of the catalogue, got {since}")
     if now == since:
         return Changes(now, (), ())
     postings = [_posting_change(*row) for row in connection.execute(_POSTINGS, (since,))]

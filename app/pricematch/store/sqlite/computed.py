@@ -1,4 +1,4 @@
-"""What was computed from images, in SQLite."""
+"""Embeddings and hashes of images in SQLite."""
 
 import logging
 import sqlite3
@@ -25,14 +25,7 @@ _OF_EMBEDDINGS = f"{_NUMBER} AND dimension IS NOT NULL"
 def rows_of(
     connection: sqlite3.Connection, table: Literal["embedding", "hash"], number: int, digests: Sequence[bytes]
 ) -> Iterator[list[tuple[bytes, Any]]]:
-    """Digest and value of those images for which something is kept, some at a time.
-
-    Args:
-        connection: in a transaction.
-        table: which values.
-        number: stands for their key.
-        digests: the images.
-    """
+    """Digest and value of those images for which something is kept, some at a time."""
     statement = f"SELECT digest, value FROM {table} WHERE number = ?"
     if len(digests) >= _SCANNED_FROM:
         wanted, cursor = set(digests), connection.execute(statement, (number,))

@@ -32,8 +32,8 @@ class Mode(Enum):
 def mode_of(path: Path, *, writable: bool) -> Mode:
     """How to open a database that is there.
 
-    Without the right to write, SQLite reads one that has its files of the write-ahead log beside it, and else one
-    that nobody changes.
+    Without the right to write, SQLite reads one that has files of a write-ahead log, and else one
+    that does not change.
     """
     if writable:
         return Mode.WRITE
@@ -72,7 +72,7 @@ def log_ahead(connection: sqlite3.Connection, path: Path) -> None:
 
 
 class Database:
-    """Transactions on one database: one that writes at a time, and several that read beside it.
+    """Transactions on one database: one that writes at a time, and several that read meanwhile.
 
     Args:
         path: the database; its schema is up to date.

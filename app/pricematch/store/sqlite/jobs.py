@@ -15,7 +15,7 @@ _COLUMNS = (
     "job_id, kind, spec, state, done, total, cancelling, reason, created_at, changed_at, "
     "created, replaced, unchanged, failed"
 )
-ENDED = frozenset({"done", "failed", "cancelled"})
+_ENDED_STATES = frozenset({"done", "failed", "cancelled"})
 _ENDED = "state IN ('done', 'failed', 'cancelled')"
 KEPT_JOBS = 1000
 """Jobs that have ended are kept until so many newer ones have."""
@@ -66,7 +66,7 @@ class SqliteJobs:
             stored = _find(connection, job.job_id)
             if stored is None:
                 raise LookupError(f"no job has the id {job.job_id!r}")
-            if stored.state in ENDED:
+            if stored.state in _ENDED_STATES:
                 return stored
             connection.execute(
                 "UPDATE job SET state = ?, done = ?, total = ?, reason = ?, changed_at = ?, "

@@ -10,7 +10,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Put, Stored
 from pricematch.errors import ConditionFailed, ImageUnavailable
 from pricematch.store.folder import store_errors
-from pricematch.store.image_files import ImageFiles, image_digest, incoming_images, missing
+from pricematch.store.image_files import ImageFiles, image_digest, incoming_images
 from pricematch.store.sqlite.changes import changes_since, next_revision, version
 from pricematch.store.sqlite.database import Database
 from pricematch.store.sqlite.unused_images import UnusedImages
@@ -55,24 +55,10 @@ def remove(connection: sqlite3.Connection, posting_id: str) -> None:
 
 
 class SqlitePostings:
-    """Implements `ports.PostingStore`.
+    """Implements `ports.PostingStore`."""
 
-    Args:
-        database: the store's.
-        images: images of the postings.
-        incoming: folder for images on their way in.
-        unused: deletes images that no posting shows any more.
-        wait_seconds: how long to wait for another process.
-    """
-
-    def __init__(
-        self, database: Database, images: ImageFiles, incoming: Path, unused: UnusedImages, wait_seconds: float
-    ) -> None:
-        self._database = database
-        self._images = images
-        self._incoming = incoming
-        self._unused = unused
-        self._wait_seconds = wait_seconds
+    def __init__(self, database: Database, images: ImageFiles, incoming: Path, unused: UnusedImages) -> None:
+        self._database, self._images, self._incoming, self._unused = database, images, incoming, unused
 
     def version(self) -> int:
         """See the port."""
@@ -108,7 +94,7 @@ class SqlitePostings:
         images = _images(puts)
         with (
             store_errors(self._incoming),
-            incoming_images(self._incoming, self._images, self._wait_seconds) as incoming,
+            incoming_images(self._incoming, self._images, self._database.wait_seconds) as incoming,
         ):
             for digest, content in images.items():
                 incoming.write(digest, content)
@@ -144,8 +130,9 @@ class SqlitePostings:
     def _check_images(self, puts: Sequence[Put]) -> None:
         """Raise ImageUnavailable if a posting was to be stored whose image is not."""
         digests = {image_digest(put.posting.image) for put in puts if put.posting.image is not None}
-        if (absent := missing(self._images, digests)) is not None:
-            raise ImageUnavailable(f"the image {absent.hex()} is not stored, and was not given")
+        for digest in digests:
+            if not self._images.has(digest):
+                raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
 
 
 def _put(connection: sqlite3.Connection, put: Put) -> Kept:

@@ -1,4 +1,4 @@
-"""The store in one folder: a SQLite database, and the image files beside it."""
+"""The store in one folder: a SQLite database and image files."""
 
 import logging
 import os
@@ -25,11 +25,11 @@ from pricematch.store.sqlite.unused_images import UnusedImages
 DATABASE, IMAGES, INCOMING, LOCK = "pricematch.sqlite3", "images", "incoming", "lock"
 WAIT_SECONDS = 10.0
 _OLDEST_SQLITE = (3, 37)
-"""It has strict tables, RETURNING, and reads write-ahead logs without writing beside them."""
+"""It has strict tables, RETURNING, and reads write-ahead logs without writing files."""
 
 
 def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mode:
-    """Make the database and the folders beside it if need be, and bring them up to date; how to open it.
+    """Make the database and its folders if need be, and bring them up to date; how to open it.
 
     Processes do so one after the other.
     """
@@ -169,19 +169,19 @@ def open_store(
 ) -> Store:
     """Open the store in a folder; several processes may, but only one to serve it.
 
-    Whoever serves it also has the database checked, and sweeps up what a process that was killed left behind.
+    To be served, its database is checked, and files that a killed process left behind are deleted.
 
     Args:
         folder: where it is.
         serve: whether this is the process that serves it.
         create: whether to make one where there is none.
-        adopt: whether to make one beside images that have none; those that no posting shows are deleted some day.
+        adopt: whether to make one for images that have none; those that no posting shows are deleted some day.
         wait_seconds: how long anything waits for another process or thread.
 
     Raises:
         SettingsError: the folder cannot be made, or there is no store and none is to be made.
         StoreInUse: another process serves it.
-        StoreNewer, StoreDamaged, StoreFull, StoreUnavailable: says what to do.
+        StoreNewer, StoreDamaged, StoreFull, StoreUnavailable: it cannot be opened.
     """
     path = folder / DATABASE
     if not path.exists():
@@ -199,7 +199,7 @@ def open_store(
         if lock is not None:
             lock.close()
         raise
-    store = _assemble(folder, Database(path, mode, wait_seconds), lock, wait_seconds)
+    store = _assemble(folder, Database(path, mode, wait_seconds), lock)
     if serve and mode is Mode.WRITE:
         _tidy(store)
     return store
@@ -210,12 +210,12 @@ def check_store(store: Store) -> None:
     check_whole(store.database.path, store.database.mode, store.database.wait_seconds)
 
 
-def _assemble(folder: Path, database: Database, lock: ServiceLock | None, wait_seconds: float) -> Store:
+def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Store:
     images, incoming = ImageFiles(folder / IMAGES), folder / INCOMING
     unused = UnusedImages(database, images)
     return Store(
         folder=folder,
-        postings=SqlitePostings(database, images, incoming, unused, wait_seconds),
+        postings=SqlitePostings(database, images, incoming, unused),
         images=images,
         computed=SqliteComputed(database),
         feedback=SqliteFeedback(database),
@@ -228,7 +228,7 @@ def _assemble(folder: Path, database: Database, lock: ServiceLock | None, wait_s
 
 
 def _tidy(store: Store) -> None:
-    """Delete what nobody needs; where that fails, the store is none the worse."""
+    """Delete unused files and old history; a failure is only logged."""
     try:
         store.unused.sweep()
         with store_errors(store.folder):

@@ -19,10 +19,6 @@ class UnusedImages:
 
     Each is deleted in a transaction that alone may write, so that no posting can come to show it meanwhile.
     What cannot be deleted now goes with the next one, or when the store is next opened to be served.
-
-    Args:
-        database: with the postings.
-        images: their images.
     """
 
     def __init__(self, database: Database, images: ImageFiles) -> None:
@@ -51,7 +47,7 @@ class UnusedImages:
             self.doubt(looked_at)
 
     def sweep(self) -> None:
-        """Delete every image that no posting shows, and tell of those that postings show and that are not there.
+        """Delete every image that no posting shows, and log how many that postings show are missing.
 
         Raises:
             StoreError: not all of it could be done.
