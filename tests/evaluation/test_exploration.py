@@ -131,8 +131,8 @@ def phash(image: bytes) -> str:
 
 
 def test_only_images_without_a_hash_are_hashed() -> None:
-    images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
-    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
+    images, reported = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Reports()
+    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=reported)
     assert errors == {}
     assert {name: (fact.header.width, fact.size, fact.phash) for name, fact in facts.items()} == {
         "a": (3, 3, None),

@@ -59,7 +59,7 @@ def point() -> MatchedSize:
 
 def test_f1_is_that_of_the_sub_catalogue_alone(point: MatchedSize) -> None:
     """At its own thresholds and at those of the whole catalogue."""
-    assert (point.postings, point.evaluated) == (len(ROWS), JUDGED[ROWS].sum())
+    assert (point.postings, point.evaluated) == (len(ROWS), EVALUATED[ROWS].sum())
     assert point.threshold == 0.6
     for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):
         found = answers(FEATURES.select(ROWS), thresholds)

@@ -96,7 +96,7 @@ def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: SamplePairs) 
 
 def test_a_pair_across_folds_has_the_mean_of_two_models(part: SamplePairs) -> None:
     """Those that did not see one of its ends."""
-    models = [fit_scorer([part], 2, ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
+    models = [fit_scorer([part], ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):

@@ -283,7 +283,7 @@ def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
 @pytest.mark.long  # a kill stays in `make test`
 def test_stopped_while_it_picks_a_threshold_it_goes_on(tmp_path: Path, labelled_models: Path) -> None:
     """It publishes nothing at first, and the same in the end."""
-    told: list[str] = []
+    reported: list[str] = []
 
     def picks() -> bool:
         return reported[-1:] == ["Picking the threshold of autoencoder"]
