@@ -87,6 +87,9 @@ def _tensorflow_where_needed(
     if request.node.get_closest_marker("tensorflow") is not None:
         monkeypatch.setenv("PRICEMATCH_WORKERS", "1")  # each worker process imports TensorFlow for seconds
         request.getfixturevalue("_repeatable_tensorflow")
+        from pricematch.encoding.saved_model import use_precision
+
+        use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""How far work has got, for whoever shows it."""
+"""Progress of long work."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""How long each stage of a request takes, whoever does it and in whichever thread."""
+"""Seconds that each stage of a request takes, in whichever thread."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ def measured() -> Iterator[Mapping[Stage, float]]:
 
 @contextmanager
 def stage(name: Stage) -> Iterator[None]:
-    """Count the block as time in a stage, if anybody measures."""
+    """Count the block as time in a stage, inside of `measured`."""
     started = time.perf_counter()
     try:
         yield
@@ -33,6 +33,6 @@ def stage(name: Stage) -> Iterator[None]:
 
 
 def spent(name: Stage, seconds: float) -> None:
-    """Count time in a stage that was spent elsewhere, if anybody measures."""
+    """Count time in a stage that was spent elsewhere, inside of `measured`."""
     if (found := _seconds.get()) is not None:
         found[name] = found.get(name, 0.0) + seconds

@@ -202,14 +202,14 @@ async def test_fault_40_what_nobody_awaits_is_dropped() -> None:
 async def test_callers_that_leave_as_a_batch_begins_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their images are still queued when the batch is taken, and are not encoded."""
     async with bench() as it:
-        ask, asked = it.stub.ask, list[asyncio.Task[list[ImageResult]]]()
+        call, asked = it.stub.call, list[asyncio.Task[list[ImageResult]]]()
 
         async def leave(*message: Any) -> Any:
-            answer = await ask(*message)
+            answer = await call(*message)
             asked[0].cancel()
             return answer
 
-        monkeypatch.setattr(it.stub, "ask", leave)
+        monkeypatch.setattr(it.stub, "call", leave)
         first = await it.hold()
         asked += [it.ask(b"gone"), it.ask(b"a")]
         await it.queued()

@@ -76,16 +76,13 @@ def test_an_embedding_does_not_depend_on_who_else_asks(
     tiny_artefacts: TinyArtefacts, precision: str, rounding: float
 ) -> None:
     """Whatever the size of a batch and an image's place in it, its embedding is the same but for rounding."""
-    from pricematch.encoding.saved_model import SavedModelEncoder, use_precision
+    from pricematch.encoding.saved_model import SavedModelEncoder
 
     encoder = SavedModelEncoder(tiny_artefacts.chain(), precision)
-    try:
-        first = encoder.encode(PIXELS[:1])
-        for size in (2, 3, 8, 31, 32, 70):
-            np.testing.assert_allclose(encoder.encode(PIXELS[:size])[:1], first, atol=rounding, err_msg=str(size))
-            np.testing.assert_allclose(encoder.encode(PIXELS[size - 1 :: -1])[-1:], first, atol=rounding)
-    finally:
-        use_precision("float32")
+    first = encoder.encode(PIXELS[:1])
+    for size in (2, 3, 8, 31, 32, 70):
+        np.testing.assert_allclose(encoder.encode(PIXELS[:size])[:1], first, atol=rounding, err_msg=str(size))
+        np.testing.assert_allclose(encoder.encode(PIXELS[size - 1 :: -1])[-1:], first, atol=rounding)
 
 
 def nearest(embeddings: np.ndarray[Any, Any]) -> float:

@@ -122,7 +122,7 @@ def test_a_hash_of_another_length_or_alphabet_is_refused(tmp_path: Path) -> None
     ]
 
 
-def test_everything_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_with_a_row_is_reported_at_once(tmp_path: Path) -> None:
     found = read(tmp_path, "posting_id,image,image_phash\na b,1.png,zz\n").problems
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 

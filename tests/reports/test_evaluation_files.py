@@ -127,7 +127,7 @@ def test_bad_rows_are_refused(run: Run, folder: Path) -> None:
     assert (ran.code, ran.err.splitlines()[1]) == (1, "  row 92, column posting_id: 'p0' already stands in row 2")
 
 
-def test_fewer_groups_than_folds_are_told(run: Run, folder: Path) -> None:
+def test_fewer_groups_than_folds_are_reported(run: Run, folder: Path) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, label_group="one") for posting in POSTINGS])
     ran = evaluate(run, folder)
     assert ran.code == 1
@@ -227,7 +227,7 @@ def test_the_default_folder_of_images_may_hold_some(run: Run, folder: Path, monk
     assert "Name their folder with" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_anybodys_embeddings_are_judged_row_by_row(run: Run, folder: Path) -> None:
+def test_anybodys_embeddings_are_evaluated_row_by_row(run: Run, folder: Path) -> None:
     centres = np.random.default_rng(0).standard_normal((90, 8))[number_groups(groups_of(POSTINGS))]
     embeddings = unit_rows(centres + 0.3 * np.random.default_rng(1).standard_normal((90, 8)), 8)
     np.save(folder / "x.npy", 3 * embeddings)
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_made_is_named_first(run: Run, folder: Path) -> 
 
 
 @pytest.mark.tensorflow
-def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
+def test_images_are_encoded_and_bad_ones_are_skipped_where_reported(
     run: Run, folder: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
     images = draw_images(folder, POSTINGS)
@@ -280,11 +280,11 @@ def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
 @pytest.mark.parametrize("kept_in", ["verdicts.csv", "data"])
 def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kept_in: str) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
-    postings, said = mislabelled(POSTINGS)
+    postings, feedback = mislabelled(POSTINGS)
     for folder, content in ((right, POSTINGS), (wrong, postings)):
         folder.mkdir()
         write_catalogue(folder / "catalogue.csv", content)
-    write_verdicts(wrong / kept_in, said)
+    write_verdicts(wrong / kept_in, feedback)
     assert evaluate(run, right, "--signals", "hash").code == 0
     assert evaluate(run, wrong, "--signals", "hash").code == 0
     assert report_of(wrong)["hash"] != report_of(right)["hash"]
@@ -293,7 +293,7 @@ def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kep
     assert report_of(wrong)["hash"] == report_of(right)["hash"]
 
 
-def test_verdicts_that_cannot_be_read_are_told_in_one_line(run: Run, folder: Path) -> None:
+def test_verdicts_that_cannot_be_read_are_reported_in_one_line(run: Run, folder: Path) -> None:
     (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\np0,p1,perhaps\n")
     ran = evaluate(run, folder, "--verdicts", str(folder / "verdicts.csv"))
     assert ran.code == 1

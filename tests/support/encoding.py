@@ -114,7 +114,7 @@ class WorkerStub:
         for key in encoders.keys() & self.fails.keys():
             raise self.fails[key]
 
-    async def ask(
+    async def call(
         self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
     ) -> tuple[Mapping[str, Any], bytes]:
         self.held = set(encoders)

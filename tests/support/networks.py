@@ -116,10 +116,12 @@ def train(
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's images; needs TensorFlow."""
+    from pricematch.encoding.saved_model import use_precision
     from pricematch.training.autoencoders import train_autoencoders
     from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
     make_deterministic()
+    use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     source, side = tiny_images(), recipe.cae.side
     decoder = PillowDecoder(side, MAX_PIXELS, MIN_SIDE)
     chosen = TrainingImages(list(source.contents), images or source, decoder, side, check, postings)

@@ -33,10 +33,8 @@ def tensors_of(name: str) -> Tensors:
 
 
 def feature_map(name: str, tensors: Tensors, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    from pricematch.encoding.saved_model import use_precision
     from pricematch.training.efficientnet_lite import build_efficientnet_lite, load_weights, scale
 
-    use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
     network = build_efficientnet_lite(name, len(pixels))
     load_weights(network, tensors)
     found: NDArray[np.float32] = network.predict_on_batch(scale(pixels[np.newaxis].astype(np.float32)))[0]

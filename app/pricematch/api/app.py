@@ -84,7 +84,7 @@ def create_api(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to whatever host the client names
         swagger_ui_parameters={"tryItOutEnabled": True},
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours tells of requests; twice would be wrong
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
     app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
@@ -101,7 +101,7 @@ def create_api(
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
-    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # anybody may ask: keep it cheap
+    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # open to all: keep it cheap
     # the way that FastAPI documents (docs: "Extending OpenAPI")
     app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]
     return app
@@ -139,7 +139,7 @@ def _definitions() -> dict[str, Any]:
 
 def _examples(service: Service, keys: KeyRing) -> tuple[tuple[str, ...], str]:
     """Ids of postings, and a method to cluster them that this service has."""
-    if keys.required:  # the description is open to everybody
+    if keys.required:  # the description is open to all
         return (), "dbscan"
     try:
         matcher = service.snapshot.matcher

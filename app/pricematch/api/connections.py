@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pricematch.settings import MIB, Settings
 
 _UNREAD_BYTES = MIB
-"""Of a body that nobody reads may come, so that its sender hears the answer; uvicorn buffers less."""
+"""Bytes of an unread body that may come, so that its sender receives the response; uvicorn buffers less."""
 _BODY = (b"content-length", b"transfer-encoding")
 _log = logging.getLogger("pricematch")
 
@@ -33,7 +33,7 @@ class _Connection(HttpToolsProtocol):
         super().__init__(app_state={**app_state, "connection": self}, **given)
         self.busy = False
         self.pending = 0  # bytes since the connection was idle, but for those of bodies that were read
-        self.spare = 0  # of which so many may belong to a body that nobody has read
+        self.spare = 0  # of which so many may belong to an unread body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP has no other
         super().connection_made(transport)

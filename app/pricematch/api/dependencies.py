@@ -135,7 +135,7 @@ def _network(address: str) -> str | None:
     except ValueError:
         return None  # a socket in the file system, which only this machine reaches
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped  # how a socket that listens on :: names those who come by IPv4
+        found = found.ipv4_mapped  # how a socket that listens on :: names clients of IPv4
     if found.is_loopback:
         return None
     if isinstance(found, IPv6Address):
@@ -214,7 +214,7 @@ class _Needs:
 
 
 class _NeedsNothing:
-    """Declares an endpoint open to everybody."""
+    """Declares an endpoint open to all."""
 
     async def __call__(self) -> None:
         """Let the request through."""

@@ -34,7 +34,7 @@ class ApiKey:
     Attributes:
         name: whose it is, for logs and metrics; two keys of one name share its rate.
         scope: what it may do.
-        digest: SHA-256 of the key. A key is 256 random bits: nobody can try them out, so the slow hash that passwords
+        digest: SHA-256 of the key. A key is 256 random bits: they cannot be tried out, so the slow hash that passwords
             need would only make every request slower.
     """
 

@@ -90,9 +90,9 @@ def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
 class BodyLimits:
     """ASGI middleware: limits the bytes of each body, how long it takes, and the memory that all take together.
 
-    While the service has no room, what brings a body is answered 429 before a byte of it is read; health and what is
-    merely read are answered as ever. So is 413 a body whose Content-Length is over the limit. Whoever reads another one
-    gets an HTTPException where it goes over the limit, or where it or a piece of it takes too long.
+    While the service has no room, a request with a body is answered 429 before a byte of it is read; others go on. A
+    body whose Content-Length is over the limit is answered 413 unread. Reading any other raises HTTPException where it
+    goes over the limit, or where it or a piece of it takes too long.
 
     A body is held from its first byte until its request is answered. While those that are held have more bytes than
     they may, no other one is read on, and answered 429; a request that is alone may be as large as any.

@@ -183,7 +183,7 @@ async def _on_http_exception(request: Request, error: HTTPException) -> JSONResp
 
 
 async def _on_client_gone(_: Request, __: Exception) -> Response:
-    """Nobody reads this answer; without it every aborted upload would be logged as a bug."""
+    """A response for the log alone; without it every aborted upload would be logged as a bug."""
     return Response(status_code=_CLIENT_GONE)
 
 

@@ -108,7 +108,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
         log_config=None,
-        access_log=False,  # ours says more, and nothing that a client could forge
+        access_log=False,  # ours has more, and nothing that a client could forge
     )
     # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -120,7 +120,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
 
 
 def _settle() -> None:
-    """Let the garbage collector never look again at what the start has made: a third of a second that nobody expects.
+    """Let the garbage collector never scan again the objects of the start: that takes a third of a second.
 
     TensorFlow alone makes half a million objects, which live as long as the process.
     """
@@ -139,7 +139,7 @@ def _leave_cores() -> None:
 
 @contextmanager
 def _spans() -> Iterator["Spans | None"]:
-    """Takes requests as spans where the environment says who wants them; None where it does not."""
+    """The spans of requests where the environment names a collector; else None."""
     if not any(name in os.environ for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
         yield None
         return
@@ -177,7 +177,7 @@ def _keys_read_on_hangup(settings: Settings, keys: KeyRing) -> Iterator[None]:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only for sockets that say they are TCP; with it every answer takes 40 ms more
+    # asyncio turns Nagle's algorithm off only for sockets made with IPPROTO_TCP; with it every answer takes 40 ms more
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

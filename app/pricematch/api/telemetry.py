@@ -65,7 +65,7 @@ class RequestContext:
     problem: str | None = None
 
 
-_context: ContextVar[RequestContext | None] = ContextVar("asked_request", default=None)
+_context: ContextVar[RequestContext | None] = ContextVar("request", default=None)
 
 
 def begin(given_id: str | None) -> tuple[RequestContext, Token[RequestContext | None]]:
@@ -82,7 +82,7 @@ def end(token: Token[RequestContext | None]) -> None:
 
 
 def current() -> RequestContext:
-    """The request that is being answered; one that nobody reads where there is none."""
+    """The request that is being answered; an empty one outside of requests."""
     return _context.get() or RequestContext()
 
 

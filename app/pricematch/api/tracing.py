@@ -1,4 +1,4 @@
-"""Requests as OpenTelemetry spans, where the extra `pricematch[otel]` is installed and somebody takes them."""
+"""Requests as OpenTelemetry spans, where the extra `pricematch[otel]` is installed and a collector is named."""
 
 import time
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Spans:
 
 
 def exported() -> Spans:
-    """Spans that go where the OTEL_EXPORTER_OTLP_… variables say."""
+    """Spans for the collector that the OTEL_EXPORTER_OTLP_… variables name."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 

@@ -51,7 +51,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
     """Read the catalogue, load the encoder, embed the images that are not kept from before.
 
     Raises:
-        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     content = read_catalogue(settings)
 
@@ -73,7 +73,7 @@ def embed_postings(
         progress: gets what is being done.
 
     Raises:
-        CatalogueError, ArtefactError, ModelOutputError, SettingsError: says why it cannot be.
+        CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     artefacts = find_artefacts(settings)
     images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))

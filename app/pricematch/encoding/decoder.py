@@ -227,7 +227,7 @@ def _orientation(opened: Image.Image) -> int:
 
 
 def _lies(opened: Image.Image) -> bool:
-    """Whether its header says that width and height change places; a TIFF's size is the upright one already.
+    """Whether width and height of its header change places; a TIFF's size is the upright one already.
 
     The orientation of a PNG is read only where its EXIF data stands before the pixels: Pillow would decode them to
     look behind.

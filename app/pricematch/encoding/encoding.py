@@ -1,4 +1,4 @@
-"""Features of images: each image is decoded once in a worker process, together with those of others who ask.
+"""Features of images: each image is decoded once in a worker process, together with images of other requests.
 
 A network takes less time for an image among many than for one alone. A process that has nothing to do takes whatever
 is queued at once; while all are busy, the next batch gathers.
@@ -26,7 +26,7 @@ MAX_BATCH = 16
 _MOST_FAILURES = 3
 """Failures in a row after which encoding counts as broken,"""
 _REST_SECONDS = 10.0
-"""for so long after the last one: somebody has to try whether it works again."""
+"""for so long after the last one: then a request may try whether it works again."""
 _STOPPING = "the service is stopping"
 
 
@@ -63,7 +63,7 @@ class Encoding:
     Args:
         settings: limits of images and of what waits, and how long a process may take for a batch before it is ended.
         observer: called with batches, and with how many images wait.
-        commands: start the processes; as many as settings say if absent.
+        commands: start the processes; None: `workers` of the settings.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Encoding:
         self._held = {COLOURS.key, *keys} & self._known.keys()
 
     async def encode(self, images: Sequence[bytes], wanted: Wanted, *, background: bool = False) -> list[ImageResult]:
-        """The features of images, in order; of a bad one why it is. Whoever cancels it gives up what is queued.
+        """The features of images, in order; of a bad one why it is. Cancelled, it drops what is queued.
 
         Args:
             images: their bytes.
@@ -165,7 +165,7 @@ class Encoding:
         return None
 
     async def aclose(self) -> None:
-        """End the processes, whatever they are doing; who waits gets NotReady."""
+        """End the processes, whatever they are doing; waiting calls raise NotReady."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -232,12 +232,12 @@ class Encoding:
         }
         try:
             encoders = {key: self._known[key] for key in self._held | wanted.encoders}
-            answer, body = await process.ask(encoders, message, [item.image for item in batch])
+            answer, body = await process.call(encoders, message, [item.image for item in batch])
             queued = [started - item.queued for item in batch]
             for item, result in zip(batch, _results(answer, body, queued), strict=True):
                 if not item.result.done():
                     item.result.set_result(result)
-        except Exception as error:  # noqa: BLE001 — whatever it is, it is for those who wait
+        except Exception as error:  # noqa: BLE001 — whatever it is, the waiting calls raise it
             self._failures, self._failed_at = self._failures + 1, time.monotonic()
             return error
         self._failures = 0

@@ -128,7 +128,7 @@ def _frozen(function: Any) -> Callable[[Any], Sequence[Any]]:
     """The same function with its weights as constants, which are then converted and packed once instead of every time.
 
     With variables, TensorFlow multiplies a single image in another order than several, so that an embedding would
-    depend on who else asks; with constants it does not.
+    depend on the other images of its batch; with constants it does not.
     """
     frozen: Callable[[Any], Sequence[Any]] = convert_variables_to_constants_v2(function)
     return frozen

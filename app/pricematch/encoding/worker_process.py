@@ -102,7 +102,7 @@ class WorkerProcess:
         async with self._lock:
             await self._hold(encoders)
 
-    async def ask(
+    async def call(
         self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
     ) -> tuple[Mapping[str, Any], bytes]:
         """The answer to one message about images, once these encoders are loaded.
@@ -114,7 +114,7 @@ class WorkerProcess:
         """
         async with self._lock:
             await self._hold(encoders)
-            return await self._asked(self._seconds, message, *images)
+            return await self._call(self._seconds, message, *images)
 
     async def aclose(self) -> None:
         """End it, whatever it is doing, and start it no more."""
@@ -124,18 +124,16 @@ class WorkerProcess:
     async def _hold(self, encoders: Mapping[str, EncoderSpec]) -> None:
         await self._start()
         for key in self._loaded - encoders.keys():
-            await self._asked(self._seconds, {"drop": key})
+            await self._call(self._seconds, {"drop": key})
             self._loaded.remove(key)
         for key in encoders.keys() - self._loaded:
             spec = encoders[key]
             if spec.network is not None:
                 network = spec.network.model_dump(mode="json")
-                await self._asked(_LOAD_SECONDS, {"load": key, "side": spec.side, "network": network})
+                await self._call(_LOAD_SECONDS, {"load": key, "side": spec.side, "network": network})
                 self._loaded.add(key)
 
-    async def _asked(
-        self, seconds: float, message: Mapping[str, Any], *parts: bytes
-    ) -> tuple[Mapping[str, Any], bytes]:
+    async def _call(self, seconds: float, message: Mapping[str, Any], *parts: bytes) -> tuple[Mapping[str, Any], bytes]:
         if self._streams is None:
             raise NotReady("the service is stopping")
         reader, writer = self._streams
@@ -148,7 +146,7 @@ class WorkerProcess:
             raise ModelOutputError(f"the process that encodes took longer than {seconds:g} s") from error
         except (OSError, EOFError) as error:
             raise ModelOutputError(f"the process that encodes {await self._ended()}") from error
-        except BaseException:  # cancelled: an answer may be left that nobody has read to its end
+        except BaseException:  # cancelled: an answer may be left unread
             self._kill()
             raise
         if "error" in answer:
@@ -175,10 +173,10 @@ class WorkerProcess:
             here.close()
             raise
         self._loaded = set()
-        await self._asked(_LOAD_SECONDS, {"ready": True})
+        await self._call(_LOAD_SECONDS, {"ready": True})
 
     async def _ended(self) -> str:
-        """End it if it has not by itself; says how it ended."""
+        """End it if it has not by itself; how it ended, in words."""
         code: int | None = None
         if self._process is not None:
             try:
@@ -211,7 +209,7 @@ class WorkerProcess:
 def worker_commands(count: int) -> list[Sequence[str]]:
     """Commands that start so many worker processes, each on a processor of its own if there are just as many.
 
-    Where there are more processors, or fewer, which one runs where is the kernel's to say. Where there are as many, it
+    Where there are more processors, or fewer, the kernel places them. Where there are as many, it
     was seen to leave two processes on one processor for seconds while the other had nothing to do.
     """
     ours = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]

@@ -16,7 +16,7 @@ from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import ActiveModels, JobStore
+from pricematch.store.ports import JobStore
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Backend:
     Attributes:
         encode: gives the images of requests their features, see `Encoding.encode`.
         intake: changes the catalogue, whose stores and snapshots it holds.
-        jobs, models: stores.
+        jobs: a store.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
-        activate: lets a version of a model serve, named as `cnn/2`; None where nobody can.
+        activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
     """
@@ -37,10 +37,9 @@ class Backend:
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
     jobs: JobStore
-    models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None
-    activate: Callable[[str], object] | None = None
+    activate: Callable[[str], str | None] | None = None
     trouble: Callable[[], str | None] = lambda: None
     process_ids: Callable[[], Sequence[int]] = tuple
 
@@ -60,7 +59,7 @@ class Backend:
                 break
         return found
 
-    def activating(self) -> Callable[[str], object]:
+    def activating(self) -> Callable[[str], str | None]:
         """`activate`; raises StoreUnavailable where the models are fixed."""
         if self.activate is None:
             raise StoreUnavailable("the models of this service are fixed")
@@ -87,7 +86,7 @@ class Readiness:
         self._stopping = False
 
     def report(self, reason: str) -> None:
-        """Say what the start is at."""
+        """Set the reason why the service is not ready yet."""
         self._reason = reason
 
     def open(self, backend: Backend) -> None:
@@ -128,7 +127,7 @@ class Readiness:
 class Workers:
     """Runs blocking work for the requests of one event loop.
 
-    What nobody waits for any more is dropped before a thread takes it.
+    Cancelled work is dropped before a thread takes it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -158,7 +157,7 @@ class Workers:
             self._requests -= 1
 
     async def match(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of work on one query; as many at a time as settings say."""
+        """The result of work on one query; `workers` at a time."""
         return await _in(self._matching, partial(work, *args, **kwargs))
 
     async def store(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

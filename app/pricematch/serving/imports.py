@@ -48,7 +48,7 @@ _log = logging.getLogger("pricematch")
 class Importer:
     """A thread that takes queued imports, the oldest first, and goes on with one that a killed process began.
 
-    The job says right after each batch what is stored of it; one that was not is stored again, which
+    The job is updated right after each batch is stored; a batch that was stored without it is stored again, which
     changes nothing. While the store cannot be written to, it waits and tries again.
     """
 

@@ -28,13 +28,13 @@ class Exported:
 
     Attributes:
         name, version, created: of its manifest; `created` is what is wrong with it where that cannot be read.
-        says: whether it was activated, or would be taken as the newest.
+        status: whether it was activated, or would be taken as the newest.
     """
 
     name: str
     version: str
     created: str
-    says: str
+    status: str
 
 
 def exported(settings: Settings) -> list[Exported]:
@@ -44,13 +44,13 @@ def exported(settings: Settings) -> list[Exported]:
     for name in NAMES:
         every = sorted(versions(settings.models, name), key=int, reverse=True)
         for place, version in enumerate(every):
-            says = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
-            found.append(Exported(name, version, _created(settings, name, version), says))
+            status = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
+            found.append(Exported(name, version, _created(settings, name, version), status))
     return found
 
 
-def activate(settings: Settings, label: str) -> str:
-    """Let a version serve; what happens now, in a sentence.
+def activate(settings: Settings, label: str) -> str | None:
+    """Let a version serve, named as `cnn/2`; the version of the model that was active before, None for the newest.
 
     Raises:
         SettingsError: this is no name of a model and a version, or there is no store.
@@ -66,8 +66,7 @@ def activate(settings: Settings, label: str) -> str:
     with closing(open_store(settings.data, create=False)) as store:
         before = store.models.active().get(name)
         store.models.activate(name, version)
-    was = "the newest" if before is None else f"{name}/{before}"
-    return f"{name}/{version} is active, instead of {was}; a service on {settings.data} takes it within seconds"
+    return before
 
 
 def _active(settings: Settings) -> Mapping[str, str]:
@@ -93,7 +92,7 @@ class ChosenModels:
 
     Attributes:
         settings: of the service.
-        active: version by name of the models that somebody activated.
+        active: version by name of the activated models.
         matched: settings with the encoder that the pair model was trained with; None where it takes none.
         matcher: the trained matcher; None where similarity decides.
     """
@@ -166,7 +165,7 @@ class LoadedModels:
 
 
 def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels:
-    """The models that settings name, else those that somebody activated, else the newest.
+    """The models that settings name, else the activated ones, else the newest.
 
     Raises:
         ArtefactError: one is missing or damaged, or does not fit the others.

@@ -84,7 +84,7 @@ class FeedbackResult:
         version: of the catalogue.
         feedback: on the pair.
         contradictions: those.
-        new: whether it took nobody's place.
+        new: whether it replaced none.
     """
 
     version: int

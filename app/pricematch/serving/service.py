@@ -160,7 +160,7 @@ class Service(Readiness):
         try:
             return await self._workers.store(read)
         except ImageError as error:
-            # what became of the file is the operator's to know, and its path nobody else's
+            # the reason names a path of the server: it is for the log alone
             _log.warning("the image of posting %s: %s", posting_id, error)
             raise ImageUnavailable(f"the image of posting {posting_id!r} cannot be read") from error
 
@@ -260,14 +260,7 @@ class Service(Readiness):
 
     async def activate(self, name: str, version: str) -> str | None:
         """Let a version of a model serve; the one that was activated before. Raises ArtefactError, StoreError."""
-        backend = self._ready
-
-        def activate() -> str | None:
-            before = backend.models.active().get(name)
-            backend.activating()(f"{name}/{version}")
-            return before
-
-        return await self._workers.store(activate)
+        return await self._workers.store(self._ready.activating(), f"{name}/{version}")
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Manifests of the models that answer, as JSON has them; raises NotReady."""

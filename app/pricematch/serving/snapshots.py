@@ -117,7 +117,7 @@ class Snapshots:
             PricematchError: as `build`; the old version goes on.
         """
         build = build or self._build
-        built = self._caught_up(build(), build)  # most of what came meanwhile, without holding up anybody
+        built = self._caught_up(build(), build)  # most of what came meanwhile, without the lock
         with self._lock:
             self._current, self._build = self._caught_up(built, build), build
             return self._current
@@ -171,7 +171,7 @@ class SnapshotBuilder:
         """The catalogue as it is now.
 
         Raises:
-            StoreError, ModelOutputError: says why it cannot be.
+            StoreError, ModelOutputError: it cannot be read or encoded.
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
         postings = _read_postings(self.store.postings)

@@ -110,7 +110,7 @@ class ServedCatalogue:
         self._warn_of_named()
 
     def _warn_of_named(self) -> None:
-        """Warn where a version was activated and settings name another: nobody should wait for it."""
+        """Warn where a version was activated and settings name another, which serves."""
         for name, version in self.models.items():
             if (active := self._active.get(name, version)) != version:
                 text = "%s/%s is active, but %s/%s serves: the settings, or the matcher, name it"
@@ -143,7 +143,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
         serve: whether no other process may serve the store meanwhile.
 
     Raises:
-        PricematchError: says why it cannot be.
+        PricematchError: it cannot be started.
     """
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
@@ -180,7 +180,7 @@ def _names_catalogue(settings: Settings) -> bool:
 
 
 def _warn_of_changed(settings: Settings, loaded_digest: str | None) -> None:
-    """Warn where the catalogue file is not what the store was filled from: nobody should wait for its postings."""
+    """Warn where the catalogue file is not the one that the store was filled from."""
     if settings.catalogue.is_file() and digest_of_file(settings.catalogue) != loaded_digest:
         _log.warning(
             "%s is not what %s was filled from; what is stored is served. POST /postings/import takes its rows in",
@@ -229,10 +229,10 @@ async def started(
         yield opening
     finally:
         service.drain()
-        await encoding.aclose()  # whoever waits for it hears so, and ends
+        await encoding.aclose()  # what waits for it gets NotReady, and ends
         opening.cancel()
         await asyncio.wait({starting})
-        if starting.exception() is None:  # else whoever awaits `opening` hears of it
+        if starting.exception() is None:  # else `opening` raises it
             await asyncio.to_thread(starting.result().close)
         service.close()
 
@@ -242,7 +242,6 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         encode=encoding.encode,
         intake=running.intake,
         jobs=running.store.jobs,
-        models=running.store.models,
         manifests=running.manifests,
         uploads=running.uploads,
         activate=partial(activate, running.settings),

@@ -20,7 +20,7 @@ from pricematch.store.folder import held, store_errors
 from pricematch.store.image_files import incoming_images
 from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, counted, opened_copy, replace_contents
 from pricematch.store.sqlite.schema import SCHEMA
-from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_store, open_store, set_aside
+from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_whole, open_store, set_aside
 
 _PLACED_AT_ONCE = 64
 
@@ -141,7 +141,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
 
 @contextmanager
 def _room_for_copy(folder: Path) -> Iterator[Path]:
-    """A file in the store's folder, which nobody sweeps up meanwhile."""
+    """A file in the store's folder, which is not swept meanwhile."""
     make_folder(folder / INCOMING)
     with (
         store_errors(folder),
@@ -172,7 +172,7 @@ def _open(folder: Path) -> tuple[Store, Path | None]:
     try:
         store = open_store(folder, adopt=True)
         try:
-            check_store(store)
+            check_whole(store.database)
         except BaseException:
             store.close()
             raise
@@ -183,7 +183,7 @@ def _open(folder: Path) -> tuple[Store, Path | None]:
 
 
 def _place(store: Store, reader: BackupReader, progress: Progress) -> None:
-    """Store the images; those that no posting comes to show are deleted by whoever opens the store next."""
+    """Store the images; those that no posting comes to show are deleted when the store is next opened to be served."""
     total = reader.manifest.pictures
     with store_errors(store.folder), incoming_images(store.folder / INCOMING, store.images, WAIT_SECONDS) as incoming:
         for done, (digest, image) in enumerate(reader.images()):

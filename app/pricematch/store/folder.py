@@ -91,7 +91,7 @@ def held(folder: Path, *, shared: bool = False, wait_seconds: float) -> Iterator
 
 
 class ServiceLock:
-    """Says that a process serves a store; the file holds its id.
+    """Marks a store as served by this process, whose id the file holds.
 
     Raises:
         StoreInUse: another one does.

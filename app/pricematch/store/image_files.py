@@ -96,7 +96,7 @@ class IncomingImages:
             self._write(digest, content)
 
     def place(self) -> None:
-        """Move what was written to where it belongs, for good; only while nobody else may write. Raises OSError."""
+        """Move the written images in place, for good; only in a transaction that writes. Raises OSError."""
         for digest, content in self._stored.items():
             if not self._images.has(digest):  # deleted since, with the last posting that showed it
                 self._write(digest, content)
@@ -130,7 +130,7 @@ class IncomingImages:
 
 @contextmanager
 def incoming_images(folder: Path, images: ImageFiles, wait_seconds: float) -> Iterator[IncomingImages]:
-    """Images that are written in `folder`, which is on the file system of `images`, and nobody sweeps meanwhile."""
+    """Images that are written in `folder`, which is on the file system of `images`; it is not swept meanwhile."""
     with held(folder, shared=True, wait_seconds=wait_seconds):
         incoming = IncomingImages(folder, images)
         try:

@@ -106,18 +106,6 @@ class FeedbackStore(Protocol):
         ...
 
 
-class ActiveModels(Protocol):
-    """Keeps which version of a model is to serve; raises as `PostingStore` does."""
-
-    def active(self) -> Mapping[str, str]:
-        """Version by name, of the models that one was chosen of."""
-        ...
-
-    def activate(self, name: str, version: str) -> None:
-        """Choose one."""
-        ...
-
-
 class JobStore(Protocol):
     """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
 
@@ -142,7 +130,7 @@ class JobStore(Protocol):
         ...
 
     def cancel(self, job_id: str) -> Job | None:
-        """Ask a job to stop: one that is queued is cancelled at once, one that has ended stays as it is."""
+        """Stop a job: one that is queued is cancelled at once, one that has ended stays as it is."""
         ...
 
     def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:

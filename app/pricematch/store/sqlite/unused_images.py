@@ -47,7 +47,7 @@ class UnusedImages:
             self.doubt(looked_at)
 
     def sweep(self) -> None:
-        """Delete every image that no posting shows, and tell of those that postings show and that are not there.
+        """Delete every image that no posting shows, and log how many that postings show are missing.
 
         Raises:
             StoreError: not all of it could be done.
