@@ -36,7 +36,7 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a method says of a graph: as clusters, and as the list of each row."""
+    """The result of a method: clusters, and the list of each row."""
 
     assignment: Assignment
     lists: Lists

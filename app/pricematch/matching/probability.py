@@ -210,7 +210,7 @@ class ProbabilitySearch:
             raise SignalNeeded(f"the matcher compares by {' and '.join(self.signals)}: send what it needs")
 
     def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
-        """The matches of a stored posting; those that somebody said are the same come first."""
+        """The matches of a stored posting; those that are the same by feedback come first."""
         feedback = self.feedback.of(self.catalogue[row].posting_id)
         decided = self.catalogue.located(sorted(feedback))
         same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)

@@ -1,4 +1,4 @@
-"""Pair features: what retrievers, titles, hashes and image keys say of two postings of one catalogue."""
+"""Candidates and pair features of postings of one catalogue: by retrievers, titles, hashes and image keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,9 +25,9 @@ from pricematch.pairs.retrievers import (
     ParsedFeatures,
     retrievers_of,
 )
-from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
+from pricematch.pairs.title_features import WORDS, TitleWords, word_features
 from pricematch.search.candidates import NOBODY, Candidates
-from pricematch.titles.comparison import SUMMARY
+from pricematch.titles.comparison import SUMMARY, compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
 _NEAREST = 100
@@ -234,14 +234,16 @@ class PairFeatureExtractor:
             parts.append(rank_features(similarity, *neighbours, left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
-            parts.append(attribute_features(one.titles, other.titles, left, right))
+            parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
         if one.hashes is not None and other.hashes is not None:
             known = one.hashes.known[left] & other.hashes.known[right]
             equal = one.hashes.values[left] == other.hashes.values[right]
             repeats = one.hash_repeats[left]
             both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
             parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
-        parts.append(_same_image(one.images[left], other.images[right])[:, np.newaxis])
+        images = one.images[left], other.images[right]  # 0 where an image was not read
+        same = np.where((images[0] == 0) | (images[1] == 0), np.nan, images[0] == images[1])
+        parts.append(same.astype(np.float32)[:, np.newaxis])
         return parts
 
     def _profiles(
@@ -280,11 +282,6 @@ def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> Pars
     if isinstance(features, ParsedFeatures):
         return features
     return ParsedFeatures.of(features) if "title" in signals else ParsedFeatures(features, [])
-
-
-def _same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """1 where two images are the same bytes, 0 where not, NaN where one was not read."""
-    return np.where((left == 0) | (right == 0), np.nan, left == right).astype(np.float32)
 
 
 def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
