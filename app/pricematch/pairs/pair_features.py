@@ -60,6 +60,7 @@ class PairFeatureExtractor:
         found: what was found among the same postings before, since searching takes most of the time; None: search.
 
     Attributes:
+        signals, names: as above, and the names of the pair features, in order.
         own: profiles of the catalogue's postings.
         candidates: int32 [m] twice, left < right, ascending: the pairs of them of which one end is among the `TOP_K`
             nearest neighbours of the other by a retriever.
@@ -68,7 +69,7 @@ class PairFeatureExtractor:
     def __init__(
         self, features: Features | ParsedFeatures, signals: Sequence[str], found: Neighbourhoods | None = None
     ) -> None:
-        self.signals = tuple(signals)
+        self.signals, self.names = tuple(signals), pair_feature_names(signals)
         parsed = _parsed(features, signals)
         weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
@@ -89,11 +90,6 @@ class PairFeatureExtractor:
 
     def __len__(self) -> int:
         return len(self.own)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the pair features, in order."""
-        return pair_feature_names(self.signals)
 
     @property
     def found(self) -> Neighbourhoods:
