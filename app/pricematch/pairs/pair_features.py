@@ -223,11 +223,13 @@ class PairFeatureExtractor:
     ) -> list[NDArray[np.float32]]:
         one, other = profiles, profiles if others is None else others
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
-        for name, retriever in self._retrievers.items():
-            similarity = retriever.similarities(one.vectors[name], other.vectors[name], left, right)
-            neighbours = one.neighbours[name], other.neighbours[name]
+        similarities = [
+            it.similarities(one.vectors[name], other.vectors[name], left, right)
+            for name, it in self._retrievers.items()
+        ]
+        for (name, retriever), similarity in zip(self._retrievers.items(), similarities, strict=True):
             least = None if others is None else retriever.least
-            parts.append(rank_features(similarity, *neighbours, left, right, least))
+            parts.append(rank_features(similarity, one.neighbours[name], other.neighbours[name], left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
             parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
