@@ -223,11 +223,9 @@ class PairFeatureExtractor:
     ) -> list[NDArray[np.float32]]:
         one, other = profiles, profiles if others is None else others
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
-        similarities = [
-            it.similarities(one.vectors[name], other.vectors[name], left, right)
-            for name, it in self._retrievers.items()
-        ]
-        for (name, retriever), similarity in zip(self._retrievers.items(), similarities, strict=True):
+        retrievers = self._retrievers.items()
+        similarities = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
+        for (name, retriever), similarity in zip(retrievers, similarities, strict=True):
             least = None if others is None else retriever.least
             parts.append(rank_features(similarity, one.neighbours[name], other.neighbours[name], left, right, least))
         if one.titles is not None and other.titles is not None:
