@@ -128,15 +128,15 @@ class RankedMatches:
 
     Attributes:
         title: of the posting.
-        row: of the posting; None for a query.
+        row: of the posting; −1 for a query.
         rows: int32 [m], of its matches.
         probabilities: float64 [m].
-        features: float32 [m, f], `PairModel.feature_names`; None where they are to be computed from the rows.
+        features: float32 [m, f], `PairModel.feature_names`; None where they are computed from the rows.
         decided: how many of the matches, the first ones, are the same by feedback.
     """
 
     title: ParsedTitle
-    row: int | None
+    row: int
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: NDArray[np.float32] | None = None
@@ -244,19 +244,14 @@ class ProbabilitySearch:
         found = self.index.query(features)
         rows, probabilities = found.pairs.right, found.pairs.probabilities
         order = self._order(rows, probabilities, rule)
-        return RankedMatches(found.titles[0], None, rows[order], probabilities[order], found.features[order])
+        return RankedMatches(found.titles[0], -1, rows[order], probabilities[order], found.features[order])
 
     def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows = found.rows[kept]
             titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
-            if found.features is not None:
-                features = found.features[kept]
-            elif found.row is not None:
-                features = self.index.features_of(found.row, rows)
-            else:
-                raise ValueError("expected the features of the pairs, or the row of the posting")
+            features = self.index.features_of(found.row, rows) if found.features is None else found.features[kept]
             return self._explainer.explain(features, self.index.model.contributions(features), found.title, titles)
 
     def _order(

@@ -94,7 +94,7 @@ class Service(Readiness):
 
         async with self._workers.request():
             each = await self._workers.match(match, await backend.features(images, wanted))
-        return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
+        return MatchedEach(snapshot, matcher.decision(options, wanted.encoders), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
         """The matches of a stored posting, itself excluded; raises PostingNotFound, and as `match`."""
