@@ -117,7 +117,7 @@ class Matcher:
             title: whether it has one.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
             if title or not image:
@@ -152,7 +152,7 @@ class Matcher:
             encoders: keys of those by which the query has an embedding.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
             search = self._deciding(options)
@@ -168,7 +168,7 @@ class Matcher:
         """The matches of a query whose image has the features that `wanted` names.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is not None:
             return self._by_probability(self.probability, query, options)
@@ -183,7 +183,7 @@ class Matcher:
 
         Raises:
             PostingNotFound: no posting has this id.
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         row = self.catalogue.row(posting_id)
         if self.probability is not None:

@@ -23,13 +23,13 @@ from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
 LEAST_MEAN = 0.01
 """The lowest threshold: below, all postings hang together, and take minutes to do so."""
-_KEPT_ANSWERS = 4
+_KEPT_RESULTS = 4
 
 
 class ProbabilityClusters:
     """Clusters at any threshold from `LEAST_MEAN` on.
 
-    The last four answers for the whole catalogue are kept, so that their pages are cut from one computation.
+    The last four results for the whole catalogue are kept, so that their pages are cut from one computation.
     Safe to use from several threads: those that come while it is computed wait for it.
 
     Args:
@@ -43,7 +43,7 @@ class ProbabilityClusters:
         self._index, self._catalogue, self._feedback = index, catalogue, feedback
         self._ranks = np.argsort(np.argsort(catalogue.ids_of(range(catalogue.span))))
         self._lock = Lock()
-        self._all = lru_cache(_KEPT_ANSWERS)(lambda threshold: self.among(catalogue.by_id, threshold))
+        self._all = lru_cache(_KEPT_RESULTS)(lambda threshold: self.among(catalogue.by_id, threshold))
 
     def all(self, threshold: float) -> CohesiveClusters:
         """The clusters of the whole catalogue, in the order of its ids; above 1 nothing belongs together."""
