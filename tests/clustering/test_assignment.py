@@ -84,7 +84,7 @@ def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics(monkeypa
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_all_answers_at_once_are_those_asked_for_one_by_one(method: Method) -> None:
+def test_all_methods_at_once_answer_as_one_by_one(method: Method) -> None:
     at_once, alone = answers(GRAPH, EPS, 2)[method], answer(GRAPH, method, EPS, 2)
     np.testing.assert_array_equal(at_once.assignment.labels, alone.assignment.labels)
     np.testing.assert_array_equal(at_once.lists.rows, alone.lists.rows)

@@ -64,7 +64,7 @@ def test_lists_of_clusters_score_as_clusters(clustered: list[tuple[int, int]]) -
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.permutations(range(8)), st.integers(0, 8), st.booleans()), max_size=8))
-def test_pairs_of_lists_count_where_their_first_posting_is_asked(
+def test_pairs_of_lists_count_where_their_first_is_a_query(
     answers: list[tuple[int, list[int], int, bool]],
 ) -> None:
     rows = range(len(answers))

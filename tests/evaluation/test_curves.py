@@ -58,7 +58,7 @@ def test_matches_of_other_signals_are_in_the_lists_before(signal: str, others: d
 
 
 @pytest.mark.parametrize("others", [{}, {"hash": 0.9}])
-def test_means_are_over_the_postings_asked_while_all_are_candidates(others: dict[str, float]) -> None:
+def test_means_are_over_the_queries_while_all_are_candidates(others: dict[str, float]) -> None:
     asked = NUMBERS % 3 == 0
     curve = CURVES.of("title", asked, others)
     for place, threshold in enumerate(curve.similarities):
@@ -90,7 +90,7 @@ def test_the_best_place_has_the_highest_f1() -> None:
 
 
 @given(st.lists(st.floats(-1, 1), max_size=40), st.integers(4, 20))
-def test_a_sample_has_both_ends_and_no_more_places_than_asked(values: list[float], count: int) -> None:
+def test_a_sample_has_both_ends_and_at_most_the_limit(values: list[float], count: int) -> None:
     similarities = np.array([np.inf, *sorted(set(values), reverse=True)])
     curve = Curve(
         similarities, np.arange(len(similarities)) / 100, np.zeros(len(similarities)), np.ones(len(similarities))
@@ -173,7 +173,7 @@ def test_two_signals_together_are_at_least_as_good_as_each_alone() -> None:
         assert both >= max(hashes, titles) - 1e-12
 
 
-def test_only_the_queries_that_are_asked_decide() -> None:
+def test_only_the_queries_decide() -> None:
     curves = curves_of(60, 0)
     asked = curves.groups % 2 == 0
     picked = pick_thresholds(curves, ["title"], asked)

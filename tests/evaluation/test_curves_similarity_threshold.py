@@ -71,7 +71,7 @@ def test_it_lies_halfway_to_the_next() -> None:
     assert picked.threshold == pytest.approx((np.cos(np.radians(10)) + np.cos(np.radians(35))) / 2, abs=1e-6)
 
 
-def test_who_has_no_group_is_in_the_way_and_not_judged() -> None:
+def test_postings_without_group_are_candidates_but_not_evaluated() -> None:
     angles = np.radians([0, 20, 90, 110, 5])
     embeddings = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     picked = pick(embeddings, ["a", "a", "b", "b", None], ["a", "b"])
@@ -115,7 +115,7 @@ def test_the_lowest_threshold_is_minus_1() -> None:
     assert picked.threshold == -1
 
 
-def test_cosines_that_a_network_could_not_tell_apart_are_taken_together() -> None:
+def test_cosines_within_rounding_are_taken_together() -> None:
     angles = np.array([0, 1e-5, 2, 2 + 3e-5])
     embeddings = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     picked = pick(embeddings, ["a", "a", "b", "c"], ["a", "b", "c"])
@@ -134,9 +134,7 @@ def test_cosines_that_a_network_could_not_tell_apart_are_taken_together() -> Non
         (["a", "b", "c", "d"], ["a", "b", "c", "d"]),
     ],
 )
-def test_fewer_than_two_judged_groups_with_two_postings_have_no_threshold(
-    labels: list[str | None], evaluated: list[str]
-) -> None:
+def test_fewer_than_two_groups_of_two_have_no_threshold(labels: list[str | None], evaluated: list[str]) -> None:
     def never(_: int) -> None:
         raise AssertionError("compared")
 
@@ -156,7 +154,7 @@ def test_embeddings_without_a_direction_have_no_threshold(bad: float) -> None:
     assert pick(embeddings, ["a", "a", "b", "b"], ["a", "b"]) is None
 
 
-def test_it_tells_how_many_are_compared() -> None:
+def test_it_reports_how_many_are_compared() -> None:
     told: list[int] = []
     pick(wrong_neighbours(), ["a", "a", "b", "b"], ["a", "b"], told.append)
     assert told == [4]

@@ -143,7 +143,7 @@ def test_only_images_without_a_hash_are_hashed() -> None:
     assert told.told == [("Looking at images", 3, 3)]
 
 
-def test_bad_images_are_told_by_name_and_the_others_are_described() -> None:
+def test_bad_images_are_named_the_others_described() -> None:
     images = FolderlessImages({"good": b"good", "empty": b"", "broken": b"broken"})
     names = ["good", "missing", "empty", "broken"]
     facts, errors = read_image_facts(names, images, header, phash, {"broken"}, workers=2, progress=Told())
@@ -155,7 +155,7 @@ def test_bad_images_are_told_by_name_and_the_others_are_described() -> None:
     }
 
 
-def test_progress_is_told_in_batches_and_at_the_end() -> None:
+def test_progress_is_reported_in_batches_and_at_the_end() -> None:
     images, told = FolderlessImages({f"{number}": b"x" for number in range(70)}), Told()
     read_image_facts(list(images.contents), images, header, phash, (), workers=2, progress=told)
     assert [done for _, done, _ in told.told] == [32, 64, 70]

@@ -34,7 +34,7 @@ from tests.support.networks import export
 FIVE = [Posting(f"p{row}", f"p{row}.png", f"title {row}", label_group=group) for row, group in enumerate("xxyyz")]
 
 
-def test_verdicts_of_a_file_and_of_a_store_mend_labels_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_feedback_of_file_and_store_mends_labels_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pricematch")
     write_catalogue(tmp_path / "catalogue.csv", FIVE)
     content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000))
@@ -53,7 +53,7 @@ def test_verdicts_of_a_file_and_of_a_store_mend_labels_alike(tmp_path: Path, cap
     assert labels_of(Settings(), content, None) == list("xxyyz")
 
 
-def test_contradictions_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_contradictions_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_catalogue(tmp_path / "catalogue.csv", FIVE)
     content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000))
     rows = "p0,p1,same\np1,p2,same\np0,p2,different\n"
@@ -134,7 +134,7 @@ def test_figures_of_targets_are_those_of_the_answered_pairs(run: Run, trained: P
             assert found["precision"] == pytest.approx(np.mean(right) if right else 1.0)
 
 
-def test_a_matcher_that_knows_every_group_is_not_judged(run: Run, trained: Path, tmp_path: Path) -> None:
+def test_a_matcher_that_knows_every_group_is_not_evaluated(run: Run, trained: Path, tmp_path: Path) -> None:
     seen = [posting for posting, unseen in zip(POSTINGS, UNSEEN, strict=True) if not unseen]
     write_catalogue(tmp_path / "train.csv", seen)
     shutil.copytree(trained / "models", tmp_path / "models")
@@ -200,7 +200,7 @@ def test_an_encoder_that_saw_the_rest_needs_smaller_shares(
     assert "`pricematch train matcher --train-share 0.5`" in told
 
 
-def test_a_single_group_is_judged_in_the_catalogues_that_hold_it(run: Run, trained: Path, tmp_path: Path) -> None:
+def test_a_single_group_is_evaluated_where_it_is_drawn(run: Run, trained: Path, tmp_path: Path) -> None:
     taught = [posting for posting, new in zip(POSTINGS, UNSEEN, strict=True) if not new]
     [size] = sizes_below(len(taught) + 7)
     for label in dict.fromkeys(np.array(LABELS)[UNSEEN].tolist()):
@@ -219,7 +219,7 @@ def test_a_single_group_is_judged_in_the_catalogues_that_hold_it(run: Run, train
     assert [point["postings"] for point in report["by_catalogue_size"]] == [len(postings)]
 
 
-def test_on_another_catalogue_everything_is_judged(run: Run, trained: Path, tmp_path: Path) -> None:
+def test_on_another_catalogue_everything_is_evaluated(run: Run, trained: Path, tmp_path: Path) -> None:
     others = [posting for posting, unseen in zip(POSTINGS, UNSEEN, strict=True) if unseen]
     write_catalogue(tmp_path / "train.csv", others)
     shutil.copytree(trained / "models", tmp_path / "models")
@@ -232,7 +232,7 @@ def test_on_another_catalogue_everything_is_judged(run: Run, trained: Path, tmp_
     ("version", "code", "told"),
     [("7", 1, "expected a version of the matcher among 1, got 7"), ("best", 2, "expected auto or the whole number")],
 )
-def test_another_matcher_than_there_is_cannot_be_asked_for(
+def test_an_unknown_matcher_is_refused(
     run: Run, trained: Path, tmp_path: Path, version: str, code: int, told: str
 ) -> None:
     ran = run("evaluate", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
@@ -268,7 +268,7 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
         (["--method", "dbscan", "--eps", "0.1"], "expected --matcher with --target alone"),
     ],
 )
-def test_what_a_matcher_cannot_answer_is_told(
+def test_signals_that_a_matcher_lacks_are_named(
     run: Run, trained: Path, tmp_path: Path, options: list[str], told: str
 ) -> None:
     ran = run("submit", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),

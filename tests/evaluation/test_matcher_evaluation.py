@@ -23,14 +23,14 @@ def judge(evaluated: NDArray[np.bool_]) -> MatcherEvaluation:
     return evaluate_matcher(FEATURES, GROUPS, evaluated, model, THRESHOLDS, (1,), 0, lambda *_: None)
 
 
-def test_a_sub_catalogue_in_which_nothing_is_judged_is_left_out() -> None:
+def test_a_sub_catalogue_without_queries_is_left_out() -> None:
     [group, *_] = GROUPS[~IN_PART]
     outside = np.isin(GROUPS, group)
     [whole] = judge(outside).by_catalogue_size
     assert (whole.postings, whole.evaluated) == (len(POSTINGS), outside.sum())
 
 
-def test_one_in_which_something_is_judged_is_kept() -> None:
+def test_a_sub_catalogue_with_queries_is_kept() -> None:
     [group, *_] = GROUPS[IN_PART]
     inside = np.isin(GROUPS, group)
     part, whole = judge(inside).by_catalogue_size
@@ -39,7 +39,7 @@ def test_one_in_which_something_is_judged_is_kept() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_the_interval_is_of_the_judged_groups_alone(count: int) -> None:
+def test_the_interval_is_of_the_evaluated_groups(count: int) -> None:
     evaluated = np.isin(GROUPS, GROUPS.max() - 3 * np.arange(count))
     found = judge(evaluated)
     assert found.interval == bootstrap_interval(

@@ -94,7 +94,7 @@ def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int
     assert found.targets[SURE].threshold == points[0].targets[SURE].threshold
 
 
-def test_draws_in_which_nothing_is_judged_do_not_count() -> None:
+def test_draws_without_queries_do_not_count() -> None:
     evaluated = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
     found = smaller(FEATURES, GROUPS, evaluated, MODEL, STORED, 10, 7)
     holding = [evaluated[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]

@@ -56,7 +56,7 @@ def test_the_thresholds_to_take_are_picked_on_all_groups(signals: list[str]) -> 
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_candidates_are_judged_in_the_order_of_their_margins(signals: list[str]) -> None:
+def test_candidates_are_ordered_by_their_margins(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     ranking = CURVES.pairs.ranking(measured.thresholds).rows
     assert list(measured.recall_at_k) == list(measured.map_at_k) == list(KS)

@@ -122,7 +122,7 @@ def test_a_hash_of_another_length_or_alphabet_is_refused(tmp_path: Path) -> None
     ]
 
 
-def test_everything_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_with_a_row_is_reported_at_once(tmp_path: Path) -> None:
     found = read(tmp_path, "posting_id,image,image_phash\na b,1.png,zz\n").problems
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 
@@ -332,7 +332,7 @@ def written(folder: Path, *rows: str, header: str = FEEDBACK_HEADER) -> Path:
     return path
 
 
-def test_of_several_verdicts_on_one_pair_the_last_one_holds(tmp_path: Path) -> None:
+def test_of_several_decisions_on_a_pair_the_last_holds(tmp_path: Path) -> None:
     path = written(tmp_path, "a,b,same", "c,b,different", "b,a,different")
     assert list(read_feedback(path, 1000)) == [("a", "b", "different"), ("b", "c", "different")]
 

@@ -65,7 +65,7 @@ def test_trees_that_cannot_be_explained_are_refused_when_they_are_read(
         read_trees(tmp_path / "trees.txt", NAMES, 1)
 
 
-def test_nothing_is_judged_where_nothing_is_asked(trees: Trees) -> None:
+def test_no_rows_have_no_scores(trees: Trees) -> None:
     assert trees.predict(np.empty((0, 3), np.float32)).shape == (0,)
 
 

@@ -137,6 +137,6 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
         read_matcher(models)
 
 
-def test_without_a_matcher_the_way_to_one_is_told(tmp_path: Path) -> None:
+def test_without_a_matcher_the_error_names_the_way_to_one(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)

@@ -111,9 +111,7 @@ def test_candidates_of_one_fold_leave_nothing_to_learn() -> None:
         fitted(apart)
 
 
-def test_a_fold_is_judged_by_the_calibration_fitted_without_it(
-    data: TrainingData, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fold_has_the_calibration_fitted_without_it(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[Sequence[SamplePairs], Sequence[Calibrate]]] = []
 
     def told(

@@ -141,7 +141,7 @@ def test_the_same_seed_learns_the_same_pairs_and_another_others(
     assert not np.array_equal(learner.truth[0], learner.truth[2])
 
 
-def test_each_fold_is_told_once(part: SamplePairs) -> None:
+def test_each_fold_is_reported_once(part: SamplePairs) -> None:
     told: list[int] = []
     cross_fit([part], 2, ("one", "other"), Remembers(), 0, lambda: told.append(1))
     assert len(told) == FOLDS

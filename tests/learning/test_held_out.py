@@ -49,7 +49,7 @@ def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> Non
     np.testing.assert_allclose([found.f1, found.precision, found.recall], np.mean(figures, axis=0), rtol=1e-9)
 
 
-def test_errors_are_means_over_what_trained_postings_ask(part: SamplePairs) -> None:
+def test_errors_are_means_over_trained_postings(part: SamplePairs) -> None:
     found = held_out(200, [part], DATA.groups, [same] * FOLDS)
     ends = (part.folds != NOT_TRAINED).sum(axis=1)
     squares = (part.second_scores - part.truth) ** 2
@@ -80,7 +80,7 @@ def test_without_a_likely_pair_there_is_no_error_among_them(part: SamplePairs) -
     assert held_out(200, [part], DATA.groups, [unlikely] * FOLDS).calibration_error_likely == 0
 
 
-def test_a_part_judges_if_postings_are_left_whichever_fold_is(part: SamplePairs) -> None:
+def test_a_part_counts_if_every_fold_leaves_postings(part: SamplePairs) -> None:
     assert part.has_held_out
     alone = np.where(FOLD_OF == 2, FOLD_OF, NOT_TRAINED).astype(np.int8)
     assert not sample_pairs(part.sample, DATA.signals, DATA.groups, alone).has_held_out

@@ -109,7 +109,7 @@ def test_a_precision_over_several_catalogues_is_that_of_all_their_answers() -> N
     assert np.mean(answers) >= 0.9
 
 
-def test_several_catalogues_are_judged_by_their_mean_curve() -> None:
+def test_several_catalogues_are_evaluated_by_their_mean_curve() -> None:
     things = [catalogue(20, 3), catalogue(24, 4)]
     picked = pick(things)[F1]
     values = levels(*things)[::4]

@@ -44,7 +44,7 @@ def test_a_matcher_is_written_with_its_figures_in_a_table(run: Run, tmp_path: Pa
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
 
 
-def test_the_same_seed_writes_the_same_trees_beside_the_first_ones(run: Run, tmp_path: Path) -> None:
+def test_the_same_seed_writes_the_same_trees(run: Run, tmp_path: Path) -> None:
     write_catalogue(tmp_path / "train.csv", POSTINGS)
     for options in (["--signals", "hash"], ["--signals", "hash"], ["--signals", "hash", "--version", "9"]):
         assert train(run, tmp_path, *options).code == 0
@@ -117,9 +117,7 @@ def test_four_groups_are_enough(run: Run, tmp_path: Path) -> None:
         (["--version", "new"], "expected a version that is a whole number, got 'new'"),
     ],
 )
-def test_options_that_mean_nothing_are_told_in_one_line(
-    run: Run, tmp_path: Path, options: list[str], told: str
-) -> None:
+def test_options_without_meaning_are_one_line(run: Run, tmp_path: Path, options: list[str], told: str) -> None:
     write_catalogue(tmp_path / "train.csv", POSTINGS)
     ran = train(run, tmp_path, *options)
     assert ran.code == 2
@@ -174,7 +172,7 @@ def test_groups_the_encoder_has_seen_teach_nothing() -> None:
     assert training_postings(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
 
 
-def test_what_people_said_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
+def test_feedback_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
     postings, said = mislabelled(POSTINGS)
     write_verdicts(tmp_path / "verdicts.csv", said)
     options = ["--signals", "hash", "--train-share", "0.7"]

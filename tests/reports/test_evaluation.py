@@ -125,7 +125,7 @@ def test_a_catalogue_without_matches_has_a_page(title: str) -> None:
     assert "hash nevertitle never" in page.text
 
 
-def test_thresholds_are_told_in_words() -> None:
+def test_thresholds_are_described_in_words() -> None:
     assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
     several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
     assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]

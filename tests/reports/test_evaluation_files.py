@@ -127,7 +127,7 @@ def test_bad_rows_are_refused(run: Run, folder: Path) -> None:
     assert (ran.code, ran.err.splitlines()[1]) == (1, "  row 92, column posting_id: 'p0' already stands in row 2")
 
 
-def test_fewer_groups_than_folds_are_told(run: Run, folder: Path) -> None:
+def test_fewer_groups_than_folds_are_refused(run: Run, folder: Path) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, label_group="one") for posting in POSTINGS])
     ran = evaluate(run, folder)
     assert ran.code == 1
@@ -227,7 +227,7 @@ def test_the_default_folder_of_images_may_hold_some(run: Run, folder: Path, monk
     assert "Name their folder with" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_anybodys_embeddings_are_judged_row_by_row(run: Run, folder: Path) -> None:
+def test_anybodys_embeddings_are_evaluated_row_by_row(run: Run, folder: Path) -> None:
     centres = np.random.default_rng(0).standard_normal((90, 8))[number_groups(groups_of(POSTINGS))]
     embeddings = unit_rows(centres + 0.3 * np.random.default_rng(1).standard_normal((90, 8)), 8)
     np.save(folder / "x.npy", 3 * embeddings)
@@ -254,9 +254,7 @@ def test_a_folder_that_cannot_be_made_is_named_first(run: Run, folder: Path) -> 
 
 
 @pytest.mark.tensorflow
-def test_images_are_encoded_and_bad_ones_are_skipped_where_told(
-    run: Run, folder: Path, tiny_artefacts: TinyArtefacts
-) -> None:
+def test_images_are_encoded_bad_ones_skipped_by_option(run: Run, folder: Path, tiny_artefacts: TinyArtefacts) -> None:
     images = draw_images(folder, POSTINGS)
     (folder / "images" / "p3.png").unlink()
     options = [
@@ -293,7 +291,7 @@ def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kep
     assert report_of(wrong)["hash"] == report_of(right)["hash"]
 
 
-def test_verdicts_that_cannot_be_read_are_told_in_one_line(run: Run, folder: Path) -> None:
+def test_feedback_that_cannot_be_read_is_one_line(run: Run, folder: Path) -> None:
     (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\np0,p1,perhaps\n")
     ran = evaluate(run, folder, "--verdicts", str(folder / "verdicts.csv"))
     assert ran.code == 1

@@ -38,7 +38,7 @@ def decoded(markup: str) -> tuple[str, bytes]:
     return media_type, base64.b64decode(data, validate=True)
 
 
-def test_a_page_is_whole_and_needs_nothing_beside_itself() -> None:
+def test_a_page_needs_no_other_file() -> None:
     page = Page(render("page.html", title="Exploration"))
     assert page.html.startswith("<!doctype html>")
     assert page.html.rstrip().endswith("</html>")
@@ -46,7 +46,7 @@ def test_a_page_is_whole_and_needs_nothing_beside_itself() -> None:
     assert "Exploration · pricematch" in page.text
 
 
-def test_a_browser_is_told_to_load_and_run_nothing_from_anywhere() -> None:
+def test_the_policy_of_a_page_lets_nothing_load_or_run() -> None:
     [policy] = [
         attributes["content"]
         for tag, attributes in Page(render("page.html", title="t")).tags
@@ -69,7 +69,7 @@ def test_a_missing_value_is_an_error() -> None:
         render("page.html")
 
 
-def test_every_template_is_told_to_escape() -> None:
+def test_every_template_escapes() -> None:
     templates = Path(page_module.__file__).parent / "templates"
     for path in templates.iterdir():
         assert path.suffix == ".html"

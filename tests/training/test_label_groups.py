@@ -77,18 +77,18 @@ def test_postings_without_a_good_image_are_left_out() -> None:
     assert evaluated.queries.tolist() == [True, True, True, False, True]
 
 
-def test_groups_that_were_learnt_from_are_searched_and_not_judged() -> None:
+def test_training_groups_are_candidates_but_not_evaluated() -> None:
     evaluated = threshold_postings(POSTINGS, NAMES, {"1"})
     assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
     assert evaluated.queries.tolist() == [False, False, True, False, True]
 
 
-def test_without_postings_nothing_is_judged() -> None:
+def test_without_postings_nothing_is_evaluated() -> None:
     assert threshold_postings([], NAMES).threshold("cae", lambda: np.ones((3, 2), np.float32), lambda *_: None) is None
 
 
 @pytest.mark.parametrize("learnt", [{"1"}, {"1", "2"}])
-def test_nothing_is_embedded_where_too_few_groups_are_judged(learnt: set[str]) -> None:
+def test_nothing_is_embedded_for_too_few_groups(learnt: set[str]) -> None:
     def never() -> NDArray[np.float32]:
         raise AssertionError("embedded")
 
