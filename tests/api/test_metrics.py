@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from pricematch.api.app import create_app
 from pricematch.api.metrics import Metrics
-from pricematch.catalogue.image_features import Seconds
+from pricematch.catalogue.features import Seconds
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import Serve

@@ -9,8 +9,8 @@ from tests.support.cli import Run
 def test_a_key_is_printed_once_and_its_line_is_valid(run: Run) -> None:
     ran = run("key", "shop", "--scope", "write")
     assert ran.code == 0
-    told, line = ran.out.splitlines()
-    key = told.removeprefix("key (shown only now): ")
+    reported, line = ran.out.splitlines()
+    key = reported.removeprefix("key (shown only now): ")
     assert KEY_PATTERN.fullmatch(key)
     [kept] = read_keys(line.removeprefix("line: "), "x")
     assert (kept.name, kept.scope) == ("shop", "write")

@@ -58,7 +58,7 @@ def test_anybodys_embeddings_are_scored_without_images_and_written_down(
     assert "Sweeping" in ran.err
 
 
-def test_eps_and_min_samples_are_those_of_the_options(run: Run, files: list[str], tmp_path: Path) -> None:
+def test_eps_and_min_samples_are_those_requested(run: Run, files: list[str], tmp_path: Path) -> None:
     assert run("sweep", *files, "--eps", "0.01,0.03", "--min-samples", "3", "--output", str(tmp_path)).code == 0
     records = json.loads((tmp_path / "sweep.json").read_text())
     expected = sweep(EMBEDDINGS, np.array(GROUPS), [0.01, 0.03], 3, lambda *_: None)

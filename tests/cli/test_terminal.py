@@ -30,7 +30,7 @@ def press() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_is_seen_once_polled() -> None:
+def test_ctrl_c_is_reported_once_requested() -> None:
     before = signal.getsignal(signal.SIGINT)
     with ctrl_c() as interrupted:
         assert not interrupted()

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering import assignment
 from pricematch.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers, nearest_lists
-from pricematch.clustering.dbscan import dbscan
-from pricematch.clustering.optics import optics, xi_labels
+from pricematch.clustering.density import dbscan, optics, xi_labels
 from pricematch.search.candidates import MAX_MEMBERS, lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
 from pricematch.settings import Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, encoder_spec
 from pricematch.encoding.encoding import Encoding, ImageResult

@@ -106,7 +106,7 @@ def test_the_surest_signal_decides_before_what_all_of_them_say() -> None:
     assert [mistake.right_share for mistake in mistakes] == pytest.approx([2 / 3, 1 / 2])
 
 
-def test_only_matches_are_mistakes_up_to_the_limit() -> None:
+def test_only_matches_are_mistakes_and_no_more_than_requested() -> None:
     title = {(0, 1): 1.0, (0, 2): 0.5, (0, 4): 0.5, (0, 6): 0.4}
     pairs = pairs_with(title=title)
     assert [mistake.second for mistake in surest_mistakes(pairs, {"title": 0.5}, GROUPS, 10)] == [2, 4]

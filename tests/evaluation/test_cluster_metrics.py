@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
 from pricematch.evaluation.metrics import mean_f1_of_partition, scores
-from pricematch.search.candidates import lists_of_labels
+from pricematch.search.candidates import Lists, lists_of_labels
 
 CLUSTERED = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), max_size=20)
 """Per posting: the number of its cluster, −1 where it is alone, and that of its group."""
@@ -53,18 +53,16 @@ def test_lists_of_clusters_score_as_clusters(clustered: list[tuple[int, int]]) -
     labels, groups = columns(clustered)
     labels = np.where(labels < 0, -1, np.unique(np.maximum(labels, 0), return_inverse=True)[1]).astype(np.intp)
     lists = lists_of_labels(labels)
-    of_lists = pairwise_scores_of_lists(lists.starts, lists.rows, groups, np.ones(len(groups), bool))
+    of_lists = pairwise_scores_of_lists(lists, groups, np.ones(len(groups), bool))
     pairs = list(combinations(range(len(clustered)), 2))
     answered = {(a, b) for a, b in pairs if labels[a] == labels[b] != -1}
     expected = {(a, b) for a, b in pairs if groups[a] == groups[b]}
     assert of_lists == PairScores(2 * len(answered & expected), 2 * len(answered), 2 * len(expected))
-    np.testing.assert_allclose(
-        scores(lists.starts, lists.rows, groups).precision, b_cubed_scores(labels, groups).precision
-    )
+    np.testing.assert_allclose(scores(lists, groups).precision, b_cubed_scores(labels, groups).precision)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.permutations(range(8)), st.integers(0, 8), st.booleans()), max_size=8))
-def test_pairs_of_lists_count_where_their_first_is_a_query(
+def test_pairs_of_lists_count_where_their_first_posting_is_requested(
     answers: list[tuple[int, list[int], int, bool]],
 ) -> None:
     rows = range(len(answers))
@@ -73,12 +71,11 @@ def test_pairs_of_lists_count_where_their_first_is_a_query(
         for row, (_, order, count, _) in enumerate(answers)
     ]
     starts = np.cumsum([0, *map(len, lists)])
-    asked = [row for row in rows if answers[row][3]]
-    answered = {(row, other) for row in asked for other in lists[row][1:]}
+    queries = [row for row in rows if answers[row][3]]
+    answered = {(row, other) for row in queries for other in lists[row][1:]}
     expected = {(a, b) for a, b in permutations(rows, 2) if answers[a][3] and answers[a][0] == answers[b][0]}
     found = pairwise_scores_of_lists(
-        starts,
-        np.array([row for found in lists for row in found], np.int32),
+        Lists(starts, np.array([row for found in lists for row in found], np.int32)),
         np.array([answer[0] for answer in answers], np.intp),
         np.array([answer[3] for answer in answers], bool),
     )

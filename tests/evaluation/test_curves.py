@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
 from pricematch.evaluation.metrics import number_groups, scores
-from pricematch.evaluation.signal_evaluation import scores_at
 from pricematch.evaluation.signals import Pairs, pairs_of
-from pricematch.search.candidates import Candidates
+from pricematch.search.candidates import Candidates, Lists
 from tests.support.catalogues import groups_of, hash_lists, labelled_postings, naive_means, naive_scores, proposed_pairs
 
 POSTINGS = labelled_postings(40)
@@ -58,12 +57,12 @@ def test_matches_of_other_signals_are_in_the_lists_before(signal: str, others: d
 
 
 @pytest.mark.parametrize("others", [{}, {"hash": 0.9}])
-def test_means_are_over_the_queries_while_all_are_candidates(others: dict[str, float]) -> None:
-    asked = NUMBERS % 3 == 0
-    curve = CURVES.of("title", asked, others)
+def test_means_are_over_the_postings_requested_while_all_are_candidates(others: dict[str, float]) -> None:
+    queries = NUMBERS % 3 == 0
+    curve = CURVES.of("title", queries, others)
     for place, threshold in enumerate(curve.similarities):
         every = naive_scores(naive_lists(PAIRS, others | {"title": threshold}), GROUPS)
-        chosen = np.array(every)[asked].mean(axis=0)
+        chosen = np.array(every)[queries].mean(axis=0)
         np.testing.assert_allclose((curve.f1[place], curve.precision[place], curve.recall[place]), chosen, atol=1e-12)
 
 
@@ -74,10 +73,10 @@ def test_it_agrees_with_hamming_distances_counted_directly() -> None:
 
 def test_a_curve_at_a_threshold_holds_the_pairs_that_reach_it() -> None:
     curve = Curve(np.array([np.inf, 0.9, 0.5]), np.array([0.1, 0.2, 0.3]), np.zeros(3), np.ones(3))
-    asked = np.array([np.inf, 0.95, 0.9, 0.7, 0.5, -1.0])
-    found = curve.at(asked)
+    queries = np.array([np.inf, 0.95, 0.9, 0.7, 0.5, -1.0])
+    found = curve.at(queries)
     assert found.f1.tolist() == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3]
-    assert found.similarities is asked
+    assert found.similarities is queries
 
 
 def test_the_best_place_has_the_highest_f1() -> None:
@@ -90,7 +89,7 @@ def test_the_best_place_has_the_highest_f1() -> None:
 
 
 @given(st.lists(st.floats(-1, 1), max_size=40), st.integers(4, 20))
-def test_a_sample_has_both_ends_and_at_most_the_limit(values: list[float], count: int) -> None:
+def test_a_sample_has_both_ends_and_no_more_places_than_requested(values: list[float], count: int) -> None:
     similarities = np.array([np.inf, *sorted(set(values), reverse=True)])
     curve = Curve(
         similarities, np.arange(len(similarities)) / 100, np.zeros(len(similarities)), np.ones(len(similarities))
@@ -113,16 +112,13 @@ def test_a_list_of_fifty_takes_no_more() -> None:
     second.rows[0], second.similarities[0] = rows + 49, np.linspace(0.9, 0.1, 49)
     groups = np.array([0] * 79 + [1] * 20)
     curves = Curves(pairs_of({"first": first, "second": second}, 99), groups)
-    asked = np.arange(99) == 0
-    curve = curves.of("second", asked, {"first": 0.5})
+    queries = np.arange(99) == 0
+    curve = curves.of("second", queries, {"first": 0.5})
     assert len(curve) == 1 + 50 - 31
     lists = [[0, *range(1, 31), *range(50, 50 + joined)] for joined in range(20)]
     for place, answer in enumerate(lists):
-        scored = scores(
-            np.array([0, len(answer), *range(len(answer) + 1, len(answer) + 99)]),
-            np.array([*answer, *range(1, 99)]),
-            groups,
-        )
+        starts = np.array([0, len(answer), *range(len(answer) + 1, len(answer) + 99)])
+        scored = scores(Lists(starts, np.array([*answer, *range(1, 99)], np.int32)), groups)
         assert curve.f1[place] == pytest.approx(scored.f1[0])
 
 
@@ -146,7 +142,7 @@ def test_one_signal_gets_the_threshold_of_the_highest_f1(signal: str) -> None:
     picked = pick_thresholds(curves, [signal], everyone)
     assert list(picked) == [signal]
     best = curves.of(signal, everyone).f1.max()
-    assert scores_at(curves.pairs, picked, curves.groups).mean_f1 == pytest.approx(best, abs=1e-12)
+    assert scores(curves.pairs.lists(picked), curves.groups).mean_f1 == pytest.approx(best, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -154,12 +150,12 @@ def test_one_signal_gets_the_threshold_of_the_highest_f1(signal: str) -> None:
 def test_no_change_of_one_of_several_thresholds_gains_anything(seed: int, order: tuple[str, str]) -> None:
     curves, everyone = curves_of(50, seed), np.ones(50, bool)
     picked = pick_thresholds(curves, order, everyone)
-    reached = scores_at(curves.pairs, picked, curves.groups).mean_f1
+    reached = scores(curves.pairs.lists(picked), curves.groups).mean_f1
     for signal in order:
         similarities = curves.pairs.similarities[signal]
         for other in (np.inf, *np.unique(similarities[similarities > -np.inf])):
             changed = picked | {signal: other}
-            assert scores_at(curves.pairs, changed, curves.groups).mean_f1 <= reached + 1e-12
+            assert scores(curves.pairs.lists(changed), curves.groups).mean_f1 <= reached + 1e-12
 
 
 def test_two_signals_together_are_at_least_as_good_as_each_alone() -> None:
@@ -167,18 +163,18 @@ def test_two_signals_together_are_at_least_as_good_as_each_alone() -> None:
         curves, everyone = curves_of(50, seed), np.ones(50, bool)
         choices = [["hash"], ["title"], ["hash", "title"]]
         hashes, titles, both = (
-            scores_at(curves.pairs, pick_thresholds(curves, choice, everyone), curves.groups).mean_f1
+            scores(curves.pairs.lists(pick_thresholds(curves, choice, everyone)), curves.groups).mean_f1
             for choice in choices
         )
         assert both >= max(hashes, titles) - 1e-12
 
 
-def test_only_the_queries_decide() -> None:
+def test_only_the_queries_that_are_requested_decide() -> None:
     curves = curves_of(60, 0)
-    asked = curves.groups % 2 == 0
-    picked = pick_thresholds(curves, ["title"], asked)
-    reached = scores_at(curves.pairs, picked, curves.groups).of(asked).mean_f1
-    assert reached == pytest.approx(curves.of("title", asked).f1.max(), abs=1e-12)
+    queries = curves.groups % 2 == 0
+    picked = pick_thresholds(curves, ["title"], queries)
+    reached = scores(curves.pairs.lists(picked), curves.groups).of(queries).mean_f1
+    assert reached == pytest.approx(curves.of("title", queries).f1.max(), abs=1e-12)
 
 
 def test_cosine_thresholds_lie_halfway_hash_thresholds_are_whole() -> None:

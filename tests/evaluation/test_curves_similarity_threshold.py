@@ -32,11 +32,11 @@ def pick(
     embeddings: NDArray[np.float32],
     labels: Sequence[str | None],
     evaluated: Sequence[str],
-    told: Callable[[int], None] = lambda _: None,
+    reported: Callable[[int], None] = lambda _: None,
 ) -> SimilarityThreshold | None:
     numbers = {label: number for number, label in enumerate(sorted({label for label in labels if label}))}
     groups = np.array([numbers.get(label or "", -1) for label in labels])
-    return pick_similarity_threshold(embeddings, groups, np.array([label in evaluated for label in labels]), told)
+    return pick_similarity_threshold(embeddings, groups, np.array([label in evaluated for label in labels]), reported)
 
 
 def known(labels: Sequence[str | None]) -> list[str]:
@@ -71,7 +71,7 @@ def test_it_lies_halfway_to_the_next() -> None:
     assert picked.threshold == pytest.approx((np.cos(np.radians(10)) + np.cos(np.radians(35))) / 2, abs=1e-6)
 
 
-def test_postings_without_group_are_candidates_but_not_evaluated() -> None:
+def test_who_has_no_group_is_in_the_way_and_not_evaluated() -> None:
     angles = np.radians([0, 20, 90, 110, 5])
     embeddings = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     picked = pick(embeddings, ["a", "a", "b", "b", None], ["a", "b"])
@@ -134,7 +134,9 @@ def test_cosines_within_rounding_are_taken_together() -> None:
         (["a", "b", "c", "d"], ["a", "b", "c", "d"]),
     ],
 )
-def test_fewer_than_two_groups_of_two_have_no_threshold(labels: list[str | None], evaluated: list[str]) -> None:
+def test_fewer_than_two_evaluated_groups_with_two_postings_have_no_threshold(
+    labels: list[str | None], evaluated: list[str]
+) -> None:
     def never(_: int) -> None:
         raise AssertionError("compared")
 
@@ -155,6 +157,6 @@ def test_embeddings_without_a_direction_have_no_threshold(bad: float) -> None:
 
 
 def test_it_reports_how_many_are_compared() -> None:
-    told: list[int] = []
-    pick(wrong_neighbours(), ["a", "a", "b", "b"], ["a", "b"], told.append)
-    assert told == [4]
+    reported: list[int] = []
+    pick(wrong_neighbours(), ["a", "a", "b", "b"], ["a", "b"], reported.append)
+    assert reported == [4]

@@ -108,14 +108,14 @@ def test_no_titles_have_no_words() -> None:
     assert (len(facts.characters), len(facts.words), facts.common) == (0, 0, ())
 
 
-class Told:
-    """Remembers what progress was told."""
+class Reports:
+    """Remembers progress."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int, int]] = []
+        self.reported: list[tuple[str, int, int]] = []
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        self.told.append((what, done, total))
+        self.reported.append((what, done, total))
 
 
 def header(image: bytes) -> Header:
@@ -131,8 +131,8 @@ def phash(image: bytes) -> str:
 
 
 def test_only_images_without_a_hash_are_hashed() -> None:
-    images, told = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Told()
-    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=told)
+    images, reported = FolderlessImages({"a": b"one", "b": b"three", "c": b"one"}), Reports()
+    facts, errors = read_image_facts(["a", "b", "c"], images, header, phash, {"b"}, workers=2, progress=reported)
     assert errors == {}
     assert {name: (fact.header.width, fact.size, fact.phash) for name, fact in facts.items()} == {
         "a": (3, 3, None),
@@ -140,13 +140,13 @@ def test_only_images_without_a_hash_are_hashed() -> None:
         "c": (3, 3, None),
     }
     assert facts["a"].digest == facts["c"].digest == hashlib.sha256(b"one").digest()
-    assert told.told == [("Looking at images", 3, 3)]
+    assert reported.reported == [("Looking at images", 3, 3)]
 
 
-def test_bad_images_are_named_the_others_described() -> None:
+def test_bad_images_are_reported_by_name_and_the_others_are_described() -> None:
     images = FolderlessImages({"good": b"good", "empty": b"", "broken": b"broken"})
     names = ["good", "missing", "empty", "broken"]
-    facts, errors = read_image_facts(names, images, header, phash, {"broken"}, workers=2, progress=Told())
+    facts, errors = read_image_facts(names, images, header, phash, {"broken"}, workers=2, progress=Reports())
     assert list(facts) == ["good"]
     assert {name: type(error) for name, error in errors.items()} == {
         "missing": ImageUnavailable,
@@ -156,10 +156,10 @@ def test_bad_images_are_named_the_others_described() -> None:
 
 
 def test_progress_is_reported_in_batches_and_at_the_end() -> None:
-    images, told = FolderlessImages({f"{number}": b"x" for number in range(70)}), Told()
-    read_image_facts(list(images.contents), images, header, phash, (), workers=2, progress=told)
-    assert [done for _, done, _ in told.told] == [32, 64, 70]
+    images, reported = FolderlessImages({f"{number}": b"x" for number in range(70)}), Reports()
+    read_image_facts(list(images.contents), images, header, phash, (), workers=2, progress=reported)
+    assert [done for _, done, _ in reported.reported] == [32, 64, 70]
 
 
 def test_no_images_are_no_work() -> None:
-    assert read_image_facts([], FolderlessImages({}), header, phash, (), workers=1, progress=Told()) == ({}, {})
+    assert read_image_facts([], FolderlessImages({}), header, phash, (), workers=1, progress=Reports()) == ({}, {})

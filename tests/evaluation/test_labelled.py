@@ -100,7 +100,7 @@ def test_a_matcher_is_evaluated_on_groups_it_has_not_seen(run: Run, trained: Pat
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
     thresholds = read_matcher(trained / "models").thresholds.at(F1, len(POSTINGS))
     lists = thresholds.lists(candidates_of(evaluated(trained)))
-    expected = scores(lists.starts, lists.rows, number_groups(LABELS)).of(UNSEEN)
+    expected = scores(lists, number_groups(LABELS)).of(UNSEEN)
     assert report["judged_postings"] == UNSEEN.sum()
     assert report["f1"] == pytest.approx(expected.mean_f1)
     assert report["precision"] == pytest.approx(expected.mean_precision)
@@ -182,10 +182,10 @@ def test_a_matcher_that_saw_all_groups_needs_a_smaller_share(
 ) -> None:
     with pytest.raises(CatalogueError) as refused:
         unseen(*learned_from(trained, tmp_path, "abc", encoder), ["a", "b", "c"])
-    told = str(refused.value)
-    assert told.startswith(f"{tmp_path / 'train.csv'}: matcher/1 was trained on every label group of it")
-    assert "`pricematch train matcher --train-share 0.5`" in told
-    assert "encoder" not in told
+    reported = str(refused.value)
+    assert reported.startswith(f"{tmp_path / 'train.csv'}: matcher/1 was trained on every label group of it")
+    assert "`pricematch train matcher --train-share 0.5`" in reported
+    assert "encoder" not in reported
 
 
 @pytest.mark.parametrize(("matcher", "encoder"), [("ab", "c"), ("", "abc"), ("a", "bcx")])
@@ -194,13 +194,13 @@ def test_an_encoder_that_saw_the_rest_needs_smaller_shares(
 ) -> None:
     with pytest.raises(CatalogueError) as refused:
         unseen(*learned_from(trained, tmp_path, matcher, encoder), ["a", "b", "c"])
-    told = str(refused.value)
-    assert "matcher/1 and its encoder cnn/3 were trained on every label group of it" in told
-    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in told
-    assert "`pricematch train matcher --train-share 0.5`" in told
+    reported = str(refused.value)
+    assert "matcher/1 and its encoder cnn/3 were trained on every label group of it" in reported
+    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in reported
+    assert "`pricematch train matcher --train-share 0.5`" in reported
 
 
-def test_a_single_group_is_evaluated_where_it_is_drawn(run: Run, trained: Path, tmp_path: Path) -> None:
+def test_a_single_group_is_evaluated_in_the_catalogues_that_hold_it(run: Run, trained: Path, tmp_path: Path) -> None:
     taught = [posting for posting, new in zip(POSTINGS, UNSEEN, strict=True) if not new]
     [size] = sizes_below(len(taught) + 7)
     for label in dict.fromkeys(np.array(LABELS)[UNSEEN].tolist()):
@@ -229,16 +229,16 @@ def test_on_another_catalogue_everything_is_evaluated(run: Run, trained: Path, t
 
 
 @pytest.mark.parametrize(
-    ("version", "code", "told"),
+    ("version", "code", "reported"),
     [("7", 1, "expected a version of the matcher among 1, got 7"), ("best", 2, "expected auto or the whole number")],
 )
-def test_an_unknown_matcher_is_refused(
-    run: Run, trained: Path, tmp_path: Path, version: str, code: int, told: str
+def test_another_matcher_than_there_is_cannot_be_requested(
+    run: Run, trained: Path, tmp_path: Path, version: str, code: int, reported: str
 ) -> None:
     ran = run("evaluate", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
               "--output", str(tmp_path), "--matcher", version)  # fmt: skip
     assert ran.code == code
-    assert told in ran.one_line()
+    assert reported in ran.one_line()
 
 
 @pytest.mark.parametrize("target", ["f1", "precision:0.95"])
@@ -260,7 +260,7 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--target", "precision:0.5"], "--target: no thresholds for precision:0.50"),
         (["--target", "best"], "--target: expected f1"),
@@ -268,13 +268,13 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
         (["--method", "dbscan", "--eps", "0.1"], "expected --matcher with --target alone"),
     ],
 )
-def test_signals_that_a_matcher_lacks_are_named(
-    run: Run, trained: Path, tmp_path: Path, options: list[str], told: str
+def test_what_a_matcher_cannot_answer_is_reported(
+    run: Run, trained: Path, tmp_path: Path, options: list[str], reported: str
 ) -> None:
     ran = run("submit", "--catalogue", str(trained / "train.csv"), "--models", str(trained / "models"),
               "--matcher", "auto", "--output", str(tmp_path / "s.csv"), *options)  # fmt: skip
     assert ran.code == 2
-    assert told in ran.one_line()
+    assert reported in ran.one_line()
 
 
 def test_the_groups_that_taught_are_named_by_digest_only(trained: Path) -> None:

@@ -46,7 +46,7 @@ def loaded(settings: Settings, *names: str) -> Features:
     return load_features(settings, read_catalogue(settings), names, embeddings, Told())[1]
 
 
-def test_only_the_wanted_signals_are_loaded(settings: Settings) -> None:
+def test_the_signals_requested_are_carried_and_no_other(settings: Settings) -> None:
     both = loaded(settings, "hash", "title")
     assert both.titles == [posting.title for posting in POSTINGS]
     np.testing.assert_array_equal(both.hashes.values, parse_hashes([it.image_phash for it in POSTINGS]).values)

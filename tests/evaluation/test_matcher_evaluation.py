@@ -1,10 +1,10 @@
-"""A matcher judged on few label groups of a catalogue."""
+"""A matcher evaluated on few label groups of a catalogue."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import bootstrap_interval, number_groups
 from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import whole_groups
@@ -18,30 +18,30 @@ FEATURES = features_of(POSTINGS)
 IN_PART = np.isin(np.arange(len(POSTINGS)), whole_groups(GROUPS, SMALL, 0))
 
 
-def judge(evaluated: NDArray[np.bool_]) -> MatcherEvaluation:
+def evaluate(evaluated: NDArray[np.bool_]) -> MatcherEvaluation:
     model = tiny_model(["hash", "title"])
-    return evaluate_matcher(FEATURES, GROUPS, evaluated, model, THRESHOLDS, (1,), 0, lambda *_: None)
+    return evaluate_matcher(MatcherCase(FEATURES, GROUPS, evaluated, model, THRESHOLDS), 0, lambda *_: None)
 
 
-def test_a_sub_catalogue_without_queries_is_left_out() -> None:
+def test_a_sub_catalogue_in_which_nothing_is_evaluated_is_left_out() -> None:
     [group, *_] = GROUPS[~IN_PART]
     outside = np.isin(GROUPS, group)
-    [whole] = judge(outside).by_catalogue_size
+    [whole] = evaluate(outside).by_catalogue_size
     assert (whole.postings, whole.evaluated) == (len(POSTINGS), outside.sum())
 
 
-def test_a_sub_catalogue_with_queries_is_kept() -> None:
+def test_one_in_which_something_is_evaluated_is_kept() -> None:
     [group, *_] = GROUPS[IN_PART]
     inside = np.isin(GROUPS, group)
-    part, whole = judge(inside).by_catalogue_size
+    part, whole = evaluate(inside).by_catalogue_size
     assert (part.postings, part.evaluated) == (IN_PART.sum(), inside.sum())
     assert (whole.postings, whole.evaluated) == (len(POSTINGS), inside.sum())
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_the_interval_is_of_the_evaluated_groups(count: int) -> None:
+def test_the_interval_is_of_the_evaluated_groups_alone(count: int) -> None:
     evaluated = np.isin(GROUPS, GROUPS.max() - 3 * np.arange(count))
-    found = judge(evaluated)
+    found = evaluate(evaluated)
     assert found.interval == bootstrap_interval(
         found.scores.f1, np.unique(GROUPS[evaluated], return_inverse=True)[1], 0
     )

@@ -1,10 +1,12 @@
 """A matcher's answers in sub-catalogues against counting them one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.evaluation.matcher_evaluation import MatchedSize, sized_part, smaller
+from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherCase, sized_part, smaller
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
@@ -16,7 +18,7 @@ from tests.support.matchers import tiny_model
 POSTINGS = labelled_postings(90)
 GROUPS = number_groups(groups_of(POSTINGS))
 FEATURES = features_of(POSTINGS)
-JUDGED = GROUPS % 2 == 0
+EVALUATED = GROUPS % 2 == 0
 ROWS = np.flatnonzero(GROUPS % 3 > 0)
 SURE = Target(0.9)
 STORED = SizeThresholds(
@@ -24,6 +26,7 @@ STORED = SizeThresholds(
     {F1: [Thresholds(0.6, 0.4), Thresholds(0.8, 0.8)], SURE: [Thresholds(0.7, 0.7), Thresholds(0.95, 0.95)]},
 )
 MODEL = tiny_model(["hash", "title"])
+CASE = MatcherCase(FEATURES, GROUPS, EVALUATED, MODEL, STORED)
 
 
 def answers(postings: ParsedFeatures, thresholds: Thresholds) -> list[list[int]]:
@@ -51,22 +54,22 @@ def mean_f1(found: list[list[int]], groups: NDArray[np.intp], evaluated: NDArray
 
 @pytest.fixture(scope="module")
 def point() -> MatchedSize:
-    return sized_part(FEATURES, GROUPS, JUDGED, MODEL, STORED, ROWS)
+    return sized_part(CASE, ROWS)
 
 
 def test_f1_is_that_of_the_sub_catalogue_alone(point: MatchedSize) -> None:
     """At its own thresholds and at those of the whole catalogue."""
-    assert (point.postings, point.evaluated) == (len(ROWS), JUDGED[ROWS].sum())
+    assert (point.postings, point.evaluated) == (len(ROWS), EVALUATED[ROWS].sum())
     assert point.threshold == 0.6
     for value, thresholds in ((point.f1, STORED.at(F1, len(ROWS))), (point.f1_fixed, STORED.at(F1, len(POSTINGS)))):
         found = answers(FEATURES.select(ROWS), thresholds)
-        assert value == pytest.approx(mean_f1(found, GROUPS[ROWS], JUDGED[ROWS]))
+        assert value == pytest.approx(mean_f1(found, GROUPS[ROWS], EVALUATED[ROWS]))
     assert point.f1 != point.f1_fixed
 
 
 def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point: MatchedSize) -> None:
     assert list(point.targets) == [SURE]
-    groups, evaluated = GROUPS[ROWS], JUDGED[ROWS]
+    groups, evaluated = GROUPS[ROWS], EVALUATED[ROWS]
     for pairs, size in ((point.targets[SURE].stored, len(ROWS)), (point.targets[SURE].fixed, len(POSTINGS))):
         found = answers(FEATURES.select(ROWS), STORED.at(SURE, size))
         right = [groups[row] == groups[other] for row in np.flatnonzero(evaluated) for other in found[row]]
@@ -77,9 +80,9 @@ def test_of_a_precision_the_answered_pairs_are_counted_at_both_thresholds(point:
 
 @pytest.mark.parametrize(("size", "draws"), [(10, 4), (20, 2), (40, 1), (60, 1), (5, 5)])
 def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int, draws: int) -> None:
-    found = smaller(FEATURES, GROUPS, JUDGED, MODEL, STORED, size, 7)
+    found = smaller(CASE, size, 7)
     parts = [whole_groups(GROUPS, size, 7 + draw) for draw in range(draws)]
-    points = [sized_part(FEATURES, GROUPS, JUDGED, MODEL, STORED, rows) for rows in parts if JUDGED[rows].any()]
+    points = [sized_part(CASE, rows) for rows in parts if EVALUATED[rows].any()]
     assert found is not None
     assert found.draws == len(points)
     assert found.postings == round(np.mean([point.postings for point in points]))
@@ -94,11 +97,11 @@ def test_small_catalogues_are_drawn_several_times_and_counted_together(size: int
     assert found.targets[SURE].threshold == points[0].targets[SURE].threshold
 
 
-def test_draws_without_queries_do_not_count() -> None:
+def test_draws_in_which_nothing_is_evaluated_do_not_count() -> None:
     evaluated = np.isin(GROUPS, GROUPS[whole_groups(GROUPS, 10, 7)[:1]])
-    found = smaller(FEATURES, GROUPS, evaluated, MODEL, STORED, 10, 7)
+    found = smaller(replace(CASE, evaluated=evaluated), 10, 7)
     holding = [evaluated[whole_groups(GROUPS, 10, 7 + draw)].any() for draw in range(4)]
     assert found is not None
     assert found.draws == sum(holding) < 4
     absent = np.isin(GROUPS, np.concatenate([GROUPS[whole_groups(GROUPS, 10, 7 + draw)] for draw in range(4)]))
-    assert smaller(FEATURES, GROUPS, np.isin(GROUPS, GROUPS[~absent][:1]), MODEL, STORED, 10, 7) is None
+    assert smaller(replace(CASE, evaluated=np.isin(GROUPS, GROUPS[~absent][:1])), 10, 7) is None

@@ -16,6 +16,7 @@ from pricematch.evaluation.metrics import (
     recall_at_k,
     scores,
 )
+from pricematch.search.candidates import Lists
 
 
 def naive_mean_f1(label_groups: Sequence[int], predicted: Sequence[int]) -> float:
@@ -75,7 +76,7 @@ def test_each_posting_is_scored_by_list_and_group(
     lists = [[row, *found] for row, found in enumerate(others)]
     starts = np.cumsum([0, *(len(found) for found in lists)])
     rows = np.array([other for found in lists for other in found], np.int32)
-    measured = scores(starts, rows, np.array(groups, np.intp))
+    measured = scores(Lists(starts, rows), np.array(groups, np.intp))
     for row, found in enumerate(lists):
         truth = {other for other in range(len(groups)) if groups[other] == groups[row]}
         hits, wrong, missed = len(truth & set(found)), len(set(found) - truth), len(truth - set(found))
@@ -85,7 +86,7 @@ def test_each_posting_is_scored_by_list_and_group(
 
 
 def test_means_are_over_the_postings_and_one_where_there_are_none() -> None:
-    measured = scores(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2]), np.array([0, 0, 1]))
+    measured = scores(Lists(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2])), np.array([0, 0, 1]))
     assert measured.mean_f1 == measured.mean_precision == measured.mean_recall == pytest.approx((0.5 + 1 + 1) / 3)
     assert measured.of(np.array([1, 2])).mean_f1 == 1
     none = measured.of(np.zeros(3, bool))
@@ -168,3 +169,7 @@ def test_numbers_that_no_posting_has_change_nothing(seed: int) -> None:
 def test_few_groups_among_many_numbers_have_an_interval_all_the_same(groups: list[int]) -> None:
     low, high = bootstrap_interval(np.linspace(0.2, 0.8, len(groups)), np.array(groups), 0)
     assert 0.2 <= low <= high <= 0.8
+
+
+def test_label_groups_are_numbered_in_order_of_occurrence() -> None:
+    assert number_groups(["b", None, "a", "b"]).tolist() == [0, -1, 1, 0]

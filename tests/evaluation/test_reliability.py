@@ -57,7 +57,7 @@ def test_true_probabilities_have_no_calibration_error() -> None:
     assert brier_score(p, truth, np.ones(8)) == 0.25 * 0.75
 
 
-def test_no_probabilities_have_no_error() -> None:
+def test_nothing_reported_is_nothing_wrong() -> None:
     empty = arrays([])
     assert (expected_calibration_error(*empty), brier_score(*empty)) == (0.0, 0.0)
     assert len(reliability(*empty).weights) == 0

@@ -5,8 +5,8 @@ import pytest
 
 from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curves, pick_thresholds
-from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k
-from pricematch.evaluation.signal_evaluation import KS, measure, scores_at
+from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k, scores
+from pricematch.evaluation.signal_evaluation import KS, measure
 from pricematch.evaluation.splits import split_groups
 from tests.support.catalogues import groups_of, labelled_postings, naive_scores, proposed_pairs
 
@@ -50,13 +50,13 @@ def test_pairs_are_counted_at_thresholds_of_other_folds(signals: list[str]) -> N
 def test_the_thresholds_to_take_are_picked_on_all_groups(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     assert measured.thresholds == pick_thresholds(CURVES, signals, np.ones(80, bool))
-    picked_on_all = scores_at(CURVES.pairs, measured.thresholds, GROUPS).mean_f1
+    picked_on_all = scores(CURVES.pairs.lists(measured.thresholds), GROUPS).mean_f1
     assert measured.scores.mean_f1 <= picked_on_all + 1e-12
     assert measured.interval == bootstrap_interval(measured.scores.f1, GROUPS, 0)
 
 
 @pytest.mark.parametrize("signals", CHOICES)
-def test_candidates_are_ordered_by_their_margins(signals: list[str]) -> None:
+def test_candidates_are_evaluated_in_the_order_of_their_margins(signals: list[str]) -> None:
     measured = measure(CURVES, signals, FOLD_OF, 0)
     ranking = CURVES.pairs.ranking(measured.thresholds).rows
     assert list(measured.recall_at_k) == list(measured.map_at_k) == list(KS)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pricematch.evaluation.curves import Curves, pick_thresholds
-from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.signal_evaluation import by_catalogue_size, scores_at, sizes_below
+from pricematch.evaluation.metrics import number_groups, scores
+from pricematch.evaluation.signal_evaluation import by_catalogue_size, sizes_below
 from pricematch.evaluation.splits import whole_groups
 from tests.support.catalogues import features_of, groups_of, labelled_postings, proposed_pairs
 
@@ -30,9 +30,9 @@ def test_each_sub_catalogue_is_evaluated_alone() -> None:
     groups, features = number_groups(groups_of(postings)), features_of(postings)
     curves = Curves(proposed_pairs(postings), groups)
     thresholds = pick_thresholds(curves, ["hash", "title"], np.ones(270, bool))
-    told: list[tuple[str, int, int]] = []
-    points = by_catalogue_size(features, curves, thresholds, 3, lambda *step: told.append(step))
-    assert [step[1:] for step in told] == [(1, 2), (2, 2)]
+    reported: list[tuple[str, int, int]] = []
+    points = by_catalogue_size(features, curves, thresholds, 3, lambda *step: reported.append(step))
+    assert [step[1:] for step in reported] == [(1, 2), (2, 2)]
     for point, size in zip(points, (100, 200, 270), strict=True):
         part = [postings[row] for row in whole_groups(groups, size, 3)]
         assert (point.postings, point.groups) == (len(part), len(set(groups_of(part))))
@@ -40,6 +40,6 @@ def test_each_sub_catalogue_is_evaluated_alone() -> None:
         pairs = proposed_pairs(part)
         best = pick_thresholds(Curves(pairs, numbers), ["hash", "title"], np.ones(len(part), bool))
         assert point.thresholds == pytest.approx(best)
-        assert point.f1 == pytest.approx(scores_at(pairs, best, numbers).mean_f1)
-        assert point.f1_at_thresholds == pytest.approx(scores_at(pairs, thresholds, numbers).mean_f1)
+        assert point.f1 == pytest.approx(scores(pairs.lists(best), numbers).mean_f1)
+        assert point.f1_at_thresholds == pytest.approx(scores(pairs.lists(thresholds), numbers).mean_f1)
     assert points[-1].f1 == points[-1].f1_at_thresholds

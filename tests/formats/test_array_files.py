@@ -36,7 +36,7 @@ def test_the_order_in_memory_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         (ROWS[:4], "a row for each of 5 postings, got 4 rows"),
         (ROWS.astype(np.float64), r"expected float32 \[n, d\], got float64 \[5, 3\]; np.save"),
@@ -49,8 +49,8 @@ def test_the_order_in_memory_does_not_matter(tmp_path: Path) -> None:
         (np.where(np.arange(5)[:, np.newaxis] > 0, np.inf, ROWS), "4 unusable .* row 3 of the catalogue: not finite"),
     ],
 )
-def test_another_kind_or_shape_or_unusable_rows_are_refused(tmp_path: Path, values: Any, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_another_kind_or_shape_or_unusable_rows_are_refused(tmp_path: Path, values: Any, reported: str) -> None:
+    with pytest.raises(SettingsError, match=reported):
         read_embeddings(saved(tmp_path, values), 5)
 
 

@@ -59,13 +59,13 @@ def test_trees_that_cannot_be_explained_are_refused_when_they_are_read(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("pricematch.formats.lightgbm_trees._Nodes.add", fail)
+    monkeypatch.setattr("pricematch.formats.lightgbm_trees._add", fail)
     (tmp_path / "trees.txt").write_text(text, encoding="utf-8")
     with pytest.raises(ArtefactError, match="division by zero"):
         read_trees(tmp_path / "trees.txt", NAMES, 1)
 
 
-def test_no_rows_have_no_scores(trees: Trees) -> None:
+def test_nothing_is_evaluated_where_nothing_is_requested(trees: Trees) -> None:
     assert trees.predict(np.empty((0, 3), np.float32)).shape == (0,)
 
 

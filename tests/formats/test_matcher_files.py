@@ -122,11 +122,11 @@ BREAK: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("broken", BREAK)
 def test_a_manifest_that_does_not_fit_is_refused_in_one_sentence(models: Path, broken: str) -> None:
-    fields, told = BREAK[broken]
+    fields, reported = BREAK[broken]
     change(models, lambda manifest: manifest.update(fields))
     with pytest.raises(ArtefactError) as refused:
         read_matcher(models)
-    assert told in str(refused.value)
+    assert reported in str(refused.value)
     assert str(models / "matcher/1") in str(refused.value)
 
 
@@ -137,6 +137,6 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
         read_matcher(models)
 
 
-def test_without_a_matcher_the_error_names_the_way_to_one(tmp_path: Path) -> None:
+def test_without_a_matcher_the_way_to_one_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)

@@ -28,7 +28,7 @@ def rows_of(folder: Path, content: bytes, limits: RowLimits = LIMITS) -> list[Po
     return list(posting_rows(path, "postings", limits))
 
 
-def said(rows: list[PostingRow]) -> list[tuple[int, str]]:
+def problems_of(rows: list[PostingRow]) -> list[tuple[int, str]]:
     """Number and message of every problem."""
     return [(problem.row, problem.message) for row in rows for problem in row.problems]
 
@@ -40,7 +40,7 @@ def test_a_line_becomes_a_posting(tmp_path: Path) -> None:
     assert other == PostingRow(2, "b", Posting("b", None), [])
 
 
-def test_both_formats_are_recognised_by_their_beginning(tmp_path: Path) -> None:
+def test_both_formats_are_reported_by_what_they_begin_with(tmp_path: Path) -> None:
     csv, ndjson = b"posting_id,image\na,1.png\n", lines({"posting_id": "a", "image": "1.png"})
     for content in (csv, ndjson, b"\xef\xbb\xbf" + csv, b"\xef\xbb\xbf" + ndjson, b"\r\n \n" + ndjson):
         [row] = rows_of(tmp_path, content)
@@ -65,23 +65,23 @@ def test_both_formats_are_recognised_by_their_beginning(tmp_path: Path) -> None:
         (b'{"posting_id": "a", "title": "' + b"x" * 400 + b'"}', "expected at most 400 bytes, got more"),
     ],
 )
-def test_fault_25_a_bad_line_is_refused_the_others_are_read(tmp_path: Path, line: bytes, message: str) -> None:
+def test_fault_25_a_bad_line_is_reported_and_the_others_are_read(tmp_path: Path, line: bytes, message: str) -> None:
     rows = rows_of(tmp_path, lines({"posting_id": "first"}, line, {"posting_id": "last"}))
     assert [row.posting for row in rows] == [Posting("first", None), None, Posting("last", None)]
-    [(number, told)] = said(rows)
+    [(number, reported)] = problems_of(rows)
     assert number == 2
-    assert message in told
+    assert message in reported
 
 
-def test_fault_25_deep_nesting_is_refused_without_a_crash(tmp_path: Path) -> None:
+def test_fault_25_deep_nesting_is_reported_and_not_a_crash(tmp_path: Path) -> None:
     [_, row] = rows_of(tmp_path, lines({"posting_id": "a"}, b"[" * 100_000), RowLimits(9, 200_000))
-    [(_, told)] = said([row])
-    assert "JSON object" in told
+    [(_, reported)] = problems_of([row])
+    assert "JSON object" in reported
 
 
 def test_fault_25_an_id_that_occurs_twice_is_refused_the_second_time(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, lines({"posting_id": "a"}, {"posting_id": "b"}, {"posting_id": "a"}))
-    assert said(rows) == [(3, "'a' already stands in row 1")]
+    assert problems_of(rows) == [(3, "'a' already stands in row 1")]
 
 
 def test_fault_25_a_line_of_a_gigabyte_takes_little_memory() -> None:

@@ -59,7 +59,7 @@ def test_what_no_line_fits_is_fitted_by_steps() -> None:
     )
 
 
-def test_scores_are_those_of_pairs_left_out() -> None:
+def test_the_scores_reported_are_those_of_pairs_left_out() -> None:
     raw, truth, weights, folds = drawn(BENT, 2_000)
     _, briers = fit_calibration(raw, truth, weights, folds)
     held_out = np.empty(len(raw))
@@ -125,7 +125,7 @@ def test_a_pair_without_weight_changes_nothing() -> None:
         assert scored == pytest.approx(briers, abs=1e-6)
 
 
-def test_ends_weigh_by_the_root_of_expected_matches() -> None:
+def test_each_evaluated_end_weighs_by_the_root_of_the_matches_expected() -> None:
     pairs = [(0, 1, 0.9), (0, 2, 0.6), (1, 2, 0.3), (2, 3, 0.1)]
     first, second, raw = (np.array(column) for column in zip(*pairs, strict=True))
     evaluated = np.array([True, True, False, False])

@@ -1,4 +1,4 @@
-"""Learning a matcher with a learner that can be told by hand."""
+"""Learning a matcher with a learner whose models are known by hand."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -111,16 +111,18 @@ def test_candidates_of_one_fold_leave_nothing_to_learn() -> None:
         fitted(apart)
 
 
-def test_a_fold_has_the_calibration_fitted_without_it(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_is_evaluated_by_the_calibration_fitted_without_it(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[tuple[Sequence[SamplePairs], Sequence[Calibrate]]] = []
 
-    def told(
+    def reported(
         postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
     ) -> HeldOut:
         given.append((parts, calibrations))
         return judging.held_out(postings, parts, groups, calibrations)
 
-    monkeypatch.setattr("pricematch.learning.fit.held_out", told)
+    monkeypatch.setattr("pricematch.learning.fit.held_out", reported)
     everything = fitted(data).model.calibration
     parts, raw = [part for same, _ in given for part in same], np.linspace(0, 1, 21)
     for _, calibrations in given:
@@ -136,10 +138,10 @@ def test_groups_that_no_signal_proposes_teach_nothing() -> None:
 
 
 def test_progress_comes_to_its_end(data: TrainingData) -> None:
-    told: dict[str, tuple[int, int]] = {}
-    fit_matcher(data, MeanLearner(), 0, lambda what, done, total: told.update({what: (done, total)}))
-    assert set(told) == {"Comparing postings", "Learning"}
-    assert all(done == total for done, total in told.values())
+    reported: dict[str, tuple[int, int]] = {}
+    fit_matcher(data, MeanLearner(), 0, lambda what, done, total: reported.update({what: (done, total)}))
+    assert set(reported) == {"Comparing postings", "Learning"}
+    assert all(done == total for done, total in reported.values())
 
 
 def test_a_threshold_is_looked_up_for_any_size(found: FittedMatcher) -> None:

@@ -75,7 +75,7 @@ def part() -> SamplePairs:
 
 
 def scored(part: SamplePairs) -> NDArray[np.float64]:
-    return cross_fit([part], 2, ("one", "other"), Remembers(), 0, lambda: None)[0]
+    return cross_fit([part], ("one", "other"), Remembers(), 0, lambda: None)[0]
 
 
 def test_a_pair_is_scored_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
@@ -96,17 +96,17 @@ def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: SamplePairs) 
 
 def test_a_pair_across_folds_has_the_mean_of_two_models(part: SamplePairs) -> None:
     """Those that did not see one of its ends."""
-    models = [fit_scorer([part], 2, ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
+    models = [fit_scorer([part], ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):
-        asked = [fold for fold in ends if fold != NOT_TRAINED] or list(range(FOLDS))
-        assert found[pair] == every[asked, pair].mean()
+        folds = [fold for fold in ends if fold != NOT_TRAINED] or list(range(FOLDS))
+        assert found[pair] == every[folds, pair].mean()
 
 
 def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    model = fit_scorer([part], 2, ("one", "other"), learner, 0)
+    model = fit_scorer([part], ("one", "other"), learner, 0)
     assert model.predict(np.array([[g, g] for g in range(20)], np.float32)).tolist() == [1] * 16 + [0] * 4
     assert learner.truth[0].sum() == 16
 
@@ -114,19 +114,19 @@ def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
 def test_some_wrong_pairs_are_drawn_and_weigh_for_all(part: SamplePairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
     learner = Remembers()
-    fit_scorer([part], 2, ("one", "other"), learner, 0)
+    fit_scorer([part], ("one", "other"), learner, 0)
     truth, weights = learner.truth[0], learner.weights[0]
     wrong = part.trainable & ~part.truth
     assert 0.5 * _NEGATIVES * wrong.sum() < (~truth).sum() < 2 * _NEGATIVES * wrong.sum()
-    asked = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
+    query_ends = ((part.folds != NOT_TRAINED).sum(axis=1) * ~part.truth).sum()  # as often as trained postings ask
     among = 2 * wrong.sum()
     assert (weights[truth] == 1).all()
-    np.testing.assert_allclose(weights[~truth], asked / among / _NEGATIVES, rtol=1e-6)
+    np.testing.assert_allclose(weights[~truth], query_ends / among / _NEGATIVES, rtol=1e-6)
 
 
 def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    fit_scorer([part], 2, ("one", "other"), learner, 0)
+    fit_scorer([part], ("one", "other"), learner, 0)
     assert len(learner.truth[0]) == part.trainable.sum()
 
 
@@ -136,12 +136,12 @@ def test_the_same_seed_learns_the_same_pairs_and_another_others(
     monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
     learner = Remembers()
     for seed in (0, 0, 1):
-        fit_scorer([part], 2, ("one", "other"), learner, seed)
+        fit_scorer([part], ("one", "other"), learner, seed)
     assert np.array_equal(learner.truth[0], learner.truth[1])
     assert not np.array_equal(learner.truth[0], learner.truth[2])
 
 
 def test_each_fold_is_reported_once(part: SamplePairs) -> None:
-    told: list[int] = []
-    cross_fit([part], 2, ("one", "other"), Remembers(), 0, lambda: told.append(1))
-    assert len(told) == FOLDS
+    reported: list[int] = []
+    cross_fit([part], ("one", "other"), Remembers(), 0, lambda: reported.append(1))
+    assert len(reported) == FOLDS

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pricematch.evaluation.reliability import LIKELY
 from pricematch.learning.fit import FOLDS
-from pricematch.learning.held_out import LIKELY, held_out, scored_sample
+from pricematch.learning.held_out import held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.thresholds import F1
@@ -80,7 +81,7 @@ def test_without_a_likely_pair_there_is_no_error_among_them(part: SamplePairs) -
     assert held_out(200, [part], DATA.groups, [unlikely] * FOLDS).calibration_error_likely == 0
 
 
-def test_a_part_counts_if_every_fold_leaves_postings(part: SamplePairs) -> None:
+def test_a_part_predicts_if_postings_are_left_whichever_fold_is(part: SamplePairs) -> None:
     assert part.has_held_out
     alone = np.where(FOLD_OF == 2, FOLD_OF, NOT_TRAINED).astype(np.int8)
     assert not sample_pairs(part.sample, DATA.signals, DATA.groups, alone).has_held_out

@@ -77,7 +77,7 @@ def test_picked_thresholds_score_as_when_picked(seed: int) -> None:
     thing = catalogue(40, seed)
     picked = pick([thing])[F1]
     lists = picked.lists(thing.candidates)
-    scored = scores(lists.starts, lists.rows, thing.groups).of(thing.queries).mean_f1
+    scored = scores(lists, thing.groups).of(thing.queries).mean_f1
     assert scored == pytest.approx(naive_f1(thing, picked.match, picked.fallback))
 
 
@@ -120,7 +120,7 @@ def test_several_catalogues_are_evaluated_by_their_mean_curve() -> None:
 
 
 def pairs_catalogue(pairs: list[tuple[int, int, float]], groups: list[int]) -> ScoredCatalogue:
-    """Both directions of some pairs; everybody is judged."""
+    """Both directions of some pairs; every posting is evaluated."""
     a, b, p = (np.array(column) for column in zip(*pairs, strict=True))
     numbers: NDArray[np.intp] = np.array(groups, np.intp)
     ends = np.concatenate([a, b]), np.concatenate([b, a])

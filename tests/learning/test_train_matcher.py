@@ -14,7 +14,6 @@ from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import (
     STAGED,
     TrainMatcherOptions,
-    number_labels,
     train_matcher,
     training_postings,
 )
@@ -83,9 +82,11 @@ def beside_encoder(run: Run, folder: Path, groups: str, seen: list[str]) -> Ran:
 def test_an_encoder_that_saw_too_much_needs_a_smaller_share(run: Run, tmp_path: Path) -> None:
     ran = beside_encoder(run, tmp_path, "abcde", ["a", "c", "of another catalogue"])
     assert ran.code == 1
-    told = ran.one_line()
-    assert "expected at least 4 label groups to learn from, got 3 of 5; the encoder was trained on 2 of them" in told
-    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in told
+    reported = ran.one_line()
+    assert (
+        "expected at least 4 label groups to learn from, got 3 of 5; the encoder was trained on 2 of them" in reported
+    )
+    assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in reported
 
 
 def test_an_encoder_of_another_catalogue_is_not_to_blame(run: Run, tmp_path: Path) -> None:
@@ -110,18 +111,20 @@ def test_four_groups_are_enough(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--signals", "smell"], "smell"),
         (["--signals", ""], "expected"),
         (["--version", "new"], "expected a version that is a whole number, got 'new'"),
     ],
 )
-def test_options_without_meaning_are_one_line(run: Run, tmp_path: Path, options: list[str], told: str) -> None:
+def test_options_that_mean_nothing_are_reported_in_one_line(
+    run: Run, tmp_path: Path, options: list[str], reported: str
+) -> None:
     write_catalogue(tmp_path / "train.csv", POSTINGS)
     ran = train(run, tmp_path, *options)
     assert ran.code == 2
-    assert told in ran.one_line()
+    assert reported in ran.one_line()
 
 
 def test_a_catalogue_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
@@ -132,8 +135,8 @@ def test_a_catalogue_that_is_not_there_is_named(run: Run, tmp_path: Path) -> Non
 
 def test_help_says_what_is_learned_and_who_takes_it(run: Run) -> None:
     out = " ".join(run("train", "matcher", "--help").out.split())
-    for told in ("Learn from the label groups", "models/matcher/VERSION", "--train-share", "--signals", "--seed"):
-        assert told in out
+    for reported in ("Learn from the label groups", "models/matcher/VERSION", "--train-share", "--signals", "--seed"):
+        assert reported in out
 
 
 def killed(*_: object) -> Path:
@@ -164,17 +167,13 @@ def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> N
         train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, "1"), lambda *_: None)
 
 
-def test_labels_are_numbered_in_order_of_occurrence() -> None:
-    assert number_labels(["b", None, "a", "b"]).tolist() == [0, -1, 1, 0]
-
-
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:
     assert training_postings(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
 
 
-def test_feedback_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
-    postings, said = mislabelled(POSTINGS)
-    write_verdicts(tmp_path / "verdicts.csv", said)
+def test_what_people_reported_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:
+    postings, feedback = mislabelled(POSTINGS)
+    write_verdicts(tmp_path / "verdicts.csv", feedback)
     options = ["--signals", "hash", "--train-share", "0.7"]
     write_catalogue(tmp_path / "train.csv", POSTINGS)
     assert train(run, tmp_path, *options).code == 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (

@@ -8,7 +8,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageUnavailable
-from pricematch.evaluation.matcher_evaluation import evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, evaluate_matcher
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
@@ -64,9 +64,8 @@ def test_no_share_is_shown_of_answers_nobody_got(both: Evaluation) -> None:
     stored = SizeThresholds((1,), {F1: [sure], Target(0.9): [sure], Target(0.99): [never]})
     features = features_of(POSTINGS)
     everybody = np.ones(len(POSTINGS), bool)
-    found = evaluate_matcher(
-        features, groups, everybody, tiny_model(["hash", "title"]), stored, (5,), 0, lambda *_: None
-    )
+    case = MatcherCase(features, groups, everybody, tiny_model(["hash", "title"]), stored)
+    found = evaluate_matcher(case, 0, lambda *_: None)
     rows = Page(evaluation_page(both, POSTINGS, "catalogue.csv", None, 0, found, "matcher/1")).rows()
     right, answered = (f"{value:.4f}" for value in (found.pairwise.precision, found.pairwise.recall))
     assert ["precision:0.90", right, answered] in rows
@@ -125,7 +124,7 @@ def test_a_catalogue_without_matches_has_a_page(title: str) -> None:
     assert "hash nevertitle never" in page.text
 
 
-def test_thresholds_are_described_in_words() -> None:
+def test_thresholds_are_reported_in_words() -> None:
     assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
     several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
     assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]

@@ -127,7 +127,7 @@ def test_bad_rows_are_refused(run: Run, folder: Path) -> None:
     assert (ran.code, ran.err.splitlines()[1]) == (1, "  row 92, column posting_id: 'p0' already stands in row 2")
 
 
-def test_fewer_groups_than_folds_are_refused(run: Run, folder: Path) -> None:
+def test_fewer_groups_than_folds_are_reported(run: Run, folder: Path) -> None:
     write_catalogue(folder / "catalogue.csv", [replace(posting, label_group="one") for posting in POSTINGS])
     ran = evaluate(run, folder)
     assert ran.code == 1
@@ -254,7 +254,9 @@ def test_a_folder_that_cannot_be_made_is_named_first(run: Run, folder: Path) -> 
 
 
 @pytest.mark.tensorflow
-def test_images_are_encoded_bad_ones_skipped_by_option(run: Run, folder: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_images_are_encoded_and_bad_ones_are_skipped_where_reported(
+    run: Run, folder: Path, tiny_artefacts: TinyArtefacts
+) -> None:
     images = draw_images(folder, POSTINGS)
     (folder / "images" / "p3.png").unlink()
     options = [
@@ -278,11 +280,11 @@ def test_images_are_encoded_bad_ones_skipped_by_option(run: Run, folder: Path, t
 @pytest.mark.parametrize("kept_in", ["verdicts.csv", "data"])
 def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kept_in: str) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
-    postings, said = mislabelled(POSTINGS)
+    postings, feedback = mislabelled(POSTINGS)
     for folder, content in ((right, POSTINGS), (wrong, postings)):
         folder.mkdir()
         write_catalogue(folder / "catalogue.csv", content)
-    write_verdicts(wrong / kept_in, said)
+    write_verdicts(wrong / kept_in, feedback)
     assert evaluate(run, right, "--signals", "hash").code == 0
     assert evaluate(run, wrong, "--signals", "hash").code == 0
     assert report_of(wrong)["hash"] != report_of(right)["hash"]
@@ -291,7 +293,7 @@ def test_labels_mended_by_decisions_count_as_right(run: Run, tmp_path: Path, kep
     assert report_of(wrong)["hash"] == report_of(right)["hash"]
 
 
-def test_feedback_that_cannot_be_read_is_one_line(run: Run, folder: Path) -> None:
+def test_verdicts_that_cannot_be_read_are_reported_in_one_line(run: Run, folder: Path) -> None:
     (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\np0,p1,perhaps\n")
     ran = evaluate(run, folder, "--verdicts", str(folder / "verdicts.csv"))
     assert ran.code == 1

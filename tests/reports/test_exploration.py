@@ -139,7 +139,7 @@ def test_a_catalogue_of_one_posting_has_a_page(posting: Posting, looked: bool) -
     assert page.headings()[:1] == ["look"]
 
 
-def test_nothing_wrong_is_one_line() -> None:
+def test_nothing_wrong_is_reported_in_a_line() -> None:
     postings = [Posting(f"p{row}", f"{row}.png", f"tas {row}", f"{row:x}" * 16, f"g{row // 2}") for row in range(4)]
     assert page_of(postings).items()[0] == "Nothing is wrong with rows, and nothing repeats across groups."
 

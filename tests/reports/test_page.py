@@ -46,7 +46,7 @@ def test_a_page_needs_no_other_file() -> None:
     assert "Exploration · pricematch" in page.text
 
 
-def test_the_policy_of_a_page_lets_nothing_load_or_run() -> None:
+def test_a_browser_is_reported_to_load_and_run_nothing_from_anywhere() -> None:
     [policy] = [
         attributes["content"]
         for tag, attributes in Page(render("page.html", title="t")).tags
@@ -69,7 +69,7 @@ def test_a_missing_value_is_an_error() -> None:
         render("page.html")
 
 
-def test_every_template_escapes() -> None:
+def test_every_template_is_reported_to_escape() -> None:
     templates = Path(page_module.__file__).parent / "templates"
     for path in templates.iterdir():
         assert path.suffix == ".html"

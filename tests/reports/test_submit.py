@@ -56,7 +56,7 @@ def test_hashes_within_the_threshold_are_matches(run: Run, folder: Path) -> None
 
 
 @pytest.mark.parametrize("signals", ["hash,title", "title"])
-def test_the_thresholds_of_a_report_give_its_lists(run: Run, folder: Path, signals: str) -> None:
+def test_the_thresholds_of_a_report_give_the_lists_it_evaluated(run: Run, folder: Path, signals: str) -> None:
     options = ["--catalogue", str(folder / "train.csv"), "--output", str(folder), "--signals", signals]
     assert run("evaluate", *options).code == 0
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -136,7 +136,9 @@ def test_signals_come_from_names_report_or_thresholds(tmp_path: Path) -> None:
         ((), ["smell=1"], "--threshold: expected SIGNAL=VALUE, such as hash=8 or title=0.5, got 'smell=1'"),
     ],
 )
-def test_missing_and_wrong_thresholds_are_refused(names: tuple[str, ...], given: list[str], reason: str) -> None:
+def test_thresholds_that_are_missing_or_make_no_sense_are_reported(
+    names: tuple[str, ...], given: list[str], reason: str
+) -> None:
     with pytest.raises(SettingsError) as caught:
         choose_thresholds(names, None, given)
     assert reason in str(caught.value)
@@ -160,7 +162,7 @@ def test_the_notebooks_clusterings_give_the_lists_they_are_swept_by(run: Run, fo
     assert submitted(folder) == [expected[row].tolist() for row in range(90)]
 
 
-def test_min_samples_is_that_of_the_option(run: Run, folder: Path) -> None:
+def test_min_samples_is_that_requested(run: Run, folder: Path) -> None:
     embeddings = clustered(90)
     np.save(folder / "x.npy", embeddings)
     options = ["--embeddings", str(folder / "x.npy"), "--method", "dbscan", "--eps", "0.02", "--min-samples", "4"]
@@ -170,7 +172,7 @@ def test_min_samples_is_that_of_the_option(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         (["--method", "kmeans", "--eps", "0.02"], "expected one of dbscan, optics, nearest, ensemble, got 'kmeans'"),
         (["--method", "dbscan"], "expected --eps beside it"),
@@ -178,9 +180,9 @@ def test_min_samples_is_that_of_the_option(run: Run, folder: Path) -> None:
         (["--method", "dbscan", "--eps", "0.02", "--threshold", "hash=8"], "either --method, or --signals"),
     ],
 )
-def test_a_clustering_that_makes_no_sense_is_refused(run: Run, folder: Path, options: list[str], told: str) -> None:
+def test_a_clustering_that_makes_no_sense_is_refused(run: Run, folder: Path, options: list[str], reported: str) -> None:
     ran = submit(run, folder, *options)
-    assert (ran.code, told in ran.err) == (2, True), ran.err
+    assert (ran.code, reported in ran.err) == (2, True), ran.err
     assert not (folder / "new").exists()
 
 

@@ -44,9 +44,9 @@ def test_every_record_is_what_scikit_learn_gives_at_its_eps(min_samples: int) ->
     from sklearn.cluster import DBSCAN, OPTICS
     from sklearn.metrics.pairwise import cosine_distances
 
-    told: list[tuple[str, int, int]] = []
-    records = sweep(EMBEDDINGS, GROUPS, EVERY_EPS, min_samples, lambda *step: told.append(step))
-    assert told == [("Sweeping", done, 8) for done in range(9)]
+    reported: list[tuple[str, int, int]] = []
+    records = sweep(EMBEDDINGS, GROUPS, EVERY_EPS, min_samples, lambda *step: reported.append(step))
+    assert reported == [("Sweeping", done, 8) for done in range(9)]
     by_key = {(record.method, record.eps): record for record in records}
     assert len(by_key) == len(records) == 4 * 8
     distances = cosine_distances(EMBEDDINGS.astype(np.float64))

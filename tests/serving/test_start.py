@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
 from pricematch.formats.manifest import Origin, find

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.encoding.stored_images import StoredImages
@@ -181,13 +181,13 @@ def test_an_activated_version_serves_once_all_is_encoded(
     with served(settings) as running:
         export(settings.models, "cae", "2")
         assert running.models == {"cae": "1"}
-        assert "instead of the newest" in activate(settings, "cae/2")
+        assert activate(settings, "cae/2") is None
         eventually(lambda: running.models == {"cae": "2"})
         assert loaded.encoded["2"] >= len(COLOURS)
         assert matched(running, "p0", limit=1) == ["p1"]
         eventually(lambda: "now serving cae/2" in caplog.text)
         loaded.encoded.clear()
-        assert "instead of cae/2" in activate(settings, "cae/1")
+        assert activate(settings, "cae/1") == "2"
         eventually(lambda: running.models == {"cae": "1"})
         assert loaded.encoded == {}
         activate(settings, "cae/2")

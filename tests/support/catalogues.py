@@ -167,7 +167,7 @@ def naive_relation(label_groups: Iterable[str | None]) -> Relation:
     labels = set(label_groups)
     if len(labels - {None}) > 1:
         return Relation.ACROSS
-    return Relation.UNSAID if None in labels else Relation.WITHIN
+    return Relation.UNCLEAR if None in labels else Relation.WITHIN
 
 
 WORDS = ("kopi", "teh", "susu", "100ml", "200 ml", "isi 3", "merah", "biru", "SM-A515", "promo", "ori")

@@ -283,13 +283,13 @@ def test_labels_change_no_weights_and_without_them_there_is_no_threshold(
 @pytest.mark.long  # a kill stays in `make test`
 def test_stopped_while_it_picks_a_threshold_it_goes_on(tmp_path: Path, labelled_models: Path) -> None:
     """It publishes nothing at first, and the same in the end."""
-    told: list[str] = []
+    reported: list[str] = []
 
     def picks() -> bool:
-        return told[-1:] == ["Picking the threshold of autoencoder"]
+        return reported[-1:] == ["Picking the threshold of autoencoder"]
 
     with pytest.raises(TrainingInterrupted, match="stopped while picking the threshold of autoencoder, 8 of 8"):
-        train(tmp_path, postings=labelled(), progress=lambda what, *_: told.append(what), interrupted=picks)
+        train(tmp_path, postings=labelled(), progress=lambda what, *_: reported.append(what), interrupted=picks)
     assert versions(tmp_path, "cae") == versions(tmp_path, "autoencoder") == []
     shown: list[Step] = []
     train(tmp_path, postings=labelled(), watch=shown.append)

@@ -45,7 +45,7 @@ def test_a_split_holds_out_its_share_but_never_everything(count: int, share: flo
     assert [rows.tolist() for rows in split(count, share, 3)] == [training.tolist(), validation.tolist()]
 
 
-def test_pixels_come_in_the_given_order_scaled_to_one(tmp_path: Path) -> None:
+def test_pixels_come_in_the_order_requested_scaled_to_one(tmp_path: Path) -> None:
     from pricematch.training.batches import PixelBatches
 
     cache = filled_cache(tmp_path)
@@ -57,7 +57,7 @@ def test_pixels_come_in_the_given_order_scaled_to_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.concatenate(loaded), cache.rows(np.array([6, 2, 0])) / 255, atol=1e-7)
 
 
-def test_pixels_are_augmented_by_row_and_epoch(tmp_path: Path) -> None:
+def test_pixels_are_augmented_by_row_and_epoch_where_requested(tmp_path: Path) -> None:
     from pricematch.training.batches import PixelBatches
 
     cache = filled_cache(tmp_path)
@@ -88,7 +88,7 @@ def test_the_rest_of_an_interrupted_epoch_is_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_latents_come_in_the_given_order() -> None:
+def test_latents_come_in_the_order_requested() -> None:
     from pricematch.training.batches import LatentBatches
 
     latents = np.random.default_rng(0).random((5, 3), np.float32)

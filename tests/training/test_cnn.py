@@ -161,12 +161,12 @@ def test_fine_tuning_trains_the_upper_layers_only(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("pricematch.training.cnn_stages.MetricLearning", noted)
     monkeypatch.setattr("pricematch.training.metric_learning.held_out_map", _rising())
     chosen = recipe(epochs=0, fine_tune=True, fine_tune_layers=2, fine_tune_epochs=2, fine_tune_rate=0.01)
-    told: list[str] = []
-    trained = train_cnn(tmp_path, chosen, progress=lambda what, *_: told.append(what))
+    reported: list[str] = []
+    trained = train_cnn(tmp_path, chosen, progress=lambda what, *_: reported.append(what))
     assert {path.split("/")[0] for path in trained_variables} == {"block15_project", "head"}
     assert len(trained.fitted.losses["fine_tune_loss"]) == 2
     assert trained.fitted.kept_epoch == 2
-    assert told[-2:] == ["Encoding images", "Picking the threshold of cnn"]
+    assert reported[-2:] == ["Encoding images", "Picking the threshold of cnn"]
     assert_threshold_is_best(tmp_path, evaluated_groups())
 
 
@@ -185,20 +185,20 @@ def test_interrupted_in_its_second_view_it_keeps_the_first(tmp_path: Path, model
     """It encodes the first view once, and trains the same."""
     from pricematch.training.trainer import FOLDER
 
-    told: list[tuple[str, int]] = []
+    reported: list[tuple[str, int]] = []
 
     def progress(what: str, done: int, _: int) -> None:
-        told.append((what, done))
+        reported.append((what, done))
 
     def in_second_view() -> bool:
-        return ("Encoding features", 2 * GROUPS * PICTURES) in told
+        return ("Encoding features", 2 * GROUPS * PICTURES) in reported
 
     with pytest.raises(TrainingInterrupted, match="stopped while encoding features, 48 of 48"):
         train_cnn(tmp_path, progress=progress, interrupted=in_second_view)
     assert versions(tmp_path, "cnn") == []
-    told.clear()
+    reported.clear()
     train_cnn(tmp_path, progress=progress)
-    assert [done for what, done in told if what == "Encoding features"] == [2 * GROUPS * PICTURES]
+    assert [done for what, done in reported if what == "Encoding features"] == [2 * GROUPS * PICTURES]
     assert weights(tmp_path) == weights(models)
     assert [name for name in os.listdir(tmp_path / FOLDER) if name != "lock"] == []  # noqa: PTH208 — hidden names too
 

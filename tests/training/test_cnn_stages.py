@@ -44,10 +44,10 @@ def test_images_are_encoded_in_order_in_batches_of_32() -> None:
 
     pixels = keras.Input((8, 8, 3))
     network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels))
-    images = ImageViews(Shades(), np.arange(1, 71), seed=0)  # type: ignore[arg-type]  # as much of it as is asked
-    told: list[int] = []
-    encoded = PixelFunction(network, lambda values: values * 2.0).of_all(images, 0, told.append)
+    images = ImageViews(Shades(), np.arange(1, 71), seed=0)  # type: ignore[arg-type]  # as much of it as is needed
+    reported: list[int] = []
+    encoded = PixelFunction(network, lambda values: values * 2.0).of_all(images, 0, reported.append)
     assert np.allclose(encoded, 2 * np.arange(1, 71)[:, np.newaxis])
-    assert told == [32, 64, 70]
-    views = PixelFunction(network, lambda values: values * 2.0).of_all(images, 1, told.append)
+    assert reported == [32, 64, 70]
+    views = PixelFunction(network, lambda values: values * 2.0).of_all(images, 1, reported.append)
     assert not np.allclose(views, encoded)

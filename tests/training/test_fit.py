@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.errors import SettingsError, TrainingInterrupted
+from pricematch.training.recipes import AutoencoderRecipe
 
 if TYPE_CHECKING:
     from pricematch.training.fit import Fit, Fitted, Step
@@ -36,24 +37,24 @@ def fit(
     import keras
 
     from pricematch.training.batches import LatentBatches
-    from pricematch.training.fit import Checkpoint, Fit, Schedule
+    from pricematch.training.fit import Checkpoint, Fit
 
     keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input((WIDTH,)), keras.layers.Dense(WIDTH)], name="tiny")
     model.compile(keras.optimizers.Adam(0.5), "mean_squared_error")
-    schedule = Schedule(epochs, patience, BATCH, share, learning_rate)
+    recipe = AutoencoderRecipe(epochs=epochs, patience=patience, batch=BATCH, validation_share=share)
     checkpoint = Checkpoint(folder / "tiny.npz")
-    return Fit(model, LatentBatches(LATENTS), schedule, seed, checkpoint, watch, interrupted)
+    return Fit(model, LatentBatches(LATENTS), recipe, learning_rate, seed, checkpoint, watch, interrupted)
 
 
 def after(count: int) -> Callable[[], bool]:
-    """Says so once it was asked this often."""
-    asked = 0
+    """True from this call on."""
+    calls = 0
 
     def interrupted() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked == count
+        nonlocal calls
+        calls += 1
+        return calls == count
 
     return interrupted
 

@@ -77,7 +77,7 @@ def test_postings_without_a_good_image_are_left_out() -> None:
     assert evaluated.queries.tolist() == [True, True, True, False, True]
 
 
-def test_training_groups_are_candidates_but_not_evaluated() -> None:
+def test_groups_that_were_learnt_from_are_searched_and_not_evaluated() -> None:
     evaluated = threshold_postings(POSTINGS, NAMES, {"1"})
     assert evaluated.groups.tolist() == [0, 0, 1, -1, 1]
     assert evaluated.queries.tolist() == [False, False, True, False, True]
@@ -88,7 +88,7 @@ def test_without_postings_nothing_is_evaluated() -> None:
 
 
 @pytest.mark.parametrize("learnt", [{"1"}, {"1", "2"}])
-def test_nothing_is_embedded_for_too_few_groups(learnt: set[str]) -> None:
+def test_nothing_is_embedded_where_too_few_groups_are_evaluated(learnt: set[str]) -> None:
     def never() -> NDArray[np.float32]:
         raise AssertionError("embedded")
 
@@ -96,12 +96,12 @@ def test_nothing_is_embedded_for_too_few_groups(learnt: set[str]) -> None:
 
 
 def test_each_posting_is_searched_by_the_output_of_its_image() -> None:
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     outputs = np.array([[1, 0], [2, 0.2], [0, 5]], np.float32)
-    picked = threshold_postings(POSTINGS, NAMES).threshold("cae", lambda: outputs, lambda *step: told.append(step))
+    picked = threshold_postings(POSTINGS, NAMES).threshold("cae", lambda: outputs, lambda *step: reported.append(step))
     assert picked is not None
     assert (picked.postings, picked.groups, picked.catalogue) == (4, 2, 5)
-    assert told == [("Picking the threshold of cae", 5, 5)]
+    assert reported == [("Picking the threshold of cae", 5, 5)]
 
 
 def test_the_manifest_has_the_threshold_and_its_origin() -> None:

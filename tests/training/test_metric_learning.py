@@ -23,10 +23,10 @@ LEARNT = np.where(GROUPS < 9, GROUPS, -1)
 
 
 def values(seed: int = 0) -> NDArray[np.float32]:
-    """Rows [48, 6] whose group is told by three values, and drowned by the noise of the three others."""
+    """Rows [48, 6] whose group shows in three values, and drowned by the noise of the three others."""
     rng = np.random.default_rng(seed)
-    told = np.repeat(rng.normal(size=(12, 3)), 4, axis=0) + 0.1 * rng.normal(size=(48, 3))
-    return np.column_stack([told, 3 * rng.normal(size=(48, 3))]).astype(np.float32)
+    reported = np.repeat(rng.normal(size=(12, 3)), 4, axis=0) + 0.1 * rng.normal(size=(48, 3))
+    return np.column_stack([reported, 3 * rng.normal(size=(48, 3))]).astype(np.float32)
 
 
 def course(epochs: int = 30, patience: int = 30, learning_rate: float = 0.02) -> "Course":
@@ -119,7 +119,7 @@ def test_the_seed_settles_what_is_learnt() -> None:
     assert first != other
 
 
-def test_each_step_is_shown_and_may_stop() -> None:
+def test_each_step_is_shown_and_requested_whether_to_stop() -> None:
     shown: list[Step] = []
     with pytest.raises(TrainingInterrupted, match="cnn: stopped in epoch 2 of 30"):
         learning(course(), watch=shown.append, interrupted=lambda: len(shown) == 4).run()

@@ -89,7 +89,7 @@ def test_the_digest_depends_on_names_contents_and_order(tmp_path: Path) -> None:
 
 
 def test_progress_ends_at_the_whole(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     made = PixelCache(NAMES, tiny_images(), tiny_decoder(), SIDE, memory_bytes=0, disk_bytes=0, folder=tmp_path)
-    made.fill(2, lambda what, done, total: told.append((what, done, total)))
-    assert told[-1] == ("Decoding images", len(NAMES), len(NAMES))
+    made.fill(2, lambda what, done, total: reported.append((what, done, total)))
+    assert reported[-1] == ("Decoding images", len(NAMES), len(NAMES))

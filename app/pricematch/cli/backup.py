@@ -24,5 +24,5 @@ def backup(
     terminal.print_table(
         str(file),
         ["catalogue version", "postings", "images", "verdicts", "MiB", "seconds"],
-        [[*map(str, figures), f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
+        [[*figures, f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
     )

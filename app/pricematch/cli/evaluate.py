@@ -4,41 +4,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    EmbeddingArray,
-    Encoder,
-    EncoderVersion,
-    ImagesIfAny,
-    Models,
-    OutputFolder,
-    Signals,
-    SkipBadImages,
-    Verdicts,
-)
+from pricematch.cli import options, terminal
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
     from pricematch.evaluation.cluster_metrics import PairScores
     from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
-    from pricematch.evaluation.signal_evaluation import Evaluation, Measured
+    from pricematch.evaluation.signal_evaluation import Evaluation, Measured, MeasuredSignals
 
 _SHOWN_KS = (1, 5, 10)
 _SHOWN_TARGET = "precision:0.95"
 
 
 def evaluate(
-    output: OutputFolder,
-    catalogue: Catalogue = None,
-    signals: Signals = "hash,title",
-    images: ImagesIfAny = None,
-    models: Models = None,
-    embeddings: EmbeddingArray = None,
-    data: Data = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    output: options.OutputFolder,
+    catalogue: options.Catalogue = None,
+    signals: options.Signals = "hash,title",
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
+    embeddings: options.EmbeddingArray = None,
+    data: options.Data = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     folds: Annotated[
         int, typer.Option(min=2, max=100, help="Parts of the label groups; scored at the thresholds of the others.")
     ] = 5,
@@ -46,13 +33,14 @@ def evaluate(
     matcher: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|VERSION", help="Judge a trained matcher as well, on the label groups it was not trained on."
+            metavar="auto|VERSION",
+            help="Evaluate a trained matcher as well, on the label groups it was not trained on.",
         ),
     ] = None,
-    verdicts: Verdicts = None,
-    skip_bad_images: SkipBadImages = None,
+    verdicts: options.Verdicts = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
-    """Judge on a labelled catalogue how well signals find the postings of the same product, and pick their thresholds.
+    """Evaluate on a labelled catalogue how well signals find postings of the same product, and pick their thresholds.
 
     Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
     """
@@ -60,8 +48,8 @@ def evaluate(
     from pricematch.reports.evaluation import PAGE, REPORT, EvaluateOptions
     from pricematch.reports.evaluation import evaluate as run
 
-    options = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
-    check_embeddings(options.signals, embeddings)
+    chosen = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
+    check_embeddings(chosen.signals, embeddings)
     settings = load_settings(
         catalogue=catalogue,
         images=images,
@@ -72,7 +60,7 @@ def evaluate(
         skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:
-        found = run(settings, options, output, bars)
+        found = run(settings, chosen, output, bars)
     _print(found.signals)
     if found.matched is not None:
         _print_matched(found.signals, found.matched, str(found.matcher))
@@ -81,27 +69,20 @@ def evaluate(
 
 def _print(found: "Evaluation") -> None:
     """A column a signal, which fits a narrow terminal."""
-    from pricematch.reports.evaluation import TOGETHER
-
-    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
-    columns = [_cells(found, one) for one in measured.values()]
+    columns = [_cells(found, one) for one in found.measured.values()]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *measured], rows)
+    terminal.print_table("Held out; means per posting, pairwise over all pairs", ["", *found.measured], rows)
     if "hash" in found.curves:
         _print_distances(found)
 
 
 def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: str) -> None:
     """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
-    from pricematch.reports.evaluation import TOGETHER, compared
+    from pricematch.reports.evaluation import compared
 
-    measured = dict(found.alone) | ({TOGETHER: found.together} if len(found.alone) > 1 else {})
     rows = [
-        [
-            name,
-            *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1)),
-        ]
-        for name, one in compared(measured, matched).items()
+        [name, *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1))]
+        for name, one in compared(found, matched).items()
     ]
     title = f"{matcher}, and the signals, on {matched.evaluated.sum()} postings of groups it was not trained on"
     terminal.print_table(title, ["", "F1", "precision", "recall", "B-cubed F1"], rows)
@@ -112,8 +93,7 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
             map(_least, (matched.thresholds.match, matched.thresholds.fallback))
         ),
         "true pairs among candidates": f"{matched.candidate_recall:.4f}",
-        **{f"recall@{k}": f"{matched.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
-        **{f"mAP@{k}": f"{matched.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **_ranking(matched),
         "Brier score": f"{matched.brier:.5f}",
         "expected calibration error": f"{matched.calibration_error:.4f}",
         "of candidates of 0.05 and more": f"{matched.calibration_error_likely:.4f}",
@@ -133,7 +113,7 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
 
 
 def _print_sized_target(matched: "MatcherEvaluation", matcher: str) -> None:
-    """What the threshold stored for a size is worth where a precision is promised, beside one threshold for all."""
+    """Precision and recall at the threshold stored for each size, and at one threshold for all."""
     from pricematch.pairs.thresholds import Target
 
     target = Target.parse(_SHOWN_TARGET)
@@ -169,7 +149,12 @@ def _right(pairs: "PairScores") -> str:
     return f"{pairs.precision:.4f}" if pairs.answered else "–"
 
 
-def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
+def _ranking(one: "Measured") -> dict[str, str]:
+    recalls = {f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS}
+    return recalls | {f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS}
+
+
+def _cells(found: "Evaluation", one: "MeasuredSignals") -> dict[str, str]:
     from pricematch.reports.evaluation import threshold_texts
 
     return {
@@ -184,8 +169,7 @@ def _cells(found: "Evaluation", one: "Measured") -> dict[str, str]:
         "pairwise F1": f"{one.pairwise.f1:.4f}",
         "pairwise precision": f"{one.pairwise.precision:.4f}",
         "pairwise recall": f"{one.pairwise.recall:.4f}",
-        **{f"recall@{k}": f"{one.recall_at_k[k]:.4f}" for k in _SHOWN_KS},
-        **{f"mAP@{k}": f"{one.map_at_k[k]:.4f}" for k in _SHOWN_KS},
+        **_ranking(one),
     }
 
 
@@ -195,6 +179,6 @@ def _print_distances(found: "Evaluation") -> None:
     from pricematch.pairs.retrievers import MAX_DISTANCE
 
     curve = shown_curve("hash", found.curves["hash"], MAX_DISTANCE + 1)
-    rows = [[str(bits), f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]
+    rows = [[bits, f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]
     title = f"Hash alone at every distance (not held out), {len(found.groups)} postings, {found.group_count} groups"
     terminal.print_table(title, ["Hamming distance, at most", "mean F1"], rows)

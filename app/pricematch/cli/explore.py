@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import Catalogue, ImagesIfAny, OutputFolder
+from pricematch.cli import options, terminal
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
@@ -13,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def explore(
-    output: OutputFolder,
-    catalogue: Catalogue = None,
-    images: ImagesIfAny = None,
+    output: options.OutputFolder,
+    catalogue: options.Catalogue = None,
+    images: options.ImagesIfAny = None,
     seed: Annotated[int, typer.Option(min=0, help="Which groups and pairs are shown.")] = 0,
 ) -> None:
     """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, images.

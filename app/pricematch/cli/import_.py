@@ -37,7 +37,7 @@ def import_(
     terminal.print_table(
         f"{file} → {settings.data}",
         ["created", "replaced", "unchanged", "failed", "catalogue version"],
-        [[*map(str, (counts.created, counts.replaced, counts.unchanged, counts.failed, done.version))]],
+        [[counts.created, counts.replaced, counts.unchanged, counts.failed, done.version]],
     )
     if counts.failed:
         for problem in done.problems[:SHOWN_PROBLEMS]:

@@ -4,15 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import Data, Models
+from pricematch.cli import options, terminal
 from pricematch.settings import load_settings
 
 cli = typer.Typer(help="Which versions of the exported models serve.", no_args_is_help=True)
 
 
 @cli.command("list")
-def list_models(models: Models = None, data: Data = None) -> None:
+def list_models(models: options.Models = None, data: options.Data = None) -> None:
     """List the exported versions, and which of them are to serve."""
     from pricematch.serving.models import exported
 
@@ -24,8 +23,8 @@ def list_models(models: Models = None, data: Data = None) -> None:
 @cli.command()
 def activate(
     label: Annotated[str, typer.Argument(metavar="NAME/VERSION", help="For example matcher/3 or cnn/2.")],
-    models: Models = None,
-    data: Data = None,
+    models: options.Models = None,
+    data: options.Data = None,
 ) -> None:
     """Let a version serve, newer or older than the one that does.
 
@@ -36,4 +35,6 @@ def activate(
     from pricematch.serving.models import activate as choose
 
     settings = load_settings(models=models, data=data)
-    typer.echo(choose(settings, label))
+    before = choose(settings, label)
+    was = "the newest" if before is None else f"{label.partition('/')[0]}/{before}"
+    typer.echo(f"{label} is active, instead of {was}; a service on {settings.data} takes it within seconds")

@@ -29,7 +29,7 @@ def restore(
         f"{settings.data}: {manifest.postings} postings and {manifest.verdicts} verdicts "
         f"as they were at {manifest.created_at}",
         ["postings written", "deleted", "verdicts written", "withdrawn", "seconds"],
-        [[*map(str, changes), f"{restored.seconds:.1f}"]],
+        [[*changes, f"{restored.seconds:.1f}"]],
     )
     if restored.set_aside is not None:
         typer.echo(f"the damaged database is now {restored.set_aside}; delete it when nobody needs it")

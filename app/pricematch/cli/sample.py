@@ -23,17 +23,9 @@ def sample(
             summary = write_sample(output, postings, seed, lambda done, total: bars("Drawing images", done, total))
         except OSError as error:
             raise SettingsError(str(error)) from error
+    counts = summary.postings, summary.groups, summary.images
     terminal.print_table(
         str(output / "catalogue.csv"),
         ["postings", "groups", "images", "MiB", "F1 of equal hash", "F1 of equal title"],
-        [
-            [
-                str(summary.postings),
-                str(summary.groups),
-                str(summary.images),
-                f"{summary.bytes / MIB:.1f}",
-                f"{summary.f1_equal_hash:.3f}",
-                f"{summary.f1_equal_title:.3f}",
-            ]
-        ],
+        [[*counts, f"{summary.bytes / MIB:.1f}", f"{summary.f1_equal_hash:.3f}", f"{summary.f1_equal_title:.3f}"]],
     )

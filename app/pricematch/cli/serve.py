@@ -5,29 +5,29 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import Catalogue, Encoder, EncoderVersion, ImagesIfAny, Models, SkipBadImages, setting
+from pricematch.cli import options, terminal
+from pricematch.cli.options import setting
 from pricematch.settings import load_settings
 
 
 def serve(
-    catalogue: Catalogue = None,
-    images: ImagesIfAny = None,
-    models: Models = None,
+    catalogue: options.Catalogue = None,
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
     data: Annotated[
         Path | None, setting("data", "Folder of the store: the catalogue that is served, and all that is kept of it.")
     ] = None,
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     encoders: Annotated[
         str | None, setting("encoders", "Encoders held besides, with commas between them; requests may name them.")
     ] = None,
     matcher: Annotated[
         str | None, setting("matcher", "Version of the trained matcher; auto: the newest if there is one; or none.")
     ] = None,
-    skip_bad_images: SkipBadImages = None,
+    skip_bad_images: options.SkipBadImages = None,
     api_keys_file: Annotated[
         Path | None,
         setting("api_keys_file", "File of API keys, as `pricematch key` writes it."),

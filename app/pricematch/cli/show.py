@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    Encoder,
-    EncoderVersion,
-    Images,
-    ImagesIfAny,
-    Models,
-    Output,
-    SkipBadImages,
-    setting,
-)
+from pricematch.cli import options, terminal
+from pricematch.cli.options import setting
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,7 +21,7 @@ cli = typer.Typer(help="Draw images that show what happens.", no_args_is_help=Tr
 @cli.command("augmentations")
 def augmentations(
     image: Annotated[Path, typer.Argument(help="An image.")],
-    output: Output,
+    output: options.Output,
     seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
 ) -> None:
     """Draw an image beside what the augmentations make of it."""
@@ -44,10 +33,10 @@ def augmentations(
 
 @cli.command("reconstructions")
 def reconstructions(
-    output: Output,
-    catalogue: Catalogue = None,
-    images: Images = None,
-    models: Models = None,
+    output: options.Output,
+    catalogue: options.Catalogue = None,
+    images: options.Images = None,
+    models: options.Models = None,
     version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
     count: Annotated[int, typer.Option(min=1, max=32, help="Images to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
@@ -67,10 +56,10 @@ def matches(
         Path | None,
         typer.Option(help="Image file to write; its ending chooses the format. Without it, only the table."),
     ] = None,
-    catalogue: Catalogue = None,
-    images: ImagesIfAny = None,
-    models: Models = None,
-    data: Data = None,
+    catalogue: options.Catalogue = None,
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
+    data: options.Data = None,
     matcher: Annotated[
         str | None, setting("matcher", "A version of the trained matcher, auto for the newest if any, none.")
     ] = None,
@@ -80,10 +69,10 @@ def matches(
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, help="Instead of a target; 0 shows every candidate.")
     ] = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show, at most.")] = 8,
-    skip_bad_images: SkipBadImages = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """List a posting's matches as the service answers them, with the reasons, and draw them beside it.
 

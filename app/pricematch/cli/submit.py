@@ -5,24 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    EmbeddingArray,
-    Encoder,
-    EncoderVersion,
-    ImagesIfAny,
-    Models,
-    SkipBadImages,
-)
+from pricematch.cli import options, terminal
 from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
 
 def submit(
     output: Annotated[Path, typer.Option(help="CSV file to write: posting_id,matches.")],
-    catalogue: Catalogue = None,
+    catalogue: options.Catalogue = None,
     signals: Annotated[
         str | None,
         typer.Option(help="hash, title, image: one or more, with commas between them; those of the report if absent."),
@@ -53,19 +43,18 @@ def submit(
         str,
         typer.Option(help="What the matcher's threshold is for: f1, or precision:0.90, 0.95 or 0.99."),
     ] = "f1",
-    images: ImagesIfAny = None,
-    models: Models = None,
-    embeddings: EmbeddingArray = None,
-    data: Data = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
-    skip_bad_images: SkipBadImages = None,
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
+    embeddings: options.EmbeddingArray = None,
+    data: options.Data = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
 
     A posting is a match if one signal at least says so; with --matcher, if a trained matcher does; with --method, if a
-    clustering does. The posting itself
-    comes first, then its matches, the surest first, 50 at most.
+    clustering does. The posting itself comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(
         catalogue=catalogue,
@@ -77,6 +66,7 @@ def submit(
         skip_bad_images=skip_bad_images,
     )
     from pricematch.evaluation.load_features import check_embeddings, parse_signals
+    from pricematch.formats.atomic_writes import check_output
     from pricematch.reports import submit
 
     if method is not None and any(option is not None for option in (signals, report, threshold)):
@@ -96,11 +86,10 @@ def submit(
     else:
         thresholds = submit.choose_thresholds(parse_signals(signals) if signals else (), report, threshold or [])
         check_embeddings(list(thresholds), embeddings)
-        submit.check_report(output, report)
+        check_output(output, (report,))  # which holds the thresholds
         with terminal.progress_bars() as bars:
             written = submit.submit(settings, thresholds, embeddings, output, bars)
         typer.echo(f"thresholds: {submit.threshold_summary(thresholds, report, written.postings)}")
-    counts = [written.postings, written.matched, written.matches]
     columns = ["postings", "with a match", "matches"]
-    terminal.print_table("Matches", columns, [[str(count) for count in counts]])
+    terminal.print_table("Matches", columns, [[written.postings, written.matched, written.matches]])
     typer.echo(f"wrote {output}")

@@ -5,18 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    EmbeddingArray,
-    Encoder,
-    EncoderVersion,
-    Images,
-    Models,
-    OutputFolder,
-    SkipBadImages,
-)
+from pricematch.cli import options, terminal
 from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
@@ -27,21 +16,21 @@ _MAX_EPS = 1000
 
 
 def sweep(
-    output: OutputFolder,
-    catalogue: Catalogue = None,
-    embeddings: EmbeddingArray = None,
-    images: Images = None,
-    models: Models = None,
-    data: Data = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    output: options.OutputFolder,
+    catalogue: options.Catalogue = None,
+    embeddings: options.EmbeddingArray = None,
+    images: options.Images = None,
+    models: options.Models = None,
+    data: options.Data = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     eps: Annotated[
         str, typer.Option(metavar="START:STOP:STEP", help="Cosine distances; STOP is left out. Or a list: 0.002,0.004.")
     ] = "0.001:0.009:0.001",
     min_samples: Annotated[
         int, typer.Option(min=1, max=1000, help="Neighbours, itself included, that make a posting core.")
     ] = 2,
-    skip_bad_images: SkipBadImages = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Score the notebook's clusterings of a labelled catalogue: dbscan, optics, nearest and their ensemble, over eps.
 
@@ -104,8 +93,8 @@ def _print(swept: "Swept") -> None:
             f"{record.f1:.4f}",
             f"{record.precision:.4f}",
             f"{record.recall:.4f}",
-            str(record.clusters),
-            str(record.noise),
+            record.clusters,
+            record.noise,
             "◀ best" if record is swept.best else "",
         ]
         for record in swept.records

@@ -68,7 +68,7 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
     """A question that is answered True once Ctrl-C was pressed; a second press ends the process at once.
 
     The second does not raise KeyboardInterrupt, which native code between it and us may swallow. Nothing is lost by it:
-    what is on disk is whole at any moment.
+    files on disk are whole at any moment.
     """
     pressed = False
 
@@ -105,18 +105,10 @@ def print_trained(trained: "Sequence[Trained]") -> None:
     for network in trained:
         fitted, losses = network.fitted, network.fitted.losses
         kept = fitted.kept_epoch - 1
-        rows.append(
-            [
-                str(network.path),
-                str(fitted.training_rows),
-                str(fitted.validation_rows),
-                f"{len(losses.get('loss', []))} (kept {fitted.kept_epoch})",
-                f"{fitted.seconds:.0f}",
-                _shown(losses.get("loss"), 0),
-                _shown(losses.get("loss"), kept),
-                _shown(losses.get("validation_loss"), kept),
-            ]
-        )
+        epochs = f"{len(losses.get('loss', []))} (kept {fitted.kept_epoch})"
+        shown = [_shown(losses.get(name), at) for name, at in (("loss", 0), ("loss", kept), ("validation_loss", kept))]
+        counts = network.path, fitted.training_rows, fitted.validation_rows, epochs, f"{fitted.seconds:.0f}"
+        rows.append([*counts, *shown])
     columns = ["written", "images", "held out", "epochs", "seconds", "first loss", "loss", "held-out loss"]
     print_table("Trained", columns, rows)
 
@@ -124,7 +116,7 @@ def print_trained(trained: "Sequence[Trained]") -> None:
 def print_retrieval(trained: "Sequence[Trained]") -> None:
     """How well the label groups that were held out are found again, before and after each stage."""
     rows = [
-        [str(network.path), name.removesuffix("held_out_map").replace("_", " ").strip() or "embedding", *ends]
+        [network.path, name.removesuffix("held_out_map").replace("_", " ").strip() or "embedding", *ends]
         for network in trained
         for name, maps in network.fitted.losses.items()
         if name.endswith("held_out_map")
@@ -138,11 +130,10 @@ def print_thresholds(trained: "Sequence[Trained]") -> None:
     """From which similarity on a posting is a match by each encoder, and what that was picked on."""
     rows = []
     for network in trained:
-        cells = ["none", *["–"] * 4]
-        if (picked := network.threshold) is not None:
-            counts = map(str, (picked.postings, picked.groups, picked.catalogue))
-            cells = [f"{picked.threshold:.4f}", f"{picked.mean_f1:.3f}", *counts]
-        rows.append([str(network.path), *cells])
+        cells: tuple[object, ...] = ("none", *["–"] * 4)
+        if (it := network.threshold) is not None:
+            cells = f"{it.threshold:.4f}", f"{it.mean_f1:.3f}", it.postings, it.groups, it.catalogue
+        rows.append([network.path, *cells])
     columns = ["written", "threshold", "mean F1 there", "evaluated postings", "label groups", "searched postings"]
     print_table("Similarity from which on a posting is a match, where no matcher decides", columns, rows)
 
@@ -160,7 +151,7 @@ def print_matcher(trained: "TrainedMatcher") -> None:
         errors = (held_out.brier, held_out.calibration_error, held_out.calibration_error_likely)
         rows.append(
             [
-                str(held_out.postings),
+                held_out.postings,
                 *(f"{figure:.3f}" for figure in figures),
                 *(f"{error:.4f}" for error in errors),
                 *("none" if threshold == float("inf") else f"{threshold:.3f}" for threshold in thresholds),
@@ -175,7 +166,7 @@ def _shown(losses: Sequence[float] | None, epoch: int) -> str:
     return f"{losses[epoch]:.5f}" if losses and 0 <= epoch < len(losses) else "–"
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; wider than the terminal only where it is no terminal.
 
     Title and cells are shown as they are: nothing in them is markup, and what would steer the terminal is replaced.
@@ -184,7 +175,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
+        table.add_row(*(Text(_printable(str(cell))) for cell in row))
     _console(stderr=False).print(table)
 
 

@@ -6,19 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pricematch.cli import terminal
-from pricematch.cli.options import (
-    Catalogue,
-    Data,
-    Encoder,
-    EncoderVersion,
-    Images,
-    ImagesIfAny,
-    Models,
-    Signals,
-    SkipBadImages,
-    Verdicts,
-)
+from pricematch.cli import options, terminal
 from pricematch.errors import SettingsError
 from pricematch.settings import MIB, load_settings
 
@@ -37,9 +25,9 @@ def encoder(
             "cnn: a pretrained network, whitened, and trained on the label groups if there are some."
         ),
     ] = "default",
-    catalogue: Catalogue = None,
-    images: Images = None,
-    models: Models = None,
+    catalogue: options.Catalogue = None,
+    images: options.Images = None,
+    models: options.Models = None,
     version: Annotated[str | None, typer.Option(help="Whole number to export as; the next free one if absent.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Of everything drawn; the same seed trains the same weights.")
@@ -85,7 +73,7 @@ def encoder(
     ] = None,
     memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded images.")] = 4096,
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
-    skip_bad_images: SkipBadImages = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Train encoders and export them: the CAE and the autoencoder on its latents, or the CNN.
 
@@ -103,9 +91,15 @@ def encoder(
         given["autoencoder.batch"] = batch
     values = {name: value for name, value in given.items() if value is not None}
     chosen = _recipe(recipe, values | dict(map(_assignment, hyper_parameters or [])))
-    options = TrainOptions(seed, version, memory * MIB, disk * MIB)
     with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
-        trained = train(settings, chosen, options, bars, terminal.training_bar(bars), interrupted)
+        trained = train(
+            settings,
+            chosen,
+            TrainOptions(seed, version, memory * MIB, disk * MIB),
+            bars,
+            terminal.training_bar(bars),
+            interrupted,
+        )
     terminal.print_trained(trained)
     terminal.print_retrieval(trained)
     terminal.print_thresholds(trained)
@@ -113,15 +107,15 @@ def encoder(
 
 @cli.command("matcher")
 def matcher(
-    catalogue: Catalogue = None,
-    signals: Signals = "hash,title",
-    images: ImagesIfAny = None,
-    models: Models = None,
-    data: Data = None,
-    encoder: Encoder = None,
-    encoder_version: EncoderVersion = None,
+    catalogue: options.Catalogue = None,
+    signals: options.Signals = "hash,title",
+    images: options.ImagesIfAny = None,
+    models: options.Models = None,
+    data: options.Data = None,
+    encoder: options.Encoder = None,
+    encoder_version: options.EncoderVersion = None,
     version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
-    verdicts: Verdicts = None,
+    verdicts: options.Verdicts = None,
     train_share: Annotated[
         float,
         typer.Option(
@@ -132,7 +126,7 @@ def matcher(
         ),
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,
-    skip_bad_images: SkipBadImages = None,
+    skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
 
@@ -150,9 +144,9 @@ def matcher(
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
-    options = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts)
+    chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts)
     with terminal.progress_bars() as bars:
-        trained = train_matcher(settings, options, bars)
+        trained = train_matcher(settings, chosen, bars)
     terminal.print_matcher(trained)
 
 

@@ -101,8 +101,8 @@ def surest_mistakes(
 ) -> list[Mistake]:
     """The wrong matches whose similarity is most often that of right ones, surest first, one for any two groups.
 
-    Where the surest signals are equally sure, what all of them say decides. One for two groups, because two groups that
-    are taken for one make as many mistakes as the product of their sizes.
+    Where the surest signals are equally sure, the sum over all signals decides. One for two groups, because two groups
+    that are taken for one make as many mistakes as the product of their sizes.
     """
     correct = groups[pairs.left] == groups[pairs.right]
     shares = np.zeros((len(thresholds), len(pairs)))

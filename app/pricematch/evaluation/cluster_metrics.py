@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, harmonic_mean, hits_of_lists, scores_of_counts
+from pricematch.search.candidates import Lists
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,16 @@ class PairScores:
         return harmonic_mean(self.precision, self.recall)
 
 
-def pairwise_scores_of_lists(
-    starts: NDArray[np.integer],
-    rows: NDArray[np.integer],
-    groups: NDArray[np.integer],
-    queries: NDArray[np.bool_],
-) -> PairScores:
-    """The pairs of a posting and another in its list: precision, recall and F1 over all of them (micro-averaged).
+def pairwise_scores_of_lists(lists: Lists, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> PairScores:
+    """The pairs of a query, bool [n], and another in its list: their precision, recall and F1 (micro-averaged).
 
-    A pair that stands in the lists of both postings counts in each. No posting pairs with itself.
+    A pair in the lists of both postings counts in each. No posting pairs with itself.
 
-    Args:
-        starts: [n + 1], as for `scores`, like
-        rows: [m] and
-        groups: [n].
-        queries: [n], the postings whose lists count.
-
-    >>> lists = np.array([0, 2, 4, 5]), np.array([0, 2, 1, 0, 2])
-    >>> pairwise_scores_of_lists(*lists, np.array([0, 0, 1]), np.array([True, True, True]))
+    >>> lists = Lists(np.array([0, 2, 4, 5]), np.array([0, 2, 1, 0, 2]))
+    >>> pairwise_scores_of_lists(lists, np.array([0, 0, 1]), np.array([True, True, True]))
     PairScores(right=1, answered=2, expected=2)
     """
-    counts = hits_of_lists(starts, rows, groups) - 1, np.diff(starts) - 1, group_sizes(groups) - 1
+    counts = hits_of_lists(lists, groups) - 1, lists.sizes() - 1, group_sizes(groups) - 1
     right, answered, expected = (int(count[queries].sum()) for count in counts)
     return PairScores(right, answered, expected)
 
@@ -86,19 +76,7 @@ def b_cubed_scores(labels: NDArray[np.integer], groups: NDArray[np.integer]) -> 
     >>> round(found.mean_precision, 4), found.mean_recall, round(found.b_cubed_f1, 4)
     (0.6667, 0.75, 0.7059)
     """
-    parts = _parts(labels)
-    return scores_of_counts(group_sizes(_crossed(parts, groups)), group_sizes(parts), group_sizes(groups))
-
-
-def _parts(labels: NDArray[np.integer]) -> NDArray[np.intp]:
-    """The part of each posting, numbered from 0; one of its own for each that is alone."""
-    parts = labels.astype(np.intp)
-    alone = labels < 0
+    parts, alone = labels.astype(np.intp), labels < 0
     parts[alone] = labels.max(initial=-1) + 1 + np.arange(alone.sum())
-    return parts
-
-
-def _crossed(parts: NDArray[np.intp], groups: NDArray[np.integer]) -> NDArray[np.intp]:
-    """The pairs of part and group that occur, numbered from 0, [n]."""
-    found: NDArray[np.intp] = np.unique(parts * (groups.max(initial=0) + 1) + groups, return_inverse=True)[1]
-    return found
+    both = np.unique(parts * (groups.max(initial=0) + 1) + groups, return_inverse=True)[1]
+    return scores_of_counts(group_sizes(both), group_sizes(parts), group_sizes(groups))

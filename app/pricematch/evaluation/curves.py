@@ -23,7 +23,7 @@ ROUNDING = 1e-12
 """By what two means may differ and still be equal."""
 _ROUNDS = 20
 _LEAST_GROUPS = 2
-"""Label groups with something to find, below which a threshold would say nothing of other groups."""
+"""Label groups with something to find, below which a threshold would not fit other groups."""
 _DECIMALS = 6
 """A network's cosine of the same two images may be a millionth off in another batch: what is nearer is a tie."""
 
@@ -86,12 +86,9 @@ class Curves:
         self._orders = {signal: _order(pairs, values) for signal, values in pairs.similarities.items()}
 
     def of(self, signal: str, queries: NDArray[np.bool_], others: Mapping[str, float] | None = None) -> Curve:
-        """The curve of one signal.
+        """The curve of one signal, its means over the `queries`, bool [n], at least one.
 
-        Args:
-            signal: whose threshold falls.
-            queries: bool [n], the postings that the means are over, at least one.
-            others: thresholds of other signals, whose matches are in the lists before; a list of 50 takes no more.
+        Other signals may have thresholds; their matches are in the lists before, and a list of 50 takes no more.
         """
         before = self.pairs.accepted(others or {})
         hits, answered = self._counts(before & self._correct), self._counts(before)
@@ -101,11 +98,14 @@ class Curves:
         left, correct = self.pairs.left[order], self._correct[order]
         first = np.searchsorted(left, left)
         answered = answered[left] + np.arange(1, len(left) + 1) - first
-        hits = hits[left] + _running(correct, first)
+        right_before = np.concatenate([[0], np.cumsum(correct)])
+        hits = hits[left] + right_before[1:] - right_before[first]
         fits = answered <= MAX_MEMBERS
-        joined = order[fits]
-        gains = _gains(hits[fits], answered[fits], self._sizes[left[fits]], correct[fits])
-        return _summed(start, gains, self.pairs.similarities[signal][joined])
+        hits, answered, sizes = hits[fits], answered[fits], self._sizes[left[fits]]
+        after = scores_of_counts(hits, answered, sizes)
+        earlier = scores_of_counts(hits - correct[fits], answered - 1, sizes)
+        gains = Scores(after.f1 - earlier.f1, after.precision - earlier.precision, after.recall - earlier.recall)
+        return _summed(start, gains, self.pairs.similarities[signal][order[fits]])
 
     def _counts(self, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
         """How many of some pairs each list holds, and 1 for the posting itself, [n]."""
@@ -118,20 +118,6 @@ def _order(pairs: Pairs, similarities: NDArray[np.float64]) -> NDArray[np.intp]:
     proposed = np.flatnonzero(similarities > -np.inf)
     order: NDArray[np.intp] = proposed[np.lexsort((-similarities[proposed], pairs.left[proposed]))]
     return order
-
-
-def _running(right: NDArray[np.bool_], first: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How many are right up to each pair, itself included, counted from the place `first` of its posting's first."""
-    before: NDArray[np.intp] = np.concatenate([[0], np.cumsum(right)])
-    return before[1:] - before[first]
-
-
-def _gains(
-    hits: NDArray[np.integer], answered: NDArray[np.integer], sizes: NDArray[np.integer], right: NDArray[np.bool_]
-) -> Scores:
-    """By how much each pair changes its posting's scores, given the counts with it."""
-    after, before = scores_of_counts(hits, answered, sizes), scores_of_counts(hits - right, answered - 1, sizes)
-    return Scores(after.f1 - before.f1, after.precision - before.precision, after.recall - before.recall)
 
 
 def _summed(start: Scores, gains: Scores, similarities: NDArray[np.float64]) -> Curve:
@@ -163,12 +149,7 @@ def pick_thresholds(curves: Curves, signals: Sequence[str], queries: NDArray[np.
     """Thresholds by coordinate ascent: one signal's after another's, given the others', until none gains any more.
 
     Each step is exact (see `Curves`), and the first signal begins alone; that finds the best threshold of one signal,
-    and of several a combination that no change of one threshold improves.
-
-    Args:
-        curves: of a catalogue of n postings.
-        signals: which of its signals, at least one.
-        queries: bool [n], the postings whose mean F1 counts, at least one.
+    and of several a combination that no change of one threshold improves. The mean F1 of `queries`, bool [n], counts.
 
     Returns:
         A similarity per signal; inf where the signal only does harm.
@@ -234,7 +215,7 @@ def pick_similarity_threshold(
         groups: [n], the number of each posting's label group, from 0; negative where it has none, and then it is
             nobody's match.
         evaluated: bool [n], whole label groups.
-        progress: gets how many postings were compared with all others, after each block of them.
+        progress: called with how many postings were compared with all others.
 
     Returns:
         None where there are too few groups, or an embedding has no direction, so that nothing can be searched.

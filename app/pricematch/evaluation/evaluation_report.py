@@ -1,4 +1,4 @@
-"""The file report.json of an evaluation: written, and what is read of it again."""
+"""The file report.json of an evaluation, written and read."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curve, shown_curve
 from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
 from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, Scores
-from pricematch.evaluation.signal_evaluation import Evaluation, Fold, Measured, SizePoint
+from pricematch.evaluation.signal_evaluation import Evaluation, Fold, MeasuredSignals, SizePoint
 from pricematch.evaluation.signals import MEASURES, meant, shown
 from pricematch.formats.atomic_writes import write_whole
 
@@ -39,30 +39,14 @@ def write_report(
     matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
 ) -> None:
-    """Write what was found. Every number is finite; a threshold of null takes no pair.
+    """Write an evaluation of n postings. Every number is finite; a threshold of null takes no pair.
 
-    Args:
-        path: the file, replaced whole.
-        evaluation: of n postings.
-        postings: those n.
-        catalogue: the file they came from.
-        seed: of the evaluation.
-        matched: what a matcher is worth on postings it was not trained on.
-        matcher: its name and version.
-
-    Raises:
-        SettingsError: the file cannot be written.
+    `matched` is the evaluation of a matcher, with its name and version, on postings it was not trained on. Raises
+    SettingsError if the file cannot be written.
     """
-    names = list(evaluation.alone)
     size = {"postings": len(postings), "groups": evaluation.group_count}
-    found = {
-        "version": REPORT_VERSION,
-        "catalogue": str(catalogue),
-        "seed": seed,
-        **size,
-        "signals": names,
-        **_measured(evaluation.together),
-    }
+    found = {"version": REPORT_VERSION, "catalogue": str(catalogue), "seed": seed, **size}
+    found |= {"signals": list(evaluation.alone), **_measured(evaluation.together)}
     found["by_group_size"] = [asdict(part) for part in evaluation.by_group_size]
     found["by_catalogue_size"] = [_size_point(point) for point in evaluation.by_catalogue_size]
     found["worst_groups"] = [_group(group, postings) for group in evaluation.worst]
@@ -81,7 +65,7 @@ def read_signals(path: Path) -> list[str]:
 
 
 def read_size(path: Path) -> int | None:
-    """How many postings an evaluation evaluated, if the file says so; raises SettingsError if it is of no use."""
+    """How many postings an evaluation evaluated, if the file has that; raises SettingsError if it is of no use."""
     return _read(path).postings
 
 
@@ -155,24 +139,23 @@ def _read(path: Path) -> _Report:
     return report
 
 
-def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> dict[str, Any]:
-    """A matcher, and the signals on the same postings, as JSON holds it: no infinity, null for such a threshold."""
-    low, high = matched.interval
+def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> _Json:
+    """A matcher, and the signals on the same postings; null for an infinite threshold."""
     return {
         "judged_postings": int(matched.evaluated.sum()),
         "judged_groups": len(set(evaluation.groups[matched.evaluated].tolist())),
         "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.fallback)},
         **_scores(matched.scores),
-        "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
-        "pairwise": _describe_pairs(matched.pairwise),
-        "targets": {str(target): _describe_pairs(pairs) for target, pairs in matched.targets.items()},
+        "f1_interval": _interval(matched.interval),
+        "pairwise": _pairs(matched.pairwise),
+        "targets": {str(target): _pairs(pairs) for target, pairs in matched.targets.items()},
         "clusters": _scores(matched.clusters),
         "brier": matched.brier,
         "expected_calibration_error": matched.calibration_error,
         "expected_calibration_error_from_0.05": matched.calibration_error_likely,
         "candidate_recall": matched.candidate_recall,
-        "recall_at_k": {str(k): value for k, value in matched.recall_at_k.items()},
-        "map_at_k": {str(k): value for k, value in matched.map_at_k.items()},
+        "recall_at_k": matched.recall_at_k,
+        "map_at_k": matched.map_at_k,
         "by_catalogue_size": [_size(point) for point in matched.by_catalogue_size],
         "signals_on_the_same": {
             name: _scores(measured.scores.of(matched.evaluated))
@@ -181,7 +164,7 @@ def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> dic
     }
 
 
-def _size(point: MatchedSize) -> dict[str, Any]:
+def _size(point: MatchedSize) -> _Json:
     return {
         "draws": point.draws,
         "postings": point.postings,
@@ -192,12 +175,16 @@ def _size(point: MatchedSize) -> dict[str, Any]:
         "targets": {
             str(target): {
                 "threshold": _finite(answers.threshold),
-                "stored": _describe_pairs(answers.stored),
-                "fixed": _describe_pairs(answers.fixed),
+                "stored": _pairs(answers.stored),
+                "fixed": _pairs(answers.fixed),
             }
             for target, answers in point.targets.items()
         },
     }
+
+
+def _interval(ends: tuple[float, float]) -> _Json:
+    return {"low": ends[0], "high": ends[1], "confidence": CONFIDENCE, "resamples": RESAMPLES}
 
 
 def _finite(threshold: float) -> float | None:
@@ -205,50 +192,34 @@ def _finite(threshold: float) -> float | None:
     return None if isinf(threshold) else threshold
 
 
-def _scores(scores: Scores) -> dict[str, Any]:
-    return {
-        "f1": scores.mean_f1,
-        "precision": scores.mean_precision,
-        "recall": scores.mean_recall,
-        "b_cubed_f1": scores.b_cubed_f1,
-    }
+def _scores(scores: Scores) -> _Json:
+    means = {"f1": scores.mean_f1, "precision": scores.mean_precision, "recall": scores.mean_recall}
+    return {**means, "b_cubed_f1": scores.b_cubed_f1}
 
 
-def _describe_pairs(pairs: PairScores) -> dict[str, Any]:
-    """Answered pairs as JSON holds them."""
+def _pairs(pairs: PairScores) -> _Json:
     return {"f1": pairs.f1, "precision": pairs.precision, "recall": pairs.recall}
 
 
-def _measured(measured: Measured) -> _Json:
-    low, high = measured.interval
+def _measured(measured: MeasuredSignals) -> _Json:
+    means = _scores(measured.scores)
+    b_cubed = {"f1": means.pop("b_cubed_f1"), "precision": means["precision"], "recall": means["recall"]}
     return {
         "threshold": _threshold(measured.thresholds),
-        "f1": measured.scores.mean_f1,
-        "precision": measured.scores.mean_precision,
-        "recall": measured.scores.mean_recall,
-        "b_cubed": {
-            "f1": measured.scores.b_cubed_f1,
-            "precision": measured.scores.mean_precision,
-            "recall": measured.scores.mean_recall,
-        },
-        "pairwise": _describe_pairs(measured.pairwise),
-        "f1_interval": {"low": low, "high": high, "confidence": CONFIDENCE, "resamples": RESAMPLES},
-        "recall_at_k": {str(k): value for k, value in measured.recall_at_k.items()},
-        "map_at_k": {str(k): value for k, value in measured.map_at_k.items()},
+        **means,
+        "b_cubed": b_cubed,
+        "pairwise": _pairs(measured.pairwise),
+        "f1_interval": _interval(measured.interval),
+        "recall_at_k": measured.recall_at_k,
+        "map_at_k": measured.map_at_k,
         "candidate_recall": measured.candidate_recall,
         "folds": [_fold(fold) for fold in measured.folds],
     }
 
 
 def _fold(fold: Fold) -> _Json:
-    return {
-        "postings": fold.postings,
-        "groups": fold.groups,
-        "threshold": _threshold(fold.thresholds),
-        "f1": fold.f1,
-        "precision": fold.precision,
-        "recall": fold.recall,
-    }
+    size = {"postings": fold.postings, "groups": fold.groups, "threshold": _threshold(fold.thresholds)}
+    return {**size, "f1": fold.f1, "precision": fold.precision, "recall": fold.recall}
 
 
 def _threshold(thresholds: Mapping[str, float]) -> float | dict[str, float | None] | None:
@@ -261,13 +232,8 @@ def _curve(signal: str, curve: Curve) -> list[_Json]:
     part = shown_curve(signal, curve, POINTS)
     columns = zip(part.similarities, part.f1, part.precision, part.recall, strict=True)
     return [
-        {
-            "threshold": shown(signal, similarity),
-            "f1": float(f1),
-            "precision": float(precision),
-            "recall": float(recall),
-        }
-        for similarity, f1, precision, recall in columns
+        {"threshold": shown(signal, threshold), "f1": float(f1), "precision": float(precision), "recall": float(recall)}
+        for threshold, f1, precision, recall in columns
     ]
 
 
@@ -283,11 +249,8 @@ def _size_point(point: SizePoint) -> _Json:
 
 def _group(group: ScoredGroup, postings: Sequence[Posting]) -> _Json:
     members = [postings[row] for row in group.rows]
-    return {
-        "label_group": members[0].label_group,
-        "f1": group.f1,
-        "posting_ids": [member.posting_id for member in members],
-    }
+    posting_ids = [member.posting_id for member in members]
+    return {"label_group": members[0].label_group, "f1": group.f1, "posting_ids": posting_ids}
 
 
 def _mistake(mistake: Mistake, postings: Sequence[Posting]) -> _Json:

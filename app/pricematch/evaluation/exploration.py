@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.ingest import BATCH, thread_pool
 from pricematch.encoding.ports import Header, ImageSource
 from pricematch.errors import ImageError
+from pricematch.evaluation.load_features import each_image
 from pricematch.evaluation.near_duplicates import (
     NearDuplicates,
     Repeats,
@@ -94,13 +94,9 @@ class Exploration:
 def explore(
     postings: Sequence[Posting], images: Mapping[str, ImageFacts] | None, seed: int, progress: Progress
 ) -> Exploration:
-    """Collect the facts of a catalogue; the seed draws the examples.
+    """Collect the facts of a catalogue of at least one posting; the seed draws the examples.
 
-    Args:
-        postings: at least one.
-        images: facts of the good images by name, or None to leave them out.
-        seed: at least 0.
-        progress: gets what takes long.
+    `images` are facts of the good images by name, or None to leave them out.
     """
     generator = np.random.default_rng(seed)
     groups = known_groups(postings)
@@ -151,23 +147,10 @@ def read_image_facts(
     Returns:
         facts of the good images, and why the others are bad, both by name.
     """
-    facts: dict[str, ImageFacts] = {}
-    errors: dict[str, ImageError] = {}
 
-    def read(name: str) -> ImageFacts | ImageError:
-        try:
-            image = images.read(name)
-            digest = hashlib.sha256(image).digest()
-            return ImageFacts(header(image), len(image), digest, phash(image) if name in unhashed else None)
-        except ImageError as error:
-            return error
+    def read(name: str) -> ImageFacts:
+        image = images.read(name)
+        digest = hashlib.sha256(image).digest()
+        return ImageFacts(header(image), len(image), digest, phash(image) if name in unhashed else None)
 
-    with thread_pool(workers) as pool:
-        for done, (name, found) in enumerate(zip(names, pool.map(read, names), strict=True), start=1):
-            if isinstance(found, ImageError):
-                errors[name] = found
-            else:
-                facts[name] = found
-            if done % BATCH == 0 or done == len(names):
-                progress("Looking at images", done, len(names))
-    return facts, errors
+    return each_image(names, read, "Looking at images", workers=workers, progress=progress)

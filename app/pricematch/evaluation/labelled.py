@@ -42,15 +42,12 @@ def read_labelled(settings: Settings) -> CsvCatalogue:
 def embedded(settings: Settings, embeddings: Path | None, progress: Progress) -> tuple[Catalogue, Embeddings]:
     """The postings of a catalogue, and their embeddings [n, d].
 
-    Args:
-        settings: where catalogue, images and encoder are.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
+    Images are encoded, unless a NumPy file of embeddings is given.
 
     Raises:
         CatalogueError: a bad row.
         SettingsError: the file is of no use.
-        PricematchError: as `embed_catalogue`, where images are encoded.
+        PricematchError: as `embed_catalogue`.
     """
     if embeddings is None:
         found = embed_catalogue(settings, progress)
@@ -61,8 +58,8 @@ def embedded(settings: Settings, embeddings: Path | None, progress: Progress) ->
 
 
 @contextmanager
-def setting_told() -> Iterator[None]:
-    """Where more pairs are found than allowed, the error says which setting allows them."""
+def limit_setting_named() -> Iterator[None]:
+    """Name the setting that allows more pairs in a LimitExceeded error."""
     try:
         yield
     except LimitExceeded as error:
@@ -70,7 +67,7 @@ def setting_told() -> Iterator[None]:
 
 
 def load_feedback(settings: Settings, path: Path) -> Feedback:
-    """Those of a CSV file, or of the store in a data folder.
+    """The feedback in a CSV file, or in the store of a data folder.
 
     Raises:
         CatalogueError: the file has bad rows.
@@ -88,17 +85,14 @@ def load_feedback(settings: Settings, path: Path) -> Feedback:
 
 def relabelled(content: CsvCatalogue, labels: Sequence[str]) -> CsvCatalogue:
     """A catalogue whose postings are of other label groups."""
-    postings = [replace(posting, label_group=label) for posting, label in zip(content.postings, labels, strict=True)]
-    return replace(content, postings=postings)
+    pairs = zip(content.postings, labels, strict=True)
+    return replace(content, postings=[replace(posting, label_group=label) for posting, label in pairs])
 
 
 def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) -> Sequence[str | None]:
-    """The label group of each posting of a catalogue file, as verdicts have it; None where it is not known.
+    """The label group of each posting of a catalogue file, corrected by feedback; None where it is not known.
 
-    Contradicting feedback is logged.
-
-    Raises:
-        CatalogueError, SettingsError, StoreError: as `load_feedback`.
+    Contradicting feedback is logged. Raises as `load_feedback`.
     """
     given = [posting.label_group for posting in content.postings]
     if verdicts is None:
@@ -106,13 +100,9 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
     found = corrected_labels([it.posting_id for it in content.postings], given, load_feedback(settings, verdicts))
     changed = sum(before != after for before, after in zip(given, found.labels, strict=True))
     _log.info("%d verdicts of %s changed the label group of %d postings", found.used, verdicts, changed)
+    text = "contradiction, the verdict is left out: %s and %s are different, and the same by %s"
     for it in found.contradicting[:_SHOWN]:
-        _log.warning(
-            "contradiction, the verdict is left out: %s and %s are different, and the same by %s",
-            it.first,
-            it.second,
-            " = ".join(it.chain),
-        )
+        _log.warning(text, it.first, it.second, " = ".join(it.chain))
     if hidden := len(found.contradicting[_SHOWN:]):
         _log.warning("… and %d more contradictions", hidden)
     return found.labels
@@ -121,14 +111,10 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
 def unseen(
     settings: Settings, loaded: LoadedMatcher, labels: Sequence[str], given: Sequence[str] | None = None
 ) -> NDArray[np.bool_]:
-    """Which postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
+    """Which of n postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
 
-    Args:
-        settings: where the models are.
-        loaded: the matcher.
-        labels: the label group of each of n postings.
-        given: what it was before verdicts changed it; a group with a posting of a group that was trained on is left
-            out as well. None: the same.
+    `given` are the label groups before feedback changed them, the same if None; a group with a posting of a group that
+    was trained on is left out as well.
 
     Raises:
         CatalogueError: all were trained on.
@@ -136,8 +122,7 @@ def unseen(
     taught = set(loaded.manifest.trained_on.groups)
     seen = set(taught)
     if (wanted := loaded.manifest.encoder) is not None:
-        encoder = find(settings.models, wanted.name, wanted.version).manifest
-        seen |= set() if encoder.trained_on is None else set(encoder.trained_on.groups)
+        seen |= find(settings.models, wanted.name, wanted.version).manifest.seen_groups
     both = list(zip(labels, labels if given is None else given, strict=True))
     digests = {label: group_digest(label) for pair in both for label in pair}
     known = {label for label, before in both if {digests[label], digests[before]} & seen}

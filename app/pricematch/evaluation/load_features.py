@@ -1,9 +1,11 @@
-"""Features of the postings of a catalogue file, loaded as settings say."""
+"""Features of the postings of a catalogue file, loaded by settings."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +23,9 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
-_ANY_SIDE = 32
+ANY_SIDE = 32
+"""Of a decoder of which whole images alone are used."""
+_T = TypeVar("_T")
 
 
 def parse_signals(text: str) -> tuple[str, ...]:
@@ -51,32 +55,40 @@ def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
     if not settings.images.is_dir():
         return None
     images = image_folder(settings)
-    return images if any(_readable(images, name) for name in names) else None
+    for name in names:
+        with suppress(ImageError):
+            images.read(name)
+            return images
+    return None
 
 
-def _readable(images: ImageFolder, name: str) -> bool:
-    try:
-        images.read(name)
-    except ImageError:
-        return False
-    return True
+def each_image(
+    names: Sequence[str], compute: Callable[[str], _T], what: str, *, workers: int, progress: Progress
+) -> tuple[dict[str, _T], dict[str, ImageError]]:
+    """Compute something of each of the distinct images, by several threads: results by name, errors of the others."""
+    found, errors = dict[str, _T](), dict[str, ImageError]()
+
+    def attempt(name: str) -> _T | ImageError:
+        try:
+            return compute(name)
+        except ImageError as error:
+            return error
+
+    with thread_pool(workers) as pool:
+        for done, (name, result) in enumerate(zip(names, pool.map(attempt, names), strict=True), start=1):
+            if isinstance(result, ImageError):
+                errors[name] = result
+            else:
+                found[name] = result
+            if done % BATCH == 0 or done == len(names):
+                progress(what, done, len(names))
+    return found, errors
 
 
 def load_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
 ) -> tuple[Catalogue, Features]:
-    """The postings of a catalogue and all their features for some signals, colours and image keys included.
-
-    Args:
-        settings: where images and encoder are.
-        content: the catalogue file, all rows good.
-        names: of the signals, see `parse_signals`.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
-
-    Raises:
-        PricematchError: as `load_signal_features`.
-    """
+    """As `load_signal_features`, colours and image keys included."""
     catalogue, features = load_signal_features(settings, content, names, embeddings, progress)
     images = find_images(settings, content.names())
     digests: Mapping[str, bytes] = {}
@@ -84,7 +96,11 @@ def load_features(
         digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
     every = dict(features.embeddings)
     if "image" in names:
-        every["colours"] = _colours(settings, content, images, progress)
+        every["colours"] = (
+            np.zeros((len(catalogue), ColourHistogram().dimension), np.float32)
+            if images is None
+            else embed_colours(settings, content, images, progress).embeddings_of(catalogue.posting_ids)
+        )
     keys = image_keys([digests.get(posting.image or "") for posting in catalogue])
     return catalogue, replace(features, embeddings=every, images=keys)
 
@@ -92,20 +108,14 @@ def load_features(
 def load_signal_features(
     settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
 ) -> tuple[Catalogue, Features]:
-    """The postings of a catalogue, and the features that some signals retrieve by; others are left out.
+    """The postings of a catalogue file, all rows good, and the features that some signals retrieve by, no others.
 
-    Hashes are those of the column `image_phash`; where it has none, they are computed from the images. A posting
-    without what a signal is computed from stays, and has no candidates by it.
-
-    Args:
-        settings: where images and encoder are.
-        content: the catalogue file, all rows good.
-        names: of the signals, see `parse_signals`.
-        embeddings: a NumPy file to take instead of encoding images.
-        progress: gets what is being done.
+    Hashes are those of the column `image_phash`; where it has none, they are computed from the images. Images are
+    encoded, unless there is a NumPy file of embeddings. A posting without what a signal is computed from stays, and has
+    no candidates by it.
 
     Raises:
-        SettingsError: something that a signal is computed from is missing; says what.
+        SettingsError: something that a signal is computed from is missing.
         CatalogueError: no image can be hashed.
         PricematchError: as `embedded`.
     """
@@ -137,14 +147,6 @@ def _embedded(
 
     found = embed_postings(settings, part, check, progress)
     return found.catalogue, found.embeddings
-
-
-def _colours(settings: Settings, content: CsvCatalogue, images: ImageFolder | None, progress: Progress) -> Embeddings:
-    """The colours of the postings' images, float32 [n, 256], zeros where there is no good one."""
-    if images is None:
-        return np.zeros((len(content.postings), ColourHistogram().dimension), np.float32)
-    embedded = embed_colours(settings, content, images, progress)
-    return embedded.embeddings_of([posting.posting_id for posting in content.postings])
 
 
 def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
@@ -186,18 +188,9 @@ def _hash_images(
 ) -> tuple[dict[str, str], dict[str, ImageError]]:
     """Hashes of images by name, and why the others have none."""
     names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
-    decode = decoder(settings, _ANY_SIDE)
-    hashes: dict[str, str] = {}
-    errors: dict[str, ImageError] = {}
+    decode = decoder(settings, ANY_SIDE)
 
-    def compute(name: str) -> None:
-        try:
-            hashes[name] = phash(decode.decoded(images.read(name)))
-        except ImageError as error:
-            errors[name] = error
+    def compute(name: str) -> str:
+        return phash(decode.decoded(images.read(name)))
 
-    with thread_pool(settings.workers) as pool:
-        for done, _ in enumerate(pool.map(compute, names), start=1):
-            if done % BATCH == 0 or done == len(names):
-                progress("Hashing images", done, len(names))
-    return hashes, errors
+    return each_image(names, compute, "Hashing images", workers=settings.workers, progress=progress)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pricematch.clustering.average_linkage import cohesive_clusters
 from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, group_sizes, map_at_k, recall_at_k, scores
-from pricematch.evaluation.reliability import Reliability, brier_score, expected_calibration_error, reliability
-from pricematch.evaluation.signal_evaluation import sizes_below
+from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
+from pricematch.evaluation.reliability import LIKELY, Reliability, brier_score, expected_calibration_error, reliability
+from pricematch.evaluation.signal_evaluation import KS, Measured, sizes_below
 from pricematch.evaluation.signals import CANDIDATES
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
@@ -23,8 +23,6 @@ from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates, top_k
 
 _MOST_DRAWS = 5
-_LIKELY = 0.05
-"""Pairs at least as probable are counted apart: most candidates are plainly different and easy to be right on."""
 
 
 @dataclass(frozen=True)
@@ -66,99 +64,111 @@ class MatchedSize:
 
 
 @dataclass(frozen=True, eq=False)
-class MatcherEvaluation:
-    """What a matcher is worth on a catalogue of n postings, m of which are evaluated.
+class MatcherEvaluation(Measured):
+    """How good a matcher is on a catalogue of n postings, m of which are evaluated.
 
     Attributes:
         evaluated: bool [n].
         thresholds: for F1, at the catalogue's size.
-        scores: of the m evaluated postings.
-        interval: of their mean F1, 95 %.
-        pairwise: the pairs in their lists.
         targets: what share of the pairs answered is right, and what share of the true pairs is answered, by target.
         clusters: scores of the m, the cluster of each being its answer.
         brier, calibration_error: of the probabilities of their candidates;
         calibration_error_likely: of those of 0.05 and more.
         reliability: for a diagram, of the likely ones.
-        candidate_recall: the share of their true pairs that is among the candidates.
-        recall_at_k, map_at_k: of their candidates by probability.
         by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is evaluated.
     """
 
     evaluated: NDArray[np.bool_]
     thresholds: Thresholds
-    scores: Scores
-    interval: tuple[float, float]
-    pairwise: PairScores
     targets: Mapping[Target, PairScores]
     clusters: Scores
     brier: float
     calibration_error: float
     calibration_error_likely: float
     reliability: Reliability
-    candidate_recall: float
-    recall_at_k: Mapping[int, float]
-    map_at_k: Mapping[int, float]
     by_catalogue_size: Sequence[MatchedSize]
 
 
-def evaluate_matcher(
-    features: ParsedFeatures,
-    groups: NDArray[np.intp],
-    evaluated: NDArray[np.bool_],
-    model: PairModel,
-    stored: SizeThresholds,
-    ks: Sequence[int],
-    seed: int,
-    progress: Progress,
-) -> MatcherEvaluation:
-    """Evaluate a matcher on the groups that it was not trained on.
+@dataclass(frozen=True, eq=False)
+class MatcherCase:
+    """A matcher, and a catalogue of n postings to evaluate it on.
 
-    Args:
-        features: of the n postings of a catalogue.
+    Attributes:
+        features: of the postings.
         groups: [n], the number of each posting's label group, from 0, none left out.
         evaluated: bool [n], whole groups that the matcher was not trained on, one posting at least.
-        model: the matcher's.
-        stored: its thresholds.
-        ks: for recall@k and mAP@k.
-        seed: of the interval and the sub-catalogues.
-        progress: gets what is being done.
+        model, stored: the matcher's pair model and thresholds.
     """
-    index = MatchIndex.build(features, model, progress)
-    pairs, proposed = index.base, candidates_of(index)
+
+    features: ParsedFeatures
+    groups: NDArray[np.intp]
+    evaluated: NDArray[np.bool_]
+    model: PairModel
+    stored: SizeThresholds
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """The candidates of a catalogue by probability, and how right they are for its evaluated postings."""
+
+    candidates: Candidates
+    groups: NDArray[np.intp]
+    evaluated: NDArray[np.bool_]
+
+    def scores(self, thresholds: Thresholds) -> Scores:
+        return scores(thresholds.lists(self.candidates), self.groups).of(self.evaluated)
+
+    def pairs(self, thresholds: Thresholds) -> PairScores:
+        return pairwise_scores_of_lists(thresholds.lists(self.candidates), self.groups, self.evaluated)
+
+    def sized(self, stored: SizeThresholds, whole: int) -> MatchedSize:
+        """The answers as those of a part of a catalogue of `whole` postings."""
+        size = len(self.groups)
+        own, fixed = stored.at(F1, size), stored.at(F1, whole)
+        targets = {}
+        for target in stored.thresholds:
+            if target.precision is not None:
+                here = stored.at(target, size)
+                targets[target] = _SizedTarget(here.match, self.pairs(here), self.pairs(stored.at(target, whole)))
+        f1, f1_fixed = self.scores(own).mean_f1, self.scores(fixed).mean_f1
+        return MatchedSize(1, size, int(self.evaluated.sum()), own.match, f1, f1_fixed, targets)
+
+
+def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> MatcherEvaluation:
+    """Evaluate a matcher on the groups that it was not trained on; the seed draws interval and sub-catalogues."""
+    groups, evaluated, stored = case.groups, case.evaluated, case.stored
+    index = MatchIndex.build(case.features, case.model, progress)
+    pairs, answers = index.base, _Answers(candidates_of(index), groups, evaluated)
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
-        point = smaller(features, groups, evaluated, model, stored, size, seed)
+        point = smaller(case, size, seed)
         if point is not None:
             points.append(point)
         progress("Evaluating parts", done, len(sizes))
-    scored = _scores_of(proposed, thresholds, groups).of(evaluated)
-    points.append(_sized(proposed, groups, evaluated, stored, len(groups)))
+    points.append(answers.sized(stored, len(groups)))
+    scored = answers.scores(thresholds)
     labels = cohesive_clusters(
         pairs.left, pairs.right, pairs.probabilities, np.arange(len(groups)), thresholds.match
     ).assignment.labels
-    weights = (evaluated[pairs.left].astype(np.float64) + evaluated[pairs.right]).astype(np.float64)
+    weights = evaluated[pairs.left].astype(np.float64) + evaluated[pairs.right]
     truth = groups[pairs.left] == groups[pairs.right]
-    p, likely = pairs.probabilities, pairs.probabilities >= _LIKELY
+    p, likely = pairs.probabilities, pairs.probabilities >= LIKELY
     return MatcherEvaluation(
-        evaluated,
-        thresholds,
         scored,
         bootstrap_interval(scored.f1, groups[evaluated], seed),
-        _pairs_of(proposed, thresholds, groups, evaluated),
-        {
-            target: _pairs_of(proposed, stored.at(target, len(groups)), groups, evaluated)
-            for target in stored.thresholds
-        },
+        answers.pairs(thresholds),
+        {k: recall_at_k(answers.candidates.rows, groups, k, evaluated) for k in KS},
+        {k: map_at_k(answers.candidates.rows, groups, k, evaluated) for k in KS},
+        candidate_recall(float(weights[truth].sum()), groups, evaluated),
+        evaluated,
+        thresholds,
+        {target: answers.pairs(stored.at(target, len(groups))) for target in stored.thresholds},
         b_cubed_scores(labels, groups).of(evaluated),
         brier_score(p, truth, weights),
         expected_calibration_error(p, truth, weights),
         expected_calibration_error(p[likely], truth[likely], weights[likely]),
         reliability(p[likely], truth[likely], weights[likely]),
-        _candidate_recall(weights[truth], groups, evaluated),
-        {k: recall_at_k(proposed.rows, groups, k, evaluated) for k in ks},
-        {k: map_at_k(proposed.rows, groups, k, evaluated) for k in ks},
         points,
     )
 
@@ -175,87 +185,23 @@ def candidates_of(index: MatchIndex) -> Candidates:
     )
 
 
-def _scores_of(proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp]) -> Scores:
-    """The scores of all n postings' lists; `groups` [n] are numbered from 0."""
-    lists = thresholds.lists(proposed)
-    return scores(lists.starts, lists.rows, groups)
-
-
-def _pairs_of(
-    proposed: Candidates, thresholds: Thresholds, groups: NDArray[np.intp], evaluated: NDArray[np.bool_]
-) -> PairScores:
-    """The pairs in the lists of the evaluated postings, bool [n]."""
-    lists = thresholds.lists(proposed)
-    return pairwise_scores_of_lists(lists.starts, lists.rows, groups, evaluated)
-
-
-def smaller(
-    features: ParsedFeatures,
-    groups: NDArray[np.intp],
-    evaluated: NDArray[np.bool_],
-    model: PairModel,
-    stored: SizeThresholds,
-    size: int,
-    seed: int,
-) -> MatchedSize | None:
+def smaller(case: MatcherCase, size: int, seed: int) -> MatchedSize | None:
     """The answers in some sub-catalogues, up to five while they hold half of the whole together, at least one.
 
-    In a small one few answers are wrong, and luck decides how many: one alone says little of a precision.
-
-    Args:
-        features: of the n postings of the whole catalogue.
-        groups: [n], the number of each posting's label group.
-        evaluated: bool [n].
-        model: a matcher's.
-        stored: its thresholds.
-        size: postings of each sub-catalogue, about.
-        seed: of the first; the next have the next ones.
-
-    Returns:
-        None where none of them holds an evaluated posting.
+    In a small one few answers are wrong, and luck decides how many: one alone measures a precision badly. The seed is
+    that of the first; the next have the next ones. None where none of them holds an evaluated posting.
     """
-    draws = min(_MOST_DRAWS, max(1, len(groups) // (2 * size)))
-    parts = [whole_groups(groups, size, seed + draw) for draw in range(draws)]
-    points = [sized_part(features, groups, evaluated, model, stored, rows) for rows in parts if evaluated[rows].any()]
+    draws = min(_MOST_DRAWS, max(1, len(case.groups) // (2 * size)))
+    parts = [whole_groups(case.groups, size, seed + draw) for draw in range(draws)]
+    points = [sized_part(case, rows) for rows in parts if case.evaluated[rows].any()]
     return _merged(points) if points else None
 
 
-def sized_part(
-    features: ParsedFeatures,
-    groups: NDArray[np.intp],
-    evaluated: NDArray[np.bool_],
-    model: PairModel,
-    stored: SizeThresholds,
-    rows: NDArray[np.intp],
-) -> MatchedSize:
-    """The answers in a sub-catalogue.
-
-    Args:
-        features: of the n postings of the whole catalogue.
-        groups: [n], the number of each posting's label group.
-        evaluated: bool [n].
-        model: a matcher's.
-        stored: its thresholds.
-        rows: which postings are in the sub-catalogue, an evaluated one among them.
-    """
-    part = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
-    proposed = candidates_of(MatchIndex.build(features.select(rows), model))
-    return _sized(proposed, part, evaluated[rows], stored, len(groups))
-
-
-def _sized(
-    proposed: Candidates, groups: NDArray[np.intp], evaluated: NDArray[np.bool_], stored: SizeThresholds, whole: int
-) -> MatchedSize:
-    """The answers in a catalogue of n postings, part of one of `whole` postings; `groups` [n] are numbered from 0."""
-    own, fixed = (stored.at(F1, size) for size in (len(groups), whole))
-    f1, f1_fixed = (_scores_of(proposed, chosen, groups).of(evaluated).mean_f1 for chosen in (own, fixed))
-    targets = {}
-    for target in stored.thresholds:
-        if target.precision is not None:
-            here, there = (stored.at(target, size) for size in (len(groups), whole))
-            answered = (_pairs_of(proposed, chosen, groups, evaluated) for chosen in (here, there))
-            targets[target] = _SizedTarget(here.match, *answered)
-    return MatchedSize(1, len(groups), int(evaluated.sum()), own.match, f1, f1_fixed, targets)
+def sized_part(case: MatcherCase, rows: NDArray[np.intp]) -> MatchedSize:
+    """The answers in the sub-catalogue of some rows, an evaluated one among them."""
+    groups = np.unique(case.groups[rows], return_inverse=True)[1].astype(np.intp)
+    proposed = candidates_of(MatchIndex.build(case.features.select(rows), case.model))
+    return _Answers(proposed, groups, case.evaluated[rows]).sized(case.stored, len(case.groups))
 
 
 def _merged(points: Sequence[MatchedSize]) -> MatchedSize:
@@ -277,9 +223,3 @@ def _merged(points: Sequence[MatchedSize]) -> MatchedSize:
             for target, first in points[0].targets.items()
         },
     )
-
-
-def _candidate_recall(weights: NDArray[np.float64], groups: NDArray[np.intp], evaluated: NDArray[np.bool_]) -> float:
-    """The share of the true pairs of evaluated postings, given how many evaluated ends each one found has."""
-    true_pairs = int((group_sizes(groups) - 1)[evaluated].sum())
-    return float(weights.sum()) / true_pairs if true_pairs else 1.0

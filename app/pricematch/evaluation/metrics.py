@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.search.candidates import Lists
+
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -17,13 +19,7 @@ def mean_f1_of_partition(label_groups: Sequence[Hashable], predicted: Sequence[H
     Every posting is answered with all postings of its own predicted part, itself included:
     F1 = tp / (tp + ½ (fp + fn)), averaged over the postings. Unlike the textbook's F1 of pairs, a posting that is
     alone in truth and in prediction scores 1, and every posting weighs the same whatever the size of its group.
-
-    Args:
-        label_groups: the true group of each of n postings.
-        predicted: the predicted part of each of the same n postings.
-
-    Returns:
-        A value in [0, 1]; 1.0 for no postings, since no answer is wrong.
+    1.0 for no postings, since no answer is wrong.
 
     Raises:
         ValueError: the two differ in length.
@@ -83,29 +79,26 @@ class Scores:
         return Scores(self.f1[postings], self.precision[postings], self.recall[postings])
 
 
-def number_groups(label_groups: Sequence[str]) -> NDArray[np.intp]:
-    """Label groups as numbers from 0, in the order they first occur, intp [n]."""
+def number_groups(label_groups: Sequence[str | None]) -> NDArray[np.intp]:
+    """Label groups as numbers from 0, in the order they first occur, intp [n]; −1 for none."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(group, len(numbers)) for group in label_groups], np.intp)
+    known = (-1 if group is None else numbers.setdefault(group, len(numbers)) for group in label_groups)
+    return np.fromiter(known, np.intp, len(label_groups))
 
 
-def scores(starts: NDArray[np.integer], rows: NDArray[np.integer], groups: NDArray[np.integer]) -> Scores:
+def scores(lists: Lists, groups: NDArray[np.integer]) -> Scores:
     """F1, precision and recall of each posting's list, as in Kaggle's Shopee price-match competition.
 
     The posting itself is in its list and in its group, so no list and no group is empty and every posting scores above
     0. Unlike the textbook's precision and recall of pairs, which large groups dominate, each posting weighs the same.
-    The competition takes lists of 50 at most; members of a larger group that do not fit count as missed.
+    The competition takes lists of 50 at most; members of a larger group that do not fit count as missed. `groups` [n]
+    number the label groups from 0.
 
-    Args:
-        starts: [n + 1]; the list of posting i stands at positions starts[i] to starts[i + 1] of `rows`.
-        rows: [m], each row once in a list, the posting itself included.
-        groups: [n], the number of each posting's label group, from 0.
-
-    >>> one = scores(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2]), np.array([0, 0, 1]))
+    >>> one = scores(Lists(np.array([0, 2, 4, 5]), np.array([0, 2, 0, 1, 2])), np.array([0, 0, 1]))
     >>> one.f1.tolist(), one.precision.tolist(), one.recall.tolist()
     ([0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [0.5, 1.0, 1.0])
     """
-    return scores_of_counts(hits_of_lists(starts, rows, groups), np.diff(starts), group_sizes(groups))
+    return scores_of_counts(hits_of_lists(lists, groups), lists.sizes(), group_sizes(groups))
 
 
 def scores_of_counts(hits: NDArray[np.integer], answered: NDArray[np.integer], expected: NDArray[np.integer]) -> Scores:
@@ -124,12 +117,10 @@ def group_sizes(groups: NDArray[np.integer]) -> NDArray[np.intp]:
     return sizes
 
 
-def hits_of_lists(
-    starts: NDArray[np.integer], rows: NDArray[np.integer], groups: NDArray[np.integer]
-) -> NDArray[np.intp]:
+def hits_of_lists(lists: Lists, groups: NDArray[np.integer]) -> NDArray[np.intp]:
     """How many of each posting's list are of its group, itself included, [n]."""
-    line = np.repeat(np.arange(len(groups)), np.diff(starts))
-    hits: NDArray[np.intp] = np.bincount(line[groups[rows] == groups[line]], minlength=len(groups))
+    line = np.repeat(np.arange(len(groups)), lists.sizes())
+    hits: NDArray[np.intp] = np.bincount(line[groups[lists.rows] == groups[line]], minlength=len(groups))
     return hits
 
 
@@ -155,10 +146,8 @@ def recall_at_k(
     >>> recall_at_k(candidates, groups, 1), recall_at_k(candidates, groups, 2)
     (0.5, 1.0)
     """
-    right = _right(candidates, groups)[:, :k]
-    others = group_sizes(groups) - 1
-    queries = others > 0 if evaluated is None else (others > 0) & evaluated
-    return _mean(right.sum(axis=1)[queries] / others[queries])
+    right, others = _right_places(candidates, groups, k, evaluated)
+    return _mean(right.sum(axis=1) / others)
 
 
 def map_at_k(
@@ -167,26 +156,34 @@ def map_at_k(
     """Mean average precision of the first k candidates: AP@k = Σ over right places i ≤ k of precision@i, / min(k, R).
 
     R is the number of the posting's group without itself. Unlike the textbook's, which divides by R, the best k
-    candidates there can be score 1 for larger groups too. Postings alone in their group are left out.
-
-    Args:
-        candidates: [n, c], rows in the order they are proposed, −1 behind the last; none is the posting itself.
-        groups: [n].
-        k: at least 1.
-        evaluated: as for `recall_at_k`.
-
-    Returns:
-        A value in [0, 1]; 1.0 if every posting is alone, since nothing was missed.
+    candidates there can be score 1 for larger groups too. Postings alone in their group are left out. Arguments and
+    range are those of `recall_at_k`.
 
     >>> candidates, groups = np.array([[2, 1], [0, -1], [0, 1]]), np.array([0, 0, 1])
     >>> map_at_k(candidates, groups, 1), map_at_k(candidates, groups, 2)
     (0.5, 0.75)
     """
-    right = _right(candidates, groups)[:, :k]
+    right, others = _right_places(candidates, groups, k, evaluated)
     precision = np.cumsum(right, axis=1) / np.arange(1, right.shape[1] + 1)
+    return _mean((precision * right).sum(axis=1) / np.minimum(others, k))
+
+
+def _right_places(
+    candidates: NDArray[np.integer], groups: NDArray[np.integer], k: int, evaluated: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Of queries with something to find: which of the first k candidates are right, and how many there are to find."""
     others = group_sizes(groups) - 1
     queries = others > 0 if evaluated is None else (others > 0) & evaluated
-    return _mean((precision * right).sum(axis=1)[queries] / np.minimum(others[queries], k))
+    return right_candidates(candidates, groups)[queries, :k], others[queries]
+
+
+def candidate_recall(found: float, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> float:
+    """The share of the true pairs of queries, bool [n], that is among their candidates; 1.0 if there are none.
+
+    `found` counts those, (a, b) and (b, a) as two.
+    """
+    true_pairs = int((group_sizes(groups) - 1)[queries].sum())
+    return found / true_pairs if true_pairs else 1.0
 
 
 def harmonic_mean(precision: float, recall: float) -> float:
@@ -194,8 +191,8 @@ def harmonic_mean(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _right(candidates: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which candidates are of their posting's group; the padding is not."""
+def right_candidates(candidates: NDArray[np.integer], groups: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Which candidates [n, c] are of their posting's group; the padding −1 is not."""
     right: NDArray[np.bool_] = (groups[candidates] == groups[:, np.newaxis]) & (candidates >= 0)
     return right
 
@@ -206,19 +203,11 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def bootstrap_interval(values: NDArray[np.float64], groups: NDArray[np.integer], seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean over postings, by a cluster bootstrap of 1,000 resamples.
+    """The 95 % percentile interval of the mean of values [n] over postings, by a cluster bootstrap of 1,000 resamples.
 
-    Label groups are drawn whole and with replacement, as many as there are, because the postings of one product are not
-    independent of each other (Davison, Hinkley: Bootstrap Methods and their Application, 1997, §3.8). The values
+    Label groups [n] are drawn whole and with replacement, as many as there are, because the postings of one product are
+    not independent of each other (Davison, Hinkley: Bootstrap Methods and their Application, 1997, §3.8). The values
     themselves stay as they are: what another catalogue would do to them is not in it.
-
-    Args:
-        values: [n], of each posting; at least one.
-        groups: [n], the number of each posting's label group; any numbers, of which some may be missing.
-        seed: of the resamples.
-
-    Returns:
-        The lower and upper end.
     """
     drawn_from = np.unique(groups, return_inverse=True)[1]  # a group without postings would be drawn for nothing
     sums, sizes = np.bincount(drawn_from, values), np.bincount(drawn_from)

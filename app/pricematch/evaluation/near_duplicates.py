@@ -27,16 +27,13 @@ class Relation(IntEnum):
     """All are of one group."""
     ACROSS = 1
     """At least two are of different groups."""
-    UNSAID = 2
+    UNCLEAR = 2
     """Neither is known, because some have no group."""
 
 
 def known_groups(postings: Sequence[Posting]) -> NDArray[np.int32]:
     """The group of each posting as a number from 0, in order of appearance; −1 (UNKNOWN) where it has none."""
-    labels = [posting.label_group for posting in postings]
-    groups = np.full(len(labels), UNKNOWN, np.int32)
-    groups[[label is not None for label in labels]] = number_groups([label for label in labels if label is not None])
-    return groups
+    return number_groups([posting.label_group for posting in postings]).astype(np.int32)
 
 
 def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -45,11 +42,11 @@ def group_sizes(groups: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def relation_of(groups: NDArray[np.int32]) -> Relation:
-    """What the groups of some postings, [m] with m ≥ 1, say of them."""
+    """The relation of some postings by their groups, [m] with m ≥ 1."""
     known = np.unique(groups[groups != UNKNOWN])
     if len(known) > 1:
         return Relation.ACROSS
-    return Relation.UNSAID if UNKNOWN in groups else Relation.WITHIN
+    return Relation.UNCLEAR if UNKNOWN in groups else Relation.WITHIN
 
 
 def choose_groups(groups: NDArray[np.int32], count: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:
@@ -82,16 +79,10 @@ class NearDuplicates:
 def find_near_duplicates(
     hashes: Hashes, groups: NDArray[np.int32], max_distance: int, examples: int, generator: np.random.Generator
 ) -> NearDuplicates:
-    """Count the pairs of postings within a Hamming distance, and draw some that do not have the same hash.
+    """Count the pairs of postings within 1…64 bits, and draw some examples of each relation, of different hashes each.
 
-    Each distinct hash is compared once, so ten thousand postings of one image cost no more than one.
-
-    Args:
-        hashes: of n postings; those without one are in no pair.
-        groups: int32 [n], see `known_groups`.
-        max_distance: 1…64 bits.
-        examples: pairs to draw of each relation, at most, of different hashes each.
-        generator: draws them.
+    Each distinct hash is compared once, so ten thousand postings of one image cost no more than one. Postings without
+    a hash are in no pair; groups are int32 [n], see `known_groups`.
     """
     rows = np.flatnonzero(hashes.known)
     values, value_of = np.unique(hashes.values[rows], return_inverse=True)
@@ -159,7 +150,7 @@ def _pairs_of(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _relations_to(group: int, groups: NDArray[np.int32]) -> NDArray[np.int64]:
     relations = np.where(groups == group, Relation.WITHIN, Relation.ACROSS)
-    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNSAID, relations)
+    return np.where((groups == UNKNOWN) | (group == UNKNOWN), Relation.UNCLEAR, relations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +164,7 @@ class Repeats:
         postings: int64 [3], how many postings those are.
         across: the rows that share a value although their groups differ, those of most groups first, then those of
             most postings, then by first row. In each the first row of every group comes before any second one.
-            Where groups are right there is none: it is label noise, or a value that says little.
+            Where groups are right there is none: it is label noise, or a value of little meaning.
     """
 
     distinct: int
@@ -184,12 +175,7 @@ class Repeats:
 
 
 def find_repeats(values: Sequence[Hashable | None], groups: NDArray[np.int32]) -> Repeats:
-    """Which values repeat.
-
-    Args:
-        values: of n postings, None where a posting has none.
-        groups: int32 [n], see `known_groups`.
-    """
+    """Which values of n postings repeat, None where one has none; groups are int32 [n], see `known_groups`."""
     rows_of: dict[Hashable, list[int]] = {}
     for row, value in enumerate(values):
         if value is not None:
@@ -202,7 +188,7 @@ def find_repeats(values: Sequence[Hashable | None], groups: NDArray[np.int32]) -
             counts[:, relation] += 1, len(rows)
             if relation is Relation.ACROSS:
                 across.append(_dealt(rows, groups))
-    across.sort(key=lambda rows: (-_groups_among(groups[list(rows)]), -len(rows), min(rows)))
+    across.sort(key=lambda rows: (-len(set(groups[list(rows)].tolist()) - {UNKNOWN}), -len(rows), min(rows)))
     missing = sum(value is None for value in values)
     return Repeats(len(rows_of), missing, counts[0], counts[1], tuple(across))
 
@@ -215,7 +201,3 @@ def _dealt(rows: Sequence[int], groups: NDArray[np.int32]) -> tuple[int, ...]:
         turns.append(given[groups[row]])
         given[groups[row]] += 1
     return tuple(row for _, row in sorted(zip(turns, rows, strict=True)))
-
-
-def _groups_among(groups: NDArray[np.int32]) -> int:
-    return len(np.unique(groups[groups != UNKNOWN]))

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 BINS = 15
 """As in Guo et al. 2017."""
+LIKELY = 0.05
+"""Pairs at least as probable are counted apart: most candidates are plainly different and easy to be right on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,7 @@ def expected_calibration_error(
     Bayesian binning, 2015; Guo et al.: On calibration of modern neural networks, 2017), but of the probability of being
     right, not of the more likely of two classes. Where most pairs are easy, their bin near 0 decides: choose the pairs.
 
-    Args:
-        p: see `reliability`.
-        truth: likewise.
-        weights: likewise.
-        bins: likewise.
+    Args and raises as `reliability`.
 
     Returns:
         A value in [0, 1]; 0.0 where nothing has weight, since no probability is wrong.
@@ -85,10 +83,7 @@ def brier_score(p: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArr
     Brier: Verification of forecasts expressed in terms of probability, 1950; half of his figure, which sums over both
     classes.
 
-    Args:
-        p: see `reliability`.
-        truth: likewise.
-        weights: likewise.
+    Args and raises as `reliability`.
 
     Returns:
         A value in [0, 1], lower is better; 0.0 where nothing has weight.

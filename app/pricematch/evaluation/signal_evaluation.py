@@ -22,13 +22,14 @@ from pricematch.evaluation.breakdown import (
 )
 from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, group_sizes, map_at_k, recall_at_k, scores
+from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
 from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
 from pricematch.evaluation.splits import split_groups, whole_groups
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 
+TOGETHER = "together"
 KS = (1, 5, 10, 20, CANDIDATES)
 _LARGE = 2_000
 """Postings above which the smallest sub-catalogue has 1,000."""
@@ -38,7 +39,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: how many postings and groups it judges, the thresholds picked on the others, and the mean scores."""
+    """One fold: its numbers of postings and groups, the thresholds picked on the others, and its mean scores."""
 
     postings: int
     groups: int
@@ -50,26 +51,35 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What one signal, or several together, are worth.
+    """How good the matches of the evaluated postings are.
 
     Attributes:
-        thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
-        scores: of each posting, at thresholds that its group had no part in.
+        scores: of each posting.
         interval: of their mean F1, 95 %.
-        pairwise: the pairs in all lists, at the same thresholds.
-        folds: one by one.
-        recall_at_k, map_at_k: of the candidates in the order of their margins, for each k of `KS`.
-        candidate_recall: the share of the true pairs that is among the candidates; 1.0 if there are none.
+        pairwise: the pairs in all their lists.
+        recall_at_k, map_at_k: of their candidates, the surest first, for each k of `KS`.
+        candidate_recall: the share of their true pairs that is among the candidates; 1.0 if there are none.
     """
 
-    thresholds: Mapping[str, float]
     scores: Scores
     interval: tuple[float, float]
     pairwise: PairScores
-    folds: Sequence[Fold]
     recall_at_k: Mapping[int, float]
     map_at_k: Mapping[int, float]
     candidate_recall: float
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredSignals(Measured):
+    """How good one signal, or several together, are: every posting at thresholds that its group had no part in.
+
+    Attributes:
+        thresholds: picked on all postings, a similarity per signal, inf where it takes nothing; what a user would take.
+        folds: one by one.
+    """
+
+    thresholds: Mapping[str, float]
+    folds: Sequence[Fold]
 
 
 @dataclass(frozen=True)
@@ -108,8 +118,8 @@ class Evaluation:
 
     groups: NDArray[np.intp]
     pairs: Pairs
-    alone: Mapping[str, Measured]
-    together: Measured
+    alone: Mapping[str, MeasuredSignals]
+    together: MeasuredSignals
     curves: Mapping[str, Curve]
     curves_together: Mapping[str, Curve]
     by_group_size: Sequence[SizeClass]
@@ -117,6 +127,11 @@ class Evaluation:
     best: Sequence[ScoredGroup]
     mistakes: Sequence[Mistake]
     by_catalogue_size: Sequence[SizePoint]
+
+    @property
+    def measured(self) -> dict[str, MeasuredSignals]:
+        """Every signal alone, and where there are several, all of them together."""
+        return dict(self.alone) | ({TOGETHER: self.together} if len(self.alone) > 1 else {})
 
     @property
     def group_count(self) -> int:
@@ -134,13 +149,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure signals, each alone and all together.
 
-    Args:
-        features: of n postings.
-        signals: some of `SIGNALS`, at least one, each once.
-        groups: [n], the number of each posting's label group, from 0, none left out.
-        folds: at least 2, and at most as many as there are groups.
-        seed: of the folds, the bootstrap and the sub-catalogues.
-        progress: gets what is being done.
+    `groups` [n] number the label groups of n postings from 0, none left out. The seed is that of the folds (two at
+    least), the bootstrap and the sub-catalogues.
 
     Raises:
         ValueError: fewer groups than folds.
@@ -181,35 +191,25 @@ def find_candidates(features: ParsedFeatures, signals: Sequence[str], progress: 
     return found
 
 
-def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> Measured:
-    """Measure some signals of a catalogue together.
+def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], seed: int) -> MeasuredSignals:
+    """Measure some signals of a catalogue together, at least one.
 
-    Args:
-        curves: of the catalogue's n postings.
-        signals: which of its signals, at least one.
-        fold_of: [n], from 0; no group is in two folds, and there are two at least.
-        seed: of the bootstrap.
+    `fold_of` [n] numbers the folds from 0, at least two; no group is in two of them. The seed is that of the bootstrap.
     """
     pairs, groups = curves.pairs, curves.groups
     thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))
     scored, pairwise, folds = _folds(curves, signals, fold_of)
     ranking = pairs.ranking(thresholds).rows
-    return Measured(
-        thresholds,
+    return MeasuredSignals(
         scored,
         bootstrap_interval(scored.f1, groups, seed),
         pairwise,
-        folds,
         {k: recall_at_k(ranking, groups, k) for k in KS},
         {k: map_at_k(ranking, groups, k) for k in KS},
         _candidate_recall(pairs, signals, groups),
+        thresholds,
+        folds,
     )
-
-
-def scores_at(pairs: Pairs, thresholds: Mapping[str, float], groups: NDArray[np.intp]) -> Scores:
-    """The scores of each posting at some thresholds."""
-    lists = pairs.lists(thresholds)
-    return scores(lists.starts, lists.rows, groups)
 
 
 def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) -> tuple[Scores, PairScores, list[Fold]]:
@@ -222,8 +222,8 @@ def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) ->
         evaluated = fold_of == number
         thresholds = pick_thresholds(curves, signals, ~evaluated)
         lists = curves.pairs.lists(thresholds)
-        part = scores(lists.starts, lists.rows, groups).of(evaluated)
-        pairwise += pairwise_scores_of_lists(lists.starts, lists.rows, groups, evaluated)
+        part = scores(lists, groups).of(evaluated)
+        pairwise += pairwise_scores_of_lists(lists, groups, evaluated)
         f1[evaluated], precision[evaluated], recall[evaluated] = part.f1, part.precision, part.recall
         count, postings = len(np.unique(groups[evaluated])), int(evaluated.sum())
         folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
@@ -234,8 +234,7 @@ def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.i
     """The share of all ordered pairs of one group that one of the signals proposes."""
     proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
     right = groups[pairs.left[proposed]] == groups[pairs.right[proposed]]
-    true_pairs = int((group_sizes(groups) - 1).sum())
-    return int(right.sum()) / true_pairs if true_pairs else 1.0
+    return candidate_recall(int(right.sum()), groups, np.ones(len(groups), bool))
 
 
 def sizes_below(postings: int) -> list[int]:
@@ -256,12 +255,7 @@ def by_catalogue_size(
 ) -> list[SizePoint]:
     """F1 of signals together on random sub-catalogues, each part of the next, and last on the whole catalogue.
 
-    Args:
-        features: of n postings; candidates are found anew in each sub-catalogue.
-        curves: of the whole catalogue.
-        thresholds: of the whole catalogue, a similarity per signal.
-        seed: of the sub-catalogues.
-        progress: gets how many are done.
+    Candidates are found anew in each; curves and thresholds are those of the whole.
     """
     points, sizes = [], sizes_below(len(curves.groups))
     for done, size in enumerate(sizes, start=1):
@@ -277,5 +271,5 @@ def by_catalogue_size(
 def _point(curves: Curves, thresholds: Mapping[str, float]) -> SizePoint:
     everyone = np.ones(len(curves.groups), bool)
     best = pick_thresholds(curves, list(thresholds), everyone)
-    f1, f1_at_thresholds = (scores_at(curves.pairs, chosen, curves.groups).mean_f1 for chosen in (best, thresholds))
+    f1, f1_at_thresholds = (scores(curves.pairs.lists(chosen), curves.groups).mean_f1 for chosen in (best, thresholds))
     return SizePoint(len(everyone), len(np.unique(curves.groups)), best, f1, f1_at_thresholds)

@@ -32,7 +32,7 @@ _PROBABILITY = "probability, at least"
 _HASH, _TITLE, IMAGE = SIGNALS = ("hash", "title", "image")
 """All signals."""
 MATCHER = "matcher"
-"""The name of what several signals together say, where it stands among signals."""
+"""The name of a matcher among signals."""
 MEASURES = {**dict.fromkeys(SIGNALS, _COSINE), _HASH: HAMMING, MATCHER: _PROBABILITY}
 """Per signal, and for the matcher, what a threshold of it means, as people are shown it."""
 
@@ -83,7 +83,7 @@ def between(signal: str, accepted: float, refused: float) -> float:
 
 
 def meant(signal: str, value: float | None) -> float:
-    """The similarity that a value shown stands for; the inverse of `shown`.
+    """The similarity of a value as it is shown; the inverse of `shown`.
 
     Raises:
         ValueError: no such value can be shown.
@@ -138,7 +138,7 @@ class Pairs:
         return best
 
     def ranking(self, thresholds: Mapping[str, float]) -> Candidates:
-        """The 49 pairs of each posting with the highest margins, which stand for the similarities."""
+        """The 49 pairs of each posting with the highest margins, as similarities."""
         return self._ranked(self.margins(thresholds), -np.inf)
 
     def lists(self, thresholds: Mapping[str, float]) -> Lists:

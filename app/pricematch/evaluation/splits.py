@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 def split_groups(groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[np.intp]:
     """Deal whole label groups out to folds: no group is in two, and the folds hold as many groups each, or one more.
 
-    Args:
-        groups: [n], the number of each posting's label group, from 0, none left out.
-        folds: at least 1.
-        seed: the same seed deals the same way.
-
-    Returns:
-        intp [n], the fold of each posting, from 0.
+    `groups` [n] number the label groups from 0, none left out. Returns intp [n], the fold of each posting, from 0.
 
     Raises:
         ValueError: there are fewer groups than folds.
@@ -31,17 +25,10 @@ def split_groups(groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[
 
 
 def whole_groups(groups: NDArray[np.integer], size: int, seed: int) -> NDArray[np.intp]:
-    """Rows of a random sub-catalogue: whole label groups, drawn one by one until the next would not fit.
+    """Rows of a random sub-catalogue: whole label groups, drawn one by one until the next would not fit; ascending.
 
-    The first group is taken in any case. With the same seed, a smaller sub-catalogue is part of a larger one.
-
-    Args:
-        groups: [n], see `split_groups`.
-        size: postings, at most.
-        seed: of the order the groups are drawn in.
-
-    Returns:
-        intp, ascending.
+    The first group is taken in any case. With the same seed, a smaller sub-catalogue is part of a larger one. `groups`
+    [n] are as for `split_groups`; `size` is in postings.
     """
     sizes = np.bincount(groups)
     order = np.random.default_rng(seed).permutation(len(sizes))
@@ -52,10 +39,7 @@ def whole_groups(groups: NDArray[np.integer], size: int, seed: int) -> NDArray[n
 
 
 def each_its_own(groups: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Group numbers from 0, with a number of its own for each posting that has none.
-
-    Args:
-        groups: [n], negative where a posting has no group.
+    """Group numbers from 0, with a number of its own for each posting that has none, a negative number.
 
     >>> each_its_own(np.array([7, -1, 7, -1])).tolist()
     [0, 1, 0, 2]
@@ -66,34 +50,26 @@ def each_its_own(groups: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def training_groups(labels: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which postings belong to the label groups that are trained on; the others are left to judge by.
+    """Which of n postings belong to the label groups that are trained on, bool [n]; the others are left to evaluate on.
 
     A group is decided by its label alone (its BLAKE2b digest, keyed by the seed and read as a fraction, is below
-    `share` or not), so neither order nor other groups change it, and a smaller share is part of a larger one.
-
-    Args:
-        labels: the label group of each of n postings.
-        share: of the groups, about, 0 to 1; 1 takes all.
-        seed: another seed decides independently; 0 to 2^64 − 1.
-
-    Returns:
-        bool [n], the same for postings of the same group.
+    `share` or not), so neither order nor other groups change it, and a smaller share is part of a larger one. Another
+    seed, 0 to 2^64 − 1, decides independently.
 
     Raises:
-        ValueError: `share` is out of range.
+        ValueError: the share is not in 0…1.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"expected a share from 0 to 1, got {share}")
-    chosen = {label: _fraction(label, seed) < share for label in set(labels)}
+    key = seed.to_bytes(8, "little")
+    chosen = {}
+    for label in set(labels):
+        digest = hashlib.blake2b(label.encode("utf-8"), digest_size=8, key=key).digest()
+        # 53 bits: no digest is rounded up to 1
+        chosen[label] = (int.from_bytes(digest, "big") >> 11) / 2**53 < share
     return np.array([chosen[label] for label in labels], np.bool_)
 
 
 def group_digest(label: str) -> str:
     """Names a label group in a record of what was trained on: 16 hexadecimal digits of its BLAKE2b digest."""
     return hashlib.blake2b(label.encode("utf-8"), digest_size=8).hexdigest()
-
-
-def _fraction(label: str, seed: int) -> float:
-    """The keyed digest of a label as a number from 0 to below 1."""
-    digest = hashlib.blake2b(label.encode("utf-8"), digest_size=8, key=seed.to_bytes(8, "little"))
-    return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53  # 53 bits: no digest is rounded up to 1

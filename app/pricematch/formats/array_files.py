@@ -24,7 +24,7 @@ _BAD_ARCHIVE = (
     TypeError,  # one array alone, without an archive around it
     EOFError,
     RuntimeError,
-    MemoryError,  # a shape that says so
+    MemoryError,  # a shape that large
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -32,15 +32,11 @@ _BAD_ARCHIVE = (
 
 
 def read_embeddings(path: Path, postings: int) -> Embeddings:
-    """Embeddings [n, d] at unit length from a `.npy` file of float32 [n, d], without pickle.
-
-    Args:
-        path: the file.
-        postings: the n that is expected.
+    """Embeddings [n, d] at unit length, for n postings, from a `.npy` file of float32 [n, d], without pickle.
 
     Raises:
-        SettingsError: it cannot be read, is of another kind or shape, or has a row that is not finite or all zero; says
-            which row, counted as the catalogue's CSV file is: the header is row 1.
+        SettingsError: it cannot be read, is of another kind or shape, has a row that is not finite or all zero, named
+            by its row in the catalogue's CSV file, whose header is row 1.
     """
     try:
         # mapped, so that a header that promises more than the file holds costs nothing

@@ -36,9 +36,9 @@ def check_output(output: Path, inputs: Iterable[Path | None]) -> None:
 
 
 def _check_kind(path: Path) -> None:
-    """Raise SettingsError if what is there is no regular file, which a rename would take the place of."""
+    """Raise SettingsError if there is something that is no regular file, which a rename would replace."""
     try:
-        mode = path.stat().st_mode  # which, unlike `is_file`, tells of links that lead to each other
+        mode = path.stat().st_mode  # which, unlike `is_file`, fails on links that lead to each other
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

@@ -100,13 +100,8 @@ def read_csv(path: Path, limits: RowLimits) -> CsvCatalogue:
 def write_submission(path: Path, posting_ids: Sequence[str], lists: Lists) -> None:
     """Write `posting_id,matches`, whole or not at all; the matches have spaces between them, the posting itself first.
 
-    Args:
-        path: the file, replaced if it is there.
-        posting_ids: of n postings; none holds a comma or a space.
-        lists: of the same n, 50 each at most.
-
-    Raises:
-        SettingsError: the file cannot be written.
+    The lists are of the same n postings as the ids, of which none holds a comma or a space, 50 each at most. Raises
+    SettingsError if the file cannot be written.
     """
     lines = ["posting_id,matches"]
     lines += [f"{name},{' '.join(posting_ids[row] for row in lists[line])}" for line, name in enumerate(posting_ids)]
@@ -116,9 +111,7 @@ def write_submission(path: Path, posting_ids: Sequence[str], lists: Lists) -> No
 def read_feedback(path: Path, max_row_bytes: int) -> Feedback:
     """The feedback of a CSV file as `GET /verdicts.csv` exports it; of several decisions on one pair the last one.
 
-    Args:
-        path: CSV in UTF-8 with the columns `posting_id`, `other_posting_id` and `verdict`; others are ignored.
-        max_row_bytes: of one row.
+    It is in UTF-8 and has the columns `posting_id`, `other_posting_id` and `verdict`; others are ignored.
 
     Raises:
         CatalogueError: it cannot be read, lacks a column, or has bad rows; names them.

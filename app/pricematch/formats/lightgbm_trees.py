@@ -16,6 +16,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import lightgbm
 
 _LEAF = -1
+_NODE = np.dtype(
+    [
+        ("feature", np.intp),
+        ("threshold", np.float64),
+        ("children", np.intp, 2),
+        ("nan_left", np.bool_),
+        ("nan_is_zero", np.bool_),
+        ("value", np.float64),
+    ]
+)
 ROUNDS = 130
 _PARTS, _SMALLEST_LEAF = 20, 3
 _PARAMETERS: dict[str, Any] = {
@@ -48,13 +58,13 @@ class TreePaths:
     """
 
     def __init__(self, booster: lightgbm.Booster) -> None:
-        nodes = _Nodes()
-        described = booster.dump_model()
-        self._roots = np.array([nodes.add(tree["tree_structure"]) for tree in described["tree_info"]], np.intp)
-        self._features, self._thresholds = np.array(nodes.features, np.intp), np.array(nodes.thresholds)
-        self._children = np.array(nodes.children, np.intp).reshape(-1, 2)
-        self._nan_left, self._nan_is_zero = np.array(nodes.nan_left, bool), np.array(nodes.nan_is_zero, bool)
-        self._values = np.array(nodes.values)
+        rows: list[tuple[Any, ...]] = []
+        roots = [_add(tree["tree_structure"], rows)[0] for tree in booster.dump_model()["tree_info"]]
+        nodes = np.array(rows, _NODE)
+        self._roots = np.array(roots, np.intp)
+        self._features, self._thresholds, self._children, self._nan_left, self._nan_is_zero, self._values = (
+            np.ascontiguousarray(nodes[name]) for name in _NODE.names or ()
+        )
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds, float64 [m, f], to the mean of all leaves (weighted by what they were grown of)."""
@@ -78,38 +88,24 @@ class TreePaths:
         return found
 
 
-class _Nodes:
-    """Nodes of trees one after the other, as `lightgbm.Booster.dump_model` describes them."""
+def _add(node: Mapping[str, Any], nodes: list[tuple[Any, ...]]) -> tuple[int, float, float]:
+    """Add a node of `lightgbm.Booster.dump_model` and all below it, as rows of `_NODE`.
 
-    def __init__(self) -> None:
-        self.features: list[int] = []
-        self.thresholds: list[float] = []
-        self.children: list[Sequence[int]] = []
-        self.nan_left: list[bool] = []
-        self.nan_is_zero: list[bool] = []
-        self.values: list[float] = []
-
-    def add(self, node: Mapping[str, Any]) -> int:
-        """Add a node and all below it, and return its index."""
-        place = len(self.features)
-        leaf = "split_feature" not in node
-        self.features.append(_LEAF if leaf else int(node["split_feature"]))
-        self.thresholds.append(0.0 if leaf else float(node["threshold"]))
-        self.nan_left.append(not leaf and bool(node["default_left"]))
-        self.nan_is_zero.append(not leaf and node["missing_type"] != "NaN")
-        self.values.append(_mean(node)[0])
-        self.children.append((place, place))
-        if not leaf:
-            self.children[place] = (self.add(node["left_child"]), self.add(node["right_child"]))
-        return place
-
-
-def _mean(node: Mapping[str, Any]) -> tuple[float, float]:
-    """The mean of the leaves below a node, and how many pairs they were grown of."""
+    Returns:
+        Its place, the mean of the leaves below it, and how many pairs they were grown of.
+    """
+    place = len(nodes)
+    nodes.append(())
     if "split_feature" not in node:
-        return float(node["leaf_value"]), float(node.get("leaf_count", 1))
-    (left, ours), (right, theirs) = _mean(node["left_child"]), _mean(node["right_child"])
-    return (left * ours + right * theirs) / (ours + theirs), ours + theirs
+        mean = float(node["leaf_value"])
+        nodes[place] = (_LEAF, 0.0, (place, place), False, False, mean)
+        return place, mean, float(node.get("leaf_count", 1))
+    left, left_mean, ours = _add(node["left_child"], nodes)
+    right, right_mean, theirs = _add(node["right_child"], nodes)
+    mean = (left_mean * ours + right_mean * theirs) / (ours + theirs)
+    missing = bool(node["default_left"]), node["missing_type"] != "NaN"
+    nodes[place] = (int(node["split_feature"]), float(node["threshold"]), (left, right), *missing, mean)
+    return place, mean, ours + theirs
 
 
 class Trees:
@@ -161,7 +157,7 @@ class TreeLearner:
         weights: NDArray[np.float32],
         names: Sequence[str],
     ) -> Trees:
-        """Trees that tell true pairs from others; of few true pairs, trees with smaller leaves."""
+        """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves."""
         leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
         parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": self._threads}
         data = lightgbm.Dataset(features, truth, weight=weights, feature_name=list(names))
@@ -169,15 +165,10 @@ class TreeLearner:
 
 
 def read_trees(path: Path, names: Sequence[str], threads: int) -> Trees:
-    """Trees of a text file.
+    """Trees of a text file, which split by the named features.
 
     LightGBM's parser ends the process on some damaged texts, so the file's digest is checked before, see
     `matcher_files.read_manifest`.
-
-    Args:
-        path: of the file.
-        names: of the features that they must split by.
-        threads: how many at most.
 
     Raises:
         ArtefactError: it holds no trees, or trees of other features.

@@ -5,7 +5,7 @@ Versions are whole numbers, as TensorFlow Serving wants them. Nothing here impor
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -20,11 +20,13 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _Cosine: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
 
-class _Described(BaseModel):
+class Described(BaseModel):
+    """Part of a manifest; unknown fields are refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TensorDescription(_Described):
+class TensorDescription(Described):
     """Name, shape (None where free) and dtype of a signature's input or output."""
 
     name: str
@@ -32,7 +34,7 @@ class TensorDescription(_Described):
     dtype: str
 
 
-class Origin(_Described):
+class Origin(Described):
     """The encoder whose outputs a model was trained on."""
 
     name: str
@@ -40,7 +42,7 @@ class Origin(_Described):
     weights_digest: str
 
 
-class WeightsOrigin(_Described):
+class WeightsOrigin(Described):
     """Where the weights come from that a training started with: a name, their source, licence and file's SHA-256."""
 
     name: str
@@ -49,7 +51,7 @@ class WeightsOrigin(_Described):
     digest: str | None
 
 
-class TrainedOn(_Described):
+class TrainedOn(Described):
     """The label groups a model was trained on, so that it can be evaluated on others.
 
     Attributes:
@@ -62,7 +64,7 @@ class TrainedOn(_Described):
     groups: tuple[str, ...]
 
 
-class PickedOn(_Described):
+class PickedOn(Described):
     """What a threshold was picked on: label groups that the encoder did not learn from.
 
     Attributes:
@@ -77,7 +79,7 @@ class PickedOn(_Described):
     mean_f1: float
 
 
-class Manifest(_Described):
+class Manifest(Described):
     """What an exported encoder is and where it comes from.
 
     Attributes:
@@ -93,7 +95,7 @@ class Manifest(_Described):
         threshold_picked_on: what it was picked on.
         bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
             which keeps 8 bits of a number: the deeper the network, the larger.
-        files: SHA-256 of every file beside the manifest, by path.
+        files: SHA-256 of every file but the manifest, by path.
     """
 
     name: str
@@ -115,6 +117,16 @@ class Manifest(_Described):
     bfloat16_tolerance: float = 0.05
     libraries: dict[str, str]
     files: dict[str, str]
+
+    @property
+    def origin(self) -> Origin:
+        """What a model that is trained on its outputs names."""
+        return Origin(name=self.name, version=self.version, weights_digest=self.weights_digest)
+
+    @property
+    def seen_groups(self) -> frozenset[str]:
+        """`group_digest` of the label groups it was trained on."""
+        return frozenset(() if self.trained_on is None else self.trained_on.groups)
 
 
 @dataclass(frozen=True)
@@ -240,17 +252,14 @@ def write(path: Path, manifest: Manifest) -> None:
 
 def digests(path: Path) -> Mapping[str, str]:
     """SHA-256 of every file below `path` but the manifest, by relative path."""
-    return {file.relative_to(path).as_posix(): digest_of_file(file) for file in _files(path) if file.name != MANIFEST}
+    files = (file for file in sorted(path.rglob("*")) if file.is_file() and file.name != MANIFEST)
+    return {file.relative_to(path).as_posix(): digest_of_file(file) for file in files}
 
 
 def digest_of_file(file: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _files(path: Path) -> Iterator[Path]:
-    return (file for file in sorted(path.rglob("*")) if file.is_file())
 
 
 def read_described(file: Path, kind: type[_Model]) -> _Model:

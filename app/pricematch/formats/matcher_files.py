@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import (
     MANIFEST,
+    Described,
     Origin,
     TrainedOn,
     check_files,
@@ -36,7 +35,7 @@ _AUTO = "auto"
 FIRST, SECOND = "first.txt", "second.txt"
 
 
-class MatcherManifest(BaseModel):
+class MatcherManifest(Described):
     """What a matcher is and where it comes from.
 
     Attributes:
@@ -49,10 +48,8 @@ class MatcherManifest(BaseModel):
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
         trained_on: the label groups, so that it can be evaluated on others.
-        files: SHA-256 of every file beside the manifest, by path.
+        files: SHA-256 of every file but the manifest, by path.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str
@@ -92,12 +89,8 @@ def write_matcher(
 ) -> Path:
     """Write a matcher aside, then give it its name `models/matcher/<version>`.
 
-    Args:
-        models: the folder of artefacts.
-        staged: an empty folder on the same file system.
-        model: the pair model, both of its scorers `Trees`.
-        thresholds: by catalogue size.
-        about: the other fields of the manifest, without `name` and `files`.
+    Both scorers of the model are `Trees`. `staged` is an empty folder on the same file system as `models`; `about`
+    holds the fields of the manifest that model and thresholds do not give.
 
     Raises:
         ArtefactExists: the version is there already.
@@ -132,12 +125,7 @@ def _find_matcher(models: Path, version: str | None = None) -> Path:
 
 
 def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> LoadedMatcher:
-    """Load the named version of the matcher, or its newest.
-
-    Args:
-        models: the folder of artefacts.
-        version: a whole number.
-        threads: that score pairs, at most.
+    """Load the named version of the matcher, or its newest; at most `threads` threads score pairs.
 
     Raises:
         ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.
@@ -174,13 +162,9 @@ def read_manifest(path: Path) -> MatcherManifest:
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
     """A matcher, and the settings with the encoder it was trained with.
 
-    Args:
-        settings: where the models are.
-        version: a whole number; auto for the newest.
-
     Raises:
         ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
-        SettingsError: the version is neither.
+        SettingsError: the version is neither a whole number nor auto, for the newest.
     """
     if version != _AUTO and not (version.isdecimal() and version.isascii()):
         raise SettingsError(f"--matcher: expected {_AUTO} or the whole number of a version, got {version!r}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pricematch.catalogue.postings import Posting, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, RowProblem
@@ -85,12 +85,8 @@ def csv_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[PostingRo
     """The rows of a file, good and bad; what follows a quotation mark that is not closed is not read.
 
     `posting_id` and `image` are required columns, `image_phash`, `title` and `label_group` may be absent or empty,
-    others are ignored. UTF-8 with or without byte order mark; titles that hold Python byte escapes are decoded.
-
-    Args:
-        file: is read a line at a time.
-        name: of the file, for errors.
-        limits: sizes beyond which it is refused.
+    others are ignored. UTF-8 with or without byte order mark; titles that hold Python byte escapes are decoded. The
+    file is read a line at a time; errors have its name.
 
     Raises:
         CatalogueError: the file as a whole is of no use: it lacks a column, is no CSV, or has more rows than the limit.
@@ -135,7 +131,17 @@ def _header(records: Iterator[list[str]], lines: "_Lines", name: str) -> list[st
         raise CatalogueError(f"{name}: row 1: {_meaning(error)}") from error
     if (damaged := lines.take_damaged()) is not None:
         raise CatalogueError(f"{name}: row 1: {damaged}")
-    return _columns(cells, name)
+    columns = [cell.strip() for cell in cells]
+    missing = [column for column in _REQUIRED if column not in columns]
+    if missing:
+        raise CatalogueError(
+            f"{name}: row 1: expected the columns {', '.join(_REQUIRED)} (and perhaps {', '.join(_OPTIONAL)}), "
+            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
+        )
+    repeated = sorted({it for it in columns if it in _REQUIRED + _OPTIONAL and columns.count(it) > 1})
+    if repeated:
+        raise CatalogueError(f"{name}: row 1: expected each column once, got {', '.join(repeated)} more than once")
+    return columns
 
 
 class _Lines:
@@ -162,31 +168,20 @@ class _Lines:
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
-            byte = line[error.start]
-            self._damaged = f"expected UTF-8, got the byte 0x{byte:02x} at position {error.start + 1} of the line"
+            self._damaged = _not_utf8(line, error)
             return line.decode("utf-8", errors="replace")
         if "\0" in text:
             self._damaged = "expected text, got a NUL character"
         return text
 
 
+def _not_utf8(line: bytes, error: UnicodeDecodeError) -> str:
+    return f"expected UTF-8, got the byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+
+
 def _meaning(error: csv.Error) -> str:
     """The CSV parser's message in words of the file."""
     return "a quotation mark is not closed" if "unexpected end of data" in str(error) else str(error)
-
-
-def _columns(cells: list[str], name: str) -> list[str]:
-    columns = [cell.strip() for cell in cells]
-    missing = [column for column in _REQUIRED if column not in columns]
-    if missing:
-        raise CatalogueError(
-            f"{name}: row 1: expected the columns {', '.join(_REQUIRED)} (and perhaps {', '.join(_OPTIONAL)}), "
-            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
-        )
-    repeated = sorted({it for it in columns if it in _REQUIRED + _OPTIONAL and columns.count(it) > 1})
-    if repeated:
-        raise CatalogueError(f"{name}: row 1: expected each column once, got {', '.join(repeated)} more than once")
-    return columns
 
 
 class _BadLine(Exception):
@@ -197,15 +192,7 @@ def ndjson_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[Postin
     """The rows of a file, good and bad, numbered by their lines; blank lines are passed over.
 
     The fields are the columns of a CSV file, text or null; all but `posting_id` may be absent, others are ignored.
-
-    Args:
-        file: is read a line at a time.
-        name: of the file, for errors.
-        limits: sizes beyond which it is refused.
-
-    Raises:
-        CatalogueError: it has more rows than the limit.
-        OSError: it cannot be read.
+    Arguments and errors are those of `csv_rows`.
     """
     checker, postings = RowChecker(), 0
     for number, line in enumerate(_lines(file, limits.row_bytes), start=1):
@@ -240,7 +227,16 @@ def _lines(file: BinaryIO, limit: int) -> Iterator[bytes | None]:
 
 def _values(line: bytes) -> Mapping[str, str]:
     """The text of a line's fields; raises _BadLine."""
-    fields = _object(line)
+    try:
+        fields = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise _BadLine(_not_utf8(line, error)) from error
+    except RecursionError as error:
+        raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
+    except ValueError as error:
+        raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
+    if not isinstance(fields, dict):
+        raise _BadLine(f"expected a JSON object, got {type(fields).__name__}")
     values = {}
     for field in (*_REQUIRED, *_OPTIONAL):
         value = fields.get(field)
@@ -254,28 +250,8 @@ def _values(line: bytes) -> Mapping[str, str]:
     return values
 
 
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        byte, place = line[error.start], error.start + 1
-        raise _BadLine(f"expected UTF-8, got the byte 0x{byte:02x} at position {place} of the line") from error
-    except RecursionError as error:
-        raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
-    except ValueError as error:
-        raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
-    if not isinstance(found, dict):
-        raise _BadLine(f"expected a JSON object, got {type(found).__name__}")
-    return found
-
-
 def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRow]:
     """The rows of a file; it is NDJSON if its first character but spaces opens a JSON object, else CSV.
-
-    Args:
-        path: where it is.
-        name: what errors call it.
-        limits: sizes beyond which it is refused.
 
     Raises:
         CatalogueError: the file as a whole is of no use, or cannot be read; perhaps after some rows.
@@ -289,7 +265,7 @@ def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRo
 
 
 def check_rows(path: Path, name: str, limits: RowLimits) -> None:
-    """Raise CatalogueError if a file cannot be one of postings, as far as its first row tells."""
+    """Raise CatalogueError if a file is not one of postings, by its first row."""
     if next(posting_rows(path, name, limits), None) is None:
         raise CatalogueError(f"{name}: expected at least one posting, got none")
 

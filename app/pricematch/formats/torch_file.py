@@ -1,7 +1,7 @@
 """Tensors out of files that PyTorch's `torch.save` wrote, without PyTorch and without executing what they hold.
 
 Both layouts are read: the zip archive of PyTorch 1.6 and later, and the row of pickles and raw storages before it
-(PyTorch's `torch/serialization.py`). A tensor is a view of a storage: offset and strides, in elements, say where it is.
+(PyTorch's `torch/serialization.py`). A tensor is a view of a storage: by offset and strides, in elements.
 """
 
 import io
@@ -73,15 +73,22 @@ class _View:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def of(self, storage: NDArray[Any]) -> NDArray[Any]:
+    def read(self, file: IO[bytes]) -> bytes:
+        """The storage that begins here; raises ValueError where the file ends before it does."""
+        content = file.read(self.count * self.dtype.itemsize)
+        if len(content) != self.count * self.dtype.itemsize:
+            raise ValueError("it is cut short")
+        return content
+
+    def of(self, storage: bytes) -> NDArray[Any]:
         """The tensor, copied; raises ValueError if it would reach outside its storage or repeat parts of it."""
-        end = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.strides, strict=True))
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        if end >= len(storage) or math.prod(self.shape) > len(storage):
-            raise ValueError(f"expected a tensor within {len(storage)} elements, got {self.shape} by {self.strides}")
-        steps = [step * self.dtype.itemsize for step in self.strides]
-        return np.lib.stride_tricks.as_strided(storage[self.offset :], self.shape, steps).copy()
+        size = self.dtype.itemsize
+        if math.prod(self.shape) * size > len(storage):
+            raise ValueError(f"expected a tensor within {len(storage)} bytes, got {self.shape} of {self.dtype}")
+        steps = [step * size for step in self.strides]
+        return np.ndarray(self.shape, self.dtype, storage, self.offset * size, steps).copy()
 
 
 class _Unpickler(pickle.Unpickler):
@@ -108,11 +115,6 @@ class _Unpickler(pickle.Unpickler):
         return pid
 
 
-def _unpickled(file: IO[bytes]) -> Any:
-    """The value of the pickle that begins here; the file is left behind its end."""
-    return _Unpickler(file).load()
-
-
 def _read_archive(file: IO[bytes]) -> Tensors:
     with zipfile.ZipFile(file) as archive:
         pickled = [name for name in archive.namelist() if name.endswith("/data.pkl")]
@@ -120,37 +122,29 @@ def _read_archive(file: IO[bytes]) -> Tensors:
             raise ValueError("expected one data.pkl in the archive")
         folder = pickled[0].removesuffix("data.pkl")
         tensors = {}
-        for name, view in _views(_unpickled(io.BytesIO(archive.read(pickled[0])))).items():
+        for name, view in _views(_Unpickler(io.BytesIO(archive.read(pickled[0]))).load()).items():
             with archive.open(f"{folder}data/{view.key}") as storage:
-                tensors[name] = view.of(_array(storage, view))
+                tensors[name] = view.of(view.read(storage))
         return tensors
 
 
 def _read_legacy(file: IO[bytes]) -> Tensors:
-    if _unpickled(file) != _MAGIC or _unpickled(file) != _PROTOCOL:
+    if [_Unpickler(file).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
         raise ValueError("it does not begin as such a file")
-    system = _unpickled(file)
+    system = _Unpickler(file).load()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("expected little-endian storages")
-    views = _views(_unpickled(file))
+    views = _views(_Unpickler(file).load())
     of_storage = {view.key: view for view in views.values()}
-    keys = _unpickled(file)
+    keys = _Unpickler(file).load()  # each pickle ends where the next begins
     if not isinstance(keys, list) or set(map(str, keys)) != set(of_storage):
         raise ValueError("its tensors and its storages do not fit")
     storages = {}
     for key in keys:
         if (count := int.from_bytes(file.read(8), "little")) != of_storage[key].count:
             raise ValueError(f"expected a storage of {of_storage[key].count} elements, got {count}")
-        storages[key] = _array(file, of_storage[key])
+        storages[key] = of_storage[key].read(file)
     return {name: view.of(storages[view.key]) for name, view in views.items()}
-
-
-def _array(file: IO[bytes], view: _View) -> NDArray[Any]:
-    """The storage that begins here; raises ValueError where the file ends before it does."""
-    content = file.read(view.count * view.dtype.itemsize)
-    if len(content) != view.count * view.dtype.itemsize:
-        raise ValueError("it is cut short")
-    return np.frombuffer(content, view.dtype)
 
 
 def _views(state: Any) -> dict[str, _View]:

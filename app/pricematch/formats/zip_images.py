@@ -4,7 +4,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -50,24 +50,19 @@ class ZipImages:
     Nothing is written to disk. The directory is checked whole first: number and sizes of members, names that lead
     elsewhere or occur twice, links, encryption, members that share bytes ("A better zip bomb", Fifield, 2019).
 
-    Args:
-        path: the file.
-        name: what errors call it.
-        limits: what it may hold.
-
     Raises:
-        ImportRefused: it is no ZIP file, a damaged one, or more than it may be.
+        ImportRefused: it is no ZIP file, a damaged one, or more than it may be; the message has the given name.
     """
 
     def __init__(self, path: Path, name: str, limits: ZipLimits) -> None:
         self._name, self._limits = name, limits
         try:
-            directory = _read_directory(path, name, limits.members)
+            count, offset = _read_directory(path, name, limits.members)
             self._zip = zipfile.ZipFile(path)
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise ImportRefused(f"{name}: cannot be read as a ZIP file ({_reason(error)})") from error
         try:
-            self._members = self._checked(directory, path.stat().st_size)
+            self._members = self._checked(count, offset, path.stat().st_size)
         except BaseException:
             self._zip.close()
             raise
@@ -99,16 +94,14 @@ class ZipImages:
     def _read(self, member: zipfile.ZipInfo) -> bytes:
         content = bytearray()
         with self._zip.open(member) as file:
-            while piece := file.read(_PIECE):
+            while len(content) <= member.file_size and (piece := file.read(_PIECE)):
                 content += piece
-                if len(content) > member.file_size:
-                    break
         return bytes(content)
 
-    def _checked(self, directory: "_Directory", size: int) -> dict[str, zipfile.ZipInfo]:
+    def _checked(self, count: int, offset: int, size: int) -> dict[str, zipfile.ZipInfo]:
         """The members that are files, by name."""
         members = self._zip.infolist()
-        if (len(members), self._zip.start_dir) != (directory.members, directory.offset):
+        if (len(members), self._zip.start_dir) != (count, offset):
             raise self._refused("its directory can be read in two ways")
         for member in members:
             if (why := _refusal(member)) is not None:
@@ -118,7 +111,7 @@ class ZipImages:
             raise self._refused(f"expected at most {self._limits.total_bytes} bytes uncompressed, got {total}")
         if total > max(_UNSUSPECTED, self._limits.ratio * size):
             raise self._refused(f"expected at most {self._limits.ratio} times its own {size} bytes, got {total}")
-        if (shared := _overlapping(members, directory.offset)) is not None:
+        if (shared := _overlapping(members, offset)) is not None:
             raise self._refused(f"the member {shared.filename[:200]!r} shares bytes with another")
         found = {member.filename: member for member in members}
         if len(found) < len(members):
@@ -151,7 +144,7 @@ def _stays_inside(name: str) -> bool:
 
 
 def _overlapping(members: Sequence[zipfile.ZipInfo], end: int) -> zipfile.ZipInfo | None:
-    """A member whose bytes, by what the directory says of it, reach into another's or into the directory."""
+    """A member whose bytes, according to the directory, reach into another's or into the directory."""
     by_place = sorted(members, key=lambda member: member.header_offset, reverse=True)
     for member in by_place:
         if member.header_offset + _LOCAL_HEADER + len(member.orig_filename) + member.compress_size > end:
@@ -164,32 +157,15 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-@dataclass(frozen=True, slots=True)
-class _Directory:
-    """The directory at the end of a ZIP file.
-
-    Attributes:
-        members: how many, counted.
-        offset: bytes before the directory.
-    """
-
-    members: int
-    offset: int
-
-
-def _read_directory(path: Path, name: str, most: int) -> _Directory:
+def _read_directory(path: Path, name: str, most: int) -> tuple[int, int]:
     """Find and walk the directory of a ZIP file, before a library reads all of it into memory.
 
-    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 to 4.3.16.
-
-    Args:
-        path: the file.
-        name: what errors call it.
-        most: members.
+    PKWARE, APPNOTE.TXT 6.3.10, sections 4.3.12 to 4.3.16. Returns the number of members, and of bytes before the
+    directory.
 
     Raises:
-        ImportRefused: it has more members.
-        ValueError: it is no ZIP file, or one of several volumes, or damaged, or something stands before or behind it.
+        ImportRefused: it has more than `most` members.
+        ValueError: it is no ZIP file, or one of several volumes, or damaged, or has bytes before or behind it.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
@@ -197,15 +173,13 @@ def _read_directory(path: Path, name: str, most: int) -> _Directory:
         if announced > most or size > most * _ENTRY_BYTES:
             raise _too_many(name, most)
         file.seek(offset)
-        members = 0
-        for _ in _entries(file.read(size)):
-            members += 1
-            if members > most:
-                raise _too_many(name, most)
+        members = _count_entries(file.read(size), most)
+        if members > most:
+            raise _too_many(name, most)
         # without the 64-bit record the number is stored modulo 65,536
         if announced != members and announced != members % (_COMMENT + 1):
             raise ValueError(f"its end tells of {announced} members, its directory of {members}")
-    return _Directory(members, offset)
+    return members, offset
 
 
 def _too_many(name: str, most: int) -> ImportRefused:
@@ -213,7 +187,7 @@ def _too_many(name: str, most: int) -> ImportRefused:
 
 
 def _end(file: BinaryIO) -> tuple[int, int, int]:
-    """Members, bytes of the directory, and where it begins, as the end of the file says."""
+    """Members, bytes of the directory, and where it begins, by the end of the file."""
     whole = file.seek(0, 2)
     tail_at = max(0, whole - _END.size - _COMMENT)
     file.seek(tail_at)
@@ -256,14 +230,16 @@ def _end64(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
     return members, size, offset, place
 
 
-def _entries(directory: bytes) -> Iterator[int]:
-    """Where each entry begins."""
-    place = 0
+def _count_entries(directory: bytes, most: int) -> int:
+    """How many entries a directory has; counts no further than one more than `most`."""
+    place = members = 0
     while place < len(directory):
         if place + _ENTRY.size > len(directory) or directory[place : place + 4] != b"PK\1\2":
             raise ValueError("its directory is damaged")
-        fields = _ENTRY.unpack_from(directory, place)
-        yield place
-        place += _ENTRY.size + sum(fields[10:13])
+        members += 1
+        if members > most:
+            return members
+        place += _ENTRY.size + sum(_ENTRY.unpack_from(directory, place)[10:13])
     if place > len(directory):
         raise ValueError("its directory is damaged")
+    return members

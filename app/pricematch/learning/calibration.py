@@ -75,20 +75,13 @@ def fit_calibration(
 def tempered_weights(
     left: NDArray[np.integer], right: NDArray[np.integer], raw: NDArray[np.float64], queries: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Weights of pairs between counting all pairs alike and all postings alike: Σ over ends that are queries of 1 / √d.
+    """Weights [m] of pairs between counting all pairs alike and all postings alike: Σ over ends in queries of 1 / √d.
 
     d is how many matches a posting is expected to have, itself included, 1 + Σ raw over its pairs. A group of 50 has
     1,225 right pairs and a group of two has one: with equal weights a few dozen large groups decide what a probability
-    means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups.
-
-    Args:
-        left: [m], the row of one end of each pair; each pair is given once.
-        right: [m], of its other end.
-        raw: [m], 0 to 1.
-        queries: bool [n], which postings count; a pair without one has weight 0.
-
-    Returns:
-        float64 [m].
+    means, with 1 / d the many small ones do, and for the others it means something else. It needs no label groups. Each
+    pair is given once, by the rows of its ends and its raw score in 0…1; one without an end in `queries`, bool [n], has
+    weight 0.
 
     >>> queries = np.array([True, False, True])
     >>> tempered_weights(np.array([0, 0]), np.array([1, 2]), np.array([1.0, 1.0]), queries).round(2)
@@ -185,23 +178,18 @@ _METHODS: Mapping[str, Callable[[_Counts], Calibration]] = {PLATT: _platt, ISOTO
 
 
 def calibrate(parts: Sequence[SamplePairs], without: int | None = None) -> tuple[Calibration, Mapping[str, float]]:
-    """Fit on the pairs of all parts, or on those of them that have no end in a fold.
+    """Fit on the pairs of all parts (whole samples), or on those of them that have no end in the fold `without`.
 
     A wrong pair across two folds is left out with either, since it is held out with either. The wrong pairs that stay
-    stand for those left out, see `SamplePairs.negative_weight`.
-
-    Args:
-        parts: pairs of whole samples; at least one pair of known truth is left.
-        without: the fold.
-
-    Returns:
-        As `fit_calibration`.
+    are weighted for those left out, see `SamplePairs.negative_weight`. Returns as `fit_calibration`.
     """
+    # held out with the higher fold of its ends'; 0 for a pair without a trained end, whose weight is 0 as well
+    folds = [np.asarray(part.folds.max(axis=1, initial=0), np.intp) for part in parts]
     return fit_calibration(
         np.concatenate([part.second_scores for part in parts]),
         np.concatenate([part.truth for part in parts]),
         np.concatenate([_weights(part, without) for part in parts]),
-        np.concatenate([_fold(part) for part in parts]),
+        np.concatenate(folds),
     )
 
 
@@ -210,11 +198,3 @@ def _weights(part: SamplePairs, without: int | None) -> NDArray[np.float64]:
     seen = part.known & part.outside(without)
     found = tempered_weights(part.left, part.right, part.second_scores, part.fold_of != NOT_TRAINED) * seen
     return np.where(part.truth, found, found * part.negative_weight(seen, without))
-
-
-def _fold(part: SamplePairs) -> NDArray[np.intp]:
-    """The fold that each pair is held out with while a method is chosen, the higher one of its ends'.
-
-    0 for a pair without a trained end, whose weight is 0 as well.
-    """
-    return np.asarray(part.folds.max(axis=1, initial=0), np.intp)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +51,10 @@ class FittedMatcher:
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Features and label groups to train on.
+    """Features of n postings and their label groups.
 
     Attributes:
-        postings: their features, n.
+        postings: their features.
         signals: names of the signals to use.
         groups: intp [n], the number of each posting's label group, negative where it is not known.
         trained: bool [n], the postings of the groups to train on.
@@ -74,13 +75,7 @@ class TrainingData:
 
 
 def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progress) -> FittedMatcher:
-    """Fit a matcher.
-
-    Args:
-        data: features and label groups.
-        learner: makes the scorers.
-        seed: of everything drawn.
-        progress: called with how far it is.
+    """Fit a matcher; the seed is that of everything drawn.
 
     Raises:
         ValueError: fewer label groups than folds, or none of their postings is another's candidate, in all or without
@@ -91,16 +86,21 @@ def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progr
     _check(parts)
     names = pair_feature_names(data.signals)
     every = (*names, *GRAPH_FEATURES)
-    steps = _Steps(progress, 2 * FOLDS + 2)
-    for part, scores in zip(parts, cross_fit(parts, len(names), names, learner, seed, steps), strict=True):
+    done = count()
+
+    def step() -> None:
+        progress("Learning", next(done), 2 * FOLDS + 2)
+
+    step()
+    for part, scores in zip(parts, cross_fit(parts, names, learner, seed, step), strict=True):
         part.first_scores[:] = scores
         part.add_graph_features()
-    for part, scores in zip(parts, cross_fit(parts, len(every), every, learner, seed + FOLDS, steps), strict=True):
+    for part, scores in zip(parts, cross_fit(parts, every, learner, seed + FOLDS, step), strict=True):
         part.second_scores[:] = scores
-    first = fit_scorer(parts, len(names), names, learner, seed)
-    steps()
-    second = fit_scorer(parts, len(every), every, learner, seed + FOLDS)
-    steps()
+    first = fit_scorer(parts, names, learner, seed)
+    step()
+    second = fit_scorer(parts, every, learner, seed + FOLDS)
+    step()
     whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
     sized, groups = _by_size(whole), each_its_own(data.groups)
@@ -145,18 +145,6 @@ def _check(parts: Sequence[SamplePairs]) -> None:
             )
 
 
-class _Steps:
-    """Reports one more fitted model at each call."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-        progress("Learning", 0, total)
-
-    def __call__(self) -> None:
-        self._done += 1
-        self._progress("Learning", self._done, self._total)
-
-
 def _by_size(parts: Sequence[SamplePairs]) -> dict[int, list[SamplePairs]]:
     """Samples of about one size, by their mean size, ascending."""
     sized: dict[int, list[SamplePairs]] = {}
@@ -170,58 +158,41 @@ def _by_size(parts: Sequence[SamplePairs]) -> dict[int, list[SamplePairs]]:
 
 
 def cross_fit(
-    parts: Sequence[SamplePairs],
-    columns: int,
-    names: Sequence[str],
-    learner: Learner,
-    seed: int,
-    done: Callable[[], None],
+    parts: Sequence[SamplePairs], names: Sequence[str], learner: Learner, seed: int, done: Callable[[], None]
 ) -> list[NDArray[np.float64]]:
     """Held-out scores of all pairs, float64 [m] a part.
 
     For each fold a model is fitted on the pairs that have no end in it. A pair gets the mean of the scores by the
-    models of the folds its ends are in; a pair without a trained end the mean of all.
-
-    Args:
-        parts: the pairs of each sample.
-        columns: how many of the features to use, from the first.
-        names: of those.
-        learner: makes the models.
-        seed: of the choice among wrong pairs.
-        done: called after each fold.
+    models of the folds its ends are in; a pair without a trained end the mean of all. The features are the first ones,
+    by their names; the seed chooses among wrong pairs; `done` is called after each fold.
     """
     totals = [np.zeros(len(part)) for part in parts]
     counts = [np.zeros(len(part)) for part in parts]
     for fold in range(FOLDS):
-        scorer = fit_scorer(parts, columns, names, learner, seed + fold, without=fold)
-        for part, total, count in zip(parts, totals, counts, strict=True):
+        scorer = fit_scorer(parts, names, learner, seed + fold, without=fold)
+        for part, total, models in zip(parts, totals, counts, strict=True):
             ends = (part.folds == fold).sum(axis=1)
             ends[(part.folds == NOT_TRAINED).all(axis=1)] = 1
             rows = np.flatnonzero(ends)
-            total[rows] += ends[rows] * predict(scorer, part, columns, rows)
-            count[rows] += ends[rows]
+            total[rows] += ends[rows] * predict(scorer, part, len(names), rows)
+            models[rows] += ends[rows]
         done()
-    return [total / count for total, count in zip(totals, counts, strict=True)]
+    return [total / models for total, models in zip(totals, counts, strict=True)]
 
 
 def fit_scorer(
-    parts: Sequence[SamplePairs],
-    columns: int,
-    names: Sequence[str],
-    learner: Learner,
-    seed: int,
-    without: int | None = None,
+    parts: Sequence[SamplePairs], names: Sequence[str], learner: Learner, seed: int, without: int | None = None
 ) -> Scorer:
     """A model fitted on the pairs of all parts with both ends trained on and none in the fold `without`."""
     random = np.random.default_rng(seed)
     masks = [part.trainable & part.outside(without) for part in parts]
-    count = sum(int((seen & ~part.truth).sum()) for part, seen in zip(parts, masks, strict=True))
-    share = max(_NEGATIVES, min(1.0, _ENOUGH / max(1, count)))
+    wrong_pairs = sum(int((seen & ~part.truth).sum()) for part, seen in zip(parts, masks, strict=True))
+    share = max(_NEGATIVES, min(1.0, _ENOUGH / max(1, wrong_pairs)))
     features, truth, weights = [], [], []
     for part, seen in zip(parts, masks, strict=True):
         chosen = np.flatnonzero(seen & (part.truth | (random.random(len(part)) < share)))
         wrong = np.float32(part.negative_weight(seen, without) / share)
-        features.append(part.features[chosen, :columns])
+        features.append(part.features[chosen, : len(names)])
         truth.append(part.truth[chosen])
         weights.append(np.where(part.truth[chosen], np.float32(1), wrong))
     return learner.fit(np.concatenate(features), np.concatenate(truth), np.concatenate(weights), names)

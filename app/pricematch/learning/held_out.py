@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.metrics import Scores, group_sizes, scores
-from pricematch.evaluation.reliability import brier_score, expected_calibration_error
+from pricematch.evaluation.reliability import LIKELY, brier_score, expected_calibration_error
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
-from pricematch.pairs.thresholds import F1, Thresholds
-
-LIKELY = 0.05
-"""Pairs at least as probable have a calibration error of their own: most candidates are plainly different."""
+from pricematch.pairs.thresholds import F1
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -45,27 +42,29 @@ class HeldOut:
 def held_out(
     postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
 ) -> HeldOut:
-    """Evaluate on samples of about one size.
+    """Evaluate on the pairs of samples of about one size, all with `has_held_out`.
 
-    Args:
-        postings: that size.
-        parts: the pairs of the samples, all with `has_held_out`.
-        groups: [n], the number of each posting's label group in the whole catalogue, from 0; each its own if unknown.
-        calibrations: for each fold, the one that was fitted without it.
+    `groups` [n] number the label groups of the whole catalogue from 0, each its own if unknown; the calibrations are
+    those that were fitted without each fold.
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):
-        found = [calibration(part.second_scores) for part in parts]
-        others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, found, strict=True)]
+        mapped = [calibration(part.second_scores) for part in parts]
+        others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, mapped, strict=True)]
         thresholds = pick(others, [F1])[F1]
-        for part, p, catalogue in zip(parts, found, others, strict=True):
-            scored.append(_scores(catalogue, thresholds, part.fold_of == fold))
+        for part, p, catalogue in zip(parts, mapped, others, strict=True):
+            lists = thresholds.lists(catalogue.candidates)
+            scored.append(scores(lists, catalogue.groups).of(part.fold_of == fold))
             weights.append((part.folds == fold).sum(axis=1) * part.known)
             truth.append(part.truth)
             probabilities.append(p)
     every = Scores(*(np.concatenate([getattr(it, name) for it in scored]) for name in ("f1", "precision", "recall")))
     p, right, weight = np.concatenate(probabilities), np.concatenate(truth), np.concatenate(weights)
     likely = p >= LIKELY
+    found, true_pairs = sum(float(part.weights[part.truth].sum()) for part in parts), 0
+    for part in parts:
+        sizes = group_sizes(np.unique(groups[part.sample.rows], return_inverse=True)[1])
+        true_pairs += int((sizes - 1)[part.fold_of != NOT_TRAINED].sum())
     return HeldOut(
         postings,
         every.mean_f1,
@@ -74,7 +73,7 @@ def held_out(
         brier_score(p, right, weight),
         expected_calibration_error(p, right, weight),
         expected_calibration_error(p[likely], right[likely], weight[likely]),
-        _candidate_recall(parts, groups),
+        found / true_pairs if true_pairs else 1.0,
     )
 
 
@@ -90,17 +89,3 @@ def scored_sample(
         np.unique(groups[part.sample.rows], return_inverse=True)[1].astype(np.intp),
         (folds != NOT_TRAINED) & (folds != (NOT_TRAINED if without is None else without)),
     )
-
-
-def _scores(catalogue: ScoredCatalogue, thresholds: Thresholds, postings: NDArray[np.bool_]) -> Scores:
-    """The scores of some postings of a catalogue."""
-    lists = thresholds.lists(catalogue.candidates)
-    return scores(lists.starts, lists.rows, catalogue.groups).of(postings)
-
-
-def _candidate_recall(parts: Sequence[SamplePairs], groups: NDArray[np.intp]) -> float:
-    found = sum(float(part.weights[part.truth].sum()) for part in parts)
-    trained = [part.fold_of != NOT_TRAINED for part in parts]
-    sizes = [group_sizes(np.unique(groups[part.sample.rows], return_inverse=True)[1]) for part in parts]
-    true_pairs = sum(int((size - 1)[mask].sum()) for size, mask in zip(sizes, trained, strict=True))
-    return found / true_pairs if true_pairs else 1.0

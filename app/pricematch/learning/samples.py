@@ -36,13 +36,7 @@ def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ..
     """The whole catalogue; random halves, quarters and so on of whole groups; a half that lacks titles and images.
 
     The last one has postings with one kind of feature only: a fifth of them has no title and a fifth no image, where
-    the signals include both.
-
-    Args:
-        postings: their features, n.
-        groups: [n], the number of each posting's label group; those without one share a negative number.
-        signals: the names of the signals.
-        seed: of the choice.
+    the signals include both. `groups` [n] number the label groups; postings without one share a negative number.
     """
     yield Sample(np.arange(len(postings)), postings, whole=True)
     each = each_its_own(groups)
@@ -156,11 +150,8 @@ def sample_pairs(
 ) -> SamplePairs:
     """The candidate pairs of a sample and their pair features.
 
-    Args:
-        sample: n postings of the whole catalogue.
-        signals: names of the signals.
-        groups: the number of each posting's label group, of the whole catalogue; negative where there is none.
-        fold_of: the fold of each, `NOT_TRAINED` where it is not trained on.
+    Groups (negative where there is none) and folds (`NOT_TRAINED` where a posting is not trained on) are those of all
+    postings of the whole catalogue.
     """
     extractor = PairFeatureExtractor(sample.postings, signals)
     left, right = extractor.candidates

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.evaluation.curves import ROUNDING, Curves
-from pricematch.evaluation.metrics import group_sizes
+from pricematch.evaluation.metrics import group_sizes, right_candidates
 from pricematch.evaluation.signals import CANDIDATES, MATCHER, between, pairs_of
 from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
 from pricematch.search.candidates import Candidates, top_k
 
 FLAT = 0.002
-"""What mean F1 may lack of its best: the middle of that range is taken, since luck says where in it the best is."""
+"""What mean F1 may lack of its best: the middle of that range is taken, since the best in it is a matter of luck."""
 SURE = 1.645
 """Standard errors by which a fallback threshold must gain: 95 % on one side of a normal distribution."""
 
@@ -36,9 +36,7 @@ class ScoredCatalogue:
     @cached_property
     def right(self) -> NDArray[np.bool_]:
         """Which candidates are of their posting's group, bool [n, k]."""
-        rows = self.candidates.rows
-        right: NDArray[np.bool_] = (self.groups[rows] == self.groups[:, np.newaxis]) & (rows >= 0)
-        return right
+        return right_candidates(self.candidates.rows, self.groups)
 
     @cached_property
     def first_gains(self) -> NDArray[np.float64]:
@@ -56,17 +54,10 @@ def scored_catalogue(
     groups: NDArray[np.intp],
     queries: NDArray[np.bool_],
 ) -> ScoredCatalogue:
-    """A catalogue of directed pairs, each once, (a, b) and (b, a) both, in any order.
-
-    Args:
-        left: [m], the query.
-        right: [m], its candidate, never the same posting.
-        probabilities: [m], 0 to 1.
-        groups: [n], see `ScoredCatalogue`.
-        queries: [n], likewise.
+    """A catalogue of directed pairs [m], left the query and right its candidate, (a, b) and (b, a) both, in any order.
 
     Raises:
-        ValueError: there is no query, or a probability is out of range.
+        ValueError: there is no query, or a probability is not in 0…1.
     """
     if not queries.any():
         raise ValueError("expected at least one query")
@@ -117,7 +108,8 @@ def pick(catalogues: Sequence[ScoredCatalogue], targets: Sequence[Target] = TARG
             match = _best_match(curve)
             found[target] = Thresholds(match, _best_fallback(curve, match, catalogues))
         else:
-            match = _match_of_precision(curve, target.precision)
+            reached = np.flatnonzero((curve.answered > 0) & (curve.right >= target.precision * curve.answered))
+            match = curve.lowest(int(reached[-1])) if len(reached) else np.inf
             found[target] = Thresholds(match, match)
     return found
 
@@ -186,9 +178,3 @@ def _gain(catalogue: ScoredCatalogue, match: float, fallback: float) -> tuple[fl
     sums = sums[np.bincount(catalogue.groups[queries]) > 0]
     postings = int(queries.sum())
     return float(sums.sum()) / postings, float(np.sqrt(((sums - sums.mean()) ** 2).sum())) / postings
-
-
-def _match_of_precision(curve: _Curve, precision: float) -> float:
-    """The lowest threshold at which that share of the matches is right."""
-    reached = np.flatnonzero((curve.answered > 0) & (curve.right >= precision * curve.answered))
-    return curve.lowest(int(reached[-1])) if len(reached) else np.inf

@@ -5,9 +5,10 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +20,29 @@ from pricematch.encoding.encoders import find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
+from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import group_digest, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.lightgbm_trees import TreeLearner
-from pricematch.formats.manifest import Origin, TrainedOn, next_version
+from pricematch.formats.manifest import TrainedOn, next_version
 from pricematch.formats.matcher_files import NAME, write_matcher
 from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
+_LIBRARIES = ("lightgbm", "numpy", "scipy")
 STAGED = ".matcher-"
 """Prefix of folders that are not finished."""
 
 
 @dataclass(frozen=True)
 class TrainMatcherOptions:
-    """Options of a training.
+    """Options of a training: names of the signals, share of the label groups to train on, seed, version to write.
 
-    Attributes:
-        signals: names of the signals to use.
-        train_share: share of the label groups to train on.
-        seed: of everything drawn.
-        version: to write; None for the next.
-        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
+    The version is None for the next one. `verdicts` is a CSV file or a data folder with feedback, which overrules label
+    groups.
     """
 
     signals: tuple[str, ...]
@@ -79,12 +78,12 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
     labels = labels_of(settings, content, options.verdicts)
-    seen = set() if encoder is None or encoder.trained_on is None else set(encoder.trained_on.groups)
+    seen = frozenset[str]() if encoder is None else encoder.seen_groups
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
     _, postings = load_features(settings, content, options.signals, None, progress)
-    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features stand in one order
-    data = TrainingData(postings, signals, number_labels(labels), trained)
+    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
+    data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
         fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
     except ValueError as error:
@@ -102,8 +101,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                 "version": version,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seed": options.seed,
-                "encoder": encoder
-                and Origin(name=encoder.name, version=encoder.version, weights_digest=encoder.weights_digest),
+                "encoder": encoder and encoder.origin,
                 "held_out": [asdict(held_out) for held_out in fitted.held_out],
                 "briers": dict(fitted.briers),
                 "counts": {
@@ -114,7 +112,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                 },
                 "trained_on": _record(content, labels, trained, options),
                 "catalogue_digest": _digest(content.postings),
-                "libraries": _libraries(),
+                "libraries": {"python": platform.python_version()} | {it: version_of(it) for it in _LIBRARIES},
             },
         )
     finally:
@@ -122,13 +120,9 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     return TrainedMatcher(path, fitted, time.monotonic() - started)
 
 
-def number_labels(labels: Sequence[str | None]) -> NDArray[np.intp]:
-    """The number of each label group, from 0 in order of first occurrence; −1 for none. [n]."""
-    numbers = {label: number for number, label in enumerate(dict.fromkeys(it for it in labels if it is not None))}
-    return np.array([-1 if label is None else numbers[label] for label in labels], np.intp)
-
-
-def training_postings(labels: Sequence[str | None], share: float, seed: int, seen: set[str]) -> NDArray[np.bool_]:
+def training_postings(
+    labels: Sequence[str | None], share: float, seed: int, seen: Collection[str]
+) -> NDArray[np.bool_]:
     """Which postings are trained on, bool [n]: groups of the share whose digest is not in `seen`."""
     chosen = training_groups([label or "" for label in labels], share, seed)
     digests = {label: group_digest(label) for label in set(labels) if label is not None}
@@ -137,7 +131,7 @@ def training_postings(labels: Sequence[str | None], share: float, seed: int, see
 
 
 def _check_groups(
-    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: set[str]
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: Collection[str]
 ) -> None:
     """Raise CatalogueError where there are too few groups to train on."""
     groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
@@ -172,15 +166,3 @@ def _digest(postings: Sequence[Posting]) -> str:
         fields = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
         digest.update(repr(fields).encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
-
-
-def _libraries() -> dict[str, str]:
-    import lightgbm
-    import scipy
-
-    return {
-        "python": platform.python_version(),
-        "lightgbm": lightgbm.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-    }

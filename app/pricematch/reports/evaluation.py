@@ -1,8 +1,7 @@
 """Evaluate signals and a matcher on a labelled catalogue; write report.json and report.html."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,15 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
-from pricematch.evaluation import signal_evaluation as judging
-from pricematch.evaluation.breakdown import Mistake, ScoredGroup
+from pricematch.evaluation.breakdown import ScoredGroup
 from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
 from pricematch.evaluation.load_features import find_images, load_features
-from pricematch.evaluation.matcher_evaluation import MatcherEvaluation, evaluate_matcher
+from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
-from pricematch.evaluation.signal_evaluation import KS, Evaluation, Measured
+from pricematch.evaluation.signal_evaluation import Evaluation
+from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import LoadedMatcher, load_matcher
@@ -39,13 +38,12 @@ from pricematch.reports.plots import (
 from pricematch.search.candidates import Lists
 from pricematch.settings import Settings
 
-STRIP = 8
+_STRIP = 8
 """Postings of a group that are shown, at most."""
-TOGETHER = "together"
 
 
 @dataclass(frozen=True)
-class Strip:
+class _Strip:
     """A group on the page: name, F1, size, the first of its postings, and the first of others' in their lists."""
 
     label_group: str
@@ -66,61 +64,45 @@ def evaluation_page(
 ) -> str:
     """The page as HTML.
 
-    Args:
-        evaluation: of n postings.
-        postings: those n.
-        catalogue: names the file they came from.
-        thumbnails: of the names in `shown_names`.
-        seed: of the evaluation.
-        matched: the evaluation of a matcher on postings it was not trained on.
-        matcher: its name and version.
+    The thumbnails are those of `shown_names`; the other arguments are as for `write_report`.
     """
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
-    measured = dict(evaluation.alone) | ({TOGETHER: evaluation.together} if len(evaluation.alone) > 1 else {})
     return render(
         "report.html",
         title="Evaluation",
         found=evaluation,
-        measured=measured,
+        measured=evaluation.measured,
         catalogue=catalogue,
         seed=seed,
         matched=matched,
         matcher=matcher,
-        compared={} if matched is None else compared(measured, matched),
+        compared={} if matched is None else compared(evaluation, matched),
         postings=postings,
         thumbnails=thumbnails,
-        plots=_plots(evaluation) | ({} if matched is None else {"matcher": matched_plots(matched)}),
+        plots=_plots(evaluation, matched),
         distances=_distances(evaluation),
         worst=[_strip(group, evaluation, lists, postings) for group in evaluation.worst if group.f1 < 1],
         best=[_strip(group, evaluation, lists, postings) for group in evaluation.best],
         formatted=formatted,
         threshold_texts=threshold_texts,
         size_name=size_name,
-        limits={"strip": STRIP, "problems": SHOWN_PROBLEMS},
+        limits={"strip": _STRIP, "problems": SHOWN_PROBLEMS},
     )
 
 
-def compared(measured: Mapping[str, Measured], matched: MatcherEvaluation) -> dict[str, Scores]:
+def compared(evaluation: Evaluation, matched: MatcherEvaluation) -> dict[str, Scores]:
     """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
-    found = {name: one.scores.of(matched.evaluated) for name, one in measured.items()}
+    found = {name: one.scores.of(matched.evaluated) for name, one in evaluation.measured.items()}
     return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
-
-
-def matched_plots(matched: MatcherEvaluation) -> list[Markup]:
-    """Reliability of the probabilities, and F1 by catalogue size."""
-    return [
-        plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
-        plot(matched_size_plot(matched.by_catalogue_size), "F1 of the matcher by catalogue size"),
-    ]
 
 
 def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str]:
     """The distinct names of the images that the page shows."""
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
     strips = [_strip(group, evaluation, lists, postings) for group in [*evaluation.worst, *evaluation.best]]
-    groups = chain.from_iterable([*strip.members, *strip.wrong] for strip in strips)
-    pairs = chain.from_iterable(_pair(mistake, postings) for mistake in evaluation.mistakes)
-    return list(dict.fromkeys(posting.image for posting in chain(groups, pairs) if posting.image is not None))
+    groups = [posting for strip in strips for posting in (*strip.members, *strip.wrong)]
+    pairs = [postings[row] for mistake in evaluation.mistakes for row in (mistake.first, mistake.second)]
+    return list(dict.fromkeys(posting.image for posting in (*groups, *pairs) if posting.image is not None))
 
 
 def formatted(signal: str, similarity: float) -> str:
@@ -141,20 +123,16 @@ def _threshold(signal: str, similarity: float) -> str:
     return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {formatted(signal, similarity)}"
 
 
-def _strip(group: ScoredGroup, evaluation: Evaluation, lists: Lists, postings: Sequence[Posting]) -> Strip:
+def _strip(group: ScoredGroup, evaluation: Evaluation, lists: Lists, postings: Sequence[Posting]) -> _Strip:
     answered = np.concatenate([lists[row] for row in group.rows])
     wrong = dict.fromkeys(answered[evaluation.groups[answered] != group.group].tolist())
-    return Strip(
+    return _Strip(
         str(postings[group.rows[0]].label_group),
         group.f1,
         len(group.rows),
-        [postings[row] for row in group.rows[:STRIP]],
-        [postings[row] for row in list(wrong)[:STRIP]],
+        [postings[row] for row in group.rows[:_STRIP]],
+        [postings[row] for row in list(wrong)[:_STRIP]],
     )
-
-
-def _pair(mistake: Mistake, postings: Sequence[Posting]) -> Iterable[Posting]:
-    return postings[mistake.first], postings[mistake.second]
 
 
 def _distances(evaluation: Evaluation) -> list[tuple[int, float, float, float]]:
@@ -166,7 +144,7 @@ def _distances(evaluation: Evaluation) -> list[tuple[int, float, float, float]]:
     return [(distance, float(f1), float(p), float(r)) for distance, (f1, p, r) in enumerate(columns)]
 
 
-def _plots(evaluation: Evaluation) -> dict[str, list[Markup]]:
+def _plots(evaluation: Evaluation, matched: MatcherEvaluation | None) -> dict[str, list[Markup]]:
     """Plots by section."""
     pairs, several = evaluation.pairs, len(evaluation.alone) > 1
     right = evaluation.groups[pairs.left] == evaluation.groups[pairs.right]
@@ -175,21 +153,21 @@ def _plots(evaluation: Evaluation) -> dict[str, list[Markup]]:
         similarities = pairs.similarities[name]
         proposed = similarities > -np.inf
         together = evaluation.curves_together[name] if several else None
+        curve = curve_plot(name, evaluation.curves[name], together, measured.thresholds[name])
+        pairs_plot = similarity_plot(name, similarities[proposed], right[proposed])
         drawn[name] = [
-            plot(
-                curve_plot(name, evaluation.curves[name], together, measured.thresholds[name]),
-                f"{name}: F1, precision and recall over the threshold",
-            ),
-            plot(
-                similarity_plot(name, similarities[proposed], right[proposed]),
-                f"{name}: similarity of pairs of the same and of different groups",
-            ),
+            plot(curve, f"{name}: F1, precision and recall over the threshold"),
+            plot(pairs_plot, f"{name}: similarity of pairs of the same and of different groups"),
         ]
-    recalls = {name: measured.recall_at_k for name, measured in evaluation.alone.items()}
-    recalls |= {TOGETHER: evaluation.together.recall_at_k} if several else {}
+    recalls = {name: measured.recall_at_k for name, measured in evaluation.measured.items()}
     drawn["recall"] = [plot(recall_plot(recalls), "recall at k")]
     drawn["sizes"] = [plot(group_size_plot(evaluation.by_group_size), "F1 by group size")]
     drawn["catalogues"] = [plot(catalogue_size_plot(evaluation.by_catalogue_size), "F1 by catalogue size")]
+    if matched is not None:
+        drawn["matcher"] = [
+            plot(reliability_plot(matched.reliability), "share of right pairs by probability"),
+            plot(matched_size_plot(matched.by_catalogue_size), "F1 of the matcher by catalogue size"),
+        ]
     return drawn
 
 
@@ -198,15 +176,10 @@ REPORT, PAGE = "report.json", "report.html"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Options of an evaluation.
+    """Options of an evaluation: names of the signals, a NumPy file instead of images, folds of the label groups, seed.
 
-    Attributes:
-        signals: their names.
-        embeddings: a NumPy file to take instead of images.
-        folds: of the label groups, for the signals' thresholds.
-        seed: of folds, intervals and smaller catalogues.
-        matcher: version of a trained matcher to evaluate beside them, `auto` for the newest; None for none.
-        verdicts: a CSV file or a data folder with feedback, which overrules label groups; None for none.
+    `matcher` is the version of a trained matcher to evaluate too, `auto` for the newest. `verdicts` is a CSV file or a
+    data folder with feedback, which overrules label groups.
     """
 
     signals: tuple[str, ...]
@@ -254,7 +227,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
             f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
         )
     parsed = ParsedFeatures.of(features)
-    found = judging.evaluate(parsed, options.signals, groups, options.folds, options.seed, progress)
+    found = evaluate_signals(parsed, options.signals, groups, options.folds, options.seed, progress)
     postings = list(catalogue)
     drawn = None if images is None else draw_thumbnails(settings, shown_names(found, postings), images, progress)
     matched = None
@@ -278,6 +251,5 @@ def _matched(
     """The evaluation of a matcher, its postings in the order of their ids, as in training and in the service."""
     order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
     groups = number_groups([str(catalogue[row].label_group) for row in order])
-    stored = loaded.thresholds
-    found = evaluate_matcher(features.select(order), groups, evaluated[order], loaded.model, stored, KS, seed, progress)
-    return replace(found, evaluated=evaluated)
+    case = MatcherCase(features.select(order), groups, evaluated[order], loaded.model, loaded.thresholds)
+    return replace(evaluate_matcher(case, seed, progress), evaluated=evaluated)

@@ -15,7 +15,7 @@ from pricematch.encoding.features import phash
 from pricematch.errors import SHOWN_PROBLEMS, ImageError, RowProblem
 from pricematch.evaluation import exploration as finding
 from pricematch.evaluation.exploration import NEAR, Exploration, ImageFacts, read_image_facts
-from pricematch.evaluation.load_features import find_images
+from pricematch.evaluation.load_features import ANY_SIDE, find_images
 from pricematch.evaluation.near_duplicates import UNKNOWN, Relation, Repeats, group_sizes
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.csv_files import CsvCatalogue
@@ -38,15 +38,7 @@ COMMON_SIZES = 10
 
 @dataclass(frozen=True)
 class Source:
-    """Source of a catalogue, and what was left out of the exploration.
-
-    Attributes:
-        catalogue: the file.
-        images: the folder; None where images were not looked at.
-        bad_rows: what is wrong with the rows that were left aside.
-        bad_images: what is wrong with the images of the others.
-        seed: drew the examples.
-    """
+    """The file and folder of a catalogue (None: without images), problems of rows and images left out, and the seed."""
 
     catalogue: str
     images: str | None
@@ -66,13 +58,7 @@ class Repeated:
 
 
 def exploration_page(exploration: Exploration, source: Source, thumbnails: Thumbnails | None) -> str:
-    """The page as HTML.
-
-    Args:
-        exploration: what is shown.
-        source: is named, and its problems are listed.
-        thumbnails: of the names in `shown_names`; None where images are left out.
-    """
+    """The page as HTML, with thumbnails of the names in `shown_names`; None where images are left out."""
     sizes = group_sizes(exploration.groups)
     return render(
         "explore.html",
@@ -179,7 +165,6 @@ def _plots(exploration: Exploration, sizes: NDArray[np.intp]) -> dict[str, list[
 
 
 PAGE = "explore.html"
-_ANY_SIDE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +213,7 @@ def _look(
     content: CsvCatalogue, images: ImageFolder, settings: Settings, progress: Progress
 ) -> tuple[dict[str, ImageFacts], dict[str, ImageError]]:
     """What is known of the images, with the hashes that the catalogue lacks, and why some are bad."""
-    decode = decoder(settings, _ANY_SIDE)
+    decode = decoder(settings, ANY_SIDE)
     return read_image_facts(
         content.names(),
         images,

@@ -1,4 +1,4 @@
-"""HTML pages that need nothing beside themselves: plots, images and styles are inside."""
+"""HTML pages that need no other files: plots, images and styles are inside."""
 
 import base64
 import io
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pricematch.encoding.bootstrap import decoder
-from pricematch.encoding.ingest import BATCH, thread_pool
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageError
+from pricematch.evaluation.load_features import ANY_SIDE, each_image
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -44,7 +44,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def plot(figure: Figure, alt: str) -> Markup:
-    """A figure as an inline image, the same bytes for the same figure; `alt` says what it shows."""
+    """A figure as an inline image, the same bytes for the same figure; `alt` describes it."""
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "pricematch"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -65,21 +65,11 @@ def _image(media_type: str, data: bytes, alt: str) -> Markup:
     return Markup('<img src="data:{};base64,{}" alt="{}">').format(media_type, encoded, alt)
 
 
-_ANY_SIDE = 32
-
-
 def draw_thumbnails(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> Thumbnails:
     """The images with these names, each once, small; and why some cannot be drawn."""
-    decode, thumbnails = decoder(settings, _ANY_SIDE), Thumbnails({}, {})
+    decode = decoder(settings, ANY_SIDE)
 
-    def draw(name: str) -> None:
-        try:
-            thumbnails.drawn[name] = thumbnail(decode.upright(images.read(name)), f"image {name}")
-        except ImageError as error:
-            thumbnails.errors[name] = error
+    def draw(name: str) -> Markup:
+        return thumbnail(decode.upright(images.read(name)), f"image {name}")
 
-    with thread_pool(settings.workers) as pool:
-        for done, _ in enumerate(pool.map(draw, names), start=1):
-            if done % BATCH == 0 or done == len(names):
-                progress("Drawing images", done, len(names))
-    return thumbnails
+    return Thumbnails(*each_image(names, draw, "Drawing images", workers=settings.workers, progress=progress))

@@ -24,13 +24,9 @@ _POINTS, _BARS = 400, 50
 
 
 def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: float) -> Figure:
-    """F1, precision and recall over the threshold of a signal.
+    """F1, precision and recall over the threshold of a signal alone; the threshold picked for it is marked.
 
-    Args:
-        signal: its name.
-        curve: of it alone.
-        together: while the other signals stay at their thresholds; None where there is none.
-        threshold: the similarity picked for it alone, which is marked; inf where it takes nothing.
+    `together` is its curve while the other signals stay at their thresholds, None where there are none.
     """
     figure, axes = _axes(f"threshold: {MEASURES[signal]}", "mean over postings")
     part = shown_curve(signal, curve, _POINTS)
@@ -40,14 +36,8 @@ def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: flo
     axes.plot(steps, part.precision, color=_PRECISION, label="precision", **style)
     axes.plot(steps, part.recall, color=_RECALL, label="recall", **style)
     if together is not None:
-        axes.plot(
-            steps,
-            together.at(part.similarities).f1,
-            color=_F1,
-            linestyle=":",
-            label="F1 with the other signals",
-            **style,
-        )
+        f1 = together.at(part.similarities).f1
+        axes.plot(steps, f1, color=_F1, linestyle=":", label="F1 with the other signals", **style)
     if np.isfinite(threshold):
         axes.axvline(_shown(signal, np.array([threshold]))[0], color=_OTHER, linestyle="--", linewidth=1)
     axes.set_ylim(0, 1.02)
@@ -56,13 +46,7 @@ def curve_plot(signal: str, curve: Curve, together: Curve | None, threshold: flo
 
 
 def similarity_plot(signal: str, similarities: NDArray[np.float64], right: NDArray[np.bool_]) -> Figure:
-    """How many candidate pairs are how similar: those of one group, and the others.
-
-    Args:
-        signal: its name.
-        similarities: [m], of all pairs it proposes, if any.
-        right: bool [m], which are of one group.
-    """
+    """How many of a signal's candidate pairs [m] are how similar: those of one group (`right`), and the others."""
     figure, axes = _axes(MEASURES[signal].split(",")[0], "candidate pairs")
     values = _shown(signal, similarities)
     whole = MEASURES[signal] == HAMMING
@@ -104,17 +88,13 @@ def group_size_plot(classes: Sequence[SizeClass]) -> Figure:
 
 def catalogue_size_plot(points: Sequence[SizePoint]) -> Figure:
     """F1 by the size of the catalogue, at the best thresholds of each and at those of the whole."""
-    return _size_plot(
-        [point.postings for point in points],
-        {
-            "thresholds picked at that size": [point.f1 for point in points],
-            "thresholds of the whole catalogue": [point.f1_at_thresholds for point in points],
-        },
-    )
+    best, fixed = [point.f1 for point in points], [point.f1_at_thresholds for point in points]
+    lines = {"thresholds picked at that size": best, "thresholds of the whole catalogue": fixed}
+    return _size_plot([point.postings for point in points], lines)
 
 
 def reliability_plot(found: Reliability) -> Figure:
-    """The share of right pairs among those of about one probability, beside the probability."""
+    """The share of right pairs among those of about one probability, over the probability."""
     figure, axes = _axes("probability", "share that is right")
     axes.plot([0, 1], [0, 1], color=_OTHER, linestyle="--", linewidth=1, label="perfectly calibrated")
     axes.plot(
@@ -128,13 +108,9 @@ def reliability_plot(found: Reliability) -> Figure:
 
 def matched_size_plot(points: Sequence[MatchedSize]) -> Figure:
     """F1 of a matcher by the size of the catalogue, at the stored thresholds of each and at those of the whole."""
-    return _size_plot(
-        [point.postings for point in points],
-        {
-            "the threshold stored for that size": [point.f1 for point in points],
-            "the threshold of the whole catalogue": [point.f1_fixed for point in points],
-        },
-    )
+    stored, fixed = [point.f1 for point in points], [point.f1_fixed for point in points]
+    lines = {"the threshold stored for that size": stored, "the threshold of the whole catalogue": fixed}
+    return _size_plot([point.postings for point in points], lines)
 
 
 def size_name(part: SizeClass) -> str:
@@ -158,9 +134,9 @@ def _size_plot(sizes: Sequence[int], lines: Mapping[str, Sequence[float]]) -> Fi
     return figure
 
 
-def _axes(below: str, beside: str) -> tuple[Figure, Axes]:
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(5.6, 3.3), layout="constrained")
-    axes = figure.add_subplot(xlabel=below, ylabel=beside)
+    axes = figure.add_subplot(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
@@ -174,17 +150,10 @@ def _shown(signal: str, similarities: NDArray[np.float64]) -> NDArray[np.float64
 
 _HISTOGRAM_BARS = 60
 _FEW = 8
-_COLOUR = "#2f6db3"
 
 
 def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure:
-    """How often each value occurs, whole numbers one bar each where there is room.
-
-    Args:
-        values: [n], n ≥ 1, whole numbers.
-        quantity: what the values are, written below.
-        counted: what there are n of, written beside.
-    """
+    """How often whole numbers [n], n ≥ 1, occur, one bar each where there is room; labels of the x and the y axis."""
     low, high = int(values.min()), int(values.max())
     step = (high - low) // _HISTOGRAM_BARS + 1
     edges = np.arange(low, high + step + 1, step) - 0.5
@@ -197,13 +166,7 @@ def histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure
 
 
 def log_histogram(values: NDArray[np.number], quantity: str, counted: str) -> Figure:
-    """How often values of many magnitudes occur: each bar spans the same ratio.
-
-    Args:
-        values: [n], n ≥ 1, above 0.
-        quantity: what the values are, written below.
-        counted: what there are n of, written beside.
-    """
+    """How often values [n] above 0 of many magnitudes occur: each bar spans one ratio; labels as for `histogram`."""
     low, high = values.min() / 1.1, values.max() * 1.1
     figure = _drawn(values, np.geomspace(low, high, _HISTOGRAM_BARS + 1), quantity, counted)
     [axes] = figure.axes
@@ -218,7 +181,7 @@ def _drawn(values: NDArray[np.number], edges: NDArray[np.floating], quantity: st
     counts, _ = np.histogram(values, edges)
     figure = Figure(figsize=(5.6, 2.7), layout="constrained")
     axes = figure.add_subplot()
-    axes.stairs(counts, edges, fill=True, color=_COLOUR)
+    axes.stairs(counts, edges, fill=True, color=_F1)
     axes.set(xlabel=quantity, ylabel=counted)
     if counts.max() > 50 * np.median(counts[counts > 0]):
         axes.set_yscale("log")  # a few high bars would leave the others invisible

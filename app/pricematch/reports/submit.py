@@ -11,7 +11,7 @@ from pricematch.clustering.assignment import METHODS, answer
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
-from pricematch.evaluation.labelled import embedded, setting_told
+from pricematch.evaluation.labelled import embedded, limit_setting_named
 from pricematch.evaluation.load_features import load_features, load_signal_features
 from pricematch.evaluation.matcher_evaluation import candidates_of
 from pricematch.evaluation.signal_evaluation import find_candidates
@@ -31,7 +31,7 @@ from pricematch.settings import Settings
 
 @dataclass(frozen=True)
 class Submitted:
-    """What was written: rows, how many of them have a match beside themselves, and all matches beside themselves."""
+    """What was written: rows, how many of them have another match than themselves, and all other matches."""
 
     postings: int
     matched: int
@@ -43,12 +43,7 @@ def submit(
 ) -> Submitted:
     """Write the matches that signals find in a catalogue; a signal whose threshold takes nothing is not computed.
 
-    Args:
-        settings: where catalogue, images and encoder are.
-        thresholds: a similarity per signal; see `choose_thresholds`.
-        embeddings: a NumPy file to take instead of encoding images.
-        output: the file.
-        progress: called with what is being done.
+    Thresholds are similarities, see `choose_thresholds`. A file of embeddings is taken instead of images.
 
     Raises:
         CatalogueError: a bad row; nothing is written.
@@ -62,20 +57,13 @@ def submit(
     catalogue, features = load_signal_features(settings, content, list(taken), embeddings, progress)
     found = find_candidates(ParsedFeatures.of(features), list(taken), progress)
     lists = pairs_of(found, len(catalogue)).lists(taken)
-    return write(output, catalogue.posting_ids, lists)
+    return _write(output, catalogue.posting_ids, lists)
 
 
 def submit_clusters(
     settings: Settings, how: SimilarityClustering, embeddings: Path | None, output: Path, progress: Progress
 ) -> Submitted:
     """Write the lists that one of the notebook's clusterings gives; a posting without a usable image is alone.
-
-    Args:
-        settings: where catalogue, images and encoder are.
-        how: method and parameters.
-        embeddings: a NumPy file to take instead of encoding images.
-        output: the file.
-        progress: called with what is being done.
 
     Raises:
         LimitExceeded: more pairs are within eps than `how` allows.
@@ -85,24 +73,17 @@ def submit_clusters(
     check_output(output, (settings.catalogue, embeddings))
     every = Catalogue(read_catalogue(settings).postings)
     catalogue, vectors = embedded(settings, embeddings, progress)
-    with setting_told():
+    with limit_setting_named():
         graph = radius_graph(vectors, how.eps, how.max_pairs)
     found = answer(graph, how.method, how.eps, how.min_samples)
     rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(found.lists, rows, len(every)))
+    return _write(output, every.posting_ids, among(found.lists, rows, len(every)))
 
 
 def submit_matches(
     settings: Settings, version: str, target: str, output: Path, progress: Progress
 ) -> tuple[Submitted, str]:
-    """Write the matches that a trained matcher finds in a catalogue.
-
-    Args:
-        settings: where catalogue, images and models are.
-        version: of the matcher; auto for the newest.
-        target: f1, or a precision such as precision:0.95.
-        output: the file.
-        progress: called with what is being done.
+    """Write the matches that a trained matcher finds in a catalogue, at its thresholds for a target.
 
     Returns:
         What was written, and by what matcher and threshold.
@@ -130,19 +111,14 @@ def submit_matches(
     )
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
-    return write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
+    return _write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
 
 
-def write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
+def _write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
     """Write lists of n postings, and count them; raises SettingsError."""
     write_submission(output, posting_ids, lists)
     sizes = lists.sizes()
     return Submitted(len(sizes), int((sizes > 1).sum()), int((sizes - 1).sum()))
-
-
-def check_report(output: Path, report: Path | None) -> None:
-    """Raise SettingsError if a submission would replace the report its thresholds are from."""
-    check_output(output, (report,))
 
 
 def threshold_summary(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
@@ -167,12 +143,9 @@ def choose_clustering(method: str, eps: float | None, min_samples: int, max_pair
 
 
 def choose_thresholds(names: Sequence[str], report: Path | None, given: Sequence[str]) -> dict[str, float]:
-    """A similarity for each signal.
+    """A similarity for each signal; by default for those of the report, or those that thresholds are given for.
 
-    Args:
-        names: of the signals; none means those of the report, or those that thresholds are given for.
-        report: written by an evaluation.
-        given: `hash=8`, `title=0.5`; they win over the report.
+    Thresholds that are given, such as `hash=8` and `title=0.5`, win over those of the report of an evaluation.
 
     Raises:
         SettingsError: a signal has no threshold, or a threshold makes no sense.

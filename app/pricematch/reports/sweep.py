@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.assignment import Answer, Method, answers
-from pricematch.evaluation.labelled import embedded, read_labelled, setting_told
+from pricematch.evaluation.labelled import embedded, limit_setting_named, read_labelled
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.progress import Progress
@@ -31,14 +31,9 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class SweepRecord:
-    """What a method scores at one eps.
+    """Figures of a method at one eps (cosine distance, 0…2): means over the postings of lists of at most 50.
 
-    Attributes:
-        method: whose answer it is.
-        eps: cosine distance, 0…2.
-        f1, precision, recall: means over the postings, 0…1, of lists of at most 50.
-        clusters: how many clusters it found.
-        noise: postings that belong to none.
+    `clusters` counts those it found, `noise` the postings that belong to none.
     """
 
     method: Method
@@ -58,18 +53,9 @@ def sweep(
     progress: Progress,
     max_pairs: int = MAX_PAIRS,
 ) -> list[SweepRecord]:
-    """Score all methods at every eps.
+    """Score all methods at every eps, 0…2 each and at least one, on embeddings [n, d] of known groups [n].
 
-    Args:
-        embeddings: [n, d].
-        groups: [n], the true group of each row.
-        every_eps: at least one, 0…2 each.
-        min_samples: see `answers`.
-        progress: gets how many eps are done.
-        max_pairs: see `radius_graph`, which raises LimitExceeded.
-
-    Returns:
-        a record for each eps and method, in the order given.
+    Raises LimitExceeded for more than `max_pairs` pairs, see `radius_graph`.
     """
     progress("Sweeping", 0, len(every_eps))
     graph = radius_graph(embeddings, max(every_eps), max_pairs)
@@ -90,16 +76,9 @@ def best(records: Sequence[SweepRecord]) -> SweepRecord:
 
 
 def _record(method: Method, eps: float, answer: Answer, groups: NDArray[np.integer]) -> SweepRecord:
-    scored = scores(answer.lists.starts, answer.lists.rows, groups)
-    return SweepRecord(
-        method,
-        eps,
-        scored.mean_f1,
-        scored.mean_precision,
-        scored.mean_recall,
-        len(answer.assignment.members),
-        answer.assignment.noise,
-    )
+    scored = scores(answer.lists, groups)
+    means = scored.mean_f1, scored.mean_precision, scored.mean_recall
+    return SweepRecord(method, eps, *means, len(answer.assignment.members), answer.assignment.noise)
 
 
 def draw_sweep(records: Sequence[SweepRecord], postings: int) -> bytes:
@@ -149,7 +128,7 @@ def run(
     read_labelled(settings)
     catalogue, rows = embedded(settings, embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])
-    with setting_told():
+    with limit_setting_named():
         records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)
     found = best(records)
     described = [{**asdict(record), "best": record is found} for record in records]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.errors import (
@@ -260,14 +260,7 @@ class Service(Readiness):
 
     async def activate(self, name: str, version: str) -> str | None:
         """Let a version of a model serve; the one that was activated before. Raises ArtefactError, StoreError."""
-        backend = self._ready
-
-        def activate() -> str | None:
-            before = backend.models.active().get(name)
-            backend.activating()(f"{name}/{version}")
-            return before
-
-        return await self._workers.store(activate)
+        return await self._workers.store(self._ready.activating(), f"{name}/{version}")
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Manifests of the models that answer, as JSON has them; raises NotReady."""

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.formats.manifest import Origin, next_version
+from pricematch.formats.manifest import next_version
 from pricematch.training.batches import Batches, LatentBatches, PixelBatches
-from pricematch.training.export import export_autoencoder, export_cae, golden_pixels, weights_digest
-from pricematch.training.fit import Checkpoint, Fit, Fitted, Schedule, decayed
+from pricematch.training.export import export_autoencoder, export_cae, golden_pixels
+from pricematch.training.fit import Checkpoint, Fit, Fitted, decayed
 from pricematch.training.label_groups import threshold_postings
 from pricematch.training.networks import build_autoencoder, build_cae
 from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe, Recipe
@@ -61,12 +61,9 @@ class _AutoencoderRun(Run[Recipe]):
         recipe: CaeRecipe | AutoencoderRecipe,
         learning_rate: Callable[[int], float],
     ) -> Fitted:
-        schedule = Schedule(recipe.epochs, recipe.patience, recipe.batch, recipe.validation_share, learning_rate)
-        checkpoint = Checkpoint(self.folder / f"{model.name}.npz")
-        training = self.training
-        return Fit(
-            model, batches, schedule, training.options.seed, checkpoint, training.watch, training.interrupted
-        ).run()
+        training, checkpoint = self.training, Checkpoint(self.folder / f"{model.name}.npz")
+        callbacks = training.watch, training.interrupted
+        return Fit(model, batches, recipe, learning_rate, training.options.seed, checkpoint, *callbacks).run()
 
     def _outputs(self, what: str, encoder: keras.Model, batches: Batches) -> NDArray[np.float32]:
         """Outputs of an encoder for all good images, float32 [m, d], without augmentation."""
@@ -107,7 +104,7 @@ class _AutoencoderRun(Run[Recipe]):
             fitted,
             name="autoencoder",
             counts=_counts(fitted),
-            input_encoder=Origin(name="cae", version=self.version, weights_digest=weights_digest(cae_encoder)),
+            input_encoder=staged_cae.manifest.origin,
         )
 
         def embed() -> NDArray[np.float32]:

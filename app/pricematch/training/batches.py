@@ -37,14 +37,9 @@ def split(count: int, validation_share: float, seed: int) -> tuple[NDArray[np.in
 
 @dataclass(frozen=True, eq=False)
 class PixelBatches:
-    """Images scaled to [0, 1], [b, side, side, 3], perhaps augmented.
+    """Images scaled to [0, 1], [b, side, side, 3], perhaps augmented, by a seed.
 
-    Attributes:
-        cache: holds the images.
-        good: int64 [m], which rows of the cache to use; the rows of these batches count from 0 to m − 1.
-        side: height and width of a image.
-        seed: of the augmentation.
-        augment: whether to augment.
+    `good` int64 [m] are the rows of the cache to use; the rows of these batches count from 0 to m − 1.
     """
 
     cache: PixelCache

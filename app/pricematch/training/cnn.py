@@ -89,7 +89,8 @@ class _CnnRun(Run[CnnTrainingRecipe]):
         within = within_group_whitening(linear(features[0]), self.groups.learnt, cnn.within_shrinkage)
         linear = linear if within is None else linear.then(within)
         if self._has_held_out:
-            linear, self._stages["embedding"] = fit_head(linear, features, self.groups, self._course(), self.training)
+            course = Course(cnn.epochs, cnn.patience, cnn.batch, cnn.per_group, cnn.learning_rate, cnn.temperature)
+            linear, self._stages["embedding"] = fit_head(linear, features, self.groups, course, self.training)
         return linear
 
     def _features(self, pooled: keras.Model) -> list[NDArray[np.float32]]:
@@ -116,10 +117,6 @@ class _CnnRun(Run[CnnTrainingRecipe]):
             self.training.report("Encoding images", done, len(self.views))
 
         return PixelFunction(encoder, self.backbone.scale).of_all(self.views, 0, report)
-
-    def _course(self) -> Course:
-        cnn = self.training.recipe.cnn
-        return Course(cnn.epochs, cnn.patience, cnn.batch, cnn.per_group, cnn.learning_rate, cnn.temperature)
 
     def _summary(self, seconds: float) -> Fitted:
         """All stages as one: losses by stage and name, kept epochs added up."""

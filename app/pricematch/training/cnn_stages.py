@@ -89,18 +89,9 @@ def fit_head(
 ) -> tuple[Linear, Fitted]:
     """Train an embedding further than its closed form; see `MetricLearning`.
 
-    What is trained is a square layer behind the given embedding, from the identity on, and merged into it: on whitened
-    values no direction is steeper than the others.
-
-    Args:
-        linear: the embedding to begin with, f values to d.
-        features: of n images and of their augmented views, each [n, f].
-        groups: of the n images.
-        course: how long and how fast.
-        training: whose seed and callbacks.
-
-    Returns:
-        The embedding, f values to d, and the record of its training.
+    What is trained is a square layer behind the given embedding (f values to d), from the identity on, and merged into
+    it: on whitened values no direction is steeper than the others. The features are those of n images and of their
+    augmented views, each [n, f].
     """
     length = np.linalg.norm(linear(features[0]), axis=1).mean()
     values = [(linear(view) / length).astype(np.float32) for view in features]
@@ -136,20 +127,18 @@ def fine_tune(
     groups: TrainedGroups,
     training: Training[CnnTrainingRecipe],
 ) -> Fitted:
-    """Train the last layers of the backbone on label groups; the linear embedding is frozen.
+    """Train the last layers of the backbone on the label groups of m images; the linear embedding is frozen.
 
-    Args:
-        encoder: scaled pixels → embeddings; its weights are changed.
-        backbone: part of the encoder.
-        views: of m images.
-        groups: of the m images.
-        training: whose recipe, seed and callbacks.
+    Changes the weights of the encoder (scaled pixels → embeddings), whose part the backbone is.
 
     Raises:
         TrainingInterrupted: `training.interrupted` returned true.
     """
     cnn = training.recipe.cnn
     layers = [layer for layer in backbone.network.layers if layer.trainable_variables]
+    course = Course(
+        cnn.fine_tune_epochs, cnn.fine_tune_patience, cnn.batch, cnn.per_group, cnn.fine_tune_rate, cnn.temperature
+    )
     encode = PixelFunction(encoder, backbone.scale)
 
     def inputs(rows: NDArray[np.int64], epoch: int) -> NDArray[Any]:
@@ -167,14 +156,7 @@ def fine_tune(
         embed,
         groups.learnt,
         groups.held_out,
-        Course(
-            cnn.fine_tune_epochs,
-            cnn.fine_tune_patience,
-            cnn.batch,
-            cnn.per_group,
-            cnn.fine_tune_rate,
-            cnn.temperature,
-        ),
+        course,
         training.options.seed,
         training.watch,
         training.interrupted,

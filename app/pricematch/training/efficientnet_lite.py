@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from pricematch.errors import ArtefactError
 
-EPSILON = 1e-3
+_EPSILON = 1e-3
 """Of the batch normalisation that is folded."""
-STEM, HEAD = 32, 1280
+_STEM, _HEAD = 32, 1280
 
 
 @dataclass(frozen=True)
-class Variant:
+class _Variant:
     """How one network is scaled, and the side of the images its weights were trained on."""
 
     width: float
@@ -29,10 +29,10 @@ class Variant:
     side: int
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "efficientnet-lite0": Variant(1.0, 1.0, 224),
-    "efficientnet-lite1": Variant(1.0, 1.1, 240),
-    "efficientnet-lite2": Variant(1.1, 1.2, 260),
+VARIANTS: Mapping[str, _Variant] = {
+    "efficientnet-lite0": _Variant(1.0, 1.0, 224),
+    "efficientnet-lite1": _Variant(1.0, 1.1, 240),
+    "efficientnet-lite2": _Variant(1.1, 1.2, 260),
 }
 
 _STAGES = (
@@ -47,7 +47,7 @@ _STAGES = (
 
 
 @dataclass(frozen=True)
-class Block:
+class _Block:
     """One inverted bottleneck (Sandler et al., MobileNetV2, 2018)."""
 
     kernel: int
@@ -57,32 +57,27 @@ class Block:
     outputs: int
 
 
-def blocks(variant: Variant) -> Iterator[Block]:
+def _blocks(variant: _Variant) -> Iterator[_Block]:
     """The blocks between stem and head, in order."""
-    inputs = STEM
+    inputs = _STEM
     for stage, (repeats, kernel, stride, expansion, filters) in enumerate(_STAGES):
         outputs = _scaled_filters(filters, variant.width)
         kept = stage in (0, len(_STAGES) - 1)
         for repeat in range(repeats if kept else math.ceil(repeats * variant.depth)):
-            yield Block(kernel, stride if repeat == 0 else 1, expansion, inputs, outputs)
+            yield _Block(kernel, stride if repeat == 0 else 1, expansion, inputs, outputs)
             inputs = outputs
 
 
 def build_efficientnet_lite(name: str, side: int) -> keras.Model:
-    """The network without its classifier, its weights drawn at random.
+    """A network of `VARIANTS` without its classifier, its weights drawn at random.
 
-    Args:
-        name: a key of `VARIANTS`.
-        side: height and width of the input.
-
-    Returns:
-        float32 [n, side, side, 3], scaled by `scale` → feature map float32 [n, ⌈side / 32⌉, ⌈side / 32⌉, 1280] in 0…6.
+    float32 [n, side, side, 3], scaled by `scale` → feature map float32 [n, ⌈side / 32⌉, ⌈side / 32⌉, 1280] in 0…6.
     """
     inputs = keras.Input((side, side, 3), name="scaled")
-    values = _relu6(_convolution(STEM, 3, 2, "stem")(inputs))
-    for number, block in enumerate(blocks(VARIANTS[name])):
+    values = _relu6(_convolution(_STEM, 3, 2, "stem")(inputs))
+    for number, block in enumerate(_blocks(VARIANTS[name])):
         values = _bottleneck(values, block, f"block{number}")
-    return keras.Model(inputs, _relu6(_convolution(HEAD, 1, 1, "head")(values)), name=name)
+    return keras.Model(inputs, _relu6(_convolution(_HEAD, 1, 1, "head")(values)), name=name)
 
 
 def scale(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -136,11 +131,11 @@ def _folded(
         )
     except KeyError as error:
         raise ArtefactError(f"expected weights named {error.args[0]}, got none") from error
-    factor = gamma / np.sqrt(variance + EPSILON)
+    factor = gamma / np.sqrt(variance + _EPSILON)
     return (kernel * factor[:, None, None, None]).astype(np.float32), (beta - mean * factor).astype(np.float32)
 
 
-def _bottleneck(inputs: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+def _bottleneck(inputs: keras.KerasTensor, block: _Block, name: str) -> keras.KerasTensor:
     values = inputs
     if block.expansion > 1:
         values = _relu6(_convolution(block.inputs * block.expansion, 1, 1, f"{name}_expand")(values))

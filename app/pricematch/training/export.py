@@ -46,10 +46,7 @@ def export_autoencoder(folder: Path, encoder: keras.Model) -> None:
 def export_cnn(folder: Path, encoder: keras.Model, scale: Callable[[Any], Any]) -> None:
     """Write the CNN: `serving_default` takes uint8 `pixels`, gives float32 `embedding` of unit length.
 
-    Args:
-        folder: to write to.
-        encoder: scaled pixels → embeddings.
-        scale: pixels 0…255 as the encoder wants them.
+    `scale` makes of pixels 0…255 what the encoder takes.
     """
     specification = tf.TensorSpec((None, *encoder.input_shape[1:]), tf.uint8, name="pixels")
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from pricematch.errors import TrainingInterrupted
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.training.batches import Batches, shuffled, split
+from pricematch.training.recipes import AutoencoderRecipe, CaeRecipe
 
 _WEIGHTS, _BEST, _STATE = "weights", "best", "state"
 
@@ -97,25 +98,6 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Epochs, early stopping and learning rate.
-
-    Attributes:
-        epochs: at most.
-        patience: epochs without a better validation loss before stopping; 0 never stops early.
-        batch: rows a step.
-        validation_share: of the rows, held out.
-        learning_rate: of an epoch, counted from 0.
-    """
-
-    epochs: int
-    patience: int
-    batch: int
-    validation_share: float
-    learning_rate: Callable[[int], float]
-
-
-@dataclass(frozen=True)
 class Step:
     """Progress after a step: network, epoch and step from 1, the running epoch's mean loss."""
 
@@ -151,12 +133,14 @@ def decayed(learning_rate: float, constant_epochs: int, decay: float) -> Callabl
 class Fit:
     """One training of an autoencoder on its own input, resumed from its checkpoint.
 
-    The order of the rows depends on seed and epoch only, so an interrupted training continues exactly.
+    The order of the rows depends on seed and epoch only, so an interrupted training continues exactly. The learning
+    rate is a function of the epoch, counted from 0.
     """
 
     model: keras.Model
     batches: Batches
-    schedule: Schedule
+    recipe: CaeRecipe | AutoencoderRecipe
+    learning_rate: Callable[[int], float]
     seed: int
     checkpoint: Checkpoint
     watch: Watch
@@ -170,29 +154,29 @@ class Fit:
         Raises:
             TrainingInterrupted: `interrupted` returned true after a step; the checkpoint holds that step.
         """
-        training, validation = split(len(self.batches), self.schedule.validation_share, self.seed)
+        training, validation = split(len(self.batches), self.recipe.validation_share, self.seed)
         self._state, self._best = self.checkpoint.restore(self.model)
-        while self._state.epoch < self.schedule.epochs and not self._stalled():
+        while self._state.epoch < self.recipe.epochs and not self._stalled():
             self._epoch(training)
             self._state = self._state.after_epoch(self._evaluate(validation) if len(validation) else None)
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
                 self._best = self.model.get_weights()
         self._save()
-        if self._state.epoch < self.schedule.epochs:
-            self._show_early_end()
-        kept = self._state.epoch
+        kept = epochs = self._state.epoch
+        if epochs < self.recipe.epochs:  # the last step of the last epoch there will be
+            self.watch(Step(self.model.name, epochs, epochs, 1, 1, self._state.losses["loss"][-1]))
         if self._best:
             self.model.set_weights(self._best)
             kept = self._state.best_epoch + 1
         return Fitted(self._state.losses, kept, len(training), len(validation), self._state.seconds)
 
     def _stalled(self) -> bool:
-        return 0 < self.schedule.patience < self._state.epoch - self._state.best_epoch
+        return 0 < self.recipe.patience < self._state.epoch - self._state.best_epoch
 
     def _epoch(self, training: NDArray[np.int64]) -> None:
         """The rest of the running epoch."""
-        epoch, batch = self._state.epoch, self.schedule.batch
-        self.model.optimizer.learning_rate = self.schedule.learning_rate(epoch)
+        epoch, batch = self._state.epoch, self.recipe.batch
+        self.model.optimizer.learning_rate = self.learning_rate(epoch)
         order = shuffled(training, self.seed, epoch)
         clock = saved = time.monotonic()
         for inputs in self.batches.dataset(order[self._state.step * batch :], batch, epoch):
@@ -209,23 +193,18 @@ class Fit:
     def _show(self, steps: int) -> None:
         state = self._state
         mean = state.loss_sum / state.rows_seen
-        self.watch(Step(self.model.name, state.epoch + 1, self.schedule.epochs, state.step, steps, mean))
+        self.watch(Step(self.model.name, state.epoch + 1, self.recipe.epochs, state.step, steps, mean))
         if self.interrupted():
             self._save()
             raise TrainingInterrupted(
-                f"{self.model.name}: stopped in epoch {state.epoch + 1} of {self.schedule.epochs}, "
+                f"{self.model.name}: stopped in epoch {state.epoch + 1} of {self.recipe.epochs}, "
                 f"step {state.step} of {steps}"
             )
-
-    def _show_early_end(self) -> None:
-        """The last step of the last epoch there will be."""
-        epochs, loss = self._state.epoch, self._state.losses["loss"][-1]
-        self.watch(Step(self.model.name, epochs, epochs, 1, 1, loss))
 
     def _evaluate(self, rows: NDArray[np.int64]) -> float:
         """Mean loss over the rows."""
         total = 0.0
-        for inputs in self.batches.dataset(rows, self.schedule.batch, None):
+        for inputs in self.batches.dataset(rows, self.recipe.batch, None):
             self.model.reset_metrics()
             total += float(self.model.test_on_batch(inputs, inputs)) * len(inputs)
         return total / len(rows)

@@ -58,25 +58,21 @@ class TrainedGroups:
 def choose_groups(
     names: Sequence[str], labels: Mapping[str, str], share: float, validation_share: float, seed: int
 ) -> TrainedGroups:
-    """Deal the label groups out by `training_groups`: a share to train on, and a share of that to hold out.
+    """Deal the label groups of n images out by `training_groups`: a share to train on, of that a share to hold out.
 
-    Args:
-        names: of n images.
-        labels: the label group of those that have one.
-        share: of the groups, to train on.
-        validation_share: of those, to hold out.
-        seed: of the choice.
+    `labels` holds the label group of those images that have one, by name.
     """
-    rows = [row for row, name in enumerate(names) if name in labels]
-    known = [labels[names[row]] for row in rows]
-    trained, held = (training_groups(known, part, seed) for part in (share, share * validation_share))
-    numbers = number_groups(known)
-    learnt, held_out = np.full((2, len(names)), -1, np.intp)
-    learnt[rows] = np.where(trained & ~held, numbers, -1)
-    held_out[rows] = np.where(held, numbers, -1)
-    digests = sorted({group_digest(label) for label, taken in zip(known, trained, strict=True) if taken})
-    learnt_labels = frozenset(label for label, taken in zip(known, trained & ~held, strict=True) if taken)
-    return TrainedGroups(learnt, held_out, learnt_labels, TrainedOn(share=share, seed=seed, groups=tuple(digests)))
+    numbers = number_groups([labels.get(name) for name in names])
+    given = [labels.get(name, "") for name in names]
+    trained, held = ((numbers >= 0) & training_groups(given, part, seed) for part in (share, share * validation_share))
+    learnt = trained & ~held
+    digests = sorted({group_digest(label) for label, taken in zip(given, trained, strict=True) if taken})
+    return TrainedGroups(
+        np.where(learnt, numbers, -1),
+        np.where(held, numbers, -1),
+        frozenset(label for label, taken in zip(given, learnt, strict=True) if taken),
+        TrainedOn(share=share, seed=seed, groups=tuple(digests)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +94,7 @@ class ThresholdPostings:
     ) -> SimilarityThreshold | None:
         """The best threshold of an encoder; None where too few label groups are left, see `enough_groups`.
 
-        Args:
-            name: of the encoder.
-            embed: gives the outputs [m, d] of the encoder for all images; called only where it is needed.
-            progress: called with how far it is.
+        `embed` gives the outputs [m, d] of the encoder for all images; called only where it is needed.
         """
         if not enough_groups(self.groups, self.queries):
             return None
@@ -115,21 +108,17 @@ class ThresholdPostings:
 def threshold_postings(
     postings: Sequence[Posting], names: Sequence[str], learnt: Collection[str] = ()
 ) -> ThresholdPostings:
-    """The postings that show the images, and which of them pick the threshold.
+    """The postings that show some images, by name, and which of them pick the threshold.
 
-    Args:
-        postings: of the catalogue; those that show none of the images are left out, as the service leaves them out.
-        names: of the m images.
-        learnt: the label groups that the encoder learns from.
+    Those that show none of the images are left out, as the service leaves them out; those of the label groups that the
+    encoder learns from are searched only.
     """
     place = {name: number for number, name in enumerate(names)}
     shown = [posting for posting in postings if posting.image in place]
     labels = [posting.label_group for posting in shown]
-    known = [row for row, label in enumerate(labels) if label is not None]
-    groups = np.full(len(shown), -1, np.intp)
-    groups[known] = number_groups([str(labels[row]) for row in known])
     queries = np.array([label is not None and label not in learnt for label in labels], np.bool_)
-    return ThresholdPostings(np.array([place[str(posting.image)] for posting in shown], np.intp), groups, queries)
+    images = np.array([place[str(posting.image)] for posting in shown], np.intp)
+    return ThresholdPostings(images, number_groups(labels), queries)
 
 
 def described(threshold: SimilarityThreshold | None) -> dict[str, Any]:
@@ -143,17 +132,10 @@ def described(threshold: SimilarityThreshold | None) -> dict[str, Any]:
 def group_batches(
     groups: NDArray[np.integer], batch: int, per_group: int, seed: int, epoch: int
 ) -> list[NDArray[np.int64]]:
-    """Every group once, `per_group` of its rows, in steps of batch // per_group groups.
+    """Every group once, `per_group` of its rows, in steps of batch // per_group groups, but two groups in any case.
 
-    Args:
-        groups: [n], the number of each row's label group; rows with −1 are left out.
-        batch: rows a step, at most, but two groups in any case.
-        per_group: rows of a group; a group with fewer gives some more than once, to be augmented differently.
-        seed: of the order, with the epoch.
-        epoch: another one gives another order.
-
-    Returns:
-        Rows of each step, the rows of a group together; a last group alone joins the step before.
+    A group with fewer rows gives some more than once, to be augmented differently; rows with −1 in `groups` [n] are
+    left out. Seed and epoch give the order. The rows of a group are together; a last group alone joins the step before.
     """
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(np.unique(groups[groups >= 0]))
@@ -173,15 +155,10 @@ def _draw(rows: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArr
 
 
 def held_out_map(embeddings: Embeddings, held_out: NDArray[np.intp], k: int) -> float:
-    """mAP@k of the held-out rows among all rows; see `map_at_k`.
+    """mAP@k of the held-out rows among all rows of embeddings [n, d]; see `map_at_k`.
 
-    Args:
-        embeddings: [n, d].
-        held_out: intp [n], the label group of each held-out row, −1 for the others, which are candidates only.
-        k: at least 1.
-
-    Returns:
-        A value in [0, 1]; 1.0 if no held-out row has another of its group.
+    `held_out` [n] is the label group of each held-out row, −1 for the others, which are candidates only. The value is
+    in [0, 1], and 1.0 if no held-out row has another of its group.
     """
     count = len(embeddings)
     queries = np.flatnonzero(held_out >= 0)

@@ -25,11 +25,7 @@ def supervised_contrastive(embeddings: tf.Tensor, groups: tf.Tensor, temperature
 
     Of row i with similarities s_ij = cosine / temperature:
     −mean over its group's other rows p of log(exp s_ip / Σ over all others j of exp s_ij).
-
-    Args:
-        embeddings: float32 [n, d] of unit length.
-        groups: int [n], at least two rows of one of them.
-        temperature: above 0.
+    Embeddings are float32 [n, d] of unit length, groups int [n], at least two rows of one of them.
     """
     itself = tf.eye(tf.shape(embeddings)[0], dtype=tf.bool)
     similarities = tf.matmul(embeddings, embeddings, transpose_b=True) / temperature

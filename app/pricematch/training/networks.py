@@ -38,16 +38,10 @@ def _convolution(filters: int, kernel: int) -> layers.Layer:
 
 
 def build_autoencoder(recipe: AutoencoderRecipe, width: int) -> tuple[keras.Model, keras.Model]:
-    """The autoencoder and its encoder, which share their weights.
+    """The autoencoder float32 [n, width] → [n, width] and its encoder → [n, 64], which share their weights.
 
-    With the default recipe: Dense 2048, 64 | Dense 512, `width`, each followed by LeakyReLU with slope 0.3.
-
-    Args:
-        recipe: the layers' widths.
-        width: of the input and the output, 2,048 for the CAE's latents.
-
-    Returns:
-        autoencoder: float32 [n, width] → [n, width]; encoder: → [n, 64].
+    With the default recipe: Dense 2048, 64 | Dense 512, `width`, each followed by LeakyReLU with slope 0.3. The width
+    is 2,048 for the CAE's latents.
     """
     latents = keras.Input((width,), name="latents")
     values = _dense(latents, recipe.encoder_units, recipe.negative_slope)
@@ -83,14 +77,9 @@ class GeneralisedMean(keras.layers.Layer):  # type: ignore[misc]  # Keras ships 
 
 
 def build_pooled(backbone: keras.Model, power: float) -> keras.Model:
-    """A backbone whose feature map is pooled and scaled to unit length.
+    """A backbone whose feature map is pooled by `GeneralisedMean` and scaled to unit length; shares its weights.
 
-    Args:
-        backbone: float32 [n, side, side, 3] → feature map [n, h, w, c].
-        power: of the generalised mean.
-
-    Returns:
-        float32 [n, side, side, 3] → features float32 [n, c] of unit length; shares the backbone's weights.
+    float32 [n, side, side, 3] → features float32 [n, c].
     """
     pooled = GeneralisedMean(power, name="pooled")(backbone.output)
     return keras.Model(backbone.input, layers.UnitNormalization(name="features")(pooled), name="cnn_pooled")

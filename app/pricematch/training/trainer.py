@@ -29,7 +29,7 @@ from pricematch.training.recipes import AnyRecipe, TrainOptions
 
 R = TypeVar("R", bound=AnyRecipe)
 FOLDER = ".training"
-"""Below the folder of models: what is not finished."""
+"""Unfinished work, below the folder of models."""
 
 
 def make_deterministic() -> None:
@@ -47,13 +47,9 @@ def make_deterministic() -> None:
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """The images to train on.
+    """The distinct images to train on: names, source, decoder to pixels of a side.
 
     Attributes:
-        names: of the distinct images.
-        source: gives their bytes.
-        decoder: decodes them.
-        side: height and width of decoded images.
         check: called with the bad images before anything is trained; raises to refuse them.
         postings: that show the images; their label groups pick thresholds, and the CNN learns from them.
     """
@@ -70,15 +66,8 @@ class TrainingImages:
 class Training(Generic[R]):
     """How to train a recipe. Seeded: the same images, recipe and seed give the same weights on one machine.
 
-    That takes `make_deterministic` beforehand.
-
-    Attributes:
-        recipe: every hyper-parameter.
-        options: seed, version to write, space for decoded images.
-        models: the folder of artefacts.
-        workers: threads that decode.
-        progress, watch: called with the progress.
-        interrupted: called after each step; true stops the training.
+    That takes `make_deterministic` beforehand. `workers` threads decode; `interrupted` is called after each step, and
+    true stops the training.
     """
 
     recipe: R
@@ -192,7 +181,7 @@ class Run(Generic[R]):
         Args:
             encoder: whose weights and shapes are described.
             signature: names of its input and its output.
-            golden: inputs [4, …], as what is exported takes them, and the outputs they give.
+            golden: inputs [4, …], for the exported network, and their outputs.
             export: writes it into a folder.
             fitted: the record of its training.
             fields: of the manifest: `name`, `counts` and `input_encoder`, and those that have a default.

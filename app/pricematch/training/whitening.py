@@ -34,15 +34,11 @@ class Linear:
 
 
 def whitening(features: NDArray[np.float32], dimension: int, shrinkage: float) -> Linear:
-    """Principal components of the features, each divided by its standard deviation (PCA whitening).
+    """Principal components of features [n, f], each divided by its standard deviation (PCA whitening).
 
     The variances λ are shrunk towards their mean first, (1 − s) λ + s λ̄, so that components in which a small catalogue
-    hardly varies are not blown up (Ledoit and Wolf, 2004, with s given).
-
-    Args:
-        features: [n, f].
-        dimension: components, at most; there are fewer where the features vary in fewer directions.
-        shrinkage: s, 0 to 1; at 1 this only rotates.
+    hardly varies are not blown up (Ledoit and Wolf, 2004, with s given, 0 to 1; at 1 this only rotates). There are
+    `dimension` components, or fewer where the features vary in fewer directions.
 
     Raises:
         CatalogueError: the features do not vary.
@@ -65,17 +61,10 @@ def within_group_whitening(
 ) -> Linear | None:
     """Shrinks the directions in which images of one product differ, so that those between products count.
 
-    Multiplies by W^−½, W being the covariance of the values around their group's mean, shrunk towards a sphere:
-    (1 − s) W + s tr(W)/d · I. On whitened values that is Fisher's linear discriminant analysis without its last step,
-    which would drop directions.
-
-    Args:
-        values: [n, d].
-        groups: [n], the number of each row's label group; −1 where it has none or is not to be learnt from.
-        shrinkage: s, above 0 to 1.
-
-    Returns:
-        d values to d, or None where no group has two rows that differ.
+    Multiplies values [n, d] by W^−½, W being their covariance around their group's mean, shrunk towards a sphere:
+    (1 − s) W + s tr(W)/d · I, s above 0 to 1. On whitened values that is Fisher's linear discriminant analysis without
+    its last step, which would drop directions. `groups` [n] number the label groups, −1 where a row is not to be learnt
+    from. None where no group has two rows that differ.
     """
     deviations = [
         members - members.mean(axis=0)
