@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, encoder_spec, find_artefacts, import_tensorflow, resolve_precision

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.snapshots import Snapshot

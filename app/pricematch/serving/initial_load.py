@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse

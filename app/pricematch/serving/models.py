@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import EncoderInfo
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.manifest import Artefact, find, verify, versions

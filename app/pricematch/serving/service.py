@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.errors import (
