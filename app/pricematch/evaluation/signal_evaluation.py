@@ -20,9 +20,17 @@ from pricematch.evaluation.breakdown import (
     surest_mistakes,
     worst_groups,
 )
-from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
+from pricematch.evaluation.metrics import (
+    PairScores,
+    Scores,
+    bootstrap_interval,
+    candidate_recall,
+    map_at_k,
+    pairwise_scores_of_lists,
+    recall_at_k,
+    scores,
+)
 from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
 from pricematch.evaluation.splits import split_groups, whole_groups
 from pricematch.pairs.retrievers import ParsedFeatures
