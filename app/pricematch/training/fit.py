@@ -156,7 +156,8 @@ class Fit:
         """
         training, validation = split(len(self.batches), self.recipe.validation_share, self.seed)
         self._state, self._best = self.checkpoint.restore(self.model)
-        while self._state.epoch < self.recipe.epochs and not self._stalled():
+        patience = self.recipe.patience or self.recipe.epochs
+        while self._state.epoch < self.recipe.epochs and self._state.epoch - self._state.best_epoch <= patience:
             self._epoch(training)
             self._state = self._state.after_epoch(self._evaluate(validation) if len(validation) else None)
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
@@ -169,9 +170,6 @@ class Fit:
             self.model.set_weights(self._best)
             kept = self._state.best_epoch + 1
         return Fitted(self._state.losses, kept, len(training), len(validation), self._state.seconds)
-
-    def _stalled(self) -> bool:
-        return 0 < self.recipe.patience < self._state.epoch - self._state.best_epoch
 
     def _epoch(self, training: NDArray[np.int64]) -> None:
         """The rest of the running epoch."""
