@@ -22,14 +22,9 @@ _WEIGHTS, _BEST, _STATE = "weights", "best", "state"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """State of the training of one network.
+    """State of the training of one network: the next step to do, sums of the running epoch, and seconds spent so far.
 
-    Attributes:
-        epoch, step: the next step to do.
-        loss_sum, rows_seen: of the running epoch.
-        losses: per finished epoch, by name.
-        best_epoch: the finished epoch with the least validation loss, from 0.
-        seconds: spent so far.
+    `losses` are those of finished epochs, by name; `best_epoch` has the least validation loss, from 0.
     """
 
     epoch: int = 0
