@@ -22,8 +22,7 @@ from live import client, memory_mib, service
 from rich.console import Console
 from rich.table import Table
 
-from pricematch.catalogue.features import unit_rows
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import EncoderInfo, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.serving.models import choose_models, load_models

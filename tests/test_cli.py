@@ -168,7 +168,7 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(run: Run, arguments: list[str
     assert (ran.code, ran.out, ran.one_line()) == (2, "", line)
 
 
-def test_a_wrong_environment_variable_is_told_like_a_wrong_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_environment_variable_is_one_line_like_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRICEMATCH_PORT", "http")
     ran = run("serve")
     assert (ran.code, ran.out) == (2, "")
@@ -183,7 +183,7 @@ def test_a_missing_catalogue_is_one_line_and_exit_code_1(run: Run, tmp_path: Pat
     assert ran.one_line() == f"pricematch: {tmp_path}/none.csv: {reason}"
 
 
-def test_a_bad_catalogue_is_told_row_by_row(run: Run, tmp_path: Path) -> None:
+def test_a_bad_catalogue_is_refused_row_by_row(run: Run, tmp_path: Path) -> None:
     csv_path, images = tiny_catalogue(tmp_path)
     csv_path.write_text("posting_id,image\na b,p0.png\n", encoding="utf-8")
     ran = run("show", "reconstructions", "--output", "x.png", "--catalogue", str(csv_path), "--images", str(images))

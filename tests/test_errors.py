@@ -28,7 +28,7 @@ def test_every_error_is_one_of_ours_and_says_what_it_means(error: type[Exception
     assert error.__doc__
 
 
-def test_problems_are_told_in_the_order_of_their_rows() -> None:
+def test_problems_are_listed_in_the_order_of_rows() -> None:
     error = CatalogueError("bad", [RowProblem(9, None, "second"), RowProblem(2, "title", "first")])
     assert str(error).splitlines() == ["bad", "  row 2, column title: first", "  row 9: second"]
     assert [problem.row for problem in error.problems] == [2, 9]

@@ -60,7 +60,7 @@ def test_the_same_again_changes_nothing_another_replaces_it(client: TestClient) 
     assert_problem(client.get("/postings/a/image"), 404, "image-unavailable")
 
 
-def test_a_change_may_ask_that_nobody_else_has_changed_it_meanwhile(client: TestClient) -> None:
+def test_a_change_may_depend_on_an_unchanged_posting(client: TestClient) -> None:
     tag = client.put("/postings/a", json={"title": "one"}).headers["etag"]
     changed = client.put("/postings/a", json={"title": "two"}, headers={"If-Match": tag})
     assert changed.status_code == 200
@@ -90,7 +90,7 @@ def test_a_condition_that_is_none_is_refused(client: TestClient, headers: dict[s
     assert_problem(client.put("/postings/a", json={"title": "x"}, headers=headers), 422, "invalid-request")
 
 
-def test_who_knows_a_posting_already_is_told_so(client: TestClient) -> None:
+def test_a_known_posting_is_answered_304(client: TestClient) -> None:
     tag = client.get("/postings/p0").headers["etag"]
     for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
         response = client.get("/postings/p0", headers={"If-None-Match": known})

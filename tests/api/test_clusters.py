@@ -36,7 +36,7 @@ def test_all_stands_for_every_posting_of_the_catalogue(client: TestClient) -> No
     assert len(response.json()["items"]) == len(COLOURS)
 
 
-def test_the_answer_says_what_was_asked_and_of_which_models(client: TestClient) -> None:
+def test_the_answer_names_method_eps_and_models(client: TestClient) -> None:
     asked = {"posting_ids": ["p0"], "method": "nearest", "eps": 0.25}
     body = client.post("/cluster", json=asked).json()
     assert (body["method"], body["eps"], body["models"]) == ("nearest", 0.25, {"mean-colour": "1"})

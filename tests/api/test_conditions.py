@@ -33,7 +33,7 @@ def test_a_tag_that_only_resembles_the_posting_s_is_another(tag: str) -> None:
         assert condition(tag, None).revisions == frozenset()
 
 
-def test_a_star_asks_whether_the_posting_is_there() -> None:
+def test_a_star_holds_where_the_posting_is_there() -> None:
     assert condition(None, None) == ANYHOW
     assert condition(" * ", None) == Condition(exists=True)
     assert condition(None, "*") == Condition(exists=False)

@@ -61,7 +61,7 @@ def routes() -> list[APIRoute]:
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
-def test_every_endpoint_says_who_may_ask() -> None:
+def test_every_endpoint_has_a_scope() -> None:
     assert len(routes()) > 15
     for route in routes():
         declared = [one for one in route.dependencies if one in (READ, WRITE, ADMIN, OPEN)]
@@ -172,7 +172,7 @@ def test_metrics_take_a_key_unless_they_are_open_or_off(closed: Any) -> None:
     assert "/metrics" not in closed(metrics="off").get("/openapi.json").json()["paths"]
 
 
-def test_without_keys_nothing_asks_for_one(client: TestClient) -> None:
+def test_without_keys_no_endpoint_needs_one(client: TestClient) -> None:
     assert client.get("/postings/p0").status_code == 200
     assert client.get("/postings/p0", headers={"Authorization": "Bearer whatever"}).status_code == 200
 
@@ -237,7 +237,7 @@ def test_one_ipv6_customer_is_one_address() -> None:
         guarding.admit("read", None, "2001:db8:0:1::1")
 
 
-def test_ipv4_clients_of_an_ipv6_address_are_told_apart() -> None:
+def test_ipv4_clients_of_an_ipv6_address_are_distinct() -> None:
     guarding = guard(refusals_at_once=1)
     for address in ("::ffff:203.0.113.1", "::ffff:203.0.113.2"):
         with pytest.raises(Unauthenticated):

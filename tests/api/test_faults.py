@@ -462,7 +462,7 @@ def grow(path: Path) -> None:
 
 
 @pytest.mark.parametrize("happens", [vanish, turn_into_a_folder, turn_into_a_fifo, lead_out, grow])
-def test_fault_27_whatever_becomes_of_a_file_its_path_is_not_told(
+def test_fault_27_the_path_of_a_lost_file_is_not_revealed(
     serve: Serve, tmp_path: Path, happens: Callable[[Path], None]
 ) -> None:
     _, folder = tiny_catalogue(tmp_path)

@@ -123,7 +123,7 @@ def test_lines_of_json_are_taken_as_well(client: TestClient) -> None:
     assert (stored["label_group"], stored["image_phash"]) == ("g", "0" * 16)
 
 
-def test_verdicts_survive_a_re_import(client: TestClient) -> None:
+def test_feedback_survives_a_re_import(client: TestClient) -> None:
     for pair, said in (("p0/p1", "different"), ("p2/p4", "same")):
         assert client.put(f"/verdicts/{pair}", json={"verdict": said}).status_code == 201
     before = client.get("/verdicts.csv").text

@@ -67,7 +67,7 @@ def test_limit_is_the_most_matches_given(client: TestClient, limit: int) -> None
     assert len(response.json()["matches"]) == min(limit, len(COLOURS))
 
 
-def test_ten_matches_are_given_if_not_told_otherwise(serve: Serve) -> None:
+def test_ten_matches_are_given_by_default(serve: Serve) -> None:
     client = serve(matcher=tiny_matcher([f"#{red:02x}0000" for red in range(100, 115)]))
     assert len(client.post("/match", files={"image": RED}).json()["matches"]) == 10
 

@@ -92,7 +92,7 @@ def test_a_title_is_given_back_as_it_is_written(by_probability: TestClient) -> N
     assert match["title"] == "<b>Teh</b> manis"
 
 
-def test_probabilities_fall_and_none_is_below_the_one_asked_for(by_probability: TestClient) -> None:
+def test_probabilities_fall_and_none_is_below_the_least(by_probability: TestClient) -> None:
     every = by_probability.post("/match", json={"title": "kopi susu 200 ml"}, params=ALL).json()["matches"]
     probabilities = [match["probability"] for match in every]
     assert probabilities == sorted(probabilities, reverse=True)

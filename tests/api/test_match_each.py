@@ -44,7 +44,7 @@ def test_each_image_has_the_matches_it_has_alone(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("asked", [{}, {"min_probability": 0}, {"limit": 1}])
-def test_where_a_matcher_decides_each_image_is_judged_by_itself(serve: Serve, asked: dict[str, Any]) -> None:
+def test_where_a_matcher_decides_each_image_is_scored_alone(serve: Serve, asked: dict[str, Any]) -> None:
     client = serve(matcher=judged_matcher())
     images = [SCENE, image_bytes("red"), SCENE]
     body = send(client, *images, **asked).json()
@@ -97,12 +97,12 @@ def test_fault_24_more_images_than_the_limit_are_refused(serve: Serve) -> None:
         [file("images", PICTURES[0]), file("other", PICTURES[0])],
     ],
 )
-def test_other_parts_beside_images_are_refused(client: TestClient, parts: list[bytes]) -> None:
+def test_other_parts_than_images_are_refused(client: TestClient, parts: list[bytes]) -> None:
     response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
     assert_problem(response, 422, "invalid-request")
 
 
-def test_file_names_are_told_as_they_came_and_shortened(client: TestClient) -> None:
+def test_file_names_come_back_shortened(client: TestClient) -> None:
     names = ["<script>.png", "x" * 300, "ü.png"]
     parts = [("images", (name, PICTURES[0])) for name in names]
     found = client.post("/match", files=parts).json()["items"]
@@ -120,7 +120,7 @@ def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
     assert_problem(send(client, SCENE, SCENE), 409, "encoder-needed")
 
 
-def test_several_images_carry_the_similarity_that_is_asked_for(serve: Serve) -> None:
+def test_matches_of_several_images_have_the_wanted_similarity(serve: Serve) -> None:
     matcher, tiny = judged_matcher(), tiny_matcher().encoders["mean-colour"]
     search = SimilaritySearch.of(tiny.encoder, matcher.catalogue, tiny.embeddings[: len(POSTINGS)])
     named = {"mean-colour": "mean-colour"}

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from pricematch.api.app import create_app
 from pricematch.api.metrics import Metrics
-from pricematch.catalogue.image_features import Seconds
+from pricematch.catalogue.features import Seconds
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import Serve
@@ -68,7 +68,7 @@ def test_a_service_that_starts_has_figures_as_well() -> None:
     assert ("pricematch_catalogue_postings",) not in found
 
 
-def test_the_process_is_told_of(client: TestClient) -> None:
+def test_the_process_is_measured(client: TestClient) -> None:
     found = figures(client)
     assert found["process_resident_memory_bytes",] > 1e6
     assert found["process_open_fds",] > 0
@@ -85,7 +85,7 @@ class Encoders(Service):
         return self._ids
 
 
-def test_the_processes_that_encode_are_told_of_one_by_one() -> None:
+def test_worker_processes_are_measured_one_by_one() -> None:
     metrics = Metrics(Service(Settings()))
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         metrics.watch(Encoders([os.getpid(), other.pid]))
@@ -107,7 +107,7 @@ def test_a_process_that_has_ended_meanwhile_is_left_out() -> None:
     assert "pricematch_encoder_" not in metrics.text().decode()
 
 
-def test_batches_and_those_who_wait_are_told() -> None:
+def test_batches_and_queues_are_measured() -> None:
     service = Service(Settings())
     metrics = Metrics(service)
     for size in (1, 3, 32):

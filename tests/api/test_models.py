@@ -66,7 +66,7 @@ def test_a_service_of_a_catalogue_in_memory_cannot_change_its_models(serve: Serv
     assert_problem(serve().put("/models/cae", json={"version": "1"}), 503, "storage-unavailable")
 
 
-def test_the_models_that_are_loaded_are_told_with_their_manifests(tmp_path: Path, loaded: Loaded) -> None:
+def test_loaded_models_are_listed_with_their_manifests(tmp_path: Path, loaded: Loaded) -> None:
     path = export(tmp_path / "models", "cae", "1")
     given = coloured(tmp_path, ["hash", "title"], encoder="cae")
     with served_app(given, loaded) as app, client_of(app) as client:

@@ -64,7 +64,7 @@ def test_only_the_files_behind_the_docs_are_served(client: TestClient, path: str
     assert_problem(client.get(f"/static-offline-docs/{path}"), 404, "not-found")
 
 
-def test_a_bug_is_a_problem_that_tells_nothing(serve: Serve) -> None:
+def test_a_bug_is_a_problem_that_reveals_nothing(serve: Serve) -> None:
     client = serve(encoding=TinyEncoding(FailingEncoder()))
     response = client.post("/match", files={"image": image_bytes("#ff0000")})
     assert_problem(response, 500, "internal-error")
@@ -107,7 +107,7 @@ def test_an_error_has_its_status_and_name(error: errors.PricematchError, status:
         (errors.StoreDamaged("/srv/data"), 500, "storage-damaged"),
     ],
 )
-def test_an_error_that_names_folders_is_told_without_them(
+def test_errors_are_answered_without_the_names_of_folders(
     error: errors.PricematchError, status: int, slug: str
 ) -> None:
     problem = problem_of(error)

@@ -357,7 +357,7 @@ def test_bodies_behind_a_wish_to_upgrade_are_refused(body: bytes, apart: bool) -
     assert connection.client.closed
 
 
-def test_bodies_are_asked_for_where_clients_wait() -> None:
+def test_waiting_clients_get_100_continue() -> None:
     """`Expect: 100-continue` is answered before the body is read."""
     head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
     answer, connection = answered(head, b"abc")

@@ -100,7 +100,7 @@ def test_pages_run_only_the_script_they_bring(client: TestClient) -> None:
     assert client.get("/postings/p0").headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_only_named_sites_may_ask_from_a_browser(serve: Serve, client: TestClient) -> None:
+def test_only_named_sites_may_send_requests_from_a_browser(serve: Serve, client: TestClient) -> None:
     asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "PUT"}
     for response in (client.get("/postings/p0", headers=asked), client.options("/postings/p0", headers=asked)):
         assert not [name for name in response.headers if name.startswith("access-control")]

@@ -98,14 +98,14 @@ def test_it_outlives_its_postings(client: TestClient) -> None:
         ("/verdicts/%2e%2e/scene", {"verdict": "same"}, 422, "invalid-request"),
     ],
 )
-def test_fault_22_what_is_no_verdict_is_refused(
+def test_fault_22_what_is_no_decision_is_refused(
     client: TestClient, path: str, body: Any, status: int, slug: str
 ) -> None:
     assert_problem(client.put(path, json=body), status, slug)
     assert client.get("/verdicts").json()["total"] == 0
 
 
-def test_a_pair_that_nobody_spoke_of_has_no_verdict(client: TestClient) -> None:
+def test_an_undecided_pair_has_no_decision(client: TestClient) -> None:
     assert_problem(client.get("/verdicts/scene/twin"), 404, "verdict-not-found")
 
 
@@ -200,7 +200,7 @@ def test_contradictions_within_a_batch_come_with_its_clusters(
     assert (body["total_contradictions"], body["contradictions"]) == (len(told), told)
 
 
-def test_by_similarity_they_are_told_as_well(serve: Serve) -> None:
+def test_by_similarity_contradictions_come_as_well(serve: Serve) -> None:
     client = serve()
     for one, other, said in (("p0", "p1", "same"), ("p1", "p2", "same"), ("p0", "p2", "different")):
         say(client, one, other, said)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering import assignment
 from pricematch.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers, nearest_lists
-from pricematch.clustering.dbscan import dbscan
-from pricematch.clustering.optics import optics, xi_labels
+from pricematch.clustering.density import dbscan, optics, xi_labels
 from pricematch.search.candidates import MAX_MEMBERS, lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered, collinear, duplicated, lattice, matrix_of, scattered
@@ -84,7 +83,7 @@ def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics(monkeypa
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_all_answers_at_once_are_those_asked_for_one_by_one(method: Method) -> None:
+def test_all_methods_at_once_answer_as_one_by_one(method: Method) -> None:
     at_once, alone = answers(GRAPH, EPS, 2)[method], answer(GRAPH, method, EPS, 2)
     np.testing.assert_array_equal(at_once.assignment.labels, alone.assignment.labels)
     np.testing.assert_array_equal(at_once.lists.rows, alone.lists.rows)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.clustering.average_linkage import _SCALE, Linkage, average_linkage, cohesion, cohesive_clusters
+from pricematch.clustering.average_linkage import Linkage, average_linkage, cohesion, cohesive_clusters
 from tests.support.vectors import EIGHTHS, Pair, Partition, arrays, every_pair, likely_pairs, parts
 
 THRESHOLDS = st.integers(1, 8).map(lambda eighth: eighth / 8) | st.floats(0.01, 1)
@@ -29,7 +29,8 @@ def partition(
 
 
 def exact(probability: float) -> Fraction:
-    return Fraction(round(probability * _SCALE), _SCALE)
+    """A probability as it is added up: rounded to multiples of 2⁻³⁰."""
+    return Fraction(round(probability * 2**30), 2**30)
 
 
 def average(one: frozenset[int], other: frozenset[int], probabilities: Mapping[Pair, float]) -> Fraction:

@@ -141,7 +141,7 @@ def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_a
 
 
 @pytest.mark.tensorflow
-def test_bad_images_are_refused_with_their_rows_or_skipped_as_told(
+def test_bad_images_are_refused_with_their_rows_or_skipped(
     tmp_path: Path, tiny_artefacts: TinyArtefacts, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)

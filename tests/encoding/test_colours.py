@@ -45,7 +45,7 @@ def test_a_batch_is_embedded_as_each_image_alone() -> None:
     assert histogram.encode(batch[:0]).shape == (0, histogram.dimension)
 
 
-def test_the_cosine_tells_how_much_of_their_colours_two_images_share() -> None:
+def test_the_cosine_is_the_share_of_common_colours() -> None:
     red, blue = np.zeros((2, 8, 8, 3), np.uint8)
     red[..., 0], blue[..., 2] = 255, 255
     half = red.copy()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
 from pricematch.settings import Settings
@@ -86,7 +86,7 @@ async def test_features_of_an_image() -> None:
     assert found.seconds.queue >= 0
 
 
-async def test_nothing_is_asked_of_no_images() -> None:
+async def test_no_images_need_no_worker() -> None:
     """An empty request has an empty result."""
     async with bench() as it:
         assert await it.encoding.encode([], ONE) == []
@@ -292,7 +292,7 @@ async def test_encoders_that_are_not_retained_are_forgotten() -> None:
         assert "one" not in it.stub.held
 
 
-async def test_closing_tells_all_who_wait() -> None:
+async def test_closing_ends_all_who_wait() -> None:
     """Those in the queue and those in a batch get NotReady, and so does whoever comes later."""
     async with bench() as it:
         first = await it.hold()

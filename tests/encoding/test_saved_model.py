@@ -72,7 +72,7 @@ def test_embeddings_are_unit_vectors_whatever_the_batch(encoder: "SavedModelEnco
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("float32", ROUNDING), ("bfloat16", 0.01)])
-def test_an_embedding_does_not_depend_on_who_else_asks(
+def test_an_embedding_does_not_depend_on_its_batch(
     tiny_artefacts: TinyArtefacts, precision: str, rounding: float
 ) -> None:
     """Whatever the size of a batch and an image's place in it, its embedding is the same but for rounding."""

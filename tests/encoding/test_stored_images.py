@@ -8,7 +8,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding import stored_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable

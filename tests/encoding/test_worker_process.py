@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, encoder_spec
 from pricematch.encoding.encoding import Encoding, ImageResult
@@ -158,7 +158,7 @@ async def test_closing_ends_a_process_that_is_busy() -> None:
             os.kill(pid, 0)
 
 
-async def test_a_program_that_cannot_be_started_is_told() -> None:
+async def test_a_program_that_cannot_be_started_is_an_error() -> None:
     """The request fails, and so does the next."""
     async with Encoding(LIMITS, commands=[["/nowhere/python"]]) as it:
         for _ in range(2):

@@ -115,7 +115,7 @@ def test_the_lowest_threshold_is_minus_1() -> None:
     assert picked.threshold == -1
 
 
-def test_cosines_that_a_network_could_not_tell_apart_are_taken_together() -> None:
+def test_cosines_within_rounding_are_taken_together() -> None:
     angles = np.array([0, 1e-5, 2, 2 + 3e-5])
     embeddings = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     picked = pick(embeddings, ["a", "a", "b", "c"], ["a", "b", "c"])
@@ -156,7 +156,7 @@ def test_embeddings_without_a_direction_have_no_threshold(bad: float) -> None:
     assert pick(embeddings, ["a", "a", "b", "b"], ["a", "b"]) is None
 
 
-def test_it_tells_how_many_are_compared() -> None:
+def test_it_reports_how_many_are_compared() -> None:
     reported: list[int] = []
     pick(wrong_neighbours(), ["a", "a", "b", "b"], ["a", "b"], reported.append)
     assert reported == [4]

@@ -34,7 +34,7 @@ from tests.support.networks import export
 FIVE = [Posting(f"p{row}", f"p{row}.png", f"title {row}", label_group=group) for row, group in enumerate("xxyyz")]
 
 
-def test_verdicts_of_a_file_and_of_a_store_mend_labels_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_feedback_of_file_and_store_mends_labels_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pricematch")
     write_catalogue(tmp_path / "catalogue.csv", FIVE)
     content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000))

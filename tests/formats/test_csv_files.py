@@ -332,7 +332,7 @@ def written(folder: Path, *rows: str, header: str = FEEDBACK_HEADER) -> Path:
     return path
 
 
-def test_of_several_verdicts_on_one_pair_the_last_one_holds(tmp_path: Path) -> None:
+def test_of_several_decisions_on_a_pair_the_last_holds(tmp_path: Path) -> None:
     path = written(tmp_path, "a,b,same", "c,b,different", "b,a,different")
     assert list(read_feedback(path, 1000)) == [("a", "b", "different"), ("b", "c", "different")]
 

@@ -50,7 +50,7 @@ def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> Non
     np.testing.assert_allclose([found.f1, found.precision, found.recall], np.mean(figures, axis=0), rtol=1e-9)
 
 
-def test_errors_are_means_over_what_trained_postings_ask(part: SamplePairs) -> None:
+def test_errors_are_means_over_trained_postings(part: SamplePairs) -> None:
     found = held_out(200, [part], DATA.groups, [same] * FOLDS)
     ends = (part.folds != NOT_TRAINED).sum(axis=1)
     squares = (part.second_scores - part.truth) ** 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.encoding.encoding import ForThreads
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher

@@ -43,7 +43,7 @@ def test_a_matcher_is_written_with_its_figures_in_a_table(run: Run, tmp_path: Pa
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
 
 
-def test_the_same_seed_writes_the_same_trees_beside_the_first_ones(run: Run, tmp_path: Path) -> None:
+def test_the_same_seed_writes_the_same_trees(run: Run, tmp_path: Path) -> None:
     write_catalogue(tmp_path / "train.csv", POSTINGS)
     for options in (["--signals", "hash"], ["--signals", "hash"], ["--signals", "hash", "--version", "9"]):
         assert train(run, tmp_path, *options).code == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.clustering.assignment import METHODS, Method
 from pricematch.errors import ImageCorrupt, ImageError, LimitExceeded, PostingNotFound

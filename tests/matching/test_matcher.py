@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (
@@ -147,7 +147,7 @@ def test_a_target_without_thresholds_is_refused_and_the_others_are_named() -> No
         by_hash(0, 0).match_posting("p0", Options(target=Target(0.8)))
 
 
-def test_what_the_matcher_cannot_judge_by_is_told() -> None:
+def test_signals_the_matcher_lacks_are_refused() -> None:
     matcher = by_hash(0, 0)
     with pytest.raises(SignalNeeded, match="compares by hash"):
         matcher.match(Query(title="kopi"), Options())
@@ -236,7 +236,7 @@ def test_no_similarity_without_an_embedding() -> None:
     assert [match.probability for match in encoded_too.matches] == [match.probability for match in result.matches]
 
 
-def test_the_similarity_of_a_stored_posting_is_told_without_encoding() -> None:
+def test_the_similarity_of_a_stored_posting_needs_no_encoding() -> None:
     matcher = with_encoder(trained=False)
     found = {match.posting_id: match.similarity for match in matcher.match_posting("p0", ALL).matches}
     embeddings = tiny_search().embeddings
@@ -327,7 +327,7 @@ def test_the_encoder_may_be_named_among_several() -> None:
         matcher.match_posting("p0", Options(encoder="third"))
 
 
-def test_where_no_encoder_is_held_its_similarity_cannot_be_asked_for() -> None:
+def test_without_an_encoder_similarity_is_refused() -> None:
     for asked in (Options(encoder="cae"), Options(min_similarity=0.5)):
         with pytest.raises(EncoderNeeded):
             by_hash(0, 0).match_posting("p0", asked)

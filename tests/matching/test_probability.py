@@ -131,7 +131,7 @@ def test_a_pair_has_its_probability() -> None:
     assert search.pair(row("p2"), row("p1")).probabilities.tolist() == [0]
 
 
-def test_verdicts_follow_ids() -> None:
+def test_decisions_follow_ids() -> None:
     """They stay where a posting is replaced, and rest where it is gone."""
     changes = [FeedbackChange("p0", "p2", 1, "same"), FeedbackChange("p0", "p1", 2, "different")]
     said = NO_FEEDBACK.changed(changes)

@@ -28,21 +28,3 @@ def test_a_similarity_that_no_cosine_can_have_is_refused(similarity: float) -> N
 def test_a_posting_named_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
         Matches([A, Match("a", 0.1)])
-
-
-def test_without_leaves_one_posting_out_and_the_original_unchanged() -> None:
-    matches = Matches([A, B, C])
-    assert list(matches.without("b")) == [A, C]
-    assert list(matches.without("z")) == [A, B, C]
-    assert len(matches) == 3
-
-
-def test_at_least_includes_the_limit_itself() -> None:
-    assert list(Matches([A, B, C]).at_least(0.5)) == [A, B, C]
-    assert list(Matches([A, B, C]).at_least(0.51)) == [A]
-
-
-def test_top_takes_the_first_or_all_there_are() -> None:
-    assert list(Matches([A, B, C]).top(2)) == [A, B]
-    assert list(Matches([A]).top(2)) == [A]
-    assert list(Matches([]).top(2)) == []

@@ -38,21 +38,21 @@ def test_the_pair_whose_probability_is_nearest_the_threshold_comes_first() -> No
     assert found[0][2] == pytest.approx(58 / 64)
 
 
-def test_of_a_crowd_one_pair_is_asked() -> None:
+def test_of_a_crowd_one_pair_is_reviewed() -> None:
     crowd = [posting(name, bit) for bit, name in enumerate("abcd")]  # 2 bits differ: 0.97, one cluster
     found = pairs([*crowd, posting("y", *FAR), posting("z", *FAR, *range(10))])
     assert len([pair for pair in found if pair[0] in "abcd" and pair[1] in "abcd"]) == 1
     assert ("y", "z") in [pair[:2] for pair in found]
 
 
-def test_what_is_decided_is_not_asked_again() -> None:
+def test_decided_pairs_are_not_reviewed_again() -> None:
     search = scored_search([posting("a"), posting("b", *range(6))], ["hash"])
     assert len(review(search, RULE, 10)) == 1
     decided = replace(search, feedback=NO_FEEDBACK.changed([FeedbackChange("a", "b", 1, "different")]))
     assert review(decided, RULE, 10) == []
 
 
-def test_no_more_than_asked_for_come_and_of_nothing_nothing() -> None:
+def test_the_limit_of_pairs_holds() -> None:
     postings = [posting(f"{row}", *range(row * 7, row * 7 + 7)) for row in range(6)]
     assert len(pairs(postings, 1)) == 1
     assert pairs([]) == []

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, unit_rows
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import Embeddings, EncoderInfo, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.queries import Matches
 from pricematch.matching.similarity import SimilaritySearch

@@ -107,7 +107,7 @@ def test_one_product_with_unlike_photos() -> None:
         (16, "images are alike: 16 of 64 bits differ"),
     ],
 )
-def test_how_alike_images_are_is_told_in_bits(bits: int, expected: str) -> None:
+def test_similarity_of_images_is_explained_in_bits(bits: int, expected: str) -> None:
     photos = f"{0:016x}", f"{(1 << bits) - 1:016x}"
     assert explained("", "", {"hash_similarity": 1}, photos) == [(expected, 1)]
 
@@ -117,7 +117,7 @@ def test_unlike_images_are_no_reason_for_a_pair() -> None:
     assert explained("", "", {"hash_similarity": 1}, (PHOTO, OTHER_PHOTO)) == []
 
 
-def test_nothing_is_told_of_an_image_that_is_lacking() -> None:
+def test_a_missing_image_is_no_reason() -> None:
     assert explained("", "", {"hash_similarity": 2, "hash_lead_low": -5}, (PHOTO, None)) == []
 
 
@@ -161,7 +161,7 @@ def test_what_titles_do_not_share(left: str, right: str, expected: str | None) -
     assert found == ([(expected, -1)] if expected else [])
 
 
-def test_a_common_title_is_told_where_it_speaks_against_a_pair() -> None:
+def test_a_common_title_may_speak_against_a_pair() -> None:
     others = [("case hp", None)] * 10
     assert explained("case hp", "CASE HP", {"title_repeats_high": -1}, others=others) == [
         ("this title is common: 12 postings have it", -1)
@@ -199,7 +199,7 @@ def test_what_neighbours_say(values: Mapping[str, float], weight: float, expecte
     assert found == ([(expected, weight)] if expected else [])
 
 
-def test_facts_in_general_weigh_with_those_that_are_told() -> None:
+def test_facts_in_general_weigh_with_the_shown_ones() -> None:
     added = {"kinds_clashing": -1, "facts_contradicting": -1, "volume_conflict": -1, "mass_conflict": 0.5}
     assert explained("Susu putih 200 ml 100 g", "Susu hitam 250 ml 100 g", added) == [
         ("200 ml against 250 ml", -2),
@@ -208,7 +208,7 @@ def test_facts_in_general_weigh_with_those_that_are_told() -> None:
     ]
 
 
-def test_a_contradiction_is_told_though_three_others_weigh_more() -> None:
+def test_a_contradiction_is_shown_though_three_weigh_more() -> None:
     # 0.1 is less than 3 % of all, which any other family must weigh
     added = {"hash_similarity": 3, "words_similarity": 9, "mass_conflict": 0.4, "volume_conflict": -0.1}
     assert explained("Susu 200 ml 1 kg", "Susu 250 ml 1 kg", added) == [
@@ -220,7 +220,7 @@ def test_a_contradiction_is_told_though_three_others_weigh_more() -> None:
     assert told[-1] == ("both say 1 kg", 0.4)
 
 
-def test_what_weighs_most_is_told_beside_three_contradictions() -> None:
+def test_the_weightiest_is_shown_with_three_contradictions() -> None:
     added = {"words_similarity": 9, "volume_conflict": -3, "mass_conflict": -2, "tint_conflict": -1}
     assert explained("Susu putih 1 l 2 kg", "Susu merah 2 l 1 kg", added) == [
         ("titles share the rare word 'susu'", 9),

@@ -109,7 +109,7 @@ def test_rare_words_are_called_rare(size: int, count: int, rare: bool) -> None:
     assert word_sentence("payung kecil", "payung besar", {"payung": count}, size, speaks_for=True) == expected
 
 
-def test_common_words_are_left_out_beside_rare_ones() -> None:
+def test_common_words_are_left_out_next_to_rare_ones() -> None:
     """Beside rare words common ones are left out."""
     found = word_sentence("zebra payung kecil", "payung zebra besar", {"zebra": 4}, 10_000, speaks_for=True)
     assert found == "titles share the rare word 'zebra'"

@@ -247,7 +247,7 @@ def test_one_product_is_accepted_though_its_photos_are_unlike(pairs: list[Scored
 
 
 @pytest.mark.parametrize("trap", STOCK_TRAPS)
-def test_what_the_titles_contradict_each_other_in_is_told(pairs: list[Scored], trap: str) -> None:
+def test_contradictions_of_titles_are_shown(pairs: list[Scored], trap: str) -> None:
     difficult = [pair for pair in pairs if pair.trap == trap and not pair.same and pair.reasons]
     told = [any(re.fullmatch(CONTRADICTION[trap], reason) for reason in pair.reasons) for pair in difficult]
     assert share(told) >= TOLD

@@ -38,7 +38,7 @@ def decoded(markup: str) -> tuple[str, bytes]:
     return media_type, base64.b64decode(data, validate=True)
 
 
-def test_a_page_is_whole_and_needs_nothing_beside_itself() -> None:
+def test_a_page_needs_no_other_file() -> None:
     page = Page(render("page.html", title="Exploration"))
     assert page.html.startswith("<!doctype html>")
     assert page.html.rstrip().endswith("</html>")

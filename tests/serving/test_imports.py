@@ -113,7 +113,7 @@ def test_a_waiting_import_is_run_by_the_next_service(settings: Settings) -> None
         eventually(lambda: left_behind(settings) == [])
 
 
-def test_progress_is_told_batch_by_batch(settings: Settings, gate: Gate) -> None:
+def test_progress_is_stored_batch_by_batch(settings: Settings, gate: Gate) -> None:
     job = filled(settings, rows())
     with served(settings) as running:
         for batch in range(3):
@@ -185,7 +185,7 @@ def test_an_import_goes_on_after_a_restart(settings: Settings, gate: Gate) -> No
     assert put == [f"n{row:05}" for row in range(ROWS)]  # none twice
 
 
-def test_bad_rows_behind_a_restart_are_told_once(settings: Settings, gate: Gate) -> None:
+def test_bad_rows_behind_a_restart_are_reported_once(settings: Settings, gate: Gate) -> None:
     bad = b"..,,x\n"
     job = filled(settings, rows(AT_ONCE - 1) + bad + rows(AT_ONCE)[len(b"posting_id,image,title\n") :] + bad)
     gate.let(1)

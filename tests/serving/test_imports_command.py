@@ -70,9 +70,7 @@ def test_what_is_of_no_use_as_a_whole_makes_no_store(settings: Settings, tmp_pat
     assert not settings.data.exists()
 
 
-def test_a_service_on_the_store_serves_what_was_imported_beside_it(
-    settings: Settings, tmp_path: Path, loaded: Loaded
-) -> None:
+def test_a_running_service_serves_what_was_imported(settings: Settings, tmp_path: Path, loaded: Loaded) -> None:
     export(tmp_path / "models", "cae", "1")
     serving = settings_of(tmp_path, encoder="cae", follow_seconds=0.02)
     (tmp_path / "teal.png").write_bytes(image_bytes("#008080"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Kept, Put
 from pricematch.encoding.stored_images import StoredImages

@@ -67,7 +67,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.tensorflow
-def test_matches_are_those_of_the_service_with_the_groups_told(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
+def test_matches_are_those_of_the_service_with_their_groups(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = _settings(tmp_path, tiny_artefacts.models)
     labels = ["red", "red", "green", "green", "blue", None, "white"]
     postings = [replace(posting, label_group=label) for posting, label in zip(tiny_postings(), labels, strict=True)]
@@ -213,7 +213,7 @@ def rows_of(ran: Ran) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.out.splitlines() if "│" in line]
 
 
-def test_the_matcher_tells_probability_level_and_reasons_of_its_matches(run: Run, tmp_path: Path) -> None:
+def test_matches_come_with_probability_level_and_reasons(run: Run, tmp_path: Path) -> None:
     labelled(tmp_path)
     ran = show(run, tmp_path, "p0")
     paths = {name: tmp_path / name for name in ("images", "models", "data")}
@@ -242,14 +242,14 @@ def test_a_probability_and_the_count_decide_how_many(run: Run, tmp_path: Path) -
     assert shown("--min-probability", "0") == shown("--target", "f1") == ["p1", "p2"]
 
 
-def test_that_nothing_matches_is_said_with_what_to_do(run: Run, tmp_path: Path) -> None:
+def test_no_matches_come_with_advice(run: Run, tmp_path: Path) -> None:
     labelled(tmp_path)
     ran = show(run, tmp_path, "p4")
     assert ran.code == 0
     assert "no posting reaches a probability of 0.500; --min-probability 0 shows every candidate" in ran.out
 
 
-def test_that_a_target_cannot_be_reached_is_said_without_a_number(run: Run, tmp_path: Path) -> None:
+def test_a_target_out_of_reach_is_named_without_a_number(run: Run, tmp_path: Path) -> None:
     labelled(tmp_path)
     manifest = tmp_path / "models" / NAME / "1" / MANIFEST
     out_of_reach = {F1: [Thresholds(0.5, 0.5)], Target(0.95): [Thresholds(inf, inf)]}
@@ -316,7 +316,7 @@ def test_a_posting_without_an_image_is_a_grey_square(tmp_path: Path, named: bool
         (["--min-probability", "1.5"], 2, "--min-probability"),
     ],
 )
-def test_what_cannot_be_asked_is_told(run: Run, tmp_path: Path, options: list[str], code: int, told: str) -> None:
+def test_wrong_options_are_refused(run: Run, tmp_path: Path, options: list[str], code: int, told: str) -> None:
     labelled(tmp_path)
     ran = show(run, tmp_path, "p0", *options)
     assert ran.code == code
@@ -325,7 +325,7 @@ def test_what_cannot_be_asked_is_told(run: Run, tmp_path: Path, options: list[st
 
 
 @pytest.mark.process
-def test_that_similarity_decides_is_said(
+def test_without_a_matcher_the_log_names_similarity(
     run: Run, tmp_path: Path, models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tiny_catalogue(tmp_path)

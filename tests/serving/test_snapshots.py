@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, Features, unit_rows
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, Condition, Put
 from pricematch.encoding.ports import Encoder, Pixels

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ArtefactError, CatalogueError, EncoderNeeded, SettingsError
 from pricematch.formats.manifest import Origin, find
@@ -119,9 +119,7 @@ def test_a_signal_that_no_posting_has_is_warned_of(tmp_path: Path, caplog: pytes
     assert "title, and" not in caplog.text
 
 
-def test_a_second_start_judges_nothing_again_and_answers_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_start_scores_nothing_and_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = titles_and_hashes(tmp_path)
     before = served_matcher(settings, Told()).match_posting("p0", Options())
     monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
@@ -129,7 +127,7 @@ def test_a_second_start_judges_nothing_again_and_answers_the_same(
     assert list(after.matches) == list(before.matches)
 
 
-def test_another_matcher_judges_anew(tmp_path: Path) -> None:
+def test_another_matcher_scores_anew(tmp_path: Path) -> None:
     """What one matcher said of the catalogue is not taken for what another one says."""
     settings = titles_and_hashes(tmp_path)
     assert ids(served_matcher(settings).match_posting("p2", Options())) == ["p3"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.encoding.stored_images import StoredImages
@@ -56,7 +56,7 @@ def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Setting
         assert matched(running, "p0", limit=1) == ["p1"]
 
 
-def test_a_second_start_encodes_and_judges_nothing(
+def test_a_second_start_encodes_and_scores_nothing(
     tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(tmp_path / "models", "cae", "1")
@@ -181,13 +181,13 @@ def test_an_activated_version_serves_once_all_is_encoded(
     with served(settings) as running:
         export(settings.models, "cae", "2")
         assert running.models == {"cae": "1"}
-        assert "instead of the newest" in activate(settings, "cae/2")
+        assert activate(settings, "cae/2") is None
         eventually(lambda: running.models == {"cae": "2"})
         assert loaded.encoded["2"] >= len(COLOURS)
         assert matched(running, "p0", limit=1) == ["p1"]
         eventually(lambda: "now serving cae/2" in caplog.text)
         loaded.encoded.clear()
-        assert "instead of cae/2" in activate(settings, "cae/1")
+        assert activate(settings, "cae/1") == "2"
         eventually(lambda: running.models == {"cae": "1"})
         assert loaded.encoded == {}
         activate(settings, "cae/2")
@@ -247,7 +247,7 @@ def test_a_version_in_settings_overrules_activation(settings: Settings, caplog: 
         assert running.models == {"cae": "1"}
 
 
-def test_another_matcher_is_activated_and_judges_all(tmp_path: Path) -> None:
+def test_an_activated_matcher_scores_all(tmp_path: Path) -> None:
     settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
     with served(settings) as running:
         assert matched(running, "p2") == ["p3"]
@@ -275,9 +275,7 @@ def test_without_a_store_there_is_nothing_to_activate_for(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
-def test_after_many_changes_all_is_judged_together_again_in_the_background(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_many_changes_all_is_scored_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pricematch.serving.startup._REST", 0)
     settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
     with served(settings) as running:

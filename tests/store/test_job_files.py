@@ -40,13 +40,13 @@ def test_a_file_is_made_once(tmp_path: Path) -> None:
         files.open(job_id, "postings")
 
 
-def test_where_no_folder_can_be_made_that_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("a file")
     with pytest.raises(StoreUnavailable):
         JobFiles(tmp_path / "jobs").new()
 
 
-def test_fault_34_a_full_disk_is_told_while_a_file_is_written(small_disk: Path) -> None:
+def test_fault_34_a_full_disk_is_an_error_while_writing(small_disk: Path) -> None:
     small_disk.mkdir()
     files = JobFiles(small_disk / "jobs")
     with files.open(files.new(), "images") as file:

@@ -54,7 +54,6 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         encode=encoding,
         intake=intake,
         jobs=store,
-        models=store,
     )
 
 
@@ -89,7 +88,6 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         encode=encoding,
         intake=running.intake,
         jobs=store.jobs,
-        models=store.models,
         manifests=running.manifests,
         uploads=running.uploads,
         activate=partial(activate, running.settings),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pricematch.catalogue.features import Embeddings, unit_rows
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import Embeddings, EncoderInfo, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import Pixels

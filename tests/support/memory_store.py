@@ -57,7 +57,6 @@ class MemoryStore:
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
-    chosen: dict[str, str] = field(default_factory=dict)
     latest: int = 0
     lock: RLock = field(default_factory=RLock, repr=False)
 
@@ -151,12 +150,6 @@ class MemoryStore:
         if there:
             self._say(one, other, None)
         return there
-
-    def active(self) -> Mapping[str, str]:
-        return dict(self.chosen)
-
-    def activate(self, name: str, version: str) -> None:
-        self.chosen[name] = version
 
     def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
         now = time.time()

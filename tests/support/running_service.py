@@ -117,10 +117,10 @@ def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]
 
 
 class OneStore:
-    """The stores of `pricematch.store.sqlite.store.Store`, all in one."""
+    """The part of `pricematch.store.sqlite.store.Store` that a service needs."""
 
     def __init__(self, store: MemoryStore) -> None:
-        self.postings = self.feedback = self.jobs = self.models = store
+        self.jobs = store
 
 
 @dataclass(frozen=True)

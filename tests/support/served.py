@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.encoders import EncoderSpec

@@ -116,7 +116,7 @@ def test_a_quantity_may_follow_a_word_directly() -> None:
         ("1,000.5", 1000.5),
     ],
 )
-def test_points_and_commas_are_told_apart(text: str, value: float) -> None:
+def test_points_and_commas_are_distinct(text: str, value: float) -> None:
     assert number_value(text) == value
 
 

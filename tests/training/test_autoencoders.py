@@ -80,7 +80,7 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path: Path, tiny_artefact
     assert weights(tmp_path) == weights(tiny_artefacts.models)
 
 
-def test_asked_to_stop_while_it_decodes_it_trains_nothing(tmp_path: Path) -> None:
+def test_stopped_while_it_decodes_it_trains_nothing(tmp_path: Path) -> None:
     shown: list[Step] = []
     with pytest.raises(TrainingInterrupted, match="stopped while decoding images"):
         train(tmp_path, watch=shown.append, interrupted=lambda: True)

@@ -82,7 +82,7 @@ def test_the_loss_follows_the_definition(temperature: float) -> None:
     assert float(found) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_it_learns_what_tells_groups_apart_that_it_has_not_seen() -> None:
+def test_it_learns_to_separate_unseen_groups() -> None:
     fitted = learning(course()).run()
     maps = fitted.losses["held_out_map"]
     assert maps[fitted.kept_epoch] == max(maps) > maps[0] + 0.2
@@ -108,7 +108,7 @@ def test_without_improvement_the_beginning_is_kept() -> None:
     assert (task.embed() == before).all()
 
 
-def test_no_epochs_judge_only() -> None:
+def test_no_epochs_evaluate_only() -> None:
     fitted = learning(course(epochs=0)).run()
     assert (fitted.losses["loss"], len(fitted.losses["held_out_map"]), fitted.kept_epoch) == ([], 1, 0)
 

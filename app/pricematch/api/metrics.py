@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pricematch.catalogue.image_features import Seconds
+from pricematch.catalogue.features import Seconds
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
 from pricematch.stages import Stage

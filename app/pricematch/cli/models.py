@@ -35,4 +35,6 @@ def activate(
     from pricematch.serving.models import activate as choose
 
     settings = load_settings(models=models, data=data)
-    typer.echo(choose(settings, label))
+    before = choose(settings, label)
+    was = "the newest" if before is None else f"{label.partition('/')[0]}/{before}"
+    typer.echo(f"{label} is active, instead of {was}; a service on {settings.data} takes it within seconds")

@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.clustering.dbscan import dbscan
-from pricematch.clustering.optics import optics, xi_labels
+from pricematch.clustering.density import dbscan, optics, xi_labels
 from pricematch.search.candidates import MAX_MEMBERS, NOISE, Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import NeighbourGraph
 

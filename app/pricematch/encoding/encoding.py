@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.image_features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoders import COLOURS, EncoderSpec
 from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
 from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded

@@ -8,8 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import Embeddings, ImageFeatures, Wanted
 from pricematch.encoding.features import HASHING
 from pricematch.encoding.ingest import ImagesByDigest, chunks, digest_images, thread_pool
 from pricematch.encoding.ports import Decoder, EmbeddingStore, Encoder, ImageSource, Pixels

@@ -7,8 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, Features
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Assignment, Method, answer
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError

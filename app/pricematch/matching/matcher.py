@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pricematch.catalogue.features import Embeddings, Features
+from pricematch.catalogue.features import Embeddings, EncoderInfo, Features, ImageFeatures, Wanted
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.image_features import EncoderInfo, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
@@ -201,17 +200,17 @@ class Matcher:
         search, decision = self._deciding(options), self.decision(options)
         feedback = self.feedback.of(posting_id)
         found = search.nearest_of(posting_id, options.limit + len(feedback), decision.threshold)
-        return Result(self._overruled(search, posting_id, found, feedback).top(options.limit), decision)
+        return Result(Matches(self._overruled(search, posting_id, found, feedback)[: options.limit]), decision)
 
     def _overruled(
         self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
-    ) -> Matches:
+    ) -> list[Match]:
         """The matches of a posting by similarity, after the feedback on it and others."""
         located = self.catalogue.located(sorted(feedback))
         same = {other: row for other, row in located.items() if feedback[other] == "same"}
         similarities = search.similarities(search.embedding(posting_id), np.array([*same.values()], np.intp))
         decided = [Match(other, value, feedback="same") for other, value in zip(same, similarities, strict=True)]
-        return Matches([*decided, *(match for match in found if match.posting_id not in feedback)])
+        return [*decided, *(match for match in found if match.posting_id not in feedback)]
 
     def _deciding(self, options: Options) -> SimilaritySearch:
         """The encoder that decides without a pair model."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from pricematch.catalogue.image_features import ImageFeatures
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
 
@@ -79,24 +79,6 @@ class Matches:
 
     def __getitem__(self, position: int) -> Match:
         return self._matches[position]
-
-    def without(self, posting_id: str) -> "Matches":
-        """All but this posting."""
-        return Matches([match for match in self._matches if match.posting_id != posting_id])
-
-    def at_least(self, similarity: float) -> "Matches":
-        """Those with at least this similarity; one that has none is left out. Feedback stays."""
-        return Matches(
-            [
-                match
-                for match in self._matches
-                if match.feedback or (match.similarity is not None and match.similarity >= similarity)
-            ]
-        )
-
-    def top(self, limit: int) -> "Matches":
-        """The first `limit`."""
-        return Matches(self._matches[:limit])
 
 
 def _check_order(values: Sequence[float], what: str, count: int) -> None:

@@ -8,16 +8,14 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, GrowingArray
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import Embeddings, EncoderInfo, GrowingArray
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Answer, Method, answer
 from pricematch.errors import LimitExceeded
 from pricematch.matching.queries import Match, Matches
-from pricematch.search.neighbours import NeighbourGraph, radius_graph
+from pricematch.search.neighbours import NeighbourGraph, radius_graph, shortlist
 from pricematch.stages import stage
 
-_NOBODY = np.float32(-2)
 _DECIMALS = 12
 """To which cosines are rounded: what differs by less is a tie."""
 _KEPT_ANSWERS = 4
@@ -99,14 +97,15 @@ class SimilaritySearch:
             limit: matches at most, at least 1.
             min_similarity: the lowest cosine of a match.
         """
-        with stage("search"):
-            return self._nearest(query[0], limit).at_least(min_similarity)
+        return self._nearest(query[0], limit, min_similarity, self.known)
 
     def nearest_of(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
         """The postings most similar to a stored one, itself excluded; none where it has no embedding."""
         if (embedding := self.embedding(posting_id)) is None:
             return Matches([])
-        return self.nearest(embedding, limit + 1).without(posting_id).top(limit).at_least(min_similarity)
+        others = self.known.copy()
+        others[self.catalogue.row(posting_id)] = False
+        return self._nearest(embedding[0], limit, min_similarity, others)
 
     def similarities(self, query: Embeddings | None, rows: NDArray[np.integer]) -> list[float | None]:
         """The cosine of a query [1, d] and each of some rows [m]; None where one of the two has no embedding."""
@@ -116,20 +115,16 @@ class SimilaritySearch:
         found = [float(query[0] @ embedding) for embedding in self.embeddings[rows]]
         return [max(-1.0, min(1.0, it)) if known else None for it, known in zip(found, self.known[rows], strict=True)]
 
-    def _nearest(self, vector: Embeddings, limit: int) -> Matches:
-        limit = min(limit, int(self.known.sum()))
-        if limit == 0:
-            return Matches([])
-        coarse = np.where(self.known, self.embeddings @ vector, _NOBODY)
-        last = np.partition(coarse, len(coarse) - limit)[len(coarse) - limit]
-        # twice what a float32 product of two unit rows can be off: d + 2 roundings of at most 2⁻²⁴ each
-        rounding = (len(vector) + 2) * 2.0**-22
-        near = np.flatnonzero(self.known & (coarse >= last - rounding))
-        # a matrix product would add up some rows in another order than others
-        exact = np.einsum("ij,j->i", self.embeddings[near].astype(np.float64), vector.astype(np.float64))
-        similarities = np.clip(np.round(exact, _DECIMALS), -1, 1)
-        found = sorted(zip((-similarities).tolist(), self.catalogue.ids_of(near), strict=True))
-        return Matches([Match(posting_id, -distance) for distance, posting_id in found[:limit]])
+    def _nearest(self, vector: Embeddings, limit: int, least: float, there: NDArray[np.bool_]) -> Matches:
+        """The nearest of the rows that are there, bool [span]."""
+        with stage("search"):
+            coarse = np.where(there, self.embeddings @ vector, -np.inf)[np.newaxis]
+            _, near = shortlist(coarse, min(limit, int(there.sum())), self.embeddings)
+            # a matrix product would add up some rows in another order than others
+            exact = np.einsum("ij,j->i", self.embeddings[near].astype(np.float64), vector.astype(np.float64))
+            similarities = np.clip(np.round(exact, _DECIMALS), -1, 1)
+            found = sorted(zip((-similarities).tolist(), self.catalogue.ids_of(near), strict=True))[:limit]
+            return Matches([Match(posting_id, -distance) for distance, posting_id in found if -distance >= least])
 
 
 class CatalogueGraph:

@@ -132,7 +132,7 @@ class DenseIndex:
             similarity = coarse[first : first + block] @ coarse.T
             own = np.arange(len(similarity))
             similarity[own, first + own] = -np.inf
-            query, row = _near(similarity, min(count, len(known) - 1), 2 * _rounding(self.embeddings))
+            query, row = shortlist(similarity, min(count, len(known) - 1), self.embeddings)
             distance = _distances(exact, query + first, exact, row)
             parts.append(top_k(query, known[row], 1 - distance, len(similarity), count))
             progress(first + len(similarity))
@@ -154,11 +154,28 @@ class DenseIndex:
             similarity = coarse @ self.embeddings.T
             similarity /= lengths
             similarity[:, ~there] = -np.inf
-            query, row = _near(similarity, min(count, int(there.sum())), 2 * _rounding(self.embeddings))
+            query, row = shortlist(similarity, min(count, int(there.sum())), self.embeddings)
             rows, place = np.unique(row, return_inverse=True)
             distance = _distances(exact, query, _copies(self.embeddings[rows])[0], place)
             parts.append(top_k(query, row, 1 - distance, len(similarity), count))
         return scattered(stacked(parts, count), with_vector, len(queries))
+
+
+def shortlist(
+    similarity: NDArray[np.float32], count: int, embeddings: Embeddings
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Query and row [p] of the pairs that may be among the `count` nearest of a query, whatever was rounded.
+
+    Args:
+        similarity: [m, n], float32 products with the embeddings; −inf where a row is no candidate.
+        count: no more than any query has candidates.
+        embeddings: [n, d].
+    """
+    if count <= 0:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    place = similarity.shape[1] - count
+    last = np.partition(similarity, place, axis=1)[:, place, np.newaxis]
+    return places(similarity >= last - 2 * _rounding(embeddings))
 
 
 def _pairs(
@@ -212,15 +229,6 @@ def _copies(embeddings: Embeddings) -> tuple[NDArray[np.float64], Embeddings]:
 def _rounding(embeddings: Embeddings) -> float:
     """More than a float32 product of two unit rows can be off: d + 4 roundings of at most 2⁻²⁴, doubled."""
     return float((embeddings.shape[1] + 4) * 2.0**-23)
-
-
-def _near(similarity: Embeddings, reach: int, margin: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Query and row of the pairs that may be among the `reach` nearest of a query, of similarities [m, n]."""
-    if reach <= 0:
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    place = similarity.shape[1] - reach
-    last = np.partition(similarity, place, axis=1)[:, place, np.newaxis]
-    return places(similarity >= last - margin)
 
 
 def _distances(

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from pricematch.catalogue.image_features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import ActiveModels, JobStore
+from pricematch.store.ports import JobStore
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Backend:
     Attributes:
         encode: gives the images of requests their features, see `Encoding.encode`.
         intake: changes the catalogue, whose stores and snapshots it holds.
-        jobs, models: stores.
+        jobs: a store.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
         activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
@@ -37,10 +37,9 @@ class Backend:
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
     jobs: JobStore
-    models: ActiveModels
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None
-    activate: Callable[[str], object] | None = None
+    activate: Callable[[str], str | None] | None = None
     trouble: Callable[[], str | None] = lambda: None
     process_ids: Callable[[], Sequence[int]] = tuple
 
@@ -60,7 +59,7 @@ class Backend:
                 break
         return found
 
-    def activating(self) -> Callable[[str], object]:
+    def activating(self) -> Callable[[str], str | None]:
         """`activate`; raises StoreUnavailable where the models are fixed."""
         if self.activate is None:
             raise StoreUnavailable("the models of this service are fixed")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
 from pricematch.encoding.encoding import Encoding, ForThreads
 from pricematch.encoding.ports import ImageSource

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeAlias
 
-from pricematch.catalogue.image_features import Wanted
+from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put
 from pricematch.encoding.ports import ImageSource

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pricematch.catalogue.image_features import EncoderInfo
+from pricematch.catalogue.features import EncoderInfo
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.manifest import Artefact, find, verify, versions
@@ -49,8 +49,8 @@ def exported(settings: Settings) -> list[Exported]:
     return found
 
 
-def activate(settings: Settings, label: str) -> str:
-    """Let a version serve; what happens now, in a sentence.
+def activate(settings: Settings, label: str) -> str | None:
+    """Let a version serve, named as `cnn/2`; the version of the model that was active before, None for the newest.
 
     Raises:
         SettingsError: this is no name of a model and a version, or there is no store.
@@ -66,8 +66,7 @@ def activate(settings: Settings, label: str) -> str:
     with closing(open_store(settings.data, create=False)) as store:
         before = store.models.active().get(name)
         store.models.activate(name, version)
-    was = "the newest" if before is None else f"{name}/{before}"
-    return f"{name}/{version} is active, instead of {was}; a service on {settings.data} takes it within seconds"
+    return before
 
 
 def _active(settings: Settings) -> Mapping[str, str]:

@@ -8,9 +8,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
+from pricematch.catalogue.features import Features, Wanted
 from pricematch.catalogue.feedback import NO_FEEDBACK
-from pricematch.catalogue.image_features import Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, FeedbackChange
 from pricematch.encoding.ingest import chunks

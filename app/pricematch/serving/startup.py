@@ -242,7 +242,6 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         encode=encoding.encode,
         intake=running.intake,
         jobs=running.store.jobs,
-        models=running.store.models,
         manifests=running.manifests,
         uploads=running.uploads,
         activate=partial(activate, running.settings),

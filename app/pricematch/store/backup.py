@@ -20,7 +20,7 @@ from pricematch.store.folder import held, store_errors
 from pricematch.store.image_files import incoming_images
 from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, counted, opened_copy, replace_contents
 from pricematch.store.sqlite.schema import SCHEMA
-from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_store, open_store, set_aside
+from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_whole, open_store, set_aside
 
 _PLACED_AT_ONCE = 64
 
@@ -172,7 +172,7 @@ def _open(folder: Path) -> tuple[Store, Path | None]:
     try:
         store = open_store(folder, adopt=True)
         try:
-            check_store(store)
+            check_whole(store.database)
         except BaseException:
             store.close()
             raise

@@ -106,18 +106,6 @@ class FeedbackStore(Protocol):
         ...
 
 
-class ActiveModels(Protocol):
-    """Keeps which version of a model is to serve; raises as `PostingStore` does."""
-
-    def active(self) -> Mapping[str, str]:
-        """Version by name, of the models that one was chosen of."""
-        ...
-
-    def activate(self, name: str, version: str) -> None:
-        """Choose one."""
-        ...
-
-
 class JobStore(Protocol):
     """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
 

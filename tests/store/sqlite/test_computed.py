@@ -48,9 +48,7 @@ def test_embeddings_come_back_bit_for_bit(
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**9])
-def test_hashes_come_back_of_the_images_that_are_asked_for(
-    scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hashes_come_back_of_the_given_images(scanned_from: int, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_computed, "_SCANNED_FROM", scanned_from)
     store.computed.keep_hashes("phash", DIGESTS[:30], HASHES[:30])
     assert store.computed.hashes("phash", DIGESTS[5:35]) == dict(zip(DIGESTS[5:30], HASHES[5:30], strict=True))

@@ -26,7 +26,7 @@ def test_a_decision_is_found_in_either_order(store: Store) -> None:
     assert store.feedback.feedback_on("a", "c") is None
 
 
-def test_a_verdict_said_again_stays_and_another_one_takes_its_place(store: Store) -> None:
+def test_the_same_decision_stays_another_replaces_it(store: Store) -> None:
     first, _ = store.feedback.decide("a", "b", "same")
     assert store.feedback.decide("b", "a", "same") == (first, False)
     assert store.postings.version() == 1
@@ -35,7 +35,7 @@ def test_a_verdict_said_again_stays_and_another_one_takes_its_place(store: Store
     assert store.feedback.all_feedback() == [second]
 
 
-def test_a_posting_and_itself_get_no_verdict(store: Store) -> None:
+def test_a_posting_and_itself_get_no_decision(store: Store) -> None:
     with pytest.raises(ValueError, match="'a' twice"):
         store.feedback.decide("a", "a", "same")
 

@@ -30,7 +30,7 @@ def test_a_job_begins_queued_and_survives_the_process(store: Store) -> None:
         assert again.jobs.job("other") is None
 
 
-def test_jobs_are_told_the_newest_first(store: Store) -> None:
+def test_jobs_are_listed_newest_first(store: Store) -> None:
     ids = [store.jobs.create("import", "{}").job_id for _ in range(3)]
     assert [job.job_id for job in store.jobs.jobs()] == ids[::-1]
 

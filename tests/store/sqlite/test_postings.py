@@ -135,7 +135,7 @@ def test_an_unknown_version_is_a_lost_history(store: Store) -> None:
             store.postings.changes(since)
 
 
-def test_what_was_deleted_long_ago_is_forgotten_and_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deletions_of_long_ago_are_a_lost_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pricematch.store.sqlite.store.KEPT_DELETIONS", 3)
     store = open_store(tmp_path)
     for number in range(6):

@@ -225,7 +225,7 @@ def test_fault_27_missing_images_are_counted_at_the_start(filled: Path, caplog: 
     ]
 
 
-def test_a_database_that_was_emptied_beside_its_images_is_damaged(filled: Path) -> None:
+def test_an_emptied_database_with_images_is_damaged(filled: Path) -> None:
     (filled / DATABASE).unlink()
     statement(filled, "VACUUM")
     pictures = image_names(filled)

@@ -78,16 +78,15 @@ class Database:
         path: the database; its schema is up to date.
         mode: how to open it.
         wait_seconds: how long to wait for a connection, or for another process that is writing.
-        readers: how many may read at the same time.
     """
 
-    def __init__(self, path: Path, mode: Mode, wait_seconds: float, readers: int = _READERS) -> None:
+    def __init__(self, path: Path, mode: Mode, wait_seconds: float) -> None:
         self.path = path
         self.mode = mode
         self.wait_seconds = wait_seconds
         self._writing = threading.BoundedSemaphore(1)
         self._writer: sqlite3.Connection | None = None
-        self._reading = threading.BoundedSemaphore(readers)
+        self._reading = threading.BoundedSemaphore(_READERS)
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
 

@@ -83,9 +83,10 @@ def _update(connection: sqlite3.Connection, path: Path, *, serve: bool, adopt: b
             lock.close()
 
 
-def check_whole(path: Path, mode: Mode, wait_seconds: float) -> None:
+def check_whole(database: Database) -> None:
     """Raise StoreDamaged if the pages of a database do not fit each other; reads all of it."""
-    with store_errors(path), closing(connect(path, mode, wait_seconds)) as connection:
+    path = database.path
+    with store_errors(path), closing(connect(path, database.mode, database.wait_seconds)) as connection:
         answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if answer != "ok":
         raise damaged(path, " ".join(answer.removeprefix("*** in database main ***").split()))
@@ -109,18 +110,18 @@ def set_aside(folder: Path) -> Path:
 
 
 class SqliteModels:
-    """Implements `ports.ActiveModels`."""
+    """Keeps which version of a model is to serve; raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def active(self) -> Mapping[str, str]:
-        """See the port."""
+        """Version by name of the models of which one was activated."""
         with self._database.read() as connection:
             return dict(connection.execute("SELECT name, version FROM active_model ORDER BY name"))
 
     def activate(self, name: str, version: str) -> None:
-        """See the port."""
+        """Let a version serve."""
         with self._database.write() as connection:
             connection.execute("INSERT OR REPLACE INTO active_model VALUES (?, ?)", (name, version))
 
@@ -139,7 +140,7 @@ class Store:
         images: the postings' images, an `ImageSource`.
         computed: embeddings and hashes, a `ComputedStore`.
         feedback: a `FeedbackStore`.
-        models: the `ActiveModels`.
+        models: versions that were activated.
         jobs: a `JobStore`.
         database: what all but the images is in.
         unused: deletes images that no posting shows.
@@ -193,29 +194,18 @@ def open_store(
     try:
         with store_errors(path):
             mode = prepare(path, wait_seconds, serve=serve, adopt=adopt)
-            if serve:
-                check_whole(path, mode, wait_seconds)
+        database = Database(path, mode, wait_seconds)
+        if serve:
+            check_whole(database)
     except BaseException:
         if lock is not None:
             lock.close()
         raise
-    store = _assemble(folder, Database(path, mode, wait_seconds), lock)
-    if serve and mode is Mode.WRITE:
-        _tidy(store)
-    return store
-
-
-def check_store(store: Store) -> None:
-    """Raise StoreDamaged if the database of a store is damaged; reads all of it."""
-    check_whole(store.database.path, store.database.mode, store.database.wait_seconds)
-
-
-def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Store:
-    images, incoming = ImageFiles(folder / IMAGES), folder / INCOMING
+    images = ImageFiles(folder / IMAGES)
     unused = UnusedImages(database, images)
-    return Store(
+    store = Store(
         folder=folder,
-        postings=SqlitePostings(database, images, incoming, unused),
+        postings=SqlitePostings(database, images, folder / INCOMING, unused),
         images=images,
         computed=SqliteComputed(database),
         feedback=SqliteFeedback(database),
@@ -225,6 +215,9 @@ def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Sto
         unused=unused,
         lock=lock,
     )
+    if serve and mode is Mode.WRITE:
+        _tidy(store)
+    return store
 
 
 def _tidy(store: Store) -> None:

@@ -1,7 +1,9 @@
-"""OPTICS over a neighbour graph, and the clusters of its ordering.
+"""Density clusters of a neighbour graph: DBSCAN, and OPTICS with the clusters of its ordering.
 
-Ankerst, Breunig, Kriegel, Sander: OPTICS: Ordering Points To Identify the Clustering Structure, SIGMOD 1999. Results
-are those of `sklearn.cluster.OPTICS(min_samples, max_eps, metric="cosine")`.
+Ester, Kriegel, Sander, Xu: A Density-Based Algorithm for Discovering Clusters in Large Spatial Databases with Noise,
+KDD 1996. Ankerst, Breunig, Kriegel, Sander: OPTICS: Ordering Points To Identify the Clustering Structure, SIGMOD 1999.
+Labels are those of `sklearn.cluster.DBSCAN(eps, min_samples, metric="cosine")`, results of OPTICS those of
+`sklearn.cluster.OPTICS(min_samples, max_eps, metric="cosine")`.
 """
 
 from array import array
@@ -11,13 +13,40 @@ from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import NeighbourGraph
 
-NOBODY = -1
+_NOBODY = -1
 _MANY = 48
 _REACHED = -1.0  # below every distance, so that nothing improves on it
+
+
+def dbscan(graph: NeighbourGraph, min_samples: int) -> NDArray[np.intp]:
+    """Cluster labels from the pairs within eps.
+
+    A row with at least `min_samples` neighbours (itself included) is core; core rows within eps of each other share a
+    cluster; any other row within eps of a core row joins the lowest-numbered such cluster; the rest is noise.
+
+    Args:
+        graph: all pairs within eps, symmetric.
+        min_samples: at least 1.
+
+    Returns:
+        intp [n]: clusters from 0, numbered by their first core row; −1 is noise.
+    """
+    core = np.diff(graph.starts) >= min_samples
+    line = graph.lines()
+    labels = np.full(len(graph), NOISE, np.intp)
+    labels[core] = _core_labels(core, line, graph.rows)
+    border = ~core[line] & core[graph.rows]
+    joined = np.full(len(graph), np.iinfo(np.intp).max)
+    np.minimum.at(joined, line[border], labels[graph.rows[border]])
+    reached = joined < np.iinfo(np.intp).max
+    labels[reached] = joined[reached]
+    return labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +115,21 @@ def xi_labels(ordering: Ordering, min_samples: int) -> NDArray[np.intp]:
     return labels
 
 
+def _core_labels(core: NDArray[np.bool_], line: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Labels of the core rows in order: connected components, numbered by their first row."""
+    position = np.cumsum(core, dtype=np.int32) - 1
+    edges = core[line] & core[rows]
+    size = int(core.sum())
+    adjacency = csr_array(
+        (np.ones(int(edges.sum()), np.int8), (position[line[edges]], position[rows[edges]])), shape=(size, size)
+    )
+    _, component = connected_components(adjacency, directed=False)
+    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.intp)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]
+
+
 def _core_distances(graph: NeighbourGraph, min_samples: int) -> NDArray[np.float64]:
     core = np.full(len(graph), np.inf)
     enough = np.diff(graph.starts) >= min_samples
@@ -104,7 +148,7 @@ class _Walk:
         self._nearest = array("d", [np.inf]) * len(graph)
         self._nearest_view = np.frombuffer(self._nearest) if len(graph) else np.empty(0)
         self.reached_at = array("d", [np.inf]) * len(graph)
-        self.predecessors = array("q", [NOBODY]) * len(graph)
+        self.predecessors = array("q", [_NOBODY]) * len(graph)
         self.order: list[int] = []
 
     def begin(self, row: int) -> None:
