@@ -48,14 +48,7 @@ class TitleFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """One image file.
-
-    Attributes:
-        header: its format, width and height.
-        size: its bytes.
-        digest: their SHA-256.
-        phash: 16 hexadecimal digits, or None where it was not computed.
-    """
+    """An image file: format, width and height; bytes, their SHA-256, and the hash, 16 hexadecimal digits if any."""
 
     header: Header
     size: int
