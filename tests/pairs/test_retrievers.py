@@ -17,8 +17,9 @@ from pricematch.pairs.retrievers import (
     Retriever,
     TitleRetriever,
 )
+from pricematch.search.candidates import Candidates
 from pricematch.titles.normalise import parse_titles
-from pricematch.titles.vectors import TfIdf, grams, words
+from pricematch.titles.vectors import NEIGHBOURS, TfIdf, grams, words
 from tests.support.catalogues import drawn
 
 NAMES = ("hash", "image", "colours", "words", "grams", "blend")
@@ -39,10 +40,19 @@ def retriever_of(name: str, features: Features) -> Retriever[Any]:
             return TitleRetriever(name, TfIdf(titles, grams if name == "grams" else words))
 
 
+def transformed(name: str, catalogue: Features, features: Features) -> Any:
+    """The vectors of new postings, with what blends build on."""
+    parsed, nearest = ParsedFeatures.of(features), dict[str, Candidates]()
+    for other in ("hash", "grams") if name == "blend" else ():
+        retriever = retriever_of(other, catalogue)
+        nearest[other] = retriever.nearest_to(retriever.transform(parsed, {}), NEIGHBOURS)
+    return retriever_of(name, catalogue).transform(parsed, nearest)
+
+
 def every_similarity(name: str, features: Features, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Of each of some postings with each of the catalogue's, [m, n]; −inf where they are no candidates."""
     retriever = retriever_of(name, CATALOGUE)
-    vectors = retriever.vectors if own else retriever.transform(ParsedFeatures.of(features))
+    vectors = retriever.vectors if own else transformed(name, CATALOGUE, features)
     left, right = np.indices((len(features), len(CATALOGUE))).reshape(2, -1)
     found = (
         retriever.similarities(vectors, retriever.vectors, left, right).reshape(len(features), -1).astype(np.float64)
@@ -55,7 +65,7 @@ def every_similarity(name: str, features: Features, *, own: bool) -> np.ndarray[
 @pytest.mark.parametrize("count", [1, 7, 100])
 def test_the_nearest_of_new_postings_are_those_of_a_sort(name: str, count: int) -> None:
     retriever = retriever_of(name, CATALOGUE)
-    found = retriever.nearest_to(retriever.transform(ParsedFeatures.of(OTHERS)), count)
+    found = retriever.nearest_to(transformed(name, CATALOGUE, OTHERS), count)
     expected = -np.sort(-every_similarity(name, OTHERS, own=False), axis=1)[:, :count]
     padded = np.full((len(OTHERS), count), -np.inf)
     padded[:, : expected.shape[1]] = expected
@@ -79,7 +89,7 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "blend"])  # a new blend has its equal in it
 def test_a_stored_posting_as_query_finds_its_equals_first(name: str) -> None:
     retriever = retriever_of(name, CATALOGUE)
-    found = retriever.nearest_to(retriever.transform(ParsedFeatures.of(CATALOGUE)), 1)
+    found = retriever.nearest_to(transformed(name, CATALOGUE, CATALOGUE), 1)
     lacks = np.isnan(retriever.similarities(retriever.vectors, retriever.vectors, *[np.arange(len(CATALOGUE))] * 2))
     assert lacks.any()
     assert (found.similarities[~lacks, 0] >= 1 - 2e-6).all()
@@ -89,12 +99,12 @@ def test_a_stored_posting_as_query_finds_its_equals_first(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_catalogue_of_next_to_nothing_is_retriever(name: str, count: int) -> None:
-    retriever = retriever_of(name, drawn(count, lacking=0))
+    catalogue = drawn(count, lacking=0)
+    retriever = retriever_of(name, catalogue)
     assert retriever.nearest(5).rows.shape == (count, 5)
-    assert retriever.nearest_to(retriever.transform(ParsedFeatures.of(OTHERS)), 5).rows.shape == (len(OTHERS), 5)
-    assert retriever.nearest_to(
-        retriever.transform(ParsedFeatures.of(OTHERS.select(np.empty(0, np.intp)))), 5
-    ).rows.shape == (0, 5)
+    assert retriever.nearest_to(transformed(name, catalogue, OTHERS), 5).rows.shape == (len(OTHERS), 5)
+    nothing = OTHERS.select(np.empty(0, np.intp))
+    assert retriever.nearest_to(transformed(name, catalogue, nothing), 5).rows.shape == (0, 5)
 
 
 def test_embeddings_lacking_by_name_are_refused() -> None:

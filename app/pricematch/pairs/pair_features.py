@@ -72,8 +72,8 @@ class PairFeatureExtractor:
         self.signals, self.names = tuple(signals), pair_feature_names(signals)
         parsed = _parsed(features, signals)
         weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
-        shares = None if found is None else found.shares
-        self._retrievers = {it.name: it for it in retrievers_of(parsed, weighted, signals, shares)}
+        retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares)
+        self._retrievers = {it.name: it for it in retrievers}
         self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
         hashes = parsed.features.hashes
         self._hashes = np.sort(hashes.values[hashes.known])
@@ -126,8 +126,11 @@ class PairFeatureExtractor:
         Returns:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
-        vectors = {name: retriever.transform(features, alive) for name, retriever in self._retrievers.items()}
-        nearest = {name: it.nearest_to(vectors[name], _NEAREST, alive) for name, it in self._retrievers.items()}
+        vectors, nearest = dict[str, Any](), dict[str, Candidates]()
+        # the one that builds on others comes last
+        for it in sorted(self._retrievers.values(), key=lambda it: isinstance(it, ExpandedTitleRetriever)):
+            vectors[it.name] = it.transform(features, nearest)
+            nearest[it.name] = it.nearest_to(vectors[it.name], _NEAREST, alive)
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():
@@ -264,12 +267,11 @@ class PairFeatureExtractor:
 
     def _similarities(self, one: Profiles, other: Profiles) -> dict[str, NDArray[np.float64]]:
         """By retriever, similarities [k, m] of all pairs; −inf where they are not near enough to be neighbours."""
-        shape = len(one), len(other)
-        left, right = np.indices(shape).reshape(2, -1)
+        left, right = np.indices((len(one), len(other))).reshape(2, -1)
         found = {}
         for name, retriever in self._retrievers.items():
             values = retriever.similarities(one.vectors[name], other.vectors[name], left, right).astype(np.float64)
-            found[name] = np.where(values >= retriever.least, values, -np.inf).reshape(shape)
+            found[name] = np.where(values >= retriever.least, values, -np.inf).reshape(len(one), len(other))
         return found
 
 
@@ -300,8 +302,7 @@ def _near(profiles: Profiles, similarities: Mapping[str, NDArray[np.float64]]) -
         np.isfinite(found) & (found >= profiles.neighbours[name].similarities[:, TOP_K - 1, np.newaxis])
         for name, found in similarities.items()
     ]
-    found: NDArray[np.bool_] = np.any(near, axis=0)
-    return found
+    return np.asarray(np.any(near, axis=0), np.bool_)
 
 
 def _ends(pairs: NDArray[np.bool_]) -> _Ends:

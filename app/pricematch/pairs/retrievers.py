@@ -1,7 +1,7 @@
 """Retrievers: each finds candidates by one similarity, among the postings of a catalogue and for new ones."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -92,8 +92,13 @@ class Retriever(ABC, Generic[T]):
         return self._index.nearest(vectors, count, alive)
 
     @abstractmethod
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> T:
-        """The vectors of new postings, in a catalogue of the postings that are alive."""
+    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> T:
+        """The vectors of new postings.
+
+        Args:
+            features: of the new postings.
+            nearest: by name, the candidates that other retrievers have found for them.
+        """
 
     @abstractmethod
     def joined(self, one: T, other: T) -> T:
@@ -122,7 +127,7 @@ class HashRetriever(Retriever[Hashes]):
         least = float(similarity_of(np.array(MAX_DISTANCE)))
         super().__init__("hash", least, hashes, HammingIndex(hashes, MAX_DISTANCE))
 
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> Hashes:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> Hashes:  # noqa: ARG002
         """The hashes of new postings."""
         return features.features.hashes
 
@@ -150,7 +155,7 @@ class EmbeddingRetriever(Retriever[Embeddings]):
         embeddings = _embeddings(name, features)
         super().__init__(name, -np.inf, embeddings, DenseIndex(embeddings))
 
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> Embeddings:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> Embeddings:  # noqa: ARG002
         """The embeddings of new postings."""
         return _embeddings(self.name, features.features)
 
@@ -188,7 +193,7 @@ class TitleRetriever(Retriever[csr_array]):
         self.terms, vectors = terms, terms.vectors if vectors is None else vectors
         super().__init__(name, _LEAST_COSINE, vectors, SparseIndex(vectors))
 
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> csr_array:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> csr_array:  # noqa: ARG002
         """Weighted terms of new titles, by the weights of the catalogue."""
         return self.terms.transform(features.titles)
 
@@ -227,12 +232,11 @@ class ExpandedTitleRetriever(TitleRetriever):
         self.shares = shares
         super().__init__("blend", titles.terms, expand(titles.vectors, shares, titles.vectors))
 
-    def transform(self, features: ParsedFeatures, alive: Alive = None) -> csr_array:
-        """New titles, blended with titles of the catalogue."""
-        vectors, hashes = self._titles.transform(features), self._hashes
-        alike = None if hashes is None else hashes.nearest_to(hashes.transform(features), NEIGHBOURS, alive)
-        shares = self._shares(self._titles.nearest_to(vectors, NEIGHBOURS, alive), alike)
-        return expand(vectors, shares, self._titles.vectors)
+    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> csr_array:
+        """New titles, blended with those of the ten nearest candidates or more that grams and hashes have found."""
+        alike = None if self._hashes is None else nearest[self._hashes.name]
+        shares = self._shares(nearest[self._titles.name], alike)
+        return expand(self._titles.transform(features, nearest), shares, self._titles.vectors)
 
     def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
         """The shares of the nearest titles and hashes in the blends of some postings, float32 [m, n]."""
