@@ -23,6 +23,8 @@ from pricematch.api.logs import (
     install_logs,
 )
 
+HOSTILE = 'x\n{"level":"info"}\r\x1b[2J\u2028\u202e\x00\x85'
+
 
 def record(message: str, **extra: object) -> logging.LogRecord:
     made = logging.makeLogRecord(

@@ -135,6 +135,3 @@ def test_the_access_log_may_be_turned_off(serve: Serve, caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO)
     serve(access_log=False).get("/postings/p0")
     assert lines(caplog) == []
-
-
-HOSTILE = 'x\n{"level":"info"}\r\x1b[2J\u2028\u202e\x00\x85'
