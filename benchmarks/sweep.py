@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from pricematch.catalogue.features import Embeddings, unit_rows
-from pricematch.clustering.assignment import answers
+from pricematch.clustering.assignment import cluster_by_each_method
 from pricematch.search.candidates import Lists, lists_of_labels, longest, prefixes
 from pricematch.search.neighbours import radius_graph
 
@@ -79,7 +79,7 @@ def our_sweep(embeddings: Embeddings) -> Swept:
     """One graph, and everything from it."""
     started = time.perf_counter()
     graph = radius_graph(embeddings, max(EVERY_EPS))
-    found = {eps: answers(graph, eps, MIN_SAMPLES) for eps in EVERY_EPS}
+    found = {eps: cluster_by_each_method(graph, eps, MIN_SAMPLES) for eps in EVERY_EPS}
     seconds = time.perf_counter() - started
     lists = {(eps, str(method)): answer.lists for eps, by in found.items() for method, answer in by.items()}
     return Swept(seconds, len(graph.rows), lists)

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering import assignment
-from pricematch.clustering.assignment import METHODS, Answer, Assignment, Method, answer, answers, nearest_lists
+from pricematch.clustering.assignment import (
+    METHODS,
+    Assignment,
+    Clustering,
+    Method,
+    cluster_by_each_method,
+    cluster_graph,
+    nearest_lists,
+)
 from pricematch.clustering.density import dbscan, optics, xi_labels
 from pricematch.search.candidates import MAX_MEMBERS, lists_of_labels, longest
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
@@ -19,7 +27,7 @@ EPS = 0.02
 GRAPH = radius_graph(clustered(90), 0.1)
 
 
-def members(found: Answer) -> list[list[int]]:
+def members(found: Clustering) -> list[list[int]]:
     """The members of each cluster."""
     return [rows.tolist() for rows in found.assignment.members]
 
@@ -29,7 +37,7 @@ def members(found: Answer) -> list[list[int]]:
 def test_density_clusters_divide_the_rows_and_a_list_is_its_cluster(method: Method, min_samples: int) -> None:
     near = GRAPH.within(EPS)
     labels = dbscan(near, min_samples) if method == "dbscan" else xi_labels(optics(near, min_samples), min_samples)
-    found = answer(GRAPH, method, EPS, min_samples)
+    found = cluster_graph(GRAPH, method, EPS, min_samples)
     np.testing.assert_array_equal(found.assignment.labels, labels)
     assert labels.max() > 1
     assert members(found) == [np.flatnonzero(labels == label).tolist() for label in range(labels.max() + 1)]
@@ -40,7 +48,7 @@ def test_density_clusters_divide_the_rows_and_a_list_is_its_cluster(method: Meth
 def test_nearest_joins_rows_with_equal_lists() -> None:
     lists = nearest_lists(GRAPH, EPS)
     for min_samples in (1, 50):
-        found = answer(GRAPH, "nearest", EPS, min_samples)
+        found = cluster_graph(GRAPH, "nearest", EPS, min_samples)
         np.testing.assert_array_equal(found.lists.rows, lists.rows)
         for row, label in enumerate(found.assignment.labels):
             if len(lists[row]) == 1:
@@ -51,7 +59,7 @@ def test_nearest_joins_rows_with_equal_lists() -> None:
 
 
 def test_overlapping_clusters_are_numbered_by_their_first_row() -> None:
-    labels = answer(GRAPH, "nearest", EPS, 2).assignment.labels
+    labels = cluster_graph(GRAPH, "nearest", EPS, 2).assignment.labels
     clustered_rows = labels[labels >= 0]
     assert clustered_rows[np.sort(np.unique(clustered_rows, return_index=True)[1])].tolist() == list(
         range(max(labels) + 1)
@@ -60,7 +68,7 @@ def test_overlapping_clusters_are_numbered_by_their_first_row() -> None:
 
 @pytest.mark.parametrize("min_samples", [1, 2, 4])
 def test_ensemble_takes_the_longest_list_of_three(min_samples: int) -> None:
-    found = {method: answer(GRAPH, method, EPS, min_samples) for method in METHODS}
+    found = {method: cluster_graph(GRAPH, method, EPS, min_samples) for method in METHODS}
     expected = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
     np.testing.assert_array_equal(found["ensemble"].lists.starts, expected.starts)
     np.testing.assert_array_equal(found["ensemble"].lists.rows, expected.rows)
@@ -71,11 +79,11 @@ def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics(monkeypa
     labels = {"dbscan": [0, 0, -1, -1, -1], "nearest": [0, -1, 1, 1, 0], "optics": [0, -1, 1, 0, 1]}
     lists = {method: lists_of_labels(np.array(given)) for method, given in labels.items()}
 
-    def fixed(_: NeighbourGraph, method: Method, __: int) -> Answer:
-        return Answer(Assignment(np.array(labels[method]), []), lists[method])
+    def fixed(_: NeighbourGraph, method: Method, __: int) -> Clustering:
+        return Clustering(Assignment(np.array(labels[method]), []), lists[method])
 
-    monkeypatch.setattr(assignment, "_answer", fixed)
-    ensemble = answers(GRAPH, EPS, 2)["ensemble"].lists
+    monkeypatch.setattr(assignment, "_cluster", fixed)
+    ensemble = cluster_by_each_method(GRAPH, EPS, 2)["ensemble"].lists
     assert ensemble[0].tolist() == lists["dbscan"][0].tolist() == [0, 1]
     assert ensemble[2].tolist() == lists["nearest"][2].tolist() == [2, 3]
     assert ensemble[3].tolist() == lists["nearest"][3].tolist() == [3, 2]
@@ -83,15 +91,15 @@ def test_on_a_tie_dbscan_comes_before_nearest_and_nearest_before_optics(monkeypa
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_all_methods_at_once_answer_as_one_by_one(method: Method) -> None:
-    at_once, alone = answers(GRAPH, EPS, 2)[method], answer(GRAPH, method, EPS, 2)
+def test_all_methods_at_once_give_what_each_gives_alone(method: Method) -> None:
+    at_once, alone = cluster_by_each_method(GRAPH, EPS, 2)[method], cluster_graph(GRAPH, method, EPS, 2)
     np.testing.assert_array_equal(at_once.assignment.labels, alone.assignment.labels)
     np.testing.assert_array_equal(at_once.lists.rows, alone.lists.rows)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_noise_has_no_members(method: Method) -> None:
-    found = answer(radius_graph(np.eye(5, dtype=np.float32), 0.5), method, 0.5, 2)
+    found = cluster_graph(radius_graph(np.eye(5, dtype=np.float32), 0.5), method, 0.5, 2)
     assert found.assignment.labels.tolist() == [-1] * 5
     assert members(found) == []
     assert found.assignment.noise == 5
@@ -100,7 +108,7 @@ def test_all_noise_has_no_members(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_has_no_clusters(method: Method) -> None:
-    found = answer(radius_graph(np.empty((0, 4), np.float32), 0.5), method, 0.5, 2)
+    found = cluster_graph(radius_graph(np.empty((0, 4), np.float32), 0.5), method, 0.5, 2)
     assert len(found.assignment.labels) == len(found.assignment.members) == len(found.lists) == 0
 
 

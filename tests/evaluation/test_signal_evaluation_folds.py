@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curves, pick_thresholds
-from pricematch.evaluation.metrics import bootstrap_interval, map_at_k, number_groups, recall_at_k, scores
+from pricematch.evaluation.metrics import PairScores, bootstrap_interval, map_at_k, number_groups, recall_at_k, scores
 from pricematch.evaluation.signal_evaluation import KS, measure
 from pricematch.evaluation.splits import split_groups
 from tests.support.catalogues import groups_of, labelled_postings, naive_scores, proposed_pairs

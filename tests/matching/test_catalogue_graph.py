@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.clustering.assignment import answer
+from pricematch.clustering.assignment import cluster_graph
 from pricematch.errors import LimitExceeded
 from pricematch.matching import similarity
 from pricematch.matching.similarity import CatalogueGraph
@@ -55,16 +55,16 @@ def test_a_refused_radius_is_not_tried_again(
     assert computed == [0.1, 1.9, 1.9]
 
 
-def test_the_last_four_answers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_four_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that pages are cut from one computation."""
     graph = CatalogueGraph(EMBEDDINGS)
-    first = graph.answer("optics", 0.05, 2, LIMIT)
-    expected = answer(radius_graph(EMBEDDINGS, 0.05), "optics", 0.05, 2)
+    first = graph.cluster("optics", 0.05, 2, LIMIT)
+    expected = cluster_graph(radius_graph(EMBEDDINGS, 0.05), "optics", 0.05, 2)
     np.testing.assert_array_equal(first.assignment.labels, expected.assignment.labels)
-    assert graph.answer("optics", 0.05, 2, LIMIT) is first
-    others = [graph.answer("dbscan", eps, 2, LIMIT) for eps in (0.01, 0.02, 0.03, 0.04)]
-    assert graph.answer("dbscan", 0.04, 2, LIMIT) is others[-1]
-    assert graph.answer("optics", 0.05, 2, LIMIT) is not first
+    assert graph.cluster("optics", 0.05, 2, LIMIT) is first
+    others = [graph.cluster("dbscan", eps, 2, LIMIT) for eps in (0.01, 0.02, 0.03, 0.04)]
+    assert graph.cluster("dbscan", 0.04, 2, LIMIT) is others[-1]
+    assert graph.cluster("optics", 0.05, 2, LIMIT) is not first
 
 
 def test_several_threads_wait_for_one_computation(computed: list[float]) -> None:

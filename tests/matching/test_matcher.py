@@ -259,7 +259,7 @@ def test_a_decision_rule_is_known_before_the_match(trained: bool, options: Optio
     matcher = with_encoder(trained=trained)
     wanted = matcher.wanted(options, image=True, title=False)
     image = replace(RED, embeddings={key: RED.embeddings[key] for key in wanted.encoders})
-    assert matcher.decision_for(options, wanted) == matcher.match(Query("", image), options).decision
+    assert matcher.decision(options, wanted.encoders) == matcher.match(Query("", image), options).decision
 
 
 def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None:

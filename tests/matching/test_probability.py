@@ -318,7 +318,7 @@ def test_same_wins_over_different(threshold: float) -> None:
     assert decided.clusters.all(threshold).cohesion.tolist() == pytest.approx([2 / 3])
 
 
-def test_the_last_four_answers_are_kept() -> None:
+def test_the_last_four_results_are_kept() -> None:
     """So that pages are cut from one computation."""
     clusters = search_of(POSTINGS).clusters
     first = clusters.all(0.9)

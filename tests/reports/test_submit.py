@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.clustering.assignment import METHODS, Method, answer
+from pricematch.clustering.assignment import METHODS, Method, cluster_graph
 from pricematch.errors import SettingsError
 from pricematch.reports.submit import choose_thresholds
 from pricematch.search.neighbours import DenseIndex, radius_graph
@@ -157,7 +157,7 @@ def test_the_notebooks_clusterings_give_the_lists_they_are_swept_by(run: Run, fo
     np.save(folder / "x.npy", embeddings)
     ran = submit(run, folder, "--embeddings", str(folder / "x.npy"), "--method", method, "--eps", "0.02")
     assert ran.code == 0, ran.err
-    expected = answer(radius_graph(embeddings, 0.02), method, 0.02, 2).lists
+    expected = cluster_graph(radius_graph(embeddings, 0.02), method, 0.02, 2).lists
     assert expected.sizes().max() > 2
     assert submitted(folder) == [expected[row].tolist() for row in range(90)]
 
@@ -167,7 +167,7 @@ def test_min_samples_is_that_requested(run: Run, folder: Path) -> None:
     np.save(folder / "x.npy", embeddings)
     options = ["--embeddings", str(folder / "x.npy"), "--method", "dbscan", "--eps", "0.02", "--min-samples", "4"]
     assert submit(run, folder, *options).code == 0
-    expected = answer(radius_graph(embeddings, 0.02), "dbscan", 0.02, 4).lists
+    expected = cluster_graph(radius_graph(embeddings, 0.02), "dbscan", 0.02, 4).lists
     assert submitted(folder) == [expected[row].tolist() for row in range(90)]
 
 

@@ -18,7 +18,7 @@ from pricematch.settings import KIB, MIB
 
 FIELD_BYTES = 4 * KIB
 """Of one text field, at most, where nothing else is given."""
-_Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
+Places: TypeAlias = Mapping[str, Callable[[], BinaryIO]]
 """Functions that open the files of file parts, by their names."""
 _SPOOLED_BYTES = MIB
 """Of one file part are kept in memory; a larger one goes to a temporary file."""
@@ -31,7 +31,7 @@ async def open_form(
     max_files: int,
     max_fields: int,
     max_field_bytes: int = FIELD_BYTES,
-    places: _Places | None = None,
+    places: Places | None = None,
 ) -> AsyncIterator[FormData]:
     """The form of a request; its files are closed behind it, and if it cannot be parsed.
 
@@ -69,7 +69,7 @@ class _Reader:
     """
 
     def __init__(
-        self, boundary: bytes, max_files: int, max_fields: int, max_field_bytes: int, places: _Places | None
+        self, boundary: bytes, max_files: int, max_fields: int, max_field_bytes: int, places: Places | None
     ) -> None:
         self._max_files, self._max_fields, self._max_field_bytes = max_files, max_fields, max_field_bytes
         self._places = None if places is None else dict(places)

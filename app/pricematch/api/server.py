@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pricematch.api.app import create_app
 from pricematch.api.connections import Watched, protocol
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
-from pricematch.api.metrics import Metrics
+from pricematch.api.telemetry import Metrics
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.service import Service
@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings, progress: Progress) -> None:
-    """Serve HTTP until a signal stops it; health answers from the first moment, the rest once `load` is through.
+    """Serve HTTP until a signal stops it; health answers from the first moment, the rest once the service is open.
 
     Raises:
         PricematchError: the service could not start.
@@ -69,9 +69,10 @@ def serve(settings: Settings, progress: Progress) -> None:
 def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> None:
     for warning in variable_warnings():
         _log.warning("%s", warning)
-    service, keys = Service(settings), KeyRing(keys_of(settings))
+    known = keys_of(settings)
+    check_exposure(settings, known)
+    service, keys = Service(settings), KeyRing(known)
     metrics = Metrics(service)
-    check_exposure(settings, keys_of(settings))
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

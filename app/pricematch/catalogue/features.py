@@ -180,8 +180,8 @@ class Features:
     def select(self, rows: NDArray[np.integer]) -> "Features":
         """The features of some postings, in the order given."""
         embeddings = {name: vectors[rows] for name, vectors in self.embeddings.items()}
-        hashes = Hashes(self.hashes.values[rows], self.hashes.known[rows])
-        return Features([self.titles[row] for row in rows], hashes, embeddings, self.images[rows])
+        titles = [self.titles[row] for row in rows]
+        return Features(titles, self.hashes.select(rows), embeddings, self.images[rows])
 
     def without_titles(self, rows: NDArray[np.integer]) -> "Features":
         """The same without titles at some rows."""

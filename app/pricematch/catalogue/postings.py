@@ -48,8 +48,8 @@ class Catalogue:
     """Postings in rows. Immutable; safe to use from several threads.
 
     A posting's *row* is its position, from 0. A changed catalogue keeps the rows there were: what is replaced or
-    removed leaves a row behind that nobody sees any more, and what is new gets one at the end. So a change costs what
-    is changed, and whoever holds the catalogue of before goes on seeing that.
+    removed leaves a row behind that is no longer alive, and what is new gets one at the end. So a change costs what is
+    changed, and the catalogue of before stays as it is.
 
     Raises:
         CatalogueError: an id occurs twice.
@@ -59,14 +59,14 @@ class Catalogue:
         self._log = _Log(postings)
         self._span = len(self._log.postings)
         self.alive: NDArray[np.bool_] = np.ones(self._span, np.bool_)
-        """bool [span], which rows are seen."""
+        """bool [span], which rows hold a posting of this catalogue."""
         self._count = self._span
         if len(self._log.latest) != self._span:
             raise CatalogueError(f"expected unique ids, got {self._span} postings of {len(self._log.latest)} ids")
 
     @property
     def span(self) -> int:
-        """Rows, those included that nobody sees any more."""
+        """Rows, alive or not."""
         return self._span
 
     @property
@@ -85,27 +85,27 @@ class Catalogue:
         return self._find(posting_id) is not None
 
     def __getitem__(self, row: int) -> Posting:
-        """The posting of a row, also of one that nobody sees any more."""
+        """The posting of a row, alive or not."""
         return self._log.postings[row]
 
     def select(self, rows: Iterable[int]) -> list[Posting]:
-        """The postings of some rows, in their order, also of those that nobody sees any more."""
+        """The postings of some rows, alive or not, in the order given."""
         postings = self._log.postings
         return [postings[row] for row in rows]
 
     def ids_of(self, rows: Iterable[int]) -> list[str]:
-        """The posting_ids of some rows, in their order, also of those that nobody sees any more."""
+        """The posting_ids of some rows, alive or not, in the order given."""
         postings = self._log.postings
         return [postings[row].posting_id for row in rows]
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """The rows that are seen, ascending."""
+        """The rows that are alive, ascending."""
         return np.flatnonzero(self.alive)
 
     @cached_property
     def by_id(self) -> NDArray[np.intp]:
-        """The rows that are seen, by ascending ids of their postings."""
+        """The rows that are alive, by ascending ids of their postings."""
         return np.array(sorted(self.rows.tolist(), key=lambda row: self._log.postings[row].posting_id), np.intp)
 
     @property

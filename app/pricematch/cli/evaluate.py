@@ -8,8 +8,8 @@ from pricematch.cli import options, terminal
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
-    from pricematch.evaluation.cluster_metrics import PairScores
     from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
+    from pricematch.evaluation.metrics import PairScores
     from pricematch.evaluation.signal_evaluation import Evaluation, Measured, MeasuredSignals
 
 _SHOWN_KS = (1, 5, 10)
@@ -121,7 +121,7 @@ def _print_sized_target(matched: "MatcherEvaluation", matcher: str) -> None:
         [
             f"{point.postings}{_times(point)}",
             _least(point.targets[target].threshold),
-            *(_precision_recall(pairs) for pairs in (point.targets[target].stored, point.targets[target].fixed)),
+            *(f"{_right(it)}, {it.recall:.4f}" for it in (point.targets[target].stored, point.targets[target].fixed)),
         ]
         for point in matched.by_catalogue_size
         if target in point.targets
@@ -138,10 +138,6 @@ def _least(threshold: float) -> str:
 def _times(point: "MatchedSize") -> str:
     """How many catalogues of one size were drawn, if not one."""
     return f" × {point.draws}" if point.draws > 1 else ""
-
-
-def _precision_recall(pairs: "PairScores") -> str:
-    return f"{_right(pairs)}, {pairs.recall:.4f}"
 
 
 def _right(pairs: "PairScores") -> str:

@@ -35,22 +35,22 @@ class Assignment:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a method says of a graph: as clusters, and as the list of each row."""
+class Clustering:
+    """The result of a method: clusters, and the list of each row."""
 
     assignment: Assignment
     lists: Lists
 
 
-def answer(graph: NeighbourGraph, method: Method, eps: float, min_samples: int) -> Answer:
-    """The answer of one method; see `answers`."""
+def cluster_graph(graph: NeighbourGraph, method: Method, eps: float, min_samples: int) -> Clustering:
+    """Clusters by one method; see `cluster_by_each_method`."""
     if method == "ensemble":
-        return answers(graph, eps, min_samples)["ensemble"]
-    return _answer(graph.within(eps), method, min_samples)
+        return cluster_by_each_method(graph, eps, min_samples)["ensemble"]
+    return _cluster(graph.within(eps), method, min_samples)
 
 
-def answers(graph: NeighbourGraph, eps: float, min_samples: int) -> dict[Method, Answer]:
-    """The answers of all methods.
+def cluster_by_each_method(graph: NeighbourGraph, eps: float, min_samples: int) -> dict[Method, Clustering]:
+    """Clusters by all methods.
 
     `dbscan` and `optics` (ξ extraction, max_eps = eps) divide the rows into clusters, and a row's list is its cluster.
     `nearest` gives each row its own list, and `ensemble` the longest of its three lists: that of dbscan on a tie, then
@@ -63,20 +63,20 @@ def answers(graph: NeighbourGraph, eps: float, min_samples: int) -> dict[Method,
         min_samples: neighbours, itself included, that make a row core, at least 1; `nearest` takes none.
     """
     near = graph.within(eps)
-    found: dict[Method, Answer] = {
-        method: _answer(near, method, min_samples) for method in METHODS if method != "ensemble"
+    found: dict[Method, Clustering] = {
+        method: _cluster(near, method, min_samples) for method in METHODS if method != "ensemble"
     }
     ensemble = longest(found["dbscan"].lists, found["nearest"].lists, found["optics"].lists)
-    found["ensemble"] = Answer(_overlapping(ensemble), ensemble)
+    found["ensemble"] = Clustering(_overlapping(ensemble), ensemble)
     return found
 
 
-def _answer(graph: NeighbourGraph, method: Method, min_samples: int) -> Answer:
+def _cluster(graph: NeighbourGraph, method: Method, min_samples: int) -> Clustering:
     if method == "nearest":
         lists = nearest_lists(graph, graph.radius)
-        return Answer(_overlapping(lists), lists)
+        return Clustering(_overlapping(lists), lists)
     labels = dbscan(graph, min_samples) if method == "dbscan" else xi_labels(optics(graph, min_samples), min_samples)
-    return Answer(divided(labels), lists_of_labels(labels))
+    return Clustering(divided(labels), lists_of_labels(labels))
 
 
 def nearest_lists(graph: NeighbourGraph, eps: float) -> Lists:

@@ -1,7 +1,8 @@
 """From Settings to what several verbs work with: catalogue, images, decoder, encoder, embeddings."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from pricematch.catalogue.features import EncoderInfo
@@ -16,7 +17,6 @@ from pricematch.formats.array_files import EmbeddingFile
 from pricematch.formats.atomic_writes import make_folder
 from pricematch.formats.csv_files import CsvCatalogue, read_csv
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.manifest import Artefact, side_of_pixels
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
@@ -24,6 +24,7 @@ from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
 _KEPT = "embeddings"
+_ANY_SIDE = 32
 _OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 """Gets the errors of bad images by name; may refuse."""
 
@@ -54,10 +55,7 @@ def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     content = read_catalogue(settings)
-
-    def on_errors(errors: Mapping[str, ImageError]) -> None:
-        skip_or_refuse(content, errors, skip=settings.skip_bad_images)
-
+    on_errors = partial(skip_or_refuse, content, skip=settings.skip_bad_images)
     return embed_postings(settings, content, on_errors, progress)
 
 
@@ -76,25 +74,26 @@ def embed_postings(
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
     artefacts = find_artefacts(settings)
-    images, decode = image_folder(settings), decoder(settings, side_of_pixels(artefacts[0]))
-    if content.problems:
-        errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
-        content.refuse([*content.problems, *content.image_problems(errors)])
+    images, spec = image_folder(settings), encoder_spec(settings, artefacts)
+    refuse_bad_rows(settings, content, images, progress)
     make_folder(settings.data / _KEPT)
-    return _embed(settings, content, images, _load_encoder(settings, artefacts, progress), on_errors, progress)
-
-
-def _load_encoder(settings: Settings, artefacts: Sequence[Artefact], progress: Progress) -> ImageEncoder:
-    """Load an encoder into this process, and exercise it; raises ArtefactError, ModelOutputError."""
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
     import_tensorflow()
     from pricematch.encoding.saved_model import SavedModelEncoder
 
-    spec = encoder_spec(settings, artefacts)
-    encoder = SavedModelEncoder(list(artefacts), resolve_precision(settings.precision))
+    network = SavedModelEncoder(artefacts, resolve_precision(settings.precision))
     progress("Loading models", 1, 1)
-    return ImageEncoder(spec.key, decoder(settings, spec.side), encoder, spec.threshold)
+    encoder = ImageEncoder(spec.key, decoder(settings, spec.side), network, spec.threshold)
+    return _embed(settings, content, images, encoder, on_errors, progress)
+
+
+def refuse_bad_rows(settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress) -> None:
+    """Raise CatalogueError if there are bad rows, and name bad images in it, too."""
+    if content.problems:
+        decode = decoder(settings, _ANY_SIDE)
+        errors = check_images(content.names(), images, decode, workers=settings.workers, progress=progress)
+        content.refuse([*content.problems, *content.image_problems(errors)])
 
 
 def embed_colours(

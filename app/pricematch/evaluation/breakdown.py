@@ -68,15 +68,12 @@ def by_group_size(scored: Scores, groups: NDArray[np.integer]) -> list[SizeClass
 
 def worst_groups(scored: Scores, groups: NDArray[np.integer], count: int) -> list[ScoredGroup]:
     """The groups of the lowest mean F1, the worst first; of equal ones the larger."""
-    means, sizes = _means(scored, groups)
-    return _scored(np.lexsort((-sizes, means))[:count], means, groups)
+    return _ranked(scored, groups, best=False)[:count]
 
 
 def best_groups(scored: Scores, groups: NDArray[np.integer], count: int) -> list[ScoredGroup]:
     """The groups of two postings or more of the highest mean F1, the best first; of equal ones the larger."""
-    means, sizes = _means(scored, groups)
-    order = np.lexsort((-sizes, -means))
-    return _scored(order[sizes[order] > 1][:count], means, groups)
+    return [group for group in _ranked(scored, groups, best=True) if len(group.rows) > 1][:count]
 
 
 def right_shares(similarities: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -124,11 +121,9 @@ def surest_mistakes(
     return list(found.values())
 
 
-def _means(scored: Scores, groups: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Mean F1 and size of each group."""
+def _ranked(scored: Scores, groups: NDArray[np.integer], *, best: bool) -> list[ScoredGroup]:
+    """All groups by their mean F1, the best or the worst first; of equal ones the larger."""
     sizes = np.bincount(groups)
-    return np.bincount(groups, scored.f1) / sizes, sizes
-
-
-def _scored(numbers: NDArray[np.intp], means: NDArray[np.float64], groups: NDArray[np.integer]) -> list[ScoredGroup]:
-    return [ScoredGroup(int(number), np.flatnonzero(groups == number), float(means[number])) for number in numbers]
+    means = np.bincount(groups, scored.f1) / sizes
+    order = np.lexsort((-sizes, -means if best else means))
+    return [ScoredGroup(int(number), np.flatnonzero(groups == number), float(means[number])) for number in order]

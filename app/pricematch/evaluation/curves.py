@@ -172,13 +172,10 @@ def pick_thresholds(curves: Curves, signals: Sequence[str], queries: NDArray[np.
 
 @dataclass(frozen=True)
 class SimilarityThreshold:
-    """A threshold, and what it was picked on.
+    """A cosine, −1…1, and what it was picked on.
 
-    Attributes:
-        threshold: a cosine, −1…1.
-        mean_f1: of the evaluated postings' lists at this threshold, in 0…1.
-        postings, groups: how many were evaluated, and of how many label groups.
-        catalogue: how many postings were searched.
+    `postings` of `groups` label groups were evaluated, whose lists have `mean_f1` at this threshold, in 0…1; all
+    postings of the `catalogue`, a number, were searched.
     """
 
     threshold: float
@@ -208,14 +205,8 @@ def pick_similarity_threshold(
 
     Every threshold there is is tried (see `Curves`). It lies halfway between two similarities, 1 being above all, so
     that another catalogue's pairs do not fall on its edge. What takes nothing cannot be had where two images are
-    equal; then the best of the others is taken.
-
-    Args:
-        embeddings: [n, d], of any length.
-        groups: [n], the number of each posting's label group, from 0; negative where it has none, and then it is
-            nobody's match.
-        evaluated: bool [n], whole label groups.
-        progress: called with how many postings were compared with all others.
+    equal; then the best of the others is taken. Embeddings [n, d] are of any length. `groups` [n] number the label
+    groups from 0; a posting with a negative number is nobody's match. `evaluated` bool [n] are whole groups.
 
     Returns:
         None where there are too few groups, or an embedding has no direction, so that nothing can be searched.

@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError
 from pricematch.evaluation.breakdown import Mistake, ScoredGroup
-from pricematch.evaluation.cluster_metrics import PairScores
 from pricematch.evaluation.curves import Curve, shown_curve
 from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherEvaluation
-from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, Scores
+from pricematch.evaluation.metrics import CONFIDENCE, RESAMPLES, PairScores, Scores
 from pricematch.evaluation.signal_evaluation import Evaluation, Fold, MeasuredSignals, SizePoint
 from pricematch.evaluation.signals import MEASURES, meant, shown
 from pricematch.formats.atomic_writes import write_whole

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
+from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Header, ImageSource
 from pricematch.errors import ImageError
-from pricematch.evaluation.load_features import each_image
 from pricematch.evaluation.near_duplicates import (
     NearDuplicates,
     Repeats,
@@ -48,14 +48,7 @@ class TitleFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """One image file.
-
-    Attributes:
-        header: its format, width and height.
-        size: its bytes.
-        digest: their SHA-256.
-        phash: 16 hexadecimal digits, or None where it was not computed.
-    """
+    """An image file: format, width and height; bytes, their SHA-256, and the hash, 16 hexadecimal digits if any."""
 
     header: Header
     size: int

@@ -40,9 +40,7 @@ def read_labelled(settings: Settings) -> CsvCatalogue:
 
 
 def embedded(settings: Settings, embeddings: Path | None, progress: Progress) -> tuple[Catalogue, Embeddings]:
-    """The postings of a catalogue, and their embeddings [n, d].
-
-    Images are encoded, unless a NumPy file of embeddings is given.
+    """The postings of a catalogue, and their embeddings [n, d]: from the images, or from a NumPy file if given.
 
     Raises:
         CatalogueError: a bad row.

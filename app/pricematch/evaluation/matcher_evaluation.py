@@ -9,8 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.clustering.average_linkage import cohesive_clusters
-from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
+from pricematch.evaluation.metrics import (
+    PairScores,
+    Scores,
+    b_cubed_scores,
+    bootstrap_interval,
+    candidate_recall,
+    map_at_k,
+    pairwise_scores_of_lists,
+    recall_at_k,
+    scores,
+)
 from pricematch.evaluation.reliability import LIKELY, Reliability, brier_score, expected_calibration_error, reliability
 from pricematch.evaluation.signal_evaluation import KS, Measured, sizes_below
 from pricematch.evaluation.signals import CANDIDATES

@@ -20,9 +20,17 @@ from pricematch.evaluation.breakdown import (
     surest_mistakes,
     worst_groups,
 )
-from pricematch.evaluation.cluster_metrics import PairScores, pairwise_scores_of_lists
 from pricematch.evaluation.curves import Curve, Curves, pick_thresholds
-from pricematch.evaluation.metrics import Scores, bootstrap_interval, candidate_recall, map_at_k, recall_at_k, scores
+from pricematch.evaluation.metrics import (
+    PairScores,
+    Scores,
+    bootstrap_interval,
+    candidate_recall,
+    map_at_k,
+    pairwise_scores_of_lists,
+    recall_at_k,
+    scores,
+)
 from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
 from pricematch.evaluation.splits import split_groups, whole_groups
 from pricematch.pairs.retrievers import ParsedFeatures
@@ -197,16 +205,19 @@ def measure(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp], s
     `fold_of` [n] numbers the folds from 0, at least two; no group is in two of them. The seed is that of the bootstrap.
     """
     pairs, groups = curves.pairs, curves.groups
-    thresholds = pick_thresholds(curves, signals, np.ones(len(groups), bool))
+    everyone = np.ones(len(groups), bool)
+    thresholds = pick_thresholds(curves, signals, everyone)
     scored, pairwise, folds = _folds(curves, signals, fold_of)
     ranking = pairs.ranking(thresholds).rows
+    proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
+    right = groups[pairs.left[proposed]] == groups[pairs.right[proposed]]
     return MeasuredSignals(
         scored,
         bootstrap_interval(scored.f1, groups, seed),
         pairwise,
         {k: recall_at_k(ranking, groups, k) for k in KS},
         {k: map_at_k(ranking, groups, k) for k in KS},
-        _candidate_recall(pairs, signals, groups),
+        candidate_recall(int(right.sum()), groups, everyone),
         thresholds,
         folds,
     )
@@ -228,13 +239,6 @@ def _folds(curves: Curves, signals: Sequence[str], fold_of: NDArray[np.intp]) ->
         count, postings = len(np.unique(groups[evaluated])), int(evaluated.sum())
         folds.append(Fold(postings, count, thresholds, part.mean_f1, part.mean_precision, part.mean_recall))
     return Scores(f1, precision, recall), pairwise, folds
-
-
-def _candidate_recall(pairs: Pairs, signals: Sequence[str], groups: NDArray[np.intp]) -> float:
-    """The share of all ordered pairs of one group that one of the signals proposes."""
-    proposed = np.any([pairs.similarities[signal] > -np.inf for signal in signals], axis=0)
-    right = groups[pairs.left[proposed]] == groups[pairs.right[proposed]]
-    return candidate_recall(int(right.sum()), groups, np.ones(len(groups), bool))
 
 
 def sizes_below(postings: int) -> list[int]:

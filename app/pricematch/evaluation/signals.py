@@ -45,19 +45,18 @@ def signal_candidates(signal: str, features: ParsedFeatures) -> Candidates:
     Raises:
         ValueError: there is no such signal, or the features have no embeddings for it.
     """
-    return _retriever(signal, features).nearest(CANDIDATES)
-
-
-def _retriever(signal: str, features: ParsedFeatures) -> Retriever[Any]:
+    retriever: Retriever[Any]
     match signal:
         case "hash":
-            return HashRetriever(features.features.hashes)
+            retriever = HashRetriever(features.features.hashes)
         case "title":
             # a word that one title alone holds keeps its weight: taking most of it costs shops with few titles
-            return TitleRetriever(_TITLE, TfIdf(features.titles, words, single_weight=1))
+            retriever = TitleRetriever(_TITLE, TfIdf(features.titles, words, single_weight=1))
         case "image":
-            return EmbeddingRetriever(IMAGE, features.features)
-    raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
+            retriever = EmbeddingRetriever(IMAGE, features.features)
+        case _:
+            raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
+    return retriever.nearest(CANDIDATES)
 
 
 def shown(signal: str, similarity: float) -> float | None:

@@ -114,23 +114,18 @@ def write_matcher(
     return move_whole(staged, models / NAME / manifest.version)
 
 
-def _find_matcher(models: Path, version: str | None = None) -> Path:
-    """The folder of a version of the matcher, or of its newest; raises ArtefactError if there is none."""
-    present = versions(models, NAME)
-    if not present:
-        raise ArtefactError(f"{models / NAME} holds no matcher; `pricematch train matcher` writes one")
-    if version is not None and version not in present:
-        raise ArtefactError(f"expected a version of the matcher among {', '.join(present)}, got {version}")
-    return models / NAME / (version or present[-1])
-
-
 def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> LoadedMatcher:
     """Load the named version of the matcher, or its newest; at most `threads` threads score pairs.
 
     Raises:
         ArtefactError: there is none, a file is missing or damaged, or it does not fit this program.
     """
-    path = _find_matcher(models, version)
+    present = versions(models, NAME)
+    if not present:
+        raise ArtefactError(f"{models / NAME} holds no matcher; `pricematch train matcher` writes one")
+    if version is not None and version not in present:
+        raise ArtefactError(f"expected a version of the matcher among {', '.join(present)}, got {version}")
+    path = models / NAME / (version or present[-1])
     manifest = read_manifest(path)
     try:
         calibration = Calibration.from_description(manifest.calibration)

@@ -258,8 +258,9 @@ def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRo
     """
     try:
         with path.open("rb") as file:
-            read = ndjson_rows if _opens_object(file) else csv_rows
-            yield from read(file, name, limits)
+            beginning = file.read(_PROBED_BYTES).removeprefix(_BOM).lstrip()
+            file.seek(0)
+            yield from (ndjson_rows if beginning.startswith(b"{") else csv_rows)(file, name, limits)
     except OSError as error:
         raise CatalogueError(f"{name}: cannot be read ({error.strerror})") from error
 
@@ -268,9 +269,3 @@ def check_rows(path: Path, name: str, limits: RowLimits) -> None:
     """Raise CatalogueError if a file is not one of postings, by its first row."""
     if next(posting_rows(path, name, limits), None) is None:
         raise CatalogueError(f"{name}: expected at least one posting, got none")
-
-
-def _opens_object(file: BinaryIO) -> bool:
-    beginning = file.read(_PROBED_BYTES)
-    file.seek(0)
-    return beginning.removeprefix(_BOM).lstrip().startswith(b"{")

@@ -157,10 +157,10 @@ def _view(value: Any) -> _View:
     match value:
         case (("storage", str(kind), str(key), _, int(count), *_), int(offset), tuple(shape), tuple(strides), *_):
             dtype = _DTYPES.get(kind)
-            if dtype and len(shape) == len(strides) and all(map(_natural, (count, offset, *shape, *strides))):
+            if (
+                dtype
+                and len(shape) == len(strides)
+                and all(isinstance(it, int) and 0 <= it < 2**40 for it in (count, offset, *shape, *strides))
+            ):
                 return _View(key, dtype, count, offset, shape, strides)
     raise ValueError(f"expected a tensor of numbers, got {type(value).__name__}")
-
-
-def _natural(value: object) -> bool:
-    return isinstance(value, int) and 0 <= value < 2**40

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue
-from pricematch.clustering.assignment import Assignment, Method, answer
+from pricematch.clustering.assignment import Assignment, Method, cluster_graph
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import LEAST_MEAN, ProbabilitySearch
@@ -29,7 +29,7 @@ class SimilarityClustering:
     """How to cluster by similarity.
 
     Attributes:
-        method: see `clustering.assignment.answers`.
+        method: see `clustering.assignment.cluster_by_each_method`.
         eps: radius of the neighbour graph, a cosine distance 0…2.
         min_samples: postings that make a core, at least 1.
         max_pairs: pairs within eps beyond which the batch is refused.
@@ -144,7 +144,7 @@ def cluster(
         images: features that `wanted_for_clusters` names; of a bad image why it is.
 
     Raises:
-        RequestUnanswerable: nothing that is held could answer this.
+        RequestUnanswerable: there is no model or encoder that could do this.
         LimitExceeded: more pairs than `max_pairs` are within eps.
     """
     good = [image for image in images if isinstance(image, ImageFeatures)]
@@ -187,7 +187,7 @@ def cluster_by_similarity(
         rows, problems = search.by_id, dict[int, PricematchError]()
         posting_ids = search.catalogue.ids_of(rows)
         if not errors:
-            found = search.graph.answer(how.method, how.eps, how.min_samples, how.max_pairs).assignment
+            found = search.graph.cluster(how.method, how.eps, how.min_samples, how.max_pairs).assignment
             return Clusters(posting_ids, 0, found.labels, found.members, problems)
     else:
         posting_ids, rows, problems = _located(search.catalogue, posting_ids)
@@ -201,7 +201,7 @@ def cluster_by_similarity(
             for position in without
         }
         rows = rows[search.known[rows]]
-    found = answer(_graph(search, rows, embeddings, how), how.method, how.eps, how.min_samples).assignment
+    found = cluster_graph(_graph(search, rows, embeddings, how), how.method, how.eps, how.min_samples).assignment
     return _assembled(posting_ids, problems, errors, found)
 
 

@@ -1,6 +1,6 @@
 """Finds the postings that are the same product as a query, or as a stored posting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -117,7 +117,7 @@ class Matcher:
             title: whether it has one.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
             if title or not image:
@@ -144,36 +144,31 @@ class Matcher:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
         return self._features(self.trained("method matcher"), [""] * len(images), images, [None] * len(images))
 
-    def decision_for(self, options: Options, wanted: Wanted) -> Decision:
-        """The decision rule for queries whose images have the wanted features; raises RequestUnanswerable."""
-        compared = self._compared(options) if self.probability is not None else None
-        return self.decision(options, compared=compared is not None and compared.encoder.key in wanted.encoders)
-
-    def decision(self, options: Options, *, compared: bool = False) -> Decision:
+    def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
 
         Args:
             options: of a query.
-            compared: whether the query has an embedding by the encoder whose similarity is given beside probabilities.
+            encoders: keys of those by which the query has an embedding.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
             search = self._deciding(options)
             least = _least(search.encoder, options)
             return Decision("similarity", None, least, least, search.encoder.versions)
-        rule, beside = self.probability.rule(options.target, options.min_probability), self._compared(options)
-        versions = beside.encoder.versions if compared and beside is not None else {}
-        return Decision(
-            "probability", rule.target, rule.thresholds.match, rule.thresholds.fallback, {**self.models, **versions}
-        )
+        rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
+        models = dict(self.models)
+        if compared is not None and compared.encoder.key in encoders:
+            models |= compared.encoder.versions
+        return Decision("probability", rule.target, rule.thresholds.match, rule.thresholds.fallback, models)
 
     def match(self, query: Query, options: Options) -> Result:
         """The matches of a query whose image has the features that `wanted` names.
 
         Raises:
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is not None:
             return self._by_probability(self.probability, query, options)
@@ -188,7 +183,7 @@ class Matcher:
 
         Raises:
             PostingNotFound: no posting has this id.
-            RequestUnanswerable: nothing that is held could answer this.
+            RequestUnanswerable: there is no model or encoder that could do this.
         """
         row = self.catalogue.row(posting_id)
         if self.probability is not None:
@@ -264,7 +259,8 @@ class Matcher:
             )
             for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
         ]
-        return Result(Matches(matches), self.decision(options, compared=embedding is not None))
+        encoders = [compared.encoder.key] if compared is not None and embedding is not None else []
+        return Result(Matches(matches), self.decision(options, encoders))
 
     def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
         """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""

@@ -23,13 +23,13 @@ from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
 LEAST_MEAN = 0.01
 """The lowest threshold: below, all postings hang together, and take minutes to do so."""
-_KEPT_ANSWERS = 4
+_KEPT_RESULTS = 4
 
 
 class ProbabilityClusters:
     """Clusters at any threshold from `LEAST_MEAN` on.
 
-    The last four answers for the whole catalogue are kept, so that their pages are cut from one computation.
+    The last four results for the whole catalogue are kept, so that their pages are cut from one computation.
     Safe to use from several threads: those that come while it is computed wait for it.
 
     Args:
@@ -43,7 +43,7 @@ class ProbabilityClusters:
         self._index, self._catalogue, self._feedback = index, catalogue, feedback
         self._ranks = np.argsort(np.argsort(catalogue.ids_of(range(catalogue.span))))
         self._lock = Lock()
-        self._all = lru_cache(_KEPT_ANSWERS)(lambda threshold: self.among(catalogue.by_id, threshold))
+        self._all = lru_cache(_KEPT_RESULTS)(lambda threshold: self.among(catalogue.by_id, threshold))
 
     def all(self, threshold: float) -> CohesiveClusters:
         """The clusters of the whole catalogue, in the order of its ids; above 1 nothing belongs together."""
@@ -128,15 +128,15 @@ class RankedMatches:
 
     Attributes:
         title: of the posting.
-        row: of the posting; None for a query.
+        row: of the posting; −1 for a query.
         rows: int32 [m], of its matches.
         probabilities: float64 [m].
-        features: float32 [m, f], `PairModel.feature_names`; None where they are to be computed from the rows.
+        features: float32 [m, f], `PairModel.feature_names`; None where they are computed from the rows.
         decided: how many of the matches, the first ones, are the same by feedback.
     """
 
     title: ParsedTitle
-    row: int | None
+    row: int
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: NDArray[np.float32] | None = None
@@ -210,7 +210,7 @@ class ProbabilitySearch:
             raise SignalNeeded(f"the matcher compares by {' and '.join(self.signals)}: send what it needs")
 
     def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
-        """The matches of a stored posting; those that somebody said are the same come first."""
+        """The matches of a stored posting; those that are the same by feedback come first."""
         feedback = self.feedback.of(self.catalogue[row].posting_id)
         decided = self.catalogue.located(sorted(feedback))
         same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)
@@ -244,19 +244,14 @@ class ProbabilitySearch:
         found = self.index.query(features)
         rows, probabilities = found.pairs.right, found.pairs.probabilities
         order = self._order(rows, probabilities, rule)
-        return RankedMatches(found.titles[0], None, rows[order], probabilities[order], found.features[order])
+        return RankedMatches(found.titles[0], -1, rows[order], probabilities[order], found.features[order])
 
     def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows = found.rows[kept]
             titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
-            if found.features is not None:
-                features = found.features[kept]
-            elif found.row is not None:
-                features = self.index.features_of(found.row, rows)
-            else:
-                raise ValueError("expected the features of the pairs, or the row of the posting")
+            features = self.index.features_of(found.row, rows) if found.features is None else found.features[kept]
             return self._explainer.explain(features, self.index.model.contributions(features), found.title, titles)
 
     def _order(

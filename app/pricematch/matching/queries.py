@@ -12,7 +12,7 @@ from pricematch.pairs.thresholds import Target
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a posting is said to be the same product.
+    """Why a posting is a match.
 
     Attributes:
         signals: similarity by each signal that both postings have something for, higher is closer.

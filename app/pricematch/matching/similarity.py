@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, EncoderInfo, GrowingArray
 from pricematch.catalogue.postings import Catalogue
-from pricematch.clustering.assignment import Answer, Method, answer
+from pricematch.clustering.assignment import Clustering, Method, cluster_graph
 from pricematch.errors import LimitExceeded
 from pricematch.matching.queries import Match, Matches
 from pricematch.search.neighbours import NeighbourGraph, radius_graph, shortlist
@@ -18,7 +18,7 @@ from pricematch.stages import stage
 
 _DECIMALS = 12
 """To which cosines are rounded: what differs by less is a tie."""
-_KEPT_ANSWERS = 4
+_KEPT_RESULTS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class SimilaritySearch:
 class CatalogueGraph:
     """The neighbour graph of embeddings [n, d]: computed when it is first needed, and kept.
 
-    A graph serves every smaller radius; a larger one replaces it. The last four answers are kept too, so that their
+    A graph serves every smaller radius; a larger one replaces it. The last four results are kept too, so that their
     pages are cut from one computation. Safe to use from several threads: those that come while it is computed wait.
     """
 
@@ -139,20 +139,20 @@ class CatalogueGraph:
         self._lock = Lock()
         self._graph: NeighbourGraph | None = None
         self._refused: tuple[float, int] | None = None
-        self._answer = lru_cache(_KEPT_ANSWERS)(self._computed_answer)
+        self._cluster = lru_cache(_KEPT_RESULTS)(self._computed_clusters)
 
     def within(self, radius: float, max_pairs: int) -> NeighbourGraph:
         """The graph of a radius 0…2; raises LimitExceeded if more pairs than `max_pairs` are within it."""
         with self._lock:
             return self._within(radius, max_pairs)
 
-    def answer(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Answer:
-        """The answer of a clustering method for all rows; raises LimitExceeded."""
+    def cluster(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Clustering:
+        """The clusters of all rows by a method; raises LimitExceeded."""
         with self._lock:
-            return self._answer(method, eps, min_samples, max_pairs)
+            return self._cluster(method, eps, min_samples, max_pairs)
 
-    def _computed_answer(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Answer:
-        return answer(self._within(eps, max_pairs), method, eps, min_samples)
+    def _computed_clusters(self, method: Method, eps: float, min_samples: int, max_pairs: int) -> Clustering:
+        return cluster_graph(self._within(eps, max_pairs), method, eps, min_samples)
 
     def _within(self, radius: float, max_pairs: int) -> NeighbourGraph:
         if self._graph is None or radius > self._graph.radius:

@@ -22,7 +22,7 @@ _LARGEST = 1e6
 _FLATTEST = 1e-6
 """Slope, at least: with flatter ones all scores get one probability."""
 _FARTHEST = 36.0
-"""Log odds of an answer, at most; from 37 on float64 holds 1 for the probability."""
+"""Log odds of a probability, at most; from 37 on float64 holds 1 for the probability."""
 
 
 @dataclass(frozen=True)

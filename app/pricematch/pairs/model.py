@@ -71,8 +71,8 @@ class PairModel:
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f].
 
-        Pair features add what they add to the first scorer's answer. By how much the probability differs from that
-        answer in the end is added by the neighbours, and stands under `first`, the other graph features being 0: the
+        Pair features add what they add to the first scorer's score. By how much the probability differs from that
+        score in the end is added by the neighbours, and stands under `first`, the other graph features being 0: the
         second scorer sees the pair features again in all that the neighbours say, so its own account would name the
         neighbours alone. A row's sum is the log odds of the pair's probability, less those of the first scorer's
         average pair.

@@ -1,4 +1,4 @@
-"""Pair features: what retrievers, titles, hashes and image keys say of two postings of one catalogue."""
+"""Candidates and pair features of postings of one catalogue: by retrievers, titles, hashes and image keys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,9 +25,9 @@ from pricematch.pairs.retrievers import (
     ParsedFeatures,
     retrievers_of,
 )
-from pricematch.pairs.title_features import WORDS, TitleWords, attribute_features, word_features
+from pricematch.pairs.title_features import WORDS, TitleWords, word_features
 from pricematch.search.candidates import NOBODY, Candidates
-from pricematch.titles.comparison import SUMMARY
+from pricematch.titles.comparison import SUMMARY, compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
 _NEAREST = 100
@@ -60,6 +60,7 @@ class PairFeatureExtractor:
         found: what was found among the same postings before, since searching takes most of the time; None: search.
 
     Attributes:
+        signals, names: as above, and the names of the pair features, in order.
         own: profiles of the catalogue's postings.
         candidates: int32 [m] twice, left < right, ascending: the pairs of them of which one end is among the `TOP_K`
             nearest neighbours of the other by a retriever.
@@ -68,7 +69,7 @@ class PairFeatureExtractor:
     def __init__(
         self, features: Features | ParsedFeatures, signals: Sequence[str], found: Neighbourhoods | None = None
     ) -> None:
-        self.signals = tuple(signals)
+        self.signals, self.names = tuple(signals), pair_feature_names(signals)
         parsed = _parsed(features, signals)
         weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
         shares = None if found is None else found.shares
@@ -89,11 +90,6 @@ class PairFeatureExtractor:
 
     def __len__(self) -> int:
         return len(self.own)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the pair features, in order."""
-        return pair_feature_names(self.signals)
 
     @property
     def found(self) -> Neighbourhoods:
@@ -227,21 +223,23 @@ class PairFeatureExtractor:
     ) -> list[NDArray[np.float32]]:
         one, other = profiles, profiles if others is None else others
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
-        for name, retriever in self._retrievers.items():
-            similarity = retriever.similarities(one.vectors[name], other.vectors[name], left, right)
-            neighbours = one.neighbours[name], other.neighbours[name]
+        retrievers = self._retrievers.items()
+        similarities = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
+        for (name, retriever), similarity in zip(retrievers, similarities, strict=True):
             least = None if others is None else retriever.least
-            parts.append(rank_features(similarity, *neighbours, left, right, least))
+            parts.append(rank_features(similarity, one.neighbours[name], other.neighbours[name], left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
-            parts.append(attribute_features(one.titles, other.titles, left, right))
+            parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
         if one.hashes is not None and other.hashes is not None:
             known = one.hashes.known[left] & other.hashes.known[right]
             equal = one.hashes.values[left] == other.hashes.values[right]
             repeats = one.hash_repeats[left]
             both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
             parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
-        parts.append(_same_image(one.images[left], other.images[right])[:, np.newaxis])
+        images = one.images[left], other.images[right]  # 0 where an image was not read
+        same = np.where((images[0] == 0) | (images[1] == 0), np.nan, images[0] == images[1])
+        parts.append(same.astype(np.float32)[:, np.newaxis])
         return parts
 
     def _profiles(
@@ -280,11 +278,6 @@ def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> Pars
     if isinstance(features, ParsedFeatures):
         return features
     return ParsedFeatures.of(features) if "title" in signals else ParsedFeatures(features, [])
-
-
-def _same_image(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """1 where two images are the same bytes, 0 where not, NaN where one was not read."""
-    return np.where((left == 0) | (right == 0), np.nan, left == right).astype(np.float32)
 
 
 def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

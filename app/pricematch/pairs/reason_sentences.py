@@ -51,7 +51,7 @@ _Words: TypeAlias = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """What can be said of a pair.
+    """What is true of a pair.
 
     Attributes:
         supporting: by family, a sentence for the same product.

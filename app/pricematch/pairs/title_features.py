@@ -1,4 +1,4 @@
-"""Pair features of titles: how much of their words two titles share, how rare it is, and how their attributes agree."""
+"""Pair features of titles: how much of their words two titles share, and how rare it is."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.pairs.profiles import TitleProfiles, low_high, occurrences
-from pricematch.titles.comparison import TitleAttributes, compare, summarise
+from pricematch.titles.comparison import TitleAttributes
 from pricematch.titles.normalise import ParsedTitle
 from pricematch.titles.vectors import TfIdf
 
@@ -83,13 +83,6 @@ def word_features(
     found = np.column_stack(columns).astype(np.float32)
     found[(left.words[left_rows] == 0) | (right.words[right_rows] == 0)] = np.nan
     return found
-
-
-def attribute_features(
-    left: TitleProfiles, right: TitleProfiles, left_rows: NDArray[np.integer], right_rows: NDArray[np.integer]
-) -> NDArray[np.float32]:
-    """Float32 [m, `SUMMARY`] of pairs."""
-    return summarise(compare(left.attributes, left_rows, right.attributes, right_rows))
 
 
 def _shared(

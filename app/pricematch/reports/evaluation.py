@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.postings import Posting
 from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
 from pricematch.evaluation.breakdown import ScoredGroup
 from pricematch.evaluation.curves import shown_curve
@@ -21,7 +20,7 @@ from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.formats.atomic_writes import check_folder, write_whole
-from pricematch.formats.matcher_files import LoadedMatcher, load_matcher
+from pricematch.formats.matcher_files import load_matcher
 from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
@@ -232,24 +231,13 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     drawn = None if images is None else draw_thumbnails(settings, shown_names(found, postings), images, progress)
     matched = None
     if loaded is not None and evaluated is not None:
-        matched = _matched(loaded, catalogue, parsed, evaluated, options.seed, progress)
+        # in the order of the ids, as in training and in the service
+        order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
+        numbers = number_groups([labels[row] for row in order])
+        case = MatcherCase(parsed.select(order), numbers, evaluated[order], loaded.model, loaded.thresholds)
+        matched = replace(evaluate_matcher(case, options.seed, progress), evaluated=evaluated)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
     write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
     write_whole(output / PAGE, page.encode())
     return Evaluated(found, matched, label)
-
-
-def _matched(
-    loaded: LoadedMatcher,
-    catalogue: Catalogue,
-    features: ParsedFeatures,
-    evaluated: NDArray[np.bool_],
-    seed: int,
-    progress: Progress,
-) -> MatcherEvaluation:
-    """The evaluation of a matcher, its postings in the order of their ids, as in training and in the service."""
-    order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
-    groups = number_groups([str(catalogue[row].label_group) for row in order])
-    case = MatcherCase(features.select(order), groups, evaluated[order], loaded.model, loaded.thresholds)
-    return replace(evaluate_matcher(case, seed, progress), evaluated=evaluated)

@@ -18,8 +18,6 @@ from pricematch.evaluation.exploration import NEAR, Exploration, ImageFacts, rea
 from pricematch.evaluation.load_features import ANY_SIDE, find_images
 from pricematch.evaluation.near_duplicates import UNKNOWN, Relation, Repeats, group_sizes
 from pricematch.formats.atomic_writes import check_folder, write_whole
-from pricematch.formats.csv_files import CsvCatalogue
-from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import histogram, log_histogram
@@ -196,7 +194,19 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
         content.refuse(content.problems)
     images = find_images(settings, content.names())
     check_folder(output)
-    facts, errors = (None, {}) if images is None else _look(content, images, settings, progress)
+    facts: dict[str, ImageFacts] | None = None
+    errors: dict[str, ImageError] = {}
+    if images is not None:
+        decode = decoder(settings, ANY_SIDE)
+        facts, errors = read_image_facts(
+            content.names(),
+            images,
+            decode.header,
+            lambda image: phash(decode.decoded(image)),
+            {str(posting.image) for posting in content.postings if posting.image_phash is None},
+            workers=settings.workers,
+            progress=progress,
+        )
     exploration = finding.explore(content.postings, facts, seed, progress)
     drawn, bad_images = None, []
     if images is not None:
@@ -207,19 +217,3 @@ def explore(settings: Settings, output: Path, seed: int, progress: Progress) -> 
     source = Source(str(settings.catalogue), folder, content.problems, bad_images, seed)
     write_whole(output / PAGE, exploration_page(exploration, source, drawn).encode())
     return Explored(exploration, len(content.problems), None if images is None else len(bad_images))
-
-
-def _look(
-    content: CsvCatalogue, images: ImageFolder, settings: Settings, progress: Progress
-) -> tuple[dict[str, ImageFacts], dict[str, ImageError]]:
-    """What is known of the images, with the hashes that the catalogue lacks, and why some are bad."""
-    decode = decoder(settings, ANY_SIDE)
-    return read_image_facts(
-        content.names(),
-        images,
-        decode.header,
-        lambda image: phash(decode.decoded(image)),
-        {str(posting.image) for posting in content.postings if posting.image_phash is None},
-        workers=settings.workers,
-        progress=progress,
-    )

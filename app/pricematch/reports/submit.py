@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.catalogue.postings import Catalogue
-from pricematch.clustering.assignment import METHODS, answer
+from pricematch.clustering.assignment import METHODS, cluster_graph
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.errors import SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
@@ -75,7 +75,7 @@ def submit_clusters(
     catalogue, vectors = embedded(settings, embeddings, progress)
     with limit_setting_named():
         graph = radius_graph(vectors, how.eps, how.max_pairs)
-    found = answer(graph, how.method, how.eps, how.min_samples)
+    found = cluster_graph(graph, how.method, how.eps, how.min_samples)
     rows = np.array([every.row(posting_id) for posting_id in catalogue.posting_ids], np.intp)
     return _write(output, every.posting_ids, among(found.lists, rows, len(every)))
 

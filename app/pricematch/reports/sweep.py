@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.clustering.assignment import Answer, Method, answers
+from pricematch.clustering.assignment import Method, cluster_by_each_method
 from pricematch.evaluation.labelled import embedded, limit_setting_named, read_labelled
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.formats.atomic_writes import check_folder, write_whole
@@ -61,8 +61,12 @@ def sweep(
     graph = radius_graph(embeddings, max(every_eps), max_pairs)
     records = []
     for done, eps in enumerate(every_eps, start=1):
-        found = answers(graph, eps, min_samples)
-        records += [_record(method, eps, found[method], groups) for method in found]
+        found = cluster_by_each_method(graph, eps, min_samples)
+        for method, clustering in found.items():
+            scored = scores(clustering.lists, groups)
+            means = scored.mean_f1, scored.mean_precision, scored.mean_recall
+            clusters = len(clustering.assignment.members), clustering.assignment.noise
+            records.append(SweepRecord(method, eps, *means, *clusters))
         progress("Sweeping", done, len(every_eps))
     return records
 
@@ -73,12 +77,6 @@ def best(records: Sequence[SweepRecord]) -> SweepRecord:
     The notebook compares the wrong way round, and keeps the lowest.
     """
     return max(records, key=lambda record: record.f1)
-
-
-def _record(method: Method, eps: float, answer: Answer, groups: NDArray[np.integer]) -> SweepRecord:
-    scored = scores(answer.lists, groups)
-    means = scored.mean_f1, scored.mean_precision, scored.mean_recall
-    return SweepRecord(method, eps, *means, len(answer.assignment.members), answer.assignment.noise)
 
 
 def draw_sweep(records: Sequence[SweepRecord], postings: int) -> bytes:

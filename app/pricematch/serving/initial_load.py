@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
-from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
-from pricematch.encoding.ingest import ImagesByDigest, check_images, digest_images
+from pricematch.encoding.bootstrap import image_folder, read_catalogue, refuse_bad_rows, skip_or_refuse
+from pricematch.encoding.ingest import ImagesByDigest, digest_images
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
@@ -22,7 +22,6 @@ from pricematch.settings import MIB, Settings
 from pricematch.store.sqlite.store import Store
 
 _log = logging.getLogger("pricematch")
-_ANY_SIDE = 32
 _AT_ONCE = 100
 _BYTES_AT_ONCE = 32 * MIB
 KIND = "seed"
@@ -54,11 +53,7 @@ def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) ->
         content.refuse(content.problems)
         return Source(content, find_images(settings, content.names()))
     images = image_folder(settings)
-    if content.problems:
-        errors = check_images(
-            content.names(), images, decoder(settings, _ANY_SIDE), workers=settings.workers, progress=progress
-        )
-        content.refuse([*content.problems, *content.image_problems(errors)])
+    refuse_bad_rows(settings, content, images, progress)
     return Source(content, images)
 
 

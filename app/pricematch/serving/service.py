@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
@@ -34,7 +34,6 @@ from pricematch.serving.results import (
     PutResult,
     Reviewed,
 )
-from pricematch.serving.uploads import Upload
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -94,7 +93,7 @@ class Service(Readiness):
 
         async with self._workers.request():
             each = await self._workers.match(match, await backend.features(images, wanted))
-        return MatchedEach(snapshot, matcher.decision_for(options, wanted), each)
+        return MatchedEach(snapshot, matcher.decision(options, wanted.encoders), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
         """The matches of a stored posting, itself excluded; raises PostingNotFound, and as `match`."""
@@ -227,17 +226,21 @@ class Service(Readiness):
 
     # jobs and models
 
-    async def begin_import(self) -> Upload:
-        """Files of postings that are to be sent; raises Overloaded where too many wait, StoreError."""
+    async def begin_import(self) -> str:
+        """The id of an upload of postings, see `Uploads`; raises Overloaded where too many wait, StoreError."""
         return await self._workers.store(self._ready.uploading().begin)
 
-    async def queue_import(self, upload: Upload, folder: str | None) -> Job:
-        """Make a job of what was sent; see `Upload.queue`."""
-        return await self._workers.store(upload.queue, folder)
+    def open_import(self, job_id: str, name: str) -> BinaryIO:
+        """A file of an upload to write to, `postings` or `images`; it and its `write` raise StoreError."""
+        return self._ready.uploading().open(job_id, name)
 
-    async def discard_import(self, upload: Upload) -> None:
-        """Delete what was sent, unless a job was made of it."""
-        await self._workers.store(upload.discard)
+    async def queue_import(self, job_id: str, folder: str | None) -> Job:
+        """Make a job of an upload; see `Uploads.queue`."""
+        return await self._workers.store(self._ready.uploading().queue, job_id, folder)
+
+    async def discard_import(self, job_id: str) -> None:
+        """Delete an upload, unless a job was made of it."""
+        await self._workers.store(self._ready.uploading().discard, job_id)
 
     async def jobs(self) -> Sequence[Job]:
         """The jobs that are kept, the newest first."""

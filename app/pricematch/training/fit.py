@@ -22,14 +22,9 @@ _WEIGHTS, _BEST, _STATE = "weights", "best", "state"
 
 @dataclass(frozen=True)
 class TrainingState:
-    """State of the training of one network.
+    """State of the training of one network: the next step to do, sums of the running epoch, and seconds spent so far.
 
-    Attributes:
-        epoch, step: the next step to do.
-        loss_sum, rows_seen: of the running epoch.
-        losses: per finished epoch, by name.
-        best_epoch: the finished epoch with the least validation loss, from 0.
-        seconds: spent so far.
+    `losses` are those of finished epochs, by name; `best_epoch` has the least validation loss, from 0.
     """
 
     epoch: int = 0
@@ -156,7 +151,8 @@ class Fit:
         """
         training, validation = split(len(self.batches), self.recipe.validation_share, self.seed)
         self._state, self._best = self.checkpoint.restore(self.model)
-        while self._state.epoch < self.recipe.epochs and not self._stalled():
+        patience = self.recipe.patience or self.recipe.epochs
+        while self._state.epoch < self.recipe.epochs and self._state.epoch - self._state.best_epoch <= patience:
             self._epoch(training)
             self._state = self._state.after_epoch(self._evaluate(validation) if len(validation) else None)
             if len(validation) and self._state.best_epoch == self._state.epoch - 1:
@@ -169,9 +165,6 @@ class Fit:
             self.model.set_weights(self._best)
             kept = self._state.best_epoch + 1
         return Fitted(self._state.losses, kept, len(training), len(validation), self._state.seconds)
-
-    def _stalled(self) -> bool:
-        return 0 < self.recipe.patience < self._state.epoch - self._state.best_epoch
 
     def _epoch(self, training: NDArray[np.int64]) -> None:
         """The rest of the running epoch."""

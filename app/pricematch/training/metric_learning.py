@@ -70,9 +70,7 @@ class MetricLearning:
         weights: which of its variables to train.
         inputs: gives what to train on.
         embed: all rows' embeddings [n, d] by the model as it is, never augmented.
-        groups: intp [n], the label group of each row to learn from, −1 for others.
-        held_out: intp [n], the label group of each held-out row, −1 for others.
-        course: how long and how fast.
+        groups, held_out: intp [n], the label group of each row to learn from, or held out; −1 for others.
         seed: of the order of the groups and their rows.
     """
 

@@ -15,13 +15,9 @@ from pricematch.progress import Progress
 
 
 class PixelCache:
-    """Decoded images by row. What fits neither in memory nor on disk is decoded anew each time.
+    """Decoded images by row, as their names. What fits neither in memory nor on disk is decoded anew each time.
 
-    Args:
-        names: n image names; row i is names[i].
-        images, decoder: where they come from.
-        memory_bytes, disk_bytes: how much decoded pixels may take there (256 × 256 × 3 bytes a image).
-        folder: where the file on disk is made; it has no name there, so that nothing is left behind.
+    The file on disk (256 × 256 × 3 bytes an image) has no name in its folder, so that nothing is left behind.
     """
 
     def __init__(

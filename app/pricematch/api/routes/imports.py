@@ -1,5 +1,6 @@
 """POST /postings/import: many postings at once, behind the requests."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,13 +9,13 @@ from starlette.exceptions import HTTPException
 
 from pricematch.api.bodies import MULTIPART, content_type, described, validated
 from pricematch.api.dependencies import WRITE, ReadyService
-from pricematch.api.forms import invalid, open_form
+from pricematch.api.forms import Places, invalid, open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
-from pricematch.serving.uploads import Upload
 
 router = APIRouter(tags=["postings"])
 PATH = "/postings/import"
+_PARTS = ("postings", "images")
 _FILE = {"type": "string", "format": "binary"}
 
 
@@ -60,17 +61,17 @@ async def import_postings(request: Request, service: ReadyService, response: Res
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     if (kind := content_type(request)) != MULTIPART:
         raise HTTPException(415, f"expected {MULTIPART}, got {kind or 'none'!r}")
-    upload = await service.begin_import()
+    job_id = await service.begin_import()
     try:
-        folder = await _received(request, upload)
-        job = await service.queue_import(upload, folder)
+        folder = await _received(request, {name: partial(service.open_import, job_id, name) for name in _PARTS})
+        job = await service.queue_import(job_id, folder)
     finally:
-        await service.discard_import(upload)
+        await service.discard_import(job_id)
     response.headers["Location"] = f"/jobs/{job.job_id}"
     return JobOut.model_validate(job_fields(job))
 
 
-async def _received(request: Request, upload: Upload) -> str | None:
+async def _received(request: Request, places: Places) -> str | None:
     """Write what is sent to where it is to be; the folder of the server that is named.
 
     Raises:
@@ -79,7 +80,6 @@ async def _received(request: Request, upload: Upload) -> str | None:
         LimitExceeded: more parts.
         StoreError: it cannot be written.
     """
-    places = {"postings": lambda: upload.open("postings"), "images": lambda: upload.open("images")}
     async with open_form(request, len(places) + 1, len(ImportForm.model_fields) + len(places), places=places) as form:
         for name in places:
             if isinstance(form.get(name), str):

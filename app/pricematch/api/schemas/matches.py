@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pricematch.api.problems import Problem, problem_of
 from pricematch.catalogue.postings import POSTING_ID_PATTERN, Posting
 from pricematch.errors import ImageError
-from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Options
+from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options
 from pricematch.pairs.explanation import MatchType
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.results import Matched, MatchedEach
@@ -186,21 +186,19 @@ class EachMatchesOut(DecidedOut):
 
 def matches_fields(found: Matched, started: float) -> dict[str, Any]:
     """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
-    snapshot = found.snapshot
-    matches = [_match_fields(match, snapshot) for match in found.result.matches]
-    return {**_decided_fields(found.result.decision, snapshot, started), "matches": matches}
+    matches = _matches_fields(found.result.matches, found.snapshot)
+    return {**_decided_fields(found.result.decision, found.snapshot, started), "matches": matches}
 
 
 def each_fields(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
-    snapshot = found.snapshot
     items = [
         {"index": index, "name": name, "problem": problem_of(matches).model_dump()}
         if isinstance(matches, ImageError)
-        else {"index": index, "name": name, "matches": [_match_fields(match, snapshot) for match in matches]}
+        else {"index": index, "name": name, "matches": _matches_fields(matches, found.snapshot)}
         for index, (name, matches) in enumerate(zip(names, found.each, strict=True))
     ]
-    return {**_decided_fields(found.decision, snapshot, started), "items": items}
+    return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
 
 
 def took_ms(started: float) -> float:
@@ -233,9 +231,14 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
-def _match_fields(match: Match, snapshot: Snapshot) -> dict[str, Any]:
+def _matches_fields(matches: Matches, snapshot: Snapshot) -> list[dict[str, Any]]:
+    catalogue = snapshot.matcher.catalogue
+    postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
+    return [_match_fields(match, posting) for match, posting in zip(matches, postings, strict=True)]
+
+
+def _match_fields(match: Match, posting: Posting) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
-    posting = snapshot.matcher.catalogue.posting(match.posting_id)
     optional = {
         "probability": match.probability,
         "level": match.match_type,

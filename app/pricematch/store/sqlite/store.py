@@ -201,18 +201,11 @@ def open_store(
         if lock is not None:
             lock.close()
         raise
-    store = _assemble(folder, database, lock)
-    if serve and mode is Mode.WRITE:
-        _tidy(store)
-    return store
-
-
-def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Store:
-    images, incoming = ImageFiles(folder / IMAGES), folder / INCOMING
+    images = ImageFiles(folder / IMAGES)
     unused = UnusedImages(database, images)
-    return Store(
+    store = Store(
         folder=folder,
-        postings=SqlitePostings(database, images, incoming, unused),
+        postings=SqlitePostings(database, images, folder / INCOMING, unused),
         images=images,
         computed=SqliteComputed(database),
         feedback=SqliteFeedback(database),
@@ -222,6 +215,9 @@ def _assemble(folder: Path, database: Database, lock: ServiceLock | None) -> Sto
         unused=unused,
         lock=lock,
     )
+    if serve and mode is Mode.WRITE:
+        _tidy(store)
+    return store
 
 
 def _tidy(store: Store) -> None:

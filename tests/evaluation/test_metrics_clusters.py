@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pricematch.evaluation.cluster_metrics import PairScores, b_cubed_scores, pairwise_scores_of_lists
-from pricematch.evaluation.metrics import mean_f1_of_partition, scores
+from pricematch.evaluation.metrics import (
+    PairScores,
+    b_cubed_scores,
+    mean_f1_of_partition,
+    pairwise_scores_of_lists,
+    scores,
+)
 from pricematch.search.candidates import Lists, lists_of_labels
 
 CLUSTERED = st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 4)), max_size=20)
