@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.support.cli import Run, runner
 from tests.support.networks import TinyArtefacts, make_artefacts
 from tests.support.stores import small_disk
+from tests.support.waiting import SAFETY_SECONDS
 
 __all__ = ["small_disk"]
 
@@ -68,6 +69,14 @@ def _few_trees() -> Iterator[None]:
     """A pair model learns fewer trees than in earnest, which tell tiny catalogues' groups apart as well."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pricematch.formats.lightgbm_trees.ROUNDS", 40)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_end() -> Iterator[None]:
+    """A worker process that is killed may take as long to end as a busy machine needs."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pricematch.encoding.worker_process._ENDS_SECONDS", float(SAFETY_SECONDS))
         yield
 
 
