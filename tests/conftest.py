@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.support.cli import Run, runner
 from tests.support.networks import TinyArtefacts, make_artefacts
 from tests.support.stores import small_disk
+from tests.support.waiting import SAFETY_SECONDS
 
 __all__ = ["small_disk"]
 
@@ -20,9 +21,7 @@ settings.load_profile("house")
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"api", "clustering", "evaluation", "hostile", "learning", "reports", "sample", "serving"}
 """Their tests build applications, learn pair models, draw catalogues or compare with scikit-learn at length."""
-
-
-LONGEST = ("test_readme.py", "hostile/test_mixed_clients.py", "api/test_connections.py", "hostile/test_memory.py")
+LONGEST = ("test_readme.py", "api/test_server.py", "api/test_connections.py")
 """Modules that start processes and take longest."""
 
 
@@ -70,6 +69,14 @@ def _few_trees() -> Iterator[None]:
     """A pair model learns fewer trees than in earnest, which tell tiny catalogues' groups apart as well."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pricematch.formats.lightgbm_trees.ROUNDS", 40)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_end() -> Iterator[None]:
+    """A worker process that is killed may take as long to end as a busy machine needs."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pricematch.encoding.worker_process._ENDS_SECONDS", float(SAFETY_SECONDS))
         yield
 
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from pricematch.api.app import create_app
-from pricematch.api.metrics import Metrics
+from pricematch.api.telemetry import Metrics
 from pricematch.catalogue.features import Seconds
 from pricematch.serving.service import Service
 from pricematch.settings import Settings

@@ -15,10 +15,9 @@ from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import BodyLimits, HeadCheck
-from pricematch.api.metrics import Metrics
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
-from pricematch.api.telemetry import Telemetry
+from pricematch.api.telemetry import Metrics, Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
 

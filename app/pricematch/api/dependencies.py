@@ -14,7 +14,7 @@ from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from pricematch.api.keys import KeyRing, Scope
-from pricematch.api.telemetry import current
+from pricematch.api.logs import current
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from pricematch import errors
-from pricematch.api.telemetry import current
+from pricematch.api.logs import current
 
 _MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:pricematch:problem:"

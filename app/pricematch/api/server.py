@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from pricematch.api.app import create_app
 from pricematch.api.connections import Watched, protocol
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
-from pricematch.api.metrics import Metrics
+from pricematch.api.telemetry import Metrics
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.service import Service

@@ -1,25 +1,30 @@
-"""Telemetry around every request: its id, the headers of its response, its log line, metrics and span.
+"""Telemetry of requests: what every response gets, its log line and span; and metrics for Prometheus."""
 
-Log lines are JSON for machines and text for people, with the id of the request that they belong to.
-"""
-
-import json
 import logging
-import random
-import re
-import sys
-import threading
 import time
-from collections.abc import Mapping
-from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pricematch.api.metrics import NO_ROUTE, Metrics
+from pricematch.api.logs import FIELDS, RequestContext, begin, end
+from pricematch.catalogue.features import Seconds
+from pricematch.errors import NotReady
+from pricematch.serving.service import Service
 from pricematch.stages import Stage, measured
 
 if TYPE_CHECKING:
@@ -40,50 +45,111 @@ _POLICY_OF_PAGES = (
     b"frame-ancestors 'none'; base-uri 'none'"
 )
 """The page at /docs begins with a script of its own; nothing of the catalogue is in it."""
-_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_numbers = random.Random()  # noqa: S311 — ids are unique, not secret, and uuid4 asks the kernel for each
-LogFormat: TypeAlias = Literal["auto", "json", "text"]
-FIELDS = "fields"
-"""Attribute of a record that holds more fields of its line, by name."""
-_log = logging.getLogger("pricematch")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+NO_ROUTE = "none"
+"""The route of requests that no endpoint answers: what they name is the client's."""
 _access_log = logging.getLogger("pricematch.access")
 
 
-@dataclass(slots=True)
-class RequestContext:
-    """A request while it is answered, for its log line.
+class Metrics:
+    """Counts what one application does; an `encoding.encoding.EncodingObserver`. Safe to use from several threads."""
 
-    Attributes:
-        request_id: given by the client or made here.
-        key: the name of its API key, never the key; None without one.
-        problem: the last part of the type of the problem of its response; None for none.
-    """
+    def __init__(self, service: Service) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "pricematch_requests", "Answers.", ["method", "route", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "pricematch_request_seconds",
+            "From the first byte of a request's body to the last of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "pricematch_stage_seconds",
+            "Of a request: waiting, image to pixels, pixels to embedding, neighbours, evidence.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._batches = Histogram(
+            "pricematch_batch_pictures", "Images encoded together.", buckets=_SIZES, registry=self.registry
+        )
+        self._depth = Gauge("pricematch_queue_pictures", "Images that wait to be encoded.", registry=self.registry)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.registry.register(_Served(service))
 
-    request_id: str = ""
-    key: str | None = None
-    problem: str | None = None
+    def watch(self, service: Service) -> None:
+        """Collect figures of the processes that encode, too."""
+        self.registry.register(_Encoders(service.process_ids))
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; 499: its client had gone."""
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
+        """A request has spent so long in each stage that it went through."""
+        for stage, spent in seconds.items():
+            self._stages.labels(stage).observe(spent)
+
+    def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests report their own stages
+        """So many images were encoded together."""
+        self._batches.observe(size)
+
+    def set_queue_depth(self, depth: int) -> None:
+        """So many images wait to be encoded."""
+        self._depth.set(depth)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
 
 
-_context: ContextVar[RequestContext | None] = ContextVar("request", default=None)
+class _Served(Collector):
+    """Gauges of the catalogue and models, collected when /metrics is read."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether the service is ready, and if it can answer with which catalogue and models."""
+        ready = float(self._service.why_not_ready() is None)
+        yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
+        try:
+            snapshot = self._service.snapshot
+        except NotReady:
+            return
+        size = float(len(snapshot.matcher.catalogue))
+        yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", size)
+        yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(snapshot.version))
+        models = GaugeMetricFamily("pricematch_model", "1 for each model that answers.", labels=["name", "version"])
+        for manifest in self._service.manifests():
+            models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
+        yield models
 
 
-def begin(given_id: str | None) -> tuple[RequestContext, Token[RequestContext | None]]:
-    """Begin a request; an id that the client gave is taken if nothing can be forged with it."""
-    if given_id is None or not _SAFE_ID.fullmatch(given_id):
-        given_id = f"{_numbers.getrandbits(128):032x}"
-    context = RequestContext(given_id)
-    return context, _context.set(context)
+class _Encoders(Collector):
+    """Figures of the worker processes, collected when /metrics is read."""
 
+    def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
+        self._processes = processes
 
-def end(token: Token[RequestContext | None]) -> None:
-    """End the request that `begin` began."""
-    _context.reset(token)
-
-
-def current() -> RequestContext:
-    """The request that is being answered; an empty one outside of requests."""
-    return _context.get() or RequestContext()
+    def collect(self) -> Iterator[Metric]:
+        """The figures of `ProcessCollector` for each worker process."""
+        found: dict[str, Metric] = {}
+        for number, process in enumerate(self._processes()):
+            for metric_family in ProcessCollector(pid=partial(int, process), registry=None).collect():
+                name = metric_family.name.replace("process_", "pricematch_encoder_", 1)
+                metric = found.setdefault(name, Metric(name, metric_family.documentation, metric_family.type))
+                for sample in metric_family.samples:
+                    sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
+                    metric.add_sample(sampled, {"process": str(number)}, sample.value)
+        yield from found.values()
 
 
 class Telemetry:
@@ -153,55 +219,3 @@ def _complete(headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple
     is_page = present.get(b"content-type", b"").startswith(b"text/html")
     usual = (*_USUAL, (b"content-security-policy", _POLICY_OF_PAGES if is_page else _POLICY))
     return [*headers, (b"x-request-id", request_id.encode("ascii")), *(it for it in usual if it[0] not in present)]
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and what is known of the request."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line; JSON escapes everything that could forge another one."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if request_id := current().request_id:
-            line["request_id"] = request_id
-        line |= getattr(record, FIELDS, {})
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
-
-
-class TextLines(logging.Formatter):
-    """The message alone, on one line; control characters are shown, not obeyed."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, and a traceback below it where there is one, indented: what it quotes cannot pass for a line."""
-        lines = [record.getMessage()]
-        if record.exc_info:
-            lines += [f"    {line}" for line in self.formatException(record.exc_info).split("\n")]
-        return "\n".join(
-            _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), line) for line in lines
-        )
-
-
-def install_logs(chosen: LogFormat) -> None:
-    """Let all that is logged from now on take a format, on standard error; auto is text on a terminal.
-
-    What Python would write there itself, of warnings and of threads that failed, is logged as well.
-    """
-    text = chosen == "text" or (chosen == "auto" and sys.stderr.isatty())
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(TextLines() if text else JsonLines())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(capture=True)
-    threading.excepthook = _log_failed_thread
-
-
-def _log_failed_thread(failed: threading.ExceptHookArgs) -> None:
-    name = failed.thread.name if failed.thread is not None else "a thread that is gone"
-    _log.error("%s failed", name, exc_info=failed.exc_value or failed.exc_type())

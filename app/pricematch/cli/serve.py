@@ -45,7 +45,7 @@ def serve(
     included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
     from pricematch.api import server
-    from pricematch.api.telemetry import install_logs
+    from pricematch.api.logs import install_logs
 
     settings = load_settings(
         catalogue=catalogue,

@@ -1,7 +1,7 @@
-"""Images that a catalogue file names, read by several threads: checked, and digested."""
+"""Images that a catalogue file names, read by several threads."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -14,23 +14,38 @@ BATCH = 32
 _T = TypeVar("_T")
 
 
+def each_image(
+    names: Sequence[str], compute: Callable[[str], _T], what: str, *, workers: int, progress: Progress
+) -> tuple[dict[str, _T], dict[str, ImageError]]:
+    """Compute something of each of the distinct images, by several threads: results by name, errors of the others."""
+    found, errors = dict[str, _T](), dict[str, ImageError]()
+
+    def attempt(name: str) -> _T | ImageError:
+        try:
+            return compute(name)
+        except ImageError as error:
+            return error
+
+    with thread_pool(workers) as pool:
+        for done, (name, result) in enumerate(zip(names, pool.map(attempt, names), strict=True), start=1):
+            if isinstance(result, ImageError):
+                errors[name] = result
+            else:
+                found[name] = result
+            if done % BATCH == 0 or done == len(names):
+                progress(what, done, len(names))
+    return found, errors
+
+
 def check_images(
     names: Sequence[str], images: ImageSource, decoder: Decoder, *, workers: int, progress: Progress
 ) -> dict[str, ImageError]:
     """Which of the distinct images cannot be read or decoded, and why; nothing is kept."""
-    errors: dict[str, ImageError] = {}
 
     def check(name: str) -> None:
-        try:
-            decoder.decode(images.read(name))
-        except ImageError as error:
-            errors[name] = error
+        decoder.decode(images.read(name))
 
-    with thread_pool(workers) as pool:
-        for done, _ in enumerate(pool.map(check, names), start=1):
-            if done % BATCH == 0 or done == len(names):
-                progress("Checking images", done, len(names))
-    return errors
+    return each_image(names, check, "Checking images", workers=workers, progress=progress)[1]
 
 
 def digest_images(
@@ -38,22 +53,10 @@ def digest_images(
 ) -> tuple[dict[str, bytes], dict[str, ImageError]]:
     """SHA-256 of each of the distinct images that can be read, by name, and why the others cannot."""
 
-    def digest(name: str) -> bytes | ImageError:
-        try:
-            return hashlib.sha256(images.read(name)).digest()
-        except ImageError as error:
-            return error
+    def digest(name: str) -> bytes:
+        return hashlib.sha256(images.read(name)).digest()
 
-    digests, errors = dict[str, bytes](), dict[str, ImageError]()
-    with thread_pool(workers) as pool:
-        for done, (name, result) in enumerate(zip(names, pool.map(digest, names), strict=True), start=1):
-            if isinstance(result, ImageError):
-                errors[name] = result
-            else:
-                digests[name] = result
-            if done % BATCH == 0 or done == len(names):
-                progress("Reading images", done, len(names))
-    return digests, errors
+    return each_image(names, digest, "Reading images", workers=workers, progress=progress)
 
 
 class ImagesByDigest:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import parse_hashes
 from pricematch.catalogue.postings import Posting
+from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Header, ImageSource
 from pricematch.errors import ImageError
-from pricematch.evaluation.load_features import each_image
 from pricematch.evaluation.near_duplicates import (
     NearDuplicates,
     Repeats,

@@ -1,11 +1,10 @@
 """Features of the postings of a catalogue file, loaded by settings."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
 from pricematch.encoding.features import ColourHistogram, phash
-from pricematch.encoding.ingest import BATCH, digest_images, thread_pool
+from pricematch.encoding.ingest import digest_images, each_image
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
 from pricematch.evaluation.signals import SIGNALS
@@ -25,7 +24,6 @@ from pricematch.settings import Settings
 _log = logging.getLogger("pricematch")
 ANY_SIDE = 32
 """Of a decoder of which whole images alone are used."""
-_T = TypeVar("_T")
 
 
 def parse_signals(text: str) -> tuple[str, ...]:
@@ -60,29 +58,6 @@ def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
             images.read(name)
             return images
     return None
-
-
-def each_image(
-    names: Sequence[str], compute: Callable[[str], _T], what: str, *, workers: int, progress: Progress
-) -> tuple[dict[str, _T], dict[str, ImageError]]:
-    """Compute something of each of the distinct images, by several threads: results by name, errors of the others."""
-    found, errors = dict[str, _T](), dict[str, ImageError]()
-
-    def attempt(name: str) -> _T | ImageError:
-        try:
-            return compute(name)
-        except ImageError as error:
-            return error
-
-    with thread_pool(workers) as pool:
-        for done, (name, result) in enumerate(zip(names, pool.map(attempt, names), strict=True), start=1):
-            if isinstance(result, ImageError):
-                errors[name] = result
-            else:
-                found[name] = result
-            if done % BATCH == 0 or done == len(names):
-                progress(what, done, len(names))
-    return found, errors
 
 
 def load_features(

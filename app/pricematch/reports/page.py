@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pricematch.encoding.bootstrap import decoder
+from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageError
-from pricematch.evaluation.load_features import ANY_SIDE, each_image
+from pricematch.evaluation.load_features import ANY_SIDE
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.progress import Progress
 from pricematch.settings import Settings

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pricematch.api.dependencies import OPEN, READ, ServiceDep
-from pricematch.api.metrics import Metrics
 from pricematch.api.problems import responses
 from pricematch.api.schemas.postings import HealthOut
+from pricematch.api.telemetry import Metrics
 from pricematch.errors import NotReady
 
 router = APIRouter(tags=["health"])
