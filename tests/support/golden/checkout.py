@@ -47,8 +47,6 @@ class Checkout:
         """No setting but these, and tables of one width."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PRICEMATCH_")}
         settings = {"PRICEMATCH_ENCODER": "cnn", "PRICEMATCH_PRECISION": "float32", "PRICEMATCH_REQUEST_SECONDS": "600"}
-        # else the catalogue is scored together again at a moment that depends on the machine
-        settings["PRICEMATCH_FOLLOW_SECONDS"] = "3600"
         return inherited | settings | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
 
     def run(self, *arguments: str) -> list[str]:
