@@ -48,7 +48,7 @@ _POLICY_OF_PAGES = (
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
-NO_ROUTE = "none"
+_NO_ROUTE = "none"
 """The route of requests that no endpoint answers: what they name is the client's."""
 _access_log = logging.getLogger("pricematch.access")
 
@@ -184,7 +184,7 @@ class Telemetry:
     def _record(
         self, scope: Scope, context: RequestContext, stages: Mapping[Stage, float], status: int, seconds: float
     ) -> None:
-        method, route = scope["method"], getattr(scope.get("route"), "path", NO_ROUTE)
+        method, route = scope["method"], getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.observe_request(method, route, status, seconds)
         self._metrics.observe_stages(stages)
         if self._spans is not None:

@@ -72,7 +72,7 @@ class Scores:
     @property
     def b_cubed_f1(self) -> float:
         """The harmonic mean of mean precision and mean recall; unlike `mean_f1`, taken after the means."""
-        return harmonic_mean(self.mean_precision, self.mean_recall)
+        return _harmonic_mean(self.mean_precision, self.mean_recall)
 
     def of(self, postings: NDArray[np.integer] | NDArray[np.bool_]) -> "Scores":
         """Those of some postings: their rows, or a mask."""
@@ -98,7 +98,7 @@ def scores(lists: Lists, groups: NDArray[np.integer]) -> Scores:
     >>> one.f1.tolist(), one.precision.tolist(), one.recall.tolist()
     ([0.5, 1.0, 1.0], [0.5, 1.0, 1.0], [0.5, 1.0, 1.0])
     """
-    return scores_of_counts(hits_of_lists(lists, groups), lists.sizes(), group_sizes(groups))
+    return scores_of_counts(_hits_of_lists(lists, groups), lists.sizes(), group_sizes(groups))
 
 
 def scores_of_counts(hits: NDArray[np.integer], answered: NDArray[np.integer], expected: NDArray[np.integer]) -> Scores:
@@ -117,7 +117,7 @@ def group_sizes(groups: NDArray[np.integer]) -> NDArray[np.intp]:
     return sizes
 
 
-def hits_of_lists(lists: Lists, groups: NDArray[np.integer]) -> NDArray[np.intp]:
+def _hits_of_lists(lists: Lists, groups: NDArray[np.integer]) -> NDArray[np.intp]:
     """How many of each posting's list are of its group, itself included, [n]."""
     line = np.repeat(np.arange(len(groups)), lists.sizes())
     hits: NDArray[np.intp] = np.bincount(line[groups[lists.rows] == groups[line]], minlength=len(groups))
@@ -186,7 +186,7 @@ def candidate_recall(found: float, groups: NDArray[np.integer], queries: NDArray
     return found / true_pairs if true_pairs else 1.0
 
 
-def harmonic_mean(precision: float, recall: float) -> float:
+def _harmonic_mean(precision: float, recall: float) -> float:
     """F1 of a precision and a recall in [0, 1]; 0.0 if both are."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
@@ -250,7 +250,7 @@ class PairScores:
     @property
     def f1(self) -> float:
         """The harmonic mean of precision and recall; 0.0 if both are."""
-        return harmonic_mean(self.precision, self.recall)
+        return _harmonic_mean(self.precision, self.recall)
 
 
 def pairwise_scores_of_lists(lists: Lists, groups: NDArray[np.integer], queries: NDArray[np.bool_]) -> PairScores:
@@ -262,7 +262,7 @@ def pairwise_scores_of_lists(lists: Lists, groups: NDArray[np.integer], queries:
     >>> pairwise_scores_of_lists(lists, np.array([0, 0, 1]), np.array([True, True, True]))
     PairScores(right=1, answered=2, expected=2)
     """
-    counts = hits_of_lists(lists, groups) - 1, lists.sizes() - 1, group_sizes(groups) - 1
+    counts = _hits_of_lists(lists, groups) - 1, lists.sizes() - 1, group_sizes(groups) - 1
     right, answered, expected = (int(count[queries].sum()) for count in counts)
     return PairScores(right, answered, expected)
 

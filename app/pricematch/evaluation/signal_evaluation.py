@@ -37,7 +37,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 
-TOGETHER = "together"
+_TOGETHER = "together"
 KS = (1, 5, 10, 20, CANDIDATES)
 _LARGE = 2_000
 """Postings above which the smallest sub-catalogue has 1,000."""
@@ -139,7 +139,7 @@ class Evaluation:
     @property
     def measured(self) -> dict[str, MeasuredSignals]:
         """Every signal alone, and where there are several, all of them together."""
-        return dict(self.alone) | ({TOGETHER: self.together} if len(self.alone) > 1 else {})
+        return dict(self.alone) | ({_TOGETHER: self.together} if len(self.alone) > 1 else {})
 
     @property
     def group_count(self) -> int:

@@ -13,7 +13,7 @@ from pricematch.pairs.pair_features import PairFeatureExtractor
 
 LEAST = 150
 """Postings of the smallest part."""
-MOST_REPEATS = 3
+_MOST_REPEATS = 3
 _LACKING = 0.2
 
 
@@ -45,7 +45,7 @@ def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ..
         for repeat in range(repeats):
             rows = whole_groups(each, size, seed + 1000 * repeats + repeat)
             yield Sample(rows, postings.select(rows), whole=True)
-        size, repeats = size // 2, min(2 * repeats, MOST_REPEATS)
+        size, repeats = size // 2, min(2 * repeats, _MOST_REPEATS)
     if "title" in signals and len(signals) > 1:
         rows = whole_groups(each, max(LEAST, len(postings) // 2), seed + 1)
         order = np.random.default_rng(seed).permutation(len(rows))

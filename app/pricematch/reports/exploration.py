@@ -23,15 +23,15 @@ from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import histogram, log_histogram
 from pricematch.settings import Settings
 
-STRIP = 8
+_STRIP = 8
 """Postings of an example group that are shown, at most."""
 LISTED = 30
 """Repeats of one kind across groups that are listed, at most."""
-LISTED_POSTINGS = 6
+_LISTED_POSTINGS = 6
 """Postings of one such repeat that are listed, at most."""
 _LISTED_IMAGES = 2
 """Different images of one such repeat that are shown, at most."""
-COMMON_SIZES = 10
+_COMMON_SIZES = 10
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def exploration_page(exploration: Exploration, source: Source, thumbnails: Thumb
         Relation=Relation,
         near=NEAR,
         near_across=int(exploration.near.pairs[1:, Relation.ACROSS].sum()),
-        limits={"problems": SHOWN_PROBLEMS, "strip": STRIP, "listed": LISTED, "postings": LISTED_POSTINGS},
+        limits={"problems": SHOWN_PROBLEMS, "strip": _STRIP, "listed": LISTED, "postings": _LISTED_POSTINGS},
         names_of=_names_of,
     )
 
@@ -82,7 +82,7 @@ def exploration_page(exploration: Exploration, source: Source, thumbnails: Thumb
 def shown_names(exploration: Exploration) -> list[str]:
     """The distinct names of the images that the page shows."""
     postings = [*_strips(exploration), *chain.from_iterable(_pairs(exploration).values())]
-    names = [posting.image for posting in chain.from_iterable(strip[:STRIP] for strip in postings)]
+    names = [posting.image for posting in chain.from_iterable(strip[:_STRIP] for strip in postings)]
     listed = [_names_of(postings) for kind in _repeated(exploration) for postings in kind.listed]
     return [name for name in dict.fromkeys(chain(names, *listed)) if name is not None]
 
@@ -134,7 +134,7 @@ def _image_tables(images: Sequence[ImageFacts]) -> dict[str, list[tuple[str, int
 
     return {
         "format": table([facts.header.media_type.removeprefix("image/").upper() for facts in images]),
-        "size": table([f"{facts.header.width} × {facts.header.height}" for facts in images])[:COMMON_SIZES],
+        "size": table([f"{facts.header.width} × {facts.header.height}" for facts in images])[:_COMMON_SIZES],
     }
 
 

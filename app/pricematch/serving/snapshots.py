@@ -33,7 +33,7 @@ _AT_ONCE = 64
 """Postings that are taken in together."""
 _MANY = 1000
 """Changes beyond which reading everything anew is quicker, and a quarter of the postings at least."""
-STALE = 0.25
+_STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
@@ -56,12 +56,12 @@ class Snapshot:
         """Whether so much has changed that all should be scored, or at least packed, anew."""
         catalogue, trained = self.matcher.catalogue, self.matcher.probability
         changes = catalogue.span - len(catalogue) if trained is None else trained.index.changes
-        return changes > max(FEW, STALE * len(catalogue))
+        return changes > max(FEW, _STALE * len(catalogue))
 
     def young(self, few: int) -> bool:
         """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
         size, trained = len(self.matcher.catalogue), self.matcher.probability
-        return trained is not None and size <= few and trained.index.changes > STALE * size
+        return trained is not None and size <= few and trained.index.changes > _STALE * size
 
     @property
     def changed(self) -> bool:
@@ -129,7 +129,7 @@ class Snapshots:
             changes = self._store.changes(snapshot.version)
         except HistoryLost:
             return build()
-        if len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue)):
+        if len(changes.postings) > max(_MANY, _STALE * len(snapshot.matcher.catalogue)):
             return build()
         found = self._applied(snapshot, changes)
         return build() if found.young(self._few) else found
@@ -272,7 +272,7 @@ def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> Scored
         return None
     same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
     changes = len(postings) + len(base.fingerprints) - 2 * same
-    return base if changes <= max(FEW, STALE * len(postings)) else None
+    return base if changes <= max(FEW, _STALE * len(postings)) else None
 
 
 def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
