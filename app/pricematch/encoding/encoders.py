@@ -16,11 +16,19 @@ from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
 from pricematch.settings import Settings
 
+_WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+"""Values of `ONEDNN_MAX_CPU_ISA` (oneDNN, "CPU Dispatcher Control") with which oneDNN has no networks in bfloat16."""
+
 
 def resolve_precision(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """`auto` becomes bfloat16 where the processor multiplies it natively (AVX512-BF16 or AMX-BF16), else float32."""
+    """`auto` becomes bfloat16 where the processor multiplies it natively (AVX512-BF16 or AMX-BF16), else float32.
+
+    Float32 too where `ONEDNN_MAX_CPU_ISA` keeps oneDNN from those instructions.
+    """
     if precision != "auto":
         return precision
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BFLOAT16:
+        return "float32"
     flags = cpuinfo.read_text(encoding="ascii", errors="replace") if cpuinfo.is_file() else ""
     return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
 
