@@ -94,6 +94,22 @@ def test_equal_probabilities_come_by_their_ids() -> None:
     ]
 
 
+def test_the_fallback_takes_the_best_candidate_alone() -> None:
+    """From the fallback threshold on the best one matches where none reaches the other; below it none does."""
+    search = scored_search(hashed(0, 4, 8), HASH)
+    best, second = matches(search, "p0")[:2]
+    assert best[1] > second[1]
+
+    def found(match: float, fallback: float) -> list[str]:
+        ranked = search.matches_of(search.catalogue.row("p0"), DecisionRule(None, Thresholds(match, fallback)))
+        return search.catalogue.ids_of(ranked.rows)
+
+    above = np.nextafter(best[1], 1)
+    assert found(above, best[1]) == found(above, second[1]) == [best[0]]
+    assert found(above, above) == []
+    assert found(second[1], second[1]) == [best[0], second[0]]
+
+
 def test_a_replaced_posting_matches_by_its_new_title() -> None:
     """And no longer by its old one; the search of before still finds that."""
     titles = {"p0": "kopi susu gula aren", "p1": "kopi susu aren", "p2": "teh manis melati", "p3": "teh melati"}
