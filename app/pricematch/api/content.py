@@ -76,27 +76,28 @@ async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Bo
     if not (encoding := json.detect_encoding(body)).startswith("utf-8"):
         raise HTTPException(415, f"expected JSON in utf-8, got {encoding!r}")
     try:
-        return validated(model, json.loads(body.decode("utf-8-sig"), object_pairs_hook=_distinct))
+        text = body.decode("utf-8-sig")
+        json.loads(text, object_pairs_hook=_distinct)
     except UnicodeDecodeError as error:
         raise invalid("", f"expected JSON in UTF-8, got byte {body[error.start]:#x} at {error.start}") from None
     except (ValueError, RecursionError) as error:
         raise invalid("", f"expected JSON: {error}") from None
+    return validated(model, text)
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; raises RequestValidationError where a name comes twice, which other parsers read otherwise."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    """Raise RequestValidationError where a name of an object comes twice: parsers differ in which one they take."""
+    names = set[str]()
+    for name, _ in pairs:
+        if name in names:
             raise invalid(name, "expected it once, got it twice")
-        found[name] = value
-    return found
+        names.add(name)
 
 
-def validated(model: type[_Body], body: Any) -> _Body:
-    """A body as its model; raises RequestValidationError."""
+def validated(model: type[_Body], body: str | dict[str, Any]) -> _Body:
+    """A body, as JSON or by its fields, as its model; raises RequestValidationError."""
     try:
-        return model.model_validate(body)
+        return model.model_validate_json(body) if isinstance(body, str) else model.model_validate(body)
     except ValidationError as error:
         if (count := error.error_count()) > _MAX_FAULTS:
             raise invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
