@@ -26,7 +26,7 @@ _JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, c
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
 _NAME = 255
-IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
 
 
 def described(schemas: Mapping[str, Any]) -> dict[str, Any]:
