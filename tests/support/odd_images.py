@@ -127,3 +127,13 @@ def tiff_of(side: int, bits: Sequence[int], photometric: int, pixels: bytes, ord
         entries += struct.pack(f"{order}HHI", tag, 3, len(values)) + value.ljust(4, b"\0")
     start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(pixels))
     return start + pixels + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + behind
+
+
+def jpeg_of_scans(scans: int, size: tuple[int, int] = (64, 64)) -> bytes:
+    """A progressive JPEG whose last scan is repeated, without its bits, until it has so many of them."""
+    file = io.BytesIO()
+    scene(size).save(file, "JPEG", progressive=True)
+    image = file.getvalue()
+    last = image.rindex(b"\xff\xda")
+    head = image[last : last + 2 + int.from_bytes(image[last + 2 : last + 4])]
+    return image[:-2] + head * (scans - image.count(b"\xff\xda")) + image[-2:]
