@@ -26,7 +26,7 @@ from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
 
 FILE = "judged.npz"
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),

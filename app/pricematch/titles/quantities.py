@@ -162,7 +162,7 @@ def quantity(dimension: str, value: float) -> Quantity:
 
 
 def amounts(folded: str) -> list[Amount]:
-    """The numbers of a folded title (see `normalise.fold`), from left to right."""
+    """The numbers of a folded title (see `folding.fold`), from left to right."""
     return [_amount(found) for found in _AMOUNT.finditer(folded)]
 
 
