@@ -1,4 +1,4 @@
-r"""Titles as sellers' tools leave them made text: HTML's entities and tags, escapes of bytes and code points, mojibake."""
+"""Titles as sellers' tools leave them made text: entities and tags of HTML, other escapes, mojibake."""
 
 import re
 from html.entities import html5

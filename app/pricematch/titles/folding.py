@@ -1,4 +1,4 @@
-"""The characters of titles made one: case, forms of letters and digits, accents, marks, quotes, signs; and their words."""
+"""The characters of titles made one: case, forms of letters and digits, accents, quotes, signs; and words of them."""
 
 import re
 import unicodedata
@@ -41,7 +41,7 @@ _SIGNS = {"-": "minus ", "+": "plus "}
 
 def _characters() -> tuple[str, dict[int, str]]:
     """The marks of all scripts, for a class of a regular expression; what each of some characters is written as."""
-    marks, table = [], {code: "" for code in _IGNORED} | {ord(sign): " " for sign in _BLANKS}
+    marks, table = list[str](), dict.fromkeys(_IGNORED, "") | {ord(sign): " " for sign in _BLANKS}
     for code in (code for first, last in _WITH_MARKS for code in range(first, last)):
         letter = chr(code)
         category = unicodedata.category(letter)
