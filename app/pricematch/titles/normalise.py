@@ -2,13 +2,15 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pricematch.titles.escapes import unescaped
 from pricematch.titles.folding import WORD, fold, runs
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
-from pricematch.titles.quantities import BASES, Amount, amounts, number_value, quantity, written
+from pricematch.titles.measures import Measure, number_value, sides, written
+from pricematch.titles.quantities import Amount, amounts, quantity
+from pricematch.titles.units import BASES
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
 """All kinds of attributes: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
@@ -38,11 +40,20 @@ class Attribute:
         kind: one of `KINDS`.
         value: the same for all ways to write it, such as `500 ml` or `sma515f`.
         shown: as people are shown it, such as `SM-A515F`.
+        measure: of a mass, a volume, a length or an extent.
     """
 
     kind: str
     value: str
     shown: str = field(compare=False)
+    measure: Measure | None = field(default=None, compare=False)
+
+    def agrees(self, others: Iterable["Attribute"]) -> bool:
+        """Whether one of some others states the same, be it in the units of another system."""
+        return any(self == other or (self.kind == other.kind and self._rounded(other)) for other in others)
+
+    def _rounded(self, other: "Attribute") -> bool:
+        return self.measure is not None and other.measure is not None and self.measure.equals(other.measure)
 
 
 def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribute]:
@@ -69,7 +80,15 @@ def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribut
     found += [attribute for amount in plain for attribute in _of_amount(amount)]
     rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
     found += [fact for token in _TOKEN[rest.isascii()].findall(rest) for fact in _of_token(token)]
-    return list(dict.fromkeys(found))
+    return _once(list(dict.fromkeys(found)))
+
+
+def _once(found: list[Attribute]) -> list[Attribute]:
+    """Attributes without those that state in ounces or inches what others state in grams or centimetres."""
+    customary = [it for it in found if it.measure and it.measure.customary]
+    if not customary or len(found) == 1:
+        return found
+    return [it for it in found if it not in customary or not it.agrees(other for other in found if other is not it)]
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -89,9 +108,10 @@ def _coded(text: str, amount: Amount) -> bool:
 def _of_amount(amount: Amount) -> Iterator[Attribute]:
     for it in amount.quantities:
         if (it.dimension, it.value) != ("percentage", 100):  # 100% original says nothing
-            yield Attribute(it.dimension, it.token, it.shown)
+            yield Attribute(it.dimension, it.token, it.shown, it.measure)
     for extent in amount.extents:
-        yield _attribute("extent", " x ".join(map(written, extent)) + " cm")
+        shown = " x ".join(map(written, extent.sizes)) + " cm"
+        yield Attribute("extent", " x ".join(map(written, sides(extent))) + " cm", shown, extent)
     for number in amount.numbers:
         parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
         yield from (_attribute("number", written(number_value(part))) for part in parts)
@@ -188,5 +208,5 @@ def _words(folded: str, numbers: Sequence[Amount]) -> list[str]:
 
 def _tokens(amount: Amount) -> list[str]:
     quantities = [it.token for it in amount.quantities]
-    lengths = [written(length) for extent in amount.extents for length in extent]
+    lengths = [written(length) for extent in amount.extents for length in sides(extent)]
     return quantities + lengths + [run for number in amount.numbers for run in runs(number)]
