@@ -13,6 +13,7 @@ from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
 from pricematch.errors import ImageError, ModelOutputError
+from pricematch.progress import Progress, silent
 from tests.support.fakes import MeanColourEncoder, tiny_decoder
 
 
@@ -42,7 +43,7 @@ class TinyEncoding:
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
 
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
+    def load(self, specs: Sequence[EncoderSpec], progress: Progress = silent) -> None:
         for spec in specs:
             for version in spec.versions.values():
                 if version in self.fails:
@@ -108,6 +109,7 @@ class WorkerStub:
         self.held: set[str] = set()
         self.fails: dict[str, Exception] = {}
         self.pid: int | None = 7
+        self.able, self.lost = True, False
 
     async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
         self.held = set(encoders)

@@ -20,8 +20,8 @@ from unittest.mock import patch
 
 from pricematch.api import server
 from pricematch.encoding import encoding as encoding_module
+from pricematch.encoding.blocking import BlockingEncoding
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
-from pricematch.encoding.encoding import BlockingEncoding
 from pricematch.progress import Progress
 from pricematch.serving import startup
 from pricematch.serving.intake import Intake
