@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Images that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds a request may take once it is read; see `batch_seconds` for images."""
+    """Seconds a request may take once it is read."""
     start_seconds: float = Field(default=600.0, gt=0, le=86400)
     """Seconds that a process that encodes may take to start, or to load a network, before it is ended."""
     batch_seconds: float = Field(default=120.0, gt=0, le=86400)

@@ -284,6 +284,24 @@ async def test_an_encoder_that_does_not_load_is_not_held() -> None:
             await it.encoding.encode([b"a"], Wanted(frozenset({"never"})))
 
 
+async def test_processes_that_run_load_one_after_the_other() -> None:
+    """Fault F8: the others encode meanwhile, and none is given images while it loads."""
+    async with bench(processes=2) as it:
+        first, second = it.stubs
+        for stub in it.stubs:
+            stub.load_gate.clear()
+            stub.loading.clear()
+        loading = asyncio.create_task(it.encoding.pool.load([network("new")]))
+        for stub, other in ((first, second), (second, first)):
+            await stub.loading.wait()
+            other.batches.clear()
+            assert values(await it.encoding.encode([b"a"], ONE)) == [97]
+            assert other.batches == [[b"a"]]
+            assert it.encoding.trouble() is None
+            stub.load_gate.set()
+        await loading
+
+
 async def test_encoders_that_are_not_retained_are_forgotten() -> None:
     """A request that was on its way still gets their embeddings."""
     async with bench() as it:

@@ -96,6 +96,7 @@ class WorkerStub:
     Attributes:
         gate: open at first; while it is closed nothing is answered.
         entered: released whenever a batch comes to the gate.
+        load_gate: open at first; while it is closed nothing is loaded, and `loading` is set.
         batches: the images of each batch, in the order they came.
         wanted: keys of encoders that each batch wanted.
         held: keys of the encoders that were to be held at the last call.
@@ -104,6 +105,8 @@ class WorkerStub:
     def __init__(self) -> None:
         self.gate, self.entered = asyncio.Event(), asyncio.Semaphore(0)
         self.gate.set()
+        self.load_gate, self.loading = asyncio.Event(), asyncio.Event()
+        self.load_gate.set()
         self.batches: list[list[bytes]] = []
         self.wanted: list[list[str]] = []
         self.held: set[str] = set()
@@ -112,7 +115,10 @@ class WorkerStub:
         self.able, self.lost = True, False
 
     async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
-        self.held = set(encoders)
+        self.able = False
+        self.loading.set()
+        await self.load_gate.wait()
+        self.able, self.held = True, set(encoders)
         for key in encoders.keys() & self.fails.keys():
             raise self.fails[key]
 

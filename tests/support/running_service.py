@@ -88,6 +88,11 @@ class TinyService:
                 answer += piece
         return bytes(answer)
 
+    def encoders(self) -> list[int]:
+        """Ids of the processes that encode for it."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
     def log(self) -> str:
         """What it logged up to now."""
         return (self.folder / "log").read_text()

@@ -108,7 +108,7 @@ class Encoding:
             raise NotReady(_STOPPING)
         if unknown := wanted.encoders - self.pool.known.keys():
             raise ValueError(f"expected keys of encoders that were loaded, got {sorted(unknown)}")
-        if not background and (reason := self.pool.why_unable()) is not None:
+        if not background and (reason := self._why_not_now()) is not None:
             raise NotReady(reason)
         depth = self._queue.depth
         if not background and depth and depth + len(images) > self._settings.max_waiting_images:
@@ -128,14 +128,20 @@ class Encoding:
 
     def trouble(self) -> str | None:
         """Why nothing can be encoded now; None if something can."""
+        if (reason := self._why_not_now()) is not None:
+            return reason
+        if self._failures >= _MOST_FAILURES and time.monotonic() - self._failed_at < _REST_SECONDS:
+            return f"the encoder has failed {self._failures} times in a row"
+        return None
+
+    def _why_not_now(self) -> str | None:
+        """Why images of a request would wait for longer than it may: no process can take any, or each hangs."""
         if (reason := self.pool.why_unable()) is not None:
             return reason
-        able, now = [process for process in self.pool.processes if process.able], time.monotonic()
-        waits = min(now - self._begun.get(process, now) for process in able)
+        now = time.monotonic()
+        waits = min(now - self._begun.get(process, now) for process in self.pool.processes if process.able)
         if waits > self._settings.request_seconds:
             return f"no process that encodes has ended a batch for {waits:.0f} s"
-        if self._failures >= _MOST_FAILURES and now - self._failed_at < _REST_SECONDS:
-            return f"the encoder has failed {self._failures} times in a row"
         return None
 
     async def aclose(self) -> None:
