@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.image_queue import Company, ImageQueue, ImageResult, WaitingImage
 from pricematch.encoding.worker_pool import WorkerPool
-from pricematch.encoding.worker_process import WorkerLost, WorkerProcess, error_of, worker_commands
+from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess, error_of, worker_commands
 from pricematch.errors import (
     ImageCorrupt,
     ImageError,
@@ -227,15 +227,17 @@ class Encoding:
 
     def _lost_with(self, batch: Sequence[WaitingImage], lost: WorkerLost) -> None:
         """Let images of a lost process wait once more; the one that was the reason each time gets its error."""
-        at = None if lost.killed or lost.place is None else batch[lost.place : lost.place + 1]
-        for item in at or batch:
+        known = lost.place is not None and lost.why is not Loss.KILLED
+        for item in [item for place, item in enumerate(batch) if place == lost.place or not known]:
             item.losses += 1
             item.company = Company.NONE
-            if lost.late and (at or item.losses >= _TRIES):
-                item.end(ImageTooComplex(str(lost)))
-            elif lost.killed and not item.background and item.losses >= _TRIES:
+            if item.losses < _tries(item, lost.why):
+                continue
+            if lost.why is Loss.KILLED and not item.background:
                 item.fail(NotReady(str(lost)))
-            elif item.losses >= (_TRIES_KILLED if lost.killed else _TRIES):
+            elif lost.why in {Loss.LATE, Loss.OVERDRAWN}:
+                item.end(ImageTooComplex(str(lost)))
+            else:
                 item.end(ImageCorrupt(f"{lost}, {item.losses} times when it was given this image"))
         self._queue.add_first(batch)
 
@@ -259,6 +261,13 @@ class Encoding:
             item.end(result)
         if self._observer is not None:
             self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
+
+
+def _tries(item: WaitingImage, why: Loss) -> int:
+    """How many processes may be lost with an image, and then it is not tried again."""
+    if why is Loss.OVERDRAWN:
+        return 1
+    return _TRIES_KILLED if why is Loss.KILLED and item.background else _TRIES
 
 
 def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) -> Sequence[ImageResult]:

@@ -24,7 +24,8 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
 from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.ports import Encoder, Pixels
-from pricematch.encoding.worker_process import divided, note_place, receive, send
+from pricematch.encoding.wire import divided, receive, send
+from pricematch.encoding.worker_process import note_place
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
 
 _NICE = 10

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pricematch.encoding.encoders import COLOURS, EncoderSpec
-from pricematch.encoding.worker_process import WorkerLost, WorkerProcess
+from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
 from pricematch.errors import ModelOutputError, PricematchError
 from pricematch.settings import Settings
 
@@ -88,7 +88,7 @@ class WorkerPool:
             try:
                 await process.load(self.encoders())
             except WorkerLost as lost:
-                if lost.late or not lives:
+                if lost.why is Loss.LATE or not lives:
                     raise ModelOutputError(f"{lost}, while it loaded the models") from lost
                 _log.warning("%s, while it loaded the models; another one is started", lost)
             else:

@@ -4,7 +4,6 @@ What goes wrong in it, a crash or a hang, costs the images it had and nothing el
 """
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -13,61 +12,14 @@ import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
 from pricematch import errors
 from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.wire import read_frame, write_frame
 from pricematch.errors import ModelOutputError, NotReady, PricematchError
-
-_LENGTHS = struct.Struct("!IQ")
-
-
-def send(connection: socket.socket, message: Mapping[str, Any], *parts: bytes) -> None:
-    """Send a frame: a JSON object and bytes; raises OSError."""
-    head = json.dumps(message).encode()
-    connection.sendall(b"".join((_LENGTHS.pack(len(head), sum(map(len, parts))), head, *parts)))
-
-
-def receive(connection: socket.socket) -> tuple[Mapping[str, Any], memoryview]:
-    """The next frame; raises EOFError if the other end is gone, OSError."""
-    head, body = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size))
-    message: Mapping[str, Any] = json.loads(bytes(_exactly(connection, head)))
-    return message, _exactly(connection, body)
-
-
-async def _write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
-    """Send a frame from an event loop; raises OSError."""
-    head = json.dumps(message).encode()
-    writer.write(_LENGTHS.pack(len(head), sum(map(len, parts))) + head)
-    for part in parts:
-        writer.write(part)
-        await writer.drain()
-
-
-async def _read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
-    """The next frame in an event loop; raises EOFError if the other end is gone, OSError."""
-    head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    message: Mapping[str, Any] = json.loads(await reader.readexactly(head))
-    return message, await reader.readexactly(body)
-
-
-def divided(body: memoryview, sizes: Sequence[int]) -> list[bytes]:
-    """Consecutive pieces of these sizes."""
-    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
-    return [bytes(body[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
-
-
-def _exactly(connection: socket.socket, size: int) -> memoryview:
-    view = memoryview(bytearray(size))
-    filled = 0
-    while filled < size:
-        got = connection.recv_into(view[filled:])
-        if got == 0:
-            raise EOFError("the other end is gone")
-        filled += got
-    return view
-
 
 _PROGRAM = "pricematch.encoding.worker"
 _ROOT = Path(__file__).parents[2]
@@ -75,7 +27,7 @@ _ENDS_SECONDS = 10.0
 """For what was killed, or has hung up, to end; it is waited for in the background beyond."""
 _PLACE = struct.Struct("!i")
 _NONE = -1
-_OURS = frozenset({signal.SIGKILL, signal.SIGTERM})
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
 """Signals by which somebody else, such as a kernel that is short of memory, ends a process."""
 
 
@@ -84,18 +36,29 @@ def note_place(place: int | None) -> None:
     os.pwrite(sys.stdout.fileno(), _PLACE.pack(_NONE if place is None else place), 0)
 
 
+class Loss(Enum):
+    """Why a process ended before it had answered."""
+
+    CRASHED = auto()
+    KILLED = auto()
+    """Somebody else ended it."""
+    LATE = auto()
+    """It took too long for a batch, or for a network, and was ended."""
+    OVERDRAWN = auto()
+    """It took more of a processor for an image than it may."""
+
+
 class WorkerLost(Exception):
-    """A process ended, or took too long and was ended, before it had answered.
+    """A process ended, or was ended, before it had answered.
 
     Attributes:
+        why: the kind of reason.
         place: of the image it was at, in its batch; None: at none, or at all together.
-        killed: whether somebody else ended it.
-        late: whether it was ended because it took too long, for that image if there is one.
     """
 
-    def __init__(self, reason: str, place: int | None = None, *, killed: bool = False, late: bool = False) -> None:
+    def __init__(self, reason: str, why: Loss, place: int | None = None) -> None:
         super().__init__(reason)
-        self.place, self.killed, self.late = place, killed, late
+        self.why, self.place = why, place
 
 
 class WorkerProcess:
@@ -192,12 +155,12 @@ class WorkerProcess:
         reader, writer = self._streams
         try:
             async with asyncio.timeout(seconds):
-                await _write_frame(writer, message, *parts)
-                answer, body = await _read_frame(reader)
+                await write_frame(writer, message, *parts)
+                answer, body = await read_frame(reader)
         except TimeoutError as error:
             place = self._place()
             await self._end()
-            raise WorkerLost(f"the process that encodes took longer than {seconds:g} s", place, late=True) from error
+            raise WorkerLost(f"the process that encodes took longer than {seconds:g} s", Loss.LATE, place) from error
         except (OSError, EOFError) as error:
             raise await self._lost() from error
         except BaseException:  # cancelled: an answer may be left unread
@@ -227,7 +190,8 @@ class WorkerProcess:
         except OSError as error:
             here.close()
             self.able = False
-            raise WorkerLost(f"the process that encodes could not be started ({error.strerror})") from error
+            reason = f"the process that encodes could not be started ({error.strerror})"
+            raise WorkerLost(reason, Loss.CRASHED) from error
         except BaseException:
             here.close()
             raise
@@ -255,12 +219,13 @@ class WorkerProcess:
         code, place = None if self._process is None else self._process.returncode, self._place()
         await self._end()
         if code == -signal.SIGPROF and place is not None:
-            return WorkerLost("the image takes more of a processor to decode than images may", place, late=True)
+            return WorkerLost("the image takes more of a processor to decode than images may", Loss.OVERDRAWN, place)
         if code is None:
             how = "hung up"
         else:
             how = f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
-        return WorkerLost(f"the process that encodes {how}", place, killed=code is not None and -code in _OURS)
+        why = Loss.KILLED if code is not None and -code in _FROM_OUTSIDE else Loss.CRASHED
+        return WorkerLost(f"the process that encodes {how}", why, place)
 
     async def _end(self) -> None:
         self._kill()
