@@ -76,9 +76,9 @@ def test_threads_leave_busy_cores_to_others(
     """Of the cores that affinity and the container's quota allow, the load average is taken off; fault F12."""
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr(lightgbm_trees, "_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(lightgbm_trees.time, "process_time", lambda: 0.0)
-    monkeypatch.setattr(lightgbm_trees.os, "sched_getaffinity", lambda _: set(range(cores)))
-    monkeypatch.setattr(lightgbm_trees.os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("time.process_time", lambda: 0.0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
     assert idle_cores() == idle
 
 

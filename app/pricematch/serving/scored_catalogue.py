@@ -26,7 +26,7 @@ from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
 
 FILE = "judged.npz"
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
@@ -38,6 +38,7 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "hashes": (np.uint64, 1),
     "hashed": (np.bool_, 1),
     "images": (np.uint64, 1),
+    "stock": (np.bool_, 1),
     "similarities": (np.float64, 3),
     "shares": (np.float32, 1),
     "share_columns": (np.int32, 1),
@@ -59,14 +60,16 @@ class ScoredCatalogue:
         titles: n.
         hashes: n.
         images: uint64 [n], image keys.
-        found: by searching them.
-        scored: their candidate pairs.
+        stock: bool [n], which had a stock image; of those neither hash nor image key is there.
+        found: by searching their nodes.
+        scored: the candidate pairs of the nodes.
     """
 
     fingerprints: Mapping[str, int]
     titles: Sequence[str]
     hashes: Hashes
     images: NDArray[np.uint64]
+    stock: NDArray[np.bool_]
     found: Neighbourhoods
     scored: ScoredPairs
 
@@ -98,7 +101,12 @@ def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
 
 
 def save_scored(
-    data: Path, models: LoadedModels, postings: Sequence[Posting], features: Features, index: MatchIndex
+    data: Path,
+    models: LoadedModels,
+    postings: Sequence[Posting],
+    features: Features,
+    stock: NDArray[np.bool_],
+    index: MatchIndex,
 ) -> None:
     """Keep what was found among postings that were scored together.
 
@@ -107,12 +115,13 @@ def save_scored(
         models: that scored them.
         postings: by their rows.
         features: of the postings, as the index was built from them.
-        index: of them, without a delta.
+        stock: bool [n], which have a stock image.
+        index: of their nodes, without a delta.
 
     Raises:
         SettingsError: the folder cannot be written to, or is full.
     """
-    found, scored, n = index.extractor.found, index.base, len(postings)
+    found, scored, n = index.extractor.found, index.base, len(index.extractor)
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
     titles, title_ends = _bytes(features.titles)
@@ -126,6 +135,7 @@ def save_scored(
         "hashes": features.hashes.values,
         "hashed": features.hashes.known,
         "images": features.images,
+        "stock": stock,
         "similarities": found.similarities,
         "shares": shares.data,
         "share_columns": shares.indices.astype(np.int32),
@@ -141,21 +151,22 @@ def save_scored(
 
 def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
-    n, pairs = len(kept["fingerprints"]), len(kept["left"])
-    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "share_ends"), n)
-    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs)
-    if any(len(kept[name]) != size for name, size in sizes.items()) or kept["similarities"].shape[1] != n:
+    postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
+    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock"), postings)
+    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n}
+    if any(len(kept[name]) != size for name, size in sizes.items()) or n > postings:
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     ids = _texts(kept["ids"], kept["id_ends"])
     left, right = kept["left"], kept["right"]
     if pairs and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):
-        raise ValueError("expected pairs of these postings")
+        raise ValueError("expected pairs of these nodes")
     shares = csr_array((kept["shares"], kept["share_columns"], np.append(0, kept["share_ends"])), shape=(n, n))
     return ScoredCatalogue(
         dict(zip(ids, kept["fingerprints"].tolist(), strict=True)),
         _texts(kept["titles"], kept["title_ends"]),
         Hashes(kept["hashes"], kept["hashed"]),
         kept["images"],
+        kept["stock"],
         Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
         ScoredPairs(left, right, kept["first"], kept["probabilities"]),
     )
