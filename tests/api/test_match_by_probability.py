@@ -42,6 +42,7 @@ def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None
         "target": "f1",
         "threshold": 0.9,
         "alone": 0.5,
+        "next_cursor": None,
     }
     evidence = match.pop("evidence")
     assert match == {

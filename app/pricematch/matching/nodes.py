@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.pairs.model import ScoredPairs
+from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.pairs.retrievers import ParsedFeatures
 
 _NOTHING = 0
@@ -32,6 +33,21 @@ def node_keys(features: ParsedFeatures, signals: Sequence[str]) -> NDArray[np.ui
 
 
 @dataclass(frozen=True, eq=False)
+class ScoredNodes:
+    """What was found when n postings were scored together.
+
+    Attributes:
+        keys: uint64 [n], `node_keys` of the postings.
+        found: by searching their nodes.
+        pairs: the candidate pairs of the nodes.
+    """
+
+    keys: NDArray[np.uint64]
+    found: Neighbourhoods
+    pairs: ScoredPairs
+
+
+@dataclass(frozen=True, eq=False)
 class Nodes:
     """Which node each posting is of. Immutable.
 
@@ -43,28 +59,27 @@ class Nodes:
     of_row: NDArray[np.int32]
     keys: NDArray[np.uint64]
 
-    @classmethod
-    def none(cls) -> "Nodes":
-        """Of no postings."""
-        return cls(np.empty(0, np.int32), np.empty(0, np.uint64))
-
     def __len__(self) -> int:
         return len(self.keys)
 
-    def placed(self, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> tuple["Nodes", NDArray[np.intp]]:
+    def placed(
+        self, rows: NDArray[np.integer], keys: NDArray[np.uint64], alive: NDArray[np.bool_]
+    ) -> tuple["Nodes", NDArray[np.intp]]:
         """The nodes once some rows have other keys, or are new behind the last.
 
         Args:
             rows: [k], each once.
             keys: [k], `node_keys` of their postings.
+            alive: bool [m], the nodes that postings may join; those that came meanwhile do not know the others.
 
         Returns:
             The nodes; and of each that is new, in order, the position in `rows` of the posting that stands for it.
         """
-        held = np.isin(keys, self.keys) & (keys != _NOTHING)
-        order = np.argsort(self.keys, kind="stable")
+        there = np.flatnonzero(alive)
+        there = there[np.argsort(self.keys[there], kind="stable")]
+        held = np.isin(keys, self.keys[there]) & (keys != _NOTHING)
         node = np.empty(len(keys), np.int64)
-        node[held] = order[np.searchsorted(self.keys, keys[held], sorter=order)]
+        node[held] = there[np.searchsorted(self.keys[there], keys[held])]
         fresh = np.flatnonzero(~held)
         # of equal keys the first posting stands for all, those without one stand for themselves
         alone = np.where(keys[fresh] == _NOTHING, fresh, -1)
@@ -79,6 +94,13 @@ class Nodes:
         of_row[: len(self.of_row)] = self.of_row
         of_row[rows] = node
         return Nodes(of_row, np.concatenate([self.keys, keys[standing]])), standing
+
+    @classmethod
+    def of(cls, keys: NDArray[np.uint64]) -> tuple["Nodes", NDArray[np.intp]]:
+        """The nodes of n postings with some keys, and the first posting of each."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.uint64)).placed(
+            np.arange(len(keys)), keys, np.empty(0, np.bool_)
+        )
 
     def alive(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Bool [m], which nodes have a posting among some rows, bool [span]."""

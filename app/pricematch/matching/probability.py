@@ -14,10 +14,9 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.average_linkage import CohesiveClusters, cohesive_clusters
 from pricematch.errors import SignalNeeded, TargetUnknown
 from pricematch.matching.index import MatchIndex, QueryPairs
-from pricematch.matching.nodes import Nodes, node_keys, spread
+from pricematch.matching.nodes import Nodes, ScoredNodes, node_keys, spread
 from pricematch.pairs.explanation import Explainer, Explanation
 from pricematch.pairs.model import PairModel, ScoredPairs
-from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
@@ -187,23 +186,20 @@ class ProbabilitySearch:
         model: PairModel,
         thresholds: SizeThresholds,
         progress: Progress = silent,
-        scored: ScoredPairs | None = None,
-        found: Neighbourhoods | None = None,
+        scored: ScoredNodes | None = None,
     ) -> "ProbabilitySearch":
         """The search of a catalogue whose first n rows, alive or not, are scored together; others are to be `placed`.
 
-        The other arguments are those of `MatchIndex.build`; `scored` and `found` are of the nodes. Raises ValueError
-        where `found` is not of so many.
+        The other arguments are those of `MatchIndex.build`; `scored` is what was found of the same rows before.
         """
         parsed = ParsedFeatures.of(features) if isinstance(features, Features) else features
         rows = np.arange(len(parsed))
-        nodes, first = Nodes.none().placed(rows, node_keys(parsed, model.signals))
-        if found is not None and found.similarities.shape[1] != len(nodes):
-            raise ValueError(f"expected neighbours of {len(nodes)} nodes, got those of {found.similarities.shape[1]}")
+        nodes, first = Nodes.of(node_keys(parsed, model.signals) if scored is None else scored.keys)
         alive = catalogue.alive[: len(parsed)]
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
-        index = replace(MatchIndex.build(chosen, model, progress, scored, found), alive=standing >= 0)
+        before = (None, None) if scored is None else (scored.pairs, scored.found)
+        index = replace(MatchIndex.build(chosen, model, progress, *before), alive=standing >= 0)
         gone = int((~alive).sum())
         return cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone)
 
@@ -222,6 +218,11 @@ class ProbabilitySearch:
         """Name and version of the trained matcher."""
         name, _, version = self.label.partition("/")
         return {name: version}
+
+    @property
+    def scored(self) -> ScoredNodes:
+        """What was found when all were scored together; of a search that has not changed since."""
+        return ScoredNodes(self.nodes.keys[self.nodes.of_row], self.index.extractor.found, self.index.base)
 
     @property
     def pairs(self) -> ScoredPairs:
@@ -251,7 +252,7 @@ class ProbabilitySearch:
         before, alive = len(self.nodes.of_row), catalogue.alive
         gone = self.catalogue.alive[:before] & ~alive[:before]
         parsed = ParsedFeatures.of(features)
-        nodes, fresh = self.nodes.placed(rows, node_keys(parsed, self.signals))
+        nodes, fresh = self.nodes.placed(rows, node_keys(parsed, self.signals), self.index.alive)
         there = nodes.alive(alive)
         index = replace(self.index, alive=there[: self.index.span])
         if len(fresh):

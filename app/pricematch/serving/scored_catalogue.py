@@ -20,7 +20,7 @@ from pricematch.encoding.features import HASHING
 from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.formats.manifest import MANIFEST
-from pricematch.matching.index import MatchIndex
+from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
@@ -39,6 +39,7 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "hashed": (np.bool_, 1),
     "images": (np.uint64, 1),
     "stock": (np.bool_, 1),
+    "keys": (np.uint64, 1),
     "similarities": (np.float64, 3),
     "shares": (np.float32, 1),
     "share_columns": (np.int32, 1),
@@ -61,8 +62,7 @@ class ScoredCatalogue:
         hashes: n.
         images: uint64 [n], image keys.
         stock: bool [n], which had a stock image; of those neither hash nor image key is there.
-        found: by searching their nodes.
-        scored: the candidate pairs of the nodes.
+        scored: what was found.
     """
 
     fingerprints: Mapping[str, int]
@@ -70,8 +70,7 @@ class ScoredCatalogue:
     hashes: Hashes
     images: NDArray[np.uint64]
     stock: NDArray[np.bool_]
-    found: Neighbourhoods
-    scored: ScoredPairs
+    scored: ScoredNodes
 
     def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
         """The features of the postings, with embeddings [n, d] by retriever."""
@@ -106,7 +105,7 @@ def save_scored(
     postings: Sequence[Posting],
     features: Features,
     stock: NDArray[np.bool_],
-    index: MatchIndex,
+    scored: ScoredNodes,
 ) -> None:
     """Keep what was found among postings that were scored together.
 
@@ -116,12 +115,12 @@ def save_scored(
         postings: by their rows.
         features: of the postings, as the index was built from them.
         stock: bool [n], which have a stock image.
-        index: of their nodes, without a delta.
+        scored: what was found of them.
 
     Raises:
         SettingsError: the folder cannot be written to, or is full.
     """
-    found, scored, n = index.extractor.found, index.base, len(index.extractor)
+    found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
     titles, title_ends = _bytes(features.titles)
@@ -136,14 +135,15 @@ def save_scored(
         "hashed": features.hashes.known,
         "images": features.images,
         "stock": stock,
+        "keys": scored.keys,
         "similarities": found.similarities,
         "shares": shares.data,
         "share_columns": shares.indices.astype(np.int32),
         "share_ends": shares.indptr[1:].astype(np.int64),
-        "left": scored.left,
-        "right": scored.right,
-        "first": scored.first,
-        "probabilities": scored.probabilities,
+        "left": pairs.left,
+        "right": pairs.right,
+        "first": pairs.first,
+        "probabilities": pairs.probabilities,
     }
     with whole_file(data / FILE) as file:
         np.savez(file, **arrays)
@@ -152,9 +152,9 @@ def save_scored(
 def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
     postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
-    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock"), postings)
+    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
     sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n}
-    if any(len(kept[name]) != size for name, size in sizes.items()) or n > postings:
+    if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     ids = _texts(kept["ids"], kept["id_ends"])
     left, right = kept["left"], kept["right"]
@@ -167,8 +167,11 @@ def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogu
         Hashes(kept["hashes"], kept["hashed"]),
         kept["images"],
         kept["stock"],
-        Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
-        ScoredPairs(left, right, kept["first"], kept["probabilities"]),
+        ScoredNodes(
+            kept["keys"],
+            Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
+            ScoredPairs(left, right, kept["first"], kept["probabilities"]),
+        ),
     )
 
 

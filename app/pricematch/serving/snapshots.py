@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
@@ -15,10 +16,10 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, FeedbackChange
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost, SettingsError
+from pricematch.errors import HistoryLost, SettingsError, StoreError
 from pricematch.formats.matcher_files import LoadedMatcher
-from pricematch.matching.index import MatchIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.nodes import ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImages
@@ -29,6 +30,7 @@ from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, lo
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store
+from pricematch.titles.normalise import parse_title
 
 _log = logging.getLogger("pricematch")
 _PAGE = 10_000
@@ -50,10 +52,12 @@ class Snapshot:
     Attributes:
         version: the store's; it holds all changes up to that one.
         matcher: answers from it.
+        anew: whether it may answer otherwise than what was served of the same version before.
     """
 
     version: int
     matcher: Matcher
+    anew: bool = False
 
     @property
     def stale(self) -> bool:
@@ -95,6 +99,10 @@ class Snapshots:
         self._store, self._images, self._build, self._few = store, images, build, few
         self._lock = Lock()
         self._current = first or build()
+        if self._current.anew:
+            with suppress(StoreError):  # of a folder that cannot be written to there is one version
+                store.renew()
+            self.follow()
 
     @property
     def current(self) -> Snapshot:
@@ -194,7 +202,8 @@ class SnapshotBuilder:
         matcher = Matcher(catalogue, embedded, named, probability, keys, stock=stock)
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
-        return Snapshot(version, matcher.with_feedback(known))
+        anew = probability is not None and (base is None or probability.changes > 0)
+        return Snapshot(version, matcher.with_feedback(known), anew)
 
     @property
     def _hashed(self) -> bool:
@@ -228,11 +237,14 @@ class SnapshotBuilder:
         if base is None:
             _warn_of_absent(features, loaded)
             search = build(ParsedFeatures(features, raw.titles), *how)
-            self._keep(list(catalogue), features, stock.marked, search.index)
+            self._keep(list(catalogue), features, stock.marked, search.scored)
             return search
         count = len(base.fingerprints)
         scored = base.features({name: one[:count] for name, one in vectors.items()})
-        search = build(scored.without_images(np.flatnonzero(base.stock)), *how, base.scored, base.found)
+        before = zip(base.titles, raw.titles, strict=False)
+        titles = [now if now.text == title else parse_title(title) for title, now in before]
+        parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
+        search = build(parsed, *how, base.scored)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
         rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
         for first in range(0, len(rows), _AT_ONCE):
@@ -252,11 +264,11 @@ class SnapshotBuilder:
         return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
 
     def _keep(
-        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], index: MatchIndex
+        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
     ) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_scored(self.settings.data, self.models, postings, features, stock, index)
+            save_scored(self.settings.data, self.models, postings, features, stock, scored)
         except SettingsError as error:
             _log.warning("the scored catalogue is not kept: %s", error)
 

@@ -200,7 +200,7 @@ class ItemMatchesOut(BaseModel):
     index: int = Field(ge=0, description="Position among the images sent, from 0.")
     name: str | None = Field(description="File name it was sent with, the first 255 characters.")
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
-    next_cursor: Annotated[NextCursor, Field(exclude_if=absent)] = None
+    next_cursor: NextCursor = None
     stock_image: StockImageField = None
     problem: Problem | None = Field(default=None, exclude_if=absent)
 
@@ -213,8 +213,10 @@ class EachMatchesOut(DecidedOut):
 
 def matches_fields(found: Matched, started: float) -> dict[str, Any]:
     """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
-    fields = _result_fields(found.result, found.snapshot)
-    return {**_decided_fields(found.result.decision, found.snapshot, started), "next_cursor": None, **fields}
+    return {
+        **_decided_fields(found.result.decision, found.snapshot, started),
+        **_result_fields(found.result, found.snapshot),
+    }
 
 
 def each_fields(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
@@ -259,10 +261,9 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
 
 
 def _result_fields(result: Result, snapshot: Snapshot) -> dict[str, Any]:
-    """Matches, and what is not absent of where the next ones are and of the stock image."""
-    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot)}
-    if result.next is not None:
-        fields["next_cursor"] = str(result.next)
+    """Matches, where the next ones are, and the stock image where there is one."""
+    cursor = None if result.next is None else str(result.next)
+    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot), "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
     return fields
