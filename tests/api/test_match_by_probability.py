@@ -59,8 +59,8 @@ def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None
 def test_an_image_a_title_and_both_are_taken(by_probability: TestClient) -> None:
     title = {"title": "KOPI susu, 200ml"}
     assert ids(by_probability.post("/match", files={"image": SCENE})) == ["scene", "twin"]
-    assert ids(by_probability.post("/match", json=title)) == ["scene", "twin"]
-    assert ids(by_probability.post("/match", files={"title": (None, title["title"])})) == ["scene", "twin"]
+    assert ids(by_probability.post("/match", json=title))[:2] == ["scene", "twin"]
+    assert ids(by_probability.post("/match", files={"title": (None, title["title"])}))[:2] == ["scene", "twin"]
     assert ids(by_probability.post("/match", files={"image": SCENE}, data={"title": "teh manis b"})) == [
         "other",  # as sure as the others, so by its id
         "scene",
