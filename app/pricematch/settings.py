@@ -35,6 +35,11 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _without_end(value: Any) -> Any:
+    """A path without the slash at its end."""
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 REMOVED: Mapping[str, str] = MappingProxyType(
     {"answer_idle_seconds": "a proxy limits how long clients take to read answers"}
@@ -76,6 +81,10 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
+    root_path: Annotated[str, BeforeValidator(_without_end)] = Field(
+        default="", max_length=200, pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
+    )
+    """Path below which a proxy serves the service, such as /match-api; all addresses in answers begin with it."""
     access_log: bool = True
     """Log a line for every request."""
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -138,6 +147,8 @@ class Settings(BaseSettings):
     """Pixels (width × height) of one image, read from its header."""
     min_image_side: int = Field(default=8, ge=1)
     """Pixels of an image's shorter side, at least."""
+    max_scans: int = Field(default=100, ge=1, le=100_000)
+    """Scans of one JPEG, read from its markers: each takes as long as all its pixels, and is a few bytes."""
     max_title_chars: int = Field(default=1000, ge=1, le=100_000)
     """Characters of a title that is matched."""
     max_cluster_postings: int = Field(default=20_000, ge=1)

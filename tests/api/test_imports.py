@@ -256,14 +256,13 @@ def test_fault_25_a_file_that_is_of_no_use_is_refused_at_once(
     "parts",
     [
         [file("images", zip_of({}))],
-        [field("postings", b"posting_id,image\na,1.png\n")],
         [file("postings", csv_of()), file("postings", csv_of())],
         [file("postings", csv_of()), file("other", b"x")],
         [file("postings", csv_of()), field("other", b"x")],
         [file("postings", csv_of()), field("folder", b"a"), field("folder", b"a")],
         [file("postings", csv_of()), file("images", zip_of({})), field("folder", b"a")],
         [file("postings", csv_of()), field("folder", b"")],
-        [file("postings", csv_of()), field("images", b"x")],
+        [file("postings", csv_of()), field("images", zip_of({})), file("images", zip_of({}))],
     ],
 )
 def test_fault_18_parts_that_are_missing_unknown_or_come_twice_are_named(
@@ -446,3 +445,11 @@ def test_any_bytes_are_refused_or_become_a_job_that_ends(
         assert job["state"] == "done" or job["reason"] != "the service failed; its log says why", job
         assert job["done"] == job["created"] + job["replaced"] + job["unchanged"] + job["failed"]
     assert matched(hostile_client, RED)
+
+
+def test_a_job_is_found_where_its_import_says(start: Start) -> None:
+    """Its address is below the path that a proxy serves the service at (fault C17)."""
+    client = start(root_path="/match-api")
+    location = send(client, csv_of(("a", "", "x"))).headers["location"]
+    assert location.startswith("/match-api/jobs/")
+    assert ended(client, location)["state"] == "done"

@@ -211,20 +211,20 @@ class EachMatchesOut(DecidedOut):
     items: list[ItemMatchesOut]
 
 
-def matches_fields(found: Matched, started: float) -> dict[str, Any]:
-    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
+def matches_fields(found: Matched, started: float, root: str) -> dict[str, Any]:
+    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`, and `root` the root path."""
     return {
         **_decided_fields(found.result.decision, found.snapshot, started),
-        **_result_fields(found.result, found.snapshot),
+        **_result_fields(found.result, found.snapshot, root),
     }
 
 
-def each_fields(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
+def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, root: str) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
         {"index": index, "name": name, "problem": problem_of(result).model_dump()}
         if isinstance(result, ImageError)
-        else {"index": index, "name": name, **_result_fields(result, found.snapshot)}
+        else {"index": index, "name": name, **_result_fields(result, found.snapshot, root)}
         for index, (name, result) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
@@ -240,9 +240,9 @@ def finite(threshold: float) -> float | None:
     return threshold if isfinite(threshold) else None
 
 
-def image_url(posting: Posting) -> str | None:
-    """Where a posting's image is served; ids hold no character that a path must escape."""
-    return None if posting.image is None else f"/postings/{posting.posting_id}/image"
+def image_url(posting: Posting, root: str) -> str | None:
+    """Where a posting's image is served, below the root path; ids hold no character that a path must escape."""
+    return None if posting.image is None else f"{root}/postings/{posting.posting_id}/image"
 
 
 def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
@@ -260,22 +260,22 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
-def _result_fields(result: Result, snapshot: Snapshot) -> dict[str, Any]:
+def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, Any]:
     """Matches, where the next ones are, and the stock image where there is one."""
     cursor = None if result.next is None else str(result.next)
-    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot), "next_cursor": cursor}
+    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, root), "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
     return fields
 
 
-def _matches_fields(matches: Matches, snapshot: Snapshot) -> list[dict[str, Any]]:
+def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
-    return [_match_fields(match, posting) for match, posting in zip(matches, postings, strict=True)]
+    return [_match_fields(match, posting, root) for match, posting in zip(matches, postings, strict=True)]
 
 
-def _match_fields(match: Match, posting: Posting) -> dict[str, Any]:
+def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
         "probability": match.probability,
@@ -288,7 +288,7 @@ def _match_fields(match: Match, posting: Posting) -> dict[str, Any]:
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
-        "image_url": image_url(posting),
+        "image_url": image_url(posting, root),
         **{name: value for name, value in optional.items() if value is not None},
     }
 
