@@ -170,7 +170,7 @@ def test_equal_keys_are_equal_in_what_signals_compare() -> None:
     )
 
     def same(*signals: str) -> list[int]:
-        return Nodes.of(node_keys(features, signals))[0].of_row.tolist()
+        return [int(node) for node in Nodes.of(node_keys(features, signals))[0].of_row]
 
     assert same("hash", "title") == [0, 0, 0, 1, 2]
     assert same("hash") == [0, 0, 0, 0, 1]
