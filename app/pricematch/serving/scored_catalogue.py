@@ -24,6 +24,7 @@ from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
+from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
 FORMAT = 2
@@ -145,7 +146,7 @@ def save_scored(
         "first": pairs.first,
         "probabilities": pairs.probabilities,
     }
-    with whole_file(data / FILE) as file:
+    with whole_file(data / FILE, PRIVATE_FILE) as file:
         np.savez(file, **arrays)
 
 
