@@ -186,7 +186,7 @@ def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> Matche
 def scored_pairs(features: ParsedFeatures, model: PairModel, progress: Progress = silent) -> ScoredPairs:
     """The candidate pairs of n postings, equal ones being the same for sure, as the service has them."""
     nodes, first = Nodes.of(node_keys(features, model.signals))
-    index = MatchIndex.build(features.select(first), model, progress)
+    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies)
     left, right, probabilities = spread(nodes.of_row, index.base, nodes)
     return ScoredPairs(left, right, probabilities, probabilities)
 

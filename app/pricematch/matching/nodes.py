@@ -102,6 +102,14 @@ class Nodes:
             np.arange(len(keys)), keys, np.empty(0, np.bool_)
         )
 
+    @property
+    def copies(self) -> NDArray[np.intp]:
+        """How many titles each node counts as where words are weighed, intp [m].
+
+        What two postings say is no misspelling, though they are equal; a thousand make no word common.
+        """
+        return np.minimum(np.bincount(self.of_row, minlength=len(self)), 2)
+
     def alive(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Bool [m], which nodes have a posting among some rows, bool [span]."""
         found = np.zeros(len(self), np.bool_)

@@ -198,8 +198,9 @@ class ProbabilitySearch:
         alive = catalogue.alive[: len(parsed)]
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
-        before = (None, None) if scored is None else (scored.pairs, scored.found)
-        index = replace(MatchIndex.build(chosen, model, progress, *before), alive=standing >= 0)
+        pairs, found = (None, None) if scored is None else (scored.pairs, scored.found)
+        index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies)
+        index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
         return cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone)
 

@@ -200,7 +200,7 @@ class ItemMatchesOut(BaseModel):
     index: int = Field(ge=0, description="Position among the images sent, from 0.")
     name: str | None = Field(description="File name it was sent with, the first 255 characters.")
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
-    next_cursor: NextCursor = None
+    next_cursor: Annotated[NextCursor, Field(exclude_if=absent)] = None
     stock_image: StockImageField = None
     problem: Problem | None = Field(default=None, exclude_if=absent)
 
@@ -224,7 +224,7 @@ def each_fields(found: MatchedEach, names: Sequence[str | None], started: float,
     items = [
         {"index": index, "name": name, "problem": problem_of(result).model_dump()}
         if isinstance(result, ImageError)
-        else {"index": index, "name": name, **_result_fields(result, found.snapshot, root)}
+        else {"index": index, "name": name, **_present(_result_fields(result, found.snapshot, root))}
         for index, (name, result) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
@@ -275,6 +275,11 @@ def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dic
     return [_match_fields(match, posting, root) for match, posting in zip(matches, postings, strict=True)]
 
 
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not absent."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
@@ -289,7 +294,7 @@ def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
         "posting_id": match.posting_id,
         "title": posting.title,
         "image_url": image_url(posting, root),
-        **{name: value for name, value in optional.items() if value is not None},
+        **_present(optional),
     }
 
 
