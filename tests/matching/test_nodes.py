@@ -175,3 +175,16 @@ def test_equal_keys_are_equal_in_what_signals_compare() -> None:
     assert same("hash", "title") == [0, 0, 0, 1, 2]
     assert same("hash") == [0, 0, 0, 0, 1]
     assert same("title", "image") == [0, 1, 2, 3, 4]
+
+
+def test_a_start_places_many_rows_in_pieces() -> None:
+    """Rows behind a piece are there already, and are placed with the next; fault C6."""
+    base, more = [Posting("other", None, "teh", "0" * 16)], equal(150)
+    search = scored_search(base)
+    catalogue = search.catalogue.changed(more, [])
+    search = replace(search, catalogue=catalogue)
+    for first in range(0, 150, 64):
+        piece = more[first : first + 64]
+        search = search.placed(catalogue, np.arange(1 + first, 1 + first + len(piece)), features_of(piece))
+    assert clusters(search) == {frozenset(posting.posting_id for posting in more)}
+    assert search.changes == 150

@@ -276,6 +276,19 @@ def test_a_rebuild_does_not_hold_up_who_follows_meanwhile() -> None:
     assert shop.snapshots.current.version == 3
 
 
+def test_what_is_scored_anew_is_a_new_version() -> None:
+    """So the same version has the same answer; fault C6."""
+    shop = Shop()
+    shop.put("a", "#ff0000")
+    before = shop.snapshots.current
+    after = shop.snapshots.rebuild()
+    assert (before.version, after.version) == (1, 2)
+    assert shop.snapshots.follow() is not before
+    assert shop.snapshots.follow().version == shop.store.version() == 2
+    anew = Snapshots(shop.store, shop.stored, shop.build, replace(after, anew=True))
+    assert anew.current.version == 3
+
+
 def test_a_rebuild_that_fails_leaves_what_serves() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")

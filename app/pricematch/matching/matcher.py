@@ -24,6 +24,9 @@ from pricematch.matching.queries import Decision, Evidence, Match, Matches, Opti
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
 
+_AT_ONCE = 256
+"""Rows that are compared all with all."""
+
 
 @dataclass(frozen=True)
 class Matcher:
@@ -105,7 +108,11 @@ class Matcher:
             features = Features.of(titles, hashes, self._every(self.probability, len(put), vectors), keys)
         else:
             features = changed._stored(self.probability, stock, rows)
-        return replace(changed, probability=self.probability.placed(catalogue, rows, features))
+        probability = self.probability
+        for first in range(0, max(1, len(rows)), _AT_ONCE):
+            piece = np.arange(first, min(first + _AT_ONCE, len(rows)))
+            probability = probability.placed(catalogue, rows[piece], features.select(piece))
+        return replace(changed, probability=probability)
 
     def encoder(self, name: str | None, what: str) -> SimilaritySearch:
         """The embeddings by the named encoder, or by the default one.

@@ -247,18 +247,18 @@ class ProbabilitySearch:
 
         Args:
             catalogue: the changed one.
-            rows: [k], new ones, all of them, and such as have other features now.
+            rows: [k], new ones, the first of them that are not placed yet, and such as have other features now.
             features: k, of these rows.
         """
         before, alive = len(self.nodes.of_row), catalogue.alive
         gone = self.catalogue.alive[:before] & ~alive[:before]
         parsed = ParsedFeatures.of(features)
         nodes, fresh = self.nodes.placed(rows, node_keys(parsed, self.signals), self.index.alive)
-        there = nodes.alive(alive)
+        there = nodes.alive(alive[: len(nodes.of_row)])
         index = replace(self.index, alive=there[: self.index.span])
         if len(fresh):
             index = index.with_added(features.select(fresh))
-        images = np.zeros(catalogue.span, np.uint64)
+        images = np.zeros(len(nodes.of_row), np.uint64)
         images[:before] = self.images
         images[rows] = features.images
         return replace(

@@ -22,7 +22,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
-from pricematch.matching.stock_images import StockImages
+from pricematch.matching.stock_images import StockImage, StockImages
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
@@ -192,7 +192,7 @@ class SnapshotBuilder:
         postings = _read_postings(self.store.postings)
         base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
-        embedded, raw = self._embedded(catalogue), self._raw(catalogue)
+        embedded, raw = self._embedded(catalogue), _raw(catalogue, self.images)
         stock = StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles)
         _warn_of_stock(stock)
         keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
@@ -255,14 +255,6 @@ class SnapshotBuilder:
             search.query(features.select(np.arange(1)))
         return search
 
-    def _raw(self, catalogue: Catalogue) -> ParsedFeatures:
-        """Titles, hashes and image keys of all rows."""
-        postings = catalogue.select(range(catalogue.span))
-        digests = digests_of(posting.image for posting in postings)
-        hashes = self.images.hashes(digests)
-        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
-        return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
-
     def _keep(
         self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
     ) -> None:
@@ -271,6 +263,21 @@ class SnapshotBuilder:
             save_scored(self.settings.data, self.models, postings, features, stock, scored)
         except SettingsError as error:
             _log.warning("the scored catalogue is not kept: %s", error)
+
+
+def _raw(catalogue: Catalogue, images: StoredImages) -> ParsedFeatures:
+    """Titles, hashes and image keys of all rows."""
+    postings = catalogue.select(range(catalogue.span))
+    digests = digests_of(posting.image for posting in postings)
+    own = [posting.image_phash or computed for posting, computed in zip(postings, images.hashes(digests), strict=True)]
+    return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+
+
+def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
+    """The stock images among all stored postings; raises StoreError."""
+    catalogue = Catalogue(_read_postings(store))
+    raw = _raw(catalogue, images)
+    return StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles).each
 
 
 def _warn_of_stock(stock: StockImages) -> None:
