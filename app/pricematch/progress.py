@@ -101,7 +101,7 @@ def ticking(lines: Lines) -> Iterator[Lines]:
     ended = threading.Event()
 
     def tick() -> None:
-        while not ended.wait(SECONDS):
+        while not ended.wait(SECONDS / 10):  # steps begin between two looks
             lines.tick()
 
     ticker = threading.Thread(target=tick, name="progress", daemon=True)
