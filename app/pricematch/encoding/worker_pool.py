@@ -13,7 +13,7 @@ from pricematch.settings import Settings
 _log = logging.getLogger("pricematch")
 _LIVES = 2
 """So many times a process is started to load a network, where it is lost meanwhile."""
-_MOST_PAUSE_SECONDS = 60.0
+_MOST_PAUSE_SECONDS = 15.0
 """Between two attempts to start a process again, at most."""
 
 
