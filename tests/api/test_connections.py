@@ -11,7 +11,7 @@ import pytest
 
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
-from tests.support.http_bytes import AMBIGUOUS, HEALTH, POST, STREAM
+from tests.support.http_bytes import AMBIGUOUS, CHUNKED, HEALTH, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
 
@@ -173,20 +173,49 @@ def test_a_thousand_idle_connections_hold_up_nobody_and_are_gone_soon(service: T
     assert memory(service) - before < 64 * MIB
 
 
-def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
-    """One connection too many is closed at once; there is room again when another one goes."""
-    with running(tmp_path, max_connections=5) as service:
+def answered_on(connection: socket.socket, path: str = "/healthz") -> bytes:
+    """The first bytes that are answered on a connection, which stays open; none if it is closed."""
+    with suppress(ConnectionError):
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return connection.recv(64 * KIB)
+    return b""
+
+
+def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
+    """Beyond `max_connections` the one that has been idle for longest is closed, whoever has it: fault F15."""
+    with running(tmp_path, max_connections=5) as service, ExitStack() as stack:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
-        with ExitStack() as stack:
-            for _ in range(5):
-                held = stack.enter_context(service.connect())
-                held.sendall(HEALTH + b"\r\n")
-                assert held.recv(64 * KIB).startswith(b"HTTP/1.1 200")
-            with service.connect() as connection:
-                assert answers(connection) == b""
-            assert "more than 5 are open" in service.log()
-        eventually(lambda: service.ask("GET", "/healthz").status == 200)
-        service.assert_well()
+        first, *others = [stack.enter_context(service.connect()) for _ in range(5)]
+        assert answered_on(first).startswith(b"HTTP/1.1 200")
+        others[0].sendall(b"GET /heal")
+        newest = stack.enter_context(service.connect())
+        assert answers(others[0]) == b""
+        for connection in (first, *others[1:], newest):
+            assert answered_on(connection).startswith(b"HTTP/1.1 200")
+        for _ in range(100):
+            service.assert_well()
+        assert "more than 5 are open, and none has been idle for longer" in service.log()
+
+
+def test_health_is_answered_where_all_connections_are_busy(tmp_path: Path) -> None:
+    """Beyond `max_connections` of which none is idle, health is answered, and nothing else: fault F15."""
+    with running(tmp_path, max_connections=5, body_idle_seconds=600, body_seconds=600) as service, ExitStack() as stack:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        for _ in range(5):
+            busy = stack.enter_context(service.connect())
+            busy.sendall(POST + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            assert busy.recv(64 * KIB).startswith(b"HTTP/1.1 100")
+        for _ in range(50):
+            assert service.ask("GET", "/healthz").status == 200
+            assert service.ask("GET", "/readyz").status == 200
+        refused = service.ask("GET", "/postings/p0")
+        assert (refused.status, refused.body["type"]) == (429, f"{PREFIX}overloaded")
+        assert refused.headers["retry-after"]
+        idle = [stack.enter_context(service.connect()) for _ in range(50)]
+        assert service.ask("GET", "/healthz").status == 200
+        assert answers(idle[0]) == b""
+        busy.sendall(b"123456789")
+        assert b"HTTP/1.1 415" in answers(busy)
 
 
 @pytest.mark.parametrize(
@@ -212,12 +241,27 @@ def test_an_upgrade_is_not_taken(service: TinyService) -> None:
     assert service.send(HEALTH + upgrade + key).startswith(b"HTTP/1.1 200")
 
 
-def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:
-    """Heads that never end, each on a connection of its own, wait for their deadline while others are answered."""
-    flood = HEALTH + b"X: y\r\n" * 20_000
-    with ThreadPoolExecutor(64) as pool:
-        floods = [pool.submit(service.send, flood) for _ in range(64)]
-        for _ in range(20):
+LINE_ENDS = b"\r\n\r\n" * (MIB // 4)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        HEALTH + b"X: y\r\n" * 20_000,
+        CHUNKED + b"%x\r\n" % MIB + LINE_ENDS,
+        CHUNKED + LINE_ENDS,
+        CHUNKED + b"1\r\nx\r\n" * (MIB // 6),
+        CHUNKED + b"1\r\nx\r\n0\r\n" + b"a:b\r\n" * MIB,
+        HEALTH + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:b\r\n" * MIB,
+        (HEALTH + b"\r\n") * 2000,
+    ],
+    ids=["headers", "a chunk of line ends", "line ends", "single bytes", "trailers", "unread trailers", "requests"],
+)
+def test_many_floods_at_once_hold_up_nobody(service: TinyService, flood: bytes) -> None:
+    """Floods, each on a connection of its own, end or are answered in turn while others are answered: fault F2."""
+    with ThreadPoolExecutor(16) as pool:
+        floods = [pool.submit(service.send, flood) for _ in range(16)]
+        for _ in range(5):
             service.assert_well()
         for each in floods:
             each.result()

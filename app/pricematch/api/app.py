@@ -14,7 +14,7 @@ from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
-from pricematch.api.limits import BodyLimits, HeadCheck
+from pricematch.api.limits import HeadCheck, MemoryLimits
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.telemetry import Metrics, Telemetry
@@ -86,7 +86,7 @@ def create_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
-    app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
+    app.add_middleware(MemoryLimits, service=service)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -125,7 +125,7 @@ def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[st
 
 def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that all operations with a body, or all that need a key, may give."""
-    statuses = [408] if "requestBody" in operation else []
+    statuses = [408, 413] if "requestBody" in operation else []
     statuses += [401, 403, 429] if "security" in operation else []
     return {str(status): response for status, response in problems.responses(*statuses).items()}
 

@@ -126,11 +126,6 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONRe
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=_MEDIA_TYPE)
 
 
-def too_large(limit: int) -> Problem:
-    """The problem of a body with more bytes than the limit."""
-    return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
-
-
 def malformed(detail: str) -> Problem:
     """The problem of a request whose head is ambiguous or too long."""
     return _problem(400, _OF_STATUS[400], detail)

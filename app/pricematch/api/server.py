@@ -17,7 +17,7 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from pricematch.api.app import create_app
-from pricematch.api.connections import Watched, protocol
+from pricematch.api.connections import protocol
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.telemetry import Metrics
 from pricematch.errors import SettingsError
@@ -101,7 +101,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
         _log.info("stopped")
 
     config = uvicorn.Config(
-        Watched(create_app(service, metrics, spans, keys, lifetime)),
+        create_app(service, metrics, spans, keys, lifetime),
         http=protocol(settings),
         ws="none",
         forwarded_allow_ips=list(settings.trusted_proxies) or None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import BODY, read_posting
-from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import LARGE_BODY, READ, WRITE, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
@@ -109,7 +109,7 @@ async def posting(
 
 @router.put(
     "/postings/{posting_id}",
-    dependencies=[WRITE],
+    dependencies=[WRITE, LARGE_BODY],
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
     | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
