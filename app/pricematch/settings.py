@@ -27,9 +27,8 @@ def _names(value: Any) -> Any:
 
 
 def _proxy(value: str) -> str:
-    """An address or a network, as uvicorn reads it; raises ValueError."""
-    if value != "*":
-        ip_network(value)
+    """An address or a network; raises ValueError."""
+    ip_network(value)
     return value
 
 
@@ -94,7 +93,7 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = None
     """File of such lines; read again on SIGHUP."""
     trusted_proxies: Annotated[tuple[_Proxy, ...], NoDecode, BeforeValidator(_names)] = ()
-    """Addresses or networks of proxies whose X-Forwarded-For holds, with commas between them, or *; none: 127.0.0.1."""
+    """Addresses or networks of proxies whose X-Forwarded-For and -Proto hold, with commas between them; none."""
     no_auth: bool = False
     """Ask for no key although others can reach the address."""
     metrics: Literal["key", "open", "off"] = "key"

@@ -295,7 +295,12 @@ def test_bodies_of_known_length_are_parsed_in_large_pieces() -> None:
     async def send(connection: Connection) -> None:
         pieces: list[int] = []
         parse = connection.protocol.on_body  # type: ignore[attr-defined]  # it is uvicorn's
-        connection.protocol.on_body = lambda body: (pieces.append(len(body)), parse(body))  # type: ignore[attr-defined]
+
+        def counted(body: bytes) -> None:
+            pieces.append(len(body))
+            parse(body)
+
+        connection.protocol.on_body = counted  # type: ignore[attr-defined]
         await connection.send(*split(upload, range(0, len(upload), READ)))
         assert connection.app.executed
         assert len(pieces) <= 2 + MIB // READ
