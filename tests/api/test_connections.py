@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from pricematch.api.connections import ForwardedClients
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
+from tests.support.fakes import image_bytes
 from tests.support.http_bytes import AMBIGUOUS, CHUNKED, HEALTH, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
@@ -279,6 +280,28 @@ def test_fault_21_nothing_makes_the_server_log_a_traceback(service: TinyService)
         with service.connect() as connection:
             connection.sendall(STREAM[:end])
     service.assert_well()
+
+
+def test_clients_that_do_not_read_hold_no_images(tmp_path: Path) -> None:
+    """Stored images are streamed from the disk: who takes nothing holds little, and not for long: fault F5."""
+    stored = image_bytes("#ff0000") + bytes(19 * MIB)
+    (tmp_path / "p0.png").write_bytes(stored)
+    with running(tmp_path, answer_idle_seconds=5) as service, ExitStack() as stack:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        before, files = memory(service), open_files(service)
+        request = b"GET /postings/p0/image HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        for _ in range(40):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
+            connection.connect(("127.0.0.1", service.port))
+            connection.sendall(request)
+        answer = service.send(request)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\n" + stored)
+        eventually(lambda: service.log().count("an answer was not taken within 5 s") == 40)
+        assert memory(service) - before < 100 * MIB
+        eventually(lambda: open_files(service) <= files + 5)
+        service.assert_well()
 
 
 def client_named(peer: str, *forwarded: str, trusted: Sequence[str] = ("10.0.0.0/8", "::1")) -> tuple[str, str]:
