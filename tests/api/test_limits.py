@@ -152,7 +152,7 @@ def test_answers_that_wait_count_as_held() -> None:
         await ask(later, 3 * size)  # alone it may be as large as any
         assert (later.statuses, sum(later.taken)) == ([200], 3 * size)
 
-    asyncio.run(scenario())
+    asyncio.run(asyncio.wait_for(scenario(), SAFETY_SECONDS))
 
 
 def run(pauses: list[float], seconds: float, idle_seconds: float, after: float = 0.0) -> list[bytes]:
