@@ -101,6 +101,60 @@ def test_bodies_that_no_route_wants_are_not_read(serve: Serve, method: str, path
     assert (answered.status, answered.pieces_read) == (status, 0)
 
 
+class Reader:
+    """A client that takes one piece of its answer whenever it is told to."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.taken: list[int] = []
+        self.takes = asyncio.Semaphore(0)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.statuses.append(message["status"])
+            return
+        await self.takes.acquire()
+        self.taken.append(len(message["body"]))
+
+
+def test_answers_that_wait_count_as_held() -> None:
+    """A large answer goes in pieces; while others fill the memory the next is 429, small ones go: fault F5."""
+    size = 300 * KIB
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": bytes(scope["size"])})
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    async def scenario() -> None:
+        limits = MemoryLimits(app, Service(Settings(max_held_bytes=2 * size)))
+
+        def ask(reader: Reader, size: int) -> asyncio.Task[None]:
+            scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "size": size}
+            return asyncio.create_task(limits(scope, receive, reader.send))
+
+        slow, slower, refused, small, later = (Reader() for _ in range(5))
+        waiting = [ask(slow, size), ask(slower, size)]
+        await asyncio.sleep(0)
+        for reader, asked in ((refused, size), (small, 64 * KIB)):
+            reader.takes.release()
+            await ask(reader, asked)
+        assert (refused.statuses, small.statuses, small.taken) == ([429], [200], [64 * KIB])
+        for _ in range(5):
+            slow.takes.release()
+            slower.takes.release()
+        await asyncio.gather(*waiting)
+        assert slow.taken == [64 * KIB] * 4 + [size - 256 * KIB]
+        for _ in range(20):
+            later.takes.release()
+        await ask(later, 3 * size)  # alone it may be as large as any
+        assert (later.statuses, sum(later.taken)) == ([200], 3 * size)
+
+    asyncio.run(asyncio.wait_for(scenario(), SAFETY_SECONDS))
+
+
 def run(pauses: list[float], seconds: float, idle_seconds: float, after: float = 0.0) -> list[bytes]:
     """The pieces that an application gets that come after these pauses; then it takes its time, and hears no more."""
     pieces: list[bytes] = []
