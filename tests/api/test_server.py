@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -269,6 +270,19 @@ def test_addresses_are_those_that_trusted_proxies_name(
     assert [answer.status for answer in answers] == statuses
     assert "xxx" not in log
     assert ("X-Forwarded-For of 127.0.0.1 is ignored" in log) is (trusted != "127.0.0.1")
+
+
+@pytest.mark.parametrize(("hard", "allowed"), [(100_000, 2712), (2000, 2000), (resource.RLIM_INFINITY, 2712)])
+def test_open_files_are_allowed_for_all_connections(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hard: int, allowed: int
+) -> None:
+    """Of files as many may be open as connections and their images need, or as the system lets: fault F15."""
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.append(given))
+    server._open_files(Settings(max_connections=1100))
+    assert limits == [(allowed, hard)]
+    assert ("it needs 2712" in caplog.text) is (allowed < 2712)
 
 
 def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _BACKLOG = 2048
 _OTHER_FILES = 512
-"""Open files beside connections: of the store, of uploads, of images that are sent."""
+"""Open files beside connections and images that are sent: of the store, of uploads."""
 _log = logging.getLogger("pricematch")
 _M_ARENA_MAX = -8
 _ARENAS = 4
@@ -183,7 +183,7 @@ def _keys_read_on_hangup(settings: Settings, keys: KeyRing) -> Iterator[None]:
 def _open_files(settings: Settings) -> None:
     """Let the process have as many files open as its connections need; many systems begin with 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.max_connections + _OTHER_FILES
+    wanted = 2 * settings.max_connections + _OTHER_FILES  # an image may be sent on each
     if soft != resource.RLIM_INFINITY and soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
