@@ -58,6 +58,17 @@ def send(client: TestClient, postings: bytes, images: bytes | None = None, **fie
     return client.post("/postings/import", files=files, data=fields)
 
 
+@pytest.mark.parametrize("path", ["/postings/import", "/postings/%69mport"])
+def test_imports_have_a_limit_of_their_own(start: Start, path: str) -> None:
+    """More than other bodies may have is read; what announces more than an import may is not: fault F4."""
+    client = start(max_body_bytes=64 * KIB, max_import_bytes=MIB)
+    headers, large = {"Content-Type": FORM}, form([file("postings", csv_of(*[("p9", "", "x")] * 20_000))])
+    assert client.post(path, content=large, headers=headers).status_code == 202
+    beyond = client.post(path, content=large, headers={**headers, "Content-Length": str(MIB + 1)})
+    assert_problem(beyond, 413, "body-too-large")
+    assert beyond.json()["detail"] == f"expected a body of at most {MIB} bytes"
+
+
 def ended(client: TestClient, location: str) -> Any:
     """A job once it has ended."""
     eventually(lambda: client.get(location).json()["state"] not in {"queued", "running"})
@@ -159,7 +170,7 @@ def test_bad_rows_and_images_fail_alone(client: TestClient) -> None:
         (7, "e", "image"),
         (8, "f", "title"),
     ]
-    assert found[2][3] == "'gone.png' is not in the ZIP file"
+    assert found[2][3].startswith("'gone.png' is not in the ZIP file")
     assert found[3][3] == "'a' already stands in row 2"
     assert found[5][3] == "expected at most 1000 characters, got 1001"
     assert matched(client, TEAL, limit=2) == ["a", "g"]
@@ -453,3 +464,12 @@ def test_a_job_is_found_where_its_import_says(start: Start) -> None:
     location = send(client, csv_of(("a", "", "x"))).headers["location"]
     assert location.startswith("/match-api/jobs/")
     assert ended(client, location)["state"] == "done"
+
+
+def test_an_import_needs_no_file_names(client: TestClient) -> None:
+    """Its parts are files by their own names, longer ones than a text field may be too (fault C13)."""
+    rows = csv_of(("a", "1.png", "Teal"), *((f"b{number}", "", "x" * 100) for number in range(100)))
+    content = form([field("postings", rows), field("images", zip_of({"1.png": TEAL}))])
+    response = client.post("/postings/import", content=content, headers={"Content-Type": FORM})
+    assert counts(ended(client, response.headers["location"])) == (101, 101, 0, 0, 0)
+    assert client.get("/postings/a/image").content == TEAL
