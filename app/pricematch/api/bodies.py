@@ -22,7 +22,7 @@ from pricematch.settings import Settings
 MULTIPART, JSON = "multipart/form-data", "application/json"
 _JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
-_JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
+_JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
 _NAME = 255

@@ -48,13 +48,12 @@ def decoder(settings: Settings, side: int) -> PillowDecoder:
     return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
 
 
-def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
-    """Read the catalogue, load the encoder, embed the images that are not kept from before.
+def embed_catalogue(settings: Settings, content: CsvCatalogue, progress: Progress) -> SimilaritySearch:
+    """Load the encoder, and embed those images of a catalogue file that are not kept from before.
 
     Raises:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
-    content = read_catalogue(settings)
     on_errors = partial(skip_or_refuse, content, skip=settings.skip_bad_images)
     return embed_postings(settings, content, on_errors, progress)
 
