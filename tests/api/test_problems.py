@@ -78,6 +78,7 @@ def test_a_bug_is_a_problem_that_reveals_nothing(serve: Serve) -> None:
         (errors.ImageEmpty("x"), 422, "image-empty"),
         (errors.ImageCorrupt("x"), 422, "image-corrupt"),
         (errors.ImageTooSmall("x"), 422, "image-too-small"),
+        (errors.ImageTooComplex("x"), 422, "image-too-complex"),
         (errors.ImageTooLarge("x"), 413, "image-too-large"),
         (errors.ImageTypeUnsupported("x"), 415, "image-type"),
         (errors.ImageUnavailable("x"), 404, "image-unavailable"),

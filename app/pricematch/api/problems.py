@@ -25,6 +25,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageEmpty: (422, "image-empty"),
     errors.ImageCorrupt: (422, "image-corrupt"),
     errors.ImageTooSmall: (422, "image-too-small"),
+    errors.ImageTooComplex: (422, "image-too-complex"),
     errors.ImageTooLarge: (413, "image-too-large"),
     errors.ImageTypeUnsupported: (415, "image-type"),
     errors.ImageUnavailable: (404, "image-unavailable"),
