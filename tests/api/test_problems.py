@@ -28,10 +28,10 @@ class FailingEncoder(MeanColourEncoder):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/match", "POST"),
-        ("PUT", "/cluster", "POST"),
-        ("POST", "/readyz", "GET"),
-        ("BREW", "/postings/p0", "GET"),
+        ("GET", "/match", "OPTIONS, POST"),
+        ("PUT", "/cluster", "OPTIONS, POST"),
+        ("POST", "/readyz", "GET, HEAD, OPTIONS"),
+        ("BREW", "/postings/p0", "DELETE, GET, HEAD, OPTIONS, PUT"),
     ],
 )
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(
