@@ -144,6 +144,33 @@ def test_a_matcher_that_knows_every_group_is_not_evaluated(run: Run, trained: Pa
     assert not (tmp_path / "new" / "report.json").exists()
 
 
+def test_a_trained_catalogue_is_known_under_other_labels(run: Run, trained: Path, tmp_path: Path) -> None:
+    """All of its trained groups are renamed: none is evaluated; fault F11."""
+    seen = [posting for posting, unseen in zip(POSTINGS, UNSEEN, strict=True) if not unseen]
+    write_catalogue(tmp_path / "train.csv", [replace(it, label_group=f"new {it.label_group}") for it in seen])
+    shutil.copytree(trained / "models", tmp_path / "models")
+    ran = evaluate(run, tmp_path, tmp_path / "new")
+    assert ran.code == 1
+    assert "matcher/1 was trained on every label group" in ran.one_line()
+
+
+def test_another_catalogue_with_equal_labels_is_evaluated(trained: Path) -> None:
+    """Ids and label groups are the same, titles and hashes are others; fault F11."""
+    others = labelled_postings(300, seed=1)
+    labels = [LABELS[row] for row in range(300)]
+    settings = Settings(models=trained / "models", catalogue=trained / "train.csv")
+    assert unseen(settings, read_matcher(trained / "models"), others, labels).all()
+    assert np.array_equal(unseen(settings, read_matcher(trained / "models"), POSTINGS, LABELS), UNSEEN)
+
+
+def test_a_matcher_of_an_earlier_version_is_warned_of(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It knows its label groups by name only; fault F11."""
+    unseen(*learned_from(trained, tmp_path, "a", None), POSTINGS[:2], ["a", "b"])
+    assert "matcher/1 was trained by an earlier version, which kept the names of its label groups only" in caplog.text
+
+
 def taught_by(*labels: str) -> TrainedOn:
     return TrainedOn(share=1, seed=0, groups=tuple(sorted(map(group_digest, labels))))
 
@@ -172,7 +199,7 @@ def test_groups_unseen_by_matcher_and_encoder_are_evaluated(
     trained: Path, tmp_path: Path, matcher: str, encoder: str | None, expected: str
 ) -> None:
     labels = ["a", "b", "c", "a"]
-    found = unseen(*learned_from(trained, tmp_path, matcher, encoder), labels)
+    found = unseen(*learned_from(trained, tmp_path, matcher, encoder), POSTINGS[:4], labels)
     assert [label for label, evaluated in zip(labels, found, strict=True) if evaluated] == list(expected)
 
 
@@ -181,7 +208,7 @@ def test_a_matcher_that_saw_all_groups_needs_a_smaller_share(
     trained: Path, tmp_path: Path, encoder: str | None
 ) -> None:
     with pytest.raises(CatalogueError) as refused:
-        unseen(*learned_from(trained, tmp_path, "abc", encoder), ["a", "b", "c"])
+        unseen(*learned_from(trained, tmp_path, "abc", encoder), POSTINGS[:3], ["a", "b", "c"])
     reported = str(refused.value)
     assert reported.startswith(f"{tmp_path / 'train.csv'}: matcher/1 was trained on every label group of it")
     assert "`pricematch train matcher --train-share 0.5`" in reported
@@ -193,7 +220,7 @@ def test_an_encoder_that_saw_the_rest_needs_smaller_shares(
     trained: Path, tmp_path: Path, matcher: str, encoder: str
 ) -> None:
     with pytest.raises(CatalogueError) as refused:
-        unseen(*learned_from(trained, tmp_path, matcher, encoder), ["a", "b", "c"])
+        unseen(*learned_from(trained, tmp_path, matcher, encoder), POSTINGS[:3], ["a", "b", "c"])
     reported = str(refused.value)
     assert "matcher/1 and its encoder cnn/3 were trained on every label group of it" in reported
     assert "`pricematch train encoder --recipe cnn --train-share 0.3`" in reported

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.metrics import number_groups
-from pricematch.evaluation.splits import group_digest, split_groups, training_groups, whole_groups
+from pricematch.evaluation.splits import (
+    digest_postings,
+    group_digest,
+    seen_postings,
+    split_groups,
+    training_groups,
+    whole_groups,
+)
+from pricematch.formats.manifest import TrainedOn
 
 GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(number_groups)
 
@@ -97,3 +106,40 @@ def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
 def test_a_record_names_groups_by_digest() -> None:
     assert group_digest("jas hujan") == hashlib.blake2b(b"jas hujan", digest_size=8).hexdigest()
     assert len(group_digest("ä")) == 16
+
+
+TRAINED = [Posting("p1", "1.png", "jas hujan", "0" * 16, "a"), Posting("p2", None, "kopi susu", None, "b")]
+RECORD = TrainedOn(
+    share=1, seed=0, groups=tuple(map(group_digest, "ab")), postings=digest_postings([*TRAINED, Posting("p3", "3.png")])
+)
+
+
+@pytest.mark.parametrize(
+    ("posting", "seen"),
+    [
+        (TRAINED[0], True),
+        (Posting("p1", "9.png", "jas hujan"), True),
+        (Posting("renamed", "9.png", "jas hujan", "0" * 16), True),
+        (Posting("p1", "1.png", "another title", "0" * 16), True),
+        (Posting("p1", "1.png", "another title", "f" * 16), False),
+        (Posting("p2", "1.png", "", "0" * 16), False),
+        (Posting("another", None, "kopi susu"), False),
+        (Posting("p3", "3.png"), True),
+        (Posting("p3", "4.png"), False),
+    ],
+)
+def test_a_trained_group_is_known_by_its_postings(posting: Posting, seen: bool) -> None:
+    """Whatever it is called: two of id, title and hash are those of a posting that was trained on; fault F11."""
+    others = [Posting("x", None, "teh"), Posting("y", None, "teh")]
+    assert seen_postings(RECORD, ["new name", "a", "new name"], [posting, *others]).tolist() == [seen, False, seen]
+
+
+def test_postings_without_a_label_are_of_no_trained_group() -> None:
+    assert seen_postings(RECORD, [None, None], TRAINED).tolist() == [False, False]
+
+
+def test_a_record_without_postings_knows_groups_by_name() -> None:
+    """As versions wrote it that kept names only; fault F11."""
+    record = RECORD.model_copy(update={"postings": None})
+    postings = [Posting(name, None) for name in "xyz"]
+    assert seen_postings(record, ["a", "c", None], postings).tolist() == [True, False, False]

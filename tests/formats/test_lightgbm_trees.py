@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.errors import ArtefactError
-from pricematch.formats.lightgbm_trees import TreeLearner, TreePaths, Trees, read_trees
+from pricematch.formats import lightgbm_trees
+from pricematch.formats.lightgbm_trees import TreeLearner, TreePaths, Trees, idle_cores, read_trees
 
 NAMES = ("one", "two", "three")
 
@@ -51,6 +52,34 @@ def test_trees_that_are_read_say_the_same_to_the_bit(
 
 def test_the_same_seed_grows_the_same_trees(trees: Trees, features: NDArray[np.float32]) -> None:
     assert np.array_equal(grown(features).predict(features), trees.predict(features))
+
+
+def test_the_trees_do_not_depend_on_the_number_of_threads(
+    features: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The file of them is the same to the byte; fault F12."""
+    truth, weights, texts = features[:, 0] > 0, np.ones(len(features), np.float32), []
+    for cores in (1, 2, 4):
+        monkeypatch.setattr(lightgbm_trees, "idle_cores", lambda cores=cores: cores)
+        TreeLearner(0, 4).fit(features, truth, weights, NAMES).write(tmp_path / "trees.txt")
+        texts.append((tmp_path / "trees.txt").read_bytes())
+    assert texts[0] == texts[1] == texts[2]
+
+
+@pytest.mark.parametrize(
+    ("cores", "load", "quota", "idle"),
+    [(8, 0.2, "max 100000", 8), (8, 5.1, "max 100000", 3), (2, 4.0, "max 100000", 1), (8, 0.0, "150000 100000", 2)],
+)
+def test_threads_leave_busy_cores_to_others(
+    cores: int, load: float, quota: str, idle: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the cores that affinity and the container's quota allow, the load average is taken off; fault F12."""
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(lightgbm_trees, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr("time.process_time", lambda: 0.0)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    assert idle_cores() == idle
 
 
 def test_trees_that_cannot_be_explained_are_refused_when_they_are_read(

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pricematch.errors import ArtefactExists
@@ -168,7 +169,8 @@ def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> N
 
 
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:
-    assert training_postings(["a", None, "b", ""], 1.0, 0, {group_digest("b")}).tolist() == [True, False, False, True]
+    seen = np.array([False, False, True, False])
+    assert training_postings(["a", None, "b", ""], 1.0, 0, seen).tolist() == [True, False, False, True]
 
 
 def test_what_people_reported_is_learned_as_a_label(run: Run, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback, corrected_labels
-from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded
-from pricematch.evaluation.splits import group_digest
+from pricematch.evaluation.splits import seen_postings
 from pricematch.formats.array_files import read_embeddings
 from pricematch.formats.csv_files import CsvCatalogue, read_feedback
-from pricematch.formats.manifest import Origin, find
+from pricematch.formats.manifest import Origin, TrainedOn, find
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -108,7 +108,11 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
 
 
 def unseen(
-    settings: Settings, loaded: LoadedMatcher, labels: Sequence[str], given: Sequence[str] | None = None
+    settings: Settings,
+    loaded: LoadedMatcher,
+    postings: Sequence[Posting],
+    labels: Sequence[str],
+    given: Sequence[str] | None = None,
 ) -> NDArray[np.bool_]:
     """Which of n postings are of label groups that neither a matcher nor its encoder was trained on, bool [n].
 
@@ -118,18 +122,32 @@ def unseen(
     Raises:
         CatalogueError: all were trained on.
     """
-    taught = set(loaded.manifest.trained_on.groups)
-    seen = set(taught)
+    given = labels if given is None else given
+    seen = _seen(loaded.label, loaded.manifest.trained_on, postings, labels, given)
+    alone = bool(seen.all())
     if (wanted := loaded.manifest.encoder) is not None:
-        seen |= find(settings.models, wanted.name, wanted.version).manifest.seen_groups
-    both = list(zip(labels, labels if given is None else given, strict=True))
-    digests = {label: group_digest(label) for pair in both for label in pair}
-    known = {label for label, before in both if {digests[label], digests[before]} & seen}
+        encoder = find(settings.models, wanted.name, wanted.version)
+        if encoder.manifest.trained_on is not None:
+            seen |= _seen(encoder.label, encoder.manifest.trained_on, postings, labels, given)
+    # groups are whole in both readings of the labels
+    known = {label for label, taught in zip(labels, seen, strict=True) if taught}
     found = np.array([label not in known for label in labels], bool)
     if not found.any():
-        alone = taught.issuperset(digests.values())
         raise CatalogueError(f"{settings.catalogue}: {_all_seen(loaded, None if alone else wanted)}")
     return found
+
+
+def _seen(
+    model: str, record: TrainedOn, postings: Sequence[Posting], labels: Sequence[str], given: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Which postings a model was trained on, by their label groups after and before feedback."""
+    if record.postings is None:
+        _log.warning(
+            "%s was trained by an earlier version, which kept the names of its label groups only: groups of the same "
+            "names count as those it was trained on, others do not; trained anew, it knows them by their postings",
+            model,
+        )
+    return seen_postings(record, labels, postings) | seen_postings(record, given, postings)
 
 
 def _all_seen(loaded: LoadedMatcher, encoder: Origin | None) -> str:

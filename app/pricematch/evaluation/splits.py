@@ -1,10 +1,17 @@
 """Splits of label groups, so that nothing is evaluated on postings of a product it was tuned on."""
 
 import hashlib
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pricematch.catalogue.postings import Posting
+from pricematch.formats.manifest import TrainedOn
+
+_DIGEST = np.dtype(">u8")
 
 
 def split_groups(groups: NDArray[np.integer], folds: int, seed: int) -> NDArray[np.intp]:
@@ -73,3 +80,43 @@ def training_groups(labels: Sequence[str], share: float, seed: int) -> NDArray[n
 def group_digest(label: str) -> str:
     """Names a label group in a record of what was trained on: 16 hexadecimal digits of its BLAKE2b digest."""
     return hashlib.blake2b(label.encode("utf-8"), digest_size=8).hexdigest()
+
+
+def digest_postings(postings: Iterable[Posting]) -> str:
+    """Names postings in a record of what was trained on: 8-byte digests, ascending, behind each other in base 64."""
+    found = np.array(sorted({digest for posting in postings for digest in _digests(posting)}), _DIGEST)
+    return b64encode(found.tobytes()).decode("ascii")
+
+
+def seen_postings(record: TrainedOn, labels: Sequence[str | None], postings: Sequence[Posting]) -> NDArray[np.bool_]:
+    """Which of n postings are of label groups that a model was trained on, bool [n].
+
+    A group was trained on if one of its postings was: what groups are called says nothing, since another catalogue may
+    have the same names, and this one have others now. Two postings are the same if two of id, title and hash are equal.
+    A record of an earlier version holds names only.
+
+    Args:
+        record: of what the model was trained on.
+        labels: n; a posting without one is of no group.
+        postings: n.
+    """
+    if record.postings is None:
+        names = set(record.groups)
+        return np.array([label is not None and group_digest(label) in names for label in labels], np.bool_)
+    known = set(np.frombuffer(b64decode(record.postings), _DIGEST).tolist())
+    taught = {
+        label for label, posting in zip(labels, postings, strict=True) if not known.isdisjoint(_digests(posting))
+    } - {None}
+    return np.array([label in taught for label in labels], np.bool_)
+
+
+def _digests(posting: Posting) -> Iterator[int]:
+    """Of each two of a posting's id, title and hash; where it has neither title nor hash, of its id and image."""
+    facts = {"title": posting.title, "hash": posting.image_phash}
+    if not any(facts.values()):
+        facts["image"] = posting.image
+    every = [(name, value) for name, value in {"id": posting.posting_id, **facts}.items() if value]
+    for both in combinations(every, 2):
+        yield int.from_bytes(
+            hashlib.blake2b(repr(both).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+        )

@@ -1,8 +1,11 @@
 """Gradient-boosted trees by LightGBM (Ke et al., 2017), in its text format, which holds numbers and no code."""
 
 import os
+import re
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,13 @@ from pricematch.errors import ArtefactError
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import lightgbm
 
+_STARTED = time.monotonic()
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_AVERAGED = 60
+"""Seconds over which the load average forgets all but 1/e of what was before."""
+_FEW = 8192
+"""Pairs that one thread scores sooner than several have divided them."""
+_THREADS = re.compile(r"^\[num_threads: \d+\]$", re.MULTILINE)
 _LEAF = -1
 _NODE = np.dtype(
     [
@@ -42,6 +52,23 @@ _PARAMETERS: dict[str, Any] = {
     "force_row_wise": True,
     "verbose": -1,
 }
+
+
+def idle_cores() -> int:
+    """Cores that this process may use and others leave to it, at least 1: its share less the load average of others.
+
+    Threads that share a core with others wait for each other at every split of a tree, which takes several times as
+    long as one thread does. What this process adds to the load average itself is not counted.
+    """
+    cores = float(len(os.sched_getaffinity(0)))
+    try:
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        cores = min(cores, int(quota) / int(period))
+    except (OSError, ValueError):
+        pass  # not in a container, or one without a quota
+    elapsed = max(time.monotonic() - _STARTED, 1e-3)
+    own = min(time.process_time() / elapsed, cores) * (1 - exp(-elapsed / _AVERAGED))
+    return max(1, round(cores - max(0.0, os.getloadavg()[0] - own)))
 
 
 class TreePaths:
@@ -113,7 +140,7 @@ class Trees:
 
     Args:
         booster: of one class.
-        threads: how many at most.
+        threads: how many at most, and no more than there are idle cores.
     """
 
     def __init__(self, booster: lightgbm.Booster, threads: int) -> None:
@@ -128,23 +155,27 @@ class Trees:
         """Probabilities float64 [m] of features [m, f]."""
         if not len(features):
             return np.empty(0)
-        return np.asarray(self._booster.predict(features, num_threads=self._threads), np.float64)
+        threads = 1 if len(features) < _FEW else min(self._threads, idle_cores())
+        return np.asarray(self._booster.predict(features, num_threads=threads), np.float64)
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f], see `TreePaths`."""
         return self.paths.contributions(features)
 
     def write(self, path: Path) -> None:
-        """Write the trees as text."""
-        path.write_text(self._booster.model_to_string(), encoding="utf-8")
+        """Write the trees as text; how many threads have grown them is no part of it."""
+        text = re.sub(
+            r"^\[num_threads: \d+\]$", "[num_threads: 0]", self._booster.model_to_string(), flags=re.MULTILINE
+        )
+        path.write_text(text, encoding="utf-8")
 
 
 class TreeLearner:
-    """Implements `pair_model.Learner`; the same seed and pairs give the same trees.
+    """Implements `pair_model.Learner`; the same seed and pairs give the same trees, in however many threads.
 
     Args:
         seed: of the choice of features and pairs.
-        threads: how many at most.
+        threads: how many at most, and no more than there are idle cores when a fit begins.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
@@ -159,7 +190,8 @@ class TreeLearner:
     ) -> Trees:
         """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves."""
         leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
-        parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": self._threads}
+        threads = min(self._threads, idle_cores())
+        parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": threads}
         data = lightgbm.Dataset(features, truth, weight=weights, feature_name=list(names))
         return Trees(lightgbm.train(parameters, data, ROUNDS), self._threads)
 

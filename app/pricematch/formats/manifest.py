@@ -57,11 +57,14 @@ class TrainedOn(Described):
     Attributes:
         share, seed: what `pricematch.evaluation.splits.training_groups` chose them by.
         groups: `group_digest` of each, ascending; those held out to stop early are among them.
+        postings: of all of their postings, see `pricematch.evaluation.splits.digest_postings`; None where an earlier
+            version trained it.
     """
 
     share: float
     seed: int
     groups: tuple[str, ...]
+    postings: str | None = None
 
 
 class PickedOn(Described):
@@ -122,11 +125,6 @@ class Manifest(Described):
     def origin(self) -> Origin:
         """What a model that is trained on its outputs names."""
         return Origin(name=self.name, version=self.version, weights_digest=self.weights_digest)
-
-    @property
-    def seen_groups(self) -> frozenset[str]:
-        """`group_digest` of the label groups it was trained on."""
-        return frozenset(() if self.trained_on is None else self.trained_on.groups)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
@@ -22,10 +23,10 @@ from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signals import SIGNALS
-from pricematch.evaluation.splits import group_digest, training_groups
+from pricematch.evaluation.splits import digest_postings, group_digest, seen_postings, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
-from pricematch.formats.lightgbm_trees import TreeLearner
+from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
 from pricematch.formats.manifest import TrainedOn, next_version
 from pricematch.formats.matcher_files import NAME, write_matcher
 from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
@@ -78,14 +79,17 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
     labels = labels_of(settings, content, options.verdicts)
-    seen = frozenset[str]() if encoder is None else encoder.seen_groups
+    seen = np.zeros(len(labels), np.bool_)
+    if encoder is not None and encoder.trained_on is not None:
+        seen = seen_postings(encoder.trained_on, labels, content.postings)
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
     _, postings = load_features(settings, content, options.signals, None, progress)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
-        fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
+        with threadpool_limits(idle_cores()):  # linear algebra waits for its threads just as trees do
+            fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
     except ValueError as error:
         raise CatalogueError(f"{content.path}: {error}") from error
     make_folder(settings.models)
@@ -121,24 +125,23 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
 
 
 def training_postings(
-    labels: Sequence[str | None], share: float, seed: int, seen: Collection[str]
+    labels: Sequence[str | None], share: float, seed: int, seen: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which postings are trained on, bool [n]: groups of the share whose digest is not in `seen`."""
+    """Which postings are trained on, bool [n]: those of groups of the share that are not `seen`, bool [n]."""
     chosen = training_groups([label or "" for label in labels], share, seed)
-    digests = {label: group_digest(label) for label in set(labels) if label is not None}
-    known = np.array([label is not None and digests[label] not in seen for label in labels], bool)
-    return np.asarray(chosen & known, bool)
+    known = np.array([label is not None for label in labels], bool)
+    return np.asarray(chosen & known & ~seen, bool)
 
 
 def _check_groups(
-    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: Collection[str]
+    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: NDArray[np.bool_]
 ) -> None:
     """Raise CatalogueError where there are too few groups to train on."""
     groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
     if len(groups) >= FOLDS:
         return
     known = {label for label in labels if label is not None}
-    taught = sum(group_digest(label) in seen for label in known)
+    taught = len({label for label, was_seen in zip(labels, seen, strict=True) if was_seen})
     left = (
         f"; the encoder was trained on {taught} of them, which teach nothing here: train it on a smaller share than "
         "the matcher, as `pricematch train encoder --recipe cnn --train-share 0.3` does"
@@ -152,11 +155,16 @@ def _check_groups(
 def _record(
     content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions
 ) -> TrainedOn:
-    """The groups that were trained on, with their labels by feedback and by the file."""
+    """The groups that were trained on, with their labels by feedback and by the file, and their postings."""
     given = [posting.label_group for posting in content.postings]
     both = zip(labels, given, trained, strict=True)
     groups = {label for *names, taken in both if taken for label in names if label is not None}
-    return TrainedOn(share=options.train_share, seed=options.seed, groups=tuple(sorted(map(group_digest, groups))))
+    return TrainedOn(
+        share=options.train_share,
+        seed=options.seed,
+        groups=tuple(sorted(map(group_digest, groups))),
+        postings=digest_postings(it for it, taken in zip(content.postings, trained, strict=True) if taken),
+    )
 
 
 def _digest(postings: Sequence[Posting]) -> str:

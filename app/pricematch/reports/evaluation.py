@@ -217,7 +217,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     given = [str(posting.label_group) for posting in content.postings]
     labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
     content = relabelled(content, labels)
-    evaluated = None if loaded is None else unseen(settings, loaded, labels, given)
+    evaluated = None if loaded is None else unseen(settings, loaded, content.postings, labels, given)
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
     catalogue, features = load_features(settings, content, list(names), options.embeddings, progress)
     groups = number_groups(labels)

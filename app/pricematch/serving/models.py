@@ -218,8 +218,9 @@ def load_models(
 
 
 def _as_json(manifest: BaseModel) -> Mapping[str, Any]:
-    """A manifest as JSON has it; of the label groups, which are many, their number."""
+    """A manifest as JSON has it; of the label groups, which are many, their number, and of their postings nothing."""
     found = manifest.model_dump(mode="json")
     if found.get("trained_on"):
         found["trained_on"]["groups"] = len(found["trained_on"]["groups"])
+        del found["trained_on"]["postings"]
     return found

@@ -45,7 +45,8 @@ def train_cnn(training: Training[CnnTrainingRecipe], images: TrainingImages) -> 
         with unfinished(root, training.recipe, seed, identity) as folder:
             good = cache.good_rows()
             shown, labels = [images.names[row] for row in good], label_of_image(images.postings)
-            groups = choose_groups(shown, labels, cnn.train_share, cnn.validation_share, seed)
+            shares = cnn.train_share, cnn.validation_share
+            groups = choose_groups(shown, labels, *shares, seed, images.postings)
             queries = threshold_postings(images.postings, shown, groups.learnt_labels if groups.teach else ())
             views = ImageViews(cache, good, seed)
             return [_CnnRun(training, cache, queries, version, folder, backbone, views, groups).train()]

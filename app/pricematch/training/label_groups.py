@@ -11,7 +11,7 @@ from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.curves import SimilarityThreshold, enough_groups, pick_similarity_threshold
 from pricematch.evaluation.metrics import map_at_k, number_groups
-from pricematch.evaluation.splits import group_digest, training_groups
+from pricematch.evaluation.splits import digest_postings, group_digest, training_groups
 from pricematch.formats.manifest import PickedOn, TrainedOn
 from pricematch.progress import Progress
 
@@ -56,22 +56,33 @@ class TrainedGroups:
 
 
 def choose_groups(
-    names: Sequence[str], labels: Mapping[str, str], share: float, validation_share: float, seed: int
+    names: Sequence[str],
+    labels: Mapping[str, str],
+    share: float,
+    validation_share: float,
+    seed: int,
+    postings: Iterable[Posting] = (),
 ) -> TrainedGroups:
     """Deal the label groups of n images out by `training_groups`: a share to train on, of that a share to hold out.
 
-    `labels` holds the label group of those images that have one, by name.
+    `labels` holds the label group of those images that have one, by name; `postings` are those that show the images.
     """
     numbers = number_groups([labels.get(name) for name in names])
     given = [labels.get(name, "") for name in names]
     trained, held = ((numbers >= 0) & training_groups(given, part, seed) for part in (share, share * validation_share))
     learnt = trained & ~held
     digests = sorted({group_digest(label) for label, taken in zip(given, trained, strict=True) if taken})
+    shown = {name for name, taken in zip(names, trained, strict=True) if taken}
     return TrainedGroups(
         np.where(learnt, numbers, -1),
         np.where(held, numbers, -1),
         frozenset(label for label, taken in zip(given, learnt, strict=True) if taken),
-        TrainedOn(share=share, seed=seed, groups=tuple(digests)),
+        TrainedOn(
+            share=share,
+            seed=seed,
+            groups=tuple(digests),
+            postings=digest_postings(posting for posting in postings if posting.image in shown),
+        ),
     )
 
 
