@@ -35,6 +35,11 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _without_end(value: Any) -> Any:
+    """A path without the slash at its end."""
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 REMOVED: Mapping[str, str] = MappingProxyType(
     {"answer_idle_seconds": "a proxy limits how long clients take to read answers"}
@@ -76,6 +81,10 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
+    root_path: Annotated[str, BeforeValidator(_without_end)] = Field(
+        default="", max_length=200, pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
+    )
+    """Path below which a proxy serves the service, such as /match-api; all addresses in answers begin with it."""
     access_log: bool = True
     """Log a line for every request."""
     log_format: Literal["auto", "json", "text"] = "auto"

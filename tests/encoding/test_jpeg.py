@@ -57,7 +57,7 @@ def test_the_decoder_gives_the_same_whichever_way_it_takes(monkeypatch: pytest.M
     """An embedding does not depend on which library decoded."""
     decoder, image = PillowDecoder(64, 10**7), jpeg((333, 512), quality=80)
     fast = decoder.decode(image)
-    monkeypatch.setattr("pricematch.encoding.decoder.decode_jpeg", lambda _: None)
+    monkeypatch.setattr("pricematch.encoding.decoder.decode_jpeg", lambda *_: None)
     np.testing.assert_array_equal(decoder.decode(image), fast)
 
 

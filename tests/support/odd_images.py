@@ -99,6 +99,36 @@ MAGIC_NUMBERS = {
 """How a file of each format begins."""
 
 
+def png_of(width: int, height: int, bits: int, kind: int, lines: Sequence[bytes], *chunks: bytes) -> bytes:
+    """A PNG of packed lines without a filter, of such a colour type, with these chunks before its pixels."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
+    pixels = png_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + line for line in lines)))
+    return PNG_SIGNATURE + header + b"".join(chunks) + pixels + png_chunk(b"IEND", b"")
+
+
+def tiff_of(side: int, bits: Sequence[int], photometric: int, pixels: bytes, order: str = "<", **more: int) -> bytes:
+    """A square TIFF of one strip without compression.
+
+    Args:
+        side: its width and height.
+        bits: of each channel.
+        photometric: what its values mean.
+        pixels: packed.
+        order: `<` or `>`, of its bytes.
+        more: `extra`, the meaning of a channel behind the colours.
+    """
+    tags = {256: [side], 257: [side], 258: [*bits], 259: [1], 262: [photometric], 273: [8], 277: [len(bits)]}
+    tags |= {278: [side], 279: [len(pixels)]} | ({338: [more["extra"]]} if "extra" in more else {})
+    entries, behind, at = b"", b"", 8 + len(pixels) + 2 + 12 * len(tags) + 4
+    for tag, values in tags.items():
+        value = struct.pack(f"{order}{len(values)}H", *values)
+        if len(value) > 4:
+            value, behind = struct.pack(f"{order}I", at + len(behind)), behind + value
+        entries += struct.pack(f"{order}HHI", tag, 3, len(values)) + value.ljust(4, b"\0")
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(pixels))
+    return start + pixels + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + behind
+
+
 def jpeg_of_scans(scans: int, size: tuple[int, int] = (64, 64)) -> bytes:
     """A progressive JPEG whose last scan is repeated, without its bits, until it has so many of them."""
     file = io.BytesIO()

@@ -34,7 +34,7 @@ _JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _NAME = 255
-IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
+IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
 
 
 def described(schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -194,7 +194,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> JSONResp
     slug = _OF_STATUS.get(error.status_code, "http-error")
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"nothing is served at {request.scope['path'][:200]!r}; /docs shows what is"
+        root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+        detail = f"nothing is served at {request.scope['path'][:200]!r}; {root}/docs shows what is"
     return answer(_problem(error.status_code, slug, detail), error.headers)
 
 

@@ -1,7 +1,7 @@
 """The one way from the bytes of an image to the pixels a network sees, in training and in serving.
 
-Formats are known by content, never by name. JPEG, PNG, WebP, GIF, BMP and TIFF; the first frame of animations;
-transparency on white; EXIF orientation applied; embedded colour profiles are not applied. Pillow decodes, OpenCV
+Formats are known by content, never by name; the first frame of animations; transparency on white, or on mid-grey where
+nothing would be seen; EXIF orientation applied; embedded colour profiles are not applied. Pillow decodes, OpenCV
 resizes: bilinear as in the notebook's `tf.image.resize`, or by pixel area where more than two source pixels fall on
 one (the notebook's way would skip some). A JPEG is halved first while it stays as large as what is wanted, by pixel
 area: nearly what libjpeg gives when it decodes at half the size, and the networks were trained on that.
@@ -17,38 +17,35 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from pricematch.encoding.damage import damage, ended_jpeg
+from pricematch.encoding.image_formats import FORMATS, MEDIA_TYPES, known_format, unsupported
 from pricematch.encoding.jpeg_scans import MOST_SCANS, check_scans
 from pricematch.encoding.ports import Header, Pixels
+from pricematch.encoding.rgb import to_rgb
 from pricematch.errors import (
     ImageCorrupt,
     ImageEmpty,
     ImageError,
     ImageTooLarge,
     ImageTooSmall,
-    ImageTypeUnsupported,
     Overloaded,
 )
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MEDIA_TYPES = {name: f"image/{name.lower()}" for name in FORMATS} | {"MPO": "image/jpeg"}
-
 _EXIF_ORIENTATION = 0x0112
-_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-_DEEPER = ("I", "F")
 _LYING = (5, 6, 7, 8)
-_CLEAR_SIDE = 1024
-"""Pixels a side that a transparent image has at least after it was shrunk."""
-_HALVED = ("JPEG", "MPO")
+_JPEGS = ("JPEG", "MPO")
+_FAST = {"RGB": "RGB", "L": "GRAY"}
+"""Names of colour spaces by mode."""
 _MOST_HALVINGS = 3
 """As libjpeg does, which decodes at an eighth of the size at least."""
 
 
-DECODING = "2"
+DECODING = "3"
 """Grows whenever the same bytes give other pixels, so that embeddings kept from before are not mixed with new ones."""
 
 
 class DecodedImage:
-    """The pixels of an image as they lie in the file, RGB on white, and how they are to be turned.
+    """The pixels of an image as they lie in the file, RGB on white or grey, and how they are to be turned.
 
     Args:
         pixels: uint8 [height, width, 3].
@@ -97,7 +94,7 @@ class PillowDecoder:
     def decoded(self, image: bytes) -> DecodedImage:
         """The whole image, decoded in its own size, see `upright`; raises ImageError, Overloaded."""
         with self._guarded(image) as opened:
-            halves = opened.format in _HALVED
+            halves = opened.format in _JPEGS
             return DecodedImage(_pixels(opened, image), _orientation(opened), halves=halves)
 
     def header(self, image: bytes) -> Header:
@@ -122,7 +119,7 @@ class PillowDecoder:
         except MemoryError as error:  # its pixels are few enough: it is not the image's fault
             raise Overloaded("no memory is left to decode the image; try again soon") from error
         except Exception as error:
-            raise ImageCorrupt(f"the {opened.format} image does not decode ({_first_line(error)})") from error
+            raise ImageCorrupt(f"the {opened.format} image does not decode: {damage(image, error)}") from error
 
     def _open(self, image: bytes) -> Image.Image:
         """The image, its header read."""
@@ -132,14 +129,13 @@ class PillowDecoder:
         try:
             return Image.open(io.BytesIO(image), formats=FORMATS)
         except UnidentifiedImageError as error:
-            if (name := _magic(image)) is not None:
-                raise ImageCorrupt(f"the {name} image has a damaged header") from error
-            expected = f"expected {', '.join(FORMATS)}"
-            raise ImageTypeUnsupported(f"{expected}, got bytes that begin with {image[:8]!r}") from error
+            if (name := known_format(image)) is not None:
+                raise ImageCorrupt(f"the {name} image has a bad header: {damage(image, error)}") from error
+            raise unsupported(image) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got many more") from error
         except Exception as error:  # Pillow's plugins raise whatever their parsers raise
-            raise ImageCorrupt(f"the image's header does not decode ({_first_line(error)})") from error
+            raise ImageCorrupt(f"the image's header does not decode: {damage(image, error)}") from error
 
     def _check_size(self, opened: Image.Image) -> None:
         width, height = opened.size
@@ -149,56 +145,43 @@ class PillowDecoder:
             raise ImageTooSmall(f"expected at least {self._min_side} pixels a side, got {width} × {height}")
 
 
-def decode_jpeg(image: bytes) -> Pixels | None:
+def decode_jpeg(image: bytes, mode: str = "RGB") -> Pixels | None:
     """RGB pixels [height, width, 3] of an undamaged JPEG: Pillow's, and faster; both call libjpeg-turbo.
 
     None where the decoder has anything to complain about: Pillow is to decide then.
+
+    Args:
+        image: the file.
+        mode: Pillow's name of what it holds; None is returned for others than `RGB` and `L`.
     """
+    if mode not in _FAST:
+        return None
     try:
-        return np.asarray(simplejpeg.decode_jpeg(image, "RGB", strict=True))
+        pixels = np.asarray(simplejpeg.decode_jpeg(image, _FAST[mode], strict=True))
     except ValueError:
         return None
-
-
-def _magic(image: bytes) -> str | None:
-    """The format whose first bytes these are, or None."""
-    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
-        return "WEBP"
-    signatures = {
-        "JPEG": (b"\xff\xd8\xff",),
-        "PNG": (b"\x89PNG\r\n\x1a\n",),
-        "GIF": (b"GIF87a", b"GIF89a"),
-        "BMP": (b"BM",),
-        "TIFF": (b"II*\0", b"MM\0*"),
-    }
-    return next((name for name, starts in signatures.items() if image.startswith(starts)), None)
+    return np.repeat(pixels, 3, axis=2) if mode == "L" else pixels
 
 
 def _pixels(opened: Image.Image, image: bytes) -> Pixels:
-    """RGB on white, as it lies in the file (a TIFF upright)."""
-    if (opened.format, opened.mode) == ("JPEG", "RGB"):
-        pixels = decode_jpeg(image)
-        if pixels is not None and pixels.shape[1::-1] == opened.size:
-            return pixels
+    """RGB, as it lies in the file (a TIFF upright)."""
+    if opened.format in _JPEGS:
+        return _jpeg_pixels(opened, image)
     opened.load()  # which turns a TIFF upright, and takes the orientation from its EXIF data
-    return _on_white(opened)
+    return to_rgb(opened, image)
 
 
-def _on_white(opened: Image.Image) -> Pixels:
-    """8-bit RGB; a large transparent image is shrunk first, so that compositing takes little memory."""
-    if opened.mode in _SIXTEEN_BIT:
-        grey = (np.asarray(opened).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
-    if opened.mode in _DEEPER:
-        raise ImageTypeUnsupported(f"expected at most 16 bits a channel, got 32 (mode {opened.mode})")
-    if not (opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info):
-        return np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
-    factor = min(opened.size) // _CLEAR_SIDE
-    clear = opened.convert("RGBA")
-    if factor > 1:
-        clear = clear.reduce(factor)
-    white = Image.new("RGBA", clear.size, "white")
-    return np.asarray(Image.alpha_composite(white, clear).convert("RGB"))
+def _jpeg_pixels(opened: Image.Image, image: bytes) -> Pixels:
+    """RGB of a JPEG, which may lack its end marker but no row."""
+    pixels = decode_jpeg(image, opened.mode) if opened.format == "JPEG" else None
+    if pixels is not None and pixels.shape[1::-1] == opened.size:
+        return pixels
+    ended, lacking = ended_jpeg(image)
+    if lacking is not None:
+        raise ImageCorrupt(f"the {opened.format} image is truncated: {lacking}")
+    with Image.open(io.BytesIO(ended), formats=("JPEG",)) as whole:
+        whole.load()
+        return to_rgb(whole, ended)
 
 
 def _halved(pixels: Pixels, side: int) -> Pixels:
@@ -248,8 +231,3 @@ def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _first_line(error: Exception) -> str:
-    text = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -11,7 +11,7 @@ from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.decoder import DecodedImage
 from pricematch.encoding.ports import Pixels
 
-HASHING = "phash-decoding1"
+HASHING = "phash-decoding3"
 """Names the hash and the way images are decoded for it in their own size; hashes of another are not taken for these."""
 HUES, SATURATIONS, VALUES = 16, 4, 4
 BINS = "1"
