@@ -13,6 +13,7 @@ PricematchError
 │   ├── ImageCorrupt          the right format, but it does not decode
 │   ├── ImageTooLarge         more pixels than the limit
 │   ├── ImageTooSmall         fewer pixels a side than the limit
+│   ├── ImageTooComplex       it takes longer to decode than the limit
 │   └── ImageUnavailable      a posting's image is missing or must not be opened
 ├── LimitExceeded             more items than a request may hold
 ├── RequestUnanswerable       the service holds nothing to answer this with
@@ -140,6 +141,10 @@ class ImageTooLarge(ImageError):
 
 class ImageTooSmall(ImageError):
     """The image has fewer pixels a side than the limit."""
+
+
+class ImageTooComplex(ImageError):
+    """The image has more parts than the limit, or took longer to decode: it is written to keep a processor busy."""
 
 
 class ImageUnavailable(ImageError):

@@ -143,6 +143,8 @@ class Settings(BaseSettings):
     """Pixels (width × height) of one image, read from its header."""
     min_image_side: int = Field(default=8, ge=1)
     """Pixels of an image's shorter side, at least."""
+    max_scans: int = Field(default=100, ge=1, le=100_000)
+    """Scans of one JPEG, read from its markers: each takes as long as all its pixels, and is a few bytes."""
     max_title_chars: int = Field(default=1000, ge=1, le=100_000)
     """Characters of a title that is matched."""
     max_cluster_postings: int = Field(default=20_000, ge=1)

@@ -256,14 +256,13 @@ def test_fault_25_a_file_that_is_of_no_use_is_refused_at_once(
     "parts",
     [
         [file("images", zip_of({}))],
-        [field("postings", b"posting_id,image\na,1.png\n")],
         [file("postings", csv_of()), file("postings", csv_of())],
         [file("postings", csv_of()), file("other", b"x")],
         [file("postings", csv_of()), field("other", b"x")],
         [file("postings", csv_of()), field("folder", b"a"), field("folder", b"a")],
         [file("postings", csv_of()), file("images", zip_of({})), field("folder", b"a")],
         [file("postings", csv_of()), field("folder", b"")],
-        [file("postings", csv_of()), field("images", b"x")],
+        [file("postings", csv_of()), field("images", zip_of({})), file("images", zip_of({}))],
     ],
 )
 def test_fault_18_parts_that_are_missing_unknown_or_come_twice_are_named(

@@ -98,12 +98,10 @@ def test_the_file_may_have_no_name_of_note(client: TestClient) -> None:
         [],
         [file("picture", RED)],
         [file("Image", RED)],
-        [field("image", b"text")],
-        [field("image", RED)],
         [file("image", RED), field("limit", b"3")],
         [file("", RED)],
     ],
-    ids=["no part", "wrong name", "wrong case", "text field", "image as a field", "another part", "no name"],
+    ids=["no part", "wrong name", "wrong case", "another part", "no name"],
 )
 def test_a_form_of_other_parts_is_refused(client: TestClient, parts: list[bytes]) -> None:
     response = client.post("/match", content=form(parts), headers={"Content-Type": FORM})
@@ -119,14 +117,10 @@ def test_two_images_in_one_form_are_refused(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "imagepng", "", ";", "multipart/mixed"],
+    ["text/plain", "application/x-www-form-urlencoded", "imagepng", "multipart/mixed"],
 )
 def test_another_content_type_is_refused(client: TestClient, content_type: str) -> None:
     assert_problem(client.post("/match", content=RED, headers={"Content-Type": content_type}), 415, "media-type")
-
-
-def test_a_body_without_a_content_type_is_refused(client: TestClient) -> None:
-    assert_problem(client.post("/match", content=RED), 415, "media-type")
 
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "utf-16", "no-such", '"'])

@@ -39,7 +39,7 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
 
 def test_every_documented_way_to_send_an_image_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/match"]["post"]["requestBody"]["content"]
-    assert set(content) == {"multipart/form-data", "application/json", "image/*"}
+    assert set(content) == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}
     assert client.post("/match", files={"image": image_bytes("#ff0000")}).status_code == 200
     raw = client.post("/match", content=image_bytes("#ff0000"), headers={"Content-Type": "image/png"})

@@ -95,11 +95,3 @@ def test_an_unknown_posting_is_not_found_and_the_answer_names_it(client: TestCli
 @pytest.mark.parametrize("path", ["/postings/a%2Fb", "/postings/..%2F..%2Fetc%2Fpasswd", "/postings/"])
 def test_a_slash_in_an_id_leads_to_no_posting(client: TestClient, path: str) -> None:
     assert_problem(client.get(path), 404, "not-found")
-
-
-def test_only_the_query_of_matches_is_checked(
-    client: TestClient,
-) -> None:
-    """Unknown parameters of a posting and of its image are ignored."""
-    assert client.get("/postings/p0?unknown=1").status_code == 200
-    assert_problem(client.get("/postings/p0/matches?unknown=1"), 422, "invalid-request")

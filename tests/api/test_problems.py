@@ -28,10 +28,10 @@ class FailingEncoder(MeanColourEncoder):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/match", "POST"),
-        ("PUT", "/cluster", "POST"),
-        ("POST", "/readyz", "GET"),
-        ("BREW", "/postings/p0", "GET"),
+        ("GET", "/match", "OPTIONS, POST"),
+        ("PUT", "/cluster", "OPTIONS, POST"),
+        ("POST", "/readyz", "GET, HEAD, OPTIONS"),
+        ("BREW", "/postings/p0", "DELETE, GET, HEAD, OPTIONS, PUT"),
     ],
 )
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(
@@ -78,6 +78,7 @@ def test_a_bug_is_a_problem_that_reveals_nothing(serve: Serve) -> None:
         (errors.ImageEmpty("x"), 422, "image-empty"),
         (errors.ImageCorrupt("x"), 422, "image-corrupt"),
         (errors.ImageTooSmall("x"), 422, "image-too-small"),
+        (errors.ImageTooComplex("x"), 422, "image-too-complex"),
         (errors.ImageTooLarge("x"), 413, "image-too-large"),
         (errors.ImageTypeUnsupported("x"), 415, "image-type"),
         (errors.ImageUnavailable("x"), 404, "image-unavailable"),

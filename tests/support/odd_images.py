@@ -97,3 +97,13 @@ MAGIC_NUMBERS = {
     "tiff": b"II*\0",
 }
 """How a file of each format begins."""
+
+
+def jpeg_of_scans(scans: int, size: tuple[int, int] = (64, 64)) -> bytes:
+    """A progressive JPEG whose last scan is repeated, without its bits, until it has so many of them."""
+    file = io.BytesIO()
+    scene(size).save(file, "JPEG", progressive=True)
+    image = file.getvalue()
+    last = image.rindex(b"\xff\xda")
+    head = image[last : last + 2 + int.from_bytes(image[last + 2 : last + 4])]
+    return image[:-2] + head * (scans - image.count(b"\xff\xda")) + image[-2:]

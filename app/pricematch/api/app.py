@@ -17,6 +17,7 @@ from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import BodyLimits, HeadCheck
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
+from pricematch.api.routing import EveryRoute
 from pricematch.api.telemetry import Metrics, Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
@@ -87,11 +88,12 @@ def create_api(
     )
     problems.install(app)
     app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
+    app.add_middleware(EveryRoute, routes=app.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
@@ -125,7 +127,7 @@ def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[st
 
 def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that all operations with a body, or all that need a key, may give."""
-    statuses = [408] if "requestBody" in operation else []
+    statuses = [408, 422] if "requestBody" in operation else [422]
     statuses += [401, 403, 429] if "security" in operation else []
     return {str(status): response for status, response in problems.responses(*statuses).items()}
 

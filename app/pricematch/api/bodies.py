@@ -2,15 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, cast
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 
-from pricematch.api.forms import FIELD_BYTES, invalid, open_form
+from pricematch.api.content import (
+    FIELD_BYTES,
+    JSON,
+    MULTIPART,
+    OCTETS,
+    content_type,
+    invalid,
+    is_json,
+    may_be_image,
+    read_json,
+    refuse_type,
+    validated,
+)
+from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.schemas.clusters import ClusterRequest
 from pricematch.api.schemas.matches import TitleRequest
 from pricematch.catalogue.labels import as_label
@@ -20,12 +31,9 @@ from pricematch.errors import ImageEmpty, ImageTooLarge, LimitExceeded
 from pricematch.serving.intake import Offered
 from pricematch.settings import Settings
 
-MULTIPART, JSON = "multipart/form-data", "application/json"
 _JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
-_MAX_FAULTS = 1000
-_Body = TypeVar("_Body", bound=BaseModel)
 _NAME = 255
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP or TIFF."}
 
@@ -41,21 +49,18 @@ def _field_bytes(settings: Settings) -> int:
     return settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
 
 
-async def _fields_of(form: FormData, names: set[str]) -> tuple[bytes | None, dict[str, str]]:
-    """The file part `image` of a form, and the text fields of these names; any of them may be absent."""
-    only(form, {"image", *names})
-    image, fields = form.get("image"), dict[str, str]()
-    if image is not None and not isinstance(image, UploadFile):
-        raise invalid("image", "expected a file part, got a text field")
-    if len(form.getlist("image")) > 1:
+async def _fields_of(form: FormData) -> tuple[bytes | None, dict[str, str]]:
+    """The file part `image` of a form, and its text fields; any of them may be absent."""
+    if len(images := form.getlist("image")) > 1:
         raise LimitExceeded("expected at most one part image, got more")
-    for name in names & set(form):
-        if not isinstance(value := form[name], str):
-            raise invalid(name, "expected a text field, got a file part")
-        if len(form.getlist(name)) > 1:
-            raise invalid(name, "expected it once, got it twice")
-        fields[name] = value
-    return None if image is None else await image.read(), fields
+    once(form, set(form))
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    return (await _content(images[0]) if images else None), fields
+
+
+async def _content(part: UploadFile | str) -> bytes:
+    """The bytes of a file part."""
+    return await cast("UploadFile", part).read()
 
 
 async def read_batch(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
@@ -67,44 +72,26 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         RequestValidationError: fields that are missing, unknown or out of range.
         LimitExceeded: more images or postings than Settings allow.
     """
-    kind = content_type(request)
-    if kind == JSON:
-        limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
-        query = validated(ClusterRequest, await _read_json(request, limit))
-        images: list[bytes] = []
+    images: list[bytes] = []
+    if is_json(kind := content_type(request)):
+        query = await read_json(request, ClusterRequest, settings.max_cluster_postings * _JSON_BYTES_PER_POSTING)
         if "posting_ids" not in query.model_fields_set:
             raise invalid("posting_ids", 'expected a list of ids or "all", got none')
     elif kind == MULTIPART:
         query, images = await _read_form(request, settings)
     else:
-        raise HTTPException(415, f"expected {JSON} or {MULTIPART}, got {kind or 'none'!r}")
+        refuse_type(kind, JSON, MULTIPART)
     if query.posting_ids != "all" and len(query.posting_ids) > settings.max_cluster_postings:
         raise LimitExceeded(f"expected at most {settings.max_cluster_postings} postings, got {len(query.posting_ids)}")
     return query, images
 
 
-async def _read_json(request: Request, limit: int) -> bytes:
-    """A body of so many bytes at most, and some for the other fields."""
-    body, limit = await request.body(), limit + FIELD_BYTES
-    if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
-        raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
-    return body
-
-
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
-    max_fields = settings.max_cluster_postings + len(ClusterRequest.model_fields)
-    async with open_form(request, settings.max_cluster_images, max_fields) as form:
-        files = _files_of(form, "images")
-        return validated(ClusterRequest, _fields(form)), [await part.read() for part in files]
-
-
-def _files_of(form: FormData, name: str) -> list[UploadFile]:
-    """The file parts of a name."""
-    parts = form.getlist(name)
-    files = [part for part in parts if isinstance(part, UploadFile)]
-    if len(files) < len(parts):
-        raise invalid(name, "expected file parts, got a text field")
-    return files
+    names = ClusterRequest.model_fields
+    parts = Parts({"images"}, names, settings.max_cluster_images, settings.max_cluster_postings + len(names))
+    async with open_form(request, parts) as form:
+        once(form, set(form) - {"images", "posting_ids"})
+        return validated(ClusterRequest, _fields(form)), [await _content(part) for part in form.getlist("images")]
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -115,31 +102,6 @@ def _fields(form: FormData) -> dict[str, Any]:
     if posting_ids:
         fields["posting_ids"] = "all" if "all" in posting_ids else posting_ids
     return fields
-
-
-def validated(model: type[_Body], body: bytes | dict[str, Any]) -> _Body:
-    """A body as its model; raises RequestValidationError."""
-    try:
-        if isinstance(body, bytes):
-            return model.model_validate_json(body)
-        return model.model_validate(body)
-    except ValidationError as error:
-        if (count := error.error_count()) > _MAX_FAULTS:
-            raise invalid("*", f"expected {', '.join(model.model_fields)}, got {count} faults") from error
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error
-
-
-def only(form: FormData, names: set[str]) -> None:
-    """Raise RequestValidationError if a form has other parts."""
-    unknown = sorted(set(form) - names)
-    if unknown:
-        raise invalid(unknown[0], f"expected no part but {', '.join(sorted(names))}")
-
-
-def content_type(request: Request) -> str:
-    """The type and subtype that a request declares, in lower case; "" for none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True)
@@ -168,18 +130,16 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
         LimitExceeded: the form has more parts, or more images than Settings allow.
     """
     kind = content_type(request)
-    if kind.startswith("image/"):
-        return SentPosting(await request.body())
-    if kind == JSON:
-        body = await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
-        image, title = None, validated(TitleRequest, body).title
+    if is_json(kind):
+        limit = settings.max_title_chars * _JSON_BYTES_PER_CHARACTER
+        image, title = None, (await read_json(request, TitleRequest, limit)).title
     elif kind == MULTIPART:
         sent = await _read_match_form(request, settings)
         if isinstance(sent, SentImages):
             return sent
         image, title = sent.image, sent.title
     else:
-        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
+        image, title = await _raw_image(request, kind), ""
     title = _title(title, settings)
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
@@ -187,15 +147,24 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
-    async with open_form(request, settings.max_match_images, 1, _field_bytes(settings)) as form:
+    parts = Parts({"image", "images"}, {"title"}, settings.max_match_images, 1, _field_bytes(settings))
+    async with open_form(request, parts) as form:
         if "images" not in form:
-            image, fields = await _fields_of(form, {"title"})
+            image, fields = await _fields_of(form)
             return SentPosting(image, fields.get("title", ""))
         only(form, {"images"})
-        parts = _files_of(form, "images")
+        files = [cast("UploadFile", part) for part in form.getlist("images")]
         return SentImages(
-            [await part.read() for part in parts], [(part.filename or "")[:_NAME] or None for part in parts]
+            [await part.read() for part in files], [(part.filename or "")[:_NAME] or None for part in files]
         )
+
+
+async def _raw_image(request: Request, kind: str) -> bytes:
+    """The body as an image; raises HTTPException where it is declared to be something else, or nothing."""
+    body = await request.body() if may_be_image(kind) else b""
+    if not may_be_image(kind) or not (body or kind):
+        refuse_type(kind, MULTIPART, JSON, "an image as image/*", OCTETS)
+    return body
 
 
 class PostingIn(BaseModel):
@@ -217,7 +186,7 @@ class PostingIn(BaseModel):
 
 
 _FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
-BODY = described({MULTIPART: _FORM, JSON: PostingIn.model_json_schema(), "image/*": IMAGE})
+BODY = described({MULTIPART: _FORM, JSON: PostingIn.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
 
 
 async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
@@ -232,17 +201,15 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     """
     kind = content_type(request)
     image: bytes | None = None
-    if kind.startswith("image/"):
-        image, given = await request.body(), PostingIn()
-    elif kind == JSON:
-        given = validated(PostingIn, await _read_json(request, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER))
+    if is_json(kind):
+        given = await read_json(request, PostingIn, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
     elif kind == MULTIPART:
-        names = set(PostingIn.model_fields)
-        async with open_form(request, 1, len(names), _field_bytes(settings)) as form:
-            image, fields = await _fields_of(form, names)
+        names = PostingIn.model_fields
+        async with open_form(request, Parts({"image"}, names, 1, len(names), _field_bytes(settings))) as form:
+            image, fields = await _fields_of(form)
         given = validated(PostingIn, fields)
     else:
-        raise HTTPException(415, f"expected {MULTIPART}, {JSON} or image/*, got {kind or 'none'!r}")
+        image, given = await _raw_image(request, kind), PostingIn()
     title = _title(given.title, settings)
     if image is None and not title:
         raise invalid("title", "expected an image or a title, got neither")

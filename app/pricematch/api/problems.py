@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +26,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageEmpty: (422, "image-empty"),
     errors.ImageCorrupt: (422, "image-corrupt"),
     errors.ImageTooSmall: (422, "image-too-small"),
+    errors.ImageTooComplex: (422, "image-too-complex"),
     errors.ImageTooLarge: (413, "image-too-large"),
     errors.ImageTypeUnsupported: (415, "image-type"),
     errors.ImageUnavailable: (404, "image-unavailable"),
@@ -131,6 +133,23 @@ def too_large(limit: int) -> Problem:
     return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
 
 
+def invalid_request(faults: Sequence[Fault]) -> Problem:
+    """The problem of a request with faults; their locations are shortened, since unknown names are the client's."""
+    shown = [Fault(location=_shortened(it.location), message=it.message) for it in faults[: errors.SHOWN_PROBLEMS]]
+    detail = "; ".join(f"{fault.location}: {fault.message}" for fault in shown[:5])
+    return _problem(422, _INVALID, detail, shown)
+
+
+def unexpected(kind: str, name: str, known: Collection[str]) -> str:
+    """What is wrong with a name that is none of those known: which these are, and the nearest of them."""
+    if not known:
+        return f"expected no {kind}"
+    folded = {it.casefold(): it for it in sorted(known)}
+    near = get_close_matches(name[:_LOCATION_CHARACTERS].casefold(), folded, n=1)
+    hint = f"; did you mean {folded[near[0]]}?" if near else ""
+    return f"expected no {kind} but {', '.join(folded.values())}{hint}"
+
+
 def malformed(detail: str) -> Problem:
     """The problem of a request whose head is ambiguous or too long."""
     return _problem(400, _OF_STATUS[400], detail)
@@ -144,6 +163,10 @@ def _problem(status: int, slug: str, detail: str, faults: Sequence[Fault] | None
         detail=detail,
         errors=None if faults is None else list(faults),
     )
+
+
+def _shortened(location: str) -> str:
+    return location if len(location) <= _LOCATION_CHARACTERS else location[: _LOCATION_CHARACTERS - 1] + "…"
 
 
 async def _on_domain_error(_: Request, error: errors.PricematchError) -> JSONResponse:
@@ -163,15 +186,8 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-    faults = [Fault(location=_location(fault["loc"]), message=fault["msg"]) for fault in error.errors()]
-    detail = "; ".join(f"{fault.location}: {fault.message}" for fault in faults[:5])
-    return answer(_problem(422, _INVALID, detail, faults[: errors.SHOWN_PROBLEMS]))
-
-
-def _location(parts: Sequence[object]) -> str:
-    """Where a fault is; shortened, since the names of unknown fields are the client's."""
-    location = ".".join(map(str, parts))
-    return location if len(location) <= _LOCATION_CHARACTERS else location[: _LOCATION_CHARACTERS - 1] + "…"
+    faults = [Fault(location=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in error.errors()]
+    return answer(invalid_request(faults))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:

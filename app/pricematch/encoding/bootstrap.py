@@ -56,7 +56,7 @@ def image_folder(settings: Settings) -> ImageFolder:
 
 def decoder(settings: Settings, side: int) -> PillowDecoder:
     """The one decoder, for pixels of this side."""
-    return PillowDecoder(side, settings.max_pixels, settings.min_image_side)
+    return PillowDecoder(side, settings.max_pixels, settings.min_image_side, settings.max_scans)
 
 
 def embed_catalogue(settings: Settings, content: CsvCatalogue, progress: Progress) -> SimilaritySearch:

@@ -17,6 +17,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from pricematch.encoding.jpeg_scans import MOST_SCANS, check_scans
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.errors import (
     ImageCorrupt,
@@ -75,10 +76,11 @@ class PillowDecoder:
         side: height and width of the pixels it returns.
         max_pixels: width × height beyond which an image is refused from its header.
         min_side: pixels of the shorter side below which an image is refused.
+        max_scans: scans of a JPEG beyond which it is refused.
     """
 
-    def __init__(self, side: int, max_pixels: int, min_side: int = 1) -> None:
-        self._side, self._max_pixels, self._min_side = side, max_pixels, min_side
+    def __init__(self, side: int, max_pixels: int, min_side: int = 1, max_scans: int = MOST_SCANS) -> None:
+        self._side, self._max_pixels, self._min_side, self._max_scans = side, max_pixels, min_side, max_scans
 
     def decode(self, image: bytes) -> Pixels:
         """Pixels uint8 [side, side, 3] in RGB, see `DecodedImage.squeezed`; raises ImageError."""
@@ -126,6 +128,7 @@ class PillowDecoder:
         """The image, its header read."""
         if not image:
             raise ImageEmpty("expected an image, got no bytes")
+        check_scans(image, self._max_scans)
         try:
             return Image.open(io.BytesIO(image), formats=FORMATS)
         except UnidentifiedImageError as error:

@@ -229,6 +229,7 @@ class Encoding:
             "hashed": wanted.phash,
             "max_pixels": self._settings.max_pixels,
             "min_side": self._settings.min_image_side,
+            "max_scans": self._settings.max_scans,
         }
         try:
             encoders = {key: self._known[key] for key in self._held | wanted.encoders}

@@ -89,7 +89,14 @@ class _ImageFeaturesComputer:
         raise ModelOutputError(f"expected ready, load, drop or sizes, got {list(message)}")
 
     def _features(
-        self, images: Sequence[bytes], *, keys: Sequence[str], hashed: bool, max_pixels: int, min_side: int
+        self,
+        images: Sequence[bytes],
+        *,
+        keys: Sequence[str],
+        hashed: bool,
+        max_pixels: int,
+        min_side: int,
+        max_scans: int,
     ) -> tuple[Mapping[str, Any], Sequence[bytes]]:
         """The features of images.
 
@@ -98,7 +105,7 @@ class _ImageFeaturesComputer:
             per encoder its embeddings, float32 [m, d] of the m good ones in order.
         """
         started = time.perf_counter()
-        decoder = PillowDecoder(1, max_pixels, min_side)
+        decoder = PillowDecoder(1, max_pixels, min_side, max_scans)
         sides = {self._encoders[key][0] for key in keys}
         found: list[Mapping[str, Any]] = []
         pixels: dict[int, list[Pixels]] = {side: [] for side in sides}

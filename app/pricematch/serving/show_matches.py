@@ -162,7 +162,7 @@ def _draw(
 ) -> None:
     from pricematch.reports.sheets import Captioned, draw_sheet, save_sheet
 
-    decode = PillowDecoder(_SIDE, settings.max_pixels, settings.min_image_side)
+    decode = PillowDecoder(_SIDE, settings.max_pixels, settings.min_image_side, settings.max_scans)
 
     def pixels(posting: Posting) -> Pixels:
         if (image := images.get(posting.posting_id)) is None:

@@ -5,7 +5,8 @@ import time
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from pricematch.api.bodies import JSON, MULTIPART, described, read_batch
+from pricematch.api.bodies import described, read_batch
+from pricematch.api.content import JSON, MULTIPART
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut

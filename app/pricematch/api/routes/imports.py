@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
-from pricematch.api.bodies import MULTIPART, content_type, described, validated
+from pricematch.api.bodies import described
+from pricematch.api.content import MULTIPART, content_type, invalid, refuse_type, validated
 from pricematch.api.dependencies import WRITE, ReadyService
-from pricematch.api.forms import Places, invalid, open_form
+from pricematch.api.forms import Parts, Places, once, open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
 from pricematch.serving.uploads import ImportOptions
@@ -81,7 +81,7 @@ async def import_postings(
 ) -> JobOut:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     if (kind := content_type(request)) != MULTIPART:
-        raise HTTPException(415, f"expected {MULTIPART}, got {kind or 'none'!r}")
+        refuse_type(kind, MULTIPART)
     job_id = await service.begin_import()
     try:
         folder = await _received(request, {name: partial(service.open_import, job_id, name) for name in _PARTS})
@@ -102,16 +102,12 @@ async def _received(request: Request, places: Places) -> str | None:
         LimitExceeded: more parts.
         StoreError: it cannot be written.
     """
-    async with open_form(request, len(places) + 1, len(ImportForm.model_fields) + len(places), places=places) as form:
-        for name in places:
-            if isinstance(form.get(name), str):
-                raise invalid(name, "expected a file part, got a text field")
+    names = ImportForm.model_fields
+    async with open_form(request, Parts(places, names, len(places) + 1, len(names) + len(places)), places) as form:
+        once(form, set(form))
         if "postings" not in form:
             raise invalid("postings", "expected a file part, got none")
-        fields = {name: value for name, value in form.multi_items() if name not in places}
-        if len(fields) + len(set(form) & set(places)) < len(form.multi_items()):
-            raise invalid("folder", "expected it once, got it twice")
-        folder = validated(ImportForm, fields).folder
+        folder = validated(ImportForm, {name: value for name, value in form.items() if name in names}).folder
         if folder is not None and "images" in form:
             raise invalid("folder", "expected either a folder of the server or images, got both")
         return folder

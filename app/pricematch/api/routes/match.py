@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
-from pricematch.api.bodies import IMAGE, JSON, MULTIPART, SentImages, described, read_query
+from pricematch.api.bodies import IMAGE, SentImages, described, read_query
+from pricematch.api.content import JSON, MULTIPART, OCTETS
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import (
@@ -38,7 +39,7 @@ _FORM = {
     dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
-    openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE}),
+    openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE, OCTETS: IMAGE}),
 )
 async def match(request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""

@@ -2,9 +2,11 @@
 
 from typing import Any, Literal, TypeAlias
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from pricematch.api.bodies import described
+from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import ADMIN, READ, ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import CatalogueVersion
@@ -51,10 +53,15 @@ class ActivatedOut(BaseModel):
 
 
 @router.put(
-    "/models/{name}", dependencies=[ADMIN], status_code=202, responses=responses(400, 415, 422, 429, 500, 503, 507)
+    "/models/{name}",
+    dependencies=[ADMIN],
+    status_code=202,
+    openapi_extra=described({JSON: ActivateIn.model_json_schema()}),
+    responses=responses(400, 413, 415, 422, 429, 500, 503, 507),
 )
-async def activate(name: ModelName, wanted: ActivateIn, service: ReadyService) -> ActivatedOut:
+async def activate(name: ModelName, request: Request, service: ReadyService) -> ActivatedOut:
     """Let a version of a model serve, newer or older; GET /models tells when it does."""
+    wanted = await read_json(request, ActivateIn)
     before = await service.activate(name, wanted.version)
     return ActivatedOut(name=name, version=wanted.version, before=before)
 

@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
+from pricematch.api.bodies import described
+from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import READ, WRITE, OtherId, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import EvidenceOut, evidence_fields, finite
@@ -37,16 +39,18 @@ COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
 @router.put(
     "/verdicts/{posting_id}/{other_id}",
     dependencies=[WRITE],
-    responses=responses(400, 404, 415, 422, 429, 500, 503, 507)
+    openapi_extra=described({JSON: VerdictIn.model_json_schema()}),
+    responses=responses(400, 404, 413, 415, 422, 429, 500, 503, 507)
     | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
-    posting_id: PostingId, other_id: OtherId, given: VerdictIn, service: ReadyService, response: Response
+    posting_id: PostingId, other_id: OtherId, request: Request, service: ReadyService, response: Response
 ) -> StoredVerdictOut:
     """Say whether two postings are the same product; in whichever order they are given, it is one verdict."""
     if posting_id == other_id:
         fault = {"type": "value_error", "loc": ("path", "other_id"), "msg": "expected another posting, got the same"}
         raise RequestValidationError([fault])
+    given = await read_json(request, VerdictIn)
     found = await service.decide(posting_id, other_id, given.verdict)
     response.status_code = 201 if found.new else 200
     return _stored(found)

@@ -1,0 +1,99 @@
+"""What holds for every route: HEAD and OPTIONS are answered, and no query parameter is ignored."""
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pricematch.api.problems import Fault, answer, invalid_request, unexpected
+
+_NOT_ALLOWED = 405
+_MAX_FAULTS = 10
+
+
+class EveryRoute:
+    """ASGI middleware: HEAD is answered as GET without a body, OPTIONS with `Allow`, which is complete for 405 too.
+
+    A query parameter that the route does not declare, or that comes twice, is answered 422 before anything is done.
+
+    Args:
+        app: what is behind it.
+        routes: of the application, as they are when a request comes.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self._app, self._routes = app, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 204 or 422, or pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)):
+            await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
+            return
+        is_head = scope["method"] == "HEAD"
+        seen: Scope = {**scope, "method": "GET" if is_head else scope["method"]}  # routers write into it
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _NOT_ALLOWED:
+                MutableHeaders(scope=message)["Allow"] = self._allowed(scope)
+            if message["type"] == "http.response.body" and is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        if faults := self._faults(seen):
+            await answer(invalid_request(faults))(seen, receive, answered)
+            return
+        try:
+            await self._app(seen, receive, answered)
+        finally:
+            scope.update(route=seen.get("route"))  # telemetry names it
+
+    def _allowed(self, scope: Scope) -> str:
+        """The methods that a path takes, as `Allow` has them; "" for a path that is not served."""
+        routes = [it for it in iter_route_contexts(self._routes) if _matched(it, scope) is not Match.NONE]
+        found = set[str]().union(*(it.methods or {"GET"} for it in routes))  # files of a mount name no methods
+        implied = {"HEAD", "OPTIONS"} if "GET" in found else {"OPTIONS"} if found else set()
+        return ", ".join(sorted(found | implied))
+
+    def _faults(self, scope: Scope) -> list[Fault]:
+        """What is wrong with the names of a request's query parameters."""
+        sent = [name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
+        if not sent:
+            return []
+        route = next((it for it in iter_route_contexts(self._routes) if _matched(it, scope) is Match.FULL), None)
+        if route is None:
+            return []  # which is answered 404 or 405
+        known, faults = _parameters(getattr(route, "dependant", None)), list[Fault]()
+        for name in dict.fromkeys(sent):
+            if name not in known:
+                faults.append(_fault(name, unexpected("parameter", name, known)))
+            elif (count := sent.count(name)) > 1:
+                faults.append(_fault(name, f"expected it once, got it {count} times"))
+            if len(faults) == _MAX_FAULTS:
+                break
+        return faults
+
+
+def _fault(name: str, message: str) -> Fault:
+    return Fault(location=f"query.{name}", message=message)
+
+
+def _matched(route: RouteContext, scope: Scope) -> Match:
+    match: Match = route.matches(scope)[0]
+    return match
+
+
+def _parameters(dependant: Dependant | None) -> set[str]:
+    """Names of the query parameters that a route and what it depends on declare; files of a mount declare none."""
+    if dependant is None:
+        return set()
+    own = {field.alias for field in get_flat_params(Dependant(query_params=dependant.query_params))}
+    return own.union(*map(_parameters, dependant.dependencies))
