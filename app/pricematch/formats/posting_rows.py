@@ -148,7 +148,7 @@ class PostingRows:
         self._path, self._name, self._limits, self._given = path, name, limits, given
         self._checker = RowChecker()
         self._ignored: dict[str, None] = {}
-        self._columns: Sequence[str] = _COLUMNS
+        self._known = set[str]()
         self._read_as: tuple[str, str | None] = ("", None)
 
     def __iter__(self) -> Iterator[PostingRow]:
@@ -191,7 +191,7 @@ class PostingRows:
 
     def warnings(self, shown: int = EXAMPLES) -> list[str]:
         """What is odd in the rows so far, a sentence for each kind: columns that nothing reads, labels, ids."""
-        absent = [column for column in _COLUMNS if column not in self._columns]
+        absent = [column for column in _COLUMNS if column not in self._known]
         names = [
             f"{name[:_SHOWN]!r}{f' (is it {meant}?)' if (meant := nearest(name, absent)) else ''}"
             if name
@@ -206,7 +206,7 @@ class PostingRows:
         limit = self._limits.row_bytes
         records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter)
         self._read_as = (lines.name, records.delimiter)
-        self._columns = records.columns
+        self._known.update(records.columns)
         self._ignored = dict.fromkeys(column for column in records.columns if column not in _COLUMNS)
         for number, cells in records:
             if isinstance(cells, str):
@@ -229,10 +229,10 @@ class PostingRows:
                     except _BadLine as error:
                         yield PostingRow.bad(lines.number, str(error))
                     else:
+                        self._known.update(values)
                         if len(self._ignored) < _MAX_IGNORED:
-                            self._ignored.update(
-                                dict.fromkeys(name[:_SHOWN] for name in fields if name not in _COLUMNS)
-                            )
+                            unknown = (name[:_SHOWN] for name in fields if name not in _COLUMNS)
+                            self._ignored.update(dict.fromkeys(unknown))
                         yield self._row(lines, lines.number, values)
         except TextError as error:
             yield PostingRow.bad(lines.number + 1, f"{error}; what follows was not read")
