@@ -47,7 +47,7 @@ def test_a_delimiter_and_an_encoding_are_detected(tmp_path: Path, delimiter: str
         assert (content.postings, content.problems) == (POSTINGS, [])
         assert content.rows == [2 + bool(told), 3 + bool(told), 4 + bool(told)]
         usual = delimiter == "," and encoding.startswith("utf-8")
-        assert [warning.startswith("it is CSV in ") for warning in content.warnings] == ([] if usual else [True])
+        assert [warning.startswith("the file is CSV in ") for warning in content.warnings] == ([] if usual else [True])
         assert usual or content.warnings[0].endswith(f", delimiter {delimiter!r}")
 
 

@@ -97,7 +97,7 @@ def read_csv(path: Path, limits: RowLimits, given: TextFormat = DETECTED) -> Csv
     except CatalogueError as error:
         hint = "; `pricematch sample` draws a catalogue to try"
         raise CatalogueError(f"{error}{hint}") if isinstance(error.__cause__, FileNotFoundError) else error from None
-    content.warnings = [*([] if rows.is_usual else [f"it is {rows.read_as}"]), *rows.warnings()]
+    content.warnings = rows.warnings()
     if not content.postings and not content.problems:
         raise CatalogueError(f"{path}: expected at least one posting, got none")
     return content

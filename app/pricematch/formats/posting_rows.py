@@ -184,13 +184,9 @@ class PostingRows:
         encoding, delimiter = self._read_as
         return f"NDJSON in {encoding}" if delimiter is None else f"CSV in {encoding}, delimiter {delimiter!r}"
 
-    @property
-    def is_usual(self) -> bool:
-        """Whether it is read as UTF-8, with commas if it is CSV."""
-        return self._read_as in {("UTF-8", ","), ("UTF-8", None)}
-
     def warnings(self, shown: int = EXAMPLES) -> list[str]:
-        """What is odd in the rows so far, a sentence for each kind: columns that nothing reads, labels, ids."""
+        """What is odd in the rows so far, a sentence for each kind: form, columns that nothing reads, labels."""
+        usual = self._read_as in {("UTF-8", ","), ("UTF-8", None)}
         absent = [column for column in _COLUMNS if column not in self._known]
         names = [
             f"{name[:_SHOWN]!r}{f' (is it {meant}?)' if (meant := nearest(name, absent)) else ''}"
@@ -200,7 +196,8 @@ class PostingRows:
         ]
         more = [f"{len(self._ignored) - len(names)} more"] if len(self._ignored) > len(names) else []
         ignored = [f"columns that nothing reads: {', '.join([*names, *more])}"] if names else []
-        return [*ignored, *self._checker.warnings(shown)]
+        form = [] if usual else [f"the file is {self.read_as}"]
+        return [*form, *ignored, *self._checker.warnings(shown)]
 
     def _csv(self, lines: TextLines) -> Iterator[PostingRow]:
         limit = self._limits.row_bytes

@@ -18,7 +18,7 @@ from pricematch.serving.imports import image_source
 from pricematch.serving.intake import RowImport, try_each
 from pricematch.settings import Settings
 
-_EXAMPLES = 20
+_EXAMPLES, _MAX_PROBLEMS = 20, 1000
 _MARKUP = re.compile(r"<[a-zA-Z/][^<>]*>|&(?:[a-zA-Z]{2,8}|#\d{1,6});")
 _WRONGLY_DECODED = re.compile("[ÃÂÐÑ][\u0080-\u00bf‚-›€]|â€|ï»¿|\ufffd")
 
@@ -30,7 +30,7 @@ class CheckedFile:
     Attributes:
         read_as: format, encoding and delimiter.
         counts: of rows, of those that are bad, of what the good ones have, and of label groups, by what they count.
-        problems: of the bad rows, in the order of the file.
+        problems: the first thousand of the bad rows, in the order of the file.
         warnings: what is odd in the good ones, a sentence for each kind.
     """
 
@@ -74,7 +74,7 @@ def _checked(settings: Settings, file: Path, images: Path | None, encode: Encode
         trial = RowImport(_Named() if source is None else source, lambda _: None, put, settings.max_title_chars)
         for batch in trial.batches(seen.each(rows)):
             done, bad = done + batch.rows, bad + batch.counts.failed
-            problems += batch.problems
+            problems += batch.problems[: _MAX_PROBLEMS - len(problems)]
             progress("Checking rows", done, total)
     counts = {"rows": total, "bad rows": bad, **seen.counts, "label groups": len(rows.labels)}
     counts["label groups of one posting"] = sum(count == 1 for count in rows.labels.values())

@@ -105,7 +105,7 @@ class Importer:
         if total is None:
             rows = self._rows(job)
             total = sum(1 for _ in rows)
-            odd = [RowProblem(WHOLE_FILE, None, warning) for warning in warnings_of(rows)]
+            odd = [RowProblem(WHOLE_FILE, None, warning) for warning in rows.warnings()]
         job = self._store.jobs.change(replace(job, state="running", total=total), odd)
         if job.state != "running":  # cancelled meanwhile
             return
@@ -148,11 +148,6 @@ class Importer:
 def is_dry_run(job: Job) -> bool:
     """Whether a job stores nothing, and only reports what it would store."""
     return bool(json.loads(job.spec).get("dry_run", False))
-
-
-def warnings_of(rows: PostingRows) -> list[str]:
-    """What is odd in a file whose rows have been read, and how it was read."""
-    return [f"the file is {rows.read_as}", *rows.warnings()]
 
 
 @contextmanager
@@ -250,7 +245,7 @@ def _stored(settings: Settings, file: Path, images: Path | None, progress: Progr
             done, counts = done + batch.rows, counts + batch.counts
             problems += batch.problems[: _MAX_PROBLEMS - len(problems)]
             progress("Storing postings", done, total)
-        return ImportedFile(counts, problems, store.postings.version(), warnings_of(read))
+        return ImportedFile(counts, problems, store.postings.version(), read.warnings())
 
 
 @contextmanager
