@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import row_format
 from pricematch.encoding.encoding import Encoding, ForThreads
@@ -55,7 +56,7 @@ def check_file(settings: Settings, file: Path, images: Path | None, progress: Pr
     """
     check_rows(file, str(file), *row_format(settings))
     if images is None:
-        return _checked(settings, file, None, lambda *_: (), progress)
+        return _checked(settings, file, None, _not_decoded, progress)
 
     async def checked() -> CheckedFile:
         async with Encoding(settings) as encoding:
@@ -79,6 +80,11 @@ def _checked(settings: Settings, file: Path, images: Path | None, encode: Encode
     counts = {"rows": total, "bad rows": bad, **seen.counts, "label groups": len(rows.labels)}
     counts["label groups of one posting"] = sum(count == 1 for count in rows.labels.values())
     return CheckedFile(rows.read_as, counts, problems, [*rows.warnings(_EXAMPLES), *seen.warnings()])
+
+
+def _not_decoded(images: Sequence[bytes], _: Wanted) -> Sequence[ImageFeatures]:
+    """Features that say nothing, for images that are not looked at."""
+    return [ImageFeatures(bytes(32), None, {}) for _ in images]
 
 
 class _Named:

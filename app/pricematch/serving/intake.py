@@ -116,10 +116,10 @@ def try_each(
     stored: Callable[[str], Stored | None], encode: Encode, offered: Sequence[Offered]
 ) -> Sequence[Kept | ImageError]:
     """What `put_each` would make of some postings, each by itself; their images are decoded, and nothing is stored."""
-    found = iter(encode([it.image for it in offered if it.image], Wanted(phash=True)))
+    found = iter(encode([it.image for it in offered if it.image is not None], Wanted(phash=True)))
     outcomes = list[Kept | ImageError]()
     for it in offered:
-        features = next(found) if it.image else None
+        features = None if it.image is None else next(found)
         if isinstance(features, ImageError):
             outcomes.append(features)
             continue
