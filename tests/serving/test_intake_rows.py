@@ -48,7 +48,7 @@ class Shop:
         encode = TinyEncoding(self.encoder).encode
         self.pictures = StoredImages(self.store, self.store, encode, lambda *_: None)
         self._put = partial(put_each, self.store, self.pictures, Wanted(frozenset({"mean-colour"}), phash=True))
-        self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
+        self.rows = RowImport(images, self.store.get, self.put, max_title_chars=20)
 
     def put(self, offered: Sequence[Offered]) -> Any:
         """Put postings."""
@@ -148,7 +148,7 @@ def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> No
             raise error
         return [Kept(1, "created") for _ in offered]
 
-    [batch] = RowImport(None, shop.store, poisoned, 20).batches(rows(*titled(3)))
+    [batch] = RowImport(None, shop.store.get, poisoned, 20).batches(rows(*titled(3)))
     assert batch.counts == Counts(created=2, failed=1)
     assert [(it.posting_id, it.column, it.message) for it in batch.problems] == [("p1", "image", str(error))]
 
