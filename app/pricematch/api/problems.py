@@ -50,6 +50,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
+    errors.RowDamaged: (500, "storage-damaged"),
     errors.Unauthenticated: (401, "unauthenticated"),
     errors.Forbidden: (403, "forbidden"),
     errors.RateExceeded: (429, "rate-exceeded"),

@@ -35,7 +35,7 @@ from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
 
-KIND, JOBS = "import", "jobs"
+KIND = "import"
 WHOLE_FILE = 0
 """Row of what a job has to say of its file as a whole: warnings, since a file that is of no use makes no job."""
 POSTINGS, IMAGES = "postings", "images"
@@ -101,6 +101,7 @@ class Importer:
             self._files.remove(job.job_id)
 
     def _imported(self, job: Job) -> None:
+        self._files.check(job.job_id, json.loads(job.spec).get("digests", {}))  # none in a job of an earlier version
         total, odd = job.total, list[RowProblem]()
         if total is None:
             rows = self._rows(job)

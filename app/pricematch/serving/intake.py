@@ -10,7 +10,7 @@ from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put, Stored
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
-from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowProblem
+from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
 from pricematch.formats.posting_rows import PostingRow
 from pricematch.serving.snapshots import Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
@@ -123,11 +123,14 @@ def try_each(
         if isinstance(features, ImageError):
             outcomes.append(features)
             continue
-        before, posting = stored(it.posting.posting_id), it.posting
-        if features is not None:
-            posting = replace(posting, image=features.digest.hex())
-        same = before is not None and before.posting == posting
-        outcomes.append(Kept(0, "created" if before is None else "unchanged" if same else "replaced"))
+        posting = it.posting if features is None else replace(it.posting, image=features.digest.hex())
+        try:
+            before = stored(posting.posting_id)
+        except RowDamaged:
+            outcomes.append(Kept(0, "replaced"))
+        else:
+            same = before is not None and before.posting == posting
+            outcomes.append(Kept(0, "created" if before is None else "unchanged" if same else "replaced"))
     return outcomes
 
 
@@ -194,7 +197,7 @@ class RowImport:
             return row.problems[0]
         try:
             posting, image = self._with_image(row.posting)
-        except ImageError as error:
+        except (ImageError, RowDamaged) as error:  # of a damaged posting nobody knows which image it had
             return _image_problem(row, error)
         if len(posting.title) > self.max_title_chars:
             message = f"expected at most {self.max_title_chars} characters, got {len(posting.title)}"

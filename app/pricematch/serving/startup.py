@@ -15,7 +15,7 @@ from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
-from pricematch.serving.imports import JOBS, Importer
+from pricematch.serving.imports import Importer
 from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
@@ -24,7 +24,7 @@ from pricematch.serving.snapshots import FEW, SnapshotBuilder, Snapshots
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
-from pricematch.store.sqlite.store import DATABASE, Store, open_store
+from pricematch.store.sqlite.store import DATABASE, JOBS, Store, open_store
 
 _log = logging.getLogger("pricematch")
 _REST = 10
@@ -148,7 +148,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
         source = read_source(settings, choose_models(settings, {}), progress)  # before anything is made
-    store = open_store(settings.data, serve=serve)
+    store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
         return _started(settings, store, source, encoding, progress)
     except BaseException:

@@ -70,8 +70,8 @@ class Uploads:
         check_rows(self._files.path(job_id, POSTINGS), POSTINGS, limits, given)
         if sent := images.exists():
             ZipImages(images, IMAGES, zip_limits(settings)).close()
-        self._files.sync(job_id)
-        spec = {"images": sent, "folder": folder, "dry_run": options.dry_run, **asdict(given)}
+        digests = self._files.sync(job_id)
+        spec = {"images": sent, "folder": folder, "digests": digests, "dry_run": options.dry_run, **asdict(given)}
         job = self._store.jobs.create(KIND, json.dumps(spec), job_id)
         with self._lock:
             self._open.discard(job_id)
