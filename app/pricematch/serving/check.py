@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
+from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.bootstrap import row_format
-from pricematch.encoding.encoding import Encoding, ForThreads
+from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import RowProblem
 from pricematch.formats.posting_rows import PostingRow, PostingRows, check_rows

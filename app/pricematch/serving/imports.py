@@ -12,8 +12,9 @@ from threading import Event, Thread
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
+from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.bootstrap import row_format
-from pricematch.encoding.encoding import Encoding, ForThreads
+from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (
