@@ -136,6 +136,7 @@ def test_fault_25_a_damaged_byte_is_refused_with_its_place(tmp_path: Path) -> No
     )
     assert [str(problem) for problem in content.problems] == [
         "row 2, column title: expected UTF-8, got the byte 0xe9 behind 'caf'"
+        "; if the file is in another encoding, name it"
     ]
     assert [posting.posting_id for posting in content.postings] == ["b"]
 
@@ -155,6 +156,7 @@ def test_damage_inside_a_quoted_title_is_the_whole_rows(tmp_path: Path) -> None:
     text = 'posting_id,image,title\na,1.png,"x\n\udce9\ny"\nb,2.png,é\n'
     assert problems(tmp_path, text.encode(errors="surrogateescape")) == [
         "row 2, column title: expected UTF-8, got the byte 0xe9 behind 'x\\n'"
+        "; if the file is in another encoding, name it"
     ]
 
 

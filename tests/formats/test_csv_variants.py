@@ -191,6 +191,20 @@ def test_what_is_no_catalogue_is_refused_with_a_sentence(tmp_path: Path, content
         read_and_refuse()
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04...", "spreadsheet; export"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (b"\xd0\xcf\x11\xe0", "a spreadsheet"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    """With what to do (fault C19)."""
+    with pytest.raises(CatalogueError, match=rf"expected CSV or NDJSON, got .*{told}"):
+        read(tmp_path, content)
+
+
 def mutated(content: bytes, lottery: random.Random) -> bytes:
     """A file with up to four pieces changed, doubled, dropped or moved."""
     changed = bytearray(content)

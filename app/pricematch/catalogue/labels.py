@@ -52,15 +52,16 @@ def as_label(text: str) -> str | None:
     return None if says_nothing(label) else label
 
 
+def is_rounded(text: str) -> bool:
+    """Whether a text is a number as spreadsheets and programs round it, such as 2.49115E+11."""
+    return _ROUNDED.fullmatch(text) is not None
+
+
 def rounded(texts: Mapping[str, int]) -> dict[str, int]:
-    """Those of some counted texts that are numbers as spreadsheets and programs round them, such as 2.49115E+11."""
+    """Those of some counted texts that are rounded numbers, or such that all end in zeros after fifteen digits."""
     long = [text for text in texts if _LONG.fullmatch(text)]
-    shortened = len(long) > 1 and all(map(_SHORTENED.fullmatch, long))  # spreadsheets keep fifteen digits
-    return {
-        text: count
-        for text, count in texts.items()
-        if _ROUNDED.fullmatch(text) or (shortened and _SHORTENED.fullmatch(text) and len(text) > 15)
-    }
+    shortened = set(long) if len(long) > 1 and all(map(_SHORTENED.fullmatch, long)) else set()
+    return {text: count for text, count in texts.items() if is_rounded(text) or text in shortened}
 
 
 def label_warnings(labels: Mapping[str, int], shown: int = EXAMPLES) -> list[str]:

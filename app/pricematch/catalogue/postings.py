@@ -19,6 +19,7 @@ MAX_POSTING_ID_BYTES = 128
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
 _NOWHERE = -1
+_ASCII_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@+~ -]*[A-Za-z0-9_.:@+~-])?")
 _SIGNS = frozenset("_.:@+~- ")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Marks and letters that show nothing: two ids that differ by them would look the same."""
@@ -34,6 +35,8 @@ def is_posting_id(text: str) -> bool:
     >>> [is_posting_id(text) for text in ("sku-7", "Größe 38", "รองเท้า_1", " a", "a/b", ".")]
     [True, True, True, False, False, False]
     """
+    if text.isascii():
+        return len(text) <= MAX_POSTING_ID_BYTES and _ASCII_ID.fullmatch(text) is not None
     if not text or text[0] in _SIGNS - {"_"} or text[-1] == " ":
         return False
     if len(text.encode("utf-8", "surrogatepass")) > MAX_POSTING_ID_BYTES:

@@ -6,8 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from pricematch.catalogue.labels import EXAMPLES, as_label, counted, label_warnings, rounded, says_nothing, strip_blanks
+from pricematch.catalogue.labels import (
+    EXAMPLES,
+    as_label,
+    counted,
+    is_rounded,
+    label_warnings,
+    says_nothing,
+    strip_blanks,
+)
 from pricematch.catalogue.postings import POSTING_ID_RULE, Posting, as_posting_id, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, RowProblem
 from pricematch.formats.csv_records import CsvRecords, nearest
@@ -19,6 +28,14 @@ _OPTIONAL = ("image_phash", "title", "label_group")
 _COLUMNS = (*_REQUIRED, *_OPTIONAL)
 _PHASH = re.compile(r"[0-9a-fA-F]{16}")
 _SHOWN = 80
+_OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"PK\x03\x04": "a ZIP file or a spreadsheet; export the sheet as CSV",
+        b"\xd0\xcf\x11\xe0": "a spreadsheet; export the sheet as CSV",
+        b"\x1f\x8b": "a gzip file; unpack it",
+        b"PAR1": "a Parquet file; export it as CSV",
+    }
+)
 _MAX_IGNORED = 100
 """Names of fields nothing reads that are remembered; a file may have any number."""
 
@@ -103,7 +120,8 @@ class RowChecker:
         )
         if posting.label_group is not None:
             self.labels[posting.label_group] += 1
-        self.rounded_ids.update(rounded({posting_id: 1}))
+        if is_rounded(posting_id):
+            self.rounded_ids[posting_id] += 1
         return PostingRow(number, posting_id[:_SHOWN], posting)
 
     def _something(self, column: str, cells: Mapping[str, str]) -> str:
@@ -162,7 +180,11 @@ class PostingRows:
             with self._path.open("rb") as file:
                 lines = TextLines(file, self._limits.row_bytes, self._given.encoding)
                 file.seek(0)
-                beginning = file.read(PROBED_BYTES).decode(lines.encoding, "ignore").lstrip("\ufeff \t\r\n")
+                head = file.read(PROBED_BYTES)
+                for magic, what in _OTHER_FILES.items():
+                    if head.startswith(magic):
+                        raise CatalogueError(f"{self._name}: expected CSV or NDJSON, got {what}")
+                beginning = head.decode(lines.encoding, "ignore").lstrip("\ufeff \t\r\n")
                 file.seek(0)
                 is_json = beginning.startswith("{")
                 self._read_as = (lines.name, None)

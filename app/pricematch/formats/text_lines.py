@@ -47,7 +47,7 @@ class TextLines:
         file.seek(0)
         self.encoding: str = _detected(file, limit) if encoding == "auto" else encoding
         self.name = self.encoding.replace("utf", "UTF")
-        self._limit = limit
+        self._limit, self._is_guessed = limit, encoding == "auto"
         errors = "surrogatepass" if self.encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
         file.seek(0)
         self._text = io.TextIOWrapper(file, self.encoding, errors, newline="")
@@ -88,7 +88,9 @@ class TextLines:
         except UnicodeEncodeError as error:
             mark = ord(text[error.start])
             what = f"the byte 0x{mark - 0xDC00:02x}" if 0xDC80 <= mark <= 0xDCFF else "half a character"
-            return f"expected {self.name}, got {what} behind {text[: error.start][-20:]!r}"
+            place = f"behind {text[: error.start][-20:]!r}" if error.start else "at its beginning"
+            hint = "; if the file is in another encoding, name it" if self._is_guessed else ""
+            return f"expected {self.name}, got {what} {place}{hint}"
         return None
 
 
