@@ -44,6 +44,8 @@ def import_(
     )
     for warning in done.warnings:
         typer.echo(f"  {warning}", err=True)
+    for stock in done.stock:
+        typer.echo(f"  stock_image: {stock}; it is no evidence", err=True)
     if counts.failed:
         for problem in done.problems[:SHOWN_PROBLEMS]:
             typer.echo(f"  {problem}", err=True)
