@@ -120,8 +120,11 @@ class Importer:
         if job.cancelling:
             self._store.jobs.change(replace(job, state="cancelled"))
         elif job.done >= total:
-            stock = self._intake.snapshots.current.matcher.stock
-            told = [RowProblem(0, None, f"stock_image: {it}") for it in ([] if stock is None else stock.each[:_SHOWN])]
+            stock = None if is_dry_run(job) else self._intake.snapshots.current.matcher.stock
+            told = [
+                RowProblem(WHOLE_FILE, None, f"stock_image: {it}")
+                for it in ([] if stock is None else stock.each[:_SHOWN])
+            ]
             self._store.jobs.change(replace(job, state="done"), told)
             _log.info("import %s: %d rows, %d failed", job.job_id, job.done, job.counts.failed)
 

@@ -43,7 +43,7 @@ class WholeJobOut(JobOut):
     """A job, and what is wrong with its rows."""
 
     warnings: list[str] = Field(
-        description="How the file was read, and what is odd in it: columns that nothing reads, doubtful labels."
+        description="How the file was read, and what is odd: columns that nothing reads, doubtful labels, stock images."
     )
     problems: list[RowProblemOut] = Field(description="The first thousand, in the order of the file.")
 
