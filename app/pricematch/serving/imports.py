@@ -249,6 +249,7 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
 def _stored(settings: Settings, file: Path, images: Path | None, progress: Progress, encode: Encode) -> ImportedFile:
     read = PostingRows(file, str(file), *row_format(settings))
     total = sum(1 for _ in read)
+    progress("Storing postings", 0, total)
     with image_source(images, settings) as source, closing(open_store(settings.data)) as store:
         features = StoredImages(store.images, store.computed, encode, lambda *_: None)
         put = partial(put_each, store.postings, features, Wanted(phash=True))
