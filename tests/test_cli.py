@@ -185,7 +185,7 @@ def test_a_missing_catalogue_is_one_line_and_exit_code_1(run: Run, tmp_path: Pat
 
 def test_a_bad_catalogue_is_refused_row_by_row(run: Run, tmp_path: Path) -> None:
     csv_path, images = tiny_catalogue(tmp_path)
-    csv_path.write_text("posting_id,image\na b,p0.png\n", encoding="utf-8")
+    csv_path.write_text("posting_id,image\na?b,p0.png\n", encoding="utf-8")
     ran = run("show", "reconstructions", "--output", "x.png", "--catalogue", str(csv_path), "--images", str(images))
     assert ran.code == 1
     assert ran.err.splitlines()[0] == f"pricematch: {csv_path}: 1 bad row"

@@ -12,6 +12,7 @@ import typer
 from pricematch import __version__
 from pricematch.cli import (
     backup,
+    check,
     evaluate,
     explore,
     import_,
@@ -43,6 +44,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(sample.sample)
+cli.command()(check.check)
 cli.command()(explore.explore)
 cli.command()(evaluate.evaluate)
 cli.command()(submit.submit)

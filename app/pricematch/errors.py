@@ -63,7 +63,7 @@ class RowProblem:
     """A problem of one row of a catalogue file.
 
     Attributes:
-        row: record number in the file, the header being row 1 (as a spreadsheet counts).
+        row: record number in the file, the header being row 1 (as a spreadsheet counts); 0 for the file as a whole.
         column: name of the column, or None where the whole row is meant.
         message: what was expected and what came.
         posting_id: as the row has it, where that is given too.

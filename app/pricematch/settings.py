@@ -17,6 +17,11 @@ from pricematch.errors import SettingsError
 KIB, MIB = 1024, 1024 * 1024
 EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
+_UnicodeEncoding: TypeAlias = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+_WesternEncoding: TypeAlias = Literal["cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "latin-1"]
+_OtherEncoding: TypeAlias = Literal["cp1255", "cp1256", "cp1258", "cp874", "big5", "euc_kr", "gb18030", "shift_jis"]
+CsvEncoding: TypeAlias = Literal["auto", _UnicodeEncoding, _WesternEncoding, _OtherEncoding]
+CsvDelimiter: TypeAlias = Literal["auto", "comma", "semicolon", "tab", "pipe"]
 
 
 def _names(value: Any) -> Any:
@@ -176,6 +181,10 @@ class Settings(BaseSettings):
     """Folder below which imports may read images from the server's disk; absent: none may."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)
     """Rows of a catalogue."""
+    csv_encoding: CsvEncoding = "auto"
+    """Encoding of CSV and NDJSON files; auto takes what the file shows: UTF-8, UTF-16, UTF-32 or cp1252."""
+    csv_delimiter: CsvDelimiter = "auto"
+    """Delimiter of CSV files; auto takes the one that makes the columns of the header."""
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)
     """Bytes of one row of a catalogue."""
 

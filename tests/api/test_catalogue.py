@@ -1,6 +1,8 @@
 """Postings that are put, read, listed and removed over HTTP."""
 
 import hashlib
+import unicodedata
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -157,10 +159,36 @@ def test_a_title_beyond_the_limit_is_refused(serve: Serve) -> None:
     assert_problem(client.put("/postings/a", json={"title": "x" * 100_000}), 413, "body-too-large")
 
 
-@pytest.mark.parametrize("posting_id", ["-a", ".a", "a%00", "a b", "é", "a" * 129, "a%0Ab", "%F0%9F%98%80", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "posting_id", ["-a", ".a", "a%00", "a%20", "%C2%A0a", "é" * 65, "a" * 129, "a%0Ab", "%F0%9F%98%80"]
+)
 def test_fault_22_an_id_that_breaks_the_pattern_is_refused(client: TestClient, posting_id: str) -> None:
     assert_problem(client.put(f"/postings/{posting_id}", json={"title": "x"}), 422, "invalid-request")
     assert_problem(client.delete(f"/postings/{posting_id}"), 422, "invalid-request")
+
+
+@pytest.mark.parametrize("posting_id", ["Größe 38", "รองเท้า_1", "商品:1", "a b", "Cafe\u0301", "a+b@c~d"])
+def test_an_id_of_any_script_is_one_at_every_door(client: TestClient, posting_id: str) -> None:
+    """Percent-encoded in addresses, and one id whether é comes as one character or as two (fault C19)."""
+    stored = unicodedata.normalize("NFC", posting_id)
+    forms = [quote(unicodedata.normalize(form, posting_id)) for form in ("NFC", "NFD")]
+    for address, status in zip(forms, (201, 200), strict=True):
+        response = client.put(f"/postings/{address}", content=RED, headers={"Content-Type": "image/png"})
+        assert (response.status_code, response.json()["posting_id"]) == (status, stored)
+    url = response.json()["image_url"]
+    assert url.isascii()
+    assert " " not in url
+    assert client.get(url).content == RED
+    for address in forms:
+        assert client.get(f"/postings/{address}").json()["posting_id"] == stored
+        matches = client.get("/postings/p1/matches", params={"limit": 50}).json()["matches"]
+        assert stored in [match["posting_id"] for match in matches]
+        assert client.put(f"/verdicts/p0/{address}", json={"verdict": "different"}).status_code in {200, 201}
+        assert client.get("/postings", params={"cursor": posting_id}).status_code == 200
+    assert client.get("/verdicts").json()["total"] == 1
+    body = client.post("/cluster", json={"posting_ids": [posting_id, stored, "p1"]}).json()
+    assert [item["posting_id"] for item in body["items"]] == [stored, "p1"]
+    assert client.delete(f"/postings/{forms[1]}").json()["removed"] is True
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,47 @@ def test_imported_postings_are_found_when_the_job_is_done(client: TestClient, tm
     eventually(lambda: left_behind(tmp_path) == [])  # just after the job is done
 
 
+def test_a_dry_run_says_what_an_import_would_do(client: TestClient, tmp_path: Path) -> None:
+    """And stores nothing: rows, images and labels are reported as by `pricematch check` (fault C12)."""
+    before = client.get("/postings").json()
+    content = (
+        "posting_id;image;title;label_group;brand\r\na b;1.png;Cr\xe8me;18;x\r\nb;2.png;;18.0;x\r\n"
+        "c;none.png;;nan;x\r\np0;1.png;other;2.5E+11;x\r\nd/e;1.png;;;x\r\nf;cut.jpg;;;x\r\n"
+    ).encode("cp1252")
+    images = zip_of({"1.png": TEAL, "2.png": RED, "cut.jpg": truncated("JPEG")})
+    response = client.post(
+        "/postings/import", files={"postings": content, "images": images}, params={"dry_run": "true"}
+    )
+    assert response.json()["dry_run"] is True
+    job = ended(client, response.headers["location"])
+    assert (job["state"], job["dry_run"], counts(job)) == ("done", True, (6, 2, 1, 0, 3))
+    assert [(row, column) for row, _, column, _ in problems(job)] == [(4, "image"), (6, "posting_id"), (7, "image")]
+    assert job["warnings"][:3] == [
+        "the file is CSV in cp1252, delimiter ';'",
+        "columns that nothing reads: 'brand'",
+        "label_group: 1 cells say nothing ('nan' 1), and count as empty",
+    ]
+    assert "rounded ('2.5E+11' 1)" in job["warnings"][3]
+    assert "('18' 1 and '18.0' 1)" in job["warnings"][4]
+    assert client.get("/postings").json() == before
+    eventually(lambda: left_behind(tmp_path) == [])
+    stored = imported(client, content, images)
+    assert (stored["dry_run"], counts(stored), stored["warnings"]) == (False, (6, 2, 1, 0, 3), job["warnings"])
+    assert client.get("/postings/a%20b").json()["label_group"] == "18"
+
+
+def test_an_encoding_and_a_delimiter_can_be_named(client: TestClient) -> None:
+    """One that is never detected; one that nobody knows is refused before the file is kept (fault C19)."""
+    content = "posting_id|image|title\nа|1.png|Кофе\n".encode("cp1251")
+    asked = {"encoding": "cp1251", "delimiter": "pipe"}
+    files = {"postings": content, "images": zip_of({"1.png": TEAL})}
+    response = client.post("/postings/import", files=files, params=asked)
+    assert counts(ended(client, response.headers["location"])) == (1, 1, 0, 0, 0)
+    assert client.get("/postings/%D0%B0").json()["title"] == "Кофе"
+    for wrong in ({"encoding": "klingon"}, {"delimiter": "x"}, {"dry_run": "perhaps"}, {"dryrun": "true"}):
+        assert_problem(client.post("/postings/import", files=files, params=wrong), 422, "invalid-request")
+
+
 def test_lines_of_json_are_taken_as_well(client: TestClient) -> None:
     rows = [{"posting_id": "a", "image": "1.png", "label_group": "g", "image_phash": "0" * 16}, {"posting_id": "b"}]
     job = imported(client, "".join(json.dumps(row) + "\n" for row in rows).encode(), zip_of({"1.png": TEAL}))

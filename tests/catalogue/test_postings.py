@@ -1,10 +1,12 @@
 """Postings and the catalogue that holds them."""
 
+import unicodedata
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.postings import Catalogue, Posting, decode_byte_escapes, is_posting_id
+from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, PostingNotFound
 
 POSTINGS = [Posting("a", "1.png"), Posting("b", "2.png"), Posting("c", "1.png"), Posting("d", None)]
@@ -16,10 +18,83 @@ def test_an_id_of_the_allowed_characters_is_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "..", "-a", "a/b", "a b", "a\n", "a\0", "é", "٣", "😀", "' OR 1=1", "%2e", "x" * 129]
+    "text",
+    ["é", "٣", "Größe 38", "a  b", "รองเท้า_1", "किताब-7", "商品:1", "Ελλάδα", "кофе 3", "é" * 64, "𠮷" * 32, "שָׁלוֹם"],
+)
+def test_an_id_may_be_of_any_script(text: str) -> None:
+    """Letters, marks and digits, with blanks between, in 128 bytes (fault C19)."""
+    assert is_posting_id(as_posting_id(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "-a",
+        " ",
+        "a/b",
+        "a\n",
+        "a\0",
+        "😀",
+        "' OR 1=1",
+        "%2e",
+        "x" * 129,
+        "a\\b",
+        "a?b",
+        "a#b",
+        "a,b",
+        "a;b",
+    ],
 )
 def test_an_id_with_a_meaning_in_urls_is_refused(text: str) -> None:
     assert not is_posting_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            " a",
+            "a ",
+            "a\tb",
+            "a\u00a0b",
+            "a\u3000b",
+            "\ufeffa",
+            "a\u200b",
+            "a\u200db",
+            "a\u202eb",
+            "a\u2028b",
+            "a\x85b",
+        ),
+        *(
+            "\u0301a",
+            "a\ufe0f",
+            "a\u034fb",
+            "\u3164",
+            "a\ue000",
+            "a\ud800",
+            "½",
+            "é" * 65,
+            "²",
+            "e\u0301",
+            "a\U000e0041",
+        ),
+    ],
+    ids=ascii,
+)
+def test_an_id_that_cannot_be_seen_whole_is_refused(text: str) -> None:
+    """Blanks at an end or other than a plain one, what shows nothing or steers, what is not in NFC (fault C19)."""
+    assert not is_posting_id(text)
+
+
+@given(st.text(st.characters(categories=["L", "M", "Nd"], include_characters="_.:@+~- "), max_size=40))
+def test_an_id_stays_one_in_its_normal_form(text: str) -> None:
+    """Whichever form a system writes it in, it is the same id (fault C19)."""
+    forms = {as_posting_id(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
+    assert len(forms) == 1
+    assert not is_posting_id(text) or forms == {text}
 
 
 def test_a_catalogue_gives_postings_by_row_and_rows_by_id() -> None:

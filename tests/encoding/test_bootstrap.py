@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import embed_catalogue, image_folder, skip_or_refuse
+from pricematch.encoding.bootstrap import embed_catalogue, image_folder, read_catalogue, skip_or_refuse
 from pricematch.errors import (
     ArtefactError,
     CatalogueError,
@@ -19,15 +19,21 @@ from pricematch.errors import (
 )
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.manifest import find, write
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.settings import Settings
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.networks import EMBEDDING, LATENTS, TinyArtefacts
 from tests.support.served import Told, settings_of
 
 
+def embed(settings: Settings, told: Told) -> SimilaritySearch:
+    """The embedded catalogue of settings."""
+    return embed_catalogue(settings, read_catalogue(settings), told)
+
+
 def refuse(settings: Settings, error: type[Exception], told: Told | None = None) -> str:
     with pytest.raises(error) as caught:
-        embed_catalogue(settings, told or Told())
+        embed(settings, told or Told())
     return str(caught.value)
 
 
@@ -109,7 +115,7 @@ def test_fault_29_a_damaged_artefact_is_named(tmp_path: Path, described_models: 
 @pytest.mark.tensorflow
 def test_every_posting_is_found_by_its_own_image(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
-    found = embed_catalogue(settings, Told())
+    found = embed(settings, Told())
     assert len(found.catalogue) == len(COLOURS)
     assert found.embeddings.shape == (len(COLOURS), EMBEDDING)
     assert found.encoder.versions == {"cae": "1", "autoencoder": "1"}
@@ -124,7 +130,7 @@ def test_every_posting_is_found_by_its_own_image(tmp_path: Path, tiny_artefacts:
 def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     settings = settings_of(tmp_path, models=tiny_artefacts.models)
     first, second = Told(), Told()
-    before, after = embed_catalogue(settings, first), embed_catalogue(settings, second)
+    before, after = embed(settings, first), embed(settings, second)
     assert "Encoding images" in first.what
     assert "Encoding images" not in second.what
     np.testing.assert_array_equal(before.embeddings, after.embeddings)
@@ -132,9 +138,9 @@ def test_a_second_start_encodes_nothing_and_gives_the_same(tmp_path: Path, tiny_
 
 @pytest.mark.tensorflow
 def test_embeddings_of_another_encoder_are_never_mixed_in(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models), Told())
+    embed(settings_of(tmp_path, models=tiny_artefacts.models), Told())
     told = Told()
-    ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
+    ready = embed(settings_of(tmp_path, models=tiny_artefacts.models, encoder="cae"), told)
     assert ready.embeddings.shape == (len(COLOURS), LATENTS)
     assert "Encoding images" in told.what
     assert len(list((tmp_path / "data" / "embeddings").iterdir())) == 2
@@ -153,7 +159,7 @@ def test_bad_images_are_refused_with_their_rows_or_skipped(
     assert lines[2].startswith("  row 6, column image: 'p4.png'")
 
     with caplog.at_level(logging.INFO, "pricematch"):
-        ready = embed_catalogue(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
+        ready = embed(settings_of(tmp_path, models=tiny_artefacts.models, skip_bad_images=True), Told())
     assert [posting.posting_id for posting in ready.catalogue] == ["p0", "p2", "p3", "p5", "p6"]
     assert len(ready.embeddings) == 5
     assert "skipped 2 of 7 postings whose image is bad" in caplog.messages
@@ -174,7 +180,7 @@ def test_postings_that_share_an_image_share_an_embedding(tmp_path: Path, tiny_ar
     with settings.catalogue.open("a", encoding="utf-8") as file:
         file.write("again,p2.png,the same file\n")
     shutil.copy(settings.images / "p2.png", settings.images / "p3.png")
-    embeddings = embed_catalogue(settings, Told()).embeddings
+    embeddings = embed(settings, Told()).embeddings
     np.testing.assert_array_equal(embeddings[7], embeddings[2])
     np.testing.assert_array_equal(embeddings[3], embeddings[2])
 

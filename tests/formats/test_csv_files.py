@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.labels import says_nothing, strip_blanks
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, ImageEmpty, RowProblem, SettingsError
 from pricematch.formats.csv_files import CsvCatalogue, read_csv, read_feedback, write_submission
@@ -74,6 +75,7 @@ def test_what_pythons_writer_writes_is_read_back(titles: list[str]) -> None:
     import tempfile
 
     titles = [title.replace("\\", "/").lstrip("b") for title in titles]
+    titles = ["" if says_nothing(strip_blanks(title)) else title for title in titles]
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["posting_id", "image", "title"])
@@ -108,10 +110,10 @@ def test_a_row_of_another_length_is_refused(tmp_path: Path, row: str, count: int
     assert problems(tmp_path, f"posting_id,image\n{row}\n") == [f"row 2: expected 2 fields, got {count}"]
 
 
-@pytest.mark.parametrize("posting_id", ["", "../x", "a b", "-a", "x" * 129])
+@pytest.mark.parametrize("posting_id", ["", "../x", "a?b", "-a", "x" * 129])
 def test_an_id_that_breaks_the_pattern_is_refused(tmp_path: Path, posting_id: str) -> None:
     [problem] = problems(tmp_path, f"posting_id,image\n{posting_id},1.png\n")
-    assert problem.startswith("row 2, column posting_id: expected 1–128 letters")
+    assert problem.startswith("row 2, column posting_id: expected 1–128 bytes of UTF-8: letters")
     assert problem.endswith(f"got {posting_id[:80]!r}")
 
 
@@ -123,39 +125,43 @@ def test_a_hash_of_another_length_or_alphabet_is_refused(tmp_path: Path) -> None
 
 
 def test_everything_wrong_with_a_row_is_reported_at_once(tmp_path: Path) -> None:
-    found = read(tmp_path, "posting_id,image,image_phash\na b,1.png,zz\n").problems
+    found = read(tmp_path, "posting_id,image,image_phash\na/b,1.png,zz\n").problems
     assert [(problem.row, problem.column) for problem in found] == [(2, "posting_id"), (2, "image_phash")]
 
 
-def test_fault_25_a_latin_1_byte_is_refused_with_its_place(tmp_path: Path) -> None:
-    """The other rows are read."""
-    content = read(tmp_path, b"posting_id,image,title\na,1.png,caf\xe9\nb,2.png,tea\n")
+def test_fault_25_a_damaged_byte_is_refused_with_its_place(tmp_path: Path) -> None:
+    """In a file that is UTF-8 elsewhere; the other rows are read (fault C19)."""
+    content = read(
+        tmp_path, "posting_id,image,title\na,1.png,caf\udce9\nb,2.png,café ½ l\n".encode(errors="surrogateescape")
+    )
     assert [str(problem) for problem in content.problems] == [
-        "row 2: expected UTF-8, got the byte 0xe9 at position 12 of the line"
+        "row 2, column title: expected UTF-8, got the byte 0xe9 behind 'caf'"
+        "; if the file is in another encoding, name it"
     ]
     assert [posting.posting_id for posting in content.postings] == ["b"]
 
 
 def test_fault_25_a_nul_character_is_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, b"posting_id,image\na,1\0.png\nb,2.png\n") == [
-        "row 2: expected text, got a NUL character"
+        "row 2, column image: expected text, got a NUL character"
     ]
 
 
-@pytest.mark.parametrize("bad", [b"caf\xe9", b"nul\0"])
-def test_damage_in_the_header_is_the_headers_not_the_next_rows(tmp_path: Path, bad: bytes) -> None:
+def test_damage_in_the_header_is_the_headers_not_the_next_rows(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="row 1: expected"):
-        read(tmp_path, b"posting_id,image," + bad + b"\na,1.png,x\n")
+        read(tmp_path, b"posting_id,image,nul\0\na,1.png,x\n")
 
 
 def test_damage_inside_a_quoted_title_is_the_whole_rows(tmp_path: Path) -> None:
-    assert problems(tmp_path, b'posting_id,image,title\na,1.png,"x\n\xe9\ny"\nb,2.png,z\n') == [
-        "row 2: expected UTF-8, got the byte 0xe9 at position 1 of the line"
+    text = 'posting_id,image,title\na,1.png,"x\n\udce9\ny"\nb,2.png,é\n'
+    assert problems(tmp_path, text.encode(errors="surrogateescape")) == [
+        "row 2, column title: expected UTF-8, got the byte 0xe9 behind 'x\\n'"
+        "; if the file is in another encoding, name it"
     ]
 
 
 def test_twenty_problems_are_shown_and_the_others_counted(tmp_path: Path) -> None:
-    content = read(tmp_path, "posting_id,image\n" + "bad id,1.png\n" * 23)
+    content = read(tmp_path, "posting_id,image\n" + "bad?id,1.png\n" * 23)
     with pytest.raises(CatalogueError) as caught:
         content.refuse(content.problems)
     lines = str(caught.value).splitlines()
@@ -166,7 +172,7 @@ def test_twenty_problems_are_shown_and_the_others_counted(tmp_path: Path) -> Non
 
 
 def test_exactly_twenty_problems_are_all_shown(tmp_path: Path) -> None:
-    content = read(tmp_path, "posting_id,image\n" + "bad id,1.png\n" * 20)
+    content = read(tmp_path, "posting_id,image\n" + "bad?id,1.png\n" * 20)
     with pytest.raises(CatalogueError) as caught:
         content.refuse(content.problems)
     assert len(str(caught.value).splitlines()) == 21
@@ -209,14 +215,14 @@ def test_a_column_given_twice_is_named_unless_it_is_ignored_anyway(tmp_path: Pat
     ("content", "reason"),
     [
         pytest.param("", "expected a header row, got an empty file", id="empty"),
-        pytest.param("\ufeff", "missing posting_id, image", id="only a byte order mark"),
+        pytest.param("\ufeff", "expected a header row, got an empty file", id="only a byte order mark"),
         pytest.param(HEADER, "expected at least one posting, got none", id="only a header"),
         pytest.param(HEADER + "\n\n", "expected at least one posting, got none", id="only blank rows"),
         pytest.param(
             'posting_id,image\na,"1.png\n', "row 2: a quotation mark is not closed (line 2)", id="unclosed quote"
         ),
         pytest.param('posting_id,image\na,"1"x\n', "row 2: ',' expected after '\"' (line 2)", id="text after a quote"),
-        pytest.param("posting_id,image\na,1\rb,2\n", "row 2: new-line character", id="bare carriage return"),
+        pytest.param("posting_id,image\na,1\rb\n", "row 3: expected 2 fields, got 1", id="bare carriage return"),
     ],
 )
 def test_fault_25_what_is_no_catalogue_is_refused_with_a_reason(tmp_path: Path, content: str, reason: str) -> None:
@@ -348,7 +354,7 @@ def test_other_columns_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -> No
         ("a,a,same", "expected two ids, got 'a' and 'a'"),
         ("../a,b,same", "expected two ids"),
         ("a,,same", "expected two ids"),
-        ("a", "expected two ids"),
+        ("a", "expected 3 fields, got 1"),
         ("a,b,maybe", "expected same or different, got 'maybe'"),
     ],
 )
@@ -365,8 +371,21 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         read_feedback(written(tmp_path, header="posting_id,other_posting_id"), 1000)
     with pytest.raises(CatalogueError, match="cannot be read"):
         read_feedback(tmp_path / "absent.csv", 1000)
-    (tmp_path / "latin.csv").write_bytes(FEEDBACK_HEADER.encode() + b"\na,b,\xe9\n")
-    with pytest.raises(CatalogueError, match="cannot be read"):
-        read_feedback(tmp_path / "latin.csv", 1000)
-    with pytest.raises(CatalogueError, match="cannot be read"):
+    with pytest.raises(CatalogueError, match="at most 1000 bytes"):
         read_feedback(written(tmp_path, f"a,b,{'x' * 5000}"), 1000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_feedback_that_a_spreadsheet_has_saved_is_read(tmp_path: Path, encoding: str) -> None:
+    """With its encoding and delimiter, and ids in whichever Unicode form (fault C19)."""
+    path = tmp_path / "verdicts.csv"
+    path.write_bytes("posting_id;other_posting_id;verdict\r\ncafé 1;b;same\r\n".encode(encoding))
+    assert list(read_feedback(path, 1000)) == [("b", "café 1", "same")]
+    path.write_text("posting_id,other_posting_id,verdict\ncafe\u0301,b,same\n café ,b,different\n", encoding="utf-8")
+    assert list(read_feedback(path, 1000)) == [("b", "café", "different")]
+
+
+def test_feedback_that_does_not_decode_is_refused_by_row(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(FEEDBACK_HEADER.encode() + "\né,ö,same\na,b,".encode() + b"\xe9\n")
+    with pytest.raises(CatalogueError, match="row 3: expected UTF-8, got the byte 0xe9"):
+        read_feedback(tmp_path / "latin.csv", 1000)

@@ -100,11 +100,21 @@ def test_bad_rows_are_refused_and_a_file_that_is_there_stays(run: Run, folder: P
     assert submit(run, folder, "--threshold", "hash=8").code == 0
     before = (folder / "new" / "submission.csv").read_bytes()
     with (folder / "test.csv").open("a", encoding="utf-8") as file:
-        file.write("a b,p0.png,,tas,\n")
+        file.write("a/b,p0.png,,tas,\n")
     ran = submit(run, folder, "--threshold", "hash=8")
     assert ran.code == 1
     assert "row 92, column posting_id: expected" in ran.err
     assert (folder / "new" / "submission.csv").read_bytes() == before
+
+
+def test_ids_with_blanks_are_refused(run: Run, folder: Path) -> None:
+    """Blanks separate the matches of a submission, so an id with one would be read as two (fault C19)."""
+    with (folder / "test.csv").open("a", encoding="utf-8") as file:
+        file.write("a b,p0.png,,tas,\n")
+    ran = submit(run, folder, "--threshold", "hash=8")
+    assert ran.code == 1
+    assert "row 92, column posting_id: a submission has blanks between ids" in ran.err
+    assert not (folder / "new" / "submission.csv").exists()
 
 
 def test_signals_come_from_names_report_or_thresholds(tmp_path: Path) -> None:

@@ -105,6 +105,20 @@ def test_the_command_counts_what_became_of_rows(run: Run, tmp_path: Path) -> Non
     assert figures == ["7", "0", "0", "0", "7"]
 
 
+def test_the_command_says_how_it_read_the_file(run: Run, tmp_path: Path) -> None:
+    """And what is odd in it, with counts (fault C12, fault C19)."""
+    file = tmp_path / "rows.csv"
+    file.write_bytes("posting_id;image;title;label_group;Brand\nü 1;;Crème;NULL;x\nb;;Crème;18;x\n".encode("cp1252"))
+    ran = run("import", str(file), "--data", str(tmp_path / "data"))
+    assert ran.code == 0
+    for told in (
+        "the file is CSV in cp1252, delimiter ';'",
+        "columns that nothing reads: 'Brand'",
+        "label_group: 1 cells say nothing ('NULL' 1), and count as empty",
+    ):
+        assert told in ran.err
+
+
 def test_the_command_names_bad_rows_and_ends_with_one(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("posting_id,image,title\n" + "".join(f"a{row},,\n" for row in range(30)) + "good,,x\n")

@@ -15,7 +15,7 @@ from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
 from pricematch.formats.posting_rows import PostingRow, RowChecker
 from pricematch.serving import intake as importing
-from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each
+from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each, try_each
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes
 from tests.support.memory_store import MemoryStore
@@ -48,7 +48,7 @@ class Shop:
         encode = TinyEncoding(self.encoder).encode
         self.pictures = StoredImages(self.store, self.store, encode, lambda *_: None)
         self._put = partial(put_each, self.store, self.pictures, Wanted(frozenset({"mean-colour"}), phash=True))
-        self.rows = RowImport(images, self.store, self.put, max_title_chars=20)
+        self.rows = RowImport(images, self.store.get, self.put, max_title_chars=20)
 
     def put(self, offered: Sequence[Offered]) -> Any:
         """Put postings."""
@@ -148,7 +148,7 @@ def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> No
             raise error
         return [Kept(1, "created") for _ in offered]
 
-    [batch] = RowImport(None, shop.store, poisoned, 20).batches(rows(*titled(3)))
+    [batch] = RowImport(None, shop.store.get, poisoned, 20).batches(rows(*titled(3)))
     assert batch.counts == Counts(created=2, failed=1)
     assert [(it.posting_id, it.column, it.message) for it in batch.problems] == [("p1", "image", str(error))]
 
@@ -186,3 +186,19 @@ def test_imports_change_the_store_like_a_dictionary(files: list[list[dict[str, s
     assert {
         key: (it.title, None if it.image is None else shop.store.read(it.image)) for key, it in stored.items()
     } == held
+
+
+def test_a_trial_says_what_putting_would_do() -> None:
+    """And keeps nothing: neither postings nor features (fault C12)."""
+    shop = Shop()
+    list(shop.rows.batches(rows({"posting_id": "a", "title": "tea"}, {"posting_id": "b", "title": "tea"})))
+    before = shop.store.version()
+    offered = [Posting("a", None, "tea"), Posting("b", None, "mug"), Posting("c", None, "tea"), Posting("d", None)]
+    images = [None, None, None, b"no image"]
+    encode = TinyEncoding(shop.encoder).encode
+    found = try_each(shop.store.get, encode, [Offered(*it) for it in zip(offered, images, strict=True)])
+    assert [it.outcome for it in found if isinstance(it, Kept)] == ["unchanged", "replaced", "created"]
+    assert isinstance(found[3], ImageError)
+    again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), RED)])
+    assert again == [Kept(0, "replaced")]
+    assert (shop.store.version(), shop.store.hashed) == (before, {})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.encoding.bootstrap import embed_catalogue
+from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
 from pricematch.errors import CatalogueError
 from pricematch.formats.manifest import find_chain, versions
 from pricematch.matching.queries import Options
@@ -70,7 +70,7 @@ def test_a_trained_cnn_serves_every_verb(
     )
     [trained] = train(settings, recipe(), OPTIONS, lambda *_: None, lambda _: None, lambda: False)
     assert trained.fitted.training_rows + trained.fitted.validation_rows == len(labels) - 1  # one has two groups
-    embedded = embed_catalogue(settings, lambda *_: None)
+    embedded = embed_catalogue(settings, read_catalogue(settings), lambda *_: None)
     assert embedded.embeddings.shape == (len(labels) + 1, 6)
     assert embedded.encoder.versions == {"cnn": "1"}
     assert (embedded.embeddings[-1] == embedded.embeddings[0]).all()

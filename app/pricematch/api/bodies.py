@@ -24,6 +24,7 @@ from pricematch.api.content import (
 from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.schemas.clusters import ClusterRequest
 from pricematch.api.schemas.matches import TitleRequest
+from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
 from pricematch.catalogue.records import Condition
 from pricematch.errors import ImageEmpty, ImageTooLarge, LimitExceeded
@@ -32,7 +33,7 @@ from pricematch.settings import Settings
 
 _JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
-_JSON_BYTES_PER_POSTING = 192  # an id of at most 128 characters, with quotes, comma and indentation
+_JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _NAME = 255
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
 
@@ -175,7 +176,9 @@ class PostingIn(BaseModel):
         default="", description="Title; with no image it may not be empty.", examples=["Susu coklat 200 ml"]
     )
     label_group: str | None = Field(
-        default=None, max_length=MAX_LABEL_CHARS, description="The product, if it is known."
+        default=None,
+        max_length=MAX_LABEL_CHARS,
+        description="The product, if it is known; without blanks around it, and words such as nan or N/A are none.",
     )
     image_phash: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{16}$")] | None = Field(
         default=None, description="Perceptual hash of its image, if that is known; else it is computed."
@@ -215,7 +218,8 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     if image is not None and len(image) > settings.max_image_bytes:
         raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
     phash = None if given.image_phash is None else given.image_phash.lower()
-    return Offered(Posting(posting_id, None, title, phash, given.label_group or None), image, condition)
+    label = as_label(given.label_group or "")
+    return Offered(Posting(posting_id, None, title, phash, label), image, condition)
 
 
 def _title(given: str, settings: Settings) -> str:

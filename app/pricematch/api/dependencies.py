@@ -12,17 +12,30 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from pricematch.api.keys import KeyRing, Scope
 from pricematch.api.limits import BODY_LIMIT
 from pricematch.api.logs import current
-from pricematch.catalogue.postings import POSTING_ID_PATTERN
+from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 
 T = TypeVar("T")
-PostingId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of a stored posting.")]
+
+
+def read_posting_id(value: str) -> str:
+    """An id of a request, in NFC; raises PydanticCustomError for one that no posting can have."""
+    if not is_posting_id(posting_id := as_posting_id(value)):
+        raise PydanticCustomError("posting_id", "expected {rule}", {"rule": POSTING_ID_RULE})
+    return posting_id
+
+
+_Id = Annotated[str, AfterValidator(read_posting_id)]
+PostingId = Annotated[_Id, Path(description=f"Id of a stored posting: {POSTING_ID_RULE}.")]
+OtherId = Annotated[_Id, Path(description="Id of another posting.")]
 _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, as `pricematch key` printed it.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]

@@ -1,6 +1,7 @@
 """Postings, and the catalogue that holds them in order."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +11,45 @@ from numpy.typing import NDArray
 
 from pricematch.errors import CatalogueError, PostingNotFound
 
-POSTING_ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]{0,127}$"
+POSTING_ID_RULE = (
+    "1–128 bytes of UTF-8: letters, marks, digits, inner blanks or _ . : @ + ~ -, the first a letter, digit or _"
+)
+"""What `is_posting_id` asks, for errors and documentation."""
+MAX_POSTING_ID_BYTES = 128
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
 _NOWHERE = -1
-_POSTING_ID = re.compile(POSTING_ID_PATTERN)
+_ASCII_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@+~ -]*[A-Za-z0-9_.:@+~-])?")
+_SIGNS = frozenset("_.:@+~- ")
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Marks and letters that show nothing: two ids that differ by them would look the same."""
+_MAX_DECOMPOSED = 4 * MAX_POSTING_ID_BYTES
 _BYTES_LITERAL = re.compile(rb"""b(["'])(.*)\1""", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrt\\'\"])")
 _MEANING = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def is_posting_id(text: str) -> bool:
-    """Whether `text` may name a posting: 1–128 letters, digits or `_ . : @ + ~ -`, the first a letter, digit or `_`."""
-    return _POSTING_ID.fullmatch(text) is not None
+    """Whether `text` may name a posting; letters, marks and digits are of any script, the text in Unicode's NFC.
+
+    >>> [is_posting_id(text) for text in ("sku-7", "Größe 38", "รองเท้า_1", " a", "a/b", ".")]
+    [True, True, True, False, False, False]
+    """
+    if text.isascii():
+        return len(text) <= MAX_POSTING_ID_BYTES and _ASCII_ID.fullmatch(text) is not None
+    if not text or text[0] in _SIGNS - {"_"} or text[-1] == " ":
+        return False
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_POSTING_ID_BYTES:
+        return False
+    classes = [unicodedata.category(mark) for mark in text]
+    if classes[0][0] == "M" or _INVISIBLE.search(text) or not unicodedata.is_normalized("NFC", text):
+        return False
+    return all(mark in _SIGNS or of[0] in "LM" or of == "Nd" for mark, of in zip(text, classes, strict=True))
+
+
+def as_posting_id(text: str) -> str:
+    """An id as it is stored and compared: in NFC, since one system writes é as one character and another as two."""
+    return text if len(text) > _MAX_DECOMPOSED else unicodedata.normalize("NFC", text)
 
 
 @dataclass(frozen=True, slots=True)

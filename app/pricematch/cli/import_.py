@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
+from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
 from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.settings import load_settings
@@ -23,14 +23,17 @@ def import_(
         typer.Option(help="Folder or ZIP file of the images; left out, stored postings keep theirs."),
     ] = None,
     data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
+    encoding: options.Encoding = None,
+    delimiter: options.Delimiter = None,
 ) -> None:
     """Store the postings of a file, each in place of the one with its id, while a service may run on the store.
 
     A row that is bad, or whose image is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
+    `pricematch check` looks at a file without storing anything.
     """
     from pricematch.serving.imports import import_file
 
-    settings = load_settings(data=data)
+    settings = load_settings(data=data, csv_encoding=encoding, csv_delimiter=delimiter)
     with terminal.progress_bars() as bars:
         done = import_file(settings, file, images, bars)
     counts = done.counts
@@ -39,6 +42,8 @@ def import_(
         ["created", "replaced", "unchanged", "failed", "catalogue version"],
         [[counts.created, counts.replaced, counts.unchanged, counts.failed, done.version]],
     )
+    for warning in done.warnings:
+        typer.echo(f"  {warning}", err=True)
     for stock in done.stock:
         typer.echo(f"  stock_image: {stock}; it is no evidence", err=True)
     if counts.failed:

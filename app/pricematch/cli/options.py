@@ -44,5 +44,11 @@ SkipBadImages: TypeAlias = Annotated[
     bool | None,
     typer.Option("--skip-bad-images", help="Go on without missing or unreadable images, and say how many."),
 ]
+Encoding: TypeAlias = Annotated[
+    str | None, setting("csv_encoding", "Encoding of the file, such as utf-8, utf-16 or cp1252; auto detects it.")
+]
+Delimiter: TypeAlias = Annotated[
+    str | None, setting("csv_delimiter", "comma, semicolon, tab or pipe; auto detects it.")
+]
 Output: TypeAlias = Annotated[Path, typer.Option(help="Image file to write; its ending chooses the format.")]
 OutputFolder: TypeAlias = Annotated[Path, typer.Option("--output", help="Folder to write into; made if absent.")]

@@ -17,7 +17,7 @@ from pricematch.formats.array_files import EmbeddingFile
 from pricematch.formats.atomic_writes import make_folder
 from pricematch.formats.csv_files import CsvCatalogue, read_csv
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.posting_rows import RowLimits
+from pricematch.formats.posting_rows import RowLimits, TextFormat
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -30,8 +30,19 @@ _OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 
 
 def read_catalogue(settings: Settings) -> CsvCatalogue:
-    """The catalogue file; bad rows are in its `problems`. Raises CatalogueError."""
-    return read_csv(settings.catalogue, RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes))
+    """The catalogue file; bad rows are in its `problems`, and what is odd in it is logged. Raises CatalogueError."""
+    content = read_csv(settings.catalogue, *row_format(settings))
+    for warning in content.warnings:
+        _log.warning("%s: %s", content.path, warning)
+    if any(warning.startswith(("label_group", "posting_id")) for warning in content.warnings):
+        _log.warning("`pricematch check %s` says more", content.path)
+    return content
+
+
+def row_format(settings: Settings) -> tuple[RowLimits, TextFormat]:
+    """How files of postings are read: their limits, encoding and delimiter."""
+    limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
+    return limits, TextFormat(settings.csv_encoding, settings.csv_delimiter)
 
 
 def image_folder(settings: Settings) -> ImageFolder:
@@ -48,13 +59,12 @@ def decoder(settings: Settings, side: int) -> PillowDecoder:
     return PillowDecoder(side, settings.max_pixels, settings.min_image_side, settings.max_scans)
 
 
-def embed_catalogue(settings: Settings, progress: Progress) -> SimilaritySearch:
-    """Read the catalogue, load the encoder, embed the images that are not kept from before.
+def embed_catalogue(settings: Settings, content: CsvCatalogue, progress: Progress) -> SimilaritySearch:
+    """Load the encoder, and embed those images of a catalogue file that are not kept from before.
 
     Raises:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
-    content = read_catalogue(settings)
     on_errors = partial(skip_or_refuse, content, skip=settings.skip_bad_images)
     return embed_postings(settings, content, on_errors, progress)
 

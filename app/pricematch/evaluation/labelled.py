@@ -39,8 +39,10 @@ def read_labelled(settings: Settings) -> CsvCatalogue:
     return content
 
 
-def embedded(settings: Settings, embeddings: Path | None, progress: Progress) -> tuple[Catalogue, Embeddings]:
-    """The postings of a catalogue, and their embeddings [n, d]: from the images, or from a NumPy file if given.
+def embedded(
+    settings: Settings, content: CsvCatalogue, embeddings: Path | None, progress: Progress
+) -> tuple[Catalogue, Embeddings]:
+    """The postings of a catalogue file, and their embeddings [n, d]: from the images, or from a NumPy file if given.
 
     Raises:
         CatalogueError: a bad row.
@@ -48,9 +50,8 @@ def embedded(settings: Settings, embeddings: Path | None, progress: Progress) ->
         PricematchError: as `embed_catalogue`.
     """
     if embeddings is None:
-        found = embed_catalogue(settings, progress)
+        found = embed_catalogue(settings, content, progress)
         return found.catalogue, found.embeddings
-    content = read_catalogue(settings)
     content.refuse(content.problems)
     return Catalogue(content.postings), read_embeddings(embeddings, len(content.postings))
 

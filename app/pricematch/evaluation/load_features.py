@@ -112,7 +112,7 @@ def _embedded(
 ) -> tuple[Catalogue, Embeddings]:
     """The postings that have an image, and their embeddings [n, d]."""
     if embeddings is not None:
-        return embedded(settings, embeddings, progress)
+        return embedded(settings, content, embeddings, progress)
     part = content.with_images()
     if not part.postings:
         raise SettingsError(f"signal image: no posting of {content.path} names an image")

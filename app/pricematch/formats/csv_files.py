@@ -1,16 +1,18 @@
 """CSV files: catalogues and feedback to read, submissions to write."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.postings import Posting, is_posting_id
+from pricematch.catalogue.labels import strip_blanks
+from pricematch.catalogue.postings import Posting, as_posting_id, is_posting_id
 from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import CatalogueError, ImageError, RowProblem
 from pricematch.formats.atomic_writes import write_whole
-from pricematch.formats.posting_rows import PostingRow, RowLimits, csv_rows
+from pricematch.formats.csv_records import CsvRecords
+from pricematch.formats.posting_rows import DETECTED, PostingRow, PostingRows, RowLimits, TextFormat
+from pricematch.formats.text_lines import TextLines
 from pricematch.search.candidates import Lists
 
 _FEEDBACK_COLUMNS = ("posting_id", "other_posting_id", "verdict")
@@ -19,12 +21,13 @@ _DECISIONS: dict[str, Decision] = {"same": "same", "different": "different"}
 
 @dataclass
 class CsvCatalogue:
-    """A catalogue file: the good postings with their record numbers, and the problems of the other rows."""
+    """A catalogue file: the good postings with their record numbers, the problems of the others, and warnings."""
 
     path: Path
     postings: list[Posting] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
+    warnings: Sequence[str] = ()
 
     def add(self, row: PostingRow) -> None:
         """Add a row."""
@@ -42,7 +45,8 @@ class CsvCatalogue:
         return self._of([pair for pair in zip(self.postings, self.rows, strict=True) if pair[0].image is not None])
 
     def _of(self, pairs: Sequence[tuple[Posting, int]]) -> "CsvCatalogue":
-        return CsvCatalogue(self.path, [posting for posting, _ in pairs], [row for _, row in pairs], self.problems)
+        postings, rows = [posting for posting, _ in pairs], [row for _, row in pairs]
+        return replace(self, postings=postings, rows=rows)
 
     def image_problems(self, errors: Mapping[str, ImageError]) -> list[RowProblem]:
         """What is wrong with the images of the good postings, by row, given the errors by image name."""
@@ -77,21 +81,23 @@ class CsvCatalogue:
         return list(dict.fromkeys(posting.image for posting in self.postings if posting.image is not None))
 
 
-def read_csv(path: Path, limits: RowLimits) -> CsvCatalogue:
+def read_csv(path: Path, limits: RowLimits, given: TextFormat = DETECTED) -> CsvCatalogue:
     """Read a catalogue; images are not looked at, and bad rows are put into `problems` for the caller to refuse.
+
+    NDJSON is read as well. What is odd in the file but no reason to refuse it is put into `warnings`.
 
     Raises:
         CatalogueError: the file as a whole is of no use: it cannot be read, lacks a column, is no CSV, has no rows
             or more than the limit.
     """
-    content = CsvCatalogue(path)
+    content, rows = CsvCatalogue(path), PostingRows(path, str(path), limits, given)
     try:
-        with path.open("rb") as file:
-            for row in csv_rows(file, str(path), limits):
-                content.add(row)
-    except OSError as error:
-        hint = "; `pricematch sample` draws a catalogue to try" if isinstance(error, FileNotFoundError) else ""
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror}){hint}") from error
+        for row in rows:
+            content.add(row)
+    except CatalogueError as error:
+        hint = "; `pricematch sample` draws a catalogue to try"
+        raise CatalogueError(f"{error}{hint}") if isinstance(error.__cause__, FileNotFoundError) else error from None
+    content.warnings = rows.warnings()
     if not content.postings and not content.problems:
         raise CatalogueError(f"{path}: expected at least one posting, got none")
     return content
@@ -111,33 +117,33 @@ def write_submission(path: Path, posting_ids: Sequence[str], lists: Lists) -> No
 def read_feedback(path: Path, max_row_bytes: int) -> Feedback:
     """The feedback of a CSV file as `GET /verdicts.csv` exports it; of several decisions on one pair the last one.
 
-    It is in UTF-8 and has the columns `posting_id`, `other_posting_id` and `verdict`; others are ignored.
+    It has the columns `posting_id`, `other_posting_id` and `verdict`; others are ignored. Encoding and delimiter are
+    detected, since people open such files with spreadsheets.
 
     Raises:
         CatalogueError: it cannot be read, lacks a column, or has bad rows; names them.
     """
-    csv.field_size_limit(max_row_bytes)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _feedback(path, csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CatalogueError(f"{path}: cannot be read ({reason})") from error
+        with path.open("rb") as file:
+            lines = TextLines(file, max_row_bytes)
+            return _feedback(path, CsvRecords(lines, str(path), max_row_bytes, _FEEDBACK_COLUMNS), lines)
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _feedback(path: Path, rows: "csv.DictReader[str]") -> Feedback:
-    missing = [name for name in _FEEDBACK_COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise CatalogueError(
-            f"{path}: row 1: expected the columns {', '.join(_FEEDBACK_COLUMNS)}, missing {', '.join(missing)}"
-        )
+def _feedback(path: Path, records: CsvRecords, lines: TextLines) -> Feedback:
     problems: list[RowProblem] = []
     changes: dict[tuple[str, str], FeedbackChange] = {}
-    for number, row in enumerate(rows, start=2):
-        one, other, decision = row["posting_id"] or "", row["other_posting_id"] or "", row["verdict"] or ""
+    for number, cells in records:
+        fault = cells if isinstance(cells, str) else lines.undecoded("".join(cells))
+        if isinstance(cells, str) or fault is not None:
+            problems.append(RowProblem(number, None, str(fault)))
+            continue
+        row = {column: strip_blanks(text) for column, text in zip(records.columns, cells, strict=True)}
+        one, other = as_posting_id(row["posting_id"]), as_posting_id(row["other_posting_id"])
         if not (is_posting_id(one) and is_posting_id(other)) or one == other:
             problems.append(RowProblem(number, "posting_id", f"expected two ids, got {one[:80]!r} and {other[:80]!r}"))
-        elif decision not in _DECISIONS:
+        elif (decision := row["verdict"]) not in _DECISIONS:
             problems.append(RowProblem(number, "verdict", f"expected same or different, got {decision[:80]!r}"))
         else:
             pair = (min(one, other), max(one, other))

@@ -1,22 +1,43 @@
 """Rows of catalogue files, CSV or NDJSON, as postings; checked the same way whatever the format."""
 
-import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from types import MappingProxyType
 
-from pricematch.catalogue.postings import Posting, decode_byte_escapes, is_posting_id
+from pricematch.catalogue.labels import (
+    EXAMPLES,
+    as_label,
+    counted,
+    is_rounded,
+    label_warnings,
+    says_nothing,
+    strip_blanks,
+)
+from pricematch.catalogue.postings import POSTING_ID_RULE, Posting, as_posting_id, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, RowProblem
+from pricematch.formats.csv_records import CsvRecords, nearest
+from pricematch.formats.text_lines import PROBED_BYTES, TextError, TextLines
+from pricematch.settings import CsvDelimiter, CsvEncoding
 
 _REQUIRED = ("posting_id", "image")
 _OPTIONAL = ("image_phash", "title", "label_group")
-_PROBED_BYTES = 4096
-_BOM = b"\xef\xbb\xbf"
+_COLUMNS = (*_REQUIRED, *_OPTIONAL)
 _PHASH = re.compile(r"[0-9a-fA-F]{16}")
 _SHOWN = 80
+_OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"PK\x03\x04": "a ZIP file or a spreadsheet; export the sheet as CSV",
+        b"\xd0\xcf\x11\xe0": "a spreadsheet; export the sheet as CSV",
+        b"\x1f\x8b": "a gzip file; unpack it",
+        b"PAR1": "a Parquet file; export it as CSV",
+    }
+)
+_MAX_IGNORED = 100
+"""Names of fields nothing reads that are remembered; a file may have any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,17 @@ class RowLimits:
 
     rows: int
     row_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """How a file is to be read; what is auto is detected."""
+
+    encoding: CsvEncoding = "auto"
+    delimiter: CsvDelimiter = "auto"
+
+
+DETECTED = TextFormat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,195 +82,211 @@ class PostingRow:
 
 
 class RowChecker:
-    """Makes postings of rows, and remembers ids to find repeated ones."""
+    """Makes postings of rows, and remembers what only all rows together show.
+
+    Attributes:
+        labels: how many good rows have each label group.
+        nothing: by column the cells that have a word for nothing, counted.
+        rounded_ids: ids of good rows that read like rounded numbers.
+    """
 
     def __init__(self) -> None:
         self._first: dict[str, int] = {}
+        self.labels = Counter[str]()
+        self.nothing: dict[str, Counter[str]] = {column: Counter() for column in _COLUMNS[1:]}
+        self.rounded_ids = Counter[str]()
 
     def row(self, number: int, values: Mapping[str, str]) -> PostingRow:
         """A row by the names of its columns; those that are left out are empty, others are ignored."""
-        posting_id, phash = values.get("posting_id", ""), values.get("image_phash", "")
+        cells = {column: strip_blanks(values.get(column, "")) for column in _COLUMNS}
+        posting_id, phash = as_posting_id(cells["posting_id"]), self._something("image_phash", cells)
         problems = []
         if not is_posting_id(posting_id):
-            expected = "expected 1–128 letters, digits or _ . : @ + ~ -, the first a letter, digit or _"
-            problems.append(RowProblem(number, "posting_id", f"{expected}, got {posting_id[:_SHOWN]!r}"))
+            message = f"expected {POSTING_ID_RULE}, got {posting_id[:_SHOWN]!r}"
+            problems.append(RowProblem(number, "posting_id", message))
         elif (earlier := self._first.setdefault(posting_id, number)) != number:
             problems.append(RowProblem(number, "posting_id", f"{posting_id!r} already stands in row {earlier}"))
         if phash and not _PHASH.fullmatch(phash):
             message = f"expected 16 hexadecimal digits, got {phash[:_SHOWN]!r}"
             problems.append(RowProblem(number, "image_phash", message))
-        posting = None if problems else _posting(values)
-        return PostingRow(number, posting_id[:_SHOWN] or None, posting, problems)
-
-
-def _posting(values: Mapping[str, str]) -> Posting:
-    return Posting(
-        posting_id=values["posting_id"],
-        image=values.get("image") or None,
-        title=decode_byte_escapes(values.get("title", "")),
-        image_phash=values.get("image_phash", "").lower() or None,
-        label_group=values.get("label_group") or None,
-    )
-
-
-def csv_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[PostingRow]:
-    """The rows of a file, good and bad; what follows a quotation mark that is not closed is not read.
-
-    `posting_id` and `image` are required columns, `image_phash`, `title` and `label_group` may be absent or empty,
-    others are ignored. UTF-8 with or without byte order mark; titles that hold Python byte escapes are decoded. The
-    file is read a line at a time; errors have its name.
-
-    Raises:
-        CatalogueError: the file as a whole is of no use: it lacks a column, is no CSV, or has more rows than the limit.
-        OSError: it cannot be read.
-    """
-    # a field is never longer than the physical lines it spans, so this bounds an unclosed quote as well
-    csv.field_size_limit(limits.row_bytes)
-    lines = _Lines(file, limits.row_bytes)
-    records = csv.reader(lines, strict=True)
-    columns = _header(records, lines, name)
-    checker, number, postings = RowChecker(), 1, 0
-    while True:
-        number += 1
-        try:
-            cells = next(records)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield PostingRow.bad(number, f"{_meaning(error)} (line {lines.number}); what follows was not read")
-            return
-        damaged = lines.take_damaged()
-        if not cells:
-            continue
-        postings += 1
-        if postings > limits.rows:
-            raise CatalogueError(f"{name}: expected at most {limits.rows} postings, got more")
-        if damaged is not None:
-            yield PostingRow.bad(number, damaged)
-        elif len(cells) != len(columns):
-            yield PostingRow.bad(number, f"expected {len(columns)} fields, got {len(cells)}")
-        else:
-            yield checker.row(number, dict(zip(columns, cells, strict=True)))
-
-
-def _header(records: Iterator[list[str]], lines: "_Lines", name: str) -> list[str]:
-    """The names of the columns."""
-    try:
-        cells = next(records)
-    except StopIteration:
-        raise CatalogueError(f"{name}: expected a header row, got an empty file") from None
-    except csv.Error as error:
-        raise CatalogueError(f"{name}: row 1: {_meaning(error)}") from error
-    if (damaged := lines.take_damaged()) is not None:
-        raise CatalogueError(f"{name}: row 1: {damaged}")
-    columns = [cell.strip() for cell in cells]
-    missing = [column for column in _REQUIRED if column not in columns]
-    if missing:
-        raise CatalogueError(
-            f"{name}: row 1: expected the columns {', '.join(_REQUIRED)} (and perhaps {', '.join(_OPTIONAL)}), "
-            f"missing {', '.join(missing)}; got {', '.join(columns)[:200]!r}"
+        if problems:
+            return PostingRow(number, posting_id[:_SHOWN] or None, None, problems)
+        posting = Posting(
+            posting_id=posting_id,
+            image=values["image"] if self._something("image", cells) else None,
+            title=decode_byte_escapes(values["title"]) if self._something("title", cells) else "",
+            image_phash=phash.lower() or None,
+            label_group=as_label(self._something("label_group", cells)),
         )
-    repeated = sorted({it for it in columns if it in _REQUIRED + _OPTIONAL and columns.count(it) > 1})
-    if repeated:
-        raise CatalogueError(f"{name}: row 1: expected each column once, got {', '.join(repeated)} more than once")
-    return columns
+        if posting.label_group is not None:
+            self.labels[posting.label_group] += 1
+        if is_rounded(posting_id):
+            self.rounded_ids[posting_id] += 1
+        return PostingRow(number, posting_id[:_SHOWN], posting)
+
+    def _something(self, column: str, cells: Mapping[str, str]) -> str:
+        """The text of a cell, "" where it says nothing; words for nothing are counted."""
+        text = cells[column]
+        if not says_nothing(text):
+            return text
+        if text:
+            self.nothing[column][text] += 1
+        return ""
+
+    def warnings(self, shown: int = EXAMPLES) -> list[str]:
+        """What is odd in the good rows of before, a sentence for each column and kind."""
+        found = [
+            f"{column}: {words.total()} cells say nothing ({counted(words, shown)}), and count as empty"
+            for column, words in self.nothing.items()
+            if words
+        ]
+        if self.rounded_ids:
+            found.append(
+                f"posting_id: {self.rounded_ids.total()} ids read like numbers that a spreadsheet rounded "
+                f"({counted(self.rounded_ids, shown)}): format the column as text, and export it again"
+            )
+        return [*found, *(f"label_group: {warning}" for warning in label_warnings(self.labels, shown))]
 
 
-class _Lines:
-    """The file's lines as text, none longer than the limit; remembers whether one was not clean UTF-8."""
+class PostingRows:
+    """The rows of a file, good and bad; it is NDJSON if its first character but blanks opens a JSON object, else CSV.
 
-    def __init__(self, file: BinaryIO, limit: int) -> None:
-        self._file, self._limit = file, limit
-        self.number = 0
-        self._damaged: str | None = None
+    `posting_id` is required, in CSV the column `image` as well; `image_phash`, `title` and `label_group` may be absent
+    or empty, and others are ignored, see `warnings`. Blanks around ids, hashes and labels are left out, words for
+    nothing count as empty, and titles that hold Python byte escapes are decoded. It is read a line at a time, once.
 
-    def __iter__(self) -> Iterator[str]:
-        while line := self._file.readline(self._limit + 1):
-            self.number += 1
-            if len(line) > self._limit:
-                raise csv.Error(f"expected at most {self._limit} bytes, got more")
-            yield self._decode(line.removeprefix(_BOM) if self.number == 1 else line)
+    Args:
+        path: of the file.
+        name: what errors call it.
+        limits: beyond which it is refused.
+        given: how it is to be read.
+    """
 
-    def take_damaged(self) -> str | None:
-        """Why the lines since the last call are damaged, or None."""
-        damaged, self._damaged = self._damaged, None
-        return damaged
+    def __init__(self, path: Path, name: str, limits: RowLimits, given: TextFormat = DETECTED) -> None:
+        self._path, self._name, self._limits, self._given = path, name, limits, given
+        self._checker = RowChecker()
+        self._ignored: dict[str, None] = {}
+        self._known = set[str]()
+        self._read_as: tuple[str, str | None] = ("", None)
 
-    def _decode(self, line: bytes) -> str:
+    def __iter__(self) -> Iterator[PostingRow]:
+        """The rows; what follows a quotation mark that is not closed is not read.
+
+        Raises:
+            CatalogueError: the file as a whole is of no use: it cannot be read, lacks a column, is no CSV, or has more
+                rows than the limit; perhaps after some rows.
+        """
         try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            self._damaged = _not_utf8(line, error)
-            return line.decode("utf-8", errors="replace")
-        if "\0" in text:
-            self._damaged = "expected text, got a NUL character"
-        return text
+            with self._path.open("rb") as file:
+                lines = TextLines(file, self._limits.row_bytes, self._given.encoding)
+                file.seek(0)
+                head = file.read(PROBED_BYTES)
+                for magic, what in _OTHER_FILES.items():
+                    if head.startswith(magic):
+                        raise CatalogueError(f"{self._name}: expected CSV or NDJSON, got {what}")
+                beginning = head.decode(lines.encoding, "ignore").lstrip("\ufeff \t\r\n")
+                file.seek(0)
+                is_json = beginning.startswith("{")
+                self._read_as = (lines.name, None)
+                for number, row in enumerate(self._ndjson(lines) if is_json else self._csv(lines), start=1):
+                    if number > self._limits.rows:
+                        raise CatalogueError(f"{self._name}: expected at most {self._limits.rows} postings, got more")
+                    yield row
+        except OSError as error:
+            raise CatalogueError(f"{self._name}: cannot be read ({error.strerror})") from error
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """How many of the good rows so far have each label group."""
+        return self._checker.labels
+
+    @property
+    def read_as(self) -> str:
+        """How the file is read, once its first row is asked for."""
+        encoding, delimiter = self._read_as
+        return f"NDJSON in {encoding}" if delimiter is None else f"CSV in {encoding}, delimiter {delimiter!r}"
+
+    def warnings(self, shown: int = EXAMPLES) -> list[str]:
+        """What is odd in the rows so far, a sentence for each kind: form, columns that nothing reads, labels."""
+        usual = self._read_as in {("UTF-8", ","), ("UTF-8", None)}
+        absent = [column for column in _COLUMNS if column not in self._known]
+        names = [
+            f"{name[:_SHOWN]!r}{f' (is it {meant}?)' if (meant := nearest(name, absent)) else ''}"
+            if name
+            else "one without a name"
+            for name in list(self._ignored)[: 2 * shown]
+        ]
+        more = [f"{len(self._ignored) - len(names)} more"] if len(self._ignored) > len(names) else []
+        ignored = [f"columns that nothing reads: {', '.join([*names, *more])}"] if names else []
+        form = [] if usual else [f"the file is {self.read_as}"]
+        return [*form, *ignored, *self._checker.warnings(shown)]
+
+    def _csv(self, lines: TextLines) -> Iterator[PostingRow]:
+        limit = self._limits.row_bytes
+        records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter)
+        self._read_as = (lines.name, records.delimiter)
+        self._known.update(records.columns)
+        self._ignored = dict.fromkeys(column for column in records.columns if column not in _COLUMNS)
+        for number, cells in records:
+            if isinstance(cells, str):
+                yield PostingRow.bad(number, cells)
+            else:
+                yield self._row(lines, number, dict(zip(records.columns, cells, strict=True)))
+
+    def _ndjson(self, lines: TextLines) -> Iterator[PostingRow]:
+        """The fields are the columns of a CSV file, text or null; all but `posting_id` may be absent."""
+        try:
+            for line in lines:
+                if line is None:
+                    yield PostingRow.bad(lines.number, f"expected at most {self._limits.row_bytes} bytes, got more")
+                elif (fault := lines.undecoded(line)) is not None:
+                    yield PostingRow.bad(lines.number, fault)
+                elif line.strip():
+                    try:
+                        fields = _fields(line)
+                        values = _values(fields)
+                    except _BadLine as error:
+                        yield PostingRow.bad(lines.number, str(error))
+                    else:
+                        self._known.update(values)
+                        if len(self._ignored) < _MAX_IGNORED:
+                            unknown = (name[:_SHOWN] for name in fields if name not in _COLUMNS)
+                            self._ignored.update(dict.fromkeys(unknown))
+                        yield self._row(lines, lines.number, values)
+        except TextError as error:
+            yield PostingRow.bad(lines.number + 1, f"{error}; what follows was not read")
+
+    def _row(self, lines: TextLines, number: int, values: Mapping[str, str]) -> PostingRow:
+        faults = {column: lines.undecoded(text) for column, text in values.items() if not _is_plain(text)}
+        problems = [RowProblem(number, column, fault) for column, fault in faults.items() if fault is not None]
+        return PostingRow(number, None, None, problems) if problems else self._checker.row(number, values)
 
 
-def _not_utf8(line: bytes, error: UnicodeDecodeError) -> str:
-    return f"expected UTF-8, got the byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
-
-
-def _meaning(error: csv.Error) -> str:
-    """The CSV parser's message in words of the file."""
-    return "a quotation mark is not closed" if "unexpected end of data" in str(error) else str(error)
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "\0" not in text
 
 
 class _BadLine(Exception):
     """What is wrong with a line."""
 
 
-def ndjson_rows(file: BinaryIO, name: str, limits: RowLimits) -> Iterator[PostingRow]:
-    """The rows of a file, good and bad, numbered by their lines; blank lines are passed over.
-
-    The fields are the columns of a CSV file, text or null; all but `posting_id` may be absent, others are ignored.
-    Arguments and errors are those of `csv_rows`.
-    """
-    checker, postings = RowChecker(), 0
-    for number, line in enumerate(_lines(file, limits.row_bytes), start=1):
-        if line is not None and not line.strip():
-            continue
-        postings += 1
-        if postings > limits.rows:
-            raise CatalogueError(f"{name}: expected at most {limits.rows} postings, got more")
-        if line is None:
-            yield PostingRow.bad(number, f"expected at most {limits.row_bytes} bytes, got more")
-            continue
-        try:
-            values = _values(line)
-        except _BadLine as error:
-            yield PostingRow.bad(number, str(error))
-        else:
-            yield checker.row(number, values)
-
-
-def _lines(file: BinaryIO, limit: int) -> Iterator[bytes | None]:
-    """The lines without byte order mark; None for one that is longer than the limit, which is passed over."""
-    first = True
-    while line := file.readline(limit + 1):
-        if len(line) <= limit or line.endswith(b"\n"):
-            yield line.removeprefix(_BOM) if first else line
-        else:
-            while line and not line.endswith(b"\n"):
-                line = file.readline(limit)
-            yield None
-        first = False
-
-
-def _values(line: bytes) -> Mapping[str, str]:
-    """The text of a line's fields; raises _BadLine."""
+def _fields(line: str) -> Mapping[str, object]:
+    """The fields of a line's object; raises _BadLine."""
     try:
-        fields = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise _BadLine(_not_utf8(line, error)) from error
+        fields = json.loads(line)
     except RecursionError as error:
         raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
     except ValueError as error:
         raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
     if not isinstance(fields, dict):
         raise _BadLine(f"expected a JSON object, got {type(fields).__name__}")
+    return fields
+
+
+def _values(fields: Mapping[str, object]) -> Mapping[str, str]:
+    """The text of known fields; raises _BadLine."""
     values = {}
-    for field in (*_REQUIRED, *_OPTIONAL):
+    for field in _COLUMNS:
         value = fields.get(field)
         if value is None:
             continue
@@ -250,22 +298,7 @@ def _values(line: bytes) -> Mapping[str, str]:
     return values
 
 
-def posting_rows(path: Path, name: str, limits: RowLimits) -> Iterator[PostingRow]:
-    """The rows of a file; it is NDJSON if its first character but spaces opens a JSON object, else CSV.
-
-    Raises:
-        CatalogueError: the file as a whole is of no use, or cannot be read; perhaps after some rows.
-    """
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(_PROBED_BYTES).removeprefix(_BOM).lstrip()
-            file.seek(0)
-            yield from (ndjson_rows if beginning.startswith(b"{") else csv_rows)(file, name, limits)
-    except OSError as error:
-        raise CatalogueError(f"{name}: cannot be read ({error.strerror})") from error
-
-
-def check_rows(path: Path, name: str, limits: RowLimits) -> None:
+def check_rows(path: Path, name: str, limits: RowLimits, given: TextFormat = DETECTED) -> None:
     """Raise CatalogueError if a file is not one of postings, by its first row."""
-    if next(posting_rows(path, name, limits), None) is None:
+    if next(iter(PostingRows(path, name, limits, given)), None) is None:
         raise CatalogueError(f"{name}: expected at least one posting, got none")

@@ -9,7 +9,7 @@ import numpy as np
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import METHODS, cluster_graph
 from pricematch.encoding.bootstrap import read_catalogue
-from pricematch.errors import SettingsError
+from pricematch.errors import RowProblem, SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
 from pricematch.evaluation.labelled import embedded, limit_setting_named
 from pricematch.evaluation.load_features import load_features, load_signal_features
@@ -17,7 +17,7 @@ from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of
 from pricematch.formats.atomic_writes import check_output
-from pricematch.formats.csv_files import write_submission
+from pricematch.formats.csv_files import CsvCatalogue, write_submission
 from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.stock_images import without_stock_images
@@ -51,8 +51,7 @@ def submit(
         PricematchError: as `load_signal_features`.
     """
     check_output(output, (settings.catalogue, embeddings))
-    content = read_catalogue(settings)
-    content.refuse(content.problems)
+    content = _read_catalogue(settings)
     taken = {signal: threshold for signal, threshold in thresholds.items() if np.isfinite(threshold)}
     catalogue, features = load_signal_features(settings, content, list(taken), embeddings, progress)
     found = find_candidates(ParsedFeatures.of(features), list(taken), progress)
@@ -71,8 +70,9 @@ def submit_clusters(
         PricematchError: as `embedded`.
     """
     check_output(output, (settings.catalogue, embeddings))
-    every = Catalogue(read_catalogue(settings).postings)
-    catalogue, vectors = embedded(settings, embeddings, progress)
+    content = _read_catalogue(settings)
+    every = Catalogue(content.postings)
+    catalogue, vectors = embedded(settings, content, embeddings, progress)
     with limit_setting_named():
         graph = radius_graph(vectors, how.eps, how.max_pairs)
     found = cluster_graph(graph, how.method, how.eps, how.min_samples)
@@ -97,8 +97,7 @@ def submit_matches(
     """
     check_output(output, (settings.catalogue,))
     settings, loaded = load_matcher(settings, version)
-    content = read_catalogue(settings)
-    content.refuse(content.problems)
+    content = _read_catalogue(settings)
     try:
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
@@ -114,6 +113,20 @@ def submit_matches(
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
     lists = among(thresholds.lists(candidates_of(pairs, len(ordered))), rows, len(every))
     return _write(output, every.posting_ids, lists), summary
+
+
+def _read_catalogue(settings: Settings) -> CsvCatalogue:
+    """The catalogue file; raises CatalogueError for bad rows, and for ids that a submission cannot hold."""
+    content = read_catalogue(settings)
+    blanks = [
+        RowProblem(
+            row, "posting_id", f"a submission has blanks between ids, so none may hold one; got {it.posting_id!r}"
+        )
+        for row, it in zip(content.rows, content.postings, strict=True)
+        if " " in it.posting_id
+    ]
+    content.refuse([*content.problems, *blanks])
+    return content
 
 
 def _write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:

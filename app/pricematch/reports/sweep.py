@@ -123,8 +123,7 @@ def run(
         PricematchError: see `embedded`.
     """
     check_folder(output)
-    read_labelled(settings)
-    catalogue, rows = embedded(settings, embeddings, progress)
+    catalogue, rows = embedded(settings, read_labelled(settings), embeddings, progress)
     groups = number_groups([posting.label_group or "" for posting in catalogue])
     with limit_setting_named():
         records = sweep(rows, groups, every_eps, min_samples, progress, settings.max_cluster_pairs)

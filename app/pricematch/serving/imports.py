@@ -13,6 +13,7 @@ from threading import Event, Thread
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
 from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.bootstrap import row_format
 from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
@@ -27,17 +28,19 @@ from pricematch.errors import (
     StoreError,
 )
 from pricematch.formats.image_folder import ImageFolder, folder_within
-from pricematch.formats.posting_rows import PostingRow, RowLimits, check_rows, posting_rows
+from pricematch.formats.posting_rows import PostingRows, TextFormat, check_rows
 from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.matching.stock_images import StockImage
 from pricematch.progress import Progress
-from pricematch.serving.intake import Intake, RowImport, put_each
+from pricematch.serving.intake import Intake, RowImport, put_each, try_each
 from pricematch.serving.snapshots import stock_images
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
 
 KIND = "import"
+WHOLE_FILE = 0
+"""Row of what a job has to say of its file as a whole: warnings, since a file that is of no use makes no job."""
 POSTINGS, IMAGES = "postings", "images"
 _MAX_PROBLEMS = 1000
 """Problems of a job that are kept; how many rows failed is counted beyond."""
@@ -104,8 +107,12 @@ class Importer:
 
     def _imported(self, job: Job) -> None:
         self._files.check(job.job_id, json.loads(job.spec).get("digests", {}))  # none in a job of an earlier version
-        total = job.total if job.total is not None else sum(1 for _ in self._rows(job))
-        job = self._store.jobs.change(replace(job, state="running", total=total))
+        total, odd = job.total, list[RowProblem]()
+        if total is None:
+            rows = self._rows(job)
+            total = sum(1 for _ in rows)
+            odd = [RowProblem(WHOLE_FILE, None, warning) for warning in rows.warnings()]
+        job = self._store.jobs.change(replace(job, state="running", total=total), odd)
         if job.state != "running":  # cancelled meanwhile
             return
         if not job.cancelling:
@@ -113,8 +120,11 @@ class Importer:
         if job.cancelling:
             self._store.jobs.change(replace(job, state="cancelled"))
         elif job.done >= total:
-            stock = self._intake.snapshots.current.matcher.stock
-            told = [RowProblem(0, None, f"stock_image: {it}") for it in ([] if stock is None else stock.each[:_SHOWN])]
+            stock = None if is_dry_run(job) else self._intake.snapshots.current.matcher.stock
+            told = [
+                RowProblem(WHOLE_FILE, None, f"stock_image: {it}")
+                for it in ([] if stock is None else stock.each[:_SHOWN])
+            ]
             self._store.jobs.change(replace(job, state="done"), told)
             _log.info("import %s: %d rows, %d failed", job.job_id, job.done, job.counts.failed)
 
@@ -122,7 +132,11 @@ class Importer:
         """The job after as many of its batches as there are, or until it is cancelled or the service stops."""
         room = _MAX_PROBLEMS - len(self._store.jobs.problems(job.job_id, 0, _MAX_PROBLEMS))
         with _images_of(job, self._files, self._settings) as images:
-            put = RowImport(images, self._store.postings, self._intake.put_each, self._settings.max_title_chars)
+            stored = self._store.postings.get
+            put_each = self._intake.put_each
+            if is_dry_run(job):
+                put_each = partial(try_each, stored, self._intake.images.encode)
+            put = RowImport(images, stored, put_each, self._settings.max_title_chars)
             for batch in put.batches(self._rows(job), job.done):
                 done, counts, problems = job.done + batch.rows, job.counts + batch.counts, batch.problems[:room]
                 job = self._store.jobs.change(replace(job, done=done, counts=counts), problems)
@@ -131,13 +145,20 @@ class Importer:
                     break
         return job
 
-    def _rows(self, job: Job) -> Iterator[PostingRow]:
-        limits = RowLimits(self._settings.max_catalogue_rows, self._settings.max_csv_row_bytes)
-        return posting_rows(self._files.path(job.job_id, POSTINGS), POSTINGS, limits)
+    def _rows(self, job: Job) -> PostingRows:
+        limits, given = row_format(self._settings)
+        spec = json.loads(job.spec)
+        given = TextFormat(spec.get("encoding", given.encoding), spec.get("delimiter", given.delimiter))
+        return PostingRows(self._files.path(job.job_id, POSTINGS), POSTINGS, limits, given)
 
     def _fail(self, job: Job, reason: str) -> None:
         now = self._store.jobs.job(job.job_id)
         self._store.jobs.change(replace(now or job, state="failed", reason=reason))
+
+
+def is_dry_run(job: Job) -> bool:
+    """Whether a job stores nothing, and only reports what it would store."""
+    return bool(json.loads(job.spec).get("dry_run", False))
 
 
 @contextmanager
@@ -187,12 +208,14 @@ class ImportedFile:
         counts: of the rows.
         problems: the first thousand, in the order of the file.
         version: the catalogue's, afterwards.
+        warnings: how the file was read, and what is odd in it.
         stock: images that are no evidence, the first of all that are stored now.
     """
 
     counts: Counts
     problems: Sequence[RowProblem]
     version: int
+    warnings: Sequence[str]
     stock: Sequence[StockImage]
 
 
@@ -213,37 +236,36 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
         CatalogueError, ImportRefused: the file or the images are of no use as a whole; nothing is stored.
         StoreError: the store cannot be written to; what was stored before stays.
     """
-    limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
-    check_rows(file, str(file), limits)
+    check_rows(file, str(file), *row_format(settings))
 
     async def imported() -> ImportedFile:
         async with Encoding(settings) as encoding:
             encode = ForThreads(encoding, asyncio.get_running_loop()).encode
-            return await asyncio.to_thread(_stored, settings, file, images, progress, limits, encode)
+            return await asyncio.to_thread(_stored, settings, file, images, progress, encode)
 
     return asyncio.run(imported())
 
 
-def _stored(
-    settings: Settings, file: Path, images: Path | None, progress: Progress, limits: RowLimits, encode: Encode
-) -> ImportedFile:
-    total = sum(1 for _ in posting_rows(file, str(file), limits))
+def _stored(settings: Settings, file: Path, images: Path | None, progress: Progress, encode: Encode) -> ImportedFile:
+    read = PostingRows(file, str(file), *row_format(settings))
+    total = sum(1 for _ in read)
     progress("Storing postings", 0, total)
-    with _source(images, settings) as source, closing(open_store(settings.data)) as store:
+    with image_source(images, settings) as source, closing(open_store(settings.data)) as store:
         features = StoredImages(store.images, store.computed, encode, lambda *_: None)
         put = partial(put_each, store.postings, features, Wanted(phash=True))
-        rows = RowImport(source, store.postings, put, settings.max_title_chars)
+        rows = RowImport(source, store.postings.get, put, settings.max_title_chars)
         done, counts, problems = 0, Counts(), list[RowProblem]()
-        for batch in rows.batches(posting_rows(file, str(file), limits)):
+        for batch in rows.batches(PostingRows(file, str(file), *row_format(settings))):
             done, counts = done + batch.rows, counts + batch.counts
             problems += batch.problems[: _MAX_PROBLEMS - len(problems)]
             progress("Storing postings", done, total)
         stock = stock_images(store.postings, features)[:_SHOWN]
-        return ImportedFile(counts, problems, store.postings.version(), stock)
+        return ImportedFile(counts, problems, store.postings.version(), read.warnings(), stock)
 
 
 @contextmanager
-def _source(images: Path | None, settings: Settings) -> Iterator[ImageSource | None]:
+def image_source(images: Path | None, settings: Settings) -> Iterator[ImageSource | None]:
+    """A folder or a ZIP file of images; None where none is named. Raises SettingsError, ImportRefused."""
     if images is None:
         yield None
     elif images.is_dir():

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
-from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put
+from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put, Stored
 from pricematch.encoding.ports import ImageSource
-from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
 from pricematch.formats.posting_rows import PostingRow
 from pricematch.serving.snapshots import Snapshots
@@ -112,6 +112,28 @@ def put_each(
     return [digest if isinstance(digest, ImageError) else next(kept) for digest in found]
 
 
+def try_each(
+    stored: Callable[[str], Stored | None], encode: Encode, offered: Sequence[Offered]
+) -> Sequence[Kept | ImageError]:
+    """What `put_each` would make of some postings, each by itself; their images are decoded, and nothing is stored."""
+    found = iter(encode([it.image for it in offered if it.image is not None], Wanted(phash=True)))
+    outcomes = list[Kept | ImageError]()
+    for it in offered:
+        features = None if it.image is None else next(found)
+        if isinstance(features, ImageError):
+            outcomes.append(features)
+            continue
+        posting = it.posting if features is None else replace(it.posting, image=features.digest.hex())
+        try:
+            before = stored(posting.posting_id)
+        except RowDamaged:
+            outcomes.append(Kept(0, "replaced"))
+        else:
+            same = before is not None and before.posting == posting
+            outcomes.append(Kept(0, "created" if before is None else "unchanged" if same else "replaced"))
+    return outcomes
+
+
 AT_ONCE = 64
 """Rows of a batch, at most."""
 _BYTES_AT_ONCE = 32 * 1024 * 1024
@@ -140,13 +162,13 @@ class RowImport:
 
     Attributes:
         images: the images that rows name; None: rows bring none, and stored postings keep theirs.
-        store: of the stored postings' images.
+        stored: gives what is stored under an id; None for nothing.
         put_each: stores postings.
         max_title_chars: characters of a title.
     """
 
     images: ImageSource | None
-    store: PostingStore
+    stored: Callable[[str], Stored | None]
     put_each: _PutEach
     max_title_chars: int
 
@@ -191,7 +213,7 @@ class RowImport:
         if self.images is not None:
             image = None if posting.image is None else self.images.read(posting.image)
             return replace(posting, image=None), image
-        stored = self.store.get(posting.posting_id)
+        stored = self.stored(posting.posting_id)
         return replace(posting, image=None if stored is None else stored.posting.image), None
 
     def _stored(self, batch: Sequence[tuple[PostingRow, Offered | RowProblem]]) -> ImportedBatch:

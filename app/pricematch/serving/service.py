@@ -35,6 +35,7 @@ from pricematch.serving.results import (
     PutResult,
     Reviewed,
 )
+from pricematch.serving.uploads import ImportOptions
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -242,9 +243,9 @@ class Service(Readiness):
         """A file of an upload to write to, `postings` or `images`; it and its `write` raise StoreError."""
         return self._ready.uploading().open(job_id, name)
 
-    async def queue_import(self, job_id: str, folder: str | None) -> Job:
+    async def queue_import(self, job_id: str, folder: str | None, options: ImportOptions) -> Job:
         """Make a job of an upload; see `Uploads.queue`."""
-        return await self._workers.store(self._ready.uploading().queue, job_id, folder)
+        return await self._workers.store(self._ready.uploading().queue, job_id, folder, options)
 
     async def discard_import(self, job_id: str) -> None:
         """Delete an upload, unless a job was made of it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import chunks
@@ -96,7 +96,8 @@ def show_matches(
     if output is not None:
         check_output(output)
     options = Options(count, target=_parsed(target), min_probability=min_probability)
-    return asyncio.run(_shown(_with_store_of_catalogue(settings, posting_id), posting_id, options, output, progress))
+    wanted = as_posting_id(posting_id)
+    return asyncio.run(_shown(_with_store_of_catalogue(settings, wanted), wanted, options, output, progress))
 
 
 def _with_store_of_catalogue(settings: Settings, posting_id: str) -> Settings:

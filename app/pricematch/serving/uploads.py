@@ -1,17 +1,28 @@
 """Uploads of imports: written to the disk while they are sent, checked, and made jobs."""
 
 import json
+from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import BinaryIO
 
 from pricematch.catalogue.records import Job
+from pricematch.encoding.bootstrap import row_format
 from pricematch.errors import JobNotFound, Overloaded
-from pricematch.formats.posting_rows import RowLimits, check_rows
+from pricematch.formats.posting_rows import TextFormat, check_rows
 from pricematch.formats.zip_images import ZipImages
 from pricematch.serving.imports import IMAGES, KIND, POSTINGS, server_folder, zip_limits
-from pricematch.settings import Settings
+from pricematch.settings import CsvDelimiter, CsvEncoding, Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How a file is read, the settings' where it is None; and whether it is only looked at, and nothing is stored."""
+
+    encoding: CsvEncoding | None = None
+    delimiter: CsvDelimiter | None = None
+    dry_run: bool = False
 
 
 class Uploads:
@@ -39,12 +50,13 @@ class Uploads:
         """A file of an upload to write to, `postings` or `images`, once each; it and its `write` raise StoreError."""
         return self._files.open(job_id, name)
 
-    def queue(self, job_id: str, folder: str | None) -> Job:
+    def queue(self, job_id: str, folder: str | None, options: ImportOptions) -> Job:
         """Make a job of an upload; from now on it is kept for good.
 
         Args:
             job_id: of the upload.
             folder: of the server, relative, that the images are in; None where they are sent, or there are none.
+            options: how the file is read, and whether anything is stored.
 
         Raises:
             ImportRefused, CatalogueError: it is of no use as a whole.
@@ -53,11 +65,13 @@ class Uploads:
         settings, images = self._settings, self._files.path(job_id, IMAGES)
         if folder is not None:
             server_folder(settings, folder)
-        limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
-        check_rows(self._files.path(job_id, POSTINGS), POSTINGS, limits)
+        limits, given = row_format(settings)
+        given = TextFormat(options.encoding or given.encoding, options.delimiter or given.delimiter)
+        check_rows(self._files.path(job_id, POSTINGS), POSTINGS, limits, given)
         if sent := images.exists():
             ZipImages(images, IMAGES, zip_limits(settings)).close()
-        spec = {"images": sent, "folder": folder, "digests": self._files.sync(job_id)}
+        digests = self._files.sync(job_id)
+        spec = {"images": sent, "folder": folder, "digests": digests, "dry_run": options.dry_run, **asdict(given)}
         job = self._store.jobs.create(KIND, json.dumps(spec), job_id)
         with self._lock:
             self._open.discard(job_id)

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import described
@@ -12,10 +12,29 @@ from pricematch.api.dependencies import IMPORT_BODY, WRITE, ReadyService
 from pricematch.api.forms import Parts, Places, once, open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
+from pricematch.serving.uploads import ImportOptions
+from pricematch.settings import CsvDelimiter, CsvEncoding
 
 router = APIRouter(tags=["postings"])
 _PARTS = ("postings", "images")
 _FILE = {"type": "string", "format": "binary"}
+
+
+class ImportQuery(BaseModel):
+    """How a file is imported."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(
+        default=False,
+        description="Store nothing: the job says what an import would do, which rows would fail, and what is odd.",
+    )
+    encoding: CsvEncoding | None = Field(
+        default=None, description="Of the file; the setting `csv_encoding` if absent, by which it is detected."
+    )
+    delimiter: CsvDelimiter | None = Field(
+        default=None, description="Of a CSV file; the setting `csv_delimiter` if absent, by which it is detected."
+    )
 
 
 class ImportForm(BaseModel):
@@ -56,14 +75,17 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
 )
-async def import_postings(request: Request, service: ReadyService, response: Response) -> JobOut:
+async def import_postings(
+    request: Request, service: ReadyService, response: Response, query: Annotated[ImportQuery, Query()]
+) -> JobOut:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     if (kind := content_type(request)) != MULTIPART:
         refuse_type(kind, MULTIPART)
     job_id = await service.begin_import()
     try:
         folder = await _received(request, {name: partial(service.open_import, job_id, name) for name in _PARTS})
-        job = await service.queue_import(job_id, folder)
+        options = ImportOptions(query.encoding, query.delimiter, query.dry_run)
+        job = await service.queue_import(job_id, folder, options)
     finally:
         await service.discard_import(job_id)
     response.headers["Location"] = f"{service.settings.root_path}/jobs/{job.job_id}"

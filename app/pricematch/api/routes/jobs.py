@@ -1,13 +1,12 @@
 """/jobs: what goes on behind the requests."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from pricematch.api.dependencies import READ, WRITE, ReadyService
 from pricematch.api.problems import responses
-from pricematch.api.schemas.jobs import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields
+from pricematch.api.schemas.jobs import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields, whole_job_fields
 
 router = APIRouter(tags=["jobs"])
 _MAX_PAGE, _MAX_PROBLEMS = 100, 1000
@@ -33,7 +32,7 @@ async def jobs(
 async def job(job_id: _JobId, service: ReadyService) -> WholeJobOut:
     """How far a job is, and which rows could not be stored."""
     found, problems = await service.job(job_id, _MAX_PROBLEMS)
-    return WholeJobOut.model_validate({**job_fields(found), "problems": [asdict(it) for it in problems]})
+    return WholeJobOut.model_validate(whole_job_fields(found, problems))
 
 
 @router.delete("/jobs/{job_id}", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507))

@@ -9,14 +9,22 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator
 from starlette.types import Receive, Scope, Send
 
 from pricematch.api.bodies import BODY, read_posting
-from pricematch.api.dependencies import LARGE_BODY, READ, WRITE, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import (
+    LARGE_BODY,
+    READ,
+    WRITE,
+    PostingId,
+    ReadyService,
+    read_posting_id,
+    while_connected,
+)
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
-from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import ANYHOW, Condition
 from pricematch.settings import KIB
 
@@ -79,12 +87,15 @@ def _revisions(tags: str) -> frozenset[int]:
     return frozenset(int(found[1]) for tag in _TAG.findall(tags) if (found := _STRONG.fullmatch(tag)))
 
 
+def _cursor(value: str) -> str:
+    """An id, or nothing for the first page."""
+    return read_posting_id(value) if value else value
+
+
 @router.get("/postings", dependencies=[READ], responses=responses(422, 500, 503))
 async def postings(
     service: ReadyService,
-    cursor: Annotated[
-        str, Query(pattern=f"{POSTING_ID_PATTERN}|^$", description="Where the page begins: a `next_cursor`.")
-    ] = "",
+    cursor: Annotated[str, AfterValidator(_cursor), Query(description="Where the page begins: a `next_cursor`.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
 ) -> PostingsOut:
     """The stored postings in the order of their ids, page by page."""

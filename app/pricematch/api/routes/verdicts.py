@@ -5,12 +5,12 @@ import io
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
-from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import READ, WRITE, OtherId, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import EvidenceOut, evidence_fields, finite
 from pricematch.api.schemas.postings import PostingOut, posting_fields
@@ -25,7 +25,6 @@ from pricematch.api.schemas.verdicts import (
     contradictions_out,
     verdict_out,
 )
-from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import PairFeedback
 from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
@@ -35,7 +34,6 @@ from pricematch.serving.snapshots import Snapshot
 router = APIRouter(tags=["verdicts"])
 MAX_PAGE = 1000
 COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
-_OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of another posting.")]
 
 
 @router.put(
@@ -46,7 +44,7 @@ _OtherId = Annotated[str, Path(pattern=POSTING_ID_PATTERN, description="Id of an
     | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
-    posting_id: PostingId, other_id: _OtherId, request: Request, service: ReadyService, response: Response
+    posting_id: PostingId, other_id: OtherId, request: Request, service: ReadyService, response: Response
 ) -> StoredVerdictOut:
     """Say whether two postings are the same product; in whichever order they are given, it is one verdict."""
     if posting_id == other_id:
@@ -59,13 +57,13 @@ async def decide(
 
 
 @router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
-async def verdict(posting_id: PostingId, other_id: _OtherId, service: ReadyService) -> StoredVerdictOut:
+async def verdict(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
     return _stored(await service.feedback_on(posting_id, other_id))
 
 
 @router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
-async def withdraw(posting_id: PostingId, other_id: _OtherId, service: ReadyService) -> WithdrawnOut:
+async def withdraw(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> WithdrawnOut:
     """Take a verdict back; one that is not there is no error."""
     there, version = await service.withdraw(posting_id, other_id)
     return WithdrawnOut(catalogue_version=version, withdrawn=there)

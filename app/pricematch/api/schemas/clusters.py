@@ -14,6 +14,7 @@ from pricematch.api.schemas.matches import (
     check_one_threshold,
 )
 from pricematch.api.schemas.verdicts import ContradictionOut
+from pricematch.catalogue.postings import as_posting_id
 from pricematch.clustering.assignment import Method
 from pricematch.matching.probability import LEAST_MEAN
 
@@ -26,7 +27,7 @@ _OF_PROBABILITY = {"min_probability", "target"}
 def _all_or_ids(value: Any) -> Any:
     """One message for one mistake, found before the union of both is tried on each of many items."""
     if value == "all" or (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return value
+        return value if value == "all" else list(map(as_posting_id, value))
     raise ValueError('expected "all" or a list of ids')
 
 

@@ -1,11 +1,14 @@
 """Schemas of jobs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 
 from pricematch.catalogue.records import Job, JobState
+from pricematch.errors import RowProblem
+from pricematch.serving.imports import WHOLE_FILE, is_dry_run
 
 
 class JobOut(BaseModel):
@@ -20,6 +23,7 @@ class JobOut(BaseModel):
     replaced: int = Field(ge=0, description="Postings that took the place of others.")
     unchanged: int = Field(ge=0, description="Postings that were stored just so already.")
     failed: int = Field(ge=0, description="Rows that could not be stored.")
+    dry_run: bool = Field(description="Whether it stores nothing: the counts are what an import would do.")
     cancelling: bool = Field(description="Whether it is to stop.")
     reason: str | None = Field(description="Why it failed as a whole.")
     created_at: datetime
@@ -38,6 +42,9 @@ class RowProblemOut(BaseModel):
 class WholeJobOut(JobOut):
     """A job, and what is wrong with its rows."""
 
+    warnings: list[str] = Field(
+        description="How the file was read, and what is odd: columns that nothing reads, doubtful labels, stock images."
+    )
     problems: list[RowProblemOut] = Field(description="The first thousand, in the order of the file.")
 
 
@@ -58,4 +65,13 @@ class EndedJobOut(JobOut):
 def job_fields(job: Job) -> dict[str, object]:
     """A job by the fields of `JobOut`."""
     times = {name: datetime.fromtimestamp(getattr(job, name), UTC) for name in ("created_at", "changed_at")}
-    return {**asdict(job), **asdict(job.counts), **times}
+    return {**asdict(job), **asdict(job.counts), **times, "dry_run": is_dry_run(job)}
+
+
+def whole_job_fields(job: Job, problems: Sequence[RowProblem]) -> dict[str, object]:
+    """A job by the fields of `WholeJobOut`."""
+    return {
+        **job_fields(job),
+        "warnings": [it.message for it in problems if it.row == WHOLE_FILE],
+        "problems": [asdict(it) for it in problems if it.row != WHOLE_FILE],
+    }

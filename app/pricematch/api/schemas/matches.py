@@ -4,17 +4,21 @@ import time
 from collections.abc import Sequence
 from math import isfinite
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from pricematch.api.problems import Problem, problem_of
-from pricematch.catalogue.postings import POSTING_ID_PATTERN, Posting
+from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
 from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
 from pricematch.pairs.explanation import MatchType
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.results import Matched, MatchedEach
 from pricematch.serving.snapshots import Snapshot
+
+_PATH_SIGNS = ":@+~"
+"""Of an id, that stand in a path as they are (RFC 3986, pchar)."""
 
 
 def _target(value: Any) -> Any:
@@ -120,7 +124,7 @@ class EvidenceOut(BaseModel):
 class MatchOut(BaseModel):
     """One posting that resembles the query. Without a trained matcher there is no probability, and none is invented."""
 
-    posting_id: str = Field(pattern=POSTING_ID_PATTERN)
+    posting_id: str
     title: str
     image_url: str | None = Field(description="Null where the posting has no image.")
     probability: float | None = Field(
@@ -241,8 +245,8 @@ def finite(threshold: float) -> float | None:
 
 
 def image_url(posting: Posting, root: str) -> str | None:
-    """Where a posting's image is served, below the root path; ids hold no character that a path must escape."""
-    return None if posting.image is None else f"{root}/postings/{posting.posting_id}/image"
+    """Where a posting's image is served, below the root path; letters outside of ASCII and blanks are encoded."""
+    return None if posting.image is None else f"{root}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
 
 
 def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
