@@ -10,7 +10,7 @@ from pricematch.errors import ImageTooComplex
 
 MOST_SCANS = 100
 """libjpeg writes 10."""
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """What is no marker: escaped bytes of a scan, restarts within it, fill bytes. What stands between segments is passed
 over, as libjpeg does."""
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
@@ -27,7 +27,7 @@ def check_scans(image: bytes, most: int) -> None:
     if not image.startswith(b"\xff\xd8\xff"):
         return
     scans, segments, place = 0, 0, 2
-    while (found := _MARKER.search(image, place)) is not None:
+    while (found := MARKER.search(image, place)) is not None:
         if not scans:
             segments += found.start() - place  # fill bytes, which are read one by one, too
         marker, place = image[found.end() - 1], found.end()

@@ -9,6 +9,7 @@ from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put
 from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowProblem
 from pricematch.formats.posting_rows import PostingRow
@@ -100,16 +101,25 @@ def put_each(
     store: PostingStore, images: StoredImages, wanted: Wanted, offered: Sequence[Offered]
 ) -> Sequence[Kept | ImageError]:
     """The same without a catalogue in memory; `wanted` features of the images are computed."""
-    digests = iter(images.ensure_each([it.image for it in offered if it.image is not None], wanted))
-    found = [None if it.image is None else next(digests) for it in offered]
+    stored = [None if it.image is None else _stored_form(it.image) for it in offered]
+    digests = iter(images.ensure_each([image for image in stored if isinstance(image, bytes)], wanted))
+    found = [next(digests) if isinstance(image, bytes) else image for image in stored]
     puts = []
-    for it, digest in zip(offered, found, strict=True):
+    for it, image, digest in zip(offered, stored, found, strict=True):
         if digest is None:
             puts.append(Put(it.posting, None, it.condition))
-        elif not isinstance(digest, ImageError):
-            puts.append(Put(replace(it.posting, image=digest.hex()), it.image, it.condition))
+        elif isinstance(image, bytes) and not isinstance(digest, ImageError):
+            puts.append(Put(replace(it.posting, image=digest.hex()), image, it.condition))
     kept = iter(store.put(puts))
     return [digest if isinstance(digest, ImageError) else next(kept) for digest in found]
+
+
+def _stored_form(image: bytes) -> bytes | ImageError:
+    """The form in which an image is stored, or why it cannot be."""
+    try:
+        return stored_form(image)
+    except ImageError as error:
+        return error
 
 
 AT_ONCE = 64
