@@ -34,6 +34,8 @@ def check_scans(image: bytes, most: int) -> None:
         if marker == _END_OF_IMAGE:
             return
         if marker in (_START_OF_IMAGE, _TEMPORARY):
+            segments += 1
+            _check_segments(segments)
             continue
         length = int.from_bytes(image[place : place + 2])
         if marker == _START_OF_SCAN:
@@ -43,6 +45,10 @@ def check_scans(image: bytes, most: int) -> None:
                 raise ImageTooComplex(f"expected at most {most} scans in a JPEG, got {scans + more}")
         else:
             segments += 1
-            if segments > _MOST_SEGMENTS:
-                raise ImageTooComplex(f"expected at most {_MOST_SEGMENTS} segments and fill bytes in a JPEG, got more")
+            _check_segments(segments)
         place += max(length, 2)
+
+
+def _check_segments(segments: int) -> None:
+    if segments > _MOST_SEGMENTS:
+        raise ImageTooComplex(f"expected at most {_MOST_SEGMENTS} segments and fill bytes in a JPEG, got more")

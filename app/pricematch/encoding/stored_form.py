@@ -22,7 +22,7 @@ _TEMPORARY, _START, _END, _SCAN, _APP0, _APP1, _APP2, _APP14 = 0x01, 0xD8, 0xD9,
 _COMMENTS = (*range(0xE0, 0xF0), 0xFE)
 """Markers of segments for whoever likes them."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
-_MOST_PARTS = 100_000
+_MOST_PARTS = 50_000
 _MOST_BESIDE, _MOST_A_PIXEL = 1 << 16, 10
 """Bytes of an image: beside its pixels and profile, and for each pixel; 16 bits of four channels are 8."""
 _MOST_PROFILE = 4 << 20
@@ -59,6 +59,12 @@ class StoredForms:
     def read(self, name: str) -> bytes:
         """The image's bytes; raises ImageError."""
         return stored_form(self._images.read(name))
+
+
+def _too_complex(name: str) -> ImageTooComplex:
+    return ImageTooComplex(
+        f"expected at most {_MOST_PARTS} parts of a {name}, and {_MOST_BLOCKS} blocks of one, got more"
+    )
 
 
 def _check_room(stored: bytes) -> None:
@@ -105,7 +111,11 @@ def _jpeg(image: bytes) -> bytes:
 def _jpeg_parts(image: bytes) -> Iterator[tuple[int, bytes]]:
     """Segments with their markers, and with 0 the data of scans; what stands between others is passed over."""
     at, scanned = 2, False
-    while (found := MARKER.search(image, at)) is not None:
+    for _ in range(_MOST_PARTS):
+        if (found := MARKER.search(image, at)) is None:
+            if scanned:
+                yield 0, image[at:]
+            return
         begin, marker = found.end() - 2, image[found.end() - 1]
         if scanned:
             yield 0, image[at:begin]
@@ -116,8 +126,7 @@ def _jpeg_parts(image: bytes) -> Iterator[tuple[int, bytes]]:
             at += max(2, int.from_bytes(image[at : at + 2]))
             scanned = marker == _SCAN
             yield marker, image[begin:at]
-    if scanned:
-        yield 0, image[at:]
+    raise _too_complex("JPEG")
 
 
 _PNG_KEPT = {b"IHDR": 13, b"PLTE": 768, b"tRNS": 256, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"sBIT": 4, b"pHYs": 9}
@@ -127,15 +136,17 @@ _PNG_PIXELS = (b"IDAT", b"fdAT")
 
 def _png(image: bytes) -> bytes:
     parts, exif, at = [image[:8]], b"", 8
-    while at + 8 <= len(image) and (kind := image[at + 4 : at + 8]) != b"IEND":
+    for _ in range(_MOST_PARTS):
+        if at + 8 > len(image) or (kind := image[at + 4 : at + 8]) == b"IEND":
+            break
         end = at + 12 + int.from_bytes(image[at : at + 4])
         if kind == b"eXIf":
             exif = image[at + 8 : end - 4]
         elif kind in _PNG_PIXELS or end - at - 12 <= _PNG_KEPT.get(kind, -1):
             parts.append(image[at:end])
         at = end
-        if len(parts) > _MOST_PARTS:
-            raise ImageTooComplex(f"expected at most {_MOST_PARTS} chunks in a PNG, got more")
+    else:
+        raise _too_complex("PNG")
     if (orientation := orientation_in(exif)) != 1:
         parts.insert(2, _png_chunk(b"eXIf", exif_with(orientation)))
     return b"".join([*parts, _png_chunk(b"IEND", b"")])
@@ -183,38 +194,47 @@ def _riff_chunks(image: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes
         if image[at : at + 4] in _WEBP_KEPT:
             yield image[at : at + 4], image[at + 8 : min(at + 8 + size, end)]
         at += 8 + size + size % 2
-    raise ImageTooComplex(f"expected at most {_MOST_PARTS} chunks in a WebP, got more")
+    raise _too_complex("WebP")
 
 
 def _riff_chunk(kind: bytes, content: bytes) -> bytes:
     return kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
 
 
+_GIF_EXTENSION, _GIF_FRAME, _GIF_END, _GIF_CONTROL, _GIF_APPLICATION = 0x21, 0x2C, 0x3B, 0xF9, 0xFF
+_MOST_BLOCKS = 200_000
+"""Of a frame or extension; 20 MiB of the longest ones are 82,000."""
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 def _gif(image: bytes) -> bytes:
     at = 13 + _colours(image[10])
     parts = [image[:at]]
-    while at < len(image) and image[at : at + 1] != b";":
-        begin, sign = at, image[at]
-        if sign == 0x21:
+    for _ in range(_MOST_PARTS):
+        if at >= len(image) or (sign := image[at]) == _GIF_END:
+            break
+        begin = at
+        if sign == _GIF_EXTENSION:
             at = _behind_blocks(image, at + 2)
-            first = image[begin + 3 : begin + 3 + image[begin + 2]]
-            if image[begin + 1] == 0xF9:
-                parts.append(b"!\xf9\x04" + (first + bytes(4))[:4] + b"\0")
-            elif image[begin + 1] == 0xFF and first in _LOOPS:
-                parts.append(
-                    image[begin : begin + 14] + b"\3" + (image[begin + 15 : begin + 18] + bytes(3))[:3] + b"\0"
-                )
-        elif sign == 0x2C:
+            parts.append(_gif_extension(image[begin:at]))
+        elif sign == _GIF_FRAME:
             at = _behind_blocks(image, at + 11 + _colours(image[at + 9]))
             parts.append(image[begin:at])
         else:
             at += 1
-        if len(parts) > _MOST_PARTS:
-            raise ImageTooComplex(f"expected at most {_MOST_PARTS} blocks in a GIF, got more")
-    return b"".join([*parts, b";"])
+    else:
+        raise _too_complex("GIF")
+    return b"".join([*parts, bytes([_GIF_END])])
+
+
+def _gif_extension(part: bytes) -> bytes:
+    """An extension that frames need; nothing of others."""
+    label, first = part[1], part[3 : 3 + part[2]]
+    if label == _GIF_CONTROL:
+        return b"!\xf9\x04" + first[:4].ljust(4, b"\0") + b"\0"
+    if label == _GIF_APPLICATION and first in _LOOPS:
+        return part[:14] + b"\3" + part[15:18].ljust(3, b"\0") + b"\0"
+    return b""
 
 
 def _colours(flags: int) -> int:
@@ -224,9 +244,11 @@ def _colours(flags: int) -> int:
 
 def _behind_blocks(image: bytes, at: int) -> int:
     """Where a row of blocks ends, each with its length before it, the last one empty."""
-    while at < len(image) and (size := image[at]):
+    for _ in range(_MOST_BLOCKS):
+        if at >= len(image) or not (size := image[at]):
+            return min(at + 1, len(image))
         at += size + 1
-    return min(at + 1, len(image))
+    raise _too_complex("GIF")
 
 
 _BOXES = (b"ftyp", b"meta", b"moov", b"mdat")
