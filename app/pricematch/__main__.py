@@ -25,6 +25,7 @@ from pricematch.cli import (
     sweep,
     terminal,
     train,
+    verify,
 )
 from pricematch.errors import PricematchError, SettingsError, TrainingInterrupted
 
@@ -51,6 +52,7 @@ cli.command()(key.key)
 cli.command("import")(import_.import_)
 cli.command()(backup.backup)
 cli.command()(restore.restore)
+cli.command()(verify.verify)
 cli.command()(sweep.sweep)
 cli.add_typer(show.cli, name="show")
 cli.add_typer(models.cli, name="models")

@@ -30,6 +30,7 @@ PricematchError
 │   ├── StoreUnavailable      cannot be read or written now
 │   ├── StoreFull             has no room for more
 │   ├── StoreDamaged          is not whole, or no store at all
+│   │   └── RowDamaged        one posting, verdict or job is not as it was stored
 │   ├── StoreNewer            was written by a newer pricematch
 │   └── StoreInUse            is served by another process
 ├── ConditionFailed           a posting is not as the request says it must be
@@ -216,6 +217,10 @@ class StoreFull(StoreError):
 
 class StoreDamaged(StoreError):
     """The store is not whole, or is no store of ours; says what to do."""
+
+
+class RowDamaged(StoreDamaged):
+    """One posting, verdict or job is not as it was stored; the others are answered. Names it, and no folder."""
 
 
 class StoreNewer(StoreError):

@@ -35,6 +35,11 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _without_end(value: Any) -> Any:
+    """A path without the slash at its end."""
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 REMOVED: Mapping[str, str] = MappingProxyType(
     {"answer_idle_seconds": "a proxy limits how long clients take to read answers"}
@@ -57,6 +62,8 @@ class Settings(BaseSettings):
     """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
     data: Path = Path("data")
     """Folder the service keeps everything in: postings, images, verdicts, embeddings. Not safe to delete."""
+    lost_found_days: int = Field(default=30, ge=0, le=36_500)
+    """Days that images which no posting shows are kept in the data folder's lost+found, after a start moved them."""
     encoder: EncoderName = "autoencoder"
     """Which encoder embeds the images: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
@@ -76,6 +83,10 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
+    root_path: Annotated[str, BeforeValidator(_without_end)] = Field(
+        default="", max_length=200, pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
+    )
+    """Path below which a proxy serves the service, such as /match-api; all addresses in answers begin with it."""
     access_log: bool = True
     """Log a line for every request."""
     log_format: Literal["auto", "json", "text"] = "auto"
@@ -89,7 +100,13 @@ class Settings(BaseSettings):
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Images that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds a request may take once it is read; an encoder that takes longer for one batch is ended."""
+    """Seconds a request may take once it is read."""
+    start_seconds: float = Field(default=600.0, gt=0, le=86400)
+    """Seconds that a process that encodes may take to start, or to load a network, before it is ended."""
+    batch_seconds: float = Field(default=120.0, gt=0, le=86400)
+    """Seconds that it may take for images it encodes together, before it is ended and another takes its place;"""
+    image_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """and seconds of a processor, however busy it is, that one of them may take to be decoded."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
     grace_seconds: int = Field(default=20, ge=0, le=600)

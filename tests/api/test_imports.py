@@ -445,3 +445,11 @@ def test_any_bytes_are_refused_or_become_a_job_that_ends(
         assert job["state"] == "done" or job["reason"] != "the service failed; its log says why", job
         assert job["done"] == job["created"] + job["replaced"] + job["unchanged"] + job["failed"]
     assert matched(hostile_client, RED)
+
+
+def test_a_job_is_found_where_its_import_says(start: Start) -> None:
+    """Its address is below the path that a proxy serves the service at (fault C17)."""
+    client = start(root_path="/match-api")
+    location = send(client, csv_of(("a", "", "x"))).headers["location"]
+    assert location.startswith("/match-api/jobs/")
+    assert ended(client, location)["state"] == "done"

@@ -163,3 +163,32 @@ def test_a_folder_that_has_a_name_is_called_by_it(tmp_path: Path) -> None:
     with pytest.raises(ImageUnavailable) as caught:
         ImageFolder(tmp_path, 100, "the folder").read("a/b/none.png")
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("wanted", ["caf\u00e9/x.png", "cafe\u0301/x.png", "caf\u00e9\\x.png", "CAF\u00c9/X.png"])
+def test_a_file_is_found_as_another_computer_named_it(root: Path, wanted: str) -> None:
+    """Fault C18: a folder that was unpacked from an archive of a Mac, with its junk."""
+    (root / "cafe\u0301").mkdir()
+    (root / "cafe\u0301" / "x.png").write_bytes(b"image x")
+    (root / ".DS_Store").write_bytes(b"")
+    assert ImageFolder(root, LIMIT).read(wanted) == b"image x"
+
+
+def test_one_folder_in_the_folder_is_passed_over(root: Path) -> None:
+    """Fault C18: as it is in an archive."""
+    assert ImageFolder(root.parent / "images-of-others", LIMIT).read("X.png") == b"secret"
+    (root / "sub" / "b.png").unlink()
+    (root / "a.png").rename(root / "sub" / "a.png")
+    images = ImageFolder(root, LIMIT)
+    assert images.read("a.png") == b"image a"
+    with pytest.raises(ImageUnavailable, match=r"'a.jpg' is not in .*; the nearest name is 'sub/a.png'"):
+        images.read("a.jpg")
+
+
+def test_a_link_under_another_name_leads_out_of_nothing(root: Path) -> None:
+    """Fault C18: a name that is found in other case is checked as any is."""
+    (root / "LINK.png").symlink_to("../secret.png")
+    (root / "OUT").symlink_to("..")
+    for name in ("link.png", "out/secret.png"):
+        with pytest.raises(ImageUnavailable):
+            ImageFolder(root, LIMIT).read(name)

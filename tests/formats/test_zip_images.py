@@ -2,8 +2,11 @@
 
 import io
 import stat
+import struct
 import tracemalloc
+import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -94,6 +97,62 @@ def test_more_than_65535_members_are_read(tmp_path: Path) -> None:
         assert images.read("65539") == b""
     # without the record of large archives the number is 4, and zipfile reads them all the same
     assert "at most 65539 images" in refused(tmp_path, archive(members), replace(LIMITS, members=65_539))
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def mac(name: str) -> str:
+    return unicodedata.normalize("NFD", name)
+
+
+@pytest.mark.parametrize(
+    ("members", "wanted"),
+    [
+        pytest.param([Member(mac("Fotos/é.png").encode(), flags=0x800)], "é.png", id="macOS, below a folder"),
+        pytest.param([Member(mac("é.png").encode())], "é.png", id="UTF-8 without its flag"),
+        pytest.param([Member("é.png".encode("cp437"))], "é.png", id="code page 437"),
+        pytest.param([Member(b"Fotos\\a\\1.png"), Member(b"Fotos\\2.png")], "a/1.png", id="backslashes"),
+        pytest.param([Member(b"Fotos\\"), Member(b"Fotos\\1.png")], "1.png", id="a folder with a backslash"),
+        pytest.param([Member(b"F/"), Member(b"F/1.png"), Member(b"__MACOSX/F/._1.png")], "1.png", id="junk of macOS"),
+        pytest.param([Member(b"F/1.png"), Member(b"F/.DS_Store"), Member(b"Icon\r")], "1.png", id="more junk"),
+        pytest.param([Member(b"IMG_1.PNG"), Member(b"b.png")], "img_1.png", id="other case"),
+        pytest.param([Member(b"b.png"), Member("ключ.png".encode())], "КЛЮЧ.png", id="other case, not ASCII"),
+    ],
+)
+def test_images_are_found_as_other_programs_name_them(tmp_path: Path, members: list[Member], wanted: str) -> None:
+    """Fault C18: archives of macOS, Windows and older programs."""
+    with closing(opened(tmp_path, archive(members))) as images:
+        assert images.read(wanted) == b"content"
+
+
+def test_the_extra_field_of_a_name_counts_where_it_belongs_to_it(tmp_path: Path) -> None:
+    """Fault C18: Info-ZIP writes the name in UTF-8 there, and another one beside it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as writer:
+        for raw, name, crc in ((b"#U00e9.png", "é.png", 0), (b"other.png", "wrong.png", 1)):
+            member = zipfile.ZipInfo(raw.decode())
+            field = struct.pack("<BL", 1, zlib.crc32(raw) + crc) + name.encode()
+            member.extra = struct.pack("<2H", 0x9999, 1) + b"x" + struct.pack("<2H", 0x7075, len(field)) + field
+            writer.writestr(member, name)
+    with closing(opened(tmp_path, file.getvalue())) as images:
+        assert images.read("é.png") == "é.png".encode()
+        assert images.read("other.png") == b"wrong.png"
+
+
+def test_a_name_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:
+    """Fault C18: and one of two that differ by case is neither."""
+    with closing(opened(tmp_path, archive([Member(b"A.png"), Member(b"a.PNG"), Member(b"x/red.png")]))) as images:
+        with pytest.raises(ImageUnavailable, match=r"'a.png' is not in the ZIP file; it may be 'A.png' or 'a.PNG'"):
+            images.read("a.png")
+        with pytest.raises(ImageUnavailable, match=r"'red.png' is not in .*; the nearest name is 'x/red.png'"):
+            images.read("red.png")
+
+
+@pytest.mark.parametrize("name", ["a\\..\\..\\1.png", "\\1.png", "a\\\\1.png", ".\\1.png", "a\\.."])
+def test_backslashes_lead_nowhere_else(tmp_path: Path, name: str) -> None:
+    """Fault C18: what is refused with slashes is refused with backslashes."""
+    assert "a name that leads elsewhere" in refused(tmp_path, archive([Member(name.encode())]))
 
 
 # --- bombs -------------------------------------------------------------------------------------------------------

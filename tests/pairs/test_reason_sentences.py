@@ -77,6 +77,13 @@ def test_agreements_are_written_as_in_the_first_title() -> None:
     assert agreements("sapu", "sapu") == {}
 
 
+def test_rounded_measures_are_no_difference() -> None:
+    """Ounces are the grams that they are rounded (fault C4)."""
+    assert agreements("Nuts 16 oz", "Nuts 450 g") == {"mass": "both say 453.6 g"}
+    assert differences("Nuts 16 oz", "Nuts 450 g") == one_sided("Nuts 16 oz", "Nuts 450 g") == {}
+    assert [*differences("Nuts 16 oz", "Nuts 500 g").values()] == ["453.6 g against 500 g"]
+
+
 def test_one_sided_attributes_of_either_title() -> None:
     """What one title alone states, in either order."""
     assert one_sided("Tisu putih isi 3", "Tisu isi 3") == one_sided("Tisu isi 3", "Tisu putih isi 3")

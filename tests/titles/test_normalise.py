@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.titles.comparison import TitleAttributes, compare
+from pricematch.titles.folding import fold
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
-from pricematch.titles.normalise import KINDS, Attribute, fold, parse_title, parse_titles
+from pricematch.titles.normalise import KINDS, Attribute, parse_title, parse_titles
 
 NASTY = [
     "1" * 10_000,

@@ -1,8 +1,13 @@
 """Numbers and units in titles."""
 
+from math import inf
+
 import pytest
 
-from pricematch.titles.quantities import BASES, SHOWN_IN, UNITS, amounts, number_value
+from pricematch.titles.folding import fold
+from pricematch.titles.measures import number_value
+from pricematch.titles.quantities import amounts
+from pricematch.titles.units import BASES, SHOWN_IN, UNITS
 
 
 def quantities(text: str) -> list[tuple[str, float]]:
@@ -81,11 +86,12 @@ def test_a_number_apart_from_a_quantity_does_not_get_its_unit(text: str) -> None
 def test_multiplied_lengths_are_an_extent_in_centimetres_whatever_comes_first(
     text: str, extent: tuple[float, ...]
 ) -> None:
-    assert [amount.extents for amount in amounts(text)] == [(extent,)]
+    assert [it.sizes for amount in amounts(text) for it in amount.extents] == [extent]
 
 
 def test_several_extents_may_stand_together() -> None:
-    assert [amount.extents for amount in amounts("160x200/180x200")] == [((160, 200), (180, 200))]
+    [amount] = amounts("160x200/180x200")
+    assert [it.sizes for it in amount.extents] == [(160, 200), (180, 200)]
 
 
 @pytest.mark.parametrize("text", ["3in1", "3 in 1", "ax60r5080wd", "a5s", "4x", "mp3", "2in 1", "5 sendok"])
@@ -133,3 +139,137 @@ def test_every_unit_has_a_dimension_with_a_base_unit() -> None:
 )
 def test_people_are_shown_units_they_use(text: str, shown: str) -> None:
     assert [it.shown for amount in amounts(text) for it in amount.quantities][-1] == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("½ kg", [("mass", 500)]),
+        ("½kg", [("mass", 500)]),
+        ("1/2 kg", [("mass", 500)]),
+        ("1/2kg", [("mass", 500)]),
+        ("1⁄2 kg", [("mass", 500)]),
+        ("¹⁄₂ kg", [("mass", 500)]),
+        ("１/２ kg", [("mass", 500)]),
+        (".5 kg", [("mass", 500)]),
+        ("٠٫٥ kg", [("mass", 500)]),
+        ("¼ kg", [("mass", 250)]),
+        ("⅛ kg", [("mass", 125)]),
+        ("1½ l", [("volume", 1500)]),
+        ("1 1/2 liter", [("volume", 1500)]),
+        ("1-1/2 liter", [("volume", 1500)]),
+        ("1 and 1/2 liter", [("volume", 1500)]),
+        ("2¹⁄₂ l", [("volume", 2500)]),
+        ("2 ¼ l", [("volume", 2250)]),
+        ("1.1/2 inch", [("length", 38.1)]),
+        ("1-1/2 in", [("length", 38.1)]),
+        ('3/4"', [("length", 19.05)]),
+        ("1.125 inch", [("length", 28.575)]),
+        ("1 1/8 in", [("length", 28.575)]),
+        ("5/16 inch", [("length", 7.9375)]),
+        ("1/4 W", [("power", 0.25)]),
+        ("1/2 lusin", [("count", 6)]),
+        ("2 x 1/2 kg", [("count", 2), ("mass", 500)]),
+        ("1/2-1 kg", [("mass", 500), ("mass", 1000)]),
+        ("2−3 kg", [("mass", 2000), ("mass", 3000)]),
+        (".500 g", [("mass", 500)]),
+        ("1 000 g", [("mass", 1000)]),
+        ("1'000 g", [("mass", 1000)]),
+        ("1\u202f000 g", [("mass", 1000)]),
+        ("1,00,000 mah", [("charge", 100_000)]),
+        ("1,000 lb", [("mass", 453592.37)]),
+        ("453.592 g", [("mass", 453.592)]),
+        ("12.500 g", [("mass", 12_500)]),
+    ],
+)
+def test_fractions_and_decimals_are_one_amount(text: str, expected: list[tuple[str, float]]) -> None:
+    """A fraction of a measured amount is one number, in all its spellings (fault C1)."""
+    assert quantities(fold(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4/64 GB", [("storage", 4), ("storage", 64)]),
+        ("6/128gb", [("storage", 6), ("storage", 128)]),
+        ("1/2 gb", [("storage", 1), ("storage", 2)]),
+        ("2/3 pcs", [("count", 2), ("count", 3)]),
+        ("1/2/3 kg", [("mass", 1000), ("mass", 2000), ("mass", 3000)]),
+        ("1/5 kg", [("mass", 1000), ("mass", 5000)]),
+        ("3/2 kg", [("mass", 3000), ("mass", 2000)]),
+        ("1/2 tahun", [("time", 360), ("time", 720)]),
+        ("38/39/40", []),
+        ("36/37 24/7 12/2026 1/18 1/2/3", []),
+        ("1/2 zip 3/4 lengan", []),
+    ],
+)
+def test_lists_are_no_fractions(text: str, expected: list[tuple[str, float]]) -> None:
+    """Sizes, dates, scales and fractions that nobody measures in are several numbers (fault C1)."""
+    assert quantities(fold(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("5'", 1524),
+        ("5′", 1524),
+        ("5 ft", 1524),
+        ('5"', 127),
+        ("5''", 127),
+        ("5″", 127),
+        ("5’’", 127),
+        ("5'10\"", 1778),
+        ("5 ft 10 in", 1778),
+        ("24 in (b)", 609.6),
+        ('14 "LED', 355.6),
+    ],
+)
+def test_primes_are_feet_and_inches(text: str, size: float) -> None:
+    """One prime is feet, two are inches, however they are typed (fault C4)."""
+    assert quantities(fold(text)) == [("length", size)]
+
+
+@pytest.mark.parametrize("text", ['"best seller 24" tas', "'kelas 5' buku", 'tema 8 "buku"', "3 in 1", "10 in black"])
+def test_quotes_and_words_are_no_lengths(text: str) -> None:
+    """Quotes around words and the word in are no units (fault C4)."""
+    assert quantities(fold(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("16 oz", "454g"),
+        ("1 lb", "454g"),
+        ("453.592 g", "454g"),
+        ("453.6 g", "454g"),
+        ("454 g", "454g"),
+        ("453 g", "453g"),
+        ("8 oz", "227g"),
+        ("1/4 lb", "113g"),
+        ("0.5 oz", "14g"),
+        ("0.51 oz", "14.5g"),
+        ("12 fl oz", "355ml"),
+        ("12 fl. oz.", "355ml"),
+        ("12 fluid ounces", "355ml"),
+        ("1 gallon", "3785ml"),
+        ("2 pints", "946ml"),
+        ("1 quart", "946ml"),
+        ("1 inch", "25mm"),
+        ("2.54 cm", "25mm"),
+        ("5.5 inch", "140mm"),
+        ("12 inch", "305mm"),
+        ("1 ft", "305mm"),
+        ("0.25 inch", "6.3mm"),
+        ("1/4 inch", "6.3mm"),
+        ("0 oz", "0g"),
+    ],
+)
+def test_customary_amounts_are_words_of_packages(text: str, token: str) -> None:
+    """Ounces, pounds and inches are the rounded metric amounts that packages state, each its own (fault C4)."""
+    assert [it.token for amount in amounts(fold(text)) for it in amount.quantities] == [token]
+
+
+def test_endless_numbers_are_finite() -> None:
+    """A number of any length is a quantity."""
+    [amount] = amounts("1" * 400 + " oz " + "1" * 400 + " kg")[:1]
+    assert amount.quantities[0].value < inf

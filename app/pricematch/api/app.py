@@ -17,7 +17,7 @@ from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import BodyLimits, HeadCheck
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
-from pricematch.api.routing import EveryRoute
+from pricematch.api.routing import EveryRoute, check_root_path
 from pricematch.api.telemetry import Metrics, Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
@@ -55,7 +55,7 @@ def create_app(
         lifetime: entered when the application starts, and left when it stops.
 
     Raises:
-        SettingsError: the keys that settings name cannot be read.
+        SettingsError: the keys that settings name cannot be read, or the root path is one of the service's own.
     """
     metrics = metrics or Metrics(service)
     return Telemetry(create_api(service, metrics, keys, lifetime), metrics, spans, log=service.settings.access_log)
@@ -87,8 +87,8 @@ def create_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
-    app.add_middleware(BodyLimits, service=service, imports=imports.PATH)
-    app.add_middleware(EveryRoute, routes=app.routes)
+    app.add_middleware(BodyLimits, service=service, imports=settings.root_path + imports.PATH)
+    app.add_middleware(EveryRoute, routes=app.routes, root_path=settings.root_path)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -102,6 +102,7 @@ def create_api(
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
+    check_root_path(settings.root_path, app.routes)
     described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # open to all: keep it cheap
     # the way that FastAPI documents (docs: "Extending OpenAPI")
     app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]

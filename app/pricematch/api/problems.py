@@ -50,6 +50,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.StoreFull: (507, "storage-full"),
     errors.StoreUnavailable: (503, "storage-unavailable"),
     errors.StoreDamaged: (500, "storage-damaged"),
+    errors.RowDamaged: (500, "storage-damaged"),
     errors.Unauthenticated: (401, "unauthenticated"),
     errors.Forbidden: (403, "forbidden"),
     errors.RateExceeded: (429, "rate-exceeded"),
@@ -194,7 +195,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> JSONResp
     slug = _OF_STATUS.get(error.status_code, "http-error")
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"nothing is served at {request.scope['path'][:200]!r}; /docs shows what is"
+        root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+        detail = f"nothing is served at {request.scope['path'][:200]!r}; {root}/docs shows what is"
     return answer(_problem(error.status_code, slug, detail), error.headers)
 
 

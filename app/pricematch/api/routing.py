@@ -1,4 +1,4 @@
-"""What holds for every route: HEAD and OPTIONS are answered, and no query parameter is ignored."""
+"""What holds for every route: the path prefix, HEAD and OPTIONS, and that no query parameter is ignored."""
 
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pricematch.api.problems import Fault, answer, invalid_request, unexpected
+from pricematch.errors import SettingsError
 
 _NOT_ALLOWED = 405
 _MAX_FAULTS = 10
@@ -21,29 +22,32 @@ class EveryRoute:
     """ASGI middleware: HEAD is answered as GET without a body, OPTIONS with `Allow`, which is complete for 405 too.
 
     A query parameter that the route does not declare, or that comes twice, is answered 422 before anything is done.
+    Below a root path a request is the same whether the proxy strips that path or passes it on.
 
     Args:
         app: what is behind it.
         routes: of the application, as they are when a request comes.
+        root_path: setting `root_path`.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self._app, self._routes = app, routes
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], root_path: str) -> None:
+        self._app, self._routes, self._root_path = app, routes, root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 204 or 422, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)):
+        placed = {**scope, **self._place(scope["path"])}
+        if scope["method"] == "OPTIONS" and (allowed := self._allowed(placed)):
             await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
             return
         is_head = scope["method"] == "HEAD"
-        seen: Scope = {**scope, "method": "GET" if is_head else scope["method"]}  # routers write into it
+        seen: Scope = {**placed, "method": "GET" if is_head else scope["method"]}  # routers write into it
 
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _NOT_ALLOWED:
-                MutableHeaders(scope=message)["Allow"] = self._allowed(scope)
+                MutableHeaders(scope=message)["Allow"] = self._allowed(placed)
             if message["type"] == "http.response.body" and is_head:
                 message = {**message, "body": b""}
             await send(message)
@@ -55,6 +59,11 @@ class EveryRoute:
             await self._app(seen, receive, answered)
         finally:
             scope.update(route=seen.get("route"))  # telemetry names it
+
+    def _place(self, path: str) -> dict[str, str]:
+        """Path and root path as ASGI has them: the one begins with the other."""
+        root = self._root_path
+        return {"root_path": root, "path": path if f"{path}/".startswith(f"{root}/") else root + path} if root else {}
 
     def _allowed(self, scope: Scope) -> str:
         """The methods that a path takes, as `Allow` has them; "" for a path that is not served."""
@@ -80,6 +89,13 @@ class EveryRoute:
             if len(faults) == _MAX_FAULTS:
                 break
         return faults
+
+
+def check_root_path(root_path: str, routes: Sequence[BaseRoute]) -> None:
+    """Raise SettingsError where it cannot be told whether a path begins with the root path or is a route's own."""
+    first = root_path.split("/")[1:2]
+    if first and first[0] in {str(route.path).split("/")[1] for route in iter_route_contexts(routes)}:
+        raise SettingsError(f"expected a root_path that begins like none of the service's own, got {root_path!r}")
 
 
 def _fault(name: str, message: str) -> Fault:

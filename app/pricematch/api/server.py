@@ -93,7 +93,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
             _settle()
             _leave_cores()
             metrics.watch(service)
-            _log.info("ready at %s (try it at %s/docs)", url, url)
+            _log.info("ready at %s (try it at %s%s/docs)", url, url, settings.root_path)
 
         async with started(service, progress, metrics) as opening:
             opening.add_done_callback(end)

@@ -167,3 +167,8 @@ class Job:
     created_at: float
     changed_at: float
     counts: Counts = Counts()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it never changes again."""
+        return self.state in {"done", "failed", "cancelled"}

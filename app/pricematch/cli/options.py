@@ -11,7 +11,7 @@ from pricematch.settings import Settings
 def setting(name: str, text: str) -> Any:
     """An option that is a setting as well; its help names environment variable and default."""
     default = Settings.model_fields[name].default
-    otherwise = "" if default in (None, ()) else f", default: {default}"
+    otherwise = "" if default in (None, (), "") else f", default: {default}"
     return typer.Option(help=f"{text} (env: PRICEMATCH_{name.upper()}{otherwise})")
 
 

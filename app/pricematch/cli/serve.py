@@ -19,6 +19,9 @@ def serve(
     ] = None,
     host: Annotated[str | None, setting("host", "Address to listen on.")] = None,
     port: Annotated[int | None, setting("port", "TCP port, 0 for a free one.")] = None,
+    root_path: Annotated[
+        str | None, setting("root_path", "Path below which a proxy serves it, such as /match-api.")
+    ] = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     encoders: Annotated[
@@ -54,6 +57,7 @@ def serve(
         data=data,
         host=host,
         port=port,
+        root_path=root_path,
         encoder=encoder,
         encoder_version=encoder_version,
         encoders=encoders,

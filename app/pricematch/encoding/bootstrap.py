@@ -76,7 +76,7 @@ def embed_postings(
     artefacts = find_artefacts(settings)
     images, spec = image_folder(settings), encoder_spec(settings, artefacts)
     refuse_bad_rows(settings, content, images, progress)
-    make_folder(settings.data / _KEPT)
+    _make_kept(settings)
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
     import_tensorflow()
@@ -86,6 +86,12 @@ def embed_postings(
     progress("Loading models", 1, 1)
     encoder = ImageEncoder(spec.key, decoder(settings, spec.side), network, spec.threshold)
     return _embed(settings, content, images, encoder, on_errors, progress)
+
+
+def _make_kept(settings: Settings) -> None:
+    """Make the folder of embeddings, for its owner alone as the store beside it; raises SettingsError."""
+    for folder in (settings.data, settings.data / _KEPT):
+        make_folder(folder, 0o700)
 
 
 def refuse_bad_rows(settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress) -> None:
@@ -112,7 +118,7 @@ def embed_colours(
     Raises:
         SettingsError: the data folder cannot be written to.
     """
-    make_folder(settings.data / _KEPT)
+    _make_kept(settings)
     colours = ImageEncoder(COLOURS.key, decoder(settings, COLOURS.side), ColourHistogram())
     return _embed(settings, content, images, colours, lambda _: None, progress)
 

@@ -103,7 +103,7 @@ class EmbeddingFile:
             SettingsError: the folder cannot be written to, or is full.
         """
         table = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST_BYTES)
-        with whole_file(self._path) as file:
+        with whole_file(self._path, 0o600) as file:
             np.savez(file, digests=table, embeddings=embeddings)
 
     def _whole(self, digests: NDArray[np.uint8], embeddings: NDArray[np.float32]) -> bool:

@@ -49,11 +49,11 @@ def _check_kind(path: Path) -> None:
         raise SettingsError(f"cannot write {path} (it is a device or a pipe, not a file)")
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder to write into, if it is absent; raises SettingsError if it cannot be written to."""
     check_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"{folder} cannot be written to ({error.strerror})") from error
 
@@ -65,10 +65,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of the one at `path` behind the block, unless that fails.
 
-    Its folder is made if absent.
+    Its folder is made if absent. Its mode is that of a file that was opened the usual way, if no other is given.
 
     Raises:
         SettingsError: the file cannot be written, or the disk is full.
@@ -86,7 +86,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)  # as a file that was opened the usual way
+            Path(temporary).chmod(mode)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

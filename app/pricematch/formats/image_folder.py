@@ -2,13 +2,19 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pricematch.errors import ImageTooLarge, ImageUnavailable
+from pricematch.formats.image_names import ImageNames
+
+_MAX_FILES = 1_000_000
+"""Files that are listed to find an image under another name."""
 
 
 class ImageFolder:
-    """Implements `ports.ImageSource`.
+    """Implements `ports.ImageSource`; safe to use from several threads.
 
     Args:
         root: the folder.
@@ -20,6 +26,7 @@ class ImageFolder:
         self._root = root.resolve()
         self._max_bytes = max_bytes
         self._called = called or str(self._root)
+        self._names: ImageNames | None = None
 
     def read(self, name: str) -> bytes:
         """The bytes of the image `name`, a path relative to the folder.
@@ -28,7 +35,7 @@ class ImageFolder:
             ImageUnavailable: no such file, no regular file, or a path that leaves the folder (also through a link).
             ImageTooLarge: more bytes than the limit.
         """
-        path = self._inside(name)
+        path = self._found(name)
         try:
             # O_NONBLOCK: opening a FIFO that took the file's place must not wait for a writer
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -42,6 +49,17 @@ class ImageFolder:
                 raise ImageTooLarge(f"expected at most {self._max_bytes} bytes, got {status.st_size} in {name!r}")
             return file.read(self._max_bytes)
 
+    def _found(self, name: str) -> Path:
+        """Where an image is, by its name or, if there is none of that name, by the name that `ImageNames` finds."""
+        try:
+            return self._inside(name)
+        except _Absent as absent:
+            if self._names is None:
+                self._names = ImageNames(islice(_files(self._root), _MAX_FILES))
+            if (found := self._names.find(name)) is None:
+                raise ImageUnavailable(f"{absent}{self._names.hint(name)}") from absent
+        return self._inside(found)
+
     def _inside(self, name: str) -> Path:
         if "\0" in name or "://" in name or Path(name).is_absolute():
             raise ImageUnavailable(f"expected a file name inside the image folder, got {name[:200]!r}")
@@ -49,7 +67,7 @@ class ImageFolder:
             path = (self._root / name).resolve()
             mode = path.lstat().st_mode if path.is_relative_to(self._root) else None
         except (OSError, RuntimeError) as error:
-            raise ImageUnavailable(f"{name[:200]!r} is not in {self._called}") from error
+            raise _Absent(f"{name[:200]!r} is not in {self._called}") from error
         if mode is None:
             raise ImageUnavailable(
                 f"expected a file inside the image folder, got {name[:200]!r}, which leads out of it"
@@ -57,6 +75,17 @@ class ImageFolder:
         if not stat.S_ISREG(mode):
             raise ImageUnavailable(f"expected a regular file, got something else at {name[:200]!r}")
         return path
+
+
+class _Absent(ImageUnavailable):
+    """There is no such file, and the name leads nowhere else."""
+
+
+def _files(root: Path) -> Iterator[str]:
+    """The files in a folder and those in it, by their relative paths."""
+    for at, _, names in os.walk(root):
+        for name in names:
+            yield os.path.relpath(Path(at, name), root)
 
 
 def folder_within(root: Path, name: str) -> Path | None:

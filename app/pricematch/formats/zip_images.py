@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pricematch.errors import ImageCorrupt, ImageTooLarge, ImageUnavailable, ImportRefused
+from pricematch.formats.image_names import ImageNames, is_junk, plain
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
+_EXTRA = struct.Struct("<2H")
+_PATH = struct.Struct("<BL")
 _COMMENT = 0xFFFF
 _ENTRY_BYTES = 512
 """Of an entry on average, at most: 46 and its name, of which a catalogue's take some dozens."""
 _PIECE = 64 * 1024
 _UNSUSPECTED = 16 * 1024 * 1024
 """Bytes that an archive may hold however small it is itself: a few drawings compress well."""
+_UTF8, _UNICODE_PATH = 0x800, 0x7075
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 _NAME_CHARACTERS = 1024
@@ -45,7 +49,7 @@ class ZipLimits:
 
 
 class ZipImages:
-    """Implements `ports.ImageSource`; an image's name is that of its member. Close it.
+    """Implements `ports.ImageSource`; an image's name is that of its member, as `ImageNames` finds it. Close it.
 
     Nothing is written to disk. The directory is checked whole first: number and sizes of members, names that lead
     elsewhere or occur twice, links, encryption, members that share bytes ("A better zip bomb", Fifield, 2019).
@@ -63,6 +67,7 @@ class ZipImages:
             raise ImportRefused(f"{name}: cannot be read as a ZIP file ({_reason(error)})") from error
         try:
             self._members = self._checked(count, offset, path.stat().st_size)
+            self._names = ImageNames(self._members)
         except BaseException:
             self._zip.close()
             raise
@@ -75,8 +80,9 @@ class ZipImages:
             ImageTooLarge: it has more bytes than the limit.
             ImageCorrupt: it is damaged, or not as the directory has it.
         """
-        if (member := self._members.get(name)) is None:
-            raise ImageUnavailable(f"{name[:200]!r} is not in the ZIP file")
+        if (found := self._names.find(name)) is None:
+            raise ImageUnavailable(f"{name[:200]!r} is not in the ZIP file{self._names.hint(name)}")
+        member = self._members[found]
         if member.file_size > self._limits.image_bytes:
             raise ImageTooLarge(f"expected at most {self._limits.image_bytes} bytes, got {member.file_size}")
         try:
@@ -105,42 +111,66 @@ class ZipImages:
             raise self._refused("its directory can be read in two ways")
         for member in members:
             if (why := _refusal(member)) is not None:
-                raise self._refused(f"the member {member.orig_filename[:200]!r} {why}")
+                raise self._refused(f"the member {_name_of(member)[:200]!r} {why}")
         total = sum(member.file_size for member in members)
         if total > self._limits.total_bytes:
             raise self._refused(f"expected at most {self._limits.total_bytes} bytes uncompressed, got {total}")
         if total > max(_UNSUSPECTED, self._limits.ratio * size):
             raise self._refused(f"expected at most {self._limits.ratio} times its own {size} bytes, got {total}")
         if (shared := _overlapping(members, offset)) is not None:
-            raise self._refused(f"the member {shared.filename[:200]!r} shares bytes with another")
-        found = {member.filename: member for member in members}
+            raise self._refused(f"the member {_name_of(shared)[:200]!r} shares bytes with another")
+        found = {_name_of(member): member for member in members}
         if len(found) < len(members):
             raise self._refused("expected each name once, got one twice")
-        return {name: member for name, member in found.items() if not member.is_dir()}
+        return {name: member for name, member in found.items() if not plain(name).endswith("/")}
 
     def _refused(self, why: str) -> ImportRefused:
         return ImportRefused(f"{self._name}: {why}")
 
 
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """The name of a member: as its extra field says (APPNOTE.TXT 4.6.9), in UTF-8 if it can be, else in code page 437.
+
+    macOS and many programs write UTF-8 without its flag.
+    """
+    if member.flag_bits & _UTF8:
+        return member.orig_filename
+    raw = member.orig_filename.encode("cp437")
+    try:
+        return (_extra_name(member.extra, raw) or raw).decode("utf-8")
+    except UnicodeDecodeError:
+        return member.orig_filename
+
+
+def _extra_name(extra: bytes, raw: bytes) -> bytes | None:
+    """The name in an extra field of UTF-8, if it belongs to the name of the member."""
+    while len(extra) >= _EXTRA.size:
+        tag, size = _EXTRA.unpack_from(extra)
+        field, extra = extra[_EXTRA.size : _EXTRA.size + size], extra[_EXTRA.size + size :]
+        if tag == _UNICODE_PATH and len(field) > _PATH.size and _PATH.unpack_from(field) == (1, zlib.crc32(raw)):
+            return field[_PATH.size :]
+    return None
+
+
 def _refusal(member: zipfile.ZipInfo) -> str | None:
     """Why a member is none that an honest archive of images has, or None."""
-    name, mode = member.orig_filename, member.external_attr >> 16
+    name, mode = _name_of(member), member.external_attr >> 16
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in _METHODS:
         return f"is compressed by method {member.compress_type}, expected {' or '.join(_METHODS.values())}"
     if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
         return "is a link or a device, expected a file"
-    if len(name) > _NAME_CHARACTERS or not _stays_inside(name):
+    if len(name) > _NAME_CHARACTERS or not (is_junk(name) or _stays_inside(name)):
         return "has a name that leads elsewhere or cannot be one"
     return None
 
 
 def _stays_inside(name: str) -> bool:
     """Whether a name is a relative path that goes down only, on any system."""
-    parts = name.removesuffix("/").split("/")
-    plain = all(" " <= mark != "\x7f" and mark not in "\\:" for mark in name)
-    return plain and all(part not in {"", ".", ".."} for part in parts)
+    parts = name.replace("\\", "/").removesuffix("/").split("/")
+    printable = all(" " <= mark != "\x7f" and mark != ":" for mark in name)
+    return printable and all(part not in {"", ".", ".."} for part in parts)
 
 
 def _overlapping(members: Sequence[zipfile.ZipInfo], end: int) -> zipfile.ZipInfo | None:

@@ -192,8 +192,8 @@ def _facts(
         one, other = ours.get(kind, ()), theirs.get(kind, ())
         if not one and not other:
             continue
-        left, right = [it for it in one if it not in other], [it for it in other if it not in one]
-        if both := [it for it in one if it in other]:
+        left, right = [it for it in one if not it.agrees(other)], [it for it in other if not it.agrees(one)]
+        if both := [it for it in one if it.agrees(other)]:
             agreed[kind] = f"both say {_named(kind, both)}"
         if left or right:
             one_sided[kind] = f"only one says {_named(kind, [*left, *right])}"

@@ -12,7 +12,8 @@ from threading import Event, Thread
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
-from pricematch.encoding.encoding import Encoding, ForThreads
+from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (
@@ -34,7 +35,7 @@ from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
 
-KIND, JOBS = "import", "jobs"
+KIND = "import"
 POSTINGS, IMAGES = "postings", "images"
 _MAX_PROBLEMS = 1000
 """Problems of a job that are kept; how many rows failed is counted beyond."""
@@ -98,6 +99,7 @@ class Importer:
             self._files.remove(job.job_id)
 
     def _imported(self, job: Job) -> None:
+        self._files.check(job.job_id, json.loads(job.spec).get("digests", {}))  # none in a job of an earlier version
         total = job.total if job.total is not None else sum(1 for _ in self._rows(job))
         job = self._store.jobs.change(replace(job, state="running", total=total))
         if job.state != "running":  # cancelled meanwhile

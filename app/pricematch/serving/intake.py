@@ -11,7 +11,7 @@ from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Ke
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.stored_images import StoredImages
-from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowProblem
+from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
 from pricematch.formats.posting_rows import PostingRow
 from pricematch.serving.snapshots import Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
@@ -185,7 +185,7 @@ class RowImport:
             return row.problems[0]
         try:
             posting, image = self._with_image(row.posting)
-        except ImageError as error:
+        except (ImageError, RowDamaged) as error:  # of a damaged posting nobody knows which image it had
             return _image_problem(row, error)
         if len(posting.title) > self.max_title_chars:
             message = f"expected at most {self.max_title_chars} characters, got {len(posting.title)}"

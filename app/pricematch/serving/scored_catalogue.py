@@ -24,9 +24,10 @@ from pricematch.matching.index import MatchIndex
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
+from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
@@ -135,7 +136,7 @@ def save_scored(
         "first": scored.first,
         "probabilities": scored.probabilities,
     }
-    with whole_file(data / FILE) as file:
+    with whole_file(data / FILE, PRIVATE_FILE) as file:
         np.savez(file, **arrays)
 
 

@@ -9,13 +9,14 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-from pricematch.encoding.encoding import BlockingEncoding, Encoding, EncodingObserver, ForThreads
+from pricematch.encoding.blocking import BlockingEncoding, ForThreads
+from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
-from pricematch.serving.imports import JOBS, Importer
+from pricematch.serving.imports import Importer
 from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
@@ -24,7 +25,7 @@ from pricematch.serving.snapshots import FEW, SnapshotBuilder, Snapshots
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
-from pricematch.store.sqlite.store import DATABASE, Store, open_store
+from pricematch.store.sqlite.store import DATABASE, JOBS, Store, open_store
 
 _log = logging.getLogger("pricematch")
 _REST = 10
@@ -148,7 +149,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
         source = read_source(settings, choose_models(settings, {}), progress)  # before anything is made
-    store = open_store(settings.data, serve=serve)
+    store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
         return _started(settings, store, source, encoding, progress)
     except BaseException:
@@ -163,7 +164,7 @@ def _started(
     if source is None and _names_catalogue(settings) and is_empty(store):
         source = read_source(settings, chosen, progress)
     images = StoredImages(store.images, store.computed, encoding.encode, _warn_of_bad)
-    load = partial(load_models, chosen, encoding.load, progress)
+    load = partial(load_models, chosen, partial(encoding.load, progress=progress), progress)
     if source is not None:
         loaded: LoadedModels = load(images=source.images is not None)
         load_catalogue(store, source, loaded, images, settings, progress)
@@ -246,5 +247,5 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         uploads=running.uploads,
         activate=partial(activate, running.settings),
         trouble=encoding.trouble,
-        process_ids=lambda: encoding.pids,
+        process_ids=lambda: encoding.pool.pids,
     )

@@ -57,8 +57,8 @@ class Uploads:
         check_rows(self._files.path(job_id, POSTINGS), POSTINGS, limits)
         if sent := images.exists():
             ZipImages(images, IMAGES, zip_limits(settings)).close()
-        self._files.sync(job_id)
-        job = self._store.jobs.create(KIND, json.dumps({"images": sent, "folder": folder}), job_id)
+        spec = {"images": sent, "folder": folder, "digests": self._files.sync(job_id)}
+        job = self._store.jobs.create(KIND, json.dumps(spec), job_id)
         with self._lock:
             self._open.discard(job_id)
         return job

@@ -16,11 +16,13 @@ from pricematch.formats.atomic_writes import check_output, make_folder, whole_fi
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 from pricematch.store.backup_file import BackupReader, BackupWriter, Manifest, not_whole, open_backup
-from pricematch.store.folder import held, store_errors
+from pricematch.store.folder import PRIVATE_FILE, PRIVATE_FOLDER, damaged, held, store_errors
 from pricematch.store.image_files import incoming_images
 from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, counted, opened_copy, replace_contents
+from pricematch.store.sqlite.checks import check_whole, row_faults
+from pricematch.store.sqlite.database import Mode, connect
 from pricematch.store.sqlite.schema import SCHEMA
-from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, check_whole, open_store, set_aside
+from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, open_store, set_aside
 
 _PLACED_AT_ONCE = 64
 
@@ -64,8 +66,16 @@ def backup(settings: Settings, output: Path, progress: Progress) -> BackedUp:
         except StoreFull as error:
             raise StoreFull(f"there is no room left in {output.parent}") from error
         progress("Copying the database", 1, 1)
+        _refuse_damaged(store, copy)
         what = _write(store, copy, output, progress)
     return BackedUp(what, output.stat().st_size, time.monotonic() - begun)
+
+
+def _refuse_damaged(store: Store, copy: Path) -> None:
+    """Raise StoreDamaged if a row is not as it was written, but for those that can be computed again."""
+    with closing(connect(copy, Mode.READ, 0)) as connection:
+        if faults := list(row_faults(connection)):
+            raise damaged(store.database.path, "; ".join(faults))
 
 
 def _write(store: Store, copy: Path, output: Path, progress: Progress) -> Counted:
@@ -76,7 +86,7 @@ def _write(store: Store, copy: Path, output: Path, progress: Progress) -> Counte
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     now, images = datetime.now(UTC).isoformat(timespec="seconds"), len(what.images)
     manifest = Manifest(SCHEMA, what.version, now, what.postings, what.verdicts, images, digest)
-    with whole_file(output) as file:
+    with whole_file(output, PRIVATE_FILE) as file:
         writer = BackupWriter(file, manifest, copy)
         for done, image in enumerate(what.images):
             progress("Copying images", done, images)
@@ -130,7 +140,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
         reader.copy_database(copied)
         with _checked(source, reader, copied, progress) as copy:
             store, aside = _open(settings.data)
-            with closing(store), store.unused.kept():
+            with closing(store), store.unused.kept(tolerated=None):
                 _place(store, reader, progress)
                 progress("Replacing postings", 0, reader.manifest.postings)
                 with store.database.write() as connection:
@@ -142,7 +152,8 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
 @contextmanager
 def _room_for_copy(folder: Path) -> Iterator[Path]:
     """A file in the store's folder, which is not swept meanwhile."""
-    make_folder(folder / INCOMING)
+    make_folder(folder, PRIVATE_FOLDER)
+    make_folder(folder / INCOMING, PRIVATE_FOLDER)
     with (
         store_errors(folder),
         held(folder / INCOMING, shared=True, wait_seconds=WAIT_SECONDS),

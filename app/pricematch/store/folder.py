@@ -2,15 +2,18 @@
 
 import errno
 import fcntl
+import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from pricematch.errors import StoreDamaged, StoreError, StoreFull, StoreInUse, StoreUnavailable
 
+_log = logging.getLogger("pricematch")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH}
 _SCHEMA_OR_TEXT = sqlite3.SQLITE_ERROR
@@ -44,6 +47,7 @@ def damaged(place: Path, why: str) -> StoreDamaged:
     folder = place if place.is_dir() else place.parent
     return StoreDamaged(
         f"{place} is damaged ({why}); `pricematch restore FILE --data {folder}` takes a backup in its place, "
+        f"`pricematch verify --accept-loss --data {folder}` goes on with what is left, "
         f"or move {folder} away and import the catalogue again"
     )
 
@@ -65,6 +69,29 @@ def _of_system(error: OSError, place: Path) -> StoreError:
 
 def _full(place: Path) -> StoreFull:
     return StoreFull(f"there is no room left in {place if place.is_dir() else place.parent}")
+
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+"""Modes of what is in a store: a catalogue is its owner's affair."""
+
+
+def close_to_others(folder: Path, names: Iterable[str]) -> None:
+    """Take from others what rights they have to a folder and those of some files and folders in it that are there.
+
+    An earlier version, or a copy, left them open. Where that is not allowed, it is only logged.
+    """
+    inside = [folder / name for name in names]
+    if not any(path.exists() and path.stat().st_mode & 0o077 for path in (folder, *inside)):
+        return
+    try:
+        for top in inside:
+            for path in (top, *(Path(at, name) for at, *named in os.walk(top) for name in chain(*named))):
+                if path.exists() and not path.is_symlink():
+                    path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+        folder.chmod(PRIVATE_FOLDER)
+        _log.warning("%s was open to other users of this machine; now it is its owner's alone", folder)
+    except OSError as error:
+        _log.warning("%s is open to other users of this machine, and stays so (%s)", folder, error.strerror)
 
 
 _PAUSE_SECONDS = 0.02
@@ -100,7 +127,7 @@ class ServiceLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         except OSError:
             self._descriptor = os.open(path, os.O_RDONLY)  # a folder that is read-only can be served, too
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pricematch.errors import ImageUnavailable
 from pricematch.formats.atomic_writes import sync_folder
-from pricematch.store.folder import held
+from pricematch.store.folder import PRIVATE_FOLDER, held
 
 _FILE = re.compile(r"[0-9a-f]{62}")
 DIGEST_BYTES = 32
@@ -67,6 +67,23 @@ class ImageFiles:
         """Delete the file of an image, if there is one."""
         self.path(digest).unlink(missing_ok=True)
 
+    def move(self, digest: bytes, other: "ImageFiles") -> None:
+        """Move the file of an image to another folder on the same file system; it is as old as the move."""
+        target = other.path(digest)
+        for folder in (other.folder, target.parent):
+            folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+        os.utime(self.path(digest))  # before it is where its age counts
+        self.path(digest).replace(target)
+
+    def take_back(self, digest: bytes, other: "ImageFiles") -> bool:
+        """Move the file of an image here from another folder, if it is there and right; whether it was."""
+        try:
+            other.read(digest.hex())
+        except ImageUnavailable:
+            return False
+        other.move(digest, self)
+        return True
+
     def digests(self, prefix: bytes) -> set[bytes]:
         """Digests there are files of, by their first byte."""
         try:
@@ -104,7 +121,7 @@ class IncomingImages:
         for digest, path in self._waiting.items():
             target = self._images.path(digest)
             if not target.parent.is_dir():
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
                 folders.add(target.parent.parent)
             path.replace(target)
             folders.add(target.parent)
@@ -120,7 +137,6 @@ class IncomingImages:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-            os.fchmod(descriptor, 0o644)
 
     def discard(self) -> None:
         """Delete what was not moved."""

@@ -1,13 +1,17 @@
-"""Where the attributes of two titles agree and where they contradict each other, for many pairs at once."""
+"""Where the attributes of two titles agree and where they contradict each other, for many pairs at once.
+
+Attributes of one system of units agree if they are equal, those of two if one is the other rounded.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.titles.measures import Measure
 from pricematch.titles.normalise import KINDS, ParsedTitle
 from pricematch.titles.quantities import quantity
 
@@ -39,6 +43,8 @@ SUMMARY = (
 _VALUE_BITS, _KIND_BITS, _PAIR_BITS = 39, 6, 18
 _COUNT, _SINGLE = KINDS.index("count"), quantity("count", 1).token
 _BLOCK_PAIRS = 1 << _PAIR_BITS
+_MOST_SIDES = 3
+_BOTH = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +52,7 @@ class AttributeAgreement:
     """How the attributes of m pairs of titles agree, by kind in the order of `KINDS`; the same for (a, b) and (b, a).
 
     Attributes:
-        shared: uint8 [m, kinds], attributes that both state.
+        shared: uint8 [m, kinds], attributes that both state, rounded ones as well.
         contradicting: uint8 [m, kinds], attributes that one states and the other does not, though it states others of
             the kind.
         unanswered: uint8 [m, kinds], attributes that one states and the other does not, stating none of the kind.
@@ -63,6 +69,68 @@ class AttributeAgreement:
 
 
 @dataclass(frozen=True, eq=False)
+class _Measures:
+    """The masses, volumes, lengths and extents of n titles, of which those in grams may be those in ounces, rounded.
+
+    Attributes:
+        starts: int64 [n + 1]; the measures of title i stand at positions starts[i] to starts[i + 1] of the others.
+        kinds: uint8 [m].
+        customary: bool [m], see `quantities.Measure`, as for
+        sizes, slacks: float64 [m, 3], zeros where there are fewer.
+    """
+
+    starts: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    customary: NDArray[np.bool_]
+    sizes: NDArray[np.float64]
+    slacks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, titles: Sequence[ParsedTitle]) -> "_Measures":
+        stated = [_measured(title) for title in titles]
+        every = [it for measures in stated for it in measures]
+        return cls(
+            np.concatenate([[0], np.cumsum([len(measures) for measures in stated], dtype=np.int64)]),
+            np.array([KINDS.index(kind) for kind, _ in every], np.uint8),
+            np.array([measure.customary for _, measure in every], np.bool_),
+            _padded([measure.sizes for _, measure in every]),
+            _padded([measure.slacks for _, measure in every]),
+        )
+
+    def joined(self, more: "_Measures") -> "_Measures":
+        return _Measures(
+            np.concatenate([self.starts, more.starts[1:] + self.starts[-1]]),
+            np.concatenate([self.kinds, more.kinds]),
+            np.concatenate([self.customary, more.customary]),
+            np.concatenate([self.sizes, more.sizes]),
+            np.concatenate([self.slacks, more.slacks]),
+        )
+
+    def spans(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the measures of some titles start, and how many they have."""
+        return self.starts[rows], self.starts[rows + 1] - self.starts[rows]
+
+    @cached_property
+    def systems(self) -> NDArray[np.uint8]:
+        """Of each title, whether it has measures of the metric system, 1, of the customary one, 2, or of both, 3."""
+        found = np.zeros(len(self.starts) - 1, np.uint8)
+        np.bitwise_or.at(found, np.repeat(np.arange(len(found)), np.diff(self.starts)), self.customary + np.uint8(1))
+        return found
+
+
+def _measured(title: ParsedTitle) -> list[tuple[str, Measure]]:
+    measures = ((it.kind, it.measure) for it in title.attributes[:_MOST_ATTRIBUTES] if it.measure)
+    return [(kind, measure) for kind, measure in measures if len(measure.sizes) <= _MOST_SIDES]
+
+
+def _padded(lengths: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
+    whole = np.zeros((len(lengths), _MOST_SIDES))
+    for line, sides in zip(whole, lengths, strict=True):
+        line[: len(sides)] = sides
+    return whole
+
+
+@dataclass(frozen=True, eq=False)
 class TitleAttributes:
     """The attributes of n titles.
 
@@ -72,12 +140,14 @@ class TitleAttributes:
             are the same in every process; two values of a kind are taken for one with a probability of 2⁻³⁹.
         counts: uint8 [n, kinds], how many of each kind.
         several: bool [n], whether one of them is a pack of several.
+        measures: those that are measured, in other words.
     """
 
     starts: NDArray[np.int64]
     keys: NDArray[np.int64]
     counts: NDArray[np.uint8]
     several: NDArray[np.bool_]
+    measures: "_Measures"
 
     @classmethod
     def of(cls, titles: Sequence[ParsedTitle]) -> "TitleAttributes":
@@ -85,7 +155,7 @@ class TitleAttributes:
         stated = [sorted({_key(it.kind, it.value) for it in title.attributes[:_MOST_ATTRIBUTES]}) for title in titles]
         starts = np.concatenate([[0], np.cumsum([len(keys) for keys in stated], dtype=np.int64)])
         keys = np.fromiter((key for keys in stated for key in keys), np.int64, int(starts[-1]))
-        return cls(starts, keys, _counts(starts, keys), _several(starts, keys))
+        return cls(starts, keys, _counts(starts, keys), _several(starts, keys), _Measures.of(titles))
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -94,7 +164,8 @@ class TitleAttributes:
         """These and some more behind them."""
         starts = np.concatenate([self.starts, more.starts[1:] + self.starts[-1]])
         keys, counts = np.concatenate([self.keys, more.keys]), np.concatenate([self.counts, more.counts])
-        return TitleAttributes(starts, keys, counts, np.concatenate([self.several, more.several]))
+        several = np.concatenate([self.several, more.several])
+        return TitleAttributes(starts, keys, counts, several, self.measures.joined(more.measures))
 
 
 def compare(
@@ -113,6 +184,11 @@ def compare(
         piece = slice(first, first + _BLOCK_PAIRS)
         shared[piece] = _shared(left, left_rows[piece], right, right_rows[piece])
     ours, theirs = left.counts[left_rows], right.counts[right_rows]
+    mixed = np.flatnonzero(left.measures.systems[left_rows] | right.measures.systems[right_rows] == _BOTH)
+    for first in range(0, len(mixed), _BLOCK_PAIRS):
+        some = mixed[first : first + _BLOCK_PAIRS]
+        rounded = _rounded(left.measures, left_rows[some], right.measures, right_rows[some])
+        shared[some] = np.minimum(shared[some] + rounded, np.minimum(ours[some], theirs[some]))
     both = (ours > 0) & (theirs > 0)
     # the two are counted apart, since their sum may be above 255
     apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), _MOST_ATTRIBUTES).astype(np.uint8)
@@ -149,6 +225,25 @@ def _shared(
     kind = (twice >> _VALUE_BITS) & ((1 << _KIND_BITS) - 1)
     cell = (twice >> (_VALUE_BITS + _KIND_BITS)) * len(KINDS) + kind
     return np.bincount(cell, minlength=len(left_rows) * len(KINDS)).astype(np.uint8).reshape(-1, len(KINDS))
+
+
+def _rounded(
+    left: _Measures, left_rows: NDArray[np.integer], right: _Measures, right_rows: NDArray[np.integer]
+) -> NDArray[np.uint16]:
+    """How many measures of the two of each pair are the same, rounded from one system to the other, [m, kinds]."""
+    (first, ours), (second, theirs) = left.spans(left_rows), right.spans(right_rows)
+    crossed = ours * theirs
+    pairs = np.repeat(np.arange(len(crossed)), crossed)
+    steps = np.arange(len(pairs)) - np.repeat(np.cumsum(crossed) - crossed, crossed)
+    one, other = first[pairs] + steps // theirs[pairs], second[pairs] + steps % theirs[pairs]
+    apart = np.abs(left.sizes[one] - right.sizes[other])
+    same = (apart <= np.maximum(left.slacks[one], right.slacks[other])).all(axis=1)
+    same &= (left.kinds[one] == right.kinds[other]) & (left.customary[one] != right.customary[other])
+    cells = pairs[same] * len(KINDS) + left.kinds[one[same]]
+    # each measure counts once, however many of the other title it equals
+    ends = [np.unique(np.column_stack([cells, at[same]]), axis=0)[:, 0] for at in (one, other)]
+    found = [np.bincount(end, minlength=len(crossed) * len(KINDS)) for end in ends]
+    return np.minimum(*found).astype(np.uint16).reshape(-1, len(KINDS))
 
 
 def _keys(titles: TitleAttributes, rows: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -1,13 +1,16 @@
-"""Titles normalised and parsed: case, accents, punctuation, the ways to write a quantity; words and attributes."""
+"""Titles parsed: their words, and the attributes that they state."""
 
 import re
 import sys
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pricematch.titles.escapes import unescaped
+from pricematch.titles.folding import WORD, fold, runs
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
-from pricematch.titles.quantities import BASES, Amount, amounts, number_value, quantity, written
+from pricematch.titles.measures import Measure, number_value, sides, written
+from pricematch.titles.quantities import Amount, amounts, quantity
+from pricematch.titles.units import BASES
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
 """All kinds of attributes: the dimensions of quantities, of which `count` is the pack size, and what is no quantity."""
@@ -23,14 +26,10 @@ _SIZES = re.compile(
     rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
 )
 _ONE_SIZE = re.compile(rf"(?<![^\W_]){_SIZE}(?![^\W_])")
-_TOKEN = re.compile(r"[^\W_]++(?:-[^\W_]++)*+")
-_DIGITS, _LETTERS = re.compile(r"\d++"), re.compile(r"[^\W\d_]++")
+_TOKEN = {plain: re.compile(rf"(?:{word}|\d++)++(?:-(?:{word}|\d++)++)*+") for plain, word in WORD.items()}
+_DIGITS, _LETTERS = re.compile(r"\d++"), re.compile(WORD[False])
 _NUMBER = re.compile(r"\d++(?:[.,]\d++)?+")
 _PREFIX, _LONGEST_CODE = 4, 24
-_SIGNS = re.compile(r"[™®©℠\u200b-\u200f\u2060\ufe00-\ufe0f]")
-_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]++")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "”": '"', "“": '"', "″": '"'})
-_RUN = re.compile(r"[^\W\d_]+|\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,27 @@ class Attribute:
         kind: one of `KINDS`.
         value: the same for all ways to write it, such as `500 ml` or `sma515f`.
         shown: as people are shown it, such as `SM-A515F`.
+        measure: of a mass, a volume, a length or an extent.
     """
 
     kind: str
     value: str
     shown: str = field(compare=False)
+    measure: Measure | None = field(default=None, compare=False)
+
+    def agrees(self, others: Iterable["Attribute"]) -> bool:
+        """Whether one of some others states the same, be it in the units of another system."""
+        return any(self == other or (self.kind == other.kind and self._rounded(other)) for other in others)
+
+    def _rounded(self, other: "Attribute") -> bool:
+        return self.measure is not None and other.measure is not None and self.measure.equals(other.measure)
 
 
 def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribute]:
     """The attributes of a title, each once: quantities, pack sizes, sizes, numbers, then those that words tell.
 
     Args:
-        folded: the title, see `normalise.fold`.
+        folded: the title, see `folding.fold`.
         amounts: its numbers, see `quantities.amounts`.
 
     >>> from pricematch.titles.quantities import amounts
@@ -71,8 +79,16 @@ def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribut
     plain = [amount for amount in numbers if not rest[amount.start].isspace() and not _coded(rest, amount)]
     found += [attribute for amount in plain for attribute in _of_amount(amount)]
     rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
-    found += [fact for token in _TOKEN.findall(rest) for fact in _of_token(token)]
-    return list(dict.fromkeys(found))
+    found += [fact for token in _TOKEN[rest.isascii()].findall(rest) for fact in _of_token(token)]
+    return _once(list(dict.fromkeys(found)))
+
+
+def _once(found: list[Attribute]) -> list[Attribute]:
+    """Attributes without those that state in ounces or inches what others state in grams or centimetres."""
+    customary = [it for it in found if it.measure and it.measure.customary]
+    if not customary or len(found) == 1:
+        return found
+    return [it for it in found if it not in customary or not it.agrees(other for other in found if other is not it)]
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -92,9 +108,10 @@ def _coded(text: str, amount: Amount) -> bool:
 def _of_amount(amount: Amount) -> Iterator[Attribute]:
     for it in amount.quantities:
         if (it.dimension, it.value) != ("percentage", 100):  # 100% original says nothing
-            yield Attribute(it.dimension, it.token, it.shown)
+            yield Attribute(it.dimension, it.token, it.shown, it.measure)
     for extent in amount.extents:
-        yield _attribute("extent", " x ".join(map(written, extent)) + " cm")
+        shown = " x ".join(map(written, extent.sizes)) + " cm"
+        yield Attribute("extent", " x ".join(map(written, sides(extent))) + " cm", shown, extent)
     for number in amount.numbers:
         parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
         yield from (_attribute("number", written(number_value(part))) for part in parts)
@@ -118,7 +135,7 @@ def _sizes(match: re.Match[str]) -> Iterator[Attribute]:
 
 
 def _of_token(token: str) -> Iterator[Attribute]:
-    digits, letters = _DIGITS.findall(token), _LETTERS.findall(token)
+    digits, letters = ([], [token]) if token.isalpha() else (_DIGITS.findall(token), _LETTERS.findall(token))
     if digits and letters:
         whole = all(len(run) <= _PREFIX for run in letters)
         for code in [token] if whole else token.split("-"):
@@ -127,9 +144,9 @@ def _of_token(token: str) -> Iterator[Attribute]:
                 yield Attribute("model", value, code.upper())
     yield from (_attribute("number", written(number_value(run))) for run in digits)
     for word in letters:
-        names = VARIANTS_OF.get(word, {})
-        shown = "/".join(dict.fromkeys(names.values()))
-        yield from (Attribute(kind, name, shown) for kind, name in names.items())
+        if names := VARIANTS_OF.get(word):
+            shown = "/".join(dict.fromkeys(names.values()))
+            yield from (Attribute(kind, name, shown) for kind, name in names.items())
 
 
 def _attribute(kind: str, value: str) -> Attribute:
@@ -141,7 +158,7 @@ class ParsedTitle:
     """A title and what is read from it, once for all that compare titles.
 
     Attributes:
-        text: the title as it was given, "" where there is none.
+        text: the title without escapes (see `escapes.unescaped`), "" where there is none.
         words: runs of letters, runs of digits, and quantities in their base unit, folded, in order.
         runs: runs of letters and runs of digits, folded, in order, with quantities as they are written.
         attributes: what the title states, each once; see `_extract_attributes`.
@@ -154,7 +171,7 @@ class ParsedTitle:
 
 
 def parse_title(text: str) -> ParsedTitle:
-    """Fold a title and read its words and attributes.
+    """Decode and fold a title, and read its words and attributes.
 
     >>> title = parse_title("Nescafé Éclair LATTE 0,22 liter (isi 3pcs) SM-A515F")
     >>> title.words
@@ -164,31 +181,17 @@ def parse_title(text: str) -> ParsedTitle:
     >>> [f"{attribute.kind}: {attribute.shown}" for attribute in title.attributes]
     ['volume: 220 ml', 'count: 3', 'model: SM-A515F', 'number: 515']
     """
-    folded = fold(text)
+    plain = unescaped(text)
+    folded = fold(plain)
     numbers = amounts(folded)
     # interned: titles of one catalogue have most of their words in common
-    words, runs = (tuple(map(sys.intern, found)) for found in (_words(folded, numbers), _RUN.findall(folded)))
-    return ParsedTitle(text, words, runs, tuple(_extract_attributes(folded, numbers)))
+    words, written_runs = (tuple(map(sys.intern, found)) for found in (_words(folded, numbers), runs(folded)))
+    return ParsedTitle(plain, words, written_runs, tuple(_extract_attributes(folded, numbers)))
 
 
 def parse_titles(texts: Sequence[str]) -> list[ParsedTitle]:
     """Parse some titles, in order."""
     return [parse_title(text) for text in texts]
-
-
-def fold(title: str) -> str:
-    """A title in one case and one way of writing each letter: NFKC, casefolded, Latin letters without accents.
-
-    Full-width and styled letters become plain ones, signs such as ™ and invisible characters blanks, quotes straight.
-    Letters of other scripts keep their marks.
-
-    >>> fold("L’Oréal™ ＳＡＬＥ")
-    "l'oreal  sale"
-    """
-    plain = unicodedata.normalize("NFKC", _SIGNS.sub(" ", title.translate(_QUOTES))).casefold()
-    if plain.isascii():
-        return plain
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
 
 
 def _words(folded: str, numbers: Sequence[Amount]) -> list[str]:
@@ -197,13 +200,13 @@ def _words(folded: str, numbers: Sequence[Amount]) -> list[str]:
     done = 0
     for amount in numbers:
         if amount.quantities:
-            found += _RUN.findall(folded, done, amount.start)
+            found += runs(folded, done, amount.start)
             found += _tokens(amount)
             done = amount.stop
-    return found + _RUN.findall(folded, done)
+    return found + runs(folded, done)
 
 
 def _tokens(amount: Amount) -> list[str]:
     quantities = [it.token for it in amount.quantities]
-    lengths = [written(length) for extent in amount.extents for length in extent]
-    return quantities + lengths + [run for number in amount.numbers for run in _RUN.findall(number)]
+    lengths = [written(length) for extent in amount.extents for length in sides(extent)]
+    return quantities + lengths + [run for number in amount.numbers for run in runs(number)]

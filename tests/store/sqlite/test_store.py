@@ -14,7 +14,7 @@ import pytest
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.store.sqlite import schema as sqlite_schema
-from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, open_store
+from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, LOST_FOUND, open_store
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
 pytestmark = pytest.mark.slow
@@ -89,7 +89,7 @@ def test_a_newer_schema_is_refused_and_left_alone(filled: Path) -> None:
     statement(filled, f"PRAGMA user_version = {sqlite_schema.SCHEMA + 1}")
     before = (filled / DATABASE).read_bytes()
     for serve in (False, True):
-        with pytest.raises(StoreNewer, match=r"has version 3 of the schema, and this pricematch knows 2: .*--data"):
+        with pytest.raises(StoreNewer, match=r"has version 4 of the schema, and this pricematch knows 3: .*--data"):
             open_store(filled, serve=serve)
     assert (filled / DATABASE).read_bytes() == before
 
@@ -106,40 +106,40 @@ def test_the_first_version_of_the_schema_is_unchanged() -> None:
     assert sqlite_schema.MIGRATIONS[0].strip() == FIRST_SCHEMA.read_text(encoding="utf-8").strip()
 
 
-THIRD = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;"
+NEXT = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;"
 
 
 def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD, "CREATE TABLE fourth (x);"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT, "CREATE TABLE last (x);"))
     for module in ("sqlite.schema", "sqlite.store"):
-        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
+        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 5)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
         assert store.postings.changes(0).version == 400
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (5,)
         assert connection.execute("SELECT count(shop) FROM posting").fetchone() == (0,)
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = ("CREATE TABLE third (x);", "CREATE TABLE fourth (x); INSERT INTO nowhere VALUES (1);")
+    broken = ("CREATE TABLE next (x);", "CREATE TABLE last (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
     for module in ("sqlite.schema", "sqlite.store"):
-        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
+        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 5)
     with pytest.raises(StoreError):
         open_store(filled)
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
-        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'fourth'").fetchone() == (0,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'last'").fetchone() == (0,)
 
 
 def test_a_served_store_is_not_migrated(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(open_store(filled, serve=True)):
-        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, THIRD))
+        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT))
         for module in ("sqlite.schema", "sqlite.store"):
-            monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 3)
+            monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
         with pytest.raises(StoreInUse):
             open_store(filled)
 
@@ -220,7 +220,7 @@ def test_fault_27_missing_images_are_counted_at_the_start(filled: Path, caplog: 
         path.write_bytes(b"unshown")
     open_store(filled, serve=True).close()
     assert caplog.messages == [
-        f"1 images that no posting shows were deleted from {filled / IMAGES}",
+        f"1 images that no posting shows were moved to {filled / LOST_FOUND}",
         f"2 images that postings show are not in {filled / IMAGES}",
     ]
 

@@ -67,7 +67,7 @@ async def import_postings(request: Request, service: ReadyService, response: Res
         job = await service.queue_import(job_id, folder)
     finally:
         await service.discard_import(job_id)
-    response.headers["Location"] = f"/jobs/{job.job_id}"
+    response.headers["Location"] = f"{service.settings.root_path}/jobs/{job.job_id}"
     return JobOut.model_validate(job_fields(job))
 
 

@@ -44,12 +44,13 @@ _FORM = {
 async def match(request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
+    root = service.settings.root_path
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
-        return _written(each_fields(each, sent.names, started))
+        return _written(each_fields(each, sent.names, started, root))
     found = await while_connected(request, service.match(sent.image, sent.title, options))
-    return _written(matches_fields(found, started))
+    return _written(matches_fields(found, started, root))
 
 
 def _written(answer: dict[str, Any]) -> Response:

@@ -86,7 +86,7 @@ async def postings(
     return PostingsOut(
         catalogue_version=page.version,
         total=page.total,
-        postings=[PostingOut(**posting_fields(stored.posting)) for stored in page.postings],
+        postings=[PostingOut(**posting_fields(stored.posting, service.settings.root_path)) for stored in page.postings],
         next_cursor=page.postings[-1].posting.posting_id if page.more else None,
     )
 
@@ -104,7 +104,7 @@ async def posting(
     response.headers["ETag"] = etag(stored.revision)
     if is_known(if_none_match, stored.revision):
         response.status_code = 304
-    return StoredPostingOut(catalogue_version=version, **posting_fields(stored.posting))
+    return StoredPostingOut(catalogue_version=version, **posting_fields(stored.posting, service.settings.root_path))
 
 
 @router.put(
@@ -127,7 +127,9 @@ async def put(
     found = await while_connected(request, service.put(offered))
     response.status_code = 201 if found.kept.outcome == "created" else 200
     response.headers["ETag"] = etag(found.kept.revision)
-    return StoredPostingOut(catalogue_version=found.version, **posting_fields(found.posting))
+    return StoredPostingOut(
+        catalogue_version=found.version, **posting_fields(found.posting, service.settings.root_path)
+    )
 
 
 @router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
@@ -161,7 +163,7 @@ async def matches(
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
     found = await while_connected(request, service.matches_of(posting_id, query.options()))
-    return MatchesOut(**matches_fields(found, started))
+    return MatchesOut(**matches_fields(found, started, service.settings.root_path))
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> Condition:

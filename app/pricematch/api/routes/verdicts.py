@@ -108,7 +108,7 @@ async def pairs_to_review(request: Request, service: ReadyService, query: Annota
         catalogue_version=found.snapshot.version,
         matcher=found.snapshot.matcher.trained("a review").label,
         threshold=finite(found.decision.threshold),
-        pairs=[_unsure_out(pair, found.snapshot) for pair in found.pairs],
+        pairs=[_unsure_out(pair, found.snapshot, service.settings.root_path) for pair in found.pairs],
     )
 
 
@@ -129,9 +129,9 @@ def _csv(verdicts: Sequence[PairFeedback]) -> str:
     return file.getvalue()
 
 
-def _unsure_out(pair: Unsure, snapshot: Snapshot) -> UnsureOut:
+def _unsure_out(pair: Unsure, snapshot: Snapshot, root: str) -> UnsureOut:
     postings = [snapshot.matcher.catalogue.posting(it) for it in (pair.first, pair.second)]
-    first, second = (PostingOut(**posting_fields(it)) for it in postings)
+    first, second = (PostingOut(**posting_fields(it, root)) for it in postings)
     why = pair.explanation
     return UnsureOut(
         first=first,

@@ -184,18 +184,18 @@ class EachMatchesOut(DecidedOut):
     items: list[ItemMatchesOut]
 
 
-def matches_fields(found: Matched, started: float) -> dict[str, Any]:
-    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
-    matches = _matches_fields(found.result.matches, found.snapshot)
+def matches_fields(found: Matched, started: float, root: str) -> dict[str, Any]:
+    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`, and `root` the root path."""
+    matches = _matches_fields(found.result.matches, found.snapshot, root)
     return {**_decided_fields(found.result.decision, found.snapshot, started), "matches": matches}
 
 
-def each_fields(found: MatchedEach, names: Sequence[str | None], started: float) -> dict[str, Any]:
+def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, root: str) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
         {"index": index, "name": name, "problem": problem_of(matches).model_dump()}
         if isinstance(matches, ImageError)
-        else {"index": index, "name": name, "matches": _matches_fields(matches, found.snapshot)}
+        else {"index": index, "name": name, "matches": _matches_fields(matches, found.snapshot, root)}
         for index, (name, matches) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
@@ -211,9 +211,9 @@ def finite(threshold: float) -> float | None:
     return threshold if isfinite(threshold) else None
 
 
-def image_url(posting: Posting) -> str | None:
-    """Where a posting's image is served; ids hold no character that a path must escape."""
-    return None if posting.image is None else f"/postings/{posting.posting_id}/image"
+def image_url(posting: Posting, root: str) -> str | None:
+    """Where a posting's image is served, below the root path; ids hold no character that a path must escape."""
+    return None if posting.image is None else f"{root}/postings/{posting.posting_id}/image"
 
 
 def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
@@ -231,13 +231,13 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
-def _matches_fields(matches: Matches, snapshot: Snapshot) -> list[dict[str, Any]]:
+def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
-    return [_match_fields(match, posting) for match, posting in zip(matches, postings, strict=True)]
+    return [_match_fields(match, posting, root) for match, posting in zip(matches, postings, strict=True)]
 
 
-def _match_fields(match: Match, posting: Posting) -> dict[str, Any]:
+def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
         "probability": match.probability,
@@ -249,7 +249,7 @@ def _match_fields(match: Match, posting: Posting) -> dict[str, Any]:
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
-        "image_url": image_url(posting),
+        "image_url": image_url(posting, root),
         **{name: value for name, value in optional.items() if value is not None},
     }
 

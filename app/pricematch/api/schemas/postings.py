@@ -47,12 +47,12 @@ class HealthOut(BaseModel):
     status: Literal["ok", "ready"]
 
 
-def posting_fields(posting: Posting) -> dict[str, Any]:
-    """A posting by the fields of `PostingOut`."""
+def posting_fields(posting: Posting, root: str) -> dict[str, Any]:
+    """A posting by the fields of `PostingOut`; `root` is the root path."""
     return {
         "posting_id": posting.posting_id,
         "title": posting.title,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,
-        "image_url": image_url(posting),
+        "image_url": image_url(posting, root),
     }

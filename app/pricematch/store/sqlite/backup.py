@@ -3,20 +3,20 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pricematch.catalogue.postings import is_posting_id
-from pricematch.catalogue.records import PairFeedback
 from pricematch.store.backup_file import not_whole
 from pricematch.store.folder import store_errors
-from pricematch.store.sqlite.changes import next_revision
+from pricematch.store.sqlite.changes import next_revision, posting_of
+from pricematch.store.sqlite.checksums import COMPUTED, insertion, is_sound, opened, sealed, selected
 from pricematch.store.sqlite.database import Database, Mode, connect
-from pricematch.store.sqlite.feedback import COLUMNS as FEEDBACK_COLUMNS
+from pricematch.store.sqlite.feedback import feedback_of
 from pricematch.store.sqlite.feedback import find as find_feedback
 from pricematch.store.sqlite.feedback import remove as remove_feedback
 from pricematch.store.sqlite.feedback import write as write_feedback
-from pricematch.store.sqlite.postings import COLUMNS, find, posting_of
+from pricematch.store.sqlite.postings import find
 from pricematch.store.sqlite.postings import remove as remove_posting
 from pricematch.store.sqlite.postings import write as write_posting
 from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
@@ -99,8 +99,8 @@ def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -
 def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
     """How many were written and deleted."""
     unseen, written = {posting_id for (posting_id,) in connection.execute("SELECT posting_id FROM posting")}, 0
-    for row in copy.execute(f"SELECT {COLUMNS} FROM posting ORDER BY posting_id"):
-        posting = posting_of(row)
+    for row in copy.execute(f"SELECT {selected('posting')} FROM posting ORDER BY posting_id"):
+        posting = posting_of(opened("posting", row))
         unseen.discard(posting.posting_id)
         stored = find(connection, posting.posting_id)
         if stored is None or stored.posting != posting:
@@ -114,11 +114,13 @@ def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) 
 def _replace_feedback(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
     """How many were written and withdrawn."""
     unseen, written = set(connection.execute("SELECT first, second FROM verdict")), 0
-    for first, second, decision, _, decided_at in copy.execute(f"SELECT {FEEDBACK_COLUMNS} FROM verdict"):
+    for row in copy.execute(f"SELECT {selected('verdict')} FROM verdict"):
+        feedback = feedback_of(row)
+        first, second = feedback.first, feedback.second
         unseen.discard((first, second))
         stored = find_feedback(connection, first, second)
-        if stored is None or (stored.decision, stored.decided_at) != (decision, decided_at):
-            write_feedback(connection, PairFeedback(first, second, decision, next_revision(connection), decided_at))
+        if stored is None or (stored.decision, stored.decided_at) != (feedback.decision, feedback.decided_at):
+            write_feedback(connection, replace(feedback, revision=next_revision(connection)))
             written += 1
     for first, second in sorted(unseen):
         remove_feedback(connection, first, second)
@@ -127,14 +129,16 @@ def _replace_feedback(connection: sqlite3.Connection, copy: sqlite3.Connection) 
 
 def _take_computed(connection: sqlite3.Connection, copy: sqlite3.Connection) -> None:
     """Keep what the copy has computed and the store has not."""
-    for number, key, dimension in copy.execute("SELECT number, key, dimension FROM computed_key").fetchall():
-        connection.execute("INSERT OR IGNORE INTO computed_key (key, dimension) VALUES (?, ?)", (key, dimension))
+    for number, *row in copy.execute(f"SELECT number, {selected('computed_key')} FROM computed_key").fetchall():
+        key, dimension = opened("computed_key", tuple(row))
+        connection.execute(insertion("computed_key", "INSERT OR IGNORE"), tuple(row))
         ours = connection.execute("SELECT number, dimension FROM computed_key WHERE key = ?", (key,)).fetchone()
         if ours[1] != dimension:
             continue
-        for table in ("embedding", "hash"):
-            rows = copy.execute(f"SELECT ?, digest, value FROM {table} WHERE number = ?", (ours[0], number))
-            connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", rows)
+        for table in COMPUTED:
+            rows = copy.execute(f"SELECT {selected(table)} FROM {table} WHERE number = ?", (number,))
+            sound = (sealed(ours[0], *row[1:-1]) for row in rows if is_sound(row))
+            connection.executemany(insertion(table, "INSERT OR IGNORE"), sound)
 
 
 def _wrong_id(connection: sqlite3.Connection) -> str | None:

@@ -5,17 +5,24 @@ import sqlite3
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.errors import HistoryLost
+from pricematch.store.sqlite.checksums import Row, opened, selected
 
-_POSTINGS = """
-SELECT posting_id, revision, 1 AS there, image, title, image_phash, label_group FROM posting WHERE revision > ?1
-UNION ALL SELECT posting_id, revision, 0, NULL, NULL, NULL, NULL FROM posting_gone WHERE revision > ?1
+_POSTINGS = f"""
+SELECT {selected("posting")} FROM posting WHERE revision > ?1
+UNION ALL SELECT posting_id, NULL, NULL, NULL, NULL, revision, NULL FROM posting_gone WHERE revision > ?1
 ORDER BY revision
 """
-_FEEDBACK = """
-SELECT first, second, revision, decision FROM verdict WHERE revision > ?1
-UNION ALL SELECT first, second, revision, NULL FROM verdict_gone WHERE revision > ?1
+_FEEDBACK = f"""
+SELECT {selected("verdict")} FROM verdict WHERE revision > ?1
+UNION ALL SELECT first, second, NULL, revision, NULL, NULL FROM verdict_gone WHERE revision > ?1
 ORDER BY revision
 """
+
+
+def posting_of(row: Row) -> Posting:
+    """A posting from its columns."""
+    posting_id, image, title, image_phash, label_group = row[:5]
+    return Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -46,32 +53,40 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
         connection.execute("UPDATE catalogue SET floor = ?", (floor,))
 
 
+VERSIONED = ("posting", "posting_gone", "verdict", "verdict_gone")
+"""Tables whose rows have a revision each."""
+
+
+def forget_all(connection: sqlite3.Connection) -> None:
+    """Forget all changes up to now, so that whoever follows them reads everything anew."""
+    latest = [connection.execute(f"SELECT max(revision) FROM {table}").fetchone()[0] or 0 for table in VERSIONED]
+    connection.execute("UPDATE catalogue SET version = max(version, ?) + 1", (max(latest),))
+    connection.execute("UPDATE catalogue SET floor = version")
+
+
 def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
     """The changes since version `since`.
 
     Raises:
         HistoryLost: what was deleted since is no longer known, or `since` is a version of another store.
+        RowDamaged: one that was changed since is not as it was written.
     """
     now, floor = connection.execute("SELECT version, floor FROM catalogue").fetchone()
     if not floor <= since <= now:
         raise HistoryLost(f"expected a version from {floor} to {now} of the catalogue, got {since}")
     if now == since:
         return Changes(now, (), ())
-    postings = [_posting_change(*row) for row in connection.execute(_POSTINGS, (since,))]
-    feedback = [FeedbackChange(*row) for row in connection.execute(_FEEDBACK, (since,))]
+    postings = [_posting_change(row) for row in connection.execute(_POSTINGS, (since,))]
+    feedback = [_feedback_change(row) for row in connection.execute(_FEEDBACK, (since,))]
     return Changes(now, postings, feedback)
 
 
-def _posting_change(
-    posting_id: str,
-    revision: int,
-    there: int,
-    image: bytes | None,
-    title: str,
-    image_phash: str | None,
-    label_group: str | None,
-) -> PostingChange:
-    if not there:
-        return PostingChange(posting_id, revision, None)
-    posting = Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
-    return PostingChange(posting_id, revision, posting)
+def _posting_change(row: Row) -> PostingChange:
+    posting_id, _, title, _, _, revision, _ = row
+    gone = title is None
+    return PostingChange(posting_id, revision, None if gone else posting_of(opened("posting", row)))
+
+
+def _feedback_change(row: Row) -> FeedbackChange:
+    first, second, decision, revision, _, _ = row if row[2] is None else (*opened("verdict", row), None)
+    return FeedbackChange(first, second, revision, decision)

@@ -1,15 +1,19 @@
 """One SQLite database that several threads and processes read and write at the same time."""
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from pricematch.errors import StoreUnavailable
 from pricematch.store.folder import store_errors
+from pricematch.store.witness import Witness, Witnessed
 
+_log = logging.getLogger("pricematch")
 _READERS = 4
 _SETTINGS = (
     "trusted_schema = OFF",
@@ -55,6 +59,8 @@ def connect(path: Path, mode: Mode, wait_seconds: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    # so that text that was damaged can be read, and told by its checksum
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     try:
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
@@ -62,6 +68,17 @@ def connect(path: Path, mode: Mode, wait_seconds: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def witnessed(connection: sqlite3.Connection) -> Witnessed:
+    """What the witness of a database is to say."""
+    return Witnessed(*connection.execute("SELECT identity, changes FROM catalogue").fetchone())
+
+
+def _counted(connection: sqlite3.Connection) -> Witnessed:
+    """The same, with a transaction that is under way."""
+    statement = "UPDATE catalogue SET changes = changes + 1 RETURNING identity, changes"
+    return Witnessed(*connection.execute(statement).fetchone())
 
 
 def log_ahead(connection: sqlite3.Connection, path: Path) -> None:
@@ -78,12 +95,14 @@ class Database:
         path: the database; its schema is up to date.
         mode: how to open it.
         wait_seconds: how long to wait for a connection, or for another process that is writing.
+        witness: gets to know of every transaction that changed something.
     """
 
-    def __init__(self, path: Path, mode: Mode, wait_seconds: float) -> None:
+    def __init__(self, path: Path, mode: Mode, wait_seconds: float, witness: Witness) -> None:
         self.path = path
         self.mode = mode
         self.wait_seconds = wait_seconds
+        self._witness = witness
         self._writing = threading.BoundedSemaphore(1)
         self._writer: sqlite3.Connection | None = None
         self._reading = threading.BoundedSemaphore(_READERS)
@@ -107,19 +126,27 @@ class Database:
                 self._close_idle()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is kept behind the block, or undone where that raises; raises StoreError."""
+    def write(self, *, witness: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction that is kept behind the block, or undone where that raises; raises StoreError.
+
+        Args:
+            witness: whether its loss would have to be told; not that of what is computed again.
+        """
         if self.mode not in {Mode.CREATE, Mode.WRITE}:
             raise StoreUnavailable(f"{self.path} cannot be written to (it is read-only)")
         with store_errors(self.path), self._turn(self._writing):
             self._writer = connection = self._writer or self._connect()
             connection.execute("BEGIN IMMEDIATE")
+            before = connection.total_changes
             try:
                 yield connection
+                said = _counted(connection) if witness and connection.total_changes > before else None
                 connection.execute("COMMIT")
             except BaseException as error:
                 self._undo(connection, error)
                 raise
+            if said is not None:
+                self._record(said)
 
     def close(self) -> None:
         """Close the connections; a transaction that is under way is waited for."""
@@ -129,6 +156,13 @@ class Database:
                 self._writer.close()
             self._writer = None
         self._close_idle()
+
+    def _record(self, said: Witnessed) -> None:
+        """Tell the witness of a commit; where it cannot be written, the change is made and kept all the same."""
+        try:
+            self._witness.record(said)
+        except OSError as error:
+            _log.warning("%s cannot be written (%s): losses would go unnoticed", self._witness.path, error.strerror)
 
     @contextmanager
     def _turn(self, gate: threading.BoundedSemaphore) -> Iterator[None]:

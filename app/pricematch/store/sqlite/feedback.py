@@ -5,10 +5,16 @@ import time
 from collections.abc import Sequence
 
 from pricematch.catalogue.records import Decision, PairFeedback
+from pricematch.errors import RowDamaged
 from pricematch.store.sqlite.changes import next_revision
+from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
 
-COLUMNS = "first, second, decision, revision, decided_at"
+COLUMNS = selected("verdict")
+_WRITE = (
+    f"{insertion('verdict')} ON CONFLICT (first, second) DO UPDATE SET decision = excluded.decision, "
+    "revision = excluded.revision, decided_at = excluded.decided_at, checksum = excluded.checksum"
+)
 
 
 class SqliteFeedback:
@@ -26,7 +32,7 @@ class SqliteFeedback:
         """See the port."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM verdict ORDER BY first, second")
-            return [PairFeedback(*row) for row in rows]
+            return [feedback_of(row) for row in rows]
 
     def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """See the port; an equal decision keeps its revision and time."""
@@ -34,8 +40,8 @@ class SqliteFeedback:
             raise ValueError(f"expected two postings, got {one!r} twice")
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            stored = find(connection, first, second)
-            if stored is not None and stored.decision == decision:
+            stored = _before(connection, first, second)
+            if isinstance(stored, PairFeedback) and stored.decision == decision:
                 return stored, False
             feedback = PairFeedback(first, second, decision, next_revision(connection), time.time())
             write(connection, feedback)
@@ -45,7 +51,7 @@ class SqliteFeedback:
         """See the port."""
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            if find(connection, first, second) is None:
+            if _before(connection, first, second) is None:
                 return False
             remove(connection, first, second)
         return True
@@ -53,11 +59,8 @@ class SqliteFeedback:
 
 def write(connection: sqlite3.Connection, feedback: PairFeedback) -> None:
     """Store a decision in place of the one on its pair."""
-    connection.execute(
-        f"INSERT INTO verdict ({COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (first, second) DO UPDATE SET "
-        "decision = excluded.decision, revision = excluded.revision, decided_at = excluded.decided_at",
-        (feedback.first, feedback.second, feedback.decision, feedback.revision, feedback.decided_at),
-    )
+    values = (feedback.first, feedback.second, feedback.decision, feedback.revision, float(feedback.decided_at))
+    connection.execute(_WRITE, sealed(*values))
     connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (feedback.first, feedback.second))
 
 
@@ -68,9 +71,22 @@ def remove(connection: sqlite3.Connection, first: str, second: str) -> None:
 
 
 def find(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | None:
-    """The decision on a pair, first < second, if there is one."""
+    """The decision on a pair, first < second, if there is one; raises RowDamaged."""
     row = connection.execute(
         f"SELECT {COLUMNS} FROM verdict WHERE first = ? AND second = ?",
         (first, second),
     ).fetchone()
-    return None if row is None else PairFeedback(*row)
+    return None if row is None else feedback_of(row)
+
+
+def feedback_of(row: Row) -> PairFeedback:
+    """A decision from its columns; raises RowDamaged."""
+    return PairFeedback(*opened("verdict", row))
+
+
+def _before(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | RowDamaged | None:
+    """The decision that is to be replaced or withdrawn, which a damaged one may be."""
+    try:
+        return find(connection, first, second)
+    except RowDamaged as error:
+        return error

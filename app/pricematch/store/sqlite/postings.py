@@ -4,46 +4,50 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Put, Stored
-from pricematch.errors import ConditionFailed, ImageUnavailable
+from pricematch.errors import ConditionFailed, ImageUnavailable, RowDamaged
 from pricematch.store.folder import store_errors
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images
-from pricematch.store.sqlite.changes import changes_since, next_revision, version
+from pricematch.store.sqlite.changes import changes_since, next_revision, posting_of, version
+from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
 from pricematch.store.sqlite.unused_images import UnusedImages
 
-COLUMNS = "posting_id, image, title, image_phash, label_group"
-Row: TypeAlias = tuple[Any, ...]
+COLUMNS = selected("posting")
+_WRITE = (
+    f"{insertion('posting')} ON CONFLICT (posting_id) DO UPDATE SET image = excluded.image, title = excluded.title, "
+    "image_phash = excluded.image_phash, label_group = excluded.label_group, revision = excluded.revision, "
+    "checksum = excluded.checksum"
+)
 
 
 def find(connection: sqlite3.Connection, posting_id: str) -> Stored | None:
-    """The posting with an id, if it is stored."""
-    row = connection.execute(
-        f"SELECT {COLUMNS}, revision FROM posting WHERE posting_id = ?",
-        (posting_id,),
-    ).fetchone()
-    return None if row is None else Stored(posting_of(row), row[5])
+    """The posting with an id, if it is stored; raises RowDamaged."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM posting WHERE posting_id = ?", (posting_id,)).fetchone()
+    return None if row is None else _stored(row)
 
 
-def posting_of(row: Row) -> Posting:
-    """A posting from its columns."""
-    posting_id, image, title, image_phash, label_group = row[:5]
-    return Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
+def _stored(row: Row) -> Stored:
+    values = opened("posting", row)
+    return Stored(posting_of(values), values[5])
+
+
+def _before(connection: sqlite3.Connection, posting_id: str) -> Stored | RowDamaged | None:
+    """The posting that is to be replaced or deleted, which a damaged one may be."""
+    try:
+        return find(connection, posting_id)
+    except RowDamaged as error:
+        return error
 
 
 def write(connection: sqlite3.Connection, posting: Posting) -> int:
     """Store a posting, in place of the one with its id if there is one; its revision."""
     revision = next_revision(connection)
     image = None if posting.image is None else image_digest(posting.image)
-    connection.execute(
-        f"INSERT INTO posting ({COLUMNS}, revision) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (posting_id) DO UPDATE SET "
-        "image = excluded.image, title = excluded.title, image_phash = excluded.image_phash, "
-        "label_group = excluded.label_group, revision = excluded.revision",
-        (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision),
-    )
+    values = (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision)
+    connection.execute(_WRITE, sealed(*values))
     connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))
     return revision
 
@@ -84,10 +88,9 @@ class SqlitePostings:
         """See the port."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {COLUMNS}, revision FROM posting WHERE posting_id > ? ORDER BY posting_id LIMIT ?",
-                (after, limit),
+                f"SELECT {COLUMNS} FROM posting WHERE posting_id > ? ORDER BY posting_id LIMIT ?", (after, limit)
             ).fetchall()
-        return [Stored(posting_of(row), row[5]) for row in rows]
+        return [_stored(row) for row in rows]
 
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         """See the port; raises ValueError for an image that is not the one its posting names."""
@@ -100,7 +103,7 @@ class SqlitePostings:
                 incoming.write(digest, content)
             try:
                 with self._database.write() as connection:
-                    before = [find(connection, put.posting.posting_id) for put in puts]
+                    before = [_before(connection, put.posting.posting_id) for put in puts]
                     kept = [_put(connection, put) for put in puts]
                     incoming.place()
                     self._check_images(puts)
@@ -113,12 +116,12 @@ class SqlitePostings:
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
         """See the port."""
         with self._database.write() as connection:
-            stored = find(connection, posting_id)
+            stored = _before(connection, posting_id)
             _check(condition, posting_id, stored)
             if stored is None:
                 return False
             remove(connection, posting_id)
-        if stored.posting.image is not None:
+        if isinstance(stored, Stored) and stored.posting.image is not None:
             self._unused.release([bytes.fromhex(stored.posting.image)])
         return True
 
@@ -136,21 +139,24 @@ class SqlitePostings:
 
 
 def _put(connection: sqlite3.Connection, put: Put) -> Kept:
-    stored = find(connection, put.posting.posting_id)
+    stored = _before(connection, put.posting.posting_id)
     _check(put.condition, put.posting.posting_id, stored)
     if stored is None:
         return Kept(write(connection, put.posting), "created")
-    if stored.posting == put.posting:
+    if isinstance(stored, Stored) and stored.posting == put.posting:
         return Kept(stored.revision, "unchanged")
     return Kept(write(connection, put.posting), "replaced")
 
 
-def _check(condition: Condition, posting_id: str, stored: Stored | None) -> None:
-    """Raise ConditionFailed if a posting is not as it must be."""
+def _check(condition: Condition, posting_id: str, stored: Stored | RowDamaged | None) -> None:
+    """Raise ConditionFailed if a posting is not as it must be, RowDamaged if that cannot be told."""
+    if condition.revisions is not None and isinstance(stored, RowDamaged):
+        raise stored
     if condition.exists is not None and condition.exists != (stored is not None):
         raise ConditionFailed(f"the posting {posting_id!r} {'is' if stored else 'is not'} there")
-    if condition.revisions is not None and (stored is None or stored.revision not in condition.revisions):
-        how = "is not there" if stored is None else f"is of revision {stored.revision}"
+    revision = stored.revision if isinstance(stored, Stored) else None
+    if condition.revisions is not None and revision not in condition.revisions:
+        how = "is not there" if revision is None else f"is of revision {revision}"
         raise ConditionFailed(f"the posting {posting_id!r} {how}, and was to be changed only as it was before")
 
 
@@ -166,9 +172,9 @@ def _images(puts: Sequence[Put]) -> dict[bytes, bytes]:
     return images
 
 
-def _replaced(before: Sequence[Stored | None], puts: Sequence[Put]) -> set[bytes]:
+def _replaced(before: Sequence[Stored | RowDamaged | None], puts: Sequence[Put]) -> set[bytes]:
     """Images that postings showed, or were to show for a moment, and do not show now."""
-    shown = {stored.posting.image for stored in before if stored is not None}
+    shown = {stored.posting.image for stored in before if isinstance(stored, Stored)}
     last = {put.posting.posting_id: put.posting.image for put in puts}
     between = {put.posting.image for put in puts}
     return {bytes.fromhex(name) for name in (shown | between) - set(last.values()) if name is not None}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pricematch.errors import StoreNewer
 from pricematch.store.folder import damaged
+from pricematch.store.sqlite.checksums import seal_rows
 
 _APPLICATION_ID = 0x50724D63
 """Marks a SQLite file as a store of ours: `PrMc`."""
@@ -92,8 +93,24 @@ ALTER TABLE job ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job_problem ADD COLUMN posting_id TEXT;
 """
 
-MIGRATIONS = (_FIRST, _SECOND)
+_THIRD = """
+ALTER TABLE catalogue ADD COLUMN identity TEXT NOT NULL DEFAULT '';   -- of this database, for its witness
+ALTER TABLE catalogue ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;  -- grows by one with every transaction
+UPDATE catalogue SET identity = lower(hex(randomblob(16))), changes = version > 0;
+ALTER TABLE posting ADD COLUMN checksum BLOB;  -- of the columns that `checksums` names
+ALTER TABLE verdict ADD COLUMN checksum BLOB;
+ALTER TABLE active_model ADD COLUMN checksum BLOB;
+ALTER TABLE job ADD COLUMN checksum BLOB;
+ALTER TABLE job_problem ADD COLUMN checksum BLOB;
+ALTER TABLE computed_key ADD COLUMN checksum BLOB;
+ALTER TABLE embedding ADD COLUMN checksum BLOB;
+ALTER TABLE hash ADD COLUMN checksum BLOB;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
+_SEALED = 3
+"""Version whose rows have checksums; those of an older store are taken for right."""
 SCHEMA = len(MIGRATIONS)
 
 
@@ -153,5 +170,7 @@ def _apply(connection: sqlite3.Connection, schema: int) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
+    if schema + 1 == _SEALED:
+        seal_rows(connection)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {schema + 1}")

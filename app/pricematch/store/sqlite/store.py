@@ -4,25 +4,43 @@ import logging
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pricematch.errors import SettingsError, StoreError, StoreUnavailable
+from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreUnavailable
 from pricematch.formats.atomic_writes import make_folder, sync_folder
-from pricematch.store.folder import ServiceLock, damaged, held, store_errors
+from pricematch.store.folder import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    ServiceLock,
+    close_to_others,
+    damaged,
+    held,
+    store_errors,
+)
 from pricematch.store.image_files import ImageFiles, sweep_incoming
 from pricematch.store.sqlite.changes import forget_history
+from pricematch.store.sqlite.checks import check_whole
+from pricematch.store.sqlite.checksums import insertion, opened, sealed, selected
 from pricematch.store.sqlite.computed import SqliteComputed
-from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of
+from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of, witnessed
 from pricematch.store.sqlite.feedback import SqliteFeedback
 from pricematch.store.sqlite.jobs import SqliteJobs
 from pricematch.store.sqlite.postings import SqlitePostings
 from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
-from pricematch.store.sqlite.unused_images import UnusedImages
+from pricematch.store.sqlite.unused_images import LEFT_BY_A_KILL, UnusedImages
+from pricematch.store.witness import Witness, Witnessed
 
 DATABASE, IMAGES, INCOMING, LOCK = "pricematch.sqlite3", "images", "incoming", "lock"
+LOST_FOUND, WITNESS, JOBS = "lost+found", "witness", "jobs"
+LOST_FOUND_DAYS = 30
+_OURS = (
+    *(DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", WITNESS, LOCK, IMAGES, INCOMING, LOST_FOUND),
+    *(JOBS, "judged.npz", "embeddings", "shown"),
+)
+"""What is written into the folder, also by others; whatever else is in it is not touched."""
 WAIT_SECONDS = 10.0
 _OLDEST_SQLITE = (3, 37)
 """It has strict tables, RETURNING, and reads write-ahead logs without writing files."""
@@ -42,10 +60,7 @@ def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mod
             _create(path, adopt=adopt)
         mode = mode_of(path, writable=os.access(folder, os.W_OK) and os.access(path, os.W_OK))
         if mode is Mode.WRITE:
-            for name in (IMAGES, INCOMING):
-                (folder / name).mkdir(exist_ok=True)
-            (folder / LOCK).touch()  # so that it can be locked should the folder become read-only
-            sync_folder(folder)
+            _make_folders(folder)
         with closing(connect(path, mode, wait_seconds)) as connection:
             if schema_of(connection, path) < SCHEMA:
                 _update(connection, path, serve=serve, adopt=adopt)
@@ -54,19 +69,40 @@ def prepare(path: Path, wait_seconds: float, *, serve: bool, adopt: bool) -> Mod
     return mode
 
 
+def _vouched(database: Database, found: Witnessed, said: Witnessed | None) -> bool:
+    """Whether the witness vouches for the database; raises StoreDamaged where it tells of changes that are lost."""
+    if (fault := found.fault(said)) is not None:
+        if said is not None:
+            raise damaged(database.path, fault)
+        _log.warning("%s: %s", database.path.with_name(WITNESS), fault)
+    return fault is None
+
+
+def _make_folders(folder: Path) -> None:
+    close_to_others(folder, _OURS)
+    for name in (IMAGES, INCOMING):
+        (folder / name).mkdir(PRIVATE_FOLDER, exist_ok=True)
+    (folder / LOCK).touch(PRIVATE_FILE)  # so that it can be locked should the folder become read-only
+    sync_folder(folder)
+
+
 def _create(path: Path, *, adopt: bool) -> None:
     """Make an empty database."""
     if not adopt:
-        _check_no_images(path)
+        _check_new(path)
+    path.touch(PRIVATE_FILE)  # which the files of its write-ahead log get, too
     with closing(connect(path, Mode.CREATE, 0)) as connection:
         migrate(connection, path)
 
 
-def _check_no_images(path: Path) -> None:
-    """Raise StoreDamaged if there are images: without their database they would be swept up."""
-    images = path.parent / IMAGES
+def _check_new(path: Path) -> None:
+    """Raise StoreDamaged if there are images, or whatever else says that there was a database."""
+    images, folder = path.parent / IMAGES, path.parent
     if images.is_dir() and any(images.glob("??/?*")):
-        raise damaged(path.parent, f"it holds images, but no postings in {path.name}")
+        raise damaged(folder, f"it holds images, but no postings in {path.name}")
+    for left in (folder / WITNESS, folder / f"{DATABASE}-wal"):
+        if left.exists() and left.stat().st_size:
+            raise damaged(folder, f"it holds {left.name}, but no postings in {path.name}")
 
 
 def _update(connection: sqlite3.Connection, path: Path, *, serve: bool, adopt: bool) -> None:
@@ -75,21 +111,12 @@ def _update(connection: sqlite3.Connection, path: Path, *, serve: bool, adopt: b
     try:
         before = schema_of(connection, path)
         if before == 0 and not adopt:
-            _check_no_images(path)
+            _check_new(path)
         migrate(connection, path)
         _log.info("%s: schema %d became %d", path, before, SCHEMA)
     finally:
         if lock is not None:
             lock.close()
-
-
-def check_whole(database: Database) -> None:
-    """Raise StoreDamaged if the pages of a database do not fit each other; reads all of it."""
-    path = database.path
-    with store_errors(path), closing(connect(path, database.mode, database.wait_seconds)) as connection:
-        answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    if answer != "ok":
-        raise damaged(path, " ".join(answer.removeprefix("*** in database main ***").split()))
 
 
 def set_aside(folder: Path) -> Path:
@@ -105,6 +132,7 @@ def set_aside(folder: Path) -> Path:
         for ending in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 (folder / f"{DATABASE}{ending}").rename(f"{aside}{ending}")
+        Witness(folder / WITNESS).forget()
         sync_folder(folder)
     return aside
 
@@ -118,12 +146,13 @@ class SqliteModels:
     def active(self) -> Mapping[str, str]:
         """Version by name of the models of which one was activated."""
         with self._database.read() as connection:
-            return dict(connection.execute("SELECT name, version FROM active_model ORDER BY name"))
+            rows = connection.execute(f"SELECT {selected('active_model')} FROM active_model ORDER BY name")
+            return dict(opened("active_model", row) for row in rows)
 
     def activate(self, name: str, version: str) -> None:
         """Let a version serve."""
         with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO active_model VALUES (?, ?)", (name, version))
+            connection.execute(insertion("active_model", "INSERT OR REPLACE"), sealed(name, version))
 
 
 _log = logging.getLogger("pricematch")
@@ -143,7 +172,7 @@ class Store:
         models: versions that were activated.
         jobs: a `JobStore`.
         database: what all but the images is in.
-        unused: deletes images that no posting shows.
+        unused: takes images away that no posting shows.
         lock: held while this process serves the store; None where it does not.
     """
 
@@ -166,18 +195,25 @@ class Store:
 
 
 def open_store(
-    folder: Path, *, serve: bool = False, create: bool = True, adopt: bool = False, wait_seconds: float = WAIT_SECONDS
+    folder: Path,
+    *,
+    serve: bool = False,
+    create: bool = True,
+    adopt: bool = False,
+    wait_seconds: float = WAIT_SECONDS,
+    lost_found_days: int = LOST_FOUND_DAYS,
 ) -> Store:
     """Open the store in a folder; several processes may, but only one to serve it.
 
-    To be served, its database is checked, and files that a killed process left behind are deleted.
+    To be served, its database is checked, and what a killed process left behind is deleted, or, images, set aside.
 
     Args:
         folder: where it is.
         serve: whether this is the process that serves it.
         create: whether to make one where there is none.
-        adopt: whether to make one for images that have none; those that no posting shows are deleted some day.
+        adopt: whether to make one for images that have none.
         wait_seconds: how long anything waits for another process or thread.
+        lost_found_days: how long images that were set aside are kept, where it is opened to be served.
 
     Raises:
         SettingsError: the folder cannot be made, or there is no store and none is to be made.
@@ -188,22 +224,34 @@ def open_store(
     if not path.exists():
         if not create:
             raise SettingsError(f"there is no store in {folder}; name its folder with --data")
-        make_folder(folder)
+        make_folder(folder, PRIVATE_FOLDER)
     with store_errors(folder):
         lock = ServiceLock(folder / LOCK) if serve else None
-    try:
+    with ExitStack() as undo:
+        if lock is not None:
+            undo.callback(lock.close)
+        witness = Witness(folder / WITNESS)
         with store_errors(path):
+            if adopt and not path.exists():
+                witness.forget()
+            said = witness.read()  # before the database is opened, which only grows
             mode = prepare(path, wait_seconds, serve=serve, adopt=adopt)
-        database = Database(path, mode, wait_seconds)
+            database = Database(path, mode, wait_seconds, witness)
+            undo.callback(database.close)
+            with database.read() as connection:
+                found = witnessed(connection)
+            vouched = _vouched(database, found, said)
+        images = ImageFiles(folder / IMAGES)
+        unused = UnusedImages(database, images, ImageFiles(folder / LOST_FOUND))
         if serve:
             check_whole(database)
-    except BaseException:
-        if lock is not None:
-            lock.close()
-        raise
-    images = ImageFiles(folder / IMAGES)
-    unused = UnusedImages(database, images)
-    store = Store(
+            if mode is Mode.WRITE:
+                _tidy(database, unused, folder / INCOMING, lost_found_days, LEFT_BY_A_KILL if vouched else 0)
+        if mode is Mode.WRITE and (serve or vouched):
+            with store_errors(folder):
+                witness.begin(found)
+        undo.pop_all()
+    return Store(
         folder=folder,
         postings=SqlitePostings(database, images, folder / INCOMING, unused),
         images=images,
@@ -215,18 +263,25 @@ def open_store(
         unused=unused,
         lock=lock,
     )
-    if serve and mode is Mode.WRITE:
-        _tidy(store)
-    return store
 
 
-def _tidy(store: Store) -> None:
-    """Delete unused files and old history; a failure is only logged."""
+def _tidy(database: Database, unused: UnusedImages, incoming: Path, lost_found_days: int, tolerated: int) -> None:
+    """Set unused images aside, delete unused files and old history; a failure is only logged.
+
+    Raises:
+        StoreDamaged: so many images are unused that the database may be incomplete.
+    """
     try:
-        store.unused.sweep()
-        with store_errors(store.folder):
-            sweep_incoming(store.folder / INCOMING)
-        with store.database.write() as connection:
+        unused.sweep(tolerated)
+        unused.purge(lost_found_days)
+    except StoreDamaged:
+        raise
+    except StoreError as error:
+        _log.warning("images that no posting shows are where they were: %s", error)
+    try:
+        with store_errors(incoming):
+            sweep_incoming(incoming)
+        with database.write(witness=False) as connection:
             forget_history(connection, KEPT_DELETIONS)
     except StoreError as error:
-        _log.warning("%s could not be tidied: %s", store.folder, error)
+        _log.warning("%s could not be tidied: %s", incoming.parent, error)

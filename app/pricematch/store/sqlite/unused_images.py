@@ -3,27 +3,37 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pricematch.errors import StoreError, StoreUnavailable
-from pricematch.store.folder import held, store_errors
+from pricematch.store.folder import damaged, held, store_errors
 from pricematch.store.image_files import DIGEST_BYTES, ImageFiles
+from pricematch.store.sqlite.checksums import COMPUTED
 from pricematch.store.sqlite.database import Database
 
+LEFT_BY_A_KILL = 128
+"""Images that a process that was killed may have placed for postings it had not stored yet."""
+_AT_ONCE = 500
 _log = logging.getLogger("pricematch")
 
 
 class UnusedImages:
-    """Deletes images that no posting shows.
+    """Takes images away that no posting shows.
 
-    Each is deleted in a transaction that alone may write, so that no posting can come to show it meanwhile.
-    What cannot be deleted now goes with the next one, or when the store is next opened to be served.
+    One whose last posting goes is deleted; one that is found unshown is set aside. Either in a transaction that alone
+    may write, so that no posting can come to show it meanwhile. What cannot be deleted now goes with the next one,
+    or is set aside when the store is next opened to be served.
+
+    Attributes:
+        lost: images that were set aside.
     """
 
-    def __init__(self, database: Database, images: ImageFiles) -> None:
+    def __init__(self, database: Database, images: ImageFiles, lost: ImageFiles) -> None:
         self._database = database
         self._images = images
+        self.lost = lost
         self._doubtful: set[bytes] = set()
         self._doubting = threading.Lock()
 
@@ -40,61 +50,108 @@ class UnusedImages:
         if not looked_at:
             return
         try:
-            with self._database.write() as connection:
-                self._delete(connection, [digest for digest in looked_at if not _shown(connection, digest)])
+            with self._database.write(witness=False) as connection:
+                unshown = [digest for digest in looked_at if not _shown(connection, digest)]
+                self._take_away(connection, unshown, self._images.remove)
         except StoreError as error:
             _still_there(error)
             self.doubt(looked_at)
 
-    def sweep(self) -> None:
-        """Delete every image that no posting shows, and log how many that postings show are missing.
+    def sweep(self, tolerated: int | None) -> None:
+        """Move every image that no posting shows to `lost+found`, and take back those that postings show again.
+
+        Nothing is deleted: the database may be older than the images. Those that are missing are counted in the log.
+
+        Args:
+            tolerated: where more images than that are not shown, and more than are, the database may be incomplete,
+                and all stays as it is; None: it is known to be whole.
 
         Raises:
+            StoreDamaged: it may be incomplete.
             StoreError: not all of it could be done.
         """
         with store_errors(self._images.folder):
-            found = [self._sweep(bytes([prefix])) for prefix in range(256)]
-        unused, missing = (sum(counts) for counts in zip(*found, strict=True))
-        if unused:
-            _log.info("%d images that no posting shows were deleted from %s", unused, self._images.folder)
-        if missing:
-            _log.warning("%d images that postings show are not in %s", missing, self._images.folder)
+            prefixes = [bytes([prefix]) for prefix in range(256)]
+            found = [self._compared(prefix) for prefix in prefixes]
+            unshown, missing = ([digest for digests in each for digest in digests] for each in zip(*found, strict=True))
+            shown = sum(len(self._images.digests(prefix)) for prefix in prefixes) - len(unshown)
+            if tolerated is not None and len(unshown) > max(shown, tolerated):
+                raise damaged(
+                    self._images.folder.parent,
+                    f"its postings show {shown} of its {shown + len(unshown)} images; the others' postings are lost",
+                )
+            moved = self._set_aside(unshown)
+            taken_back = sum(self._images.take_back(digest, self.lost) for digest in missing)
+        if moved:
+            _log.warning("%d images that no posting shows were moved to %s", moved, self.lost.folder)
+        if taken_back:
+            _log.warning("%d images that postings show were taken back from %s", taken_back, self.lost.folder)
+        if len(missing) > taken_back:
+            where = self._images.folder
+            _log.warning("%d images that postings show are not in %s", len(missing) - taken_back, where)
+
+    def purge(self, days: int) -> None:
+        """Delete images that have been in `lost+found` for so many days; raises StoreError."""
+        oldest, deleted = time.time() - days * 86400, 0
+        with store_errors(self.lost.folder):
+            for prefix in range(256):
+                for digest in self.lost.digests(bytes([prefix])):
+                    if self.lost.path(digest).stat().st_mtime < oldest:
+                        self.lost.remove(digest)
+                        deleted += 1
+        if deleted:
+            _log.info("%d images were deleted from %s after %d days", deleted, self.lost.folder, days)
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """No image is deleted meanwhile, by any process; those that were to be are, behind the block."""
+    def kept(self, tolerated: int | None = 0) -> Iterator[None]:
+        """No image is deleted meanwhile, by any process; behind the block there is a `sweep` instead."""
         folder = self._images.folder
+        with store_errors(folder), held(folder, shared=True, wait_seconds=self._database.wait_seconds):
+            yield
         try:
-            with store_errors(folder), held(folder, shared=True, wait_seconds=self._database.wait_seconds):
-                yield
-        finally:
-            try:
-                self.sweep()
-            except StoreError as error:
-                _still_there(error)
+            self.sweep(tolerated)
+        except StoreError as error:
+            _still_there(error)
 
-    def _sweep(self, prefix: bytes) -> tuple[int, int]:
-        """Of the images whose digests begin so, how many were not shown, and how many are but are not there."""
-        with self._database.write() as connection:
+    def _compared(self, prefix: bytes) -> tuple[set[bytes], set[bytes]]:
+        """Of the images whose digests begin so, those that no posting shows, and those that are not there."""
+        there = self._images.digests(prefix)  # before the database is read, so that one that comes is not missing
+        with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
             )
-            shown, there = {image for (image,) in rows}, self._images.digests(prefix)
-            self._delete(connection, sorted(there - shown))
-        return len(there - shown), len(shown - there)
+            shown = {image for (image,) in rows}
+        return there - shown, {digest for digest in shown - there if not self._images.has(digest)}
 
-    def _delete(self, connection: sqlite3.Connection, digests: Sequence[bytes]) -> None:
-        """Delete images, and what was computed from them; the files stay while a backup is reading them."""
+    def _set_aside(self, digests: Sequence[bytes]) -> int:
+        """Move images that no posting shows to `lost+found`: how many."""
+        moved = 0
+        for first in range(0, len(digests), _AT_ONCE):
+            with self._database.write(witness=False) as connection:
+                some = digests[first : first + _AT_ONCE]
+                unshown = [digest for digest in some if not _shown(connection, digest)]
+                moved += self._take_away(connection, unshown, self._lose)
+        return moved
+
+    def _lose(self, digest: bytes) -> None:
+        self._images.move(digest, self.lost)
+
+    def _take_away(
+        self, connection: sqlite3.Connection, digests: Sequence[bytes], take: Callable[[bytes], None]
+    ) -> int:
+        """Take images away, and what was computed from them; the files stay while a backup is reading them."""
         if not digests:
-            return
-        for table in ("embedding", "hash"):
+            return 0
+        for table in COMPUTED:
             connection.executemany(f"DELETE FROM {table} WHERE digest = ?", [(digest,) for digest in digests])
         try:
             with held(self._images.folder, wait_seconds=0):
                 for digest in digests:
-                    self._images.remove(digest)
+                    take(digest)
         except StoreUnavailable:
             _log.info("images that no posting shows stay until the backup is done")
+            return 0
+        return len(digests)
 
 
 def _still_there(error: StoreError) -> None:

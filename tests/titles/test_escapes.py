@@ -1,0 +1,81 @@
+"""Titles with entities, escapes, tags and mojibake."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricematch.titles.escapes import unescaped
+from pricematch.titles.normalise import parse_title
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Nescaf&eacute; 24&quot;",
+        "NESCAF&EACUTE; 24&QUOT;",
+        "Nescaf&amp;eacute; 24&amp;quot;",
+        "Nescaf&amp;amp;amp;amp;amp;amp;amp;amp;amp;amp;eacute; 24&#38;quot;",
+        "Nescaf&#233; 24&#34;",
+        "Nescaf&#xE9; 24&#x22;",
+        "Nescaf&#x00e9; 24&#034;",
+        "Nescaf&eacute 24&quot",
+        "Nescaf&#x26;#233; 24&quot;",
+        r"Nescaf\u00e9 24\u0022",
+        "Nescaf%C3%A9 24&quot;",
+        "NescafÃ© 24&quot;",
+        "Nescaf&Atilde;&copy; 24&quot;",
+        "<b>Nescaf&eacute;</b><br/>24&quot;",
+        '&lt;span class="x"&gt;Nescaf&eacute;&lt;/span&gt;&nbsp;24&quot;',
+        "Nescafe\u0301 24″",
+    ],
+)
+def test_escapes_are_read_as_what_they_stand_for(title: str) -> None:
+    """Entities, however often encoded, escapes of JSON and URLs, tags and mojibake are plain text (fault C3)."""
+    assert parse_title(title).words == parse_title('Nescafé 24"').words
+    assert parse_title(title).attributes == parse_title('Nescafé 24"').attributes
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "AT&T H&M R&D B&W",
+        "a&copy=1&reg=2",
+        "black&notebook mouse&regular",
+        "&unheardof; &;  &# &#x; &#1 hit",
+        "&#xD800; &#x110000; &#9999999;",
+        r"50\xff C:\user \u12",
+        r"\ud83d alone",
+        "50%off 100%C 20%C3",
+        "1 < 2 > 0 <asiutong2> <3",
+        "LÃ PURA Ão Ä€",
+    ],
+)
+def test_what_is_no_escape_stays(title: str) -> None:
+    """Ampersands of names, parameters, ranks and other signs are no escapes (fault C3)."""
+    assert unescaped(title) == title
+
+
+@pytest.mark.parametrize(
+    ("title", "plain"),
+    [
+        ("&#146;", "’"),
+        ("&#10;&#9;", "  "),
+        (r"\ud83d\ude00", "😀"),
+        ("&lt;3", "<3"),
+        ("&CounterClockwiseContourIntegral;", "∳"),
+    ],
+)
+def test_single_escapes(title: str, plain: str) -> None:
+    """Bytes of Windows, ends of lines, surrogate pairs and long names (fault C3)."""
+    assert unescaped(title) == plain
+
+
+@given(st.text() | st.text(alphabet="&#x;amplgtquoeacut0123456789ABE9<>b/\\u %C3©Ãé"))
+def test_decoded_titles_stay(title: str) -> None:
+    """No text is refused, and what is decoded is decoded to its end (fault C3)."""
+    assert unescaped(unescaped(title)) == unescaped(title)
+
+
+def test_parsed_text_is_decoded() -> None:
+    """A title's length is that of what it says; the stored one is another matter."""
+    assert parse_title("Nescaf&eacute;").text == "Nescafé"
