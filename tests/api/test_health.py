@@ -1,6 +1,7 @@
 """GET /healthz and /readyz, and what the others answer before the service is ready."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -61,6 +62,18 @@ def test_what_needs_the_catalogue_waits_until_ready(
 
 def test_a_ready_service_says_so(client: TestClient) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_a_service_that_cannot_encode_is_not_ready(starting: TestClient, service: Service) -> None:
+    """Fault F8: whoever balances loads asks another one; what needs no image is answered."""
+    reasons = iter(["no process that encodes is ready", None])
+    service.open(replace(backend(tiny_matcher(), tiny_images()), trouble=lambda: next(reasons)))
+    response = starting.get("/readyz")
+    assert_problem(response, 503, "not-ready")
+    assert response.json()["detail"] == "no process that encodes is ready"
+    assert int(response.headers["retry-after"]) > 0
+    assert starting.get("/postings/p0/matches").status_code == 200
+    assert starting.get("/readyz").status_code == 200
 
 
 def test_a_stopping_service_is_not_ready_but_still_alive_and_answers(starting: TestClient, service: Service) -> None:

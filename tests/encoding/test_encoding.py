@@ -297,6 +297,7 @@ async def test_processes_that_run_load_one_after_the_other() -> None:
             other.batches.clear()
             assert values(await it.encoding.encode([b"a"], ONE)) == [97]
             assert other.batches == [[b"a"]]
+            assert ("new" in other.held) is (other is first)
             assert it.encoding.trouble() is None
             stub.load_gate.set()
         await loading

@@ -1,4 +1,4 @@
-"""Processes that encode are killed while clients ask."""
+"""Processes that encode are killed, or kept busy by hostile images, while clients ask."""
 
 import os
 import random
@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.odd_images import jpeg_of_scans
 from tests.support.running_service import TinyService, running
+from tests.support.tiny_worker import SPINS
 from tests.support.waiting import eventually
 
 CLIENTS = 8
+TOO_COMPLEX = "urn:pricematch:problem:image-too-complex"
 
 
 def ask(service: TinyService, enough: threading.Event) -> "Counter[int]":
@@ -53,3 +56,23 @@ def test_killed_processes_are_replaced_and_nothing_fails(tmp_path: Path, kills: 
         service.assert_well()
     assert statuses.keys() <= {200, 503}
     assert statuses[200] > 0
+
+
+@pytest.mark.process
+def test_hostile_images_do_not_stop_the_service(tmp_path: Path) -> None:
+    """Fault F3: as many as there are processes, at once, are refused themselves, and the service is ready again."""
+    with (
+        running(tmp_path, access_log=False, workers=2, image_seconds=1) as service,
+        ThreadPoolExecutor(CLIENTS) as pool,
+    ):
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        hostile = [pool.submit(service.ask, "POST", "/match", SPINS, Content_Type="image/png") for _ in range(2)]
+        for answer in (one.result() for one in hostile):
+            assert (answer.status, answer.body["type"]) == (422, TOO_COMPLEX)
+            assert "more of a processor" in answer.body["detail"]
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        service.assert_well()
+        answer = service.ask("POST", "/match", jpeg_of_scans(200), Content_Type="image/jpeg")
+        assert (answer.status, answer.body["type"]) == (422, TOO_COMPLEX)
+        assert "at most 100 scans in a JPEG, got 200" in answer.body["detail"]
+        assert len(service.encoders()) == 2

@@ -123,9 +123,13 @@ class WorkerStub:
             raise self.fails[key]
 
     async def call(
-        self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
+        self,
+        encoders: Mapping[str, EncoderSpec],
+        kept: frozenset[str],
+        message: Mapping[str, Any],
+        images: Sequence[bytes],
     ) -> tuple[Mapping[str, Any], bytes]:
-        self.held = set(encoders)
+        self.held = (self.held & kept) | set(encoders)
         self.batches.append(list(images))
         self.wanted.append(message["keys"])
         self.entered.release()

@@ -254,8 +254,8 @@ class Encoding:
             "max_scans": self._settings.max_scans,
             "image_seconds": self._settings.image_seconds,
         }
-        encoders = self.pool.encoders(wanted.encoders)
-        answer, body = await process.call(encoders, message, [item.image for item in batch])
+        encoders = {key: self.pool.known[key] for key in wanted.encoders}
+        answer, body = await process.call(encoders, self.pool.held, message, [item.image for item in batch])
         queued = [started - item.queued for item in batch]
         for item, result in zip(batch, _results(answer, body, queued), strict=True):
             item.end(result)

@@ -13,7 +13,7 @@ from pricematch.settings import Settings
 _log = logging.getLogger("pricematch")
 _LIVES = 2
 """So many times a process is started to load a network, where it is lost meanwhile."""
-_MOST_PAUSE_SECONDS = 60.0
+_MOST_PAUSE_SECONDS = 15.0
 """Between two attempts to start a process again, at most."""
 
 
@@ -43,9 +43,13 @@ class WorkerPool:
         """All encoders that were ever loaded, by key."""
         return self._known
 
-    def encoders(self, wanted: Iterable[str] = ()) -> Mapping[str, EncoderSpec]:
-        """What a process is to hold, and these besides."""
-        return {key: self._known[key] for key in self._held.union(wanted)}
+    @property
+    def held(self) -> frozenset[str]:
+        """Keys of the encoders that every process is to hold, once it has loaded them."""
+        return frozenset(self._held)
+
+    def _encoders(self) -> Mapping[str, EncoderSpec]:
+        return {key: self._known[key] for key in self._held}
 
     def why_unable(self) -> str | None:
         """Why no process can take images; None if one can."""
@@ -86,7 +90,7 @@ class WorkerPool:
         """Let a process load what is to be held, again if it is lost meanwhile."""
         for lives in reversed(range(_LIVES)):
             try:
-                await process.load(self.encoders())
+                await process.load(self._encoders())
             except WorkerLost as lost:
                 if lost.why is Loss.LATE or not lives:
                     raise ModelOutputError(f"{lost}, while it loaded the models") from lost
@@ -114,7 +118,7 @@ class WorkerPool:
         pause = 1.0
         while process.lost:
             try:
-                await process.load(self.encoders())
+                await process.load(self._encoders())
                 _log.info("a process that encodes was started again")
             except (PricematchError, WorkerLost) as error:
                 self.lost_because = str(error)

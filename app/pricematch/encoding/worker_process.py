@@ -116,9 +116,19 @@ class WorkerProcess:
                 self.able = could and self.pid is not None
 
     async def call(
-        self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
+        self,
+        encoders: Mapping[str, EncoderSpec],
+        kept: frozenset[str],
+        message: Mapping[str, Any],
+        images: Sequence[bytes],
     ) -> tuple[Mapping[str, Any], bytes]:
-        """The answer to one message about images, once these encoders are loaded.
+        """The answer to one message about images.
+
+        Args:
+            encoders: those that it takes, which are loaded first if they are not.
+            kept: keys of others that are not to be dropped.
+            message: what is wanted.
+            images: of which.
 
         Raises:
             ArtefactError: an encoder does not load.
@@ -127,7 +137,7 @@ class WorkerProcess:
             NotReady: it was closed.
         """
         async with self._lock:
-            await self._hold(encoders)
+            await self._hold(encoders, kept)
             self.able = True
             return await self._call(self._batch_seconds, message, *images)
 
@@ -137,9 +147,9 @@ class WorkerProcess:
         await self._end()
         self._places.close()
 
-    async def _hold(self, encoders: Mapping[str, EncoderSpec]) -> None:
+    async def _hold(self, encoders: Mapping[str, EncoderSpec], kept: frozenset[str] = frozenset()) -> None:
         await self._start()
-        for key in self._loaded - encoders.keys():
+        for key in self._loaded - encoders.keys() - kept:
             await self._call(self._batch_seconds, {"drop": key})
             self._loaded.remove(key)
         for key in encoders.keys() - self._loaded:
