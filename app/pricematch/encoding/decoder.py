@@ -34,6 +34,8 @@ from pricematch.errors import (
 _JPEGS = ("JPEG", "MPO")
 _FAST = {"RGB": "RGB", "L": "GRAY"}
 """Names of colour spaces by mode."""
+_COARSE_SIDE, _NOISE = 32, 6
+"""Pixels a side that the perceptual hash sees, and by how many values of 255 they differ in an image of one colour."""
 _MOST_HALVINGS = 3
 """As libjpeg does, which decodes at an eighth of the size at least."""
 
@@ -57,6 +59,13 @@ class DecodedImage:
     def upright(self) -> Pixels:
         """Pixels uint8 [height, width, 3] of the whole image in its own size and proportions."""
         return oriented(self._pixels, self._orientation)
+
+    def one_colour(self) -> bool:
+        """Whether it shows nothing: means of a thirty-second of its sides differ by no more than noise does."""
+        height, width = self._pixels.shape[:2]
+        size = min(width, _COARSE_SIDE), min(height, _COARSE_SIDE)
+        coarse = np.asarray(cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
+        return bool((coarse.max(axis=0) - coarse.min(axis=0) <= _NOISE).all())
 
     def squeezed(self, side: int) -> Pixels:
         """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
