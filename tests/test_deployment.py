@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,9 +84,9 @@ class Proxy:
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A proxy before a service that is ready."""
     folder = tmp_path_factory.mktemp("proxy")
-    with running(
-        tmp_path_factory.mktemp("service"), requests_at_once=3, requests_per_second=0.001, root_path="/match-api"
-    ) as service:
+    limits: dict[str, Any] = {"requests_at_once": 3, "requests_per_second": 0.001}
+    limits |= {"trusted_proxies": "127.0.0.1", "root_path": "/match-api"}
+    with running(tmp_path_factory.mktemp("service"), **limits) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         proxy = Proxy(folder, service)
         # folders of tests are their owner's alone, and nginx that root starts would serve as somebody else

@@ -5,10 +5,8 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 """
 
 import os
-from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -29,9 +27,8 @@ def _names(value: Any) -> Any:
 
 
 def _proxy(value: str) -> str:
-    """An address or a network, as uvicorn reads it; raises ValueError."""
-    if value != "*":
-        ip_network(value)
+    """An address or a network; raises ValueError."""
+    ip_network(value)
     return value
 
 
@@ -41,10 +38,6 @@ def _without_end(value: Any) -> Any:
 
 
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
-REMOVED: Mapping[str, str] = MappingProxyType(
-    {"answer_idle_seconds": "a proxy limits how long clients take to read answers"}
-)
-"""Settings of the version before that have no effect any more, and what does their work."""
 
 
 class Settings(BaseSettings):
@@ -96,7 +89,7 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(default=64, ge=1, le=1000)
     """Requests that are worked on or wait to be; the next one is answered 429."""
     max_held_bytes: int = Field(default=256 * MIB, ge=KIB)
-    """Bytes that the bodies of requests take together; what would be more is answered 429, unless it is alone."""
+    """Bytes that bodies, and answers of more than 64 KiB, take together; beyond is 429, unless it is alone."""
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Images that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
@@ -117,7 +110,7 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = None
     """File of such lines; read again on SIGHUP."""
     trusted_proxies: Annotated[tuple[_Proxy, ...], NoDecode, BeforeValidator(_names)] = ()
-    """Addresses or networks of proxies whose X-Forwarded-For holds, with commas between them, or *; none: 127.0.0.1."""
+    """Addresses or networks of proxies whose X-Forwarded-For and -Proto hold, with commas between them; none."""
     no_auth: bool = False
     """Ask for no key although others can reach the address."""
     metrics: Literal["key", "open", "off"] = "key"
@@ -134,7 +127,7 @@ class Settings(BaseSettings):
     """Wrong or missing keys that are answered 401 in one go, after a pause."""
 
     max_connections: int = Field(default=2000, ge=1, le=1_000_000)
-    """Open connections; one more is closed."""
+    """Open connections; for one more the one that has been idle for longest is closed."""
     max_header_bytes: int = Field(default=64 * KIB, ge=KIB, le=MIB)
     """Bytes of a request's target and headers together; one with more is answered 400, or its connection closed."""
     header_seconds: float = Field(default=10.0, gt=0, le=3600)
@@ -145,6 +138,8 @@ class Settings(BaseSettings):
     """and of the body of an import."""
     body_idle_seconds: float = Field(default=10.0, gt=0, le=3600)
     """Seconds between two pieces of a body."""
+    answer_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds that a client may take for a piece of 64 KiB of its answer; then its connection is closed."""
     keep_alive_seconds: int = Field(default=5, ge=0, le=3600)
     """Seconds that an idle connection is kept after an answer."""
     max_body_bytes: int = Field(default=32 * MIB, ge=KIB)
@@ -201,11 +196,8 @@ def load_settings(**given: Any) -> Settings:
 
 
 def variable_warnings() -> list[str]:
-    """Warnings of environment variables that look like settings: misspelt ones, and those without effect."""
+    """Warnings of environment variables that look like settings and are none."""
     prefix = str(Settings.model_config["env_prefix"])
-    names = {name: name.removeprefix(prefix).lower() for name in sorted(os.environ) if name.startswith(prefix)}
-    return [
-        f"{name} has no effect any more: {REMOVED[field]}" if field in REMOVED else f"{name} is set, but is no setting"
-        for name, field in names.items()
-        if field not in Settings.model_fields
-    ]
+    names = [name for name in sorted(os.environ) if name.startswith(prefix)]
+    known = Settings.model_fields
+    return [f"{name} is set, but is no setting" for name in names if name.removeprefix(prefix).lower() not in known]

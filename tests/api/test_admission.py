@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from pricematch.api.limits import BodyLimits
+from pricematch.api.limits import MemoryLimits
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, MIB, Settings
@@ -107,7 +107,7 @@ def test_fault_37_a_request_that_is_turned_away_is_not_read() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(BodyLimits(app, Full(Settings()), "/postings/import")(MATCH, receive, send))
+    asyncio.run(MemoryLimits(app, Full(Settings()))(MATCH, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"1") in sent[0]["headers"]
     assert json.loads(sent[1]["body"])["type"] == "urn:pricematch:problem:overloaded"
@@ -156,7 +156,7 @@ def test_bodies_are_read_while_they_fit_together(serve: Serve) -> None:
 def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) -> None:
     """A body that does not fit into memory with the others is read no further."""
     size = 2 * KIB
-    held = BodyLimits(_reads_all, Service(Settings(max_held_bytes=3 * size)), "/postings/import")
+    held = MemoryLimits(_reads_all, Service(Settings(max_held_bytes=3 * size)))
     receives = _Pieces(size), _Pieces(size)
     sent: list[Message] = []
 
@@ -180,7 +180,7 @@ def test_fault_37_a_body_that_does_not_fit_is_answered_429_unread(serve: Serve) 
         await third
 
     asyncio.run(both())
-    assert len(sent) == 2
+    assert len(sent) == 4
 
 
 class _Pieces:
@@ -211,6 +211,7 @@ async def _reads_all(_: Scope, receive: Receive, send: Send) -> None:
     while (await receive())["more_body"]:
         pass
     await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body"})
 
 
 # --- the service as a process ------------------------------------------------------------------------------------

@@ -1,17 +1,22 @@
 """Connections that bring nothing, or too much, against the real server."""
 
+import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from pricematch.api.connections import ForwardedClients
 from pricematch.settings import KIB, MIB
 from tests.support.contract import PREFIX
-from tests.support.http_bytes import AMBIGUOUS, HEALTH, POST, STREAM
+from tests.support.fakes import image_bytes
+from tests.support.http_bytes import AMBIGUOUS, CHUNKED, HEALTH, POST, STREAM
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import eventually
 
@@ -173,20 +178,52 @@ def test_a_thousand_idle_connections_hold_up_nobody_and_are_gone_soon(service: T
     assert memory(service) - before < 64 * MIB
 
 
-def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
-    """One connection too many is closed at once; there is room again when another one goes."""
-    with running(tmp_path, max_connections=5) as service:
+def answered_on(connection: socket.socket, path: str = "/healthz") -> bytes:
+    """What is answered on a connection, which stays open; if it is closed, what came before."""
+    answer = b""
+    with suppress(ConnectionError):
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        while not answer.endswith(b"}") and (piece := connection.recv(64 * KIB)):
+            answer += piece
+    return answer
+
+
+def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
+    """Beyond `max_connections` the one that has been idle for longest is closed, whoever has it: fault F15."""
+    patient = {"header_seconds": 600, "keep_alive_seconds": 600}
+    with running(tmp_path, max_connections=5, **patient) as service, ExitStack() as stack:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
-        with ExitStack() as stack:
-            for _ in range(5):
-                held = stack.enter_context(service.connect())
-                held.sendall(HEALTH + b"\r\n")
-                assert held.recv(64 * KIB).startswith(b"HTTP/1.1 200")
-            with service.connect() as connection:
-                assert answers(connection) == b""
-            assert "more than 5 are open" in service.log()
-        eventually(lambda: service.ask("GET", "/healthz").status == 200)
-        service.assert_well()
+        first, *others = [stack.enter_context(service.connect()) for _ in range(5)]
+        assert answered_on(first).startswith(b"HTTP/1.1 200")
+        others[0].sendall(b"GET /heal")
+        newest = stack.enter_context(service.connect())
+        assert answers(others[0]) == b""
+        for connection in (first, *others[1:], newest):
+            assert answered_on(connection).startswith(b"HTTP/1.1 200")
+        for _ in range(10):
+            service.assert_well()
+        assert "more than 5 are open, and none has been idle for longer" in service.log()
+
+
+def test_health_is_answered_where_all_connections_are_busy(tmp_path: Path) -> None:
+    """Beyond `max_connections` of which none is idle, health is answered, and nothing else: fault F15."""
+    with running(tmp_path, max_connections=5, body_idle_seconds=600, body_seconds=600) as service, ExitStack() as stack:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        for _ in range(5):
+            busy = stack.enter_context(service.connect())
+            busy.sendall(POST + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            assert busy.recv(64 * KIB).startswith(b"HTTP/1.1 100")
+        for _ in range(20):
+            assert service.ask("GET", "/healthz").status == 200
+            assert service.ask("GET", "/readyz").status == 200
+        refused = service.ask("GET", "/postings/p0")
+        assert (refused.status, refused.body["type"]) == (429, f"{PREFIX}overloaded")
+        assert refused.headers["retry-after"]
+        idle = [stack.enter_context(service.connect()) for _ in range(50)]
+        assert service.ask("GET", "/healthz").status == 200
+        assert answers(idle[0]) == b""
+        busy.sendall(b"123456789")
+        assert b"HTTP/1.1 415" in answers(busy)
 
 
 @pytest.mark.parametrize(
@@ -212,12 +249,27 @@ def test_an_upgrade_is_not_taken(service: TinyService) -> None:
     assert service.send(HEALTH + upgrade + key).startswith(b"HTTP/1.1 200")
 
 
-def test_many_floods_at_once_hold_up_nobody(service: TinyService) -> None:
-    """Heads that never end, each on a connection of its own, wait for their deadline while others are answered."""
-    flood = HEALTH + b"X: y\r\n" * 20_000
-    with ThreadPoolExecutor(64) as pool:
-        floods = [pool.submit(service.send, flood) for _ in range(64)]
-        for _ in range(20):
+LINE_ENDS = b"\r\n\r\n" * (MIB // 4)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        HEALTH + b"X: y\r\n" * 20_000,
+        CHUNKED + b"%x\r\n" % MIB + LINE_ENDS,
+        CHUNKED + LINE_ENDS,
+        CHUNKED + b"1\r\nx\r\n" * (MIB // 6),
+        CHUNKED + b"1\r\nx\r\n0\r\n" + b"a:b\r\n" * MIB,
+        HEALTH + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:b\r\n" * MIB,
+        (HEALTH + b"\r\n") * 2000,
+    ],
+    ids=["headers", "a chunk of line ends", "line ends", "single bytes", "trailers", "unread trailers", "requests"],
+)
+def test_many_floods_at_once_hold_up_nobody(service: TinyService, flood: bytes) -> None:
+    """Floods, each on a connection of its own, end or are answered in turn while others are answered: fault F2."""
+    with ThreadPoolExecutor(16) as pool:
+        floods = [pool.submit(service.send, flood) for _ in range(16)]
+        for _ in range(5):
             service.assert_well()
         for each in floods:
             each.result()
@@ -231,3 +283,71 @@ def test_fault_21_nothing_makes_the_server_log_a_traceback(service: TinyService)
         with service.connect() as connection:
             connection.sendall(STREAM[:end])
     service.assert_well()
+
+
+def test_clients_that_do_not_read_hold_no_images(tmp_path: Path) -> None:
+    """Stored images are streamed from the disk: who takes nothing holds little, and not for long: fault F5."""
+    stored = image_bytes("#ff0000") + bytes(19 * MIB)
+    (tmp_path / "p0.png").write_bytes(stored)
+    with running(tmp_path, answer_idle_seconds=5) as service, ExitStack() as stack:
+        eventually(lambda: service.ask("GET", "/readyz").status == 200)
+        before, files = memory(service), open_files(service)
+        request = b"GET /postings/p0/image HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        for _ in range(40):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
+            connection.connect(("127.0.0.1", service.port))
+            connection.sendall(request)
+        answer = service.send(request)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\n" + stored)
+        eventually(lambda: service.log().count("an answer was not taken within 5 s") == 40)
+        assert memory(service) - before < 100 * MIB
+        eventually(lambda: open_files(service) <= files + 5)
+        service.assert_well()
+
+
+def client_named(peer: str, *forwarded: str, trusted: Sequence[str] = ("10.0.0.0/8", "::1")) -> tuple[str, str]:
+    """Who is the client of a request with these X-Forwarded-For, and its scheme, which the proxy says is https."""
+    seen: dict[str, Any] = {}
+
+    async def app(scope: Scope, _: Receive, __: Send) -> None:
+        seen.update(scope)
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError("nothing is read or sent")
+
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded] + [(b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": headers}
+    asyncio.run(ForwardedClients(app, trusted)(scope, nothing, nothing))
+    return seen["client"][0], seen["scheme"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("10.1.1.1", ["1.2.3.4"], "1.2.3.4"),
+        ("10.1.1.1", ["6.6.6.6, 1.2.3.4"], "1.2.3.4"),
+        ("10.1.1.1", ["6.6.6.6, 1.2.3.4, 10.2.2.2"], "1.2.3.4"),
+        ("10.1.1.1", ["6.6.6.6", "1.2.3.4"], "1.2.3.4"),
+        ("10.1.1.1", ["1.2.3.4:80"], "1.2.3.4"),
+        ("10.1.1.1", ["[2001:DB8::0:1]:80"], "2001:db8::1"),
+        ("10.1.1.1", ["fe80::1%" + "z" * 60_000], "fe80::1"),
+        ("::1", ["::ffff:1.2.3.4"], "1.2.3.4"),
+        ("::ffff:10.0.0.1", ["1.2.3.4"], "1.2.3.4"),
+        ("10.1.1.1", ["1.2.3.4, unknown"], "10.1.1.1"),
+        ("10.1.1.1", ["x" * 60_000], "10.1.1.1"),
+        ("10.1.1.1", ["1.2.3.4:" + "9" * 60_000], "10.1.1.1"),
+        ("10.1.1.1", [""], "10.1.1.1"),
+        ("10.1.1.1", [","], "10.1.1.1"),
+    ],
+)
+def test_clients_are_addresses_that_trusted_proxies_name(peer: str, forwarded: list[str], client: str) -> None:
+    """The last address that is no proxy's is the client; what is no address names nobody: fault F6."""
+    assert client_named(peer, *forwarded) == (client, "https")
+
+
+def test_nobody_else_names_a_client() -> None:
+    """Of others X-Forwarded-For and X-Forwarded-Proto are ignored: fault F6."""
+    assert client_named("9.9.9.9", "1.2.3.4") == ("9.9.9.9", "http")
+    assert client_named("127.0.0.1", "1.2.3.4", trusted=()) == ("127.0.0.1", "http")

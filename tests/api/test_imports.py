@@ -58,6 +58,17 @@ def send(client: TestClient, postings: bytes, images: bytes | None = None, **fie
     return client.post("/postings/import", files=files, data=fields)
 
 
+@pytest.mark.parametrize("path", ["/postings/import", "/postings/%69mport"])
+def test_imports_have_a_limit_of_their_own(start: Start, path: str) -> None:
+    """More than other bodies may have is read; what announces more than an import may is not: fault F4."""
+    client = start(max_body_bytes=64 * KIB, max_import_bytes=MIB)
+    headers, large = {"Content-Type": FORM}, form([file("postings", csv_of(*[("p9", "", "x")] * 20_000))])
+    assert client.post(path, content=large, headers=headers).status_code == 202
+    beyond = client.post(path, content=large, headers={**headers, "Content-Length": str(MIB + 1)})
+    assert_problem(beyond, 413, "body-too-large")
+    assert beyond.json()["detail"] == f"expected a body of at most {MIB} bytes"
+
+
 def ended(client: TestClient, location: str) -> Any:
     """A job once it has ended."""
     eventually(lambda: client.get(location).json()["state"] not in {"queued", "running"})

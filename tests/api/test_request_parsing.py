@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from pricematch.api.connections import Watched, protocol
+from pricematch.api.connections import protocol
 from pricematch.api.limits import HeadCheck
 from pricematch.settings import KIB, MIB, Settings
 from tests.support.http_bytes import AMBIGUOUS, CHUNKED, HEALTH, NEXT, POST, STREAM, TOLD, UPGRADE, size
@@ -109,7 +110,7 @@ class Connection:
         self.faults: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self.faults.append(context))
         limits = LIMITS.model_copy(update=given)
-        app: ASGIApp = Watched(HeadCheck(self.app, HEADER_BYTES))
+        app: ASGIApp = HeadCheck(self.app, HEADER_BYTES)
         kind: Any = protocol(limits)
         config = Config(
             app, http=kind, ws="none", lifespan="off", log_config=None, timeout_keep_alive=limits.keep_alive_seconds
@@ -247,7 +248,7 @@ def test_heads_within_the_limit_are_answered_and_longer_ones_refused(before: byt
 )
 @pytest.mark.parametrize("length", [20_000, READ])
 def test_bytes_without_a_request_or_a_read_body_have_an_end(endless: bytes, length: int) -> None:
-    """Heads, framing of bodies and bodies that nobody reads are cut off."""
+    """Heads, framing of bodies and bodies that nobody reads are cut off: fault F2."""
 
     async def pour(connection: Connection) -> None:
         sent = 0
@@ -255,8 +256,50 @@ def test_bytes_without_a_request_or_a_read_body_have_an_end(endless: bytes, leng
             await connection.send(endless[sent : sent + length])
             sent += length
         assert sent <= 2 * MIB
+        parsed = [scope["headers"] for scope in connection.app.scopes]
+        assert sum(len(name) + len(value) for headers in parsed for name, value in headers) < HEADER_BYTES + 128 * KIB
 
     run(pour)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        CHUNKED + b"%x\r\n" % MIB + b"\r\n\r\n" * (MIB // 4),
+        CHUNKED + b"4\r\n\r\n\r\n\r\n" * (MIB // 9),
+        b"\r\n\r\n" * (MIB // 4),
+        NEXT * (MIB // len(NEXT)),
+        b"POST /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n\r\r\n" * (MIB // 6),
+    ],
+    ids=["one chunk of line ends", "chunks of line ends", "line ends", "requests", "unread single bytes"],
+)
+def test_bytes_are_parsed_once_in_bounded_pieces(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they are, uvicorn gets each byte at most once, and few at a time where requests may hide: fault F2."""
+    fed = pieces_fed(monkeypatch)
+    answered(*split(stream, range(0, len(stream), READ)))
+    assert sum(fed) <= len(stream)
+    assert max(fed) <= 2 * KIB
+
+
+def pieces_fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of the pieces that uvicorn gets to parse, from now on."""
+    fed: list[int] = []
+    parse = HttpToolsProtocol.data_received
+
+    def counted(connection: HttpToolsProtocol, data: bytes) -> None:
+        fed.append(len(data))
+        parse(connection, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", counted)
+    return fed
+
+
+def test_bodies_of_known_length_are_parsed_in_large_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload costs no more for its size than that it is copied."""
+    fed, upload = pieces_fed(monkeypatch), POST + size(bytes(MIB))
+    answer, _ = answered(*split(upload, range(0, len(upload), READ)))
+    assert statuses(answer) == [200]
+    assert len(fed) <= 2 + 2 * MIB // READ
 
 
 def test_answers_to_bodies_that_nobody_reads_are_heard() -> None:
@@ -307,17 +350,21 @@ def test_pipelined_requests_are_worked_on_one_after_the_other() -> None:
     run(pipeline)
 
 
-def test_pipelined_requests_are_bounded() -> None:
-    """A client that pours requests over one that is worked on is cut off."""
+def test_pipelined_requests_wait_unread() -> None:
+    """Of requests poured over one that is worked on few are parsed, and no more are read: fault F2."""
 
     async def pour(connection: Connection) -> None:
         await connection.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-        poured = 0
-        while not connection.client.closed and poured < 8 * MIB:
-            connection.client.reading = True  # somebody waits to hear whether the client is there
-            await connection.send(NEXT * 1000)
-            poured += 1000 * len(NEXT)
-        assert poured <= 2 * MIB
+        connection.protocol.data_received(NEXT * 2000)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        connection.protocol.flow.resume_reading()  # type: ignore[attr-defined]  # as who waits for the client to go
+        assert not connection.client.reading
+        assert len(connection.protocol.pipeline) < 100  # type: ignore[attr-defined]  # it is uvicorn's
+        connection.app.released.set()
+        while len(connection.app.executed) < 2001:
+            await asyncio.sleep(0.01)
+        assert connection.client.reading
 
     run(pour)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -251,14 +252,37 @@ def test_connections_do_not_wait_for_nagles_algorithm() -> None:
     assert asyncio.run(undelayed())
 
 
-@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", [200, 429, 200]), ("10.0.0.1", [200, 200, 200])])
-def test_addresses_are_those_that_trusted_proxies_name(tmp_path: Path, trusted: str, statuses: list[int]) -> None:
-    """Rates count per client, whom a proxy names; nobody else can name another."""
-    clients = ["203.0.113.1", "203.0.113.1", "203.0.113.2"]
+@pytest.mark.parametrize(
+    ("trusted", "statuses"),
+    [("127.0.0.1", [200, 429, 200, 429]), ("10.0.0.1", [200] * 4), ("", [200] * 4)],
+    ids=["this proxy", "another one", "none"],
+)
+def test_addresses_are_those_that_trusted_proxies_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, statuses: list[int]
+) -> None:
+    """Rates count per client, whom a trusted proxy names; nobody else can name another: fault F6."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    clients = ["203.0.113.1", "198.51.100.7, 203.0.113.1", "203.0.113.2", "x" * 60_000 + ", 203.0.113.2"]
     with running(tmp_path, trusted_proxies=trusted, requests_at_once=1, requests_per_second=0.001) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         answers = [service.ask("GET", "/postings/p0", X_Forwarded_For=client) for client in clients]
+        log = service.log()
     assert [answer.status for answer in answers] == statuses
+    assert "xxx" not in log
+    assert ("X-Forwarded-For of 127.0.0.1 is ignored" in log) is (trusted != "127.0.0.1")
+
+
+@pytest.mark.parametrize(("hard", "allowed"), [(100_000, 2712), (2000, 2000), (resource.RLIM_INFINITY, 2712)])
+def test_open_files_are_allowed_for_all_connections(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hard: int, allowed: int
+) -> None:
+    """Of files as many may be open as connections and their images need, or as the system lets: fault F15."""
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.append(given))
+    server._open_files(Settings(max_connections=1100))
+    assert limits == [(allowed, hard)]
+    assert ("it needs 2712" in caplog.text) is (allowed < 2712)
 
 
 def test_without_keys_the_service_is_reached_from_this_machine_only(tmp_path: Path) -> None:

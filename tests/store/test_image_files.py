@@ -36,6 +36,21 @@ def test_an_image_is_read_by_its_digest(images: ImageFiles) -> None:
     assert not images.has(DIGESTS[3])
 
 
+def test_an_open_image_is_whole_and_at_its_beginning(images: ImageFiles) -> None:
+    """A file that does not hold what it is named by, or is not there, is not opened: fault F5."""
+    add(images, 1)
+    name = name_of(image_bytes(1))
+    with images.open(name) as file:
+        images.remove(DIGESTS[1])
+        assert file.read() == image_bytes(1)
+    with pytest.raises(ImageUnavailable):
+        images.open(name)
+    images.path(DIGESTS[1]).write_bytes(image_bytes(1)[:-1])
+    for read in (images.open, images.read):
+        with pytest.raises(ImageUnavailable, match="does not hold the image"):
+            read(name)
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "../secret", "ab", "AB" * 32, "ab" * 31, "ab" * 33, "g" * 64, "é" * 64, "/etc/passwd", "a\0b", " " * 64],

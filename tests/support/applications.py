@@ -1,5 +1,6 @@
 """Applications that are ready, over catalogues in memory or stores in the test's process."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -54,6 +55,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         encode=encoding,
         intake=intake,
         jobs=store,
+        open_image=lambda name: io.BytesIO(intake.images.images.read(name)),
     )
 
 
@@ -88,6 +90,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         encode=encoding,
         intake=running.intake,
         jobs=store.jobs,
+        open_image=store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,
         activate=partial(activate, running.settings),

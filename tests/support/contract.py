@@ -76,9 +76,9 @@ def assert_still_answers(client: TestClient) -> None:
 
 
 def _operations(path: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of the template that a path fits; literal templates first."""
-    for template in sorted(document["paths"], key=lambda template: "{" in template):
+    """Of the templates that a path fits; those of literal ones first."""
+    found: dict[str, Any] = {}
+    for template in sorted(document["paths"], key=lambda template: "{" not in template):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
-            operations: Mapping[str, Any] = document["paths"][template]
-            return operations
-    return {}
+            found |= document["paths"][template]
+    return found

@@ -155,14 +155,20 @@ class Answer:
 
 
 def send_pieces(
-    app: ASGIApp, path: str, headers: dict[str, str], pieces: Sequence[bytes], *, aborts: bool = False
+    app: ASGIApp,
+    path: str,
+    headers: dict[str, str],
+    pieces: Sequence[bytes],
+    *,
+    aborts: bool = False,
+    method: str = "POST",
 ) -> Answer:
-    """POST a body piece by piece as a server hands it on; `aborts`: the client goes away instead of ending it."""
-    return asyncio.run(_send_pieces(app, path, headers, pieces, aborts))
+    """Send a body piece by piece as a server hands it on; `aborts`: the client goes away instead of ending it."""
+    return asyncio.run(_send_pieces(app, path, headers, pieces, aborts, method))
 
 
 async def _send_pieces(
-    app: ASGIApp, path: str, headers: dict[str, str], pieces: Sequence[bytes], aborts: bool
+    app: ASGIApp, path: str, headers: dict[str, str], pieces: Sequence[bytes], aborts: bool, method: str
 ) -> Answer:
     read = 0
     sent: list[Message] = []
@@ -188,7 +194,7 @@ async def _send_pieces(
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
-            "method": "POST",
+            "method": method,
             "scheme": "http",
             "path": path,
             "raw_path": path.encode(),

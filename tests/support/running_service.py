@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from unittest.mock import patch
 
 from pricematch.api import server
@@ -122,10 +122,14 @@ def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]
 
 
 class OneStore:
-    """The part of `pricematch.store.sqlite.store.Store` that a service needs."""
+    """The part of `pricematch.store.sqlite.store.Store` that a service needs; a test puts images into its folder."""
 
-    def __init__(self, store: MemoryStore) -> None:
-        self.jobs = store
+    def __init__(self, store: MemoryStore, folder: Path) -> None:
+        self.jobs, self.images, self._folder = store, self, folder
+
+    def open(self, name: str) -> BinaryIO:
+        """The file of an image."""
+        return (self._folder / name).open("rb")
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ def main(folder: Path) -> None:
             progress("Loading models", 0, 1)
         encoding.load([_SPEC])
         intake, store = in_memory(tiny_matcher(), tiny_images(), encoding.encode)
-        return InMemory(settings, intake, OneStore(store))
+        return InMemory(settings, intake, OneStore(store, folder))
 
     def commands(count: int) -> list[Sequence[str]]:
         return [[sys.executable, "-m", "tests.support.tiny_worker", str(folder)]] * count

@@ -14,7 +14,7 @@ from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
-from pricematch.api.limits import BodyLimits, HeadCheck
+from pricematch.api.limits import HeadCheck, MemoryLimits
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.routing import EveryRoute, check_root_path
@@ -87,7 +87,7 @@ def create_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
-    app.add_middleware(BodyLimits, service=service, imports=settings.root_path + imports.PATH)
+    app.add_middleware(MemoryLimits, service=service)
     app.add_middleware(EveryRoute, routes=app.routes, root_path=settings.root_path)
     if settings.cors_origins:
         app.add_middleware(
@@ -128,7 +128,7 @@ def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[st
 
 def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that all operations with a body, or all that need a key, may give."""
-    statuses = [408, 422] if "requestBody" in operation else [422]
+    statuses = [408, 413, 422] if "requestBody" in operation else [422]
     statuses += [401, 403, 429] if "security" in operation else []
     return {str(status): response for status, response in problems.responses(*statuses).items()}
 

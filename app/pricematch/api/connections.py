@@ -1,99 +1,224 @@
-"""Limits of connections: how many are open, how many bytes bring no request, how long a head may take.
+"""Connections: whose they are, how many may be open, what may come without a request, how long either side may take.
 
-uvicorn parses and answers; what is here passes bytes on as they come, and closes connections.
+uvicorn parses and answers; what is here passes bytes on in small pieces, waits, and closes connections.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address
 from typing import Any, ClassVar
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pricematch.settings import MIB, Settings
+from pricematch.api.problems import RETRY_SOON, answer, problem_of
+from pricematch.errors import Overloaded
+from pricematch.settings import KIB, MIB, Settings
 
+_READ_BYTES = 64 * KIB
+"""Of one connection are read before others have their turn; a head that is so much too long is answered yet."""
+_PIECE_BYTES = 2 * KIB
+"""Are parsed before it is seen whether a request waits for another: the smallest request has 18 bytes."""
 _UNREAD_BYTES = MIB
-"""Bytes of an unread body that may come, so that its sender receives the response; uvicorn buffers less."""
-_BODY = (b"content-length", b"transfer-encoding")
+"""Bytes of an unread body that may come, so that its sender receives the response."""
+_HEALTH = ("/healthz", "/readyz")
+_HEALTH_CONNECTIONS = 16
+"""Connections beyond those that may be open, on which health is answered and nothing else."""
 _log = logging.getLogger("pricematch")
 
 
 def protocol(settings: Settings) -> type[asyncio.Protocol]:
     """The protocol that `uvicorn.Config` takes as `http`, with the limits of settings."""
-    return type("Connection", (_Connection,), {"settings": settings})
+    given = {"settings": settings, "idle": {}, "buffer": bytearray(_READ_BYTES)}
+    return type("Connection", (_Connection,), given)
 
 
-class _Connection(HttpToolsProtocol):
-    """One connection of uvicorn's, its bytes and seconds counted."""
+class _Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
+    """One connection of uvicorn's, its bytes and seconds counted.
+
+    Attributes:
+        idle: the connections without a request that is worked on, those first that have been so for longest.
+        unparsed: bytes that wait until no request waits for another.
+        pending: bytes since the last request, but for those of bodies that are read, and as many that frame them.
+        bare: bytes since the last request or piece of a body: a head, trailers, the extension of a chunk.
+        body_bytes: bytes of a body in the piece that is parsed.
+        body_left: bytes of a body of known length that are to come.
+    """
 
     settings: ClassVar[Settings]
+    idle: ClassVar[dict["_Connection", None]]
+    buffer: ClassVar[bytearray]
     late: asyncio.TimerHandle
-
-    def __init__(self, app_state: dict[str, Any], **given: Any) -> None:
-        super().__init__(app_state={**app_state, "connection": self}, **given)
-        self.busy = False
-        self.pending = 0  # bytes since the connection was idle, but for those of bodies that were read
-        self.spare = 0  # of which so many may belong to an unread body
+    untaken: asyncio.TimerHandle | None = None
+    unparsed: bytes = b""
+    pending = bare = body_bytes = body_left = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP has no other
         super().connection_made(transport)
+        self.flow = _Flow(self)
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` means that the client has not taken all
         self.await_head()
-        if len(self.connections) > self.settings.max_connections:
-            self.abort(f"more than {self.settings.max_connections} are open")
+        self.idle[self] = None
+        if (beyond := len(self.connections) - self.settings.max_connections) <= 0:
+            return
+        reason = f"more than {self.settings.max_connections} are open"
+        if (longest := next(iter(self.idle))) is not self:
+            longest.abort(f"{reason}, and none has been idle for longer")
+        elif beyond <= _HEALTH_CONNECTIONS:
+            self.app = _health_only(self.app)
+        else:
+            self.abort(f"{reason}, and none is idle")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.late.cancel()
+        self.idle.pop(self, None)
+        if self.untaken is not None:
+            self.untaken.cancel()
         super().connection_lost(exc)
 
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 — the same for all
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(memoryview(self.buffer)[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
-        if self.pending > self.settings.max_header_bytes + self.spare:
-            self.abort(f"{self.pending} bytes brought no request, nor a body that is read")
-            return
-        self.pending += len(data)
-        if not self.busy and self.late.cancelled():
+        if self in self.idle and self.late.cancelled():
             self.await_head()
-        super().data_received(data)
+        data = self.unparsed + data
+        start, most = 0, self.settings.max_header_bytes + _READ_BYTES
+        while start < len(data) and not self.pipeline and not self.transport.is_closing():
+            if self.bare > most or self.pending > most + _UNREAD_BYTES:
+                self.abort(f"{max(self.bare, self.pending)} bytes brought no request, nor a body that is read")
+                return
+            piece = data[start : start + max(_PIECE_BYTES, self.body_left)]
+            start += len(piece)
+            self.bare += len(piece)
+            self.pending += len(piece)
+            self.body_bytes = 0
+            super().data_received(piece)
+            if self.body_bytes:
+                self.bare, self.body_left = 0, self.body_left - self.body_bytes
+                if not self.cycle.response_complete:
+                    self.pending = max(0, self.pending - 2 * self.body_bytes)
+        self.unparsed = data[start:]
+        if self.unparsed:
+            self.flow.pause_reading()
+
+    def on_headers_complete(self) -> None:
+        self.late.cancel()
+        self.idle.pop(self, None)
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        self.body_left, self.body_bytes = int(length) if length.isdigit() else 0, 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.pending = self.bare = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if not self.pipeline:
+            self.idle[self] = None
+        unparsed, self.unparsed = self.unparsed, b""
+        super().on_response_complete()
+        if unparsed:
+            self.data_received(unparsed)
 
     def await_head(self) -> None:
         seconds = self.settings.header_seconds
         self.late = self.loop.call_later(seconds, self.abort, f"no request within {seconds:g} s")
 
-    def rest(self) -> None:
-        if not self.busy:
-            self.pending = 0
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        seconds = self.settings.answer_idle_seconds
+        self.untaken = self.loop.call_later(seconds, self.abort, f"an answer was not taken within {seconds:g} s")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.untaken is not None:
+            self.untaken.cancel()
 
     def abort(self, reason: str) -> None:
+        self.idle.pop(self, None)
         client = self.transport.get_extra_info("peername") or ("",)
         _log.warning("closed a connection of %s: %s", client[0], reason)
         self.transport.abort()
 
 
-class Watched:
-    """ASGI application around another one that notes on each request's connection how far it is."""
+class _Flow(FlowControl):
+    """Reads no further while bytes wait that were read."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__(connection.transport)
+        self.connection = connection
+
+    def resume_reading(self) -> None:
+        if not self.connection.unparsed:
+            super().resume_reading()
+
+
+def _health_only(app: ASGIApp) -> ASGIApp:
+    """An application that passes only requests for health on."""
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].endswith(_HEALTH):
+            busy = problem_of(Overloaded("as many connections are worked on as may be; try again soon"))
+            app_or_refusal: ASGIApp = answer(busy, {**RETRY_SOON, "Connection": "close"})
+        else:
+            app_or_refusal = app
+        await app_or_refusal(scope, receive, send)
+
+    return limited
+
+
+class ForwardedClients:
+    """ASGI application around another one: the client of a request from a trusted proxy is whom that names.
+
+    That is the last address in X-Forwarded-For which is not a trusted proxy's. What is no address is ignored: the
+    client is then who connected, as it is for everybody else.
+
+    Args:
+        app: what is behind it.
+        proxies: addresses and networks.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
+        self._app, self._warned = app, False
+        self._name_client: Any = ProxyHeadersMiddleware(_nothing, list(proxies))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        connection: _Connection | None = scope.get("state", {}).get("connection")
-        if connection is None:
-            await self._app(scope, receive, send)
-            return
-        whole = not any(name in _BODY for name, _ in scope["headers"])
+        if scope["type"] == "http" and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+            host, port = scope["client"] or ("", 0)
+            peer = _address(host) or host, port
+            scope["client"] = peer
+            await self._name_client(scope, receive, send)
+            named = scope["client"]
+            address = _address(named[0])
+            scope["client"] = peer if address is None else (address, named[1])
+            if named == peer and not self._warned:
+                self._warned = True
+                _log.warning("X-Forwarded-For of %s is ignored: trusted_proxies does not name it", peer[0])
+        await self._app(scope, receive, send)
 
-        async def received() -> Message:
-            nonlocal whole
-            message = await receive()
-            whole = whole or not message.get("more_body")
-            # as many bytes may frame those of the body
-            connection.pending = max(0, connection.pending - 2 * len(message.get("body", b"")))
-            return message
 
-        connection.busy, connection.spare = True, _UNREAD_BYTES
-        connection.late.cancel()
-        try:
-            await self._app(scope, received, send)
-        finally:
-            connection.busy, connection.spare = False, 0 if whole else connection.spare
-            connection.loop.call_soon(connection.rest)  # the next request may have come already
+async def _nothing(*_: object) -> None:
+    """Take a request whose client was named."""
+
+
+def _address(text: str) -> str | None:
+    """An address in its usual form, without a zone; None for other text."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address)))
+    return str(address)

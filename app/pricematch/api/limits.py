@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pricematch.api.problems import RETRY_SOON, answer, malformed, problem_of, too_large
+from pricematch.api.problems import RETRY_SOON, answer, malformed, problem_of
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
+from pricematch.settings import KIB
 
 _TOO_LARGE = 413
 _CLOSE = {"Connection": "close"}
@@ -21,6 +23,12 @@ _SINGLE_CHUNKED = _SINGLE | {b"x-forwarded-for", b"x-forwarded-proto"}
 """Headers that come once; uvicorn's parser appends the trailers of a chunked body to them."""
 _TIMEOUT = 408
 _BRINGS_A_BODY = ("POST", "PUT")
+BODY_LIMIT = "pricematch.body_limit"
+"""Where the scope of a request has its `BodyLimit`."""
+_SMALL_BYTES = 64 * KIB
+"""Of a body whose route allows no more, or that no route was found for."""
+_PIECE_BYTES = 64 * KIB
+"""Of an answer are sent at a time; smaller ones are not counted, since the system takes as much for each."""
 
 
 class HeadCheck:
@@ -87,78 +95,158 @@ def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
     return None
 
 
-class BodyLimits:
-    """ASGI middleware: limits the bytes of each body, how long it takes, and the memory that all take together.
+@dataclass(slots=True)
+class BodyLimit:
+    """How much the body of a request may take. Its route decides: see `dependencies.LARGE_BODY`.
 
-    While the service has no room, a request with a body is answered 429 before a byte of it is read; others go on. A
-    body whose Content-Length is over the limit is answered 413 unread. Reading any other raises HTTPException where it
-    goes over the limit, or where it or a piece of it takes too long.
+    Attributes:
+        max_bytes: of the body.
+        seconds: from the first read to the end.
+        in_memory: whether it is kept there, or goes to the disk as it comes.
+    """
 
-    A body is held from its first byte until its request is answered. While those that are held have more bytes than
-    they may, no other one is read on, and answered 429; a request that is alone may be as large as any.
+    max_bytes: int
+    seconds: float
+    in_memory: bool = True
+
+
+class MemoryLimits:
+    """ASGI middleware: limits the bytes of each body, how long it takes, and the memory of all bodies and answers.
+
+    While the service has no room, a request with a body is answered 429 before a byte of it is read; others go on.
+
+    Reading a body raises HTTPException before its first byte if it announces more than `scope[BODY_LIMIT]` allows,
+    else where it goes over that, or where it or a piece of it takes too long. Without a route that allows more it may
+    be small.
+
+    A body is held from its first byte until its request is answered, an answer of more than 64 KiB until its client has
+    taken it. While those that are held have more bytes than they may, no other body is read on and no other such answer
+    sent, and 429 is answered; a request that is alone may hold as much as it needs.
 
     Args:
         app: what is behind it.
         service: its settings have the limits.
-        imports: path of requests whose bodies go to the disk: they have limits of their own, and are not held.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, imports: str) -> None:
-        self._app, self._service, self._imports = app, service, imports
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 413 or 429, or pass the request on and count its body as it comes."""
+        """Answer 429, or pass the request on, count its body as it comes and send its answer in pieces."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        settings, streamed = self._service.settings, scope["path"] == self._imports
-        limit = settings.max_import_bytes if streamed else settings.max_body_bytes
-        seconds = settings.import_seconds if streamed else settings.body_seconds
-        if (refusal := self._refusal(scope, limit)) is not None:
-            await refusal(scope, receive, send)
-            return
-        size, ends, whole = 0, 0.0, False
-
-        async def received() -> Message:
-            nonlocal size, ends, whole
-            if whole:
-                return await receive()  # waits for the client to go, which may take as long as the answer
-            ends = ends or time.monotonic() + seconds
-            message = await self._in_time(receive, ends, seconds)
-            whole = not message.get("more_body", False)
-            more = len(message.get("body", b""))
-            if size + more > limit:
-                raise HTTPException(_TOO_LARGE, "Content Too Large")
-            if not streamed:
-                if more and self._held > size and self._held + more > settings.max_held_bytes:
-                    raise Overloaded(f"{self._held} bytes of other requests are being read; try again soon")
-                self._held += more
-            size += more
-            return message
-
-        try:
-            await self._app(scope, received, send)
-        finally:
-            self._held -= 0 if streamed else size
-
-    def _refusal(self, scope: Scope, limit: int) -> ASGIApp | None:
-        """The response to a request whose body is not to be read; None for others."""
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            return answer(too_large(limit), _CLOSE)
         if scope["method"] in _BRINGS_A_BODY:
             try:
                 self._service.check_room()
             except Overloaded as error:
-                return answer(problem_of(error), RETRY_SOON)
-        return None
-
-    async def _in_time(self, receive: Receive, ends: float, seconds: float) -> Message:
-        left, idle_seconds = ends - time.monotonic(), self._service.settings.body_idle_seconds
+                await answer(problem_of(error), RETRY_SOON)(scope, receive, send)
+                return
+        own = _Own()
         try:
-            async with asyncio.timeout(max(0.0, min(left, idle_seconds))):
-                return await receive()
+            await self._app(scope, self._receiver(scope, receive, own), self._sender(scope, receive, send, own))
+        finally:
+            self._held -= own.size
+
+    def _receiver(self, scope: Scope, receive: Receive, own: "_Own") -> Receive:
+        settings = self._service.settings
+        limit = scope[BODY_LIMIT] = BodyLimit(min(_SMALL_BYTES, settings.max_body_bytes), settings.body_seconds)
+        body = _Body(receive, limit, settings.body_idle_seconds, Headers(scope=scope).get("content-length", ""))
+
+        async def received() -> Message:
+            message = await body.next()
+            if limit.in_memory and (size := len(message.get("body", b""))):
+                self._check(size, own)
+                self._held += size
+                own.size += size
+            return message
+
+        return received
+
+    def _sender(self, scope: Scope, receive: Receive, send: Send, own: "_Own") -> Send:
+        begun: Message | None = None
+
+        async def sent(message: Message) -> None:
+            nonlocal begun, send
+            if message["type"] == "http.response.start":
+                begun = message
+                return
+            if begun is not None:
+                start, begun = begun, None
+                try:
+                    self._check(len(message.get("body", b"")) - _PIECE_BYTES, own)
+                    await send(start)
+                except Overloaded as error:
+                    await answer(problem_of(error), RETRY_SOON)(scope, receive, send)
+                    send = _nowhere
+            await self._send(send, message)
+
+        return sent
+
+    def _check(self, size: int, own: "_Own") -> None:
+        """Raise Overloaded if others hold so much that a request may not hold so many bytes more."""
+        if size > 0 and self._held > own.size and self._held + size > self._service.settings.max_held_bytes:
+            raise Overloaded(f"{self._held} bytes of other requests are held; try again soon")
+
+    async def _send(self, send: Send, message: Message) -> None:
+        """Send a piece of an answer after the other: the server waits until the client has taken the one before."""
+        content = message.get("body", b"")
+        starts = range(0, len(content), _PIECE_BYTES)
+        if len(starts) <= 1:
+            await send(message)
+            return
+        self._held += len(content)
+        try:
+            for start in starts[:-1]:
+                piece = content[start : start + _PIECE_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({**message, "body": content[starts[-1] :]})
+        finally:
+            self._held -= len(content)
+
+
+async def _nowhere(_: Message) -> None:
+    """Send nothing: an answer was refused."""
+
+
+@dataclass(slots=True)
+class _Own:
+    """Bytes that are held for one request."""
+
+    size: int = 0
+
+
+class _Body:
+    """Reads the body of a request; raises HTTPException where it has too many bytes, or takes too long."""
+
+    def __init__(self, receive: Receive, limit: BodyLimit, idle_seconds: float, announced: str) -> None:
+        self._receive, self._limit, self._idle_seconds, self._announced = receive, limit, idle_seconds, announced
+        self._size, self._ends, self._whole = 0, 0.0, False
+
+    async def next(self) -> Message:
+        """The next message; once the body is whole it comes when the client goes, which may take as long as it does."""
+        if self._whole:
+            return await self._receive()
+        if not self._ends:
+            self._ends = time.monotonic() + self._limit.seconds
+            self._check(int(self._announced) if self._announced.isdecimal() else 0, _CLOSE)
+        message = await self._in_time()
+        self._whole = not message.get("more_body", False)
+        self._size += len(message.get("body", b""))
+        self._check(self._size)
+        return message
+
+    def _check(self, size: int, headers: Mapping[str, str] | None = None) -> None:
+        if size > (limit := self._limit.max_bytes):
+            raise HTTPException(_TOO_LARGE, f"expected a body of at most {limit} bytes", headers)
+
+    async def _in_time(self) -> Message:
+        left = self._ends - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, min(left, self._idle_seconds))):
+                return await self._receive()
         except TimeoutError:
-            limit = f"within {seconds:g} s" if left < idle_seconds else f"a piece every {idle_seconds:g} s"
+            whole = f"within {self._limit.seconds:g} s"
+            limit = whole if left < self._idle_seconds else f"a piece every {self._idle_seconds:g} s"
             raise HTTPException(_TIMEOUT, f"expected the body {limit}", _CLOSE) from None

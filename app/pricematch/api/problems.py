@@ -129,11 +129,6 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONRe
     return JSONResponse(content, problem.status, dict(headers or {}), media_type=_MEDIA_TYPE)
 
 
-def too_large(limit: int) -> Problem:
-    """The problem of a body with more bytes than the limit."""
-    return _problem(413, "body-too-large", f"expected a body of at most {limit} bytes")
-
-
 def invalid_request(faults: Sequence[Fault]) -> Problem:
     """The problem of a request with faults; their locations are shortened, since unknown names are the client's."""
     shown = [Fault(location=_shortened(it.location), message=it.message) for it in faults[: errors.SHOWN_PROBLEMS]]

@@ -5,6 +5,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -17,7 +18,7 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from pricematch.api.app import create_app
-from pricematch.api.connections import Watched, protocol
+from pricematch.api.connections import ForwardedClients, protocol
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.telemetry import Metrics
 from pricematch.errors import SettingsError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pricematch.api.tracing import Spans
 
 _BACKLOG = 2048
+_OTHER_FILES = 512
+"""Open files beside connections and images that are sent: of the store, of uploads."""
 _log = logging.getLogger("pricematch")
 _M_ARENA_MAX = -8
 _ARENAS = 4
@@ -73,6 +76,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
     check_exposure(settings, known)
     service, keys = Service(settings), KeyRing(known)
     metrics = Metrics(service)
+    _open_files(settings)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -101,10 +105,10 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
         _log.info("stopped")
 
     config = uvicorn.Config(
-        Watched(create_app(service, metrics, spans, keys, lifetime)),
+        ForwardedClients(create_app(service, metrics, spans, keys, lifetime), settings.trusted_proxies),
         http=protocol(settings),
         ws="none",
-        forwarded_allow_ips=list(settings.trusted_proxies) or None,
+        proxy_headers=False,  # it would believe this machine, or whom the environment names
         timeout_keep_alive=settings.keep_alive_seconds,
         server_header=False,
         timeout_graceful_shutdown=settings.grace_seconds,
@@ -174,6 +178,22 @@ def _keys_read_on_hangup(settings: Settings, keys: KeyRing) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def _open_files(settings: Settings) -> None:
+    """Let the process have as many files open as its connections need; many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * settings.max_connections + _OTHER_FILES  # an image may be sent on each
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < wanted:
+            _log.warning(
+                "max_connections is %d, and this process may have %d files open (ulimit -Hn): it needs %d",
+                settings.max_connections,
+                allowed,
+                wanted,
+            )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,8 @@ class Decoder(Protocol):
         """Pixels of the size the encoder takes; raises ImageError."""
         ...
 
-    def media_type(self, image: bytes) -> str:
-        """`image/jpeg` and so on, by content; raises ImageError."""
+    def media_type(self, file: BinaryIO) -> str:
+        """`image/jpeg` and so on, by the content of a file; raises ImageError."""
         ...
 
 

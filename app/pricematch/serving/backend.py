@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
@@ -27,6 +27,7 @@ class Backend:
         encode: gives the images of requests their features, see `Encoding.encode`.
         intake: changes the catalogue, whose stores and snapshots it holds.
         jobs: a store.
+        open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
         activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
@@ -37,6 +38,7 @@ class Backend:
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
     jobs: JobStore
+    open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None
     activate: Callable[[str], str | None] | None = None

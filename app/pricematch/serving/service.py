@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -146,19 +147,26 @@ class Service(Readiness):
             raise PostingNotFound(posting_id)
         return stored, backend.snapshot.version
 
-    async def image(self, posting_id: str) -> tuple[bytes, str]:
-        """The image of a stored posting and its media type; raises PostingNotFound, ImageUnavailable."""
+    async def image(self, posting_id: str) -> tuple[BinaryIO, str]:
+        """The file of a stored posting's image, to be closed, and its media type.
+
+        Raises PostingNotFound, ImageUnavailable.
+        """
         backend = self._ready
         name = backend.snapshot.matcher.catalogue.posting(posting_id).image
         if name is None:
             raise ImageUnavailable(f"posting {posting_id!r} has no image here")
 
-        def read() -> tuple[bytes, str]:
-            content = backend.intake.images.images.read(name)
-            return content, self._decoder.media_type(content)
+        def opened() -> tuple[BinaryIO, str]:
+            with ExitStack() as closed_if_bad:
+                file = closed_if_bad.enter_context(backend.open_image(name))
+                media_type = self._decoder.media_type(file)
+                file.seek(0)
+                closed_if_bad.pop_all()
+            return file, media_type
 
         try:
-            return await self._workers.store(read)
+            return await self._workers.store(opened)
         except ImageError as error:
             # the reason names a path of the server: it is for the log alone
             _log.warning("the image of posting %s: %s", posting_id, error)

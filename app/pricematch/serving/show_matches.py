@@ -148,7 +148,7 @@ async def _shown(
                 raise SettingsError(
                     f"cannot draw {output} (there are no images; name them with --images, or leave it out)"
                 )
-            images = {it.posting_id: (await service.image(it.posting_id))[0] for it in (query, *postings) if it.image}
+            images = {it.posting_id: await _image(service, it.posting_id) for it in (query, *postings) if it.image}
             _draw(settings, query, found, images, output)
         return Shown(query, found, result)
 
@@ -158,6 +158,11 @@ def _parsed(target: str | None) -> Target | None:
         return None if target is None else Target.parse(target)
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
+
+
+async def _image(service: Service, posting_id: str) -> bytes:
+    with (await service.image(posting_id))[0] as file:
+        return file.read()
 
 
 def _draw(

@@ -243,6 +243,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         encode=encoding.encode,
         intake=running.intake,
         jobs=running.store.jobs,
+        open_image=running.store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,
         activate=partial(activate, running.settings),

@@ -5,8 +5,9 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pricematch.errors import ImageUnavailable
 from pricematch.formats.atomic_writes import sync_folder
@@ -36,15 +37,34 @@ class ImageFiles:
         Raises:
             ImageUnavailable: no such image, or its file does not hold what it held.
         """
-        try:
+        with self._unavailable(name):
             digest = image_digest(name)
             content = self.path(digest).read_bytes()
+        self._check(digest, hashlib.sha256(content).digest())
+        return content
+
+    def open(self, name: str) -> BinaryIO:
+        """The file of an image, whole and at its beginning, which takes no memory; raises as `read`."""
+        with self._unavailable(name), ExitStack() as closed_if_bad:
+            digest = image_digest(name)
+            file = closed_if_bad.enter_context(self.path(digest).open("rb"))
+            self._check(digest, hashlib.file_digest(file, "sha256").digest())
+            file.seek(0)
+            closed_if_bad.pop_all()
+            return file
+
+    @contextmanager
+    def _unavailable(self, name: str) -> Iterator[None]:
+        """Raise ImageUnavailable where the file of an image cannot be read."""
+        try:
+            yield
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ImageUnavailable(f"the image {name[:80]!r} is not in {self.folder} ({reason})") from error
-        if hashlib.sha256(content).digest() != digest:
+
+    def _check(self, digest: bytes, found: bytes) -> None:
+        if found != digest:
             raise ImageUnavailable(f"{self.path(digest)} does not hold the image it is named by")
-        return content
 
     def path(self, digest: bytes) -> Path:
         """Where an image is, if it is."""

@@ -8,13 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import described
 from pricematch.api.content import MULTIPART, content_type, invalid, refuse_type, validated
-from pricematch.api.dependencies import WRITE, ReadyService
+from pricematch.api.dependencies import IMPORT_BODY, WRITE, ReadyService
 from pricematch.api.forms import Parts, Places, once, open_form
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
 
 router = APIRouter(tags=["postings"])
-PATH = "/postings/import"
 _PARTS = ("postings", "images")
 _FILE = {"type": "string", "format": "binary"}
 
@@ -51,8 +50,8 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    PATH,
-    dependencies=[WRITE],
+    "/postings/import",
+    dependencies=[WRITE, IMPORT_BODY],
     status_code=202,
     openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,

@@ -2,18 +2,23 @@
 
 import re
 import time
-from typing import Annotated
+from functools import partial
+from os import SEEK_END
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from pricematch.api.bodies import BODY, read_posting
-from pricematch.api.dependencies import READ, WRITE, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import LARGE_BODY, READ, WRITE, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
 from pricematch.catalogue.postings import POSTING_ID_PATTERN
 from pricematch.catalogue.records import ANYHOW, Condition
+from pricematch.settings import KIB
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _LIST = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
@@ -29,6 +34,7 @@ _IfNoneMatch = Annotated[
 ]
 router = APIRouter(tags=["postings"])
 MAX_PAGE = 100
+_PIECE_BYTES = 64 * KIB
 _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
 # a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
 _IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -109,7 +115,7 @@ async def posting(
 
 @router.put(
     "/postings/{posting_id}",
-    dependencies=[WRITE],
+    dependencies=[WRITE, LARGE_BODY],
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
     | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
@@ -148,8 +154,24 @@ async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatc
 )
 async def image(posting_id: PostingId, service: ReadyService) -> Response:
     """A stored posting's image."""
-    content, media_type = await service.image(posting_id)
-    return Response(content, media_type=media_type, headers=_IMAGE_HEADERS)
+    file, media_type = await service.image(posting_id)
+    return _ImageFile(file, media_type)
+
+
+class _ImageFile(StreamingResponse):
+    """The bytes of an open file, read as its client takes them; it is closed in the end."""
+
+    def __init__(self, file: BinaryIO, media_type: str) -> None:
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        headers = {**_IMAGE_HEADERS, "Content-Length": str(size)}
+        super().__init__(iter(partial(file.read, _PIECE_BYTES), b""), headers=headers, media_type=media_type)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 @router.get(
