@@ -106,6 +106,24 @@ def test_a_step_may_come_again_and_ends_once(written: Written) -> None:
     assert written.lines == ["Smaller catalogues: 0 of 2 (0%)", "Smaller catalogues: 2 of 2 (100%) in 0 s"] * 2
 
 
+def test_time_between_steps_is_told_where_it_counts() -> None:
+    """A verb that loads or computes what nobody counts is not silent either (fault F13)."""
+    clock, told = Clock(), list[str]()
+    lines = Lines(told.append, clock, between=True)
+    clock.now += 9
+    lines.tick()
+    assert told == []
+    for seconds in (1, 10):
+        clock.now += seconds
+        lines.tick()
+    assert told == [f"still working, {seconds} s on what is not counted" for seconds in (10, 20)]
+    lines("Reading", 0, 1)
+    lines("Reading", 1, 1)
+    clock.now += 11
+    lines.tick()
+    assert told[-1] == "still working, 11 s on what is not counted"
+
+
 def test_nothing_to_do_is_not_told(written: Written) -> None:
     """A step of nothing has no line."""
     written.progress("Encoding images", 0, 0)

@@ -51,10 +51,14 @@ class Lines:
     Args:
         write: takes a line.
         clock: seconds since whenever.
+        between: whether time that no step takes is told as well, as where a verb is at work until it ends.
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._write, self._clock = write, clock
+    def __init__(
+        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic, *, between: bool = False
+    ) -> None:
+        self._write, self._clock, self._between = write, clock, between
+        self._idle_since = self._told = clock()
         self._steps: dict[str, _Step] = {}
         self._lock = threading.Lock()
 
@@ -73,15 +77,19 @@ class Lines:
                 self._say(what, step, now)
 
     def tick(self) -> None:
-        """Write a line of each step that goes on and had none for ten seconds."""
+        """Write a line of each step that goes on and had none for ten seconds, or that none goes on."""
         with self._lock:
             now = self._clock()
-            for what, step in self._steps.items():
-                if step.done < step.total and now - step.said >= SECONDS:
+            going = {what: step for what, step in self._steps.items() if step.done < step.total}
+            for what, step in going.items():
+                if now - step.said >= SECONDS:
                     self._say(what, step, now)
+            if self._between and not going and now - self._told >= SECONDS:
+                self._told = now
+                self._write(f"still working, {_duration(now - self._idle_since)} on what is not counted")
 
     def _say(self, what: str, step: _Step, now: float) -> None:
-        step.said = now
+        step.said = self._told = self._idle_since = now
         seconds, counted = now - step.started, step.done - step.first
         parts = [f"{what}: {step.done} of {step.total} ({step.done / step.total:.0%})"]
         if step.done >= step.total:
@@ -101,7 +109,7 @@ def ticking(lines: Lines) -> Iterator[Lines]:
     ended = threading.Event()
 
     def tick() -> None:
-        while not ended.wait(SECONDS):
+        while not ended.wait(SECONDS / 10):  # steps begin between two looks
             lines.tick()
 
     ticker = threading.Thread(target=tick, name="progress", daemon=True)

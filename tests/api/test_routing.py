@@ -1,12 +1,16 @@
 """What holds for every route: HEAD, OPTIONS, `Allow`, and no parameter that is ignored."""
 
+import asyncio
+
 import pytest
 from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
 from starlette.testclient import TestClient
+from starlette.types import Message, Scope
 
 from pricematch.api.app import create_api
 from pricematch.api.keys import new_key
+from pricematch.api.routing import EveryRoute
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
 from tests.support.applications import Serve
@@ -77,6 +81,24 @@ def test_allow_names_every_method_of_a_path(client: TestClient, path: str, metho
     refused = client.patch(path)
     assert_problem(refused, 405, "method-not-allowed")
     assert refused.headers["allow"] == methods
+
+
+@pytest.mark.parametrize("root_path", ["", "/match-api"])
+def test_options_of_everything_names_every_method(root_path: str) -> None:
+    """`OPTIONS *` is about the service, not a path (fault C15)."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        pytest.fail("there is nothing to read")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = create_api(Service(Settings()))
+    scope: Scope = {"type": "http", "method": "OPTIONS", "path": "*", "query_string": b"", "headers": []}
+    asyncio.run(EveryRoute(app, app.routes, root_path)(scope, receive, send))
+    assert sent[0]["status"] == 204
+    assert (b"allow", b"DELETE, GET, HEAD, OPTIONS, POST, PUT") in sent[0]["headers"]
 
 
 def test_preflights_are_answered_beside_options(serve: Serve) -> None:

@@ -140,7 +140,7 @@ def test_groups_that_no_signal_proposes_teach_nothing() -> None:
 def test_progress_comes_to_its_end(data: TrainingData) -> None:
     reported: dict[str, tuple[int, int]] = {}
     fit_matcher(data, MeanLearner(), 0, lambda what, done, total: reported.update({what: (done, total)}))
-    assert set(reported) == {"Comparing postings", "Learning"}
+    assert set(reported) == {"Comparing postings", "Learning", "Picking thresholds"}
     assert all(done == total for done, total in reported.values())
 
 

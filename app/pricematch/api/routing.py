@@ -38,7 +38,7 @@ class EveryRoute:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        placed = {**scope, **self._place(scope["path"])}
+        placed = scope if scope["path"] == "*" else {**scope, **self._place(scope["path"])}
         if scope["method"] == "OPTIONS" and (allowed := self._allowed(placed)):
             await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
             return
@@ -66,8 +66,9 @@ class EveryRoute:
         return {"root_path": root, "path": path if f"{path}/".startswith(f"{root}/") else root + path} if root else {}
 
     def _allowed(self, scope: Scope) -> str:
-        """The methods that a path takes, as `Allow` has them; "" for a path that is not served."""
-        routes = [it for it in iter_route_contexts(self._routes) if _matched(it, scope) is not Match.NONE]
+        """The methods that a path takes, as `Allow` has them; of `*` all, "" of a path that is not served."""
+        every = iter_route_contexts(self._routes)
+        routes = [it for it in every if scope["path"] == "*" or _matched(it, scope) is not Match.NONE]
         found = set[str]().union(*(it.methods or {"GET"} for it in routes))  # files of a mount name no methods
         implied = {"HEAD", "OPTIONS"} if "GET" in found else {"OPTIONS"} if found else set()
         return ", ".join(sorted(found | implied))

@@ -57,14 +57,14 @@ def _to_stderr(line: str) -> None:
 
 
 @contextmanager
-def progress_bars(write: Callable[[str], None] = _to_stderr) -> Iterator[NotedProgress]:
+def progress_bars(write: Callable[[str], None] | None = None) -> Iterator[NotedProgress]:
     """Bars on a terminal, which stay there, finished, after the block; lines elsewhere, such as in a container's log.
 
     Args:
-        write: takes those lines.
+        write: takes those lines, of steps alone; None: stderr takes them, and hears of the time between steps too.
     """
     if not _is_terminal():
-        with ticking(Lines(write)) as lines:
+        with ticking(Lines(write or _to_stderr, between=write is None)) as lines:
             yield lines
         return
     columns = (

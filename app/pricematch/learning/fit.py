@@ -101,6 +101,7 @@ def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progr
     step()
     second = fit_scorer(parts, every, learner, seed + FOLDS)
     step()
+    progress("Picking thresholds", 0, 1)
     whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
     sized, groups = _by_size(whole), each_its_own(data.groups)
@@ -109,7 +110,7 @@ def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progr
     ]
     picked = [pick(same) for same in catalogues]
     calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
-    return FittedMatcher(
+    fitted = FittedMatcher(
         PairModel(data.signals, first, second, calibration),
         SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
         [held_out(size, same, groups, calibrations) for size, same in sized.items()],
@@ -118,6 +119,8 @@ def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progr
         len(np.unique(data.groups[fold_of != NOT_TRAINED])),
         len(parts[0]),
     )
+    progress("Picking thresholds", 1, 1)
+    return fitted
 
 
 def _parts(data: TrainingData, fold_of: NDArray[np.int8], seed: int, progress: Progress) -> list[SamplePairs]:

@@ -228,6 +228,7 @@ def _stored(
     settings: Settings, file: Path, images: Path | None, progress: Progress, limits: RowLimits, encode: Encode
 ) -> ImportedFile:
     total = sum(1 for _ in posting_rows(file, str(file), limits))
+    progress("Storing postings", 0, total)
     with _source(images, settings) as source, closing(open_store(settings.data)) as store:
         features = StoredImages(store.images, store.computed, encode, lambda *_: None)
         put = partial(put_each, store.postings, features, Wanted(phash=True))
