@@ -11,8 +11,8 @@ from PIL import Image, PngImagePlugin
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ImageCorrupt, ImageTooComplex, ImageTypeUnsupported
-from tests.encoding.test_rgb import CASES
 from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
+from tests.support.image_modes import CASES
 from tests.support.odd_images import png_chunk, png_with, zip_file
 
 DECODER = PillowDecoder(16, 1_000_000)
