@@ -62,6 +62,20 @@ def test_the_same_again_changes_nothing_another_replaces_it(client: TestClient) 
     assert_problem(client.get("/postings/a/image"), 404, "image-unavailable")
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+def test_what_stands_behind_an_image_is_not_sent_back(client: TestClient, kind: str) -> None:
+    """Nor stored; put again it is unchanged: fault F10."""
+    image = image_bytes("#ff0000", format=kind)
+    first = client.put("/postings/a", files={"image": image + b"<script>" * 1000})
+    again = client.put("/postings/a", files={"image": image + b"<script>" * 1000})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.headers["etag"] == again.headers["etag"]
+    sent = client.get("/postings/a/image")
+    assert b"<script>" not in sent.content
+    assert (len(sent.content) <= len(image), sent.headers["content-type"]) == (True, f"image/{kind.lower()}")
+    assert client.put("/postings/a", files={"image": sent.content}).headers["etag"] == first.headers["etag"]
+
+
 def test_a_change_may_depend_on_an_unchanged_posting(client: TestClient) -> None:
     tag = client.put("/postings/a", json={"title": "one"}).headers["etag"]
     changed = client.put("/postings/a", json={"title": "two"}, headers={"If-Match": tag})

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, GrowingArray, image_keys, unit_rows
+from pricematch.catalogue.features import (
+    ONE_COLOUR,
+    Features,
+    GrowingArray,
+    decisive_hashes,
+    image_keys,
+    unit_rows,
+)
 from pricematch.errors import ModelOutputError
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
 from tests.support.catalogues import drawn
@@ -149,3 +156,16 @@ def test_a_value_that_is_not_finite_is_refused(bad: float) -> None:
 def test_a_row_of_zeros_is_refused() -> None:
     with pytest.raises(ModelOutputError, match="direction"):
         unit_rows([[1, 0], [0, 0]], 2)
+
+
+def test_a_posting_of_one_colour_is_as_one_without_an_image() -> None:
+    """Its title stays, and a hash of its own does not help: fault C7."""
+    digest, vectors = b"\1" * 32, np.eye(3, dtype=np.float32)
+    hashes = decisive_hashes(["0" * 16, "f" * 16, None], ["1" * 16, ONE_COLOUR, "2" * 16])
+    assert hashes == ["0" * 16, ONE_COLOUR, "2" * 16]
+    found = Features.of(["one", "two", "three"], hashes, {"image": vectors, "colours": vectors}, [digest] * 3)
+    assert found.titles == ["one", "two", "three"]
+    np.testing.assert_array_equal(found.hashes.known, [True, False, True])
+    np.testing.assert_array_equal(found.images != 0, [True, False, True])
+    for of in found.embeddings.values():
+        np.testing.assert_array_equal(of.any(axis=1), [True, False, True])

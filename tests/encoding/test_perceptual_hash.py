@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pricematch.catalogue.features import ONE_COLOUR
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.features import phash
+from pricematch.encoding.features import matching_hash, phash
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
 
@@ -72,3 +73,40 @@ def test_the_side_of_the_decoder_changes_nothing() -> None:
 def test_a_bad_image_is_refused_as_the_decoder_refuses_it(image: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         phash(DECODER.decoded(image))
+
+
+def noisy(colour: int) -> bytes:
+    """An image of one colour with noise, as a camera and a JPEG give it."""
+    noise = np.random.default_rng(5).normal(colour, 3, (200, 200, 3)).clip(0, 255).astype(np.uint8)
+    return encoded(Image.fromarray(noise), "JPEG", quality=60)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        image_bytes("white"),
+        image_bytes("black", (1, 1)),
+        image_bytes("red", (97, 61), "JPEG"),
+        noisy(250),
+        noisy(128),
+        noisy(2),
+        encoded(Image.new("RGBA", (50, 50), (9, 9, 9, 0))),
+        encoded(Image.new("RGBA", (50, 50), (255, 255, 255, 90))),
+    ],
+    ids=["white", "black", "JPEG", "noisy white", "noisy grey", "noisy black", "nothing", "half transparent"],
+)
+def test_an_image_of_one_colour_is_matched_by_no_hash(image: bytes) -> None:
+    """It shows nothing: fault C7."""
+    assert matching_hash(PillowDecoder(16, 100_000).decoded(image)) == ONE_COLOUR
+
+
+@pytest.mark.parametrize("place", [(0, 0), (95, 40), (180, 99)])
+def test_an_image_that_shows_little_has_a_hash(place: tuple[int, int]) -> None:
+    """A small thing on white, and one with a white thing on nothing: fault C7."""
+    little = Image.new("RGB", (200, 120), "white")
+    little.paste((200, 200, 200), (*place, place[0] + 12, place[1] + 12))
+    clear = Image.new("RGBA", (200, 120))
+    clear.paste((255, 255, 255, 255), (*place, place[0] + 12, place[1] + 12))
+    for image in (little, clear):
+        decoded = DECODER.decoded(encoded(image))
+        assert matching_hash(decoded) == phash(decoded)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.features import ONE_COLOUR, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (
@@ -331,3 +331,17 @@ def test_without_an_encoder_similarity_is_refused() -> None:
     for asked in (Options(encoder="cae"), Options(min_similarity=0.5)):
         with pytest.raises(EncoderNeeded):
             by_hash(0, 0).match_posting("p0", asked)
+
+
+def test_an_image_of_one_colour_matches_nothing() -> None:
+    """Not those of the same bytes either, asked alone or stored, but its title counts: fault C7."""
+    matcher = with_encoder(trained=True)
+    plain = replace(RED, phash=ONE_COLOUR)
+    assert len(matcher.match(Query("", RED), ALL).matches)
+    assert not len(matcher.match(Query("", plain), ALL).matches)
+    titled = matcher.match(Query("Product #ff0000", plain), ALL).matches
+    assert {"p0", "bare"} <= {match.posting_id for match in titled}
+    put = [Posting("one", "1" * 64, "", "f" * 16), Posting("other", "1" * 64)]
+    changed = matcher.changed(put, [], [plain, plain])
+    assert not len(changed.match_posting("one", ALL).matches)
+    assert not len(changed.match_posting("other", ALL).matches)

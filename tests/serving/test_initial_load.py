@@ -1,6 +1,7 @@
 """The first fill of a store, as a job."""
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from pricematch.catalogue.records import Counts
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.served import Loaded, Told, served, titles_and_hashes
+from tests.support.served import Loaded, Told, coloured, served, titles_and_hashes
 
 
 @pytest.fixture
@@ -32,6 +33,18 @@ def test_it_counts_what_became_of_the_rows(settings: Settings) -> None:
     with served(settings) as running:
         [job] = running.store.jobs.jobs()
         assert (job.kind, job.state, job.done, job.total, job.counts) == ("seed", "done", 4, 4, Counts(created=4))
+
+
+def test_images_of_a_catalogue_file_are_stored_without_the_rest(tmp_path: Path) -> None:
+    """What stands behind them stays in the folder: fault F10."""
+    settings = coloured(tmp_path, ["hash"])
+    image = tmp_path / "images" / "p0.png"
+    whole = image.read_bytes()
+    image.write_bytes(whole + b"<script>")
+    with served(settings) as running:
+        stored = running.store.postings.get("p0")
+        assert stored is not None
+        assert running.store.images.read(stored.posting.image or "") == whole
 
 
 def test_after_the_initial_load_deletions_stay(settings: Settings) -> None:

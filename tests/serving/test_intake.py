@@ -70,6 +70,18 @@ def test_good_postings_are_stored_and_encoded_together(shop: Shop) -> None:
     assert sorted(shop.matched("q3")) == ["p2", "p3"]
 
 
+def test_images_are_stored_without_what_stands_behind_them(shop: Shop) -> None:
+    """As an import puts them; the same once more is unchanged: fault F10."""
+    image = image_bytes("#fa0404")
+    for sent, outcome in ((image + b"<script>", "created"), (image + b"other", "unchanged"), (image, "unchanged")):
+        [kept] = shop.intake.put_each([offered("new", sent)])
+        assert isinstance(kept, Kept)
+        assert kept.outcome == outcome
+    stored = shop.store.get("new")
+    assert stored is not None
+    assert shop.store.read(stored.posting.image or "") == image
+
+
 def test_of_each_an_image_that_is_stored_may_be_named(shop: Shop) -> None:
     first, _, _ = put(shop.intake, offered("first", image_bytes("#fa0404")))
     [kept] = shop.intake.put_each([Offered(Posting("second", first.image))])

@@ -1,6 +1,6 @@
 """Features of single images, and of postings as arrays, row by row: titles, hashes, embeddings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Generic, TypeAlias, TypeVar
@@ -16,6 +16,8 @@ Embeddings: TypeAlias = NDArray[np.float32]
 NO_EMBEDDINGS: Mapping[str, Embeddings] = MappingProxyType({})
 BITS = 64
 """Bits of a perceptual hash."""
+ONE_COLOUR = "one colour"
+"""Stands where the hash of an image would, of one that shows nothing: it is no evidence for anything."""
 _ROOM = 1.5
 _LEAST_ROOM = 64
 
@@ -41,7 +43,7 @@ class ImageFeatures:
 
     Attributes:
         digest: SHA-256 of its bytes, 32 bytes.
-        phash: perceptual hash, 16 hexadecimal digits; None where it was not wanted.
+        phash: perceptual hash, 16 hexadecimal digits, or `ONE_COLOUR`; None where it was not wanted.
         embeddings: by encoder key, float32 [d] of unit length.
         seconds: how long it took.
     """
@@ -111,9 +113,16 @@ class Hashes:
 
 
 def parse_hashes(texts: Sequence[str | None]) -> Hashes:
-    """Hashes from 16 hexadecimal digits each, or None."""
-    values = np.array([int(text or "0", 16) for text in texts], np.uint64)
-    return Hashes(values, np.array([text is not None for text in texts], bool))
+    """Hashes from 16 hexadecimal digits each; None and `ONE_COLOUR` are none."""
+    known = np.array([text not in (None, ONE_COLOUR) for text in texts], bool)
+    digits = [text or "0" if there else "0" for text, there in zip(texts, known, strict=True)]
+    return Hashes(np.array([int(text, 16) for text in digits], np.uint64), known)
+
+
+def decisive_hashes(own: Iterable[str | None], computed: Iterable[str | None]) -> list[str | None]:
+    """Of each posting its own hash, else that of its image; `ONE_COLOUR` where its image is."""
+    pairs = zip(own, computed, strict=True)
+    return [found if found == ONE_COLOUR else given or found for given, found in pairs]
 
 
 def unit_rows(values: ArrayLike, dimension: int) -> Embeddings:
@@ -168,11 +177,14 @@ class Features:
 
         Args:
             titles: n, "" where there is none.
-            hashes: n.
+            hashes: n; where one is `ONE_COLOUR` the posting is as if it had no image.
             embeddings: by retriever, float32 [n, d], rows of zeros where there is no image.
             images: n digests, None where an image was not read.
         """
-        return cls(titles, parse_hashes(hashes), embeddings, image_keys(images or [None] * len(titles)))
+        digests = images or [None] * len(titles)
+        found = cls(titles, parse_hashes(hashes), embeddings, image_keys(digests))
+        plain = np.array([row for row, text in enumerate(hashes) if text == ONE_COLOUR], np.intp)
+        return found.without_images(plain) if len(plain) else found
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -187,6 +199,13 @@ class Features:
         """The same without titles at some rows."""
         missing = set(rows.tolist())
         return replace(self, titles=["" if row in missing else title for row, title in enumerate(self.titles)])
+
+    def without_unseen(self) -> "Features":
+        """The same without embeddings where there is no image key: an image of one colour has none."""
+        seen = (self.images != 0)[:, np.newaxis]
+        if seen.all():
+            return self
+        return replace(self, embeddings={name: vectors * seen for name, vectors in self.embeddings.items()})
 
     def without_images(self, rows: NDArray[np.integer]) -> "Features":
         """The same without hashes, embeddings and image keys at some rows."""

@@ -15,12 +15,12 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pricematch.encoding.damage import damage, ended_jpeg
 from pricematch.encoding.image_formats import FORMATS, MEDIA_TYPES, known_format, unsupported
 from pricematch.encoding.jpeg_scans import MOST_SCANS, check_scans
+from pricematch.encoding.orientation import LYING, orientation_of, oriented
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.encoding.rgb import to_rgb
 from pricematch.errors import (
@@ -32,11 +32,11 @@ from pricematch.errors import (
     Overloaded,
 )
 
-_EXIF_ORIENTATION = 0x0112
-_LYING = (5, 6, 7, 8)
 _JPEGS = ("JPEG", "MPO")
 _FAST = {"RGB": "RGB", "L": "GRAY"}
 """Names of colour spaces by mode."""
+_COARSE_SIDE, _NOISE = 32, 6
+"""Pixels a side that the perceptual hash sees, and by how many values of 255 they differ in an image of one colour."""
 _MOST_HALVINGS = 3
 """As libjpeg does, which decodes at an eighth of the size at least."""
 
@@ -59,12 +59,19 @@ class DecodedImage:
 
     def upright(self) -> Pixels:
         """Pixels uint8 [height, width, 3] of the whole image in its own size and proportions."""
-        return _oriented(self._pixels, self._orientation)
+        return oriented(self._pixels, self._orientation)
+
+    def one_colour(self) -> bool:
+        """Whether it shows nothing: means of a thirty-second of its sides differ by no more than noise does."""
+        height, width = self._pixels.shape[:2]
+        size = min(width, _COARSE_SIDE), min(height, _COARSE_SIDE)
+        coarse = np.asarray(cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
+        return bool((coarse.max(axis=0) - coarse.min(axis=0) <= _NOISE).all())
 
     def squeezed(self, side: int) -> Pixels:
         """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
         pixels = _halved(self._pixels, side) if self._halves else self._pixels
-        return _oriented(_resized(pixels, side), self._orientation)
+        return oriented(_resized(pixels, side), self._orientation)
 
 
 class PillowDecoder:
@@ -96,7 +103,7 @@ class PillowDecoder:
         """The whole image, decoded in its own size, see `upright`; raises ImageError, Overloaded."""
         with self._guarded(image) as opened:
             halves = opened.format in _JPEGS
-            return DecodedImage(_pixels(opened, image), _orientation(opened), halves=halves)
+            return DecodedImage(_pixels(opened, image), orientation_of(opened), halves=halves)
 
     def header(self, image: bytes) -> Header:
         """The header of an image; the rest of it may be damaged. Raises ImageError."""
@@ -209,15 +216,6 @@ def _resized(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=interpolation), np.uint8)
 
 
-def _orientation(opened: Image.Image) -> int:
-    """EXIF orientation 1–8; 1 where there is none or the EXIF data is damaged."""
-    try:
-        value = opened.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 — damaged metadata is no reason to refuse an image
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
 def _lies(opened: Image.Image) -> bool:
     """Whether width and height of its header change places; a TIFF's size is the upright one already.
 
@@ -225,15 +223,4 @@ def _lies(opened: Image.Image) -> bool:
     look behind.
     """
     readable = opened.format != "TIFF" and (opened.format != "PNG" or "exif" in opened.info)
-    return readable and _orientation(opened) in _LYING
-
-
-def _oriented(pixels: NDArray[np.uint8], orientation: int) -> Pixels:
-    """Undo an EXIF orientation (CIPA DC-008, tag 0x0112)."""
-    if orientation in _LYING:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
+    return readable and orientation_of(opened) in LYING

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.features import ONE_COLOUR, Embeddings
 from pricematch.encoding.decoder import DecodedImage
 from pricematch.encoding.ports import Pixels
 
@@ -28,6 +28,11 @@ def phash(image: DecodedImage) -> str:
         16 hexadecimal digits, in lower case.
     """
     return str(imagehash.phash(Image.fromarray(image.upright())))
+
+
+def matching_hash(image: DecodedImage) -> str:
+    """The perceptual hash that postings are matched by, or `ONE_COLOUR` for an image that shows nothing."""
+    return ONE_COLOUR if image.one_colour() else phash(image)
 
 
 class ColourHistogram:

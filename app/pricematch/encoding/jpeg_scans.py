@@ -10,7 +10,7 @@ from pricematch.errors import ImageTooComplex
 
 MOST_SCANS = 100
 """libjpeg writes 10."""
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """What is no marker: escaped bytes of a scan, restarts within it, fill bytes. What stands between segments is passed
 over, as libjpeg does."""
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
@@ -27,13 +27,15 @@ def check_scans(image: bytes, most: int) -> None:
     if not image.startswith(b"\xff\xd8\xff"):
         return
     scans, segments, place = 0, 0, 2
-    while (found := _MARKER.search(image, place)) is not None:
+    while (found := MARKER.search(image, place)) is not None:
         if not scans:
             segments += found.start() - place  # fill bytes, which are read one by one, too
         marker, place = image[found.end() - 1], found.end()
         if marker == _END_OF_IMAGE:
             return
         if marker in (_START_OF_IMAGE, _TEMPORARY):
+            segments += 1
+            _check_segments(segments)
             continue
         length = int.from_bytes(image[place : place + 2])
         if marker == _START_OF_SCAN:
@@ -43,6 +45,10 @@ def check_scans(image: bytes, most: int) -> None:
                 raise ImageTooComplex(f"expected at most {most} scans in a JPEG, got {scans + more}")
         else:
             segments += 1
-            if segments > _MOST_SEGMENTS:
-                raise ImageTooComplex(f"expected at most {_MOST_SEGMENTS} segments and fill bytes in a JPEG, got more")
+            _check_segments(segments)
         place += max(length, 2)
+
+
+def _check_segments(segments: int) -> None:
+    if segments > _MOST_SEGMENTS:
+        raise ImageTooComplex(f"expected at most {_MOST_SEGMENTS} segments and fill bytes in a JPEG, got more")

@@ -22,7 +22,7 @@ import numpy as np
 from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
-from pricematch.encoding.features import ColourHistogram, phash
+from pricematch.encoding.features import ColourHistogram, matching_hash
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.wire import divided, receive, send
 from pricematch.encoding.worker_process import note_place
@@ -128,7 +128,7 @@ class _ImageFeaturesComputer:
             try:
                 decoded = decoder.decoded(image)
                 squeezed = {side: decoded.squeezed(side) for side in sides}
-                digits = phash(decoded) if hashed else None
+                digits = matching_hash(decoded) if hashed else None
             except ImageError as error:
                 found.append({"error": [type(error).__name__, str(error)]})
             else:

@@ -11,7 +11,7 @@ import numpy as np
 from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
-from pricematch.encoding.features import ColourHistogram, phash
+from pricematch.encoding.features import ColourHistogram, matching_hash
 from pricematch.encoding.ingest import digest_images, each_image
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
@@ -166,6 +166,6 @@ def _hash_images(
     decode = decoder(settings, ANY_SIDE)
 
     def compute(name: str) -> str:
-        return phash(decode.decoded(images.read(name)))
+        return matching_hash(decode.decoded(images.read(name)))
 
     return each_image(names, compute, "Hashing images", workers=settings.workers, progress=progress)

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import (
+    ONE_COLOUR,
     Embeddings,
     EncoderInfo,
     Features,
     ImageFeatures,
     Wanted,
+    decisive_hashes,
     image_keys,
     parse_hashes,
 )
@@ -90,10 +92,9 @@ class Matcher:
         rows = np.arange(before, catalogue.span)
         embeddings = {key: self._embeddings(key, images) for key in self.similarity}
         similarity = {key: it.changed(catalogue, embeddings[key]) for key, it in self.similarity.items()}
-        hashes = [
-            it.image_phash or (None if image is None else image.phash) for it, image in zip(put, images, strict=True)
-        ]
-        keys = [None if image is None else image.digest for image in images]
+        computed = [None if image is None else image.phash for image in images]
+        hashes = decisive_hashes([it.image_phash for it in put], computed)
+        keys = [None if image is None or image.phash == ONE_COLOUR else image.digest for image in images]
         stock = self.stock
         if stock is not None and self.stock is not None:
             stock = stock.changed(catalogue, parse_hashes(hashes), image_keys(keys))
@@ -257,7 +258,8 @@ class Matcher:
         rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
         if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes an image, got a title only")
-        if stock is not None and not query.title:
+        plain = query.image is not None and query.image.phash == ONE_COLOUR
+        if (stock is not None or plain) and not query.title:
             return Result(Matches([]), self.decision(options), stock)
         image = None if stock else query.image
         found = search.matches(self._features(search, [query.title], [image]), rule)
@@ -330,7 +332,7 @@ class Matcher:
         vectors = {name: self.similarity[key].embeddings[rows] for name, key in self.retrieved.items()}
         titles = [posting.title for posting in self.catalogue.select(rows)]
         every = self._every(search, len(rows), vectors)
-        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows])
+        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows]).without_unseen()
         return found.without_images(np.flatnonzero(stock.marked[rows]))
 
     def _told(self, image: ImageFeatures) -> ImageFeatures | None:

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, Hashes, ImageFeatures, image_keys
+from pricematch.catalogue.features import ONE_COLOUR, Features, Hashes, ImageFeatures, image_keys
 from pricematch.catalogue.postings import Catalogue
 from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
@@ -115,7 +115,9 @@ class StockImages:
     def of_image(self, image: ImageFeatures) -> StockImage | None:
         """The stock image that an image is; None where it is none."""
         found = self.found.get(("image", int(image_keys([image.digest])[0])))
-        return found or (None if image.phash is None else self.found.get(("hash", int(image.phash, 16))))
+        if found is not None or image.phash is None or image.phash == ONE_COLOUR:
+            return found
+        return self.found.get(("hash", int(image.phash, 16)))
 
     def of_row(self, row: int) -> StockImage | None:
         """The stock image that a row shows; None where it shows none."""

@@ -10,6 +10,8 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import image_folder, read_catalogue, refuse_bad_rows, skip_or_refuse
 from pricematch.encoding.ingest import ImagesByDigest, digest_images
+from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.stored_form import StoredForms
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
@@ -77,7 +79,8 @@ def load_catalogue(
         CatalogueError: bad images, unless they are to be skipped.
         StoreError: they cannot be kept.
     """
-    digests, errors = _read(source, models, kept, settings, progress)
+    images = None if source.images is None else StoredForms(source.images)
+    digests, errors = _read(source.content, images, models, kept, settings, progress)
     _refuse(source, models, errors, settings)
     job = store.jobs.create(KIND, json.dumps({"digest": digest_of_file(settings.catalogue)}))
     for earlier in store.jobs.unfinished(KIND):
@@ -87,7 +90,7 @@ def load_catalogue(
         posting for posting in source.content.postings if models.matcher is not None or posting.image in digests
     ]
     done, counts = 0, Counts()
-    for batch in _batches(postings, source.images, digests):
+    for batch in _batches(postings, images, digests):
         for put in store.postings.put(batch):
             counts += Counts(**{put.outcome: 1})
         done += len(batch)
@@ -97,15 +100,20 @@ def load_catalogue(
 
 
 def _read(
-    source: Source, models: LoadedModels, kept: StoredImages, settings: Settings, progress: Progress
+    content: CsvCatalogue,
+    images: ImageSource | None,
+    models: LoadedModels,
+    kept: StoredImages,
+    settings: Settings,
+    progress: Progress,
 ) -> tuple[Mapping[str, bytes], Mapping[str, ImageError]]:
     """Digests of the good images by name, and why others are bad; their features are kept."""
-    if source.images is None:
+    if images is None:
         return {}, {}
-    digests, errors = digest_images(source.content.names(), source.images, workers=settings.workers, progress=progress)
+    digests, errors = digest_images(content.names(), images, workers=settings.workers, progress=progress)
     bad: dict[bytes, ImageError] = {}
     names = {digest: name for name, digest in digests.items()}
-    reader = replace(kept, images=ImagesByDigest(source.images, names), on_error=bad.__setitem__)
+    reader = replace(kept, images=ImagesByDigest(images, names), on_error=bad.__setitem__)
     reader.ensure(list(names), Wanted(frozenset(models.encoders), phash=True), progress)
     errors |= {name: bad[digest] for name, digest in digests.items() if digest in bad}
     return {name: digest for name, digest in digests.items() if digest not in bad}, errors
@@ -119,7 +127,7 @@ def _refuse(source: Source, models: LoadedModels, errors: Mapping[str, ImageErro
 
 
 def _batches(
-    postings: Sequence[Posting], images: ImageFolder | None, digests: Mapping[str, bytes]
+    postings: Sequence[Posting], images: ImageSource | None, digests: Mapping[str, bytes]
 ) -> Iterator[Sequence[Put]]:
     """Postings with their images, so many at once that they take little memory."""
     batch: list[Put] = []

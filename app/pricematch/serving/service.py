@@ -11,6 +11,7 @@ from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import (
     FeedbackNotFound,
     ImageError,
@@ -182,10 +183,11 @@ class Service(Readiness):
         """
         backend = self._ready
         async with self._workers.request():
-            put = Put(offered.posting, offered.image, offered.condition)
+            put = Put(offered.posting, None, offered.condition)
             if offered.image is not None:
-                digest = await self._keep_features(backend, offered.image)
-                put = replace(put, posting=replace(offered.posting, image=digest.hex()))
+                image = await self._workers.store(stored_form, offered.image)
+                digest = await self._keep_features(backend, image)
+                put = replace(put, image=image, posting=replace(offered.posting, image=digest.hex()))
             kept, version = await self._workers.match(backend.intake.put, put)
         return PutResult(version, put.posting, kept)
 

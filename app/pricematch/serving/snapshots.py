@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, Wanted
+from pricematch.catalogue.features import Features, Wanted, decisive_hashes
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, FeedbackChange
@@ -207,8 +207,8 @@ class SnapshotBuilder:
 
     @property
     def _hashed(self) -> bool:
-        """Whether the matcher compares hashes."""
-        return self.models.matcher is not None and "hash" in self.models.matcher.model.signals
+        """Whether hashes are wanted: of a matcher always, since they say which images show nothing."""
+        return self.models.matcher is not None
 
     def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
         """The images of all rows by each encoder, by its key."""
@@ -230,7 +230,7 @@ class SnapshotBuilder:
         if loaded is None:
             return None
         vectors = {name: one.embeddings for name, one in retrieved.items()}
-        whole = replace(raw.features, embeddings=vectors)
+        whole = replace(raw.features, embeddings=vectors).without_unseen()
         features = whole.without_images(np.flatnonzero(stock.marked))
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)
         how = loaded.model, loaded.thresholds, self.progress
@@ -240,7 +240,7 @@ class SnapshotBuilder:
             self._keep(list(catalogue), features, stock.marked, search.scored)
             return search
         count = len(base.fingerprints)
-        scored = base.features({name: one[:count] for name, one in vectors.items()})
+        scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
         before = zip(base.titles, raw.titles, strict=False)
         titles = [now if now.text == title else parse_title(title) for title, now in before]
         parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
@@ -269,7 +269,7 @@ def _raw(catalogue: Catalogue, images: StoredImages) -> ParsedFeatures:
     """Titles, hashes and image keys of all rows."""
     postings = catalogue.select(range(catalogue.span))
     digests = digests_of(posting.image for posting in postings)
-    own = [posting.image_phash or computed for posting, computed in zip(postings, images.hashes(digests), strict=True)]
+    own = decisive_hashes([posting.image_phash for posting in postings], images.hashes(digests))
     return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
 
 
