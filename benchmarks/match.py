@@ -21,7 +21,6 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
-from pricematch.matching.index import MatchIndex
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.settings import Settings
 
@@ -40,9 +39,8 @@ def main() -> None:
     every = Features.of(titles, hashes)
 
     started = time.perf_counter()
-    index = MatchIndex.build(every, loaded.model)
+    search = ProbabilitySearch.build(loaded.label, Catalogue(postings), every, loaded.model, loaded.thresholds)
     judging = time.perf_counter() - started
-    search = ProbabilitySearch(loaded.label, Catalogue(postings), index, loaded.thresholds)
     rule = search.rule(None, None)
 
     started = time.perf_counter()

@@ -20,6 +20,11 @@ from tests.support.waiting import SAFETY_SECONDS, eventually
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx")
+BELOW = """
+        location /match-api/ { proxy_pass http://pricematch; }
+        location /stripped/match-api/ { proxy_pass http://pricematch/; }
+        location / {"""
+"""The service below a path, which is passed on or stripped, as docs/operations.md says."""
 pytestmark = [pytest.mark.process, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
 
 
@@ -41,6 +46,7 @@ class Proxy:
             "listen 8080": f"listen 127.0.0.1:{self.port}",
             "/tmp/": f"{folder}/",
             "client_header_timeout 10s": "client_header_timeout 1s",
+            "\n        location / {": BELOW,
         }
         for shipped, here in replaced.items():
             assert shipped in text
@@ -77,7 +83,9 @@ class Proxy:
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """A proxy before a service that is ready."""
     folder = tmp_path_factory.mktemp("proxy")
-    with running(tmp_path_factory.mktemp("service"), requests_at_once=3, requests_per_second=0.001) as service:
+    with running(
+        tmp_path_factory.mktemp("service"), requests_at_once=3, requests_per_second=0.001, root_path="/match-api"
+    ) as service:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         proxy = Proxy(folder, service)
         # folders of tests are their owner's alone, and nginx that root starts would serve as somebody else
@@ -107,6 +115,15 @@ def test_requests_pass(proxy: Proxy) -> None:
         answer = proxy.send(request)
         assert answer.startswith(b"HTTP/1.1 200")
         assert b'"posting_id":"p0"' in answer
+
+
+@pytest.mark.parametrize("path", ["/match-api", "/stripped/match-api"])
+def test_the_service_may_be_below_a_path(proxy: Proxy, path: str) -> None:
+    """Its addresses lead back through the proxy, which passes the path on or strips it (fault C17)."""
+    close = b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert b'"image_url":"/match-api/postings/p0/image"' in proxy.send(b"GET %s/postings/p0" % path.encode() + close)
+    assert proxy.send(b"GET /match-api/postings/p0/image" + close).startswith(b"HTTP/1.1 200")
+    assert b"/match-api/openapi.json" in proxy.send(b"GET %s/docs" % path.encode() + close)
 
 
 def test_late_heads_end_the_connection(proxy: Proxy) -> None:

@@ -100,7 +100,13 @@ class Settings(BaseSettings):
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Images that wait to be encoded; the next one is answered 429."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
-    """Seconds a request may take once it is read; an encoder that takes longer for one batch is ended."""
+    """Seconds a request may take once it is read."""
+    start_seconds: float = Field(default=600.0, gt=0, le=86400)
+    """Seconds that a process that encodes may take to start, or to load a network, before it is ended."""
+    batch_seconds: float = Field(default=120.0, gt=0, le=86400)
+    """Seconds that it may take for images it encodes together, before it is ended and another takes its place;"""
+    image_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """and seconds of a processor, however busy it is, that one of them may take to be decoded."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
     grace_seconds: int = Field(default=20, ge=0, le=600)

@@ -1,14 +1,18 @@
 """Matches where a trained matcher decides."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
-from tests.support.applications import ALL, POSTINGS, SCENE, Serve, judged_matcher, make_app
+from pricematch.matching.stock_images import StockImages
+from pricematch.titles.normalise import parse_titles
+from tests.support.applications import ALL, POSTINGS, SCENE, Serve, hash_of, judged_matcher, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
 from tests.support.http_bytes import FORM, field, file, form
@@ -42,6 +46,7 @@ def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None
         "target": "f1",
         "threshold": 0.9,
         "alone": 0.5,
+        "next_cursor": None,
     }
     evidence = match.pop("evidence")
     assert match == {
@@ -60,7 +65,7 @@ def test_an_image_a_title_and_both_are_taken(by_probability: TestClient) -> None
     assert ids(by_probability.post("/match", files={"image": SCENE})) == ["scene", "twin"]
     assert ids(by_probability.post("/match", json=title)) == ["scene", "twin"]
     assert ids(by_probability.post("/match", files={"title": (None, title["title"])})) == ["scene", "twin"]
-    assert ids(by_probability.post("/match", files={"image": SCENE}, data={"title": "teh manis b"})) == [
+    assert ids(by_probability.post("/match", files={"image": SCENE}, data={"title": "teh manis"})) == [
         "other",  # as sure as the others, so by its id
         "scene",
         "twin",
@@ -248,3 +253,45 @@ def test_a_target_out_of_reach_has_no_threshold_and_matches(serve: Serve) -> Non
     assert (body["threshold"], body["alone"], body["matches"]) == (None, None, [])
     body = client.post("/cluster", json={"posting_ids": "all", "method": "matcher", "target": "precision:0.99"}).json()
     assert (body["threshold"], body["clusters"], len(body["items"])) == (None, [], 4)
+
+
+def test_matches_beyond_a_page_come_by_its_cursor(serve: Serve) -> None:
+    """Of a stored posting, a title and an image; fault C6."""
+    postings = [Posting(f"p{row:03}", None, "Kopi Susu", hash_of(SCENE)) for row in range(120)]
+    client = serve(matcher=Matcher(Catalogue(postings), {}, {}, scored_search(postings)))
+
+    def every(ask: Callable[[str], Any]) -> list[str]:
+        found, cursor = list[str](), ""
+        while cursor is not None:
+            body = ask(f"limit=50&cursor={cursor}").json()
+            found, cursor = [*found, *(match["posting_id"] for match in body["matches"])], body["next_cursor"]
+        return found
+
+    assert every(lambda query: client.get(f"/postings/p007/matches?{query}")) == [
+        posting.posting_id for posting in postings if posting.posting_id != "p007"
+    ]
+    assert len(set(every(lambda query: client.post(f"/match?{query}", json={"title": "kopi susu"})))) == 120
+    assert len(set(every(lambda query: client.post(f"/match?{query}", files={"image": SCENE})))) == 120
+    assert_problem(client.get("/postings/p007/matches?cursor=-1"), 422, "invalid-request")
+    [item] = client.post("/match?limit=50&cursor=100", files=[("images", SCENE)]).json()["items"]
+    assert len(item["matches"]) == 20
+
+
+def test_a_stock_image_is_told_in_answers(serve: Serve) -> None:
+    """Alone it finds nothing; fault C5."""
+    words = [f"{one}{other}{one}" for one in "abcdef" for other in "klm"]
+    postings = [Posting(f"p{row:02}", None, word, hash_of(SCENE)) for row, word in enumerate(words)]
+    features = Features.of([it.title for it in postings], [it.image_phash for it in postings])
+    catalogue = Catalogue(postings)
+    stock = StockImages.of(catalogue, features.hashes, features.images, parse_titles(features.titles))
+    told = scored_search([replace(posting, image_phash=None) for posting in postings])
+    client = serve(matcher=Matcher(catalogue, {}, {}, replace(told, catalogue=catalogue), stock=stock))
+    for body in (
+        client.post("/match", files={"image": SCENE}).json(),
+        client.post("/match", files=[("images", SCENE)]).json()["items"][0],
+        client.get("/postings/p03/matches").json(),
+    ):
+        assert body["matches"] == []
+        assert body["stock_image"] == {"postings": 18, "titles": 18}
+    [match] = client.post("/match", files={"image": SCENE}, data={"title": words[4]}).json()["matches"]
+    assert (match["posting_id"], match["level"], match["stock_image"]) == ("p04", "same_product", True)

@@ -123,3 +123,21 @@ def test_fault_41_while_the_store_is_held_writes_answer_503(
             assert int(response.headers["retry-after"]) > 0
         reads_go_on(client)
     writes_are_taken(client)
+
+
+def test_a_damaged_row_is_answered_by_its_name(tmp_path: Path, stack: ExitStack) -> None:
+    """Fault F14: 500 that names the posting or verdict and no folder; the others are answered, a change heals it."""
+    client = start(stack, titles_and_hashes(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE)) as other, other:
+        other.execute("UPDATE posting SET title = 'xopi susu' WHERE posting_id = 'p0'")
+        other.execute("UPDATE verdict SET decision = 'same'")
+    for path, name in (("/postings/p0", "posting 'p0'"), ("/postings", "posting 'p0'"), ("/verdicts", "'p0' and 'p1'")):
+        response = client.get(path)
+        assert_problem(response, 500, "storage-damaged")
+        assert name in response.json()["detail"]
+        assert str(tmp_path) not in response.text
+    assert client.get("/postings/p2").status_code == 200
+    assert client.delete("/verdicts/p0/p1").status_code == 200
+    assert client.put("/verdicts/p0/p1", json={"verdict": "different"}).status_code == 201
+    assert client.put("/postings/p0", json={"title": "kopi susu"}).status_code == 200
+    reads_go_on(client)

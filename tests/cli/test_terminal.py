@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from pricematch.cli import terminal
 from pricematch.cli.terminal import (
     INTERRUPTED,
     Bars,
@@ -169,6 +171,13 @@ def test_a_threshold_is_shown_with_what_it_was_picked_on(capsys: pytest.CaptureF
         assert cells(capsys.readouterr().out, "models") == ["models/cnn/1", *expected]
 
 
+@pytest.fixture
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is a terminal, as far as it says."""
+    monkeypatch.setattr(terminal, "_is_terminal", lambda: True)
+
+
+@pytest.mark.usefixtures("_terminal")
 def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bars() as bars:
         bars("Reading images", 1, 3)
@@ -179,12 +188,37 @@ def test_bars_are_drawn_on_stderr_and_stay(capsys: pytest.CaptureFixture[str]) -
     assert "3/3" in drawn.err
 
 
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE", "CI"])
+def test_where_there_is_no_terminal_progress_is_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever the environment says of colours, nothing steers what reads them (fault F13)."""
+    monkeypatch.setenv(name, "1")
+    with progress_bars() as bars:
+        bars("Reading images", 1, 3)
+        written_at_once = capsys.readouterr()
+        bars("Reading images", 3, 3, "all of them")
+    assert written_at_once == ("", "Reading images: 1 of 3 (33%)\n")
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"Reading images: 3 of 3 \(100%\) in \d+ s(, \S+/s)?, all of them\n", told)
+    assert told.replace("\n", "").isprintable()
+
+
+def test_lines_may_go_to_the_log() -> None:
+    """As those of a service that starts do (fault F13)."""
+    lines: list[str] = []
+    with progress_bars(lines.append) as bars:
+        bars("Loading models", 0, 1)
+    assert lines == ["Loading models: 0 of 1 (0%)"]
+
+
 def test_without_a_bar_nothing_is_written_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bars():
         pass
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("_terminal")
 def test_bars_are_drawn_to_their_end_also_when_the_block_fails(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         with progress_bars() as bars:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
-from pricematch.encoding.encoding import MAX_BATCH, Encoding, ImageResult
+from pricematch.encoding.encoding import Encoding
+from pricematch.encoding.image_queue import MAX_BATCH, ImageResult
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
 from pricematch.settings import Settings
 from tests.support.encoding import BAD, POISON, WorkerStub, network
@@ -62,11 +63,11 @@ async def bench(processes: int = 1, max_waiting_images: int = 256) -> AsyncItera
     stubs, observed = [WorkerStub() for _ in range(processes)], Observed()
     with pytest.MonkeyPatch.context() as patched:
         waiting = iter(stubs)
-        patched.setattr("pricematch.encoding.encoding.WorkerProcess", lambda *_: next(waiting))
+        patched.setattr("pricematch.encoding.worker_pool.WorkerProcess", lambda *_: next(waiting))
         settings = Settings(max_waiting_images=max_waiting_images)
         encoding = Encoding(settings, observed, [["none"]] * processes)
     async with asyncio.timeout(SAFETY_SECONDS), encoding:
-        await encoding.load([network("one"), network("other")])
+        await encoding.pool.load([network("one"), network("other")])
         yield Bench(encoding, stubs, observed)
 
 
@@ -275,7 +276,7 @@ async def test_an_encoder_that_does_not_load_is_not_held() -> None:
     async with bench(processes=2) as it:
         it.stubs[1].fails["bad"] = ArtefactError("it is damaged")
         with pytest.raises(ArtefactError, match="it is damaged"):
-            await it.encoding.load([network("bad")])
+            await it.encoding.pool.load([network("bad")])
         await it.encoding.encode([b"a"], ONE)
         assert {"one", "other"} < it.stub.held
         assert "bad" not in it.stub.held
@@ -283,10 +284,28 @@ async def test_an_encoder_that_does_not_load_is_not_held() -> None:
             await it.encoding.encode([b"a"], Wanted(frozenset({"never"})))
 
 
+async def test_processes_that_run_load_one_after_the_other() -> None:
+    """Fault F8: the others encode meanwhile, and none is given images while it loads."""
+    async with bench(processes=2) as it:
+        first, second = it.stubs
+        for stub in it.stubs:
+            stub.load_gate.clear()
+            stub.loading.clear()
+        loading = asyncio.create_task(it.encoding.pool.load([network("new")]))
+        for stub, other in ((first, second), (second, first)):
+            await stub.loading.wait()
+            other.batches.clear()
+            assert values(await it.encoding.encode([b"a"], ONE)) == [97]
+            assert other.batches == [[b"a"]]
+            assert it.encoding.trouble() is None
+            stub.load_gate.set()
+        await loading
+
+
 async def test_encoders_that_are_not_retained_are_forgotten() -> None:
     """A request that was on its way still gets their embeddings."""
     async with bench() as it:
-        it.encoding.retain(["other"])
+        it.encoding.pool.retain(["other"])
         assert values(await it.encoding.encode([b"a"], ONE)) == [97]
         await it.encoding.encode([b"a"], OTHER)
         assert "one" not in it.stub.held
@@ -298,11 +317,11 @@ async def test_closing_ends_all_who_wait() -> None:
         first = await it.hold()
         queued = [it.ask(b"a"), it.ask(b"b", background=True)]
         await it.queued()
-        assert list(it.encoding.pids) == [7]
+        assert list(it.encoding.pool.pids) == [7]
         await it.encoding.aclose()
         for task in (first, *queued):
             with pytest.raises(NotReady):
                 await task
         with pytest.raises(NotReady):
             await it.encoding.encode([b"c"], ONE)
-        assert list(it.encoding.pids) == []
+        assert list(it.encoding.pool.pids) == []

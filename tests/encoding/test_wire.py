@@ -5,7 +5,7 @@ from threading import Thread
 
 import pytest
 
-from pricematch.encoding.worker_process import divided, receive, send
+from pricematch.encoding.wire import divided, receive, send
 
 
 @pytest.mark.parametrize("parts", [(), (b"",), (b"one", b"", b"three"), (bytes(3_000_000), b"end")])

@@ -14,7 +14,7 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, SettingsError
 from pricematch.evaluation.labelled import labels_of, load_feedback, unseen
-from pricematch.evaluation.matcher_evaluation import candidates_of
+from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.signal_evaluation import sizes_below
 from pricematch.evaluation.splits import group_digest, training_groups, whole_groups
@@ -23,7 +23,8 @@ from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
-from pricematch.matching.index import MatchIndex
+from pricematch.pairs.model import ScoredPairs
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
@@ -83,9 +84,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluated(folder: Path) -> MatchIndex:
-    model = read_matcher(folder / "models").model
-    return MatchIndex.build(FEATURES, model)
+def evaluated(folder: Path) -> ScoredPairs:
+    return scored_pairs(ParsedFeatures.of(FEATURES), read_matcher(folder / "models").model)
 
 
 def evaluate(run: Run, folder: Path, output: Path, *options: str) -> Ran:
@@ -99,7 +99,7 @@ def test_a_matcher_is_evaluated_on_groups_it_has_not_seen(run: Run, trained: Pat
     assert ran.code == 0, ran.err
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]
     thresholds = read_matcher(trained / "models").thresholds.at(F1, len(POSTINGS))
-    lists = thresholds.lists(candidates_of(evaluated(trained)))
+    lists = thresholds.lists(candidates_of(evaluated(trained), len(POSTINGS)))
     expected = scores(lists, number_groups(LABELS)).of(UNSEEN)
     assert report["judged_postings"] == UNSEEN.sum()
     assert report["f1"] == pytest.approx(expected.mean_f1)
@@ -119,7 +119,7 @@ def test_a_matcher_is_evaluated_on_groups_it_has_not_seen(run: Run, trained: Pat
 def test_figures_of_targets_are_those_of_the_answered_pairs(run: Run, trained: Path, tmp_path: Path) -> None:
     assert evaluate(run, trained, tmp_path).code == 0
     targets = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["matcher"]["targets"]
-    stored, candidates = read_matcher(trained / "models").thresholds, candidates_of(evaluated(trained))
+    stored, candidates = read_matcher(trained / "models").thresholds, candidates_of(evaluated(trained), len(POSTINGS))
     groups = number_groups(LABELS)
     for name, found in targets.items():
         threshold = stored.at(Target.parse(name), len(POSTINGS)).match
@@ -275,7 +275,7 @@ def test_a_submission_holds_what_the_matcher_finds(run: Run, trained: Path, tmp_
               "--matcher", "1", "--target", target, "--output", str(output))  # fmt: skip
     assert ran.code == 0, ran.err
     thresholds = read_matcher(trained / "models").thresholds.at(Target.parse(target), len(POSTINGS))
-    candidates = candidates_of(evaluated(trained))
+    candidates = candidates_of(evaluated(trained), len(POSTINGS))
     lists = thresholds.lists(candidates)
     with output.open(encoding="utf-8", newline="") as file:
         written = [line["matches"].split(" ") for line in csv.DictReader(file)]

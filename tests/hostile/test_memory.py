@@ -35,12 +35,6 @@ def service(tmp_path: Path) -> Iterator[TinyService]:
         yield service
 
 
-def workers(service: TinyService) -> list[int]:
-    """Ids of the processes that encode."""
-    threads = Path(f"/proc/{service.process.pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-
-
 def status(process: int, name: str) -> int:
     """Bytes of a line of /proc/…/status."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
@@ -49,7 +43,7 @@ def status(process: int, name: str) -> int:
 
 def total(service: TinyService, name: str) -> int:
     """The same of the service and the processes that encode for it."""
-    return sum(status(process, name) for process in (service.process.pid, *workers(service)))
+    return sum(status(process, name) for process in (service.process.pid, *service.encoders()))
 
 
 def bombs(service: TinyService, count: int) -> "Counter[int]":
@@ -78,13 +72,13 @@ def test_fault_38_many_large_images_take_the_memory_of_few(
 
 
 def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: TinyService) -> None:
-    encoding, most = workers(service), resource.RLIM_INFINITY
+    encoding, most = service.encoders(), resource.RLIM_INFINITY
     for process in encoding:
         resource.prlimit(process, resource.RLIMIT_AS, (status(process, "VmSize") + 40 * MIB, most))
     answered = bombs(service, 8)
     assert answered.keys() <= {0, 200, 429, 500}
     assert answered[200] < 8
-    for process in set(encoding) & set(workers(service)):
+    for process in set(encoding) & set(service.encoders()):
         resource.prlimit(process, resource.RLIMIT_AS, (most, most))
     assert service.process.poll() is None
     eventually(lambda: service.match().status == 200)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures
-from pricematch.encoding.encoding import ForThreads
+from pricematch.encoding.blocking import ForThreads
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query

@@ -78,7 +78,7 @@ def log_odds(probability: float) -> float:
 
 
 def asked_one_by_one(search: ProbabilitySearch, threshold: float, limit: int) -> list[tuple[str, str, float]]:
-    """The same by looking at every pair there is."""
+    """The same by looking at every pair there is; of equal titles the posting of the lowest id stands for all."""
     ids = [search.catalogue[row].posting_id for row in range(search.catalogue.span)]
     ordered = sorted(ids)
     labels = search.clusters.all(threshold).assignment.labels
@@ -86,11 +86,12 @@ def asked_one_by_one(search: ProbabilitySearch, threshold: float, limit: int) ->
         id_: (label if label >= 0 else f"alone {id_}") for id_, label in zip(ordered, labels.tolist(), strict=True)
     }
     pairs = []
-    for row, one in enumerate(ids):
-        rows, probabilities = search.index.candidates_of(row)
-        for other_row, probability in zip(rows.tolist(), probabilities.tolist(), strict=True):
-            if one < ids[other_row]:
-                pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, ids[other_row], probability))
+    standing = {search.catalogue.posting(it).title: it for it in reversed(ordered)}.values()
+    every = search.pairs
+    for left, right, probability in zip(every.left, every.right, every.probabilities.tolist(), strict=True):
+        one, other = sorted((ids[left], ids[right]))
+        if one in standing and other in standing:
+            pairs.append((abs(log_odds(probability) - log_odds(threshold)), one, other, probability))
     found, crowds = list[tuple[str, str, float]](), set[object]()
     for _, one, other, probability in sorted(pairs):
         if len(found) < limit and not {crowd[one], crowd[other]} & crowds and other not in search.feedback.of(one):

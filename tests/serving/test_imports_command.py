@@ -44,6 +44,18 @@ def test_a_catalogue_goes_into_a_new_store_and_again_changes_nothing(settings: S
             assert store.images.read(stored.posting.image or "") == image_bytes(colour)
 
 
+def test_stock_images_are_reported(settings: Settings, tmp_path: Path, run: Run) -> None:
+    """By the command as by what it calls; fault C5."""
+    titles = [f"{one}{other}{one}" for one in "abcd" for other in "klm"]
+    rows = [f"p{row:02},,{'8f' * 8},{title}" for row, title in enumerate(titles)]
+    file = tmp_path / "postings.csv"
+    file.write_text("\n".join(["posting_id,image,image_phash,title", *rows]))
+    [stock] = import_file(settings, file, None, Told()).stock
+    assert (stock.postings, stock.titles, stock.example) == (12, 12, "p00")
+    ran = run("import", str(file), "--data", str(settings.data))
+    assert f"stock_image: {stock}; it is no evidence" in ran.err
+
+
 def test_images_may_be_in_a_zip_file(settings: Settings, tmp_path: Path) -> None:
     """Without any images, stored postings keep theirs."""
     file, images = tiny_catalogue(tmp_path / "given")

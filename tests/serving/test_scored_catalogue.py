@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import read_matcher
-from pricematch.matching.index import MatchIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Options, Query
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.serving import scored_catalogue
@@ -20,7 +20,7 @@ from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import FILE, load_scored, save_scored
 from pricematch.settings import Settings
 from tests.support.catalogues import drawn
-from tests.support.matchers import export_matcher, tiny_model
+from tests.support.matchers import THRESHOLDS, export_matcher, tiny_model
 from tests.support.served import Told, served, served_matcher, titles_and_hashes
 
 COUNT = 60
@@ -54,12 +54,12 @@ def models_of(folder: Path, *signals: str) -> LoadedModels:
     return LoadedModels(read_matcher(folder, "1", 1), {}, {}, [])
 
 
-def saved(folder: Path, models: LoadedModels) -> MatchIndex:
-    """An index of `POSTINGS`, kept in a folder."""
+def saved(folder: Path, models: LoadedModels) -> ProbabilitySearch:
+    """A search of `POSTINGS`, kept in a folder."""
     assert models.matcher is not None
-    index = MatchIndex.build(FEATURES, models.matcher.model)
-    save_scored(folder, models, POSTINGS, FEATURES, index)
-    return index
+    search = ProbabilitySearch.build("matcher/1", Catalogue(POSTINGS), FEATURES, models.matcher.model, THRESHOLDS)
+    save_scored(folder, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), search.scored)
+    return search
 
 
 def test_start_from_file_answers_as_fresh_start(tmp_path: Path) -> None:
@@ -77,10 +77,13 @@ def test_index_from_file_equals_index_built_afresh(
     """Its pairs, its profiles and the pairs of queries are those of the index that was written."""
     assert models.matcher is not None
     models = replace(models, matcher=replace(models.matcher, model=tiny_model(signals)))
-    index = saved(tmp_path, models)
+    search = saved(tmp_path, models)
     kept = load_scored(tmp_path, models)
     assert kept is not None
-    again = MatchIndex.build(kept.features(FEATURES.embeddings), index.model, scored=kept.scored, found=kept.found)
+    features, index = kept.features(FEATURES.embeddings), search.index
+    again = ProbabilitySearch.build(
+        "matcher/1", search.catalogue, features, index.model, THRESHOLDS, scored=kept.scored
+    ).index
     assert list(kept.fingerprints) == [posting.posting_id for posting in POSTINGS]
     np.testing.assert_array_equal(again.base.probabilities, index.base.probabilities)
     ends = index.extractor.candidates
@@ -179,7 +182,7 @@ def test_unwritable_folder_raises(tmp_path: Path, models: LoadedModels) -> None:
     """The caller warns and goes on."""
     index = saved(tmp_path, models)
     with pytest.raises(SettingsError):
-        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, index)
+        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), index.scored)
 
 
 def test_pair_features_of_this_format() -> None:

@@ -172,6 +172,18 @@ def test_without_a_witness_most_images_unshown_are_refused(folder: Path) -> None
     assert image_names(folder) | lost(folder) == images
 
 
+def test_a_restore_that_broke_off_is_to_be_run_again(tmp_path: Path) -> None:
+    """Fault F1: its images are there without their postings; a start does not come up with nothing."""
+    with closing(open_store(tmp_path / "data")) as store:
+        for number in range(130):
+            path = store.images.path(bytes.fromhex(name_of(image_bytes(number))))
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(image_bytes(number))
+    with pytest.raises(StoreDamaged, match=r"its postings show 0 of its 130 images; .*`pricematch restore FILE"):
+        open_store(tmp_path / "data", serve=True)
+    assert len(image_names(tmp_path / "data")) == 130
+
+
 def test_a_lost_witness_is_told_and_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Fault F1: the database may be whole, which nobody can tell."""
     with closing(open_store(tmp_path)) as store:

@@ -13,6 +13,7 @@ from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
 from pricematch.errors import ImageError, ModelOutputError
+from pricematch.progress import Progress, silent
 from tests.support.fakes import MeanColourEncoder, tiny_decoder
 
 
@@ -42,7 +43,7 @@ class TinyEncoding:
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
 
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
+    def load(self, specs: Sequence[EncoderSpec], progress: Progress = silent) -> None:
         for spec in specs:
             for version in spec.versions.values():
                 if version in self.fails:
@@ -95,6 +96,7 @@ class WorkerStub:
     Attributes:
         gate: open at first; while it is closed nothing is answered.
         entered: released whenever a batch comes to the gate.
+        load_gate: open at first; while it is closed nothing is loaded, and `loading` is set.
         batches: the images of each batch, in the order they came.
         wanted: keys of encoders that each batch wanted.
         held: keys of the encoders that were to be held at the last call.
@@ -103,14 +105,20 @@ class WorkerStub:
     def __init__(self) -> None:
         self.gate, self.entered = asyncio.Event(), asyncio.Semaphore(0)
         self.gate.set()
+        self.load_gate, self.loading = asyncio.Event(), asyncio.Event()
+        self.load_gate.set()
         self.batches: list[list[bytes]] = []
         self.wanted: list[list[str]] = []
         self.held: set[str] = set()
         self.fails: dict[str, Exception] = {}
         self.pid: int | None = 7
+        self.able, self.lost = True, False
 
     async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
-        self.held = set(encoders)
+        self.able = False
+        self.loading.set()
+        await self.load_gate.wait()
+        self.able, self.held = True, set(encoders)
         for key in encoders.keys() & self.fails.keys():
             raise self.fails[key]
 

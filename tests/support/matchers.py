@@ -16,7 +16,6 @@ from pricematch.formats.lightgbm_trees import Trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, digests
 from pricematch.formats.matcher_files import FIRST, NAME, SECOND, MatcherManifest
 from pricematch.learning.fit import TrainingData
-from pricematch.matching.index import MatchIndex
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.calibration import PLATT, Calibration
 from pricematch.pairs.graph_features import GRAPH_FEATURES
@@ -64,8 +63,7 @@ def scored_search(
     features = Features.of(
         [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
     )
-    index = MatchIndex.build(features, tiny_model(signals))
-    return ProbabilitySearch("matcher/1", Catalogue(postings), index, thresholds)
+    return ProbabilitySearch.build("matcher/1", Catalogue(postings), features, tiny_model(signals), thresholds)
 
 
 def hashed(*bits: int | None) -> list[Posting]:

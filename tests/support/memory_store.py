@@ -72,6 +72,11 @@ class MemoryStore:
         return self.latest
 
     @_alone
+    def renew(self) -> int:
+        self.latest += 1
+        return self.latest
+
+    @_alone
     def count(self) -> int:
         return sum(change.posting is not None for change in self.postings.values())
 

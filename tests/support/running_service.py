@@ -20,8 +20,8 @@ from unittest.mock import patch
 
 from pricematch.api import server
 from pricematch.encoding import encoding as encoding_module
+from pricematch.encoding.blocking import BlockingEncoding
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
-from pricematch.encoding.encoding import BlockingEncoding
 from pricematch.progress import Progress
 from pricematch.serving import startup
 from pricematch.serving.intake import Intake
@@ -87,6 +87,11 @@ class TinyService:
             while piece := connection.recv(64 * KIB):
                 answer += piece
         return bytes(answer)
+
+    def encoders(self) -> list[int]:
+        """Ids of the processes that encode for it."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
     def log(self) -> str:
         """What it logged up to now."""

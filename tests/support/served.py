@@ -14,11 +14,13 @@ import pytest
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Put
+from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoders import EncoderSpec
-from pricematch.encoding.encoding import BlockingEncoding, Encoding, ForThreads
+from pricematch.encoding.encoding import Encoding
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
+from pricematch.progress import Progress, silent
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.startup import ServedCatalogue, start
 from pricematch.settings import Settings, load_settings
@@ -94,8 +96,8 @@ class Loaded(TinyEncoding):
         self.specs: dict[str, EncoderSpec] = {}
         self.encoded: dict[str, int] = {}
 
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
-        super().load(specs)
+    def load(self, specs: Sequence[EncoderSpec], progress: Progress = silent) -> None:
+        super().load(specs, progress)
         self.specs |= {spec.key: spec for spec in specs}
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:

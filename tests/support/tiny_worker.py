@@ -1,8 +1,9 @@
 """A worker process without TensorFlow: `python -m tests.support.tiny_worker [FOLDER]`.
 
 Some images are its end, or make it hang; a network named `absent` does not load. With a folder, no image is encoded
-while there is a file `hold` in it, and `held` appears; `encoded` gets a line with the size of every batch. Little is
-imported, so that it starts quickly.
+while there is a file `hold` in it, and `held` appears; `encoded` gets a line with the size of every batch. No network
+loads while there is a file `hold-load`, and whoever loads one where there is `die-once` takes that away and ends.
+Little is imported, so that it starts quickly.
 """
 
 import io
@@ -12,14 +13,16 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
 
 from pricematch.catalogue.features import Embeddings, unit_rows
+from pricematch.encoding import worker
+from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.encoders import NetworkSpec
 from pricematch.encoding.ports import Pixels
-from pricematch.encoding.worker import answer_all
 from pricematch.errors import ArtefactError
 
 COMMAND = [sys.executable, "-m", __name__]
@@ -33,7 +36,20 @@ def plain(*colour: int) -> bytes:
     return file.getvalue()
 
 
-CRASH, LEAVE, HANG, FAIL = (plain(red, 1, 2) for red in (101, 102, 103, 104))
+CRASH, LEAVE, HANG, FAIL, FAULT = (plain(red, 1, 2) for red in (101, 102, 103, 104, 105))
+SPINS, UNDECODABLE = plain(106, 1, 2), plain(107, 1, 2)
+"""Takes up a processor while it is decoded, or crashes the decoder."""
+
+
+class OddDecoder(PillowDecoder):
+    """Decodes, unless an image wants something else."""
+
+    def decoded(self, image: bytes) -> DecodedImage:
+        while image == SPINS:
+            pass
+        if image == UNDECODABLE:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().decoded(image)
 
 
 class MeanColour:
@@ -53,6 +69,8 @@ class MeanColour:
                     time.sleep(600)
                 case 104:
                     raise RuntimeError("no such luck")
+                case 105:
+                    os.kill(os.getpid(), signal.SIGSEGV)
         return unit_rows(np.column_stack([pixels.mean(axis=(1, 2)), np.full(len(pixels), 255 / 4)]), DIMENSION)
 
 
@@ -78,5 +96,16 @@ def load(spec: NetworkSpec) -> MeanColour:
     return MeanColour()
 
 
+def load_held(folder: Path) -> MeanColour:
+    """A network that waits for files of a folder."""
+    while (folder / "hold-load").exists():
+        time.sleep(0.01)
+    if (folder / "die-once").exists():
+        (folder / "die-once").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Held(folder)
+
+
 if __name__ == "__main__":
-    answer_all(load if len(sys.argv) == 1 else lambda _: Held(Path(sys.argv[1])))
+    with patch.object(worker, "PillowDecoder", OddDecoder):
+        worker.answer_all(load if len(sys.argv) == 1 else lambda _: load_held(Path(sys.argv[1])))

@@ -48,5 +48,6 @@ def _print(explored: "Explored") -> None:
     if found.hashes.distinct:
         counts[f"near-duplicates, 1 to {NEAR} bits apart"] = int(near.sum())
         counts["near-duplicates of different groups"] = int(near[Relation.ACROSS]) if groups else None
+    counts["stock images"] = len(found.stock) or None
     rows = [[what, f"{count:,}"] for what, count in counts.items() if count is not None]
     terminal.print_table("Explored", ["", "count"], rows)

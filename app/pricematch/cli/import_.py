@@ -39,6 +39,8 @@ def import_(
         ["created", "replaced", "unchanged", "failed", "catalogue version"],
         [[counts.created, counts.replaced, counts.unchanged, counts.failed, done.version]],
     )
+    for stock in done.stock:
+        typer.echo(f"  stock_image: {stock}; it is no evidence", err=True)
     if counts.failed:
         for problem in done.problems[:SHOWN_PROBLEMS]:
             typer.echo(f"  {problem}", err=True)

@@ -1,5 +1,6 @@
 """`pricematch serve`."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -68,5 +69,5 @@ def serve(
         log_format=log_format,
     )
     install_logs(settings.log_format)
-    with terminal.progress_bars() as bars:
+    with terminal.progress_bars(logging.getLogger("pricematch").info) as bars:
         server.serve(settings, bars)

@@ -1,12 +1,14 @@
-"""What a person at a terminal sees: progress bars, tables, and Ctrl-C that waits for the running step."""
+"""What a person sees: progress as bars or lines, tables, and Ctrl-C that waits for the running step."""
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from pricematch.progress import Lines, NotedProgress, ticking
 
 if TYPE_CHECKING:
     from pricematch.learning.train_matcher import TrainedMatcher
@@ -43,9 +47,26 @@ class Bars:
         self._progress.update(self._tasks[what], completed=done, total=total, note=note)
 
 
+def _is_terminal() -> bool:
+    """Whether what is drawn on stderr can be drawn over, whatever FORCE_COLOR says of its colours."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _to_stderr(line: str) -> None:
+    typer.echo(line, err=True)  # which flushes
+
+
 @contextmanager
-def progress_bars() -> Iterator[Bars]:
-    """Bars that stay on the screen, finished, after the block."""
+def progress_bars(write: Callable[[str], None] = _to_stderr) -> Iterator[NotedProgress]:
+    """Bars on a terminal, which stay there, finished, after the block; lines elsewhere, such as in a container's log.
+
+    Args:
+        write: takes those lines.
+    """
+    if not _is_terminal():
+        with ticking(Lines(write)) as lines:
+            yield lines
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -88,8 +109,8 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def training_bar(bars: Bars) -> "Watch":
-    """A bar per network that shows epoch and loss."""
+def training_bar(bars: NotedProgress) -> "Watch":
+    """A bar, or lines, per network that shows epoch and loss."""
 
     def watch(step: "Step") -> None:
         done = (step.epoch - 1) * step.steps + step.step

@@ -35,11 +35,11 @@ _Entry: TypeAlias = tuple[float, int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Linkage:
-    """The merges of n postings, highest average first.
+    """The merges of n items, highest average first.
 
     Attributes:
         count: n.
-        left, right: int32 [k], a posting of either cluster that a merge joins.
+        left, right: int32 [k], an item of either cluster that a merge joins.
         averages: float64 [k], never rising; multiples of probabilities rounded to 2⁻³⁰.
         lowest: the average below which nothing was merged.
     """
@@ -50,19 +50,21 @@ class Linkage:
     averages: NDArray[np.float64]
     lowest: float
 
-    def labels(self, threshold: float) -> NDArray[np.intp]:
+    def labels(self, threshold: float, items: NDArray[np.integer] | None = None) -> NDArray[np.intp]:
         """The clusters that merges of at least this average make; cutting late is stopping early.
 
         Args:
             threshold: at least `lowest`, up to 1.
+            items: [m], the item of each posting; None: each is one.
 
         Returns:
-            intp [n]: clusters from 0, numbered by their first posting; −1 is a posting alone.
+            intp [m]: clusters from 0, numbered by their first posting; −1 is a posting alone.
         """
         if threshold < self.lowest:
             raise ValueError(f"expected a threshold of at least {self.lowest}, below which nothing merged: {threshold}")
         merged = self.averages >= _fixed(np.array(threshold)) / _SCALE
         component = _components(self.count, self.left[merged], self.right[merged])
+        component = component if items is None else component[items]
         _, first, number, sizes = np.unique(component, return_index=True, return_inverse=True, return_counts=True)
         shared = np.flatnonzero(sizes > 1)
         labels = np.full(len(sizes), NOISE, np.intp)
@@ -82,6 +84,7 @@ def average_linkage(
     ranks: NDArray[np.integer],
     lowest: float,
     decided: NDArray[np.int8] | None = None,
+    sizes: NDArray[np.integer] | None = None,
 ) -> Linkage:
     """Merge postings while the average probability of two clusters' pairs is at least `lowest`.
 
@@ -97,6 +100,7 @@ def average_linkage(
         lowest: above 0, up to 1.
         decided: int8 [m], 1 where a pair is must-linked whatever its probability, −1 where it is cannot-linked, else 0;
             None: nowhere.
+        sizes: [n], how many postings that are the same for sure each item is; None: one.
     """
     if not 0 < lowest <= 1:
         raise ValueError(f"expected the lowest average to merge at above 0, up to 1, got {lowest}")
@@ -107,10 +111,11 @@ def average_linkage(
     component = _components(len(ranks), left[near], right[near])
     # a merge needs a pair of at least the average, so clusters never grow across components
     within = component[left] == component[right]
-    clusters = _MergingClusters(ranks.tolist(), least)
+    counts = [1] * len(ranks) if sizes is None else sizes.tolist()
+    clusters = _MergingClusters(ranks.tolist(), counts, least)
     pairs = (values[within].tolist() for values in (left, right, weights, decided))
     for one, other, weight, decision in zip(*pairs, strict=True):
-        clusters.add(one, other, (weight, _SAME, _DIFFERENT)[decision])
+        clusters.add(one, other, (weight * counts[one] * counts[other], _SAME, _DIFFERENT)[decision])
     merges = list(clusters.merges())
     ones, others, found = zip(*merges, strict=True) if merges else ((), (), ())
     averages = np.array(found, np.float64) / _SCALE
@@ -143,32 +148,41 @@ def cohesive_clusters(
     ranks: NDArray[np.integer],
     threshold: float,
     decided: NDArray[np.int8] | None = None,
+    items: NDArray[np.integer] | None = None,
 ) -> CohesiveClusters:
     """Clusters by average linkage at a threshold; see `average_linkage` for the arguments and what holds of ties.
 
-    A threshold above 1, which no probability reaches, leaves every posting alone that has no must-link.
+    A threshold above 1, which no probability reaches, leaves every posting alone that has no must-link. Where one item
+    is several postings that are the same for sure, `items` [m] is the item of each; pairs and ranks are of items then,
+    and clusters of postings.
     """
     decided = np.zeros(len(left), np.int8) if decided is None else decided
     if threshold > 1:
         together = decided > 0
         left, right = left[together], right[together]
         probabilities, decided = probabilities[together], decided[together]
-    labels = average_linkage(left, right, probabilities, ranks, min(threshold, 1), decided).labels(min(threshold, 1))
-    return CohesiveClusters(divided(labels), cohesion(labels, left, right, probabilities))
+    lowest, sizes = min(threshold, 1), None if items is None else np.bincount(items, minlength=len(ranks))
+    labels = average_linkage(left, right, probabilities, ranks, lowest, decided, sizes).labels(lowest, items)
+    return CohesiveClusters(divided(labels), cohesion(labels, left, right, probabilities, items))
 
 
 def cohesion(
-    labels: NDArray[np.intp], left: NDArray[np.int32], right: NDArray[np.int32], probabilities: NDArray[np.float64]
+    labels: NDArray[np.intp],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+    items: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float64]:
     """The mean probability of all pairs within each cluster; a pair that is not listed counts 0.
 
     So it is the share of its pairs that a cluster is expected to have right. Sums are exact, to 2⁻³⁰ a pair.
 
     Args:
-        labels: [n], clusters from 0, none empty, each of two postings at least; −1 is a posting alone.
-        left: [m], as for `average_linkage`.
-        right: [m].
-        probabilities: [m].
+        labels: [m], clusters from 0, none empty, each of two postings at least; −1 is a posting alone.
+        left: [p], as for `average_linkage`.
+        right: [p].
+        probabilities: [p].
+        items: [m], see `cohesive_clusters`.
 
     Returns:
         float64 [clusters], 0 to 1.
@@ -177,11 +191,22 @@ def cohesion(
     >>> cohesion(np.array([0, 0, 0]), left, right, probabilities).tolist()
     [0.5]
     """
-    sizes = np.bincount(labels[labels >= 0])
-    inner = (labels[left] == labels[right]) & (labels[left] >= 0)
-    sums = np.zeros(len(sizes), np.int64)
-    np.add.at(sums, labels[left[inner]], _fixed(probabilities[inner]))
-    return sums / (sizes * (sizes - 1) // 2 * _SCALE)
+    items = np.arange(len(labels)) if items is None else items
+    counts = np.bincount(items)
+    label = np.full(len(counts), NOISE, np.intp)
+    label[items] = labels
+    inner = (label[left] == label[right]) & (label[left] >= 0)
+    postings = np.bincount(labels[labels >= 0]).tolist()
+    sums = [0] * len(postings)  # of Python's integers, which do not overflow
+    for cluster, count in zip(label.tolist(), counts.tolist(), strict=True):
+        if cluster >= 0:
+            sums[cluster] += _SCALE * (count * (count - 1) // 2)
+    ends = counts[left[inner]], counts[right[inner]]
+    columns = label[left[inner]], _fixed(probabilities[inner]), *ends
+    for cluster, weight, one, other in zip(*(column.tolist() for column in columns), strict=True):
+        sums[cluster] += weight * one * other
+    pairs = [count * (count - 1) // 2 for count in postings]
+    return np.array([total / (count * _SCALE) for total, count in zip(sums, pairs, strict=True)], np.float64)
 
 
 @dataclass(slots=True)
@@ -203,12 +228,13 @@ class _MergingClusters:
 
     Args:
         ranks: of each item, each another.
+        sizes: how many postings each item is.
         lowest: the average below which nothing merges, above 0.
     """
 
-    def __init__(self, ranks: list[int], lowest: int) -> None:
+    def __init__(self, ranks: list[int], sizes: list[int], lowest: int) -> None:
         self._names = ranks  # of a cluster: the highest rank within
-        self._sizes = [1] * len(ranks)
+        self._sizes = list(sizes)
         self._links: defaultdict[int, dict[int, _Link]] = defaultdict(dict)
         self._queue: list[_Entry] = []
         self._lowest = lowest

@@ -1,37 +1,45 @@
 """Features of images: each image is decoded once in a worker process, together with images of other requests.
 
 A network takes less time for an image among many than for one alone. A process that has nothing to do takes whatever
-is queued at once; while all are busy, the next batch gathers.
+is queued at once; while all are busy, the next batch gathers. A process that is lost is started again at once, and what
+it was at goes to another one.
 """
 
 import asyncio
+import logging
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count, groupby, islice
-from typing import Any, Protocol, Self, TypeAlias
+from itertools import count
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
-from pricematch.encoding.encoders import COLOURS, EncoderSpec
-from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
-from pricematch.errors import ImageCorrupt, ImageError, NotReady, Overloaded
+from pricematch.encoding.image_queue import Company, ImageQueue, ImageResult, WaitingImage
+from pricematch.encoding.worker_pool import WorkerPool
+from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess, error_of, worker_commands
+from pricematch.errors import (
+    ImageCorrupt,
+    ImageError,
+    ImageTooComplex,
+    NotReady,
+    Overloaded,
+)
 from pricematch.settings import Settings
 
-MAX_BATCH = 16
-"""Images that are encoded together, at most: more make nothing cheaper, and others wait for longer."""
+_log = logging.getLogger("pricematch")
 _MOST_FAILURES = 3
 """Failures in a row after which encoding counts as broken,"""
 _REST_SECONDS = 10.0
 """for so long after the last one: then a request may try whether it works again."""
+_PATIENCE_SECONDS = 10.0
+"""So long images of requests wait on for a process, where there is none any more; others for `start_seconds`."""
+_TRIES = 2
+"""So many processes are lost with an image before it counts as the reason,"""
+_TRIES_KILLED = 5
+"""or so many in the background, where somebody else ended them."""
 _STOPPING = "the service is stopping"
-
-
-ImageResult: TypeAlias = ImageFeatures | ImageError
-"""The features of an image, or why it is bad."""
 
 
 class EncodingObserver(Protocol):
@@ -46,24 +54,16 @@ class EncodingObserver(Protocol):
         ...
 
 
-@dataclass(eq=False)
-class _Item:
-    """One image that waits, or is being encoded."""
-
-    image: bytes
-    wanted: Wanted
-    request: int
-    result: "asyncio.Future[ImageResult]"
-    queued: float = field(default_factory=time.perf_counter)
-
-
 class Encoding:
     """Computes features in worker processes. Made in a running event loop, and used in it alone.
 
     Args:
-        settings: limits of images and of what waits, and how long a process may take for a batch before it is ended.
+        settings: limits of images and of what waits, and how long a process may take before it is ended.
         observer: called with batches, and with how many images wait.
         commands: start the processes; None: `workers` of the settings.
+
+    Attributes:
+        pool: the processes.
     """
 
     def __init__(
@@ -73,55 +73,21 @@ class Encoding:
         commands: Iterable[Sequence[str]] | None = None,
     ) -> None:
         self._settings, self._observer = settings, observer
-        self._known: dict[str, EncoderSpec] = {COLOURS.key: COLOURS}
-        self._held = {COLOURS.key}
-        self._requests: OrderedDict[_Item, None] = OrderedDict()
-        self._background: OrderedDict[_Item, None] = OrderedDict()
-        self._arrived = asyncio.Event()
-        self._numbers = count()
+        self._queue, self._changed, self._numbers = ImageQueue(), asyncio.Event(), count()
         self._failures, self._failed_at = 0, 0.0
+        self._begun: dict[WorkerProcess, float] = {}
+        self._impatience: asyncio.TimerHandle | None = None
+        self._able_at = time.monotonic()
         self._closed = False
         commands = worker_commands(settings.workers) if commands is None else commands
-        self._processes = [WorkerProcess(command, settings.request_seconds) for command in commands]
-        self._tasks = [asyncio.create_task(self._work(process), name="encode") for process in self._processes]
+        self.pool = WorkerPool(settings, commands, self._process_changed)
+        self._tasks = [asyncio.create_task(self._work(process), name="encode") for process in self.pool.processes]
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-    @property
-    def pids(self) -> Sequence[int]:
-        """Of the processes that run, as the system numbers them."""
-        return [pid for process in self._processes if (pid := process.pid) is not None]
-
-    async def load(self, encoders: Iterable[EncoderSpec]) -> None:
-        """Let every process load these encoders, besides those that it holds; returns once all have.
-
-        Raises:
-            ArtefactError: one does not load; those before stay loaded.
-            ModelOutputError: a process ended meanwhile.
-            NotReady: it was closed.
-        """
-        specs = {encoder.key: encoder for encoder in encoders}
-        new = specs.keys() - self._held
-        self._known |= specs
-        self._held |= new  # now, so that no batch between makes a process forget what it has just loaded
-        held = {key: self._known[key] for key in self._held}
-        found = await asyncio.gather(*(process.load(held) for process in self._processes), return_exceptions=True)
-        for error in found:
-            if error is not None:
-                self._held -= new
-                raise error
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """Let the processes forget all encoders but these; requests that still want another one have it loaded again.
-
-        Args:
-            keys: of encoders that were loaded.
-        """
-        self._held = {COLOURS.key, *keys} & self._known.keys()
 
     async def encode(self, images: Sequence[bytes], wanted: Wanted, *, background: bool = False) -> list[ImageResult]:
         """The features of images, in order; of a bad one why it is. Cancelled, it drops what is queued.
@@ -133,94 +99,150 @@ class Encoding:
 
         Raises:
             Overloaded: too many images wait already, or no memory is left.
-            ModelOutputError: a network gave something that is no embedding, or its process ended or took too long.
-            ArtefactError: a process that was started again cannot load an encoder any more.
-            NotReady: it was closed.
+            ModelOutputError: a network failed, or gave something that is no embedding.
+            ArtefactError: a process cannot load an encoder any more that is held no longer.
+            NotReady: no process can encode at present, or it was closed.
             ValueError: an encoder was never loaded.
         """
         if self._closed:
             raise NotReady(_STOPPING)
-        if unknown := wanted.encoders - self._known.keys():
+        if unknown := wanted.encoders - self.pool.known.keys():
             raise ValueError(f"expected keys of encoders that were loaded, got {sorted(unknown)}")
-        queue = self._background if background else self._requests
-        if not background and queue and len(queue) + len(images) > self._settings.max_waiting_images:
-            raise Overloaded(f"{len(queue)} images wait to be encoded")
+        if not background and (reason := self._why_not_now()) is not None:
+            raise NotReady(reason)
+        depth = self._queue.depth
+        if not background and depth and depth + len(images) > self._settings.max_waiting_images:
+            raise Overloaded(f"{depth} images wait to be encoded")
         request, loop = next(self._numbers), asyncio.get_running_loop()
-        items = [_Item(image, wanted, request, loop.create_future()) for image in images]
-        queue.update(dict.fromkeys(items))
+        items = [WaitingImage(image, wanted, request, background, loop.create_future()) for image in images]
+        self._queue.add(items)
         self._depth_changed()
-        self._arrived.set()
+        self._changed.set()
         try:
             return list(await asyncio.gather(*(item.result for item in items)))
         finally:
+            self._queue.discard(items)
             for item in items:
-                queue.pop(item, None)
                 item.result.cancel()
             self._depth_changed()
 
     def trouble(self) -> str | None:
         """Why nothing can be encoded now; None if something can."""
+        if (reason := self._why_not_now()) is not None:
+            return reason
         if self._failures >= _MOST_FAILURES and time.monotonic() - self._failed_at < _REST_SECONDS:
             return f"the encoder has failed {self._failures} times in a row"
+        return None
+
+    def _why_not_now(self) -> str | None:
+        """Why images of a request would wait for longer than it may: no process can take any, or each hangs."""
+        if (reason := self.pool.why_unable()) is not None:
+            return reason
+        now = time.monotonic()
+        waits = min(now - self._begun.get(process, now) for process in self.pool.processes if process.able)
+        if waits > self._settings.request_seconds:
+            return f"no process that encodes has ended a batch for {waits:.0f} s"
         return None
 
     async def aclose(self) -> None:
         """End the processes, whatever they are doing; waiting calls raise NotReady."""
         self._closed = True
+        if self._impatience is not None:
+            self._impatience.cancel()
         for task in self._tasks:
             task.cancel()
-        for item in (*self._requests, *self._background):
-            _fail(item, NotReady(_STOPPING))
-        await asyncio.gather(*self._tasks, *(it.aclose() for it in self._processes), return_exceptions=True)
+        self._queue.fail_all(NotReady(_STOPPING))
+        await asyncio.gather(*self._tasks, self.pool.aclose(), return_exceptions=True)
 
     def _depth_changed(self) -> None:
         if self._observer is not None:
-            self._observer.set_queue_depth(len(self._requests))
+            self._observer.set_queue_depth(self._queue.depth)
+
+    def _process_changed(self) -> None:
+        """Look again at what processes can do; requests that wait do not wait for long where none can do anything."""
+        self._changed.set()
+        if self.pool.why_unable() is None:
+            self._able_at = time.monotonic()
+            if self._impatience is not None:
+                self._impatience.cancel()
+                self._impatience = None
+        elif self._impatience is None and not self._closed:
+            self._impatience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        self._impatience = None
+        if (reason := self.pool.why_unable()) is not None:
+            late = time.monotonic() - self._able_at > self._settings.start_seconds
+            self._queue.fail_all(NotReady(reason), background=late)
+            self._process_changed()
 
     async def _work(self, process: WorkerProcess) -> None:
         while True:
-            batch = await self._next_batch()
+            batch: Sequence[WaitingImage] = ()
             try:
-                await self._answer(process, batch)
+                if process.lost:
+                    await self.pool.revive(process)
+                elif process.able and (batch := self._queue.take()):
+                    self._depth_changed()
+                    await self._answer(process, batch)
+                else:
+                    self._changed.clear()
+                    await self._changed.wait()
             except asyncio.CancelledError:
                 for item in batch:
-                    _fail(item, NotReady(_STOPPING))
+                    item.fail(NotReady(_STOPPING))
                 raise
 
-    async def _next_batch(self) -> Sequence[_Item]:
-        while not (batch := self._take(self._requests) or self._take(self._background)):
-            self._arrived.clear()
-            await self._arrived.wait()
-        self._depth_changed()
-        return batch
-
-    @staticmethod
-    def _take(queue: OrderedDict[_Item, None]) -> Sequence[_Item]:
-        """The first images that want the same features, out of the queue."""
-        if not queue:
-            return []
-        wanted = next(iter(queue)).wanted
-        batch = list(islice((item for item in queue if item.wanted == wanted), MAX_BATCH))
-        for item in batch:
-            del queue[item]
-        return batch
-
-    async def _answer(self, process: WorkerProcess, batch: Sequence[_Item]) -> None:
-        """Encode a batch; if that fails each request's images by themselves, so that only those fail that must."""
+    async def _answer(self, process: WorkerProcess, batch: Sequence[WaitingImage]) -> None:
+        """Encode a batch; if that fails, those that need not fail with it wait once more."""
         batch = [item for item in batch if not item.result.done()]
-        error = await self._encode(process, batch) if batch else None
-        if error is None:
+        if not batch:
             return
-        requests = [list(items) for _, items in groupby(batch, key=lambda item: item.request)]
-        for items in requests:
-            waiting = [item for item in items if not item.result.done()]
-            failed = await self._encode(process, waiting) if waiting and len(requests) > 1 else error
-            if failed is not None:
-                for item in waiting:
-                    _fail(item, failed)
+        self._begun[process] = time.monotonic()
+        try:
+            await self._encode(process, batch)
+        except WorkerLost as lost:
+            self._failed(str(lost))
+            self._lost_with(batch, lost)
+        except Exception as error:  # noqa: BLE001 — whatever it is, the waiting calls raise it
+            self._failed()
+            if len({item.request for item in batch}) == 1:
+                for item in batch:
+                    item.fail(error)
+            else:
+                for item in batch:
+                    item.company = Company.ITS_REQUEST
+                self._queue.add_first(batch)
+        else:
+            self._failures = 0
+        finally:
+            del self._begun[process]
+            self._process_changed()
 
-    async def _encode(self, process: WorkerProcess, batch: Sequence[_Item]) -> Exception | None:
-        """Why a batch could not be encoded; None where it was."""
+    def _failed(self, lost: str = "") -> None:
+        self._failures, self._failed_at = self._failures + 1, time.monotonic()
+        if lost:
+            self.pool.lost_because = lost
+            _log.warning("%s; another one takes its place", lost)
+
+    def _lost_with(self, batch: Sequence[WaitingImage], lost: WorkerLost) -> None:
+        """Let images of a lost process wait once more; the one that was the reason each time gets its error."""
+        known = lost.place is not None and lost.why is not Loss.KILLED
+        for item in [item for place, item in enumerate(batch) if place == lost.place or not known]:
+            item.losses += 1
+            item.company = Company.NONE
+            if item.losses < _tries(item, lost.why):
+                continue
+            if lost.why is Loss.KILLED and not item.background:
+                item.fail(NotReady(str(lost)))
+            elif lost.why in {Loss.LATE, Loss.OVERDRAWN}:
+                item.end(ImageTooComplex(str(lost)))
+            else:
+                item.end(ImageCorrupt(f"{lost}, {item.losses} times when it was given this image"))
+        self._queue.add_first(batch)
+
+    async def _encode(self, process: WorkerProcess, batch: Sequence[WaitingImage]) -> None:
+        """Encode a batch; raises WorkerLost, and what the process raised."""
         started = time.perf_counter()
         wanted = batch[0].wanted
         message = {
@@ -230,57 +252,22 @@ class Encoding:
             "max_pixels": self._settings.max_pixels,
             "min_side": self._settings.min_image_side,
             "max_scans": self._settings.max_scans,
+            "image_seconds": self._settings.image_seconds,
         }
-        try:
-            encoders = {key: self._known[key] for key in self._held | wanted.encoders}
-            answer, body = await process.call(encoders, message, [item.image for item in batch])
-            queued = [started - item.queued for item in batch]
-            for item, result in zip(batch, _results(answer, body, queued), strict=True):
-                if not item.result.done():
-                    item.result.set_result(result)
-        except Exception as error:  # noqa: BLE001 — whatever it is, the waiting calls raise it
-            self._failures, self._failed_at = self._failures + 1, time.monotonic()
-            return error
-        self._failures = 0
+        encoders = self.pool.encoders(wanted.encoders)
+        answer, body = await process.call(encoders, message, [item.image for item in batch])
+        queued = [started - item.queued for item in batch]
+        for item, result in zip(batch, _results(answer, body, queued), strict=True):
+            item.end(result)
         if self._observer is not None:
             self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
-        return None
 
 
-class BlockingEncoding(Protocol):
-    """Encodes for threads, behind the requests."""
-
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
-        """Hold these encoders; raises ArtefactError, ModelOutputError."""
-        ...
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """Forget all encoders but these."""
-        ...
-
-    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
-        """See `Encoding.encode`."""
-        ...
-
-
-class ForThreads:
-    """Implements `BlockingEncoding` over the encoding of an event loop, for other threads."""
-
-    def __init__(self, encoding: Encoding, loop: asyncio.AbstractEventLoop) -> None:
-        self._encoding, self._loop = encoding, loop
-
-    def load(self, specs: Sequence[EncoderSpec]) -> None:
-        """See the protocol."""
-        asyncio.run_coroutine_threadsafe(self._encoding.load(specs), self._loop).result()
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """See the protocol."""
-        self._loop.call_soon_threadsafe(self._encoding.retain, list(keys))
-
-    def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
-        """See the protocol."""
-        encoding = self._encoding.encode(images, wanted, background=True)
-        return asyncio.run_coroutine_threadsafe(encoding, self._loop).result()
+def _tries(item: WaitingImage, why: Loss) -> int:
+    """How many processes may be lost with an image, and then it is not tried again."""
+    if why is Loss.OVERDRAWN:
+        return 1
+    return _TRIES_KILLED if why is Loss.KILLED and item.background else _TRIES
 
 
 def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) -> Sequence[ImageResult]:
@@ -301,8 +288,3 @@ def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) ->
             seconds = Seconds(waited, **answer["seconds"])
             results.append(ImageFeatures(bytes.fromhex(image["digest"]), image["phash"], embeddings, seconds))
     return results
-
-
-def _fail(item: _Item, error: Exception) -> None:
-    if not item.result.done():
-        item.result.set_exception(error)

@@ -1,7 +1,8 @@
 """A process that computes features of images: `python -m pricematch.encoding.worker THREADS [PROCESSOR]`.
 
-Its standard input is a socket, which carries requests. It ends when the other end is gone, and of signals heeds only
-those that cannot be ignored.
+Its standard input is a socket, which carries requests; its standard output a file that says which image it is at. It
+ends when the other end is gone, and of signals heeds only those that cannot be ignored, and the one that ends it when
+an image takes too much of a processor.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,11 +24,15 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
 from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.ports import Encoder, Pixels
-from pricematch.encoding.worker_process import divided, receive, send
+from pricematch.encoding.wire import divided, receive, send
+from pricematch.encoding.worker_process import note_place
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
 
 _NICE = 10
-"""Requests are read and answers sent before the next image: they take little, and give everybody something to do."""
+"""Requests are read and answers sent before the next image: they take little, and give everybody something to do.
+
+Until the first image nobody waits for answers, but for the process: it starts and loads like any other.
+"""
 
 
 def main(threads: int, processor: int | None) -> None:
@@ -38,16 +44,20 @@ def main(threads: int, processor: int | None) -> None:
     """
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C goes to the service, which ends this
         signal.signal(ignored, signal.SIG_IGN)
-    os.nice(_NICE)
     if processor is not None:
         os.sched_setaffinity(0, {processor})
     cv2.setNumThreads(1)
-    answer_all(partial(load_network, threads=threads))
+    answer_all(partial(load_network, threads=threads), _NICE)
 
 
-def answer_all(load: Callable[[NetworkSpec], Encoder]) -> None:
-    """Load and drop encoders and compute features on request, until the other end of the standard input is closed."""
-    features = _ImageFeaturesComputer(load)
+def answer_all(load: Callable[[NetworkSpec], Encoder], niceness: int = 0) -> None:
+    """Load and drop encoders and compute features on request, until the other end of the standard input is closed.
+
+    Args:
+        load: gives an encoder.
+        niceness: of this process, from the first image on.
+    """
+    features = _ImageFeaturesComputer(load, niceness)
     with socket.socket(fileno=0) as connection:
         while True:
             try:
@@ -69,9 +79,10 @@ def answer_all(load: Callable[[NetworkSpec], Encoder]) -> None:
 class _ImageFeaturesComputer:
     """Computes features of images in this process, each of which it decodes once."""
 
-    def __init__(self, load: Callable[[NetworkSpec], Encoder]) -> None:
+    def __init__(self, load: Callable[[NetworkSpec], Encoder], niceness: int) -> None:
         self._load = load
         self._encoders: dict[str, tuple[int, Encoder]] = {COLOURS.key: (COLOURS.side, ColourHistogram())}
+        self._niceness = niceness
 
     def answer(self, message: Mapping[str, Any], body: memoryview) -> tuple[Mapping[str, Any], Sequence[bytes]]:
         """The answer to one message: a JSON object, and bytes; raises PricematchError."""
@@ -85,6 +96,7 @@ class _ImageFeaturesComputer:
                 del self._encoders[key]
                 return {}, ()
             case {"sizes": sizes, **wanted}:
+                self._step_back()
                 return self._features(divided(body, sizes), **wanted)
         raise ModelOutputError(f"expected ready, load, drop or sizes, got {list(message)}")
 
@@ -97,8 +109,9 @@ class _ImageFeaturesComputer:
         max_pixels: int,
         min_side: int,
         max_scans: int,
+        image_seconds: float,
     ) -> tuple[Mapping[str, Any], Sequence[bytes]]:
-        """The features of images.
+        """The features of images; one that takes more than `image_seconds` of a processor ends this process.
 
         Returns:
             Per image its digest and hash, or why it is bad; the dimension by key of an encoder; seconds by stage; and
@@ -109,7 +122,9 @@ class _ImageFeaturesComputer:
         sides = {self._encoders[key][0] for key in keys}
         found: list[Mapping[str, Any]] = []
         pixels: dict[int, list[Pixels]] = {side: [] for side in sides}
-        for image in images:
+        for place, image in enumerate(images):
+            note_place(place)
+            signal.setitimer(signal.ITIMER_PROF, image_seconds)  # its signal ends native code, too
             try:
                 decoded = decoder.decoded(image)
                 squeezed = {side: decoded.squeezed(side) for side in sides}
@@ -120,12 +135,24 @@ class _ImageFeaturesComputer:
                 found.append({"digest": hashlib.sha256(image).hexdigest(), "phash": digits})
                 for side, view in squeezed.items():
                     pixels[side].append(view)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        note_place(None)
         decoded_at = time.perf_counter()
         embeddings = {key: self._embeddings(key, pixels) for key in keys} if any("digest" in it for it in found) else {}
         seconds = {"decode": decoded_at - started, "encode": time.perf_counter() - decoded_at}
         dimensions = {key: rows.shape[1] for key, rows in embeddings.items()}
         parts = [rows.astype("<f4").tobytes() for rows in embeddings.values()]
         return {"images": found, "dimensions": dimensions, "seconds": seconds}, parts
+
+    def _step_back(self) -> None:
+        """Let others go before, once; on Linux each thread has a niceness of its own."""
+        niceness, self._niceness = self._niceness, 0
+        threads = Path("/proc/self/task")
+        if niceness and threads.is_dir():
+            for thread in threads.iterdir():
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), niceness)
+        elif niceness:
+            os.nice(niceness)
 
     def _embeddings(self, key: str, pixels: Mapping[int, Sequence[Pixels]]) -> Embeddings:
         side, encoder = self._encoders[key]

@@ -4,93 +4,95 @@ What goes wrong in it, a crash or a hang, costs the images it had and nothing el
 """
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import struct
 import sys
+import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
 from pricematch import errors
 from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.wire import read_frame, write_frame
 from pricematch.errors import ModelOutputError, NotReady, PricematchError
-
-_LENGTHS = struct.Struct("!IQ")
-
-
-def send(connection: socket.socket, message: Mapping[str, Any], *parts: bytes) -> None:
-    """Send a frame: a JSON object and bytes; raises OSError."""
-    head = json.dumps(message).encode()
-    connection.sendall(b"".join((_LENGTHS.pack(len(head), sum(map(len, parts))), head, *parts)))
-
-
-def receive(connection: socket.socket) -> tuple[Mapping[str, Any], memoryview]:
-    """The next frame; raises EOFError if the other end is gone, OSError."""
-    head, body = _LENGTHS.unpack(_exactly(connection, _LENGTHS.size))
-    message: Mapping[str, Any] = json.loads(bytes(_exactly(connection, head)))
-    return message, _exactly(connection, body)
-
-
-async def _write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
-    """Send a frame from an event loop; raises OSError."""
-    head = json.dumps(message).encode()
-    writer.write(_LENGTHS.pack(len(head), sum(map(len, parts))) + head)
-    for part in parts:
-        writer.write(part)
-        await writer.drain()
-
-
-async def _read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
-    """The next frame in an event loop; raises EOFError if the other end is gone, OSError."""
-    head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    message: Mapping[str, Any] = json.loads(await reader.readexactly(head))
-    return message, await reader.readexactly(body)
-
-
-def divided(body: memoryview, sizes: Sequence[int]) -> list[bytes]:
-    """Consecutive pieces of these sizes."""
-    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
-    return [bytes(body[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
-
-
-def _exactly(connection: socket.socket, size: int) -> memoryview:
-    view = memoryview(bytearray(size))
-    filled = 0
-    while filled < size:
-        got = connection.recv_into(view[filled:])
-        if got == 0:
-            raise EOFError("the other end is gone")
-        filled += got
-    return view
-
 
 _PROGRAM = "pricematch.encoding.worker"
 _ROOT = Path(__file__).parents[2]
-_ENDS_SECONDS = 1.0
-"""For what has hung up to end."""
-_LOAD_SECONDS = 300.0
-"""For it to start and to load a network, TensorFlow's import included, however short the time for a batch is."""
+_ENDS_SECONDS = 10.0
+"""For what was killed, or has hung up, to end; it is waited for in the background beyond."""
+_PLACE = struct.Struct("!i")
+_NONE = -1
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+"""Signals by which somebody else, such as a kernel that is short of memory, ends a process."""
+
+
+def note_place(place: int | None) -> None:
+    """Write down, in a worker process, which image of a batch it is at; None: at none, or at all together."""
+    os.pwrite(sys.stdout.fileno(), _PLACE.pack(_NONE if place is None else place), 0)
+
+
+class Loss(Enum):
+    """Why a process ended before it had answered."""
+
+    CRASHED = auto()
+    KILLED = auto()
+    """Somebody else ended it."""
+    LATE = auto()
+    """It took too long for a batch, or for a network, and was ended."""
+    OVERDRAWN = auto()
+    """It took more of a processor for an image than it may."""
+
+
+class WorkerLost(Exception):
+    """A process ended, or was ended, before it had answered.
+
+    Attributes:
+        why: the kind of reason.
+        place: of the image it was at, in its batch; None: at none, or at all together.
+    """
+
+    def __init__(self, reason: str, why: Loss, place: int | None = None) -> None:
+        super().__init__(reason)
+        self.why, self.place = why, place
 
 
 class WorkerProcess:
-    """A process that is started once it is needed, and again if it has ended. Belongs to one event loop.
+    """A process that is started once it is needed. Belongs to one event loop.
 
     Args:
-        command: starts it; its standard input is the socket.
-        seconds: how long it may take for a batch; if it takes longer it is ended.
+        command: starts it; its standard input is the socket, its standard output a file for `note_place`.
+        batch_seconds: how long it may take for a batch; if it takes longer it is ended.
+        start_seconds: how long it may take to start, and to load a network.
+        on_end: called when it has ended, whatever it was doing.
+
+    Attributes:
+        able: whether it can take images at once: it has loaded all it was to load, or was never needed yet.
     """
 
-    def __init__(self, command: Sequence[str], seconds: float) -> None:
-        self._command, self._seconds = command, seconds
+    def __init__(
+        self, command: Sequence[str], batch_seconds: float, start_seconds: float, on_end: Callable[[], None]
+    ) -> None:
+        self._command, self._batch_seconds, self._start_seconds = command, batch_seconds, start_seconds
+        self._on_end = on_end
         self._process: Process | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._places = tempfile.TemporaryFile()  # noqa: SIM115 — it is closed with the process
         self._loaded: set[str] = set()
         self._closed = False
         self._lock = asyncio.Lock()
+        self._started = False
+        self.able = True
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was needed and is to be started again, which nobody does yet."""
+        return self._started and not self.able and not self._lock.locked()
 
     @property
     def pid(self) -> int | None:
@@ -98,9 +100,20 @@ class WorkerProcess:
         return None if self._process is None or self._process.returncode is not None else self._process.pid
 
     async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
-        """Load these encoders and drop all others; raises ArtefactError, ModelOutputError, NotReady."""
+        """Load these encoders and drop all others; those that it had stay if one does not load.
+
+        Raises:
+            ArtefactError, ModelOutputError: one does not load.
+            WorkerLost: it ended meanwhile, or could not be started.
+            NotReady: it was closed.
+        """
         async with self._lock:
-            await self._hold(encoders)
+            could, self.able = self._started and self.able and self.pid is not None, False
+            try:
+                await self._hold(encoders)
+                could = True
+            finally:
+                self.able = could and self.pid is not None
 
     async def call(
         self, encoders: Mapping[str, EncoderSpec], message: Mapping[str, Any], images: Sequence[bytes]
@@ -109,28 +122,31 @@ class WorkerProcess:
 
         Raises:
             ArtefactError: an encoder does not load.
-            ModelOutputError: it failed, ended or took too long.
+            ModelOutputError, Overloaded: it failed.
+            WorkerLost: it ended, or took too long.
             NotReady: it was closed.
         """
         async with self._lock:
             await self._hold(encoders)
-            return await self._call(self._seconds, message, *images)
+            self.able = True
+            return await self._call(self._batch_seconds, message, *images)
 
     async def aclose(self) -> None:
         """End it, whatever it is doing, and start it no more."""
         self._closed = True
         await self._end()
+        self._places.close()
 
     async def _hold(self, encoders: Mapping[str, EncoderSpec]) -> None:
         await self._start()
         for key in self._loaded - encoders.keys():
-            await self._call(self._seconds, {"drop": key})
+            await self._call(self._batch_seconds, {"drop": key})
             self._loaded.remove(key)
         for key in encoders.keys() - self._loaded:
             spec = encoders[key]
             if spec.network is not None:
                 network = spec.network.model_dump(mode="json")
-                await self._call(_LOAD_SECONDS, {"load": key, "side": spec.side, "network": network})
+                await self._call(self._start_seconds, {"load": key, "side": spec.side, "network": network})
                 self._loaded.add(key)
 
     async def _call(self, seconds: float, message: Mapping[str, Any], *parts: bytes) -> tuple[Mapping[str, Any], bytes]:
@@ -139,13 +155,14 @@ class WorkerProcess:
         reader, writer = self._streams
         try:
             async with asyncio.timeout(seconds):
-                await _write_frame(writer, message, *parts)
-                answer, body = await _read_frame(reader)
+                await write_frame(writer, message, *parts)
+                answer, body = await read_frame(reader)
         except TimeoutError as error:
+            place = self._place()
             await self._end()
-            raise ModelOutputError(f"the process that encodes took longer than {seconds:g} s") from error
+            raise WorkerLost(f"the process that encodes took longer than {seconds:g} s", Loss.LATE, place) from error
         except (OSError, EOFError) as error:
-            raise ModelOutputError(f"the process that encodes {await self._ended()}") from error
+            raise await self._lost() from error
         except BaseException:  # cancelled: an answer may be left unread
             self._kill()
             raise
@@ -156,49 +173,71 @@ class WorkerProcess:
     async def _start(self) -> None:
         if self._streams is not None and self.pid is not None and not self._streams[0].at_eof():
             return
-        await self._end()
+        if self._process is not None:
+            await self._end()
         if self._closed:
             raise NotReady("the service is stopping")
+        self._started = True
         here, there = socket.socketpair()
         try:
             with there:
+                os.pwrite(self._places.fileno(), _PLACE.pack(_NONE), 0)
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=there.fileno(), env=_environment()
+                    *self._command, stdin=there.fileno(), stdout=self._places.fileno(), env=_environment()
                 )
+            self._ending = asyncio.create_task(self._watch(self._process), name="worker")
             self._streams = await asyncio.open_connection(sock=here)
         except OSError as error:
             here.close()
-            raise ModelOutputError("the process that encodes could not be started") from error
+            self.able = False
+            reason = f"the process that encodes could not be started ({error.strerror})"
+            raise WorkerLost(reason, Loss.CRASHED) from error
         except BaseException:
             here.close()
             raise
         self._loaded = set()
-        await self._call(_LOAD_SECONDS, {"ready": True})
+        if self._closed:  # while it was started
+            await self._end()
+        await self._call(self._start_seconds, {"ready": True})
 
-    async def _ended(self) -> str:
-        """End it if it has not by itself; how it ended, in words."""
-        code: int | None = None
-        if self._process is not None:
-            try:
-                async with asyncio.timeout(_ENDS_SECONDS):
-                    code = await self._process.wait()
-            except TimeoutError:
-                pass
+    async def _watch(self, process: Process) -> None:
+        """See a process to its end, so that none is left behind, however long it takes."""
+        await process.wait()
+        if process is self._process:
+            self.able = False
+            self._on_end()
+
+    def _place(self) -> int | None:
+        if self._closed:
+            return None
+        [place] = _PLACE.unpack(os.pread(self._places.fileno(), _PLACE.size, 0))
+        return None if place == _NONE else int(place)
+
+    async def _lost(self) -> WorkerLost:
+        """End it if it has not by itself; how it ended."""
+        await self._waited()
+        code, place = None if self._process is None else self._process.returncode, self._place()
         await self._end()
+        if code == -signal.SIGPROF and place is not None:
+            return WorkerLost("the image takes more of a processor to decode than images may", Loss.OVERDRAWN, place)
         if code is None:
-            return "hung up"
-        return f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+            how = "hung up"
+        else:
+            how = f"ended with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}"
+        why = Loss.KILLED if code is not None and -code in _FROM_OUTSIDE else Loss.CRASHED
+        return WorkerLost(f"the process that encodes {how}", why, place)
 
     async def _end(self) -> None:
         self._kill()
-        if self._process is not None:
-            try:
-                async with asyncio.timeout(_ENDS_SECONDS):
-                    await self._process.wait()
-            except TimeoutError:  # the kernel does not let go of it; another one takes its place all the same
-                pass
+        await self._waited()
+
+    async def _waited(self) -> None:
+        """Wait for it to end, for a while: the kernel may not let go of it, and another one takes its place then."""
+        if self._ending is not None:
+            await asyncio.wait({self._ending}, timeout=_ENDS_SECONDS)
 
     def _kill(self) -> None:
+        self.able = False
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None

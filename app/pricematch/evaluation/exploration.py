@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import parse_hashes
-from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.features import image_keys, parse_hashes
+from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Header, ImageSource
 from pricematch.errors import ImageError
@@ -21,6 +21,7 @@ from pricematch.evaluation.near_duplicates import (
     find_repeats,
     known_groups,
 )
+from pricematch.matching.stock_images import StockImage, StockImages
 from pricematch.progress import Progress
 from pricematch.titles.normalise import parse_titles
 
@@ -67,6 +68,7 @@ class Exploration:
         hashed_here: postings whose hash was computed from the image, because the catalogue has none.
         title_facts: of the titles that are not empty.
         near: near-duplicates by hash.
+        stock: images that are no evidence, since postings show them under many different titles.
         images: facts of the images, by name; None where they were not read.
         examples: the rows of some groups.
     """
@@ -80,6 +82,7 @@ class Exploration:
     hashed_here: int
     title_facts: TitleFacts
     near: NearDuplicates
+    stock: Sequence[StockImage]
     images: Mapping[str, ImageFacts] | None
     examples: Sequence[NDArray[np.intp]]
 
@@ -101,6 +104,9 @@ def explore(
     progress("Comparing hashes", 0, 1)
     near = find_near_duplicates(parse_hashes(hashes), groups, NEAR, _EXAMPLE_PAIRS, generator)
     progress("Comparing hashes", 1, 1)
+    titles = parse_titles([posting.title for posting in postings])
+    keys = image_keys([None if facts is None else facts.digest for facts in seen])
+    stock = StockImages.of(Catalogue(postings), parse_hashes(hashes), keys, titles)
     return Exploration(
         postings,
         groups,
@@ -111,6 +117,7 @@ def explore(
         sum(posting.image_phash is None and phash is not None for posting, phash in zip(postings, hashes, strict=True)),
         describe_titles([posting.title for posting in postings if posting.title], _COMMON_WORDS),
         near,
+        stock.each,
         images,
         choose_groups(groups, _EXAMPLE_GROUPS, generator),
     )

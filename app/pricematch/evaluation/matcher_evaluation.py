@@ -25,10 +25,11 @@ from pricematch.evaluation.signal_evaluation import KS, Measured, sizes_below
 from pricematch.evaluation.signals import CANDIDATES
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
-from pricematch.pairs.model import PairModel
+from pricematch.matching.nodes import Nodes, node_keys, spread
+from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from pricematch.progress import Progress
+from pricematch.progress import Progress, silent
 from pricematch.search.candidates import Candidates, top_k
 
 _MOST_DRAWS = 5
@@ -146,8 +147,8 @@ class _Answers:
 def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> MatcherEvaluation:
     """Evaluate a matcher on the groups that it was not trained on; the seed draws interval and sub-catalogues."""
     groups, evaluated, stored = case.groups, case.evaluated, case.stored
-    index = MatchIndex.build(case.features, case.model, progress)
-    pairs, answers = index.base, _Answers(candidates_of(index), groups, evaluated)
+    pairs = scored_pairs(case.features, case.model, progress)
+    answers = _Answers(candidates_of(pairs, len(groups)), groups, evaluated)
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
     for done, size in enumerate(sizes, start=1):
@@ -182,14 +183,21 @@ def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> Matche
     )
 
 
-def candidates_of(index: MatchIndex) -> Candidates:
-    """The 49 most probable others of each posting of a fresh index; their similarities are probabilities."""
-    pairs = index.base
+def scored_pairs(features: ParsedFeatures, model: PairModel, progress: Progress = silent) -> ScoredPairs:
+    """The candidate pairs of n postings, equal ones being the same for sure, as the service has them."""
+    nodes, first = Nodes.of(node_keys(features, model.signals))
+    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies)
+    left, right, probabilities = spread(nodes.of_row, index.base, nodes)
+    return ScoredPairs(left, right, probabilities, probabilities)
+
+
+def candidates_of(pairs: ScoredPairs, count: int) -> Candidates:
+    """The 49 most probable others of each of `count` postings; their similarities are probabilities."""
     return top_k(
         np.concatenate([pairs.left, pairs.right]),
         np.concatenate([pairs.right, pairs.left]),
         np.concatenate([pairs.probabilities, pairs.probabilities]),
-        len(index),
+        count,
         CANDIDATES,
     )
 
@@ -209,7 +217,7 @@ def smaller(case: MatcherCase, size: int, seed: int) -> MatchedSize | None:
 def sized_part(case: MatcherCase, rows: NDArray[np.intp]) -> MatchedSize:
     """The answers in the sub-catalogue of some rows, an evaluated one among them."""
     groups = np.unique(case.groups[rows], return_inverse=True)[1].astype(np.intp)
-    proposed = candidates_of(MatchIndex.build(case.features.select(rows), case.model))
+    proposed = candidates_of(scored_pairs(case.features.select(rows), case.model), len(rows))
     return _Answers(proposed, groups, case.evaluated[rows]).sized(case.stored, len(case.groups))
 
 

@@ -30,6 +30,7 @@ from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
 from pricematch.formats.manifest import TrainedOn, next_version
 from pricematch.formats.matcher_files import NAME, write_matcher
 from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
+from pricematch.matching.stock_images import without_stock_images
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -84,7 +85,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         seen = seen_postings(encoder.trained_on, labels, content.postings)
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
-    _, postings = load_features(settings, content, options.signals, None, progress)
+    postings = without_stock_images(*load_features(settings, content, options.signals, None, progress))
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:

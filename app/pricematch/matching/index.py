@@ -66,6 +66,7 @@ class MatchIndex:
         progress: Progress = silent,
         scored: ScoredPairs | None = None,
         found: Neighbourhoods | None = None,
+        copies: NDArray[np.integer] | None = None,
     ) -> "MatchIndex":
         """An index of postings that are scored together.
 
@@ -75,9 +76,10 @@ class MatchIndex:
             progress: called with what is being done.
             scored: their candidate pairs, where the same model has scored the same features before.
             found: what was found among the same features before; with both, hardly any time is needed.
+            copies: [n], see `PairFeatureExtractor`.
         """
         progress("Comparing postings", 0, 1)
-        extractor = PairFeatureExtractor(features, model.signals, found)
+        extractor = PairFeatureExtractor(features, model.signals, found, copies)
         progress("Comparing postings", 1, 1)
         base = score_candidates(extractor, model, progress) if scored is None else scored
         return cls(model, extractor, base, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))

@@ -4,8 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, EncoderInfo, Features, ImageFeatures, Wanted
+from pricematch.catalogue.features import (
+    Embeddings,
+    EncoderInfo,
+    Features,
+    ImageFeatures,
+    Wanted,
+    image_keys,
+    parse_hashes,
+)
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Decided
@@ -13,6 +22,10 @@ from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, Sign
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
+from pricematch.matching.stock_images import StockImage, StockImages
+
+_AT_ONCE = 256
+"""Rows that are compared all with all."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Matcher:
         probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
         feedback: on pairs of postings, which overrules what is computed.
+        stock: images that are no evidence; None where none are looked for.
     """
 
     catalogue: Catalogue
@@ -37,6 +51,7 @@ class Matcher:
     probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
     feedback: Feedback = NO_FEEDBACK
+    stock: StockImages | None = None
 
     @property
     def encoders(self) -> Mapping[str, SimilaritySearch]:
@@ -71,19 +86,33 @@ class Matcher:
             removed: ids of postings that are no more.
             images: k, the features of the images of `put`; None where one has none, or none that can be used.
         """
-        catalogue = self.catalogue.changed(put, removed)
+        before, catalogue = self.catalogue.span, self.catalogue.changed(put, removed)
+        rows = np.arange(before, catalogue.span)
         embeddings = {key: self._embeddings(key, images) for key in self.similarity}
-        probability = self.probability
-        if probability is not None:
+        similarity = {key: it.changed(catalogue, embeddings[key]) for key, it in self.similarity.items()}
+        hashes = [
+            it.image_phash or (None if image is None else image.phash) for it, image in zip(put, images, strict=True)
+        ]
+        keys = [None if image is None else image.digest for image in images]
+        stock = self.stock
+        if stock is not None and self.stock is not None:
+            stock = stock.changed(catalogue, parse_hashes(hashes), image_keys(keys))
+            turned = np.flatnonzero((stock.marked[:before] != self.stock.marked) & catalogue.alive[:before])
+            rows = np.concatenate([rows, turned])
+        changed = replace(self, catalogue=catalogue, similarity=similarity, stock=stock)
+        if self.probability is None:
+            return changed
+        if stock is None:
             titles = [posting.title for posting in put]
-            phashes = [posting.image_phash for posting in put]
-            probability = probability.changed(catalogue, self._features(probability, titles, images, phashes))
-        return replace(
-            self,
-            catalogue=catalogue,
-            similarity={key: it.changed(catalogue, embeddings[key]) for key, it in self.similarity.items()},
-            probability=probability,
-        )
+            vectors = {name: embeddings[key] for name, key in self.retrieved.items()}
+            features = Features.of(titles, hashes, self._every(self.probability, len(put), vectors), keys)
+        else:
+            features = changed._stored(self.probability, stock, rows)
+        probability = self.probability
+        for first in range(0, max(1, len(rows)), _AT_ONCE):
+            piece = np.arange(first, min(first + _AT_ONCE, len(rows)))
+            probability = probability.placed(catalogue, rows[piece], features.select(piece))
+        return replace(changed, probability=probability)
 
     def encoder(self, name: str | None, what: str) -> SimilaritySearch:
         """The embeddings by the named encoder, or by the default one.
@@ -122,7 +151,7 @@ class Matcher:
         if self.probability is None:
             if title or not image:
                 raise MatcherNeeded("matching by title")
-            return Wanted(frozenset({self._deciding(options).encoder.key}))
+            return Wanted(frozenset({self._deciding(options).encoder.key}), phash=self.stock is not None)
         self.probability.rule(options.target, options.min_probability)
         self.probability.check_signals(image=image, title=title)
         compared = self._compared(options)
@@ -142,7 +171,7 @@ class Matcher:
 
     def features(self, images: Sequence[ImageFeatures]) -> Features:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
-        return self._features(self.trained("method matcher"), [""] * len(images), images, [None] * len(images))
+        return self._features(self.trained("method matcher"), [""] * len(images), [*map(self._told, images)])
 
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
@@ -170,13 +199,15 @@ class Matcher:
         Raises:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
+        stock = None if self.stock is None or query.image is None else self.stock.of_image(query.image)
         if self.probability is not None:
-            return self._by_probability(self.probability, query, options)
+            return self._by_probability(self.probability, query, options, stock)
         if query.title or query.image is None:
             raise MatcherNeeded("matching by title")
         search, decision = self._deciding(options), self.decision(options)
         embedding = query.image.embeddings[search.encoder.key][np.newaxis]
-        return Result(search.nearest(embedding, options.limit, decision.threshold), decision)
+        found = [] if stock else [*search.nearest(embedding, options.last + 1, decision.threshold, self._stock_rows)]
+        return Result.page(found, options, decision, stock)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
@@ -186,16 +217,17 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
         row = self.catalogue.row(posting_id)
+        stock = None if self.stock is None else self.stock.of_row(row)
         if self.probability is not None:
             rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
-            return self._explained(
-                self.probability, self.probability.matches_of(row, rule), options, compared, embedding
-            )
+            found = self.probability.matches_of(row, rule)
+            return self._explained(self.probability, found, options, compared, embedding, stock)
         search, decision = self._deciding(options), self.decision(options)
-        feedback = self.feedback.of(posting_id)
-        found = search.nearest_of(posting_id, options.limit + len(feedback), decision.threshold)
-        return Result(Matches(self._overruled(search, posting_id, found, feedback)[: options.limit]), decision)
+        feedback, most = self.feedback.of(posting_id), options.last + 1
+        near = search.nearest_of(posting_id, most + len(feedback), decision.threshold, self._stock_rows)
+        every = self._overruled(search, posting_id, Matches([]) if stock else near, feedback)
+        return Result.page(every, options, decision, stock)
 
     def _overruled(
         self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
@@ -219,15 +251,20 @@ class Matcher:
             return None
         return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
-    def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
+    def _by_probability(
+        self, search: ProbabilitySearch, query: Query, options: Options, stock: StockImage | None
+    ) -> Result:
         rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
         if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes an image, got a title only")
-        found = search.matches(self._features(search, [query.title], [query.image], [None]), rule)
+        if stock is not None and not query.title:
+            return Result(Matches([]), self.decision(options), stock)
+        image = None if stock else query.image
+        found = search.matches(self._features(search, [query.title], [image]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
-        return self._explained(search, found, options, compared, embedding)
+        return self._explained(search, found, options, compared, embedding, stock)
 
     def _explained(
         self,
@@ -236,17 +273,18 @@ class Matcher:
         options: Options,
         compared: SimilaritySearch | None,
         embedding: Embeddings | None,
+        stock: StockImage | None,
     ) -> Result:
         """The matches that options let through, each with its similarity and why it is one."""
         least = options.min_similarity
-        rows = found.rows[: options.limit] if least is None else found.rows
+        rows = found.rows[: options.last + 1] if least is None else found.rows
         similarities = [None] * len(rows) if compared is None else compared.similarities(embedding, rows)
         kept = [
             place
             for place, similarity in enumerate(similarities)
             if place < found.decided or least is None or (similarity is not None and similarity >= least)
         ]
-        kept = kept[: options.limit]
+        more, kept = len(kept) > options.last, kept[options.first : options.last]
         explained = search.explain(found, np.array(kept, np.intp))
         matches = [
             Match(
@@ -256,11 +294,12 @@ class Matcher:
                 why.match_type,
                 Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
+                self.stock is not None and bool(self.stock.marked[rows[place]]),
             )
             for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
         ]
         encoders = [compared.encoder.key] if compared is not None and embedding is not None else []
-        return Result(Matches(matches), self.decision(options, encoders))
+        return Result(Matches(matches), self.decision(options, encoders), stock, options.last if more else None)
 
     def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
         """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""
@@ -271,22 +310,36 @@ class Matcher:
         return found
 
     def _features(
-        self,
-        search: ProbabilitySearch,
-        titles: Sequence[str],
-        images: Sequence[ImageFeatures | None],
-        phashes: Sequence[str | None],
+        self, search: ProbabilitySearch, titles: Sequence[str], images: Sequence[ImageFeatures | None]
     ) -> Features:
-        """Features of k postings for the pair model; a hash of their own goes before that of their image."""
-        every = {name: np.zeros((len(titles), size), np.float32) for name, size in search.dimensions.items()}
-        embeddings = {name: self._embeddings(key, images) for name, key in self.retrieved.items() if name in every}
-        computed = [None if image is None else image.phash for image in images]
-        return Features.of(
-            titles,
-            [own or other for own, other in zip(phashes, computed, strict=True)],
-            {**every, **embeddings},
-            [None if image is None else image.digest for image in images],
-        )
+        """Features of k queries for the pair model."""
+        vectors = {name: self._embeddings(key, images) for name, key in self.retrieved.items()}
+        phashes = [None if image is None else image.phash for image in images]
+        digests = [None if image is None else image.digest for image in images]
+        return Features.of(titles, phashes, self._every(search, len(titles), vectors), digests)
+
+    def _every(
+        self, search: ProbabilitySearch, count: int, vectors: Mapping[str, Embeddings]
+    ) -> Mapping[str, Embeddings]:
+        """Embeddings for every retriever of the pair model; zeros where there are none."""
+        zeros = {name: np.zeros((count, size), np.float32) for name, size in search.dimensions.items()}
+        return {name: vectors.get(name, none) for name, none in zeros.items()}
+
+    def _stored(self, search: ProbabilitySearch, stock: StockImages, rows: NDArray[np.integer]) -> Features:
+        """Features of some rows for the pair model; stock images are none."""
+        vectors = {name: self.similarity[key].embeddings[rows] for name, key in self.retrieved.items()}
+        titles = [posting.title for posting in self.catalogue.select(rows)]
+        every = self._every(search, len(rows), vectors)
+        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows])
+        return found.without_images(np.flatnonzero(stock.marked[rows]))
+
+    def _told(self, image: ImageFeatures) -> ImageFeatures | None:
+        """An image, unless it is a stock image."""
+        return None if self.stock is not None and self.stock.of_image(image) else image
+
+    @property
+    def _stock_rows(self) -> NDArray[np.bool_] | None:
+        return None if self.stock is None else self.stock.marked
 
 
 def _least(encoder: EncoderInfo, options: Options) -> float:

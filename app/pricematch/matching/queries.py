@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
+from pricematch.matching.stock_images import StockImage
 from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
 
@@ -34,6 +35,7 @@ class Match:
         match_type: how the two are the same, and
         evidence: what the probability rests on.
         feedback: `same` where a person decided so; then the probability is 1.
+        stock_image: whether its image is a stock image, which is no evidence.
     """
 
     posting_id: str
@@ -42,6 +44,7 @@ class Match:
     match_type: MatchType | None = None
     evidence: Evidence | None = None
     feedback: Literal["same"] | None = None
+    stock_image: bool = False
 
 
 class Matches:
@@ -114,6 +117,7 @@ class Options:
         min_probability: lowest probability of a match, 0…1; None: the threshold of `target`.
         target: what the threshold of the probability was picked for; None: F1.
         encoder: name of the encoder whose similarity is meant; None: the default one.
+        first: how many matches are passed over, those of the pages before.
     """
 
     limit: int = 10
@@ -121,6 +125,12 @@ class Options:
     min_probability: float | None = None
     target: Target | None = None
     encoder: str | None = None
+    first: int = 0
+
+    @property
+    def last(self) -> int:
+        """How many matches there are up to the end of the page, at most."""
+        return self.first + self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,17 @@ class Result:
     Attributes:
         matches: the most probable, or without a pair model the most similar, first.
         decision: the rule.
+        stock: the stock image of the posting or query, which was no evidence; None where it has none.
+        next: how many matches come before the next page; None where there is none.
     """
 
     matches: Matches
     decision: Decision
+    stock: StockImage | None = None
+    next: int | None = None
+
+    @classmethod
+    def page(cls, every: Sequence[Match], options: Options, decision: Decision, stock: StockImage | None) -> "Result":
+        """The page that options name of all matches, or of all to behind its last."""
+        more = options.last if len(every) > options.last else None
+        return cls(Matches(every[options.first : options.last]), decision, stock, more)

@@ -1,6 +1,6 @@
 """Pairs of postings for a person to decide: those whose feedback would teach most."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Un
         The nearest first, equally near ones by their ids.
     """
     threshold = min(max(rule.thresholds.match, LEAST_MEAN), 1.0)
-    pairs = search.index.pairs
+    pairs = _standing(search)
     near = np.abs(_log_odds(pairs.probabilities) - _log_odds(np.array(threshold)))
     clusters, covered = _clusters(search, threshold), set[int]()
     found: list[Unsure] = []
@@ -58,6 +58,12 @@ def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Un
         if len(found) == limit:
             break
     return found
+
+
+def _standing(search: ProbabilitySearch) -> ScoredPairs:
+    """The candidate pairs of nodes, by the row of each node's first posting by id."""
+    pairs, rows = search.index.pairs, search.nodes.standing(search.catalogue.alive, search.catalogue.by_id)
+    return replace(pairs, left=rows[pairs.left].astype(np.int32), right=rows[pairs.right].astype(np.int32))
 
 
 def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

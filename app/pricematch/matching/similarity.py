@@ -89,21 +89,26 @@ class SimilaritySearch:
                 found[place] = embedding[0]
         return found
 
-    def nearest(self, query: Embeddings, limit: int, min_similarity: float = -1.0) -> Matches:
+    def nearest(
+        self, query: Embeddings, limit: int, min_similarity: float = -1.0, without: NDArray[np.bool_] | None = None
+    ) -> Matches:
         """The postings most similar to an embedding, equal ones by ascending id.
 
         Args:
             query: [1, d].
             limit: matches at most, at least 1.
             min_similarity: the lowest cosine of a match.
+            without: bool [span], rows that are no matches; None: all may be.
         """
-        return self._nearest(query[0], limit, min_similarity, self.known)
+        return self._nearest(query[0], limit, min_similarity, self.known if without is None else self.known & ~without)
 
-    def nearest_of(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
+    def nearest_of(
+        self, posting_id: str, limit: int, min_similarity: float = -1.0, without: NDArray[np.bool_] | None = None
+    ) -> Matches:
         """The postings most similar to a stored one, itself excluded; none where it has no embedding."""
         if (embedding := self.embedding(posting_id)) is None:
             return Matches([])
-        others = self.known.copy()
+        others = self.known.copy() if without is None else self.known & ~without
         others[self.catalogue.row(posting_id)] = False
         return self._nearest(embedding[0], limit, min_similarity, others)
 

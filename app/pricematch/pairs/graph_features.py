@@ -104,6 +104,8 @@ def graph_features(
 ) -> NDArray[np.float32]:
     """The features of pairs, float32 [p, `GRAPH_FEATURES`]; the same for (a, b) and (b, a).
 
+    A pair of a posting and itself is one of it and its copy.
+
     Args:
         rows: of both ends of each pair.
         left: [p], which row is that of one end.
@@ -112,9 +114,12 @@ def graph_features(
     """
     first = _rounded(first)
     kept = np.where(first >= LEAST, first, 0)
-    sums, best, squares, sure = (
-        (values[left], values[right]) for values in (rows.sums, rows.best, rows.squares, rows.sure)
+    copied = np.where(left == right, kept, 0)  # a posting and its copy, which its own row lacks
+    sums, squares, sure = (
+        (values[left] + more, values[right] + more)
+        for values, more in ((rows.sums, copied), (rows.squares, copied**2), (rows.sure, copied > 1 / 2))
     )
+    best = np.maximum(rows.best[left], copied), np.maximum(rows.best[right], copied)
     paths, overlap, best_path = _steps(rows.matrix, left, right)
     shared = overlap + 2 * kept
     returned = [paths / np.maximum(total - kept, 10 * _FLOOR) for total in sums]

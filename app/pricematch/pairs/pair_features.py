@@ -58,6 +58,7 @@ class PairFeatureExtractor:
         features: of the n postings of the catalogue, parsed where their titles are already.
         signals: some of `SIGNALS`.
         found: what was found among the same postings before, since searching takes most of the time; None: search.
+        copies: [n], how many titles each of theirs counts as, where words are weighed; None: one.
 
     Attributes:
         signals, names: as above, and the names of the pair features, in order.
@@ -67,12 +68,16 @@ class PairFeatureExtractor:
     """
 
     def __init__(
-        self, features: Features | ParsedFeatures, signals: Sequence[str], found: Neighbourhoods | None = None
+        self,
+        features: Features | ParsedFeatures,
+        signals: Sequence[str],
+        found: Neighbourhoods | None = None,
+        copies: NDArray[np.integer] | None = None,
     ) -> None:
         self.signals, self.names = tuple(signals), pair_feature_names(signals)
         parsed = _parsed(features, signals)
-        weighted = self._weighted = TfIdf(parsed.titles, words) if "title" in signals else None
-        retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares)
+        weighted = self._weighted = TfIdf(parsed.titles, words, copies=copies) if "title" in signals else None
+        retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares, copies)
         self._retrievers = {it.name: it for it in retrievers}
         self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
         hashes = parsed.features.hashes

@@ -246,7 +246,11 @@ class ExpandedTitleRetriever(TitleRetriever):
 
 
 def retrievers_of(
-    parsed: ParsedFeatures, weighted: TfIdf | None, signals: Sequence[str], shares: csr_array | None
+    parsed: ParsedFeatures,
+    weighted: TfIdf | None,
+    signals: Sequence[str],
+    shares: csr_array | None,
+    copies: NDArray[np.integer] | None = None,
 ) -> list[Retriever[Any]]:
     """The retrievers of some signals of a catalogue, in the order of their pair features.
 
@@ -255,6 +259,7 @@ def retrievers_of(
         weighted: the words of their titles; None where titles are no signal.
         signals: some of hash, title and image.
         shares: see `ExpandedTitleRetriever`; None: they are searched.
+        copies: [n], see `TfIdf`.
     """
     hashes = HashRetriever(parsed.features.hashes) if "hash" in signals else None
     found: list[Retriever[Any]] = []
@@ -262,7 +267,7 @@ def retrievers_of(
         if signal == "hash" and hashes is not None:
             found.append(hashes)
         elif signal == "title" and weighted is not None:
-            plain = TitleRetriever("grams", TfIdf(parsed.titles, grams))
+            plain = TitleRetriever("grams", TfIdf(parsed.titles, grams, copies=copies))
             found += [TitleRetriever("words", weighted), plain, ExpandedTitleRetriever(plain, hashes, shares)]
         elif signal == "image":
             found += [EmbeddingRetriever(name, parsed.features) for name in IMAGE_RETRIEVERS]

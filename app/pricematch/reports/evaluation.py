@@ -21,6 +21,7 @@ from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import load_matcher
+from pricematch.matching.stock_images import without_stock_images
 from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
@@ -234,7 +235,8 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
         # in the order of the ids, as in training and in the service
         order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
         numbers = number_groups([labels[row] for row in order])
-        case = MatcherCase(parsed.select(order), numbers, evaluated[order], loaded.model, loaded.thresholds)
+        told = ParsedFeatures(without_stock_images(catalogue, features), parsed.titles)
+        case = MatcherCase(told.select(order), numbers, evaluated[order], loaded.model, loaded.thresholds)
         matched = replace(evaluate_matcher(case, options.seed, progress), evaluated=evaluated)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)

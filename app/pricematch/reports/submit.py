@@ -13,14 +13,14 @@ from pricematch.errors import SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
 from pricematch.evaluation.labelled import embedded, limit_setting_named
 from pricematch.evaluation.load_features import load_features, load_signal_features
-from pricematch.evaluation.matcher_evaluation import candidates_of
+from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of
 from pricematch.formats.atomic_writes import check_output
 from pricematch.formats.csv_files import write_submission
 from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.clusters import SimilarityClustering
-from pricematch.matching.index import MatchIndex
+from pricematch.matching.stock_images import without_stock_images
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
@@ -104,14 +104,16 @@ def submit_matches(
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
     ordered, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress)
-    index = MatchIndex.build(features, loaded.model, progress)
+    told = ParsedFeatures.of(without_stock_images(ordered, features))
+    pairs = scored_pairs(told, loaded.model, progress)
     summary = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "
         f"{thresholds.fallback:.4f} if left alone"
     )
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
-    return _write(output, every.posting_ids, among(thresholds.lists(candidates_of(index)), rows, len(every))), summary
+    lists = among(thresholds.lists(candidates_of(pairs, len(ordered))), rows, len(every))
+    return _write(output, every.posting_ids, lists), summary
 
 
 def _write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:

@@ -12,7 +12,8 @@ from threading import Event, Thread
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
-from pricematch.encoding.encoding import Encoding, ForThreads
+from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (
@@ -28,8 +29,10 @@ from pricematch.errors import (
 from pricematch.formats.image_folder import ImageFolder, folder_within
 from pricematch.formats.posting_rows import PostingRow, RowLimits, check_rows, posting_rows
 from pricematch.formats.zip_images import ZipImages, ZipLimits
+from pricematch.matching.stock_images import StockImage
 from pricematch.progress import Progress
 from pricematch.serving.intake import Intake, RowImport, put_each
+from pricematch.serving.snapshots import stock_images
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
@@ -38,6 +41,8 @@ KIND = "import"
 POSTINGS, IMAGES = "postings", "images"
 _MAX_PROBLEMS = 1000
 """Problems of a job that are kept; how many rows failed is counted beyond."""
+_SHOWN = 20
+"""Stock images that a job or a command names, at most."""
 _NOT_NOW = (StoreError, Overloaded, DeadlineExceeded, NotReady)
 """After these an import is taken up again where it was."""
 _PATIENCE = 10
@@ -108,7 +113,9 @@ class Importer:
         if job.cancelling:
             self._store.jobs.change(replace(job, state="cancelled"))
         elif job.done >= total:
-            self._store.jobs.change(replace(job, state="done"))
+            stock = self._intake.snapshots.current.matcher.stock
+            told = [RowProblem(0, None, f"stock_image: {it}") for it in ([] if stock is None else stock.each[:_SHOWN])]
+            self._store.jobs.change(replace(job, state="done"), told)
             _log.info("import %s: %d rows, %d failed", job.job_id, job.done, job.counts.failed)
 
     def _stored(self, job: Job) -> Job:
@@ -180,11 +187,13 @@ class ImportedFile:
         counts: of the rows.
         problems: the first thousand, in the order of the file.
         version: the catalogue's, afterwards.
+        stock: images that are no evidence, the first of all that are stored now.
     """
 
     counts: Counts
     problems: Sequence[RowProblem]
     version: int
+    stock: Sequence[StockImage]
 
 
 def import_file(settings: Settings, file: Path, images: Path | None, progress: Progress) -> ImportedFile:
@@ -228,7 +237,8 @@ def _stored(
             done, counts = done + batch.rows, counts + batch.counts
             problems += batch.problems[: _MAX_PROBLEMS - len(problems)]
             progress("Storing postings", done, total)
-        return ImportedFile(counts, problems, store.postings.version())
+        stock = stock_images(store.postings, features)[:_SHOWN]
+        return ImportedFile(counts, problems, store.postings.version(), stock)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, PairFeedback, Stored
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import Clusters
-from pricematch.matching.queries import Decision, Matches, Result
+from pricematch.matching.queries import Decision, Result
 from pricematch.matching.review import Unsure
 from pricematch.serving.snapshots import Snapshot
 
@@ -28,7 +28,7 @@ class MatchedEach:
 
     snapshot: Snapshot
     decision: Decision
-    each: Sequence[Matches | ImageError]
+    each: Sequence[Result | ImageError]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pricematch.encoding.features import HASHING
 from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.formats.manifest import MANIFEST
-from pricematch.matching.index import MatchIndex
+from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
@@ -39,6 +39,8 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "hashes": (np.uint64, 1),
     "hashed": (np.bool_, 1),
     "images": (np.uint64, 1),
+    "stock": (np.bool_, 1),
+    "keys": (np.uint64, 1),
     "similarities": (np.float64, 3),
     "shares": (np.float32, 1),
     "share_columns": (np.int32, 1),
@@ -60,16 +62,16 @@ class ScoredCatalogue:
         titles: n.
         hashes: n.
         images: uint64 [n], image keys.
-        found: by searching them.
-        scored: their candidate pairs.
+        stock: bool [n], which had a stock image; of those neither hash nor image key is there.
+        scored: what was found.
     """
 
     fingerprints: Mapping[str, int]
     titles: Sequence[str]
     hashes: Hashes
     images: NDArray[np.uint64]
-    found: Neighbourhoods
-    scored: ScoredPairs
+    stock: NDArray[np.bool_]
+    scored: ScoredNodes
 
     def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
         """The features of the postings, with embeddings [n, d] by retriever."""
@@ -99,7 +101,12 @@ def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
 
 
 def save_scored(
-    data: Path, models: LoadedModels, postings: Sequence[Posting], features: Features, index: MatchIndex
+    data: Path,
+    models: LoadedModels,
+    postings: Sequence[Posting],
+    features: Features,
+    stock: NDArray[np.bool_],
+    scored: ScoredNodes,
 ) -> None:
     """Keep what was found among postings that were scored together.
 
@@ -108,12 +115,13 @@ def save_scored(
         models: that scored them.
         postings: by their rows.
         features: of the postings, as the index was built from them.
-        index: of them, without a delta.
+        stock: bool [n], which have a stock image.
+        scored: what was found of them.
 
     Raises:
         SettingsError: the folder cannot be written to, or is full.
     """
-    found, scored, n = index.extractor.found, index.base, len(postings)
+    found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
     titles, title_ends = _bytes(features.titles)
@@ -127,14 +135,16 @@ def save_scored(
         "hashes": features.hashes.values,
         "hashed": features.hashes.known,
         "images": features.images,
+        "stock": stock,
+        "keys": scored.keys,
         "similarities": found.similarities,
         "shares": shares.data,
         "share_columns": shares.indices.astype(np.int32),
         "share_ends": shares.indptr[1:].astype(np.int64),
-        "left": scored.left,
-        "right": scored.right,
-        "first": scored.first,
-        "probabilities": scored.probabilities,
+        "left": pairs.left,
+        "right": pairs.right,
+        "first": pairs.first,
+        "probabilities": pairs.probabilities,
     }
     with whole_file(data / FILE, PRIVATE_FILE) as file:
         np.savez(file, **arrays)
@@ -142,23 +152,27 @@ def save_scored(
 
 def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
-    n, pairs = len(kept["fingerprints"]), len(kept["left"])
-    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "share_ends"), n)
-    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs)
-    if any(len(kept[name]) != size for name, size in sizes.items()) or kept["similarities"].shape[1] != n:
+    postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
+    sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
+    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n}
+    if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     ids = _texts(kept["ids"], kept["id_ends"])
     left, right = kept["left"], kept["right"]
     if pairs and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):
-        raise ValueError("expected pairs of these postings")
+        raise ValueError("expected pairs of these nodes")
     shares = csr_array((kept["shares"], kept["share_columns"], np.append(0, kept["share_ends"])), shape=(n, n))
     return ScoredCatalogue(
         dict(zip(ids, kept["fingerprints"].tolist(), strict=True)),
         _texts(kept["titles"], kept["title_ends"]),
         Hashes(kept["hashes"], kept["hashed"]),
         kept["images"],
-        Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
-        ScoredPairs(left, right, kept["first"], kept["probabilities"]),
+        kept["stock"],
+        ScoredNodes(
+            kept["keys"],
+            Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
+            ScoredPairs(left, right, kept["first"], kept["probabilities"]),
+        ),
     )
 
 

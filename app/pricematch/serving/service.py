@@ -19,7 +19,7 @@ from pricematch.errors import (
     RowProblem,
 )
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
-from pricematch.matching.queries import Matches, Options, Query
+from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
@@ -87,9 +87,9 @@ class Service(Readiness):
         matcher = snapshot.matcher
         wanted = matcher.wanted(options, image=True, title=False)
 
-        def match(found: Sequence[ImageFeatures | ImageError]) -> list[Matches | ImageError]:
+        def match(found: Sequence[ImageFeatures | ImageError]) -> list[Result | ImageError]:
             # one by one: in a catalogue that had the others, each would be less probable
-            return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options).matches for it in found]
+            return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options) for it in found]
 
         async with self._workers.request():
             each = await self._workers.match(match, await backend.features(images, wanted))

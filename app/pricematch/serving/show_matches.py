@@ -16,6 +16,7 @@ from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError
+from pricematch.formats.atomic_writes import make_folder
 from pricematch.formats.manifest import digest_of_file
 from pricematch.matching.queries import Match, Options, Result
 from pricematch.pairs.thresholds import Target
@@ -24,6 +25,7 @@ from pricematch.serving.initial_load import loaded_from
 from pricematch.serving.service import Service
 from pricematch.serving.startup import started
 from pricematch.settings import Settings
+from pricematch.store.folder import PRIVATE_FOLDER
 from pricematch.store.sqlite.store import DATABASE, open_store
 
 _log = logging.getLogger("pricematch")
@@ -118,6 +120,8 @@ def _with_store_of_catalogue(settings: Settings, posting_id: str) -> Settings:
     for other in (settings.data / _OWN).glob("*"):
         if other != data:
             shutil.rmtree(other)
+    for folder in (settings.data, settings.data / _OWN):
+        make_folder(folder, PRIVATE_FOLDER)
     return settings.model_copy(update={"data": data})
 
 

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -14,18 +16,21 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, FeedbackChange
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost, SettingsError
+from pricematch.errors import HistoryLost, SettingsError, StoreError
 from pricematch.formats.matcher_files import LoadedMatcher
-from pricematch.matching.index import MatchIndex
 from pricematch.matching.matcher import Matcher
+from pricematch.matching.nodes import ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
+from pricematch.matching.stock_images import StockImage, StockImages
+from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store
+from pricematch.titles.normalise import parse_title
 
 _log = logging.getLogger("pricematch")
 _PAGE = 10_000
@@ -37,6 +42,7 @@ _STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -46,27 +52,29 @@ class Snapshot:
     Attributes:
         version: the store's; it holds all changes up to that one.
         matcher: answers from it.
+        anew: whether it may answer otherwise than what was served of the same version before.
     """
 
     version: int
     matcher: Matcher
+    anew: bool = False
 
     @property
     def stale(self) -> bool:
         """Whether so much has changed that all should be scored, or at least packed, anew."""
         catalogue, trained = self.matcher.catalogue, self.matcher.probability
-        changes = catalogue.span - len(catalogue) if trained is None else trained.index.changes
+        changes = catalogue.span - len(catalogue) if trained is None else trained.changes
         return changes > max(FEW, _STALE * len(catalogue))
 
     def young(self, few: int) -> bool:
         """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
         size, trained = len(self.matcher.catalogue), self.matcher.probability
-        return trained is not None and size <= few and trained.index.changes > _STALE * size
+        return trained is not None and size <= few and trained.changes > _STALE * size
 
     @property
     def changed(self) -> bool:
         """Whether anything has come or gone since all were scored together."""
-        return self.matcher.probability is not None and self.matcher.probability.index.changes > 0
+        return self.matcher.probability is not None and self.matcher.probability.changes > 0
 
 
 class Snapshots:
@@ -91,6 +99,10 @@ class Snapshots:
         self._store, self._images, self._build, self._few = store, images, build, few
         self._lock = Lock()
         self._current = first or build()
+        if self._current.anew:
+            with suppress(StoreError):  # of a folder that cannot be written to there is one version
+                store.renew()
+            self.follow()
 
     @property
     def current(self) -> Snapshot:
@@ -110,6 +122,8 @@ class Snapshots:
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
         """Read everything from the store anew, while the old version goes on serving, and then take its place.
 
+        What is scored anew may answer otherwise, so it is a new version, though nothing is changed.
+
         Args:
             build: to be used from now on; None for the one there is.
 
@@ -119,6 +133,7 @@ class Snapshots:
         build = build or self._build
         built = self._caught_up(build(), build)  # most of what came meanwhile, without the lock
         with self._lock:
+            self._store.renew()
             self._current, self._build = self._caught_up(built, build), build
             return self._current
 
@@ -177,14 +192,18 @@ class SnapshotBuilder:
         postings = _read_postings(self.store.postings)
         base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
-        embedded = self._embedded(catalogue)
+        embedded, raw = self._embedded(catalogue), _raw(catalogue, self.images)
+        stock = StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles)
+        _warn_of_stock(stock)
         keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
         retrieved = {name: embedded[key] for name, key in keys.items()}
         named = {name: encoder.key for name, encoder in self.models.named.items()}
-        matcher = Matcher(catalogue, embedded, named, self._probability(catalogue, base, retrieved), keys)
+        probability = self._probability(base, raw, stock, retrieved)
+        matcher = Matcher(catalogue, embedded, named, probability, keys, stock=stock)
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
-        return Snapshot(version, matcher.with_feedback(known))
+        anew = probability is not None and (base is None or probability.changes > 0)
+        return Snapshot(version, matcher.with_feedback(known), anew)
 
     @property
     def _hashed(self) -> bool:
@@ -201,46 +220,71 @@ class SnapshotBuilder:
         }
 
     def _probability(
-        self, catalogue: Catalogue, base: ScoredCatalogue | None, retrieved: Mapping[str, SimilaritySearch]
+        self,
+        base: ScoredCatalogue | None,
+        raw: ParsedFeatures,
+        stock: StockImages,
+        retrieved: Mapping[str, SimilaritySearch],
     ) -> ProbabilitySearch | None:
-        loaded = self.models.matcher
+        loaded, catalogue = self.models.matcher, stock.catalogue
         if loaded is None:
             return None
+        vectors = {name: one.embeddings for name, one in retrieved.items()}
+        whole = replace(raw.features, embeddings=vectors)
+        features = whole.without_images(np.flatnonzero(stock.marked))
+        build = partial(ProbabilitySearch.build, loaded.label, catalogue)
+        how = loaded.model, loaded.thresholds, self.progress
         if base is None:
-            features = self._features(catalogue, np.arange(catalogue.span), retrieved)
             _warn_of_absent(features, loaded)
-            found = MatchIndex.build(features, loaded.model, self.progress)
-            self._keep(list(catalogue), features, found)
-            return ProbabilitySearch(loaded.label, catalogue, found, loaded.thresholds)
+            search = build(ParsedFeatures(features, raw.titles), *how)
+            self._keep(list(catalogue), features, stock.marked, search.scored)
+            return search
         count = len(base.fingerprints)
-        features = base.features({name: one.embeddings[:count] for name, one in retrieved.items()})
-        index = MatchIndex.build(features, loaded.model, self.progress, base.scored, base.found)
-        index = index.without(np.flatnonzero(~catalogue.alive[:count]))
-        for first in range(index.span, catalogue.span, _AT_ONCE):
-            self.progress("Scoring changes", first - count, catalogue.span - count)
-            rows = np.arange(first, min(first + _AT_ONCE, catalogue.span))
-            index = index.with_added(self._features(catalogue, rows, retrieved))
-        if index.span:  # tables for searches are built with the first one
-            index.query(self._features(catalogue, np.arange(1), retrieved))
-        return ProbabilitySearch(loaded.label, catalogue, index, loaded.thresholds)
+        scored = base.features({name: one[:count] for name, one in vectors.items()})
+        before = zip(base.titles, raw.titles, strict=False)
+        titles = [now if now.text == title else parse_title(title) for title, now in before]
+        parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
+        search = build(parsed, *how, base.scored)
+        turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
+        rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
+        for first in range(0, len(rows), _AT_ONCE):
+            self.progress("Scoring changes", first, len(rows))
+            some = rows[first : first + _AT_ONCE]
+            search = search.placed(catalogue, some, features.select(some))
+        if catalogue.span:  # tables for searches are built with the first one
+            search.query(features.select(np.arange(1)))
+        return search
 
-    def _features(
-        self, catalogue: Catalogue, rows: NDArray[np.intp], retrieved: Mapping[str, SimilaritySearch]
-    ) -> Features:
-        """Features of the postings of some rows for the matcher."""
-        postings = [catalogue[row] for row in rows]
-        digests = digests_of(posting.image for posting in postings)
-        hashes = self.images.hashes(digests) if self._hashed else [None] * len(digests)
-        own = [posting.image_phash or computed for posting, computed in zip(postings, hashes, strict=True)]
-        embeddings = {name: one.embeddings[rows] for name, one in retrieved.items()}
-        return Features.of([posting.title for posting in postings], own, embeddings, digests)
-
-    def _keep(self, postings: Sequence[Posting], features: Features, index: MatchIndex) -> None:
+    def _keep(
+        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
+    ) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_scored(self.settings.data, self.models, postings, features, index)
+            save_scored(self.settings.data, self.models, postings, features, stock, scored)
         except SettingsError as error:
             _log.warning("the scored catalogue is not kept: %s", error)
+
+
+def _raw(catalogue: Catalogue, images: StoredImages) -> ParsedFeatures:
+    """Titles, hashes and image keys of all rows."""
+    postings = catalogue.select(range(catalogue.span))
+    digests = digests_of(posting.image for posting in postings)
+    own = [posting.image_phash or computed for posting, computed in zip(postings, images.hashes(digests), strict=True)]
+    return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+
+
+def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
+    """The stock images among all stored postings; raises StoreError."""
+    catalogue = Catalogue(_read_postings(store))
+    raw = _raw(catalogue, images)
+    return StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles).each
+
+
+def _warn_of_stock(stock: StockImages) -> None:
+    """Warn of the images that are no evidence, the first of them by name."""
+    if each := stock.each:
+        more = f", and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
+        _log.warning("stock images are no evidence: %s%s", "; ".join(map(str, each[:_SHOWN])), more)
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:

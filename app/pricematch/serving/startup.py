@@ -9,7 +9,8 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-from pricematch.encoding.encoding import BlockingEncoding, Encoding, EncodingObserver, ForThreads
+from pricematch.encoding.blocking import BlockingEncoding, ForThreads
+from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
@@ -163,7 +164,7 @@ def _started(
     if source is None and _names_catalogue(settings) and is_empty(store):
         source = read_source(settings, chosen, progress)
     images = StoredImages(store.images, store.computed, encoding.encode, _warn_of_bad)
-    load = partial(load_models, chosen, encoding.load, progress)
+    load = partial(load_models, chosen, partial(encoding.load, progress=progress), progress)
     if source is not None:
         loaded: LoadedModels = load(images=source.images is not None)
         load_catalogue(store, source, loaded, images, settings, progress)
@@ -246,5 +247,5 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         uploads=running.uploads,
         activate=partial(activate, running.settings),
         trouble=encoding.trouble,
-        process_ids=lambda: encoding.pids,
+        process_ids=lambda: encoding.pool.pids,
     )

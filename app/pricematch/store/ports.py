@@ -25,6 +25,10 @@ class PostingStore(Protocol):
         """The catalogue's version: grows with every change of a posting or decision, 0 before the first."""
         ...
 
+    def renew(self) -> int:
+        """Make a new version in which nothing is changed, for what is computed of it otherwise; that version."""
+        ...
+
     def count(self) -> int:
         """How many postings are stored."""
         ...

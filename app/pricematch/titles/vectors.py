@@ -74,22 +74,29 @@ class TfIdf:
         titles: those of the catalogue, n.
         terms: what a title is taken apart into.
         single_weight: the share that remains of the weight of a term that one title at most holds, 0…1.
+        copies: [n], how many titles each of them counts as; None: one.
 
     Attributes:
         vectors: float32 [n, d], see `transform`; the columns are the catalogue's terms and `_NEW_COLUMNS` more.
     """
 
     def __init__(
-        self, titles: Sequence[ParsedTitle], terms: Terms = grams, single_weight: float = SINGLE_WEIGHT
+        self,
+        titles: Sequence[ParsedTitle],
+        terms: Terms = grams,
+        single_weight: float = SINGLE_WEIGHT,
+        copies: NDArray[np.integer] | None = None,
     ) -> None:
         self._terms = terms
         self._columns: dict[str, int] = {}
         columns = [[self._columns.setdefault(term, len(self._columns)) for term in self._once(it)] for it in titles]
-        held = np.bincount([column for line in columns for column in line], minlength=len(self._columns))
+        counted = np.ones(len(titles), np.intp) if copies is None else copies
+        each = np.repeat(counted, [len(line) for line in columns])
+        held = np.bincount([column for line in columns for column in line], each, len(self._columns)).astype(np.intp)
         self._held = held
-        weights = 1 + np.log((1 + len(titles)) / (1 + held))
+        weights = 1 + np.log((1 + counted.sum()) / (1 + held))
         self._weights = np.where(held <= 1, single_weight, 1) * weights
-        self._unknown = single_weight * (1 + np.log(1 + len(titles)))
+        self._unknown = single_weight * (1 + np.log(1 + counted.sum()))
         self.vectors = _unit_rows(self._matrix(columns))
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pricematch.api.problems import Problem, problem_of
 from pricematch.catalogue.postings import POSTING_ID_PATTERN, Posting
 from pricematch.errors import ImageError
-from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options
+from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
 from pricematch.pairs.explanation import MatchType
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.results import Matched, MatchedEach
@@ -73,6 +73,11 @@ class MatchQuery(BaseModel):
         "below the encoder's threshold, if one was measured.",
     )
     encoder: EncoderName | None = None
+    cursor: str = Field(
+        default="",
+        pattern=r"^([0-9]{1,9})?$",
+        description="Where the page begins: a `next_cursor` of the same question.",
+    )
 
     @model_validator(mode="after")
     def _one_threshold(self) -> "MatchQuery":
@@ -81,7 +86,8 @@ class MatchQuery(BaseModel):
 
     def options(self) -> Options:
         """As the matcher takes them."""
-        return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder)
+        first = int(self.cursor or 0)
+        return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder, first)
 
 
 class TitleRequest(BaseModel):
@@ -141,6 +147,23 @@ class MatchOut(BaseModel):
         default=None, exclude_if=absent, description="A person decided that both are the same; absent where nobody did."
     )
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
+    stock_image: Literal[True] | None = Field(
+        default=None, exclude_if=absent, description="Its image is a stock image, and was no evidence; else absent."
+    )
+
+
+class StockImageOut(BaseModel):
+    """An image that postings show under many different titles, such as a shop's logo: it is no evidence."""
+
+    postings: int = Field(description="How many show it.")
+    titles: int = Field(description="How many different titles they have.")
+
+
+NextCursor = Annotated[str | None, Field(description="`cursor` of the next page of matches; null where there is none.")]
+StockImageField = Annotated[
+    StockImageOut | None,
+    Field(exclude_if=absent, description="The image asked about is a stock image, and was no evidence; else absent."),
+]
 
 
 class DecidedOut(BaseModel):
@@ -167,6 +190,8 @@ class MatchesOut(DecidedOut):
     """Matches in descending probability, or without a trained matcher in descending similarity."""
 
     matches: list[MatchOut]
+    next_cursor: NextCursor = None
+    stock_image: StockImageField = None
 
 
 class ItemMatchesOut(BaseModel):
@@ -175,6 +200,8 @@ class ItemMatchesOut(BaseModel):
     index: int = Field(ge=0, description="Position among the images sent, from 0.")
     name: str | None = Field(description="File name it was sent with, the first 255 characters.")
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
+    next_cursor: Annotated[NextCursor, Field(exclude_if=absent)] = None
+    stock_image: StockImageField = None
     problem: Problem | None = Field(default=None, exclude_if=absent)
 
 
@@ -186,17 +213,19 @@ class EachMatchesOut(DecidedOut):
 
 def matches_fields(found: Matched, started: float, root: str) -> dict[str, Any]:
     """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`, and `root` the root path."""
-    matches = _matches_fields(found.result.matches, found.snapshot, root)
-    return {**_decided_fields(found.result.decision, found.snapshot, started), "matches": matches}
+    return {
+        **_decided_fields(found.result.decision, found.snapshot, started),
+        **_result_fields(found.result, found.snapshot, root),
+    }
 
 
 def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, root: str) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
-        {"index": index, "name": name, "problem": problem_of(matches).model_dump()}
-        if isinstance(matches, ImageError)
-        else {"index": index, "name": name, "matches": _matches_fields(matches, found.snapshot, root)}
-        for index, (name, matches) in enumerate(zip(names, found.each, strict=True))
+        {"index": index, "name": name, "problem": problem_of(result).model_dump()}
+        if isinstance(result, ImageError)
+        else {"index": index, "name": name, **_present(_result_fields(result, found.snapshot, root))}
+        for index, (name, result) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
 
@@ -231,10 +260,24 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
+def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, Any]:
+    """Matches, where the next ones are, and the stock image where there is one."""
+    cursor = None if result.next is None else str(result.next)
+    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, root), "next_cursor": cursor}
+    if result.stock is not None:
+        fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
+    return fields
+
+
 def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
     return [_match_fields(match, posting, root) for match, posting in zip(matches, postings, strict=True)]
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not absent."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
@@ -245,12 +288,13 @@ def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
         "similarity": match.similarity,
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),
+        "stock_image": match.stock_image or None,
     }
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
         "image_url": image_url(posting, root),
-        **{name: value for name, value in optional.items() if value is not None},
+        **_present(optional),
     }
 
 

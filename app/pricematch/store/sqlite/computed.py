@@ -62,7 +62,7 @@ class SqliteComputed:
         if embeddings.ndim != 2 or len(embeddings) != len(digests):
             raise ValueError(f"expected {len(digests)} embeddings, got an array of shape {list(embeddings.shape)}")
         values = np.ascontiguousarray(embeddings, _FLOAT)
-        with self._database.write() as connection:
+        with self._database.write(witness=False) as connection:
             number = _made_number(connection, key, values.shape[1])
             rows = (sealed(number, digest, value.tobytes()) for digest, value in zip(digests, values, strict=True))
             connection.executemany(insertion("embedding", "INSERT OR REPLACE"), rows)
@@ -78,7 +78,7 @@ class SqliteComputed:
 
     def keep_hashes(self, key: str, digests: Sequence[bytes], hashes: Sequence[str]) -> None:
         """See the port."""
-        with self._database.write() as connection:
+        with self._database.write(witness=False) as connection:
             number = _made_number(connection, key, None)
             rows = (sealed(number, digest, value) for digest, value in zip(digests, hashes, strict=True))
             connection.executemany(insertion("hash", "INSERT OR REPLACE"), rows)

@@ -75,6 +75,12 @@ def witnessed(connection: sqlite3.Connection) -> Witnessed:
     return Witnessed(*connection.execute("SELECT identity, changes FROM catalogue").fetchone())
 
 
+def _counted(connection: sqlite3.Connection) -> Witnessed:
+    """The same, with a transaction that is under way."""
+    statement = "UPDATE catalogue SET changes = changes + 1 RETURNING identity, changes"
+    return Witnessed(*connection.execute(statement).fetchone())
+
+
 def log_ahead(connection: sqlite3.Connection, path: Path) -> None:
     """Have a database write ahead into a log, so that others read while one writes; raises StoreUnavailable."""
     journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -120,8 +126,12 @@ class Database:
                 self._close_idle()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is kept behind the block, or undone where that raises; raises StoreError."""
+    def write(self, *, witness: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction that is kept behind the block, or undone where that raises; raises StoreError.
+
+        Args:
+            witness: whether its loss would have to be told; not that of what is computed again.
+        """
         if self.mode not in {Mode.CREATE, Mode.WRITE}:
             raise StoreUnavailable(f"{self.path} cannot be written to (it is read-only)")
         with store_errors(self.path), self._turn(self._writing):
@@ -130,15 +140,12 @@ class Database:
             before = connection.total_changes
             try:
                 yield connection
-                changed = connection.total_changes > before
-                if changed:
-                    connection.execute("UPDATE catalogue SET changes = changes + 1")
-                    said = witnessed(connection)
+                said = _counted(connection) if witness and connection.total_changes > before else None
                 connection.execute("COMMIT")
             except BaseException as error:
                 self._undo(connection, error)
                 raise
-            if changed:
+            if said is not None:
                 self._record(said)
 
     def close(self) -> None:

@@ -69,6 +69,11 @@ class SqlitePostings:
         with self._database.read() as connection:
             return version(connection)
 
+    def renew(self) -> int:
+        """See the port."""
+        with self._database.write() as connection:
+            return next_revision(connection)
+
     def count(self) -> int:
         """See the port."""
         with self._database.read() as connection:

@@ -281,7 +281,7 @@ def _tidy(database: Database, unused: UnusedImages, incoming: Path, lost_found_d
     try:
         with store_errors(incoming):
             sweep_incoming(incoming)
-        with database.write() as connection:
+        with database.write(witness=False) as connection:
             forget_history(connection, KEPT_DELETIONS)
     except StoreError as error:
         _log.warning("%s could not be tidied: %s", incoming.parent, error)

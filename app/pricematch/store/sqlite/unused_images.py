@@ -50,7 +50,7 @@ class UnusedImages:
         if not looked_at:
             return
         try:
-            with self._database.write() as connection:
+            with self._database.write(witness=False) as connection:
                 unshown = [digest for digest in looked_at if not _shown(connection, digest)]
                 self._take_away(connection, unshown, self._images.remove)
         except StoreError as error:
@@ -127,7 +127,7 @@ class UnusedImages:
         """Move images that no posting shows to `lost+found`: how many."""
         moved = 0
         for first in range(0, len(digests), _AT_ONCE):
-            with self._database.write() as connection:
+            with self._database.write(witness=False) as connection:
                 some = digests[first : first + _AT_ONCE]
                 unshown = [digest for digest in some if not _shown(connection, digest)]
                 moved += self._take_away(connection, unshown, self._lose)

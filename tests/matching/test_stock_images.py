@@ -1,0 +1,174 @@
+"""Stock images: one image under many different titles is no evidence, alone or beside titles."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from pricematch.catalogue.features import Features, ImageFeatures
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Options, Query
+from pricematch.matching.stock_images import StockImages
+from pricematch.titles.normalise import parse_titles
+from tests.support.fakes import tiny_search
+from tests.support.matchers import scored_search
+
+LOGO, SHOT = "8f" * 8, "3c" * 8
+ALL = Options(limit=50, min_probability=0.0)
+
+
+def name(number: int) -> str:
+    """A word that no other number has."""
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:05}")
+
+
+def logos(count: int, first: int = 0) -> list[Posting]:
+    """Postings of different products under one image."""
+    return [Posting(f"logo{row:02}", None, f"{name(row)} {name(row + 100)} black", LOGO) for row in range(first, count)]
+
+
+def sellers(count: int) -> list[Posting]:
+    """Many sellers of one product, with its shot, each in their own words."""
+    words = ("promo", "ori", "murah", "ready", "cod", "grosir", "resmi", "baru")
+    return [Posting(f"seller{row:02}", None, f"Nescafe Gold {words[row % 8]} x{row}", SHOT) for row in range(count)]
+
+
+def others(count: int) -> list[Posting]:
+    """Postings with images and titles of their own."""
+    return [
+        Posting(f"other{row:02}", None, f"{name(row + 200)} {name(row + 300)} black", f"{row:016x}")
+        for row in range(count)
+    ]
+
+
+def matcher_of(postings: Sequence[Posting], signals: Sequence[str] = ("hash", "title")) -> Matcher:
+    """A matcher that looks for stock images, as the service builds it."""
+    catalogue, hashes = Catalogue(postings), [posting.image_phash for posting in postings]
+    raw = Features.of([posting.title for posting in postings], hashes)
+    stock = StockImages.of(catalogue, raw.hashes, raw.images, parse_titles(raw.titles))
+    told = [
+        replace(posting, image_phash=None if marked else posting.image_phash)
+        for posting, marked in zip(postings, stock.marked.tolist(), strict=True)
+    ]
+    search = replace(scored_search(told, signals), catalogue=catalogue)
+    return Matcher(catalogue, {}, {}, search, stock=stock)
+
+
+def image(phash: str) -> ImageFeatures:
+    return ImageFeatures(bytes(32), phash, {})
+
+
+@pytest.mark.parametrize("count", [10, 43])
+def test_an_image_under_many_titles_is_a_stock_image(count: int) -> None:
+    """Fault C5."""
+    stock = matcher_of([*logos(count), *others(30)]).stock
+    assert stock is not None
+    [found] = stock.each
+    assert (found.postings, found.titles, found.example) == (count, count, "logo00")
+    assert str(found) == f"the image of logo00, which {count} postings show under {count} titles"
+
+
+def test_many_sellers_of_one_product_share_its_shot() -> None:
+    """Their titles share a telling word, which other postings lack; fault C5."""
+    for catalogue in ([*sellers(43), *others(30)], sellers(43)):
+        stock = matcher_of(catalogue).stock
+        assert stock is not None
+        assert stock.each == []
+
+
+@pytest.mark.parametrize("titles", [[""] * 30, ["kopi susu"] * 30, ["", "kopi", "teh", "susu", "gula"]])
+def test_few_titles_or_none_make_no_stock_image(titles: list[str]) -> None:
+    """Fault C5."""
+    stock = matcher_of([Posting(f"p{row}", None, title, LOGO) for row, title in enumerate(titles)]).stock
+    assert stock is not None
+    assert stock.each == []
+
+
+def test_a_stock_image_alone_finds_nothing_and_is_told() -> None:
+    """Fault C5."""
+    matcher = matcher_of([*logos(43), *others(30)])
+    found = matcher.match(Query("", image(LOGO)), ALL)
+    assert list(found.matches) == []
+    assert found.stock is not None
+    assert found.stock.postings == 43
+    assert matcher.match(Query("", image(SHOT)), ALL).stock is None
+
+
+def test_of_stock_images_the_titles_decide() -> None:
+    """The image is missing, neither equal nor different, and no match is identical for it; fault C5."""
+    twin = Posting("twin", None, f"{name(7)} {name(107)} black", LOGO)
+    shot = Posting("shot", None, f"{name(7)} {name(107)} black", SHOT)
+    matcher = matcher_of([*logos(43), twin, shot, *others(30)])
+    found = matcher.match_posting("logo07", replace(ALL, min_probability=0.9))
+    assert {match.posting_id for match in found.matches} == {"twin", "shot"}
+    assert {match.posting_id: match.stock_image for match in found.matches} == {"twin": True, "shot": False}
+    assert all(match.evidence is not None and "hash" not in match.evidence.signals for match in found.matches)
+    assert all(match.match_type != "identical" for match in found.matches)
+    assert found.stock is not None
+    asked = matcher.match(Query(f"{name(7)} {name(107)} black", image(LOGO)), replace(ALL, min_probability=0.9))
+    assert {match.posting_id for match in asked.matches} == {"logo07", "twin", "shot"}
+
+
+def answers(matcher: Matcher) -> dict[str, set[tuple[str, str | None]]]:
+    """The likely matches of every posting, and how they match."""
+    likely = replace(ALL, min_probability=0.9)
+    return {
+        posting.posting_id: {
+            (match.posting_id, match.match_type) for match in matcher.match_posting(posting.posting_id, likely).matches
+        }
+        for posting in matcher.catalogue
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_catalogue_answers_alike_however_it_came(seed: int) -> None:
+    """Postings come in any order, and others go again: stock images are those of a rebuild; fault C5."""
+    held, drawn = [*logos(12), *sellers(6), *others(12)], random.Random(seed)
+    gone = logos(20, first=12)
+    coming = [*held, *gone]
+    drawn.shuffle(coming)
+    matcher = matcher_of([])
+    while coming:
+        put, coming = coming[:4], coming[4:]
+        matcher = matcher.changed(put, [], [None] * len(put))
+    for posting in gone:
+        matcher = matcher.changed([], [posting.posting_id], [])
+    anew = matcher_of(sorted(held, key=lambda posting: posting.posting_id))
+    assert matcher.stock is not None
+    assert anew.stock is not None
+    assert matcher.stock.each == anew.stock.each
+    assert answers(matcher) == answers(anew)
+
+
+def test_a_logo_becomes_evidence_again_when_its_postings_go() -> None:
+    """Fault C5."""
+    matcher = matcher_of([*logos(12), *others(12)])
+    matcher = matcher.changed([], [posting.posting_id for posting in logos(10)], [])
+    assert matcher.stock is not None
+    assert matcher.stock.each == []
+    found = matcher.match(Query("", image(LOGO)), replace(ALL, min_probability=0.9)).matches
+    assert {match.posting_id for match in found} == {"logo10", "logo11"}
+
+
+def test_without_a_matcher_stock_images_match_nothing() -> None:
+    """Where the similarity of images decides, there is nothing else; fault C5."""
+    search = tiny_search(["#ff0000"] * 12 + ["#00ff00"])
+    postings = [
+        replace(posting, title=f"{name(row)} {name(row + 100)}", image_phash=LOGO if row < 12 else SHOT)
+        for row, posting in enumerate(search.catalogue)
+    ]
+    catalogue = Catalogue(postings)
+    hashes = Features.of([""] * 13, [posting.image_phash for posting in postings])
+    stock = StockImages.of(catalogue, hashes.hashes, hashes.images, parse_titles([it.title for it in postings]))
+    key = search.encoder.key
+    matcher = Matcher(catalogue, {key: replace(search, catalogue=catalogue)}, {"tiny": key}, stock=stock)
+    found = matcher.match_posting("p0", Options(limit=50))
+    assert list(found.matches) == []
+    assert found.stock is not None
+    red = ImageFeatures(bytes(32), LOGO, {key: search.embeddings[0]})
+    assert list(matcher.match(Query("", red), Options(limit=50)).matches) == []
+    green = ImageFeatures(bytes(32), SHOT, {key: search.embeddings[12]})
+    near = matcher.match(Query("", green), Options(limit=50, min_similarity=-1.0)).matches
+    assert [match.posting_id for match in near] == ["p12"]
