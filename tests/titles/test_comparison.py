@@ -266,6 +266,9 @@ def test_no_kind_is_in_two_groups() -> None:
         ("8x10 inch", "20x25 cm"),
         ("8.5 x 11 in", "21.6 x 27.9 cm"),
         ("5' x 8'", "150 x 240 cm"),
+        ("365 days", "1 year"),
+        ("52 weeks", "12 months"),
+        ("16-oz can", "454 g can"),
         ("16 oz (454 g)", "454 g"),
         ("3.4 fl oz / 100 ml", "100 ml"),
         ("3.4 fl oz / 100 ml", "3.4 fl oz"),
@@ -294,6 +297,8 @@ def test_rounded_measures_are_shared(left: str, right: str) -> None:
         ('6.5"', '6.52"'),
         ("5'", '5"'),
         ("8x10 inch", "20x30 cm"),
+        ("365 days", "366 days"),
+        ("11 months", "365 days"),
     ],
 )
 def test_other_measures_contradict(left: str, right: str) -> None:

@@ -94,7 +94,9 @@ def test_several_extents_may_stand_together() -> None:
     assert [it.sizes for it in amount.extents] == [(160, 200), (180, 200)]
 
 
-@pytest.mark.parametrize("text", ["3in1", "3 in 1", "ax60r5080wd", "a5s", "4x", "mp3", "2in 1", "5 sendok"])
+@pytest.mark.parametrize(
+    "text", ["3in1", "3 in 1", "2-in-1", "36-l", "ax60r5080wd", "a5s", "4x", "mp3", "2in 1", "5 sendok"]
+)
 def test_codes_and_words_are_no_quantities(text: str) -> None:
     assert quantities(text) == []
 
@@ -171,6 +173,10 @@ def test_people_are_shown_units_they_use(text: str, shown: str) -> None:
         ("1/2 lusin", [("count", 6)]),
         ("2 x 1/2 kg", [("count", 2), ("mass", 500)]),
         ("1/2-1 kg", [("mass", 500), ("mass", 1000)]),
+        ("1/2 - 3/4 kg", [("mass", 500), ("mass", 750)]),
+        ("3-1/2-inch", [("length", 88.9)]),
+        ("3.5-inch", [("length", 88.9)]),
+        ("1024 MB", [("storage", 1)]),
         ("2−3 kg", [("mass", 2000), ("mass", 3000)]),
         (".500 g", [("mass", 500)]),
         ("1 000 g", [("mass", 1000)]),

@@ -70,7 +70,7 @@ class AttributeAgreement:
 
 @dataclass(frozen=True, eq=False)
 class _Measures:
-    """The masses, volumes, lengths and extents of n titles, of which those in grams may be those in ounces, rounded.
+    """The masses, volumes, lengths, times and extents of n titles; one in grams may be one in ounces, rounded.
 
     Attributes:
         starts: int64 [n + 1]; the measures of title i stand at positions starts[i] to starts[i + 1] of the others.

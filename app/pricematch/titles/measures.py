@@ -4,12 +4,13 @@ import re
 from math import ceil, log10
 from typing import NamedTuple
 
-from pricematch.titles.units import CUSTOMARY, SMALLEST, UNITS
+from pricematch.titles.units import CUSTOMARY, DAYS, SMALLEST, UNITS
 
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*|[1-9]\d?(?:,\d\d)+,\d{3}")
 _POINTED = re.compile(r"\d{1,3}(?:,\d{3})*\.\d+|\d+\.\d+")
 _THREE_DECIMALS = re.compile(r"\d+[.,]\d{3}")
 _COMPOUND = re.compile(r"(?:(\d+)\s?(?:'|ft|feet|foot)[\s-]?)?+(?:(?:(\d+)\D+?)?(\d+)[/⁄](\d+)|(.+))")
+_BINARY = ("mb", "gb")
 _LARGE = 1000
 _MOST = 1e300
 _FEW = 3
@@ -19,12 +20,12 @@ _EXACT = 1.5e-4
 
 
 class Measure(NamedTuple):
-    """What is measured, and how precisely: a mass, a volume, a length, or the sides of something.
+    """What is measured, and how precisely: a mass, a volume, a length, a time, or the sides of something.
 
     Attributes:
         sizes: in the base unit, or in cm for sides; these ascending.
         slacks: of each, half of the last place that is written, 2 % of the size at most.
-        customary: whether it is in units of the United States, or was converted from them.
+        customary: whether it is in units of the United States, or was converted from them, or is in days.
     """
 
     sizes: tuple[float, ...]
@@ -45,7 +46,7 @@ def measured(number: str, unit: str) -> Measure:
     value = value_of(number, unit)
     size = round(value * factor, 6)
     slack = min(factor / 10 ** _decimals(value) / 2, _SLACK * size)
-    return Measure((size,), (slack,), unit in CUSTOMARY or _is_conversion(dimension, size))
+    return Measure((size,), (slack,), unit in CUSTOMARY | DAYS or _is_conversion(dimension, size))
 
 
 def value_of(number: str, unit: str) -> float:
@@ -63,6 +64,8 @@ def value_of(number: str, unit: str) -> float:
         value = float(plain.replace(",", ""))
     else:
         value = _decimal_value(plain, unit)
+    if unit in _BINARY and not value % 1024:  # 1024 MB are 1 GB
+        value *= 1000 / 1024
     return min(_MOST, value + 12 * int(feet or 0))
 
 

@@ -20,7 +20,7 @@ _PACK = re.compile(
     r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle)\s?+of)[:@\s]{0,3}+(?P<after>\d{1,4})"
     r"|(?P<times>\d{1,3})x|(?P<one>single|satuan))(?![^\W_])|\(\s?+x\s?+(?P<inside>\d{1,3})\s?+\)"
 )
-_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})\s?+in\s?+1(?![^\W_])")
+_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})[\s-]?+in[\s-]?+1(?![^\W_])")
 _SIZES = re.compile(
     rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
     rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
@@ -40,7 +40,7 @@ class Attribute:
         kind: one of `KINDS`.
         value: the same for all ways to write it, such as `500 ml` or `sma515f`.
         shown: as people are shown it, such as `SM-A515F`.
-        measure: of a mass, a volume, a length or an extent.
+        measure: of a mass, a volume, a length, a time or an extent.
     """
 
     kind: str

@@ -19,13 +19,15 @@ _STOPS = r"(?:(?![^\W_])|(?=x\d))"
 _FLUID = r"fl(?:uid|\.)?\s?(?:oz|ounces?)"
 # "in" is a word as well: a unit where it is joined to its number, ends what is written, or stands behind a fraction
 _IN = r"(?:in(?!\s?\d)|\s(?:in(?=\s*+(?:$|[^\w\s]|x\s?\d))|(?:(?<=[/⁄]\d\s)|(?<=[/⁄]\d\d\s))in(?!\s?\d)))"
-_UNIT = rf"(?:\s?+(?:{_any_of(UNITS)}|{_FLUID}){_STOPS}|(?:\s?+'s|{_IN}|'){_STOPS}|\s?+[%\"])"
-_INCH = rf"(?:(?:\s?+(?:inch(?:es)?|inchi|inci)|{_IN}){_STOPS}|\")"
+_LONG = _any_of(word for word in UNITS if len(word) > 1)
+_UNIT = rf"(?:(?:\s?+(?:{_any_of(UNITS)}|{_FLUID})|-(?:{_LONG})){_STOPS}|(?:\s?+'s|{_IN}|'){_STOPS}|\s?+[%\"])"
+_INCH = rf"(?:(?:[\s-]?+(?:inch(?:es)?|inchi|inci)|{_IN}){_STOPS}|\")"
 _DECIMAL = r"(?:(?<![a-wyz\d_.,])\.(?=\d))?+\d++(?:[.,]\d++)*+"
 # fractions that people measure in; 4/64 GB and 38/39 are lists, and so is 1/2 of no unit
 _HALVED = _any_of(word for word, unit in UNITS.items() if unit.dimension in {"volume", "mass", "length", "power"})
 _BEFORE_UNIT = (
-    rf"(?:\s?[x×*~-]\s?[\d.,/⁄ ]{{1,9}}+){{0,2}}+(?:\s?+(?:{_HALVED}|{_FLUID}|lusin|dozens?){_STOPS}|{_INCH}|'(?!\w))"
+    r"(?:\s?[x×*~-]\s?[\d.,/⁄ ]{1,9}+){0,2}+"
+    rf"(?:[\s-]?+(?:{_HALVED}|{_FLUID}|lusin|dozens?){_STOPS}|{_INCH}|'(?!\w))"
 )
 _FRACTION = (
     rf"(?:\d{{1,3}}⁄[1-9]\d{{0,2}}+|(?<![\d/⁄])(?:(?:1/2|[12]/3|[13]/4|[1357]/8)(?={_BEFORE_UNIT})"
@@ -52,7 +54,7 @@ class Quantity:
         value: in its base unit, ≥ 0.
         token: the quantity as one word, in the base unit; one of ounces or inches rounded, as such are on packages.
         shown: in a unit that people use: 1500 ml are 1.5 l.
-        measure: of a mass, a volume or a length.
+        measure: of a mass, a volume, a length or a time.
     """
 
     dimension: str
@@ -119,7 +121,7 @@ def _amount(found: re.Match[str]) -> Amount:
 
 def _pieces(amount: str) -> Iterator[_Piece]:
     for found in _PIECE.finditer(amount):
-        unit = found["unit"].strip() if found["unit"] else None
+        unit = found["unit"].strip(" -") if found["unit"] else None
         if unit and unit.startswith("fl"):
             unit = re.sub(r"uid|[.\s]", "", unit)
         yield _Piece(found["number"], unit, found["joined"] or "")
@@ -142,10 +144,12 @@ def _products(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
 def _ranges(left: _Piece, right: _Piece) -> bool:
     """Whether the unit behind a second number is that of the first as well.
 
-    With blanks between only where it is a time, as in `1 - 7 tahun`: `Note 8 - 64 GB` are two things.
+    With blanks between only where it is a fraction or a time, as in `1 - 7 tahun`: `Note 8 - 64 GB` are two things.
     """
     if right.unit is None or right.joined == right.joined.strip():
         return right.unit is not None
+    if "/" in left.number or "⁄" in left.number:
+        return True
     return UNITS[right.unit].dimension == "time" and value_of(left.number, "day") < value_of(right.number, "day")
 
 
@@ -169,8 +173,9 @@ def _quantity(number: str, unit: str) -> Quantity:
     dimension, measure = UNITS[unit].dimension, measured(number, unit)
     [size] = measure.sizes
     plain = quantity(dimension, size)
-    if dimension not in SMALLEST:
+    if dimension not in (*SMALLEST, "time"):
         return plain
-    token = f"{written(as_packed(dimension, size))}{BASES[dimension]}" if measure.customary else plain.token
+    packed = measure.customary and dimension in SMALLEST
+    token = f"{written(as_packed(dimension, size))}{BASES[dimension]}" if packed else plain.token
     shown = plain.shown if size.is_integer() else quantity(dimension, float(f"{size:.4g}")).shown
     return replace(plain, token=token, shown=shown, measure=measure)

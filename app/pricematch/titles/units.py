@@ -101,5 +101,7 @@ UNITS = {word: Unit(*unit) for unit, words in (_SPELLINGS | _CUSTOMARY).items() 
 
 CUSTOMARY = frozenset(word for words in _CUSTOMARY.values() for word in words.split())
 """Those of the customary system of the United States, from which amounts are rounded to metric ones and back."""
+DAYS = frozenset(word for word, unit in UNITS.items() if unit.dimension == "time" and unit.factor < 30)
+"""Units of time that months and years are rounded to and from: 365 days and 52 weeks are a year."""
 SMALLEST = {"volume": 29.5735295625, "mass": 28.349523125, "length": 25.4}
 """By dimension the unit that amounts of that system are whole or simple multiples of: fluid ounce, ounce, inch."""
