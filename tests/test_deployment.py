@@ -87,6 +87,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     limits: dict[str, Any] = {"requests_at_once": 3, "requests_per_second": 0.001}
     limits |= {"trusted_proxies": "127.0.0.1", "root_path": "/match-api"}
     with running(tmp_path_factory.mktemp("service"), **limits) as service:
+        (service.folder / "p0.png").write_bytes(image_bytes("#ff0000"))
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         proxy = Proxy(folder, service)
         # folders of tests are their owner's alone, and nginx that root starts would serve as somebody else
