@@ -188,3 +188,13 @@ def test_a_start_places_many_rows_in_pieces() -> None:
         search = search.placed(catalogue, np.arange(1 + first, 1 + first + len(piece)), features_of(piece))
     assert clusters(search) == {frozenset(posting.posting_id for posting in more)}
     assert search.changes == 150
+
+
+@pytest.mark.parametrize("count", [60, 120])
+def test_many_of_one_title_are_candidates_however_they_come(count: int) -> None:
+    """Their images differ, so they are no copies; yet each is a candidate of all others; fault C6."""
+    hashes = (f"{row * 0x9E3779B97F4A7C15 % 2**64:016x}" for row in range(count))
+    postings = [replace(it, image_phash=phash) for it, phash in zip(equal(count), hashes, strict=True)]
+    for search in (scored_search(postings), at_once(scored_search(postings[:70]), postings[70:])):
+        assert len(search.pairs) == count * (count - 1) // 2
+        assert clusters(search) == {frozenset(posting.posting_id for posting in postings)}

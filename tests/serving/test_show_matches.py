@@ -237,7 +237,7 @@ def test_a_probability_and_the_count_decide_how_many(run: Run, tmp_path: Path) -
     def shown(*options: str) -> list[str]:
         return [row[0] for row in rows_of(show(run, tmp_path, "p0", *options)) if row[0]]
 
-    assert shown("--min-probability", "0.9999") == []
+    assert shown("--min-probability", "0.9999") == ["p1"]  # of the same title and hash
     assert shown("--min-probability", "0", "--count", "1") == ["p1"]
     assert shown("--min-probability", "0") == shown("--target", "f1") == ["p1", "p2"]
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import DATABASE, IMAGES, LOST_FOUND, WITNESS, open_store
 from pricematch.store.verify import accept_loss
+from pricematch.store.witness import Witness
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +184,23 @@ def test_a_restore_that_broke_off_is_to_be_run_again(tmp_path: Path) -> None:
     with pytest.raises(StoreDamaged, match=r"its postings show 0 of its 130 images; .*`pricematch restore FILE"):
         open_store(tmp_path / "data", serve=True)
     assert len(image_names(tmp_path / "data")) == 130
+
+
+def test_the_witness_knows_of_a_change_before_it_is_acknowledged(tmp_path: Path) -> None:
+    """Fault F1: of changes by several threads and processes at once, too."""
+    witness = Witness(tmp_path / WITNESS)
+
+    def change(number: int) -> bool:
+        [kept] = stores[number % 2].postings.put([put(f"{number}")])
+        said = witness.read()
+        return said is not None and said.changes >= kept.revision
+
+    with closing(open_store(tmp_path)) as one, closing(open_store(tmp_path)) as other, ThreadPoolExecutor(8) as pool:
+        stores = (one, other)
+        assert all(pool.map(change, range(80)))
+    said = witness.read()
+    assert said is not None
+    assert said.changes == 80
 
 
 def test_a_lost_witness_is_told_and_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -34,6 +34,8 @@ _NEAREST = 100
 """Neighbours that ranks are counted among."""
 TOP_K = 50
 """Neighbours by each retriever that are candidates."""
+_MOST_EQUAL = 512
+"""Postings of one hash, or of one title, that are all candidates of each other; of more, those of `TOP_K`."""
 SIGNALS = ("hash", "title", "image")
 _Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Left and right ends of pairs, [m] each."""
@@ -86,12 +88,16 @@ class PairFeatureExtractor:
         if found is None:
             nearest = {name: retriever.nearest(_NEAREST) for name, retriever in self._retrievers.items()}
             similarities = {name: candidates.similarities for name, candidates in nearest.items()}
-            one, other = _top(nearest)
-            self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
         else:
             similarities = dict(zip(self._retrievers, found.similarities, strict=True))
-            self.candidates = found.candidates
         self.own = self._profiles(parsed, vectors, similarities, len(features))
+        if found is None:
+            one, other = _joined(_top(nearest), _equal(self.own, self.own))
+            apart = one != other
+            one, other = one[apart], other[apart]
+            self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
+        else:
+            self.candidates = found.candidates
 
     def __len__(self) -> int:
         return len(self.own)
@@ -140,7 +146,8 @@ class PairFeatureExtractor:
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():
             found = replace(found.without(self.own, ~alive), catalogue_size=int(alive.sum()) + 1)
-        return found, *_unique(*_top(nearest), len(self))
+        one, other = _joined(_top(nearest), _equal(found, self.own, alive))
+        return found, *_unique(one, other, len(self))
 
     def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
         """Profiles of new postings as if the catalogue held all of them, and the candidates among them.
@@ -293,6 +300,35 @@ def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[
     left = [np.nonzero(rows != NOBODY)[0] for rows in tables]
     right = [rows[rows != NOBODY].astype(np.int64) for rows in tables]
     return np.concatenate(left), np.concatenate(right)
+
+
+def _equal(new: Profiles, own: Profiles, alive: Alive = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which postings, and which of the catalogue's that are alive, have equal hashes or titles, where many have.
+
+    Of equally near ones only some would be candidates, and which would depend on their order.
+    """
+    keys = list[tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any], NDArray[np.bool_]]]()
+    if new.hashes is not None and own.hashes is not None:
+        keys.append((new.hashes.values, new.hashes.known, own.hashes.values, own.hashes.known))
+    if new.titles is not None and own.titles is not None:
+        keys.append((new.titles.keys, new.titles.keys >= 0, own.titles.keys, own.titles.keys >= 0))
+    left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for ours, ours_known, theirs, theirs_known in keys:
+        there = np.flatnonzero(theirs_known if alive is None else theirs_known & alive)
+        there = there[np.argsort(theirs[there], kind="stable")]
+        first, last = (np.searchsorted(theirs[there], ours, side) for side in ("left", "right"))
+        many = ours_known & (last - first > TOP_K) & (last - first <= _MOST_EQUAL)
+        counts = np.where(many, last - first, 0)
+        line = np.repeat(np.arange(len(ours)), counts)
+        left.append(line)
+        right.append(there[first[line] + np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)])
+    return np.concatenate(left), np.concatenate(right)
+
+
+def _joined(
+    one: tuple[NDArray[np.int64], NDArray[np.int64]], other: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
 
 
 def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> _Ends:

@@ -55,7 +55,7 @@ def verify(settings: Settings, progress: Progress) -> list[Checked]:
     """
     folder = _folder(settings)
     said = Witness(folder / WITNESS).read()
-    with closing(_opened(folder, adopt=False)) as database:
+    with closing(_opened(folder, locked=False)) as database:
         found = [_checked_database(database, progress)]
         with database.read() as connection:
             now = witnessed(connection)
@@ -86,7 +86,7 @@ def accept_loss(settings: Settings) -> list[str]:
     """
     folder = _folder(settings)
     try:
-        with store_errors(folder), closing(ServiceLock(folder / LOCK)), closing(_opened(folder, adopt=True)) as mended:
+        with store_errors(folder), closing(ServiceLock(folder / LOCK)), closing(_opened(folder, locked=True)) as mended:
             given_up = _mended(mended)
             _settle(mended, folder)
     except StoreDamaged:
@@ -104,11 +104,11 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-def _opened(folder: Path, *, adopt: bool) -> Database:
-    """The database, whatever is wrong with it."""
+def _opened(folder: Path, *, locked: bool) -> Database:
+    """The database, whatever is wrong with it; whether this process holds the lock of a service."""
     path = folder / DATABASE
     with store_errors(path):
-        mode = prepare(path, WAIT_SECONDS, serve=True, adopt=adopt)
+        mode = prepare(path, WAIT_SECONDS, serve=locked, adopt=locked)
     return Database(path, mode, WAIT_SECONDS, Witness(folder / WITNESS))
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
+from pricematch.settings import Settings
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, LOST_FOUND, open_store
+from pricematch.store.verify import verify
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
 pytestmark = pytest.mark.slow
@@ -140,8 +142,9 @@ def test_a_served_store_is_not_migrated(filled: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT))
         for module in ("sqlite.schema", "sqlite.store"):
             monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
-        with pytest.raises(StoreInUse):
-            open_store(filled)
+        for work in (open_store, lambda folder: verify(Settings(data=folder), lambda *_: None)):
+            with pytest.raises(StoreInUse):
+                work(filled)
 
 
 def garble(path: Path, start: int, length: int) -> None:

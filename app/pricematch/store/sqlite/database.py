@@ -105,6 +105,8 @@ class Database:
         self._witness = witness
         self._writing = threading.BoundedSemaphore(1)
         self._writer: sqlite3.Connection | None = None
+        self._committed: Witnessed | None = None
+        self._recording, self._recorded = threading.Lock(), 0
         self._reading = threading.BoundedSemaphore(_READERS)
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -145,8 +147,9 @@ class Database:
             except BaseException as error:
                 self._undo(connection, error)
                 raise
-            if said is not None:
-                self._record(said)
+            self._committed = said or self._committed
+        if said is not None:
+            self._record(said)
 
     def close(self) -> None:
         """Close the connections; a transaction that is under way is waited for."""
@@ -158,9 +161,16 @@ class Database:
         self._close_idle()
 
     def _record(self, said: Witnessed) -> None:
-        """Tell the witness of a commit; where it cannot be written, the change is made and kept all the same."""
+        """Tell the witness of a commit; where it cannot be written, the change is made and kept all the same.
+
+        The next transaction is made meanwhile. Of several that wait to be told of, the last one speaks for all.
+        """
         try:
-            self._witness.record(said)
+            with self._recording:
+                if self._recorded < said.changes:
+                    last = self._committed or said
+                    self._witness.record(last)
+                    self._recorded = last.changes
         except OSError as error:
             _log.warning("%s cannot be written (%s): losses would go unnoticed", self._witness.path, error.strerror)
 
