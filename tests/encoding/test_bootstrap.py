@@ -189,7 +189,7 @@ def test_an_unwritable_data_folder_is_named_first(tmp_path: Path, described_mode
     """Before anything is encoded."""
     (tmp_path / "file").write_bytes(b"")
     settings, told = settings_of(tmp_path, models=described_models, data=tmp_path / "file"), Told()
-    assert f"{tmp_path}/file/embeddings cannot be written to" in refuse(settings, SettingsError, told)
+    assert f"{tmp_path}/file cannot be written to" in refuse(settings, SettingsError, told)
     assert told.what == []
 
 
