@@ -69,7 +69,7 @@ def test_a_browser_may_take_an_image_as_nothing_else(client: TestClient) -> None
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<script>alert(1)</script>", b"\xff\xd8\xff"], ids=["empty", "script", "header only"]
+    "content", [b"", b"<script>alert(1)</script>", b"\xff\xd8"], ids=["empty", "script", "cut off"]
 )
 def test_a_stored_file_that_is_no_image_any_more_is_unavailable(
     client: TestClient, images: FolderlessImages, content: bytes

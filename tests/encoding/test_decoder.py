@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.image_formats import MEDIA_TYPES
+from pricematch.encoding.image_formats import MEDIA_TYPES, TOP_BYTES, media_type
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageError, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
@@ -58,7 +58,7 @@ def test_every_format_gives_the_same_scene(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_media_type_is_known_by_content(name: str) -> None:
-    assert DECODER.media_type(io.BytesIO(encoded(SCENE, name))) == MEDIA_TYPES[name] == f"image/{name.lower()}"
+    assert media_type(encoded(SCENE, name)[:TOP_BYTES]) == MEDIA_TYPES[name] == f"image/{name.lower()}"
 
 
 def test_an_image_of_exactly_the_side_is_not_resampled() -> None:
@@ -93,7 +93,7 @@ def test_a_jpeg_is_not_scaled_by_its_decoder_below_the_side() -> None:
 def test_a_jpeg_of_many_images_gives_its_first() -> None:
     content = encoded(SCENE, "MPO", save_all=True, append_images=[Image.new("RGB", SCENE.size, "red")])
     assert difference(DECODER.decode(content), area_means(SCENE)) < 5
-    assert DECODER.media_type(io.BytesIO(content)) == "image/jpeg"
+    assert media_type(content[:TOP_BYTES]) == "image/jpeg"
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -286,8 +286,6 @@ def test_fault_13_a_colour_profile_is_not_applied_whole_or_damaged(name: str, wh
 def test_no_bytes_are_an_empty_image() -> None:
     with pytest.raises(ImageEmpty):
         DECODER.decode(b"")
-    with pytest.raises(ImageEmpty):
-        DECODER.media_type(io.BytesIO(b""))
 
 
 def archive() -> bytes:
@@ -318,7 +316,7 @@ def test_what_is_no_image_format_of_ours_is_refused_by_content(content: bytes) -
     with pytest.raises(ImageTypeUnsupported, match="expected JPEG, PNG, WEBP, GIF, BMP, TIFF"):
         DECODER.decode(content)
     with pytest.raises(ImageTypeUnsupported):
-        DECODER.media_type(io.BytesIO(content))
+        media_type(content[:TOP_BYTES])
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])

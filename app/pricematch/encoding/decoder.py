@@ -10,7 +10,6 @@ area: nearly what libjpeg gives when it decodes at half the size, and the networ
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -110,15 +109,6 @@ class PillowDecoder:
         with self._guarded(image) as opened:
             width, height = reversed(opened.size) if _lies(opened) else opened.size
             return Header(MEDIA_TYPES[str(opened.format)], width, height)
-
-    def media_type(self, file: BinaryIO) -> str:
-        """The media type of an image in a file, by its content; raises ImageError."""
-        try:
-            opened: Image.Image = Image.open(file, formats=FORMATS)
-        except Exception:  # noqa: BLE001 — whatever a parser raised, this says what is wrong with the image
-            file.seek(0)
-            opened = self._open(file.read())
-        return MEDIA_TYPES[str(opened.format)]
 
     @contextmanager
     def _guarded(self, image: bytes) -> Iterator[Image.Image]:

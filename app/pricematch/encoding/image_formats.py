@@ -83,8 +83,8 @@ _BRANDS = {
     b"crx ": ("a camera's raw file (CR3)", _CONVERT),
 }
 _AVIF_BRANDS = (b"avif", b"avis")
-_TOP = 1024
-"""Bytes that are looked at."""
+TOP_BYTES = 1024
+"""Of a file, that are looked at."""
 
 
 def known_format(image: bytes) -> str | None:
@@ -96,9 +96,16 @@ def known_format(image: bytes) -> str | None:
     return next((name for name, starts in _SIGNATURES.items() if image.startswith(starts)), None)
 
 
+def media_type(top: bytes) -> str:
+    """`image/jpeg` and so on, by the first `TOP_BYTES` of a file; raises ImageTypeUnsupported."""
+    if (name := known_format(top)) is None:
+        raise unsupported(top)
+    return MEDIA_TYPES[name]
+
+
 def unsupported(image: bytes) -> ImageTypeUnsupported:
     """The error for bytes that are none of `FORMATS`: what they are, as far as is known, and what to do."""
-    name, advice = _other(image[:_TOP])
+    name, advice = _other(image[:TOP_BYTES])
     return ImageTypeUnsupported(f"expected {', '.join(FORMATS)}, got {name}; {advice}")
 
 
@@ -129,5 +136,5 @@ def _brands(image: bytes) -> list[bytes]:
     """The brands of a file in boxes (ISO 14496-12), the major one first; none where it is no such file."""
     if image[4:8] != b"ftyp":
         return []
-    end = min(int.from_bytes(image[:4], "big"), len(image), _TOP)
+    end = min(int.from_bytes(image[:4], "big"), len(image), TOP_BYTES)
     return [image[8:12], *(image[at : at + 4] for at in range(16, end - 3, 4))]

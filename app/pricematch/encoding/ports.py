@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,6 @@ class Decoder(Protocol):
 
     def decode(self, image: bytes) -> Pixels:
         """Pixels of the size the encoder takes; raises ImageError."""
-        ...
-
-    def media_type(self, file: BinaryIO) -> str:
-        """`image/jpeg` and so on, by the content of a file; raises ImageError."""
         ...
 
 

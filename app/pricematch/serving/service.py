@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.image_formats import TOP_BYTES, media_type
 from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import (
     FeedbackNotFound,
@@ -52,7 +52,6 @@ class Service(Readiness):
         super().__init__()
         self.settings = settings
         self._workers = Workers(settings)
-        self._decoder = PillowDecoder(1, settings.max_pixels, settings.min_image_side)
 
     def close(self) -> None:
         """Let no further work begin."""
@@ -161,10 +160,10 @@ class Service(Readiness):
         def opened() -> tuple[BinaryIO, str]:
             with ExitStack() as closed_if_bad:
                 file = closed_if_bad.enter_context(backend.open_image(name))
-                media_type = self._decoder.media_type(file)
+                kind = media_type(file.read(TOP_BYTES))
                 file.seek(0)
                 closed_if_bad.pop_all()
-            return file, media_type
+            return file, kind
 
         try:
             return await self._workers.store(opened)
