@@ -15,7 +15,7 @@ from pricematch.titles.normalise import parse_titles
 from tests.support.applications import ALL, POSTINGS, SCENE, Serve, hash_of, judged_matcher, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
-from tests.support.http_bytes import FORM, field, file, form
+from tests.support.http_bytes import FORM, field, form
 from tests.support.matchers import scored_search
 
 
@@ -212,11 +212,10 @@ def test_json_that_holds_no_title_and_nothing_else_is_refused(by_probability: Te
         [],
         [field("title", b"")],
         [field("title", b"  ")],
-        [file("title", b"kopi")],
         [field("title", b"kopi"), field("limit", b"3")],
         [field("Title", b"kopi")],
     ],
-    ids=["nothing", "empty", "blank", "title as a file", "another part", "wrong case"],
+    ids=["nothing", "empty", "blank", "another part", "wrong case"],
 )
 def test_a_form_without_image_and_title_is_refused(by_probability: TestClient, parts: list[bytes]) -> None:
     response = by_probability.post("/match", content=form(parts), headers={"Content-Type": FORM})

@@ -92,8 +92,6 @@ def test_fault_24_more_images_than_the_limit_are_refused(serve: Serve) -> None:
     [
         [file("images", PICTURES[0]), file("image", PICTURES[0])],
         [file("images", PICTURES[0]), field("title", b"kopi")],
-        [file("images", PICTURES[0]), field("images", b"text")],
-        [field("images", b"text")],
         [file("images", PICTURES[0]), file("other", PICTURES[0])],
     ],
 )

@@ -114,11 +114,11 @@ def test_preflights_are_answered_beside_options(serve: Serve) -> None:
 def test_unknown_parameters_are_refused_everywhere(client: TestClient, method: str, path: str) -> None:
     """Nothing is done, and the parameter is named (fault C16)."""
     before = client.get("/postings").text
-    response = client.request(method, path, params={"dry_run": "true"})
+    response = client.request(method, path, params={"dryrun": "true"})
     assert response.status_code == 422
     if method != "HEAD":
         assert_problem(response, 422, "invalid-request")
-        assert response.json()["errors"][0]["location"] == "query.dry_run"
+        assert response.json()["errors"][0]["location"] == "query.dryrun"
     assert client.get("/postings").text == before
 
 

@@ -162,7 +162,7 @@ def test_matches_come_in_pages() -> None:
 
 
 def test_equal_keys_are_equal_in_what_signals_compare() -> None:
-    """Hashes stand for images where they are compared, bytes elsewhere; fault C6."""
+    """Hashes stand for images where only they are compared, bytes elsewhere; fault C6."""
     features = ParsedFeatures.of(
         Features.of(
             ["kopi", "Kopi!", "kopi", "teh", ""], [HASH] * 4 + [None], images=[b"a" * 32, b"b" * 32, None, None, None]
@@ -175,6 +175,7 @@ def test_equal_keys_are_equal_in_what_signals_compare() -> None:
     assert same("hash", "title") == [0, 0, 0, 1, 2]
     assert same("hash") == [0, 0, 0, 0, 1]
     assert same("title", "image") == [0, 1, 2, 3, 4]
+    assert same("hash", "image") == [0, 1, 2, 2, 3]  # recoloured images share a hash, and colours tell them apart
 
 
 def test_a_start_places_many_rows_in_pieces() -> None:

@@ -22,7 +22,7 @@ from pricematch.serving.show_matches import Shown, show_matches
 from pricematch.settings import Settings, load_settings
 from tests.support.catalogues import write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
+from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue, tiny_postings
 from tests.support.matchers import export_matcher
 from tests.support.networks import LATENTS_TENSOR, TinyArtefacts, export, origin
 from tests.support.served import matcher_of_networks, served_matcher
@@ -194,6 +194,8 @@ def test_as_many_matches_as_a_list_holds_can_be_shown(run: Run, count: str) -> N
 def labelled(folder: Path) -> None:
     """The tiny catalogue with hashes, of which p0 and p1 have the same and p2 nearly so, and a matcher of them."""
     tiny_catalogue(folder)
+    for row, side in enumerate(range(64, 64 + len(COLOURS))):  # with something to see, so that their hashes count
+        (folder / "images" / f"p{row}.png").write_bytes(encoded(scene((side, side))))
     hashes = ["0" * 16, "0" * 16, "0" * 15 + "1", "f" * 16, "0f" * 8, "3c" * 8, "a5" * 8]
     labels = ["a", "a", "b", "b", None, "c", "c"]
     titles = ["kopi susu", "Kopi Susu", "kopi", "teh", "", "", ""]

@@ -17,18 +17,19 @@ _NOTHING = 0
 def node_keys(features: ParsedFeatures, signals: Sequence[str]) -> NDArray[np.uint64]:
     """Of n postings, uint64 [n], equal for postings that nothing tells apart; 0 where nothing is known of one.
 
-    Two are equal if their titles have the same words in the same order and their images have the same hash, or where
-    hashes are no signal, or not known, the same bytes. What is no signal is not looked at.
+    Two are equal if their titles have the same words in the same order and their images the same hash; where networks
+    compare images too, or hashes are no signal or not known, the same bytes. What is no signal is not looked at.
     """
     hashes, images = features.features.hashes, features.features.images.tolist()
     values, known = hashes.values.tolist(), hashes.known.tolist()
     titles = [title.words for title in features.titles] if "title" in signals else [()] * len(features)
     found = []
     for words, value, hashed, image in zip(titles, values, known, images, strict=True):
-        shown = ("hash", value) if hashed and "hash" in signals else ("image", image) if image else None
-        text = repr((words, shown)).encode("utf-8", "surrogatepass")
+        phash = value if hashed and "hash" in signals else None
+        content = image if phash is None or "image" in signals else 0
+        text = repr((words, phash, content)).encode("utf-8", "surrogatepass")
         key = int.from_bytes(blake2b(text, digest_size=8).digest(), "big") | 1
-        found.append(key if words or shown else _NOTHING)
+        found.append(key if words or phash is not None or content else _NOTHING)
     return np.array(found, np.uint64)
 
 
