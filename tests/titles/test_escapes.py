@@ -79,3 +79,9 @@ def test_decoded_titles_stay(title: str) -> None:
 def test_parsed_text_is_decoded() -> None:
     """A title's length is that of what it says; the stored one is another matter."""
     assert parse_title("Nescaf&eacute;").text == "Nescafé"
+
+
+def test_escapes_within_escapes_of_another_kind_are_decoded() -> None:
+    """What one decoding leaves is decoded again: an entity behind an escape of JSON, a tag behind two (fault C3)."""
+    assert unescaped(r"Nescaf\u0026eacute;") == "Nescafé"
+    assert unescaped(r"\u0026lt;b\u0026gt;24\u0026quot;") == ' 24"'
