@@ -102,7 +102,7 @@ def test_an_image_of_one_colour_is_matched_by_no_hash(image: bytes) -> None:
 
 def test_a_fine_pattern_is_not_one_colour() -> None:
     """Its means are alike, its pixels are not: cloth shows something (fault C7)."""
-    checks = Image.fromarray(np.indices((320, 320)).sum(axis=0).astype(np.uint8) % 2 * 200)
+    checks = Image.fromarray(np.indices((256, 256)).sum(axis=0).astype(np.uint8) % 2 * 200)
     assert not DECODER.decoded(encoded(checks)).one_colour()
 
 

@@ -69,7 +69,7 @@ class DecodedImage:
         Nor does any single pixel of a few that are looked at first, since most images are told by them.
         """
         height, width = self._pixels.shape[:2]
-        step = max(1, min(height, width) // _FEW_SIDE)
+        step = min(height, width) // _FEW_SIDE | 1  # odd, so that no pattern of every other pixel is passed over
         if _range(self._pixels[::step, ::step]) > _MOST_NOISE:
             return False
         size = min(width, _COARSE_SIDE), min(height, _COARSE_SIDE)
