@@ -31,7 +31,7 @@ from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.matching.stock_images import StockImage
 from pricematch.progress import Progress
 from pricematch.serving.intake import Intake, RowImport, put_each, try_each
-from pricematch.serving.snapshots import stock_images
+from pricematch.serving.snapshot_builder import stock_images
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
