@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pricematch.api.problems import Problem
-from pricematch.api.schemas.matches import (
+from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
     MinProbability,
