@@ -42,6 +42,9 @@ from tests.support.matchers import hashed, scored_search
 from tests.support.memory_store import MemoryStore
 from tests.support.served import put
 
+_HANGS = 30
+"""Seconds after which a thread that waits for another one in vain fails."""
+
 
 @dataclass
 class Forgetful(MemoryStore):
@@ -71,6 +74,24 @@ class NoNumbers(MeanColourEncoder):
 
     def encode(self, pixels: Pixels) -> Embeddings:
         return unit_rows(np.full((len(pixels), self.dimension), np.nan), self.dimension)
+
+
+class Gated(MeanColourEncoder):
+    """Encodes once it may.
+
+    Attributes:
+        entered: set as soon as it is asked to encode something.
+        gate: to be set so that it does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = threading.Event(), threading.Event()
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        self.entered.set()
+        assert self.gate.wait(_HANGS)
+        return super().encode(pixels)
 
 
 @dataclass
@@ -104,6 +125,13 @@ class Shop:
         """Put a posting; the version in which it is found."""
         image = None if colour is None else image_bytes(colour)
         return put(self.intake, Offered(Posting(posting_id, None, title), image))[2]
+
+    def put_elsewhere(self, posting_id: str, colour: str) -> str:
+        """Store a posting as another process does, which encodes nothing; the name of its image."""
+        image = image_bytes(colour)
+        name = hashlib.sha256(image).hexdigest()
+        self.store.put([Put(Posting(posting_id, name), image)])
+        return name
 
 
 def _matches(matcher: Matcher, colour: str) -> Matches:
@@ -165,6 +193,90 @@ def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
     assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
 
 
+def test_a_put_does_not_wait_for_images_of_others() -> None:
+    """Nobody who writes waits while images are encoded that another process stored: fault F16."""
+    shop, encoder, completed = Shop(), Gated(), list[Snapshot]()
+    shop.encoder = encoder
+    shop.put_elsewhere("a", "#ff0000")
+    completing = threading.Thread(target=lambda: completed.append(shop.snapshots.complete()))
+    completing.start()
+    assert encoder.entered.wait(_HANGS)
+    assert shop.put("b", None) == 2
+    assert shop.intake.decide("a", "b", "different")[1]
+    assert shop.snapshots.current.matcher.catalogue.posting_ids == ("a", "b")
+    encoder.gate.set()
+    completing.join()
+    assert [snapshot.version for snapshot in completed] == [4]
+    assert told(completed[0].matcher) == told(shop.build().matcher)
+
+
+def test_what_others_stored_is_there_before_its_image_is_encoded() -> None:
+    """It is matched without what its image lacks until that is encoded, which is a new version: fault F16."""
+    shop = Shop()
+    shop.encoder, working = NoNumbers(), shop.encoder
+    name = bytes.fromhex(shop.put_elsewhere("a", "#ff0000"))
+    assert shop.put("b", None) == 2
+    before = shop.snapshots.current
+    assert before.lacking == {"a"}
+    assert before.matcher.catalogue.posting_ids == ("a", "b")
+    with pytest.raises(ModelOutputError):
+        shop.snapshots.complete()
+    assert shop.snapshots.current is before
+    shop.encoder = working
+    after = shop.snapshots.complete()
+    assert (after.version, after.lacking) == (3, frozenset())
+    assert told(after.matcher) == told(shop.build().matcher)
+    assert shop.snapshots.complete().version == 3
+    assert name in {digest for _, digest in shop.store.vectors}
+
+
+def test_a_damaged_image_is_not_encoded_again_and_again() -> None:
+    """It is tried once after it was taken in, and missing from then on."""
+    shop = Shop()
+    name = shop.put_elsewhere("a", "#ff0000")
+    shop.store.images[name] = b"no image"
+    assert shop.put("b", "#00ff00") == 2
+    assert shop.snapshots.current.lacking == {"a"}
+    assert shop.snapshots.complete().lacking == frozenset()
+    assert list(shop.bad) == [bytes.fromhex(name)]
+    shop.bad.clear()
+    version = shop.snapshots.current.version
+    assert shop.snapshots.complete().version == version
+    assert shop.bad == {}
+    assert found(shop.snapshots.current.matcher, "#00ff00")[0] == "b"
+
+
+def test_what_is_removed_or_replaced_meanwhile_lacks_nothing() -> None:
+    shop = Shop()
+    for posting_id, colour in zip("abc", COLOURS, strict=False):
+        shop.put_elsewhere(posting_id, colour)
+    shop.snapshots.follow()
+    assert shop.snapshots.current.lacking == {"a", "b", "c"}
+    shop.intake.remove("a")
+    shop.put("b", None)
+    assert shop.snapshots.current.lacking == {"c"}
+    shop.snapshots.complete()
+    assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
+
+
+def test_two_that_complete_encode_each_image_once() -> None:
+    shop, encoder = Shop(), Gated()
+    shop.encoder = encoder
+    for posting_id, colour in zip("abcd", COLOURS, strict=False):
+        shop.put_elsewhere(posting_id, colour)
+    completing = [threading.Thread(target=shop.snapshots.complete) for _ in range(2)]
+    for thread in completing:
+        thread.start()
+    assert encoder.entered.wait(_HANGS)
+    shop.snapshots.follow()
+    encoder.gate.set()
+    for thread in completing:
+        thread.join()
+    assert sum(encoder.batches) == 4
+    assert shop.snapshots.current.lacking == frozenset()
+    assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
+
+
 def test_a_lost_history_means_reading_all_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
@@ -176,8 +288,11 @@ def test_a_lost_history_means_reading_all_anew(monkeypatch: pytest.MonkeyPatch) 
     shop.store.forgotten = False
     monkeypatch.setattr(live_catalogue, "_MANY", 0)
     shop.put("c", "#0000ff")
+    assert shop.built == 2
+    shop.put_elsewhere("d", "#ffffff")
+    shop.snapshots.complete()
     assert shop.built == 3
-    assert found(shop.snapshots.current.matcher, "#0000ff")[0] == "c"
+    assert found(shop.snapshots.current.matcher, "#ffffff")[0] == "d"
 
 
 def test_a_snapshot_that_somebody_holds_never_changes_while_others_write() -> None:
@@ -304,7 +419,7 @@ def test_a_rebuild_that_fails_leaves_what_serves() -> None:
     assert found(shop.snapshots.current.matcher, "#00ff00")[0] == "b"
 
 
-@pytest.mark.parametrize(("read", "built"), [(1, 1), (3, 2)])
+@pytest.mark.parametrize(("read", "built"), [(1, 1), (5, 2)])
 def test_fault_41_a_failing_store_is_caught_up_with_later(
     monkeypatch: pytest.MonkeyPatch, read: int, built: int
 ) -> None:
@@ -312,20 +427,18 @@ def test_fault_41_a_failing_store_is_caught_up_with_later(
     shop = Shop()
     shop.put("a", "#ff0000")
     held = shop.snapshots.current
-    for row, colour in enumerate(COLOURS[2:6]):  # by somebody else, so that they are taken in together
-        image = image_bytes(colour)
-        name = hashlib.sha256(image).hexdigest()
-        shop.store.put([Put(Posting(f"b{row}", name), image)])
-    monkeypatch.setattr(live_catalogue, "_AT_ONCE", 2)
-    shop.store.fails_at = read  # each of the two pieces that the changes are taken in by takes two
+    for row, colour in enumerate(COLOURS[2:6]):  # so that they are taken in together
+        shop.put_elsewhere(f"b{row}", colour)
+    monkeypatch.setattr(live_catalogue, "AT_ONCE", 2)
+    shop.store.fails_at = read  # one read finds what lacks features; each of two pieces of the changes takes three
     with pytest.raises(StoreUnavailable):
-        shop.snapshots.follow()
+        shop.snapshots.complete()
     assert shop.snapshots.current is held
     assert found(held.matcher, "#ff0000") == ["a"]
-    assert shop.snapshots.follow().version == 5
+    assert (version := shop.snapshots.complete().version) == shop.store.version()
     assert shop.built == built  # anew only where some changes had been taken in already
     assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
-    assert shop.put("c", "#ffffff") == 6
+    assert shop.put("c", "#ffffff") == version + 1
     assert "c" in found(shop.snapshots.current.matcher, "#ffffff")
 
 

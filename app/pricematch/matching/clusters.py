@@ -12,7 +12,8 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Assignment, Method, cluster_graph
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.probability import LEAST_MEAN, ProbabilitySearch
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.matching.queries import Decision
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.thresholds import Target
