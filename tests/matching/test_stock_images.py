@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pricematch.catalogue.features import Features, ImageFeatures
+from pricematch.catalogue.features import Features, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
@@ -164,6 +164,7 @@ def test_without_a_matcher_stock_images_match_nothing() -> None:
     stock = StockImages.of(catalogue, hashes.hashes, hashes.images, parse_titles([it.title for it in postings]))
     key = search.encoder.key
     matcher = Matcher(catalogue, {key: replace(search, catalogue=catalogue)}, {"tiny": key}, stock=stock)
+    assert matcher.wanted(Options(), image=True, title=False) == Wanted(frozenset({key}), phash=True)
     found = matcher.match_posting("p0", Options(limit=50))
     assert list(found.matches) == []
     assert found.stock is not None
@@ -172,3 +173,7 @@ def test_without_a_matcher_stock_images_match_nothing() -> None:
     green = ImageFeatures(bytes(32), SHOT, {key: search.embeddings[12]})
     near = matcher.match(Query("", green), Options(limit=50, min_similarity=-1.0)).matches
     assert [match.posting_id for match in near] == ["p12"]
+    none = replace(matcher, stock=replace(stock, found={}))
+    assert none.wanted(Options(), image=True, title=False) == Wanted(
+        frozenset({key})
+    )  # a hash takes as long as all else

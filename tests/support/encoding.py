@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
+from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ImageError, ModelOutputError
 from pricematch.progress import Progress, silent
 from tests.support.fakes import MeanColourEncoder, tiny_decoder
@@ -54,6 +56,8 @@ class TinyEncoding:
         self.retained = set(keys)
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
+        if wanted.stored_form:
+            return [self._of_stored_form(image, replace(wanted, stored_form=False)) for image in images]
         decoded = [self._decoded(image) for image in images]
         good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
         rows = iter(self.encoder.encode(np.stack(good)) if good and wanted.encoders else [None] * len(good))
@@ -69,6 +73,16 @@ class TinyEncoding:
             embeddings: dict[str, NDArray[np.float32]] = {} if row is None else dict.fromkeys(wanted.encoders, row)
             found.append(ImageFeatures(hashlib.sha256(image).digest(), hashed, embeddings))
         return found
+
+    def _of_stored_form(self, image: bytes, wanted: Wanted) -> ImageFeatures | ImageError:
+        try:
+            form = stored_form(image)
+        except ImageError as error:
+            return error
+        if wanted == Wanted():
+            return ImageFeatures(hashlib.sha256(form).digest(), None, {}, stored_form=form)
+        [found] = self.encode([form], wanted)
+        return found if isinstance(found, ImageError) else replace(found, stored_form=form)
 
     def _decoded(self, image: bytes) -> Pixels | ImageError:
         try:
@@ -161,4 +175,5 @@ def network(key: str) -> EncoderSpec:
 def _of(image: bytes, *, hashed: bool) -> Mapping[str, Any]:
     if image == BAD:
         return {"error": ["ImageCorrupt", "it does not decode"]}
-    return {"digest": hashlib.sha256(image).hexdigest(), "phash": image.hex()[:16] if hashed else None}
+    digits = image.hex()[:16] if hashed else None
+    return {"digest": hashlib.sha256(image).hexdigest(), "phash": digits, "stored": None}

@@ -152,7 +152,8 @@ class Matcher:
         if self.probability is None:
             if title or not image:
                 raise MatcherNeeded("matching by title")
-            return Wanted(frozenset({self._deciding(options).encoder.key}), phash=self.stock is not None)
+            # hashes take as long as all else, and tell nothing where there is no stock image to be known by one
+            return Wanted(frozenset({self._deciding(options).encoder.key}), phash=bool(self.stock and self.stock.found))
         self.probability.rule(options.target, options.min_probability)
         self.probability.check_signals(image=image, title=title)
         compared = self._compared(options)
