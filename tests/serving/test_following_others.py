@@ -96,6 +96,9 @@ def test_who_writes_takes_in_little_of_others(monkeypatch: pytest.MonkeyPatch) -
     shop.store.put([Put(Posting("g", None))])
     assert shop.put("h", None) == shop.store.version()  # of others a little that lacks nothing
     assert {"g", "h"} <= set(shop.snapshots.current.matcher.catalogue.posting_ids)
+    shop.store.put([Put(Posting(posting_id, None)) for posting_id in "ijk"])
+    shop.put("l", None)
+    assert set(shop.snapshots.current.matcher.catalogue.posting_ids) == set("acdefghl")
 
 
 @pytest.mark.parametrize("seed", range(5))
