@@ -9,19 +9,15 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
-from pricematch.errors import (
-    ModelOutputError,
-    StoreUnavailable,
-)
+from pricematch.encoding.stored_images import StoredImages
+from pricematch.errors import ModelOutputError, StoreUnavailable
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.serving import snapshots as live_catalogue
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.snapshots import Snapshot, Snapshots
-from tests.support.fakes import (
-    COLOURS,
-    image_bytes,
-)
+from pricematch.serving.snapshots import Held, Snapshot, Snapshots
+from tests.support.encoding import TinyEncoding
+from tests.support.fakes import COLOURS, image_bytes
 from tests.support.served import put
 from tests.support.shop import HANGS, Gated, NoNumbers, Shop, found, told
 
@@ -73,6 +69,24 @@ def test_what_is_written_meanwhile_is_not_taken_back() -> None:
     assert list(current.match_posting("c", Options()).matches) == []
     shop.snapshots.complete()
     assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
+
+
+def test_what_was_taken_in_meanwhile_is_not_taken_back() -> None:
+    """What `complete` has read is older than what whoever wrote has taken in: fault F16."""
+    shop, encoder = Shop(), Gated()
+    shop.encoder = encoder
+    name = shop.put_elsewhere("a", "#ff0000")
+    completing = threading.Thread(target=shop.snapshots.complete)
+    completing.start()
+    assert encoder.entered.wait(HANGS)
+    others = StoredImages(shop.store, shop.store, TinyEncoding().encode, shop.bad.__setitem__)
+    others.ensure([bytes.fromhex(name)], shop.snapshots.current.matcher.wanted_of_stored)
+    shop.put("b", None)
+    assert shop.snapshots.current.held == Held(2, 2)
+    shop.put("a", None, "mine")
+    encoder.gate.set()
+    completing.join()
+    assert shop.snapshots.current.matcher.catalogue.posting("a").title == "mine"
 
 
 def test_who_writes_takes_in_little_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

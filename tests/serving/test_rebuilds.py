@@ -9,9 +9,7 @@ import pytest
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes
-from pricematch.errors import (
-    ImageCorrupt,
-)
+from pricematch.errors import ImageCorrupt
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.serving.snapshots import Snapshot, Snapshots

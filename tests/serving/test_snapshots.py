@@ -7,18 +7,11 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition
-from pricematch.errors import (
-    ConditionFailed,
-    ImageError,
-    ImageUnavailable,
-    ModelOutputError,
-)
+from pricematch.errors import ConditionFailed, ImageError, ImageUnavailable, ModelOutputError
 from pricematch.matching.queries import Options
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.serving.intake import Offered
-from tests.support.fakes import (
-    COLOURS,
-)
+from tests.support.fakes import COLOURS
 from tests.support.served import put
 from tests.support.shop import NoNumbers, Shop, found, told
 

@@ -13,24 +13,14 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Changes, Put
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import (
-    HistoryLost,
-    ImageError,
-    StoreUnavailable,
-)
+from pricematch.errors import HistoryLost, ImageError, StoreUnavailable
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Matches, Options, Query
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding, image_features
-from tests.support.fakes import (
-    COLOURS,
-    MEAN_COLOUR,
-    MeanColourEncoder,
-    by_similarity,
-    image_bytes,
-)
+from tests.support.fakes import COLOURS, MEAN_COLOUR, MeanColourEncoder, by_similarity, image_bytes
 from tests.support.memory_store import MemoryStore
 from tests.support.served import put
 
