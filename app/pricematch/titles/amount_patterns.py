@@ -17,7 +17,7 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\u
 _ANGLE = r"(?!\s?+(?:[cf]|cel[cs]ius|fahrenheit)(?![^\W_]))"
 _COMPOUNDS = (
     r"fl(?:uid|\.)?\s?(?:oz|ounces?)|sq(?:uare\s?|\.\s?|\s)(?:f(?:ee|oo)?t|met(?:er|re)s?|m|cm|inch(?:es)?|in)"
-    r"|(?:[cm]?m|ft)\^2|cm\^3|(?:c?m|meter)\spersegi"
+    r"|(?:[cm]?m|ft)\^2|cm\^3|(?:c?m|meter)\spersegi|mill?i\slit(?:er|re)s?"
     rf"|d(?:eg(?:rees?)?|erajat)(?![^\W_]){_ANGLE}"
 )
 _OTHER_COMPOUNDS = rf"м\^2|кв\.?\s?м|ตร\.\s?ม|(?<!\b(?:19|20)\d\d)(?<!\b(?:19|20)\d\d\s){GRAM}"
@@ -68,15 +68,15 @@ def patterns(*, plain: bool) -> Patterns:
     latin, others = ([word for word in known if word.isascii() is plain_word] for plain_word in (True, False))
     stops = r"(?:(?![^\W_]|\^\d)|(?=x\d))" if plain else rf"(?:(?![^\W_]|\^\d|[{MARKS}])|(?=[xх]\d|[装裝入]))"
     ends = stops if plain else rf"(?:{stops}|(?=[{_UNSPACED}]))"
-    word = rf"(?:{_any_of(latin)}|{_COMPOUNDS}){ends}"
+    word = rf"(?:{_COMPOUNDS}|{_any_of(latin)}){ends}"
     if others:
-        word = rf"(?:{word}|(?:{_any_of(others)}|{_OTHER_COMPOUNDS}){stops})"
-    long = _any_of(it for it in known if len(it) > 1)
-    unit = rf"(?:\s?+{word}|-(?:{long}){stops}|(?:\s?+'s|{_IN}|'){stops}|m2{stops}|\s?+(?:[%\"]|°{_ANGLE}))"
+        word = rf"(?:{word}|(?:{_OTHER_COMPOUNDS}|{_any_of(others)}){stops})"
+    long = rf"(?:{_any_of(it for it in known if len(it) > 1)}|degrees?{_ANGLE})"
+    unit = rf"(?:\s?+{word}|-{long}{stops}|(?:\s?+'s|{_IN}|'){stops}|m2{stops}|\s?+(?:[%\"]|°{_ANGLE}))"
     inch = rf"(?:(?:[\s-]?+(?:inch(?:es)?|inchi|inci)|{_IN}){stops}|\")"
     number = _number(known, inch, stops)
     part = rf"{number}(?:{unit}|{stops})"
-    joined = rf"(?:\s?+[{TIMES}]\s?+|\s?+[-~±]\s?+|/|\+(?=\d{{2,4}}\s?[gt]b{stops}))"
+    joined = rf"(?:\.?+\s?+[{TIMES}]\s?+|\s?+[-~±]\s?+|/|\+(?=\d{{2,4}}\s?[gt]b{stops}))"
     # not inside a number or a code; but behind a word of four letters, as in vitamin200mg, or isi, as in isi3pcs
     behind = r"(?<=[^\W\d_]{4})|(?<=\bisi)" if plain else rf"(?<=[^\W\d_]{{4}})|(?<=\bisi)|(?<=[{_UNSPACED}])"
     begins = rf"(?=[\d.])(?:(?<![^\W_])(?<!\d[.,])|{behind})"

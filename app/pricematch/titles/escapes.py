@@ -53,9 +53,11 @@ def _without_percents(title: str) -> str:
     """Signs and blanks that are percent-encoded decoded, in a title that is.
 
     One is that has such an escape directly behind a letter, where no percentage stands, or that has no blank and no %
-    but of escapes: `50%20pcs off` is not.
+    but of escapes: `50%20pcs off` is not. Where no blank is %20 either, as in forms, a + is one.
     """
     whole = not any(map(str.isspace, title)) and len(_ENCODED.findall(title)) == title.count("%")
+    if whole and "%20" not in title and "%2520" not in title:
+        title = title.replace("+", " ")
     if whole or _BEHIND_LETTER.search(title):
         return _ENCODED.sub(lambda escape: unquote(escape[0]), _PERCENTS.sub("%", title))
     return title

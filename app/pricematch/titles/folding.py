@@ -99,7 +99,9 @@ def fold(title: str) -> str:
         # again what NFKC has made of others, as a plain minus of a small one
         plain = unicodedata.normalize("NFKC", plain).translate(_TABLE).casefold()
         plain = unicodedata.normalize("NFKD", plain)
-        plain = _DIAMETER.sub(" ", unicodedata.normalize("NFC", _ACCENTS.sub("", plain)))
+        plain = unicodedata.normalize("NFC", _ACCENTS.sub("", plain))
+        if "ø" in plain or "φ" in plain:
+            plain = _DIAMETER.sub(" ", plain)
     return _signs(plain)
 
 
@@ -112,7 +114,9 @@ def _symbols(title: str) -> str:
     """A title whose symbols are told from the letters and digits that NFKC makes of them."""
     if "\ufe0f" in title or "\u20e3" in title:
         title = _KEYCAP.sub("", _EMOJI.sub(" ", title)).replace("\u20e3", " ")
-    return _RING.sub("°", _SQUARED.sub("^", _UPPER.sub(" ", title)))
+    if "º" in title or "ᵒ" in title:
+        title = _RING.sub("°", title)
+    return _UPPER.sub(" ", _SQUARED.sub("^", title) if "²" in title else title)
 
 
 def _signs(folded: str) -> str:
@@ -123,8 +127,9 @@ def _signs(folded: str) -> str:
         folded = _THOUSANDS.sub(r"\1", folded)
     if "plus" in folded:
         folded = _PLUS.sub(" plus ", folded)
-    if "+" in folded or "-" in folded:
+    if "+" in folded:
         folded = _PROTECTION.sub("pa", _TOLERANCE.sub("±", folded))
+    if "+" in folded or "-" in folded:
         folded = _SUFFIX.sub(" plus ", _SIGNED.sub(lambda sign: _SIGNS[sign[0]], folded))
     return _SHARP.sub(" sharp ", folded) if "#" in folded else folded
 

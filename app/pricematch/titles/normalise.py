@@ -9,7 +9,7 @@ from pricematch.titles.escapes import unescaped
 from pricematch.titles.folding import WORD, fold, runs
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
 from pricematch.titles.measures import Measure, number_value, sides, written
-from pricematch.titles.quantities import Amount, Quantity, amounts, quantity
+from pricematch.titles.quantities import Amount, amounts, quantity
 from pricematch.titles.units import BASES
 
 KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
@@ -20,7 +20,7 @@ _PACK = re.compile(
     r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle|lot|caja|caixa|kit)\s?+(?:of|de|com|con))[:@\s]{0,3}+(?P<after>\d{1,4})"
     r"|(?P<times>\d{1,3})x|(?P<one>single|satuan))(?![^\W_])|\(\s?+x\s?+(?P<inside>\d{1,3})\s?+\)"
 )
-_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})[\s-]?+in[\s-]?+1(?![^\W_])")
+_FUNCTIONS = re.compile(r"(\d(?<![^\W_].)\d?)[\s-]?+in[\s-]?+1(?![^\W_])")
 _SIZES = re.compile(
     rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
     rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
@@ -116,18 +116,14 @@ def _coded(text: str, amount: Amount) -> bool:
 def _of_amount(amount: Amount) -> Iterator[Attribute]:
     for it in amount.quantities:
         if (it.dimension, it.value) != ("percentage", 100):  # 100% original says nothing
-            yield _of_quantity(it)
+            fluid = Attribute("volume", it.fluid.token, it.fluid.shown, it.fluid.measure) if it.fluid else None
+            yield Attribute(it.dimension, it.token, it.shown, it.measure, fluid)
     for extent in amount.extents:
         shown = " x ".join(map(written, extent.sizes)) + " cm"
         yield Attribute("extent", " x ".join(map(written, sides(extent))) + " cm", shown, extent)
     for number in amount.numbers:
         parts = [number] if _NUMBER.fullmatch(number) else _DIGITS.findall(number)
         yield from (_attribute("number", written(number_value(part))) for part in parts)
-
-
-def _of_quantity(stated: Quantity) -> Attribute:
-    fluid = _of_quantity(stated.fluid) if stated.fluid else None
-    return Attribute(stated.dimension, stated.token, stated.shown, stated.measure, fluid)
 
 
 def _functions(match: re.Match[str]) -> Iterator[Attribute]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pricematch.titles.amount_patterns import TIMES, patterns, unit_of
 from pricematch.titles.measures import Measure, as_packed, measured, value_of, written
-from pricematch.titles.units import BASES, SHOWN_IN, SMALLEST, UNITS
+from pricematch.titles.units import BASES, OUNCES, SHOWN_IN, SMALLEST, UNITS
 
 _MOST_TIMES = 999
 
@@ -98,7 +98,7 @@ def _products(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
     """Pieces that are multiplied; in `50-80 kg` and `4/64 GB` the first has the unit of the second."""
     products: list[list[_Piece]] = []
     for piece in pieces:
-        if products and piece.joined and piece.joined.strip() in TIMES:
+        if products and piece.joined and piece.joined.strip(" .") in TIMES:
             products[-1].append(piece)
         else:
             products.append([piece])
@@ -146,5 +146,5 @@ def _quantity(number: str, unit: str) -> Quantity:
     packed = measure.customary and dimension in SMALLEST
     token = f"{written(as_packed(dimension, size))}{BASES[dimension]}" if packed else plain.token
     shown = plain.shown if size.is_integer() else quantity(dimension, float(f"{size:.4g}")).shown
-    fluid = _quantity(number, "floz") if UNITS[unit] == UNITS["oz"] else None
+    fluid = _quantity(number, "floz") if unit in OUNCES else None
     return replace(plain, token=token, shown=shown, measure=measure, fluid=fluid)

@@ -13,7 +13,8 @@ Spellings: TypeAlias = Mapping[tuple[str, float], str]
 
 LATIN: Spellings = {
     ("volume", 1): (
-        "ml mls mili mililiter milliliter milliliters millilitre millilitres mililit mililitro mililitros cc ccm cm3"
+        "ml mls mili mililiter mililiters mililitre mililitres milliliter milliliters millilitre millilitres mililit "
+        "mililitro mililitros cc ccm cm3"
     ),
     ("volume", 10): "cl",
     ("volume", 1000): "l lt lts ltr ltrs lit litr liter liters litre litres litro litros litri",

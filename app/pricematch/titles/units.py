@@ -63,6 +63,8 @@ UNITS = _words(LATIN) | _words(OTHER_SCRIPTS) | _words(_CUSTOMARY) | {GRAM: Unit
 """Each way of writing a unit, folded. Twelve months of 30 days are one year, as in ages: 12 months are 1 year."""
 CUSTOMARY = frozenset(_words(_CUSTOMARY))
 """Those of the customary system of the United States, from which amounts are rounded to metric ones and back."""
+OUNCES = frozenset(word for word, unit in UNITS.items() if unit == UNITS["oz"])
+"""Plain ones, which of drinks are fluid ounces."""
 DAYS = frozenset(word for word, unit in UNITS.items() if unit.dimension == "time" and unit.factor < 30)
 """Units of time that months and years are rounded to and from: 365 days and 52 weeks are a year."""
 SMALLEST = {"volume": 29.5735295625, "mass": 28.349523125, "length": 25.4, "area": 929.0304}
