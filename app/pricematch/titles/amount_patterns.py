@@ -15,9 +15,10 @@ _ELSEWHERE = {"%", "°", '"', "'", "'s", "in", "m2", "deg", "degree", "degrees",
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Scripts whose words stand without blanks between, or directly behind a number."""
 _ANGLE = r"(?!\s?+(?:[cf]|cel[cs]ius|fahrenheit)(?![^\W_]))"
+# each begins with a letter of its own, by which it is skipped
 _COMPOUNDS = (
     r"fl(?:uid|\.)?\s?(?:oz|ounces?)|sq(?:uare\s?|\.\s?|\s)(?:f(?:ee|oo)?t|met(?:er|re)s?|m|cm|inch(?:es)?|in)"
-    r"|(?:[cm]?m|ft)\^2|cm\^3|(?:c?m|meter)\spersegi|mill?i\slit(?:er|re)s?"
+    r"|c(?:m\^[23]|m\spersegi)|ft\^2|m(?:m?\^2|(?:eter)?\spersegi|ill?i\slit(?:er|re)s?)"
     rf"|d(?:eg(?:rees?)?|erajat)(?![^\W_]){_ANGLE}"
 )
 _OTHER_COMPOUNDS = rf"м\^2|кв\.?\s?м|ตร\.\s?ม|(?<!\b(?:19|20)\d\d)(?<!\b(?:19|20)\d\d\s){GRAM}"

@@ -130,7 +130,9 @@ def _signs(folded: str) -> str:
     if "+" in folded:
         folded = _PROTECTION.sub("pa", _TOLERANCE.sub("±", folded))
     if "+" in folded or "-" in folded:
-        folded = _SUFFIX.sub(" plus ", _SIGNED.sub(lambda sign: _SIGNS[sign[0]], folded))
+        folded = _SIGNED.sub(lambda sign: _SIGNS[sign[0]], folded)
+    if "+" in folded:
+        folded = _SUFFIX.sub(" plus ", folded)
     return _SHARP.sub(" sharp ", folded) if "#" in folded else folded
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from pricematch.titles.amount_patterns import TIMES, patterns, unit_of
 from pricematch.titles.measures import Measure, as_packed, measured, value_of, written
@@ -33,8 +34,7 @@ class Quantity:
     fluid: "Quantity | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Numbers that stand together, such as `2 x 100 ml`, `28x48 cm` or `26-30`.
 
     Attributes:
@@ -51,8 +51,7 @@ class Amount:
     numbers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     number: str
     unit: str | None
     joined: str
@@ -104,7 +103,7 @@ def _products(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
             products.append([piece])
     for left, right in reversed([*pairwise(products)]):
         if len(left) == len(right) == 1 and left[0].unit is None and _ranges(left[0], right[0]):
-            left[0] = replace(left[0], unit=right[0].unit)
+            left[0] = left[0]._replace(unit=right[0].unit)
     return products
 
 
