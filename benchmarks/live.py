@@ -60,7 +60,8 @@ def started(command: Sequence[str], port: int) -> Iterator[int]:
             time.sleep(0.2)
         yield process.pid
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 

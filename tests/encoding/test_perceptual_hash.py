@@ -100,6 +100,12 @@ def test_an_image_of_one_colour_is_matched_by_no_hash(image: bytes) -> None:
     assert matching_hash(PillowDecoder(16, 100_000).decoded(image)) == ONE_COLOUR
 
 
+def test_a_fine_pattern_is_not_one_colour() -> None:
+    """Its means are alike, its pixels are not: cloth shows something (fault C7)."""
+    checks = Image.fromarray(np.indices((256, 256)).sum(axis=0).astype(np.uint8) % 2 * 200)
+    assert not DECODER.decoded(encoded(checks)).one_colour()
+
+
 @pytest.mark.parametrize("place", [(0, 0), (95, 40), (180, 99)])
 def test_an_image_that_shows_little_has_a_hash(place: tuple[int, int]) -> None:
     """A small thing on white, and one with a white thing on nothing: fault C7."""

@@ -183,9 +183,11 @@ def test_more_bytes_than_pixels_can_need_are_refused(name: str, image: bytes) ->
 
 
 def test_parts_without_number_are_refused() -> None:
-    """Each takes time: fault F10."""
-    with pytest.raises(ImageTooComplex):
-        stored_form(encoded(SCENE)[:33] + png_chunk(b"IDAT", b"") * 50_001)
+    """Each takes time, also where the image is only decoded: faults F3 and F10."""
+    image = encoded(SCENE)[:33] + png_chunk(b"IDAT", b"") * 50_001
+    for reads in (stored_form, PillowDecoder(8, 10_000).decode):
+        with pytest.raises(ImageTooComplex, match="at most 50000 chunks in a PNG"):
+            reads(image)
 
 
 def test_strips_that_share_bytes_are_refused() -> None:

@@ -1,6 +1,7 @@
 """Images are encoded in other processes, whose end is nobody's end."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import sys
@@ -12,15 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, encoder_spec
 from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.features import ColourHistogram, phash
 from pricematch.encoding.image_queue import ImageResult
+from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
-from pricematch.errors import ArtefactError, ImageCorrupt, ImageTooComplex, ImageTooLarge, ModelOutputError, NotReady
+from pricematch.errors import (
+    ArtefactError,
+    ImageCorrupt,
+    ImageEmpty,
+    ImageTooComplex,
+    ImageTooLarge,
+    ModelOutputError,
+    NotReady,
+)
 from pricematch.settings import Settings
 from tests.support.fakes import encoded, image_bytes, scene
 from tests.support.networks import TinyArtefacts
@@ -94,12 +104,59 @@ async def test_features_are_those_of_this_process() -> None:
     assert isinstance(large, ImageTooLarge)
 
 
+async def test_a_process_gives_the_form_in_which_an_image_is_stored() -> None:
+    """With features of that form, or without decoding it; never its own bytes back: fault F10."""
+    image, hidden = encoded(scene((20, 30)), "JPEG"), b"hidden"
+    odd = encoded(scene((20, 30)), "JPEG", progressive=True) + hidden
+    undecodable = image[: len(image) // 2]
+    async with encoding() as it:
+        asked = [image + hidden, undecodable, b"", odd]
+        forms = await it.encode(asked, Wanted(stored_form=True))
+        found = await it.encode(asked, Wanted(MEAN.encoders, phash=True, stored_form=True))
+        [of_itself] = await it.encode([image], MEAN)
+    assert isinstance(of_itself, ImageFeatures)
+    assert [it.stored_form for it in forms if isinstance(it, ImageFeatures)] == [
+        image,
+        stored_form(undecodable),
+        b"",
+        odd[:-6],
+    ]
+    first, truncated, empty, last = found
+    assert isinstance(first, ImageFeatures)
+    assert isinstance(last, ImageFeatures)
+    assert (first.stored_form, last.stored_form) == (image, odd[:-6])
+    assert first.digest == hashlib.sha256(image).digest()
+    np.testing.assert_allclose(first.embeddings["mean"], of_itself.embeddings["mean"], rtol=1e-6)
+    assert [type(it) for it in (truncated, empty)] == [ImageCorrupt, ImageEmpty]
+
+
+async def test_too_many_scans_have_no_stored_form() -> None:
+    """The number stands in the settings, and nothing is decoded: fault F3."""
+    image = encoded(scene((20, 30)), "JPEG", progressive=True)
+    async with encoding(max_scans=5) as it:
+        [found] = await it.encode([image], Wanted(stored_form=True))
+    assert str(found) == "expected at most 5 scans in a JPEG, got 10"
+
+
+async def test_a_form_that_takes_too_much_of_a_processor_costs_itself() -> None:
+    """Whatever reads what a stranger sends can be ended: faults F3 and F10."""
+    async with encoding(image_seconds=1) as it:
+        [before] = it.pool.pids
+        bad, good = await it.encode([SPINS + b"hidden", GREY[1]], Wanted(stored_form=True))
+        [after] = it.pool.pids
+    assert isinstance(bad, ImageTooComplex)
+    assert isinstance(good, ImageFeatures)
+    assert before != after
+
+
 async def test_colours_and_hashes_need_no_network() -> None:
-    """Nothing is loaded for them, and a batch of bad images needs nothing at all."""
+    """Nothing is loaded for them; that an image shows nothing is told unasked; a bad one needs nothing at all."""
     async with Encoding(LIMITS, commands=[COMMAND]) as it:
         [found] = await it.encode([GREY[3]], Wanted(frozenset({COLOURS.key}), phash=True))
         assert isinstance(found, ImageFeatures)
         assert found.embeddings[COLOURS.key].shape == (COLOURS.dimension,)
+        [plain_one, other] = await it.encode([GREY[3], encoded(scene((20, 30)))], Wanted(frozenset({COLOURS.key})))
+        assert [it.phash for it in (plain_one, other) if isinstance(it, ImageFeatures)] == [ONE_COLOUR, None]
         [bad] = await it.encode([GREY[3][:40]], Wanted(frozenset({COLOURS.key})))
         assert isinstance(bad, ImageCorrupt)
 

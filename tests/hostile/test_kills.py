@@ -34,6 +34,7 @@ from tests.support.served import titles_and_hashes
 from tests.support.stores import check_whole, everything
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 CLIENTS, IDS = 8, 10
 IMAGES = [image_bytes(colour) for colour in COLOURS]
@@ -164,6 +165,11 @@ class Client:
         return service.ask("PUT", path, parts, FORM)
 
 
+def killed(times: int, *, at_length: int) -> pytest.MarkDecorator:
+    """A test with so many `kills`, and with more of them at full length."""
+    return pytest.mark.parametrize("kills", [times, pytest.param(at_length, marks=pytest.mark.long)])
+
+
 def stored(folder: Path) -> dict[str, str]:
     """All that is in a store, as clients know it; raises StoreDamaged."""
     with closing(open_store(folder, serve=True)) as store:
@@ -188,9 +194,7 @@ def without_log(data: Path, damaged: Path, draw: random.Random) -> dict[str, str
         return None
 
 
-@pytest.mark.process
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [2, pytest.param(60, marks=pytest.mark.long)])
+@killed(2, at_length=60)
 def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills: int) -> None:
     """Fault F1: also where the log is lost with the process: then the start is refused, or nothing is missing."""
     titles_and_hashes(tmp_path)
@@ -225,9 +229,7 @@ def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills:
     print(f"{kills} kills, {made} changes acknowledged, 0 lost, {more} more found; log lost: {refused} refused")
 
 
-@pytest.mark.process
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(15, marks=pytest.mark.long)])
+@killed(1, at_length=15)
 def test_an_import_goes_on_behind_a_kill(tmp_path: Path, kills: int) -> None:
     """Fault F1: every row of every import that was taken is stored once it is done."""
     titles_and_hashes(tmp_path)
@@ -255,9 +257,7 @@ def test_an_import_goes_on_behind_a_kill(tmp_path: Path, kills: int) -> None:
     print(f"{kills} kills in {len(jobs)} imports of 400 rows, {len(found)} rows stored, 0 lost")
 
 
-@pytest.mark.process
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(15, marks=pytest.mark.long)])
+@killed(1, at_length=15)
 def test_a_killed_backup_or_activation_leaves_a_whole_store(tmp_path: Path, kills: int) -> None:
     """Fault F1: there is a whole backup or none; the version before is active, or the one that was to be."""
     titles_and_hashes(tmp_path)

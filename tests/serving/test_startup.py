@@ -91,7 +91,7 @@ def test_after_a_kill_new_postings_are_scored_at_the_start(tmp_path: Path) -> No
 
 
 def test_after_many_changes_all_is_scored_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.serving.snapshots.FEW", 0)
+    monkeypatch.setattr("pricematch.serving.snapshot_builder.FEW", 0)
     settings, told = titles_and_hashes(tmp_path), Told()
     with served(settings):
         pass

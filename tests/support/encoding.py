@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
+from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ImageError, ModelOutputError
 from pricematch.progress import Progress, silent
 from tests.support.fakes import MeanColourEncoder, tiny_decoder
@@ -30,6 +32,7 @@ class TinyEncoding:
         fails: by version of an encoder, why it does not load.
         encoded: how many images each key has encoded.
         retained: keys of the encoders that were not to be forgotten.
+        blank: images that are of one colour; others of one colour count as if they showed something.
     """
 
     def __init__(self, encoder: Encoder | None = None, decoder: Decoder | None = None) -> None:
@@ -39,6 +42,7 @@ class TinyEncoding:
         self.fails: dict[str, Exception] = {}
         self.encoded: dict[str, int] = {}
         self.retained: set[str] = set()
+        self.blank: set[bytes] = set()
 
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
@@ -54,6 +58,8 @@ class TinyEncoding:
         self.retained = set(keys)
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
+        if wanted.stored_form:
+            return [self._of_stored_form(image, replace(wanted, stored_form=False)) for image in images]
         decoded = [self._decoded(image) for image in images]
         good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
         rows = iter(self.encoder.encode(np.stack(good)) if good and wanted.encoders else [None] * len(good))
@@ -66,9 +72,20 @@ class TinyEncoding:
                 continue
             row = next(rows)
             hashed = phash(tiny_decoder().decoded(image)) if wanted.phash else None
+            hashed = ONE_COLOUR if image in self.blank else hashed
             embeddings: dict[str, NDArray[np.float32]] = {} if row is None else dict.fromkeys(wanted.encoders, row)
             found.append(ImageFeatures(hashlib.sha256(image).digest(), hashed, embeddings))
         return found
+
+    def _of_stored_form(self, image: bytes, wanted: Wanted) -> ImageFeatures | ImageError:
+        try:
+            form = stored_form(image)
+        except ImageError as error:
+            return error
+        if wanted == Wanted():
+            return ImageFeatures(hashlib.sha256(form).digest(), None, {}, stored_form=form)
+        [found] = self.encode([form], wanted)
+        return found if isinstance(found, ImageError) else replace(found, stored_form=form)
 
     def _decoded(self, image: bytes) -> Pixels | ImageError:
         try:
@@ -161,4 +178,5 @@ def network(key: str) -> EncoderSpec:
 def _of(image: bytes, *, hashed: bool) -> Mapping[str, Any]:
     if image == BAD:
         return {"error": ["ImageCorrupt", "it does not decode"]}
-    return {"digest": hashlib.sha256(image).hexdigest(), "phash": image.hex()[:16] if hashed else None}
+    digits = image.hex()[:16] if hashed else None
+    return {"digest": hashlib.sha256(image).hexdigest(), "phash": digits, "stored": None}

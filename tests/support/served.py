@@ -74,14 +74,14 @@ def coloured(folder: Path, signals: list[str], **given: Any) -> Settings:
 
 def put(intake: Intake, offered: Offered) -> tuple[Posting, Kept, int]:
     """Put a posting as the service does: its image first, then the posting and the version in which it is found."""
-    posting = offered.posting
+    put = Put(offered.posting, None, offered.condition)
     if offered.image is not None:
         [found] = intake.images.ensure_each([offered.image], intake.snapshots.current.matcher.wanted_of_stored)
         if isinstance(found, ImageError):
             raise found
-        posting = replace(posting, image=found.hex())
-    kept, version = intake.put(Put(posting, offered.image, offered.condition))
-    return posting, kept, version
+        put = Put(replace(offered.posting, image=found.digest.hex()), found.stored_form, offered.condition)
+    kept, version = intake.put(put)
+    return put.posting, kept, version
 
 
 class Loaded(TinyEncoding):
@@ -112,7 +112,7 @@ class Loaded(TinyEncoding):
         embeddings = {
             key: np.pad(row, (0, self.specs[key].dimension - len(row))) for key, row in image.embeddings.items()
         }
-        return ImageFeatures(image.digest, image.phash, embeddings)
+        return replace(image, embeddings=embeddings)
 
 
 _made = Loaded

@@ -1,16 +1,13 @@
-"""Connections: whose they are, how many may be open, what may come without a request, how long either side may take.
+"""Connections: how many may be open, what may come without a request, how long either side may take.
 
 uvicorn parses and answers; what is here passes bytes on in small pieces, waits, and closes connections.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -147,8 +144,7 @@ class _Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def abort(self, reason: str) -> None:
         self.idle.pop(self, None)
-        client = self.transport.get_extra_info("peername") or ("",)
-        _log.warning("closed a connection of %s: %s", client[0], reason)
+        _log.warning("closed a connection of %s: %s", self.client[0] if self.client else "", reason)
         self.transport.abort()
 
 
@@ -168,57 +164,10 @@ def _health_only(app: ASGIApp) -> ASGIApp:
     """An application that passes only requests for health on."""
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["path"].endswith(_HEALTH):
-            busy = problem_of(Overloaded("as many connections are worked on as may be; try again soon"))
-            app_or_refusal: ASGIApp = answer(busy, {**RETRY_SOON, "Connection": "close"})
+        if scope["path"].endswith(_HEALTH):
+            await app(scope, receive, send)
         else:
-            app_or_refusal = app
-        await app_or_refusal(scope, receive, send)
+            busy = problem_of(Overloaded("as many connections are worked on as may be; try again soon"))
+            await answer(busy, {**RETRY_SOON, "Connection": "close"})(scope, receive, send)
 
     return limited
-
-
-class ForwardedClients:
-    """ASGI application around another one: the client of a request from a trusted proxy is whom that names.
-
-    That is the last address in X-Forwarded-For which is not a trusted proxy's. What is no address is ignored: the
-    client is then who connected, as it is for everybody else.
-
-    Args:
-        app: what is behind it.
-        proxies: addresses and networks.
-    """
-
-    def __init__(self, app: ASGIApp, proxies: Sequence[str]) -> None:
-        self._app, self._warned = app, False
-        self._name_client: Any = ProxyHeadersMiddleware(_nothing, list(proxies))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        if scope["type"] == "http" and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
-            host, port = scope["client"] or ("", 0)
-            peer = _address(host) or host, port
-            scope["client"] = peer
-            await self._name_client(scope, receive, send)
-            named = scope["client"]
-            address = _address(named[0])
-            scope["client"] = peer if address is None else (address, named[1])
-            if named == peer and not self._warned:
-                self._warned = True
-                _log.warning("X-Forwarded-For of %s is ignored: trusted_proxies does not name it", peer[0])
-        await self._app(scope, receive, send)
-
-
-async def _nothing(*_: object) -> None:
-    """Take a request whose client was named."""
-
-
-def _address(text: str) -> str | None:
-    """An address in its usual form, without a zone; None for other text."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Address(int(address)))
-    return str(address)

@@ -18,7 +18,8 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from pricematch.api.app import create_app
-from pricematch.api.connections import ForwardedClients, protocol
+from pricematch.api.connections import protocol
+from pricematch.api.forwarded_clients import ForwardedClients
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.telemetry import Metrics
 from pricematch.errors import SettingsError

@@ -43,15 +43,22 @@ class ImageFeatures:
 
     Attributes:
         digest: SHA-256 of its bytes, 32 bytes.
-        phash: perceptual hash, 16 hexadecimal digits, or `ONE_COLOUR`; None where it was not wanted.
+        phash: perceptual hash, 16 hexadecimal digits; None where it was not wanted; `ONE_COLOUR` whether it was or not.
         embeddings: by encoder key, float32 [d] of unit length.
         seconds: how long it took.
+        stored_form: the bytes that are stored of it, of which all else is; empty where they were not wanted.
     """
 
     digest: bytes
     phash: str | None
     embeddings: Mapping[str, NDArray[np.float32]]
     seconds: Seconds = Seconds()
+    stored_form: bytes = b""
+
+    @property
+    def one_colour(self) -> bool:
+        """Whether it shows nothing, and is no evidence."""
+        return self.phash == ONE_COLOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,13 @@ class Wanted:
     Attributes:
         encoders: keys of the encoders whose embeddings are wanted; they are loaded.
         phash: whether the perceptual hash is.
+        stored_form: whether they are to be those of its stored form, which is wanted too; if nothing else is, the image
+            is not decoded.
     """
 
     encoders: frozenset[str] = frozenset()
     phash: bool = False
+    stored_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)

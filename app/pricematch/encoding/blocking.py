@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.encoding import Encoding
+from pricematch.encoding.stored_images import Encode
 from pricematch.errors import ImageError
 from pricematch.progress import Progress, silent
+from pricematch.settings import Settings
 
+_T = TypeVar("_T")
 _log = logging.getLogger("pricematch")
 _TELLS_SECONDS = 5.0
 
@@ -62,3 +65,13 @@ class ForThreads:
         """See the protocol."""
         encoding = self._encoding.encode(images, wanted, background=True)
         return asyncio.run_coroutine_threadsafe(encoding, self._loop).result()
+
+
+def encoding_for(work: Callable[[Encode], _T], settings: Settings) -> _T:
+    """The result of work that gets worker processes to encode with, which run as long as it does."""
+
+    async def worked() -> _T:
+        async with Encoding(settings) as encoding:
+            return await asyncio.to_thread(work, ForThreads(encoding, asyncio.get_running_loop()).encode)
+
+    return asyncio.run(worked())

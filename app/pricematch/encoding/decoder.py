@@ -20,6 +20,7 @@ from pricematch.encoding.damage import damage, ended_jpeg
 from pricematch.encoding.image_formats import FORMATS, MEDIA_TYPES, known_format, unsupported
 from pricematch.encoding.jpeg_scans import MOST_SCANS, check_scans
 from pricematch.encoding.orientation import LYING, orientation_of, oriented
+from pricematch.encoding.png_chunks import check_chunks
 from pricematch.encoding.ports import Header, Pixels
 from pricematch.encoding.rgb import to_rgb
 from pricematch.errors import (
@@ -35,7 +36,9 @@ _JPEGS = ("JPEG", "MPO")
 _FAST = {"RGB": "RGB", "L": "GRAY"}
 """Names of colour spaces by mode."""
 _COARSE_SIDE, _NOISE = 32, 6
-"""Pixels a side that the perceptual hash sees, and by how many values of 255 they differ in an image of one colour."""
+"""Pixels a side that the perceptual hash sees, and by how many values of 255 they differ in an image of one colour;"""
+_FEW_SIDE, _MOST_NOISE = 16, 64
+"""so many single pixels a side at least, and by how many values."""
 _MOST_HALVINGS = 3
 """As libjpeg does, which decodes at an eighth of the size at least."""
 
@@ -61,11 +64,16 @@ class DecodedImage:
         return oriented(self._pixels, self._orientation)
 
     def one_colour(self) -> bool:
-        """Whether it shows nothing: means of a thirty-second of its sides differ by no more than noise does."""
+        """Whether it shows nothing: means of a thirty-second of its sides differ by no more than noise does.
+
+        Nor does any single pixel of a few that are looked at first, since most images are told by them.
+        """
         height, width = self._pixels.shape[:2]
+        step = min(height, width) // _FEW_SIDE | 1  # odd, so that no pattern of every other pixel is passed over
+        if _range(self._pixels[::step, ::step]) > _MOST_NOISE:
+            return False
         size = min(width, _COARSE_SIDE), min(height, _COARSE_SIDE)
-        coarse = np.asarray(cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
-        return bool((coarse.max(axis=0) - coarse.min(axis=0) <= _NOISE).all())
+        return _range(np.asarray(cv2.resize(self._pixels, size, interpolation=cv2.INTER_AREA))) <= _NOISE
 
     def squeezed(self, side: int) -> Pixels:
         """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
@@ -129,6 +137,7 @@ class PillowDecoder:
         if not image:
             raise ImageEmpty("expected an image, got no bytes")
         check_scans(image, self._max_scans)
+        check_chunks(image)
         try:
             return Image.open(io.BytesIO(image), formats=FORMATS)
         except UnidentifiedImageError as error:
@@ -185,6 +194,11 @@ def _jpeg_pixels(opened: Image.Image, image: bytes) -> Pixels:
     with Image.open(io.BytesIO(ended), formats=("JPEG",)) as whole:
         whole.load()
         return to_rgb(whole, ended)
+
+
+def _range(pixels: Pixels) -> int:
+    """By how many values the pixels [height, width, 3] differ, in the colour in which they differ most."""
+    return int(np.ptp(pixels, axis=(0, 1)).max())
 
 
 def _halved(pixels: Pixels, side: int) -> Pixels:

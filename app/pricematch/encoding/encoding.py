@@ -249,6 +249,7 @@ class Encoding:
             "sizes": [len(item.image) for item in batch],
             "keys": sorted(wanted.encoders),
             "hashed": wanted.phash,
+            "stored": wanted.stored_form,
             "max_pixels": self._settings.max_pixels,
             "min_side": self._settings.min_image_side,
             "max_scans": self._settings.max_scans,
@@ -257,7 +258,7 @@ class Encoding:
         encoders = {key: self.pool.known[key] for key in wanted.encoders}
         answer, body = await process.call(encoders, self.pool.held, message, [item.image for item in batch])
         queued = [started - item.queued for item in batch]
-        for item, result in zip(batch, _results(answer, body, queued), strict=True):
+        for item, result in zip(batch, _results(answer, body, batch, queued), strict=True):
             item.end(result)
         if self._observer is not None:
             self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
@@ -270,21 +271,26 @@ def _tries(item: WaitingImage, why: Loss) -> int:
     return _TRIES_KILLED if why is Loss.KILLED and item.background else _TRIES
 
 
-def _results(answer: Mapping[str, Any], body: bytes, queued: Sequence[float]) -> Sequence[ImageResult]:
-    """Features by image from the result of a worker; `queued` holds the seconds that each has waited."""
+def _results(
+    answer: Mapping[str, Any], body: bytes, batch: Sequence[WaitingImage], queued: Sequence[float]
+) -> Sequence[ImageResult]:
+    """Features by image from the answer of a process; `queued` holds the seconds that each has waited."""
     good = sum("error" not in image for image in answer["images"])
-    values, start = np.frombuffer(body, "<f4"), 0
-    rows: dict[str, Iterator[NDArray[np.float32]]] = {}
+    start, rows = 0, dict[str, Iterator[NDArray[np.float32]]]()
     for key, dimension in answer["dimensions"].items():
-        rows[key] = iter(values[start : start + good * dimension].reshape(good, dimension))
-        start += good * dimension
+        values = np.frombuffer(body, "<f4", good * dimension, start)
+        rows[key] = iter(values.reshape(good, dimension))
+        start += values.nbytes
     results: list[ImageResult] = []
-    for image, waited in zip(answer["images"], queued, strict=True):
+    for image, item, waited in zip(answer["images"], batch, queued, strict=True):
         if "error" in image:
             error = error_of(*image["error"])
             results.append(error if isinstance(error, ImageError) else ImageCorrupt(str(error)))
-        else:
-            embeddings = {key: next(those) for key, those in rows.items()}
-            seconds = Seconds(waited, **answer["seconds"])
-            results.append(ImageFeatures(bytes.fromhex(image["digest"]), image["phash"], embeddings, seconds))
+            continue
+        form = item.image if item.wanted.stored_form else b""
+        if (size := image["stored"]) is not None:
+            form, start = body[start : start + size], start + size
+        embeddings = {key: next(those) for key, those in rows.items()}
+        seconds = Seconds(waited, **answer["seconds"])
+        results.append(ImageFeatures(bytes.fromhex(image["digest"]), image["phash"], embeddings, seconds, form))
     return results

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from PIL import Image
 
 from pricematch.encoding.image_formats import FORMATS, known_format
-from pricematch.encoding.jpeg_scans import MARKER, MOST_SCANS, check_scans
+from pricematch.encoding.jpeg_scans import MARKER
 from pricematch.encoding.orientation import exif_with, orientation_in
-from pricematch.encoding.ports import ImageSource
+from pricematch.encoding.png_chunks import png_chunks
 from pricematch.encoding.stored_form_tiff import bmp_without_rest, tiff_without_rest
 from pricematch.errors import ImageCorrupt, ImageTooComplex
 
@@ -50,17 +50,6 @@ def stored_form(image: bytes) -> bytes:
     return stored
 
 
-class StoredForms:
-    """Implements `ports.ImageSource` over another one, whose images it gives in the form in which they are stored."""
-
-    def __init__(self, images: ImageSource) -> None:
-        self._images = images
-
-    def read(self, name: str) -> bytes:
-        """The image's bytes; raises ImageError."""
-        return stored_form(self._images.read(name))
-
-
 def _too_complex(name: str) -> ImageTooComplex:
     return ImageTooComplex(
         f"expected at most {_MOST_PARTS} parts of a {name}, and {_MOST_BLOCKS} blocks of one, got more"
@@ -86,7 +75,6 @@ def _check_room(stored: bytes) -> None:
 
 def _jpeg(image: bytes) -> bytes:
     """Until the first end marker: of several images (MPO) the first."""
-    check_scans(image, MOST_SCANS)
     first, adobe, tables, exif, xmp, profile = b"", b"", list[bytes](), b"", b"", 0
     for marker, part in _jpeg_parts(image):
         content = part[4:]
@@ -135,18 +123,12 @@ _PNG_PIXELS = (b"IDAT", b"fdAT")
 
 
 def _png(image: bytes) -> bytes:
-    parts, exif, at = [image[:8]], b"", 8
-    for _ in range(_MOST_PARTS):
-        if at + 8 > len(image) or (kind := image[at + 4 : at + 8]) == b"IEND":
-            break
-        end = at + 12 + int.from_bytes(image[at : at + 4])
+    parts, exif = [image[:8]], b""
+    for kind, at, end in png_chunks(image):
         if kind == b"eXIf":
             exif = image[at + 8 : end - 4]
         elif kind in _PNG_PIXELS or end - at - 12 <= _PNG_KEPT.get(kind, -1):
             parts.append(image[at:end])
-        at = end
-    else:
-        raise _too_complex("PNG")
     if (orientation := orientation_in(exif)) != 1:
         parts.insert(2, _png_chunk(b"eXIf", exif_with(orientation)))
     return b"".join([*parts, _png_chunk(b"IEND", b"")])

@@ -122,20 +122,20 @@ class StoredImages:
             digests = [image.digest for image in hashed]
             self.computed.keep_hashes(HASHING, digests, [str(image.phash) for image in hashed])
 
-    def ensure_each(self, images: Sequence[bytes], wanted: Wanted) -> list[bytes | ImageError]:
+    def ensure_each(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         """Compute and keep the features of images that are not stored yet, before postings show them.
 
         Returns:
-            Per image its digest, or why it cannot be used; of a bad one nothing is kept.
+            Per image its stored form and the digest of that, or why it cannot be used; of a bad one nothing is kept.
 
         Raises:
             StoreError, ModelOutputError: as `ensure`.
         """
-        digests = [hashlib.sha256(image).digest() for image in images]
+        found = self.encode(images, Wanted(stored_form=True))
+        contents = {it.digest: it.stored_form for it in found if isinstance(it, ImageFeatures)}
         bad: dict[bytes, ImageError] = {}
-        contents = dict(zip(digests, images, strict=True))
-        replace(self, images=_InMemory(contents), on_error=bad.__setitem__).ensure(digests, wanted)
-        return [bad.get(digest, digest) for digest in digests]
+        replace(self, images=_InMemory(contents), on_error=bad.__setitem__).ensure(list(contents), wanted)
+        return [bad.get(it.digest, it) if isinstance(it, ImageFeatures) else it for it in found]
 
     def _computed(
         self, piece: tuple[Sequence[bytes], Wanted]
@@ -155,6 +155,26 @@ class StoredImages:
             else:
                 good.append(found)
         return good, bad
+
+
+@dataclass(frozen=True)
+class StoredForms:
+    """Implements `ports.ImageSource` over another one, whose images it gives in the form in which they are stored.
+
+    Attributes:
+        images: the other one.
+        encode: gives the form of each.
+    """
+
+    images: ImageSource
+    encode: Encode
+
+    def read(self, name: str) -> bytes:
+        """The image's bytes; raises ImageError, and as `encode`."""
+        [found] = self.encode([self.images.read(name)], Wanted(stored_form=True))
+        if isinstance(found, ImageError):
+            raise found
+        return found.stored_form
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pricematch.catalogue.features import Embeddings
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.catalogue.features import ONE_COLOUR, Embeddings
+from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
 from pricematch.encoding.features import ColourHistogram, matching_hash
+from pricematch.encoding.jpeg_scans import check_scans
 from pricematch.encoding.ports import Encoder, Pixels
+from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.wire import divided, receive, send
 from pricematch.encoding.worker_process import note_place
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
@@ -106,6 +108,7 @@ class _ImageFeaturesComputer:
         *,
         keys: Sequence[str],
         hashed: bool,
+        stored: bool,
         max_pixels: int,
         min_side: int,
         max_scans: int,
@@ -114,25 +117,30 @@ class _ImageFeaturesComputer:
         """The features of images; one that takes more than `image_seconds` of a processor ends this process.
 
         Returns:
-            Per image its digest and hash, or why it is bad; the dimension by key of an encoder; seconds by stage; and
-            per encoder its embeddings, float32 [m, d] of the m good ones in order.
+            Per image its digest and hash and how long its stored form is, None for as it came, or why it is bad; the
+            dimension by key of an encoder; seconds by stage; and per encoder its embeddings, float32 [m, d] of the m
+            good ones in order, then their stored forms that differ.
         """
         started = time.perf_counter()
         decoder = PillowDecoder(1, max_pixels, min_side, max_scans)
         sides = {self._encoders[key][0] for key in keys}
         found: list[Mapping[str, Any]] = []
         pixels: dict[int, list[Pixels]] = {side: [] for side in sides}
+        forms = list[bytes]()
         for place, image in enumerate(images):
             note_place(place)
             signal.setitimer(signal.ITIMER_PROF, image_seconds)  # its signal ends native code, too
             try:
-                decoded = decoder.decoded(image)
-                squeezed = {side: decoded.squeezed(side) for side in sides}
-                digits = matching_hash(decoded) if hashed else None
+                form = _checked_form(image, max_scans) if stored else image
+                decoded = decoder.decoded(form) if sides or hashed or not stored else None
+                squeezed = {} if decoded is None else {side: decoded.squeezed(side) for side in sides}
+                digits = None if decoded is None else _told_hash(decoded, hashed=hashed)
             except ImageError as error:
                 found.append({"error": [type(error).__name__, str(error)]})
             else:
-                found.append({"digest": hashlib.sha256(image).hexdigest(), "phash": digits})
+                size = None if form == image else len(form)
+                found.append({"digest": hashlib.sha256(form).hexdigest(), "phash": digits, "stored": size})
+                forms += [] if size is None else [form]
                 for side, view in squeezed.items():
                     pixels[side].append(view)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -142,7 +150,7 @@ class _ImageFeaturesComputer:
         seconds = {"decode": decoded_at - started, "encode": time.perf_counter() - decoded_at}
         dimensions = {key: rows.shape[1] for key, rows in embeddings.items()}
         parts = [rows.astype("<f4").tobytes() for rows in embeddings.values()]
-        return {"images": found, "dimensions": dimensions, "seconds": seconds}, parts
+        return {"images": found, "dimensions": dimensions, "seconds": seconds}, [*parts, *forms]
 
     def _step_back(self) -> None:
         """Let others go before, once; on Linux each thread has a niceness of its own."""
@@ -161,6 +169,19 @@ class _ImageFeaturesComputer:
         if len(found) != len(batch):
             raise ModelOutputError(f"expected {len(batch)} embeddings, got {len(found)}")
         return found
+
+
+def _told_hash(image: DecodedImage, *, hashed: bool) -> str | None:
+    """Its hash where that is wanted, since it takes longer than decoding; whether it has one at all costs little."""
+    if hashed:
+        return matching_hash(image)
+    return ONE_COLOUR if image.one_colour() else None
+
+
+def _checked_form(image: bytes, max_scans: int) -> bytes:
+    """The stored form of an image, of a JPEG without too many scans; raises ImageError."""
+    check_scans(image, max_scans)
+    return stored_form(image)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Rows of catalogue files, CSV or NDJSON, as postings; checked the same way whatever the format."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from pricematch.catalogue.labels import (
 from pricematch.catalogue.postings import POSTING_ID_RULE, Posting, as_posting_id, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, RowProblem
 from pricematch.formats.csv_records import CsvRecords, nearest
+from pricematch.formats.json_lines import BadLine, fields_of, texts_of
 from pricematch.formats.text_lines import PROBED_BYTES, TextError, TextLines
 from pricematch.settings import CsvDelimiter, CsvEncoding
 
@@ -243,9 +243,9 @@ class PostingRows:
                     yield PostingRow.bad(lines.number, fault)
                 elif line.strip():
                     try:
-                        fields = _fields(line)
-                        values = _values(fields)
-                    except _BadLine as error:
+                        fields = fields_of(line)
+                        values = texts_of(fields, _COLUMNS)
+                    except BadLine as error:
                         yield PostingRow.bad(lines.number, str(error))
                     else:
                         self._known.update(values)
@@ -264,38 +264,6 @@ class PostingRows:
 
 def _is_plain(text: str) -> bool:
     return text.isascii() and "\0" not in text
-
-
-class _BadLine(Exception):
-    """What is wrong with a line."""
-
-
-def _fields(line: str) -> Mapping[str, object]:
-    """The fields of a line's object; raises _BadLine."""
-    try:
-        fields = json.loads(line)
-    except RecursionError as error:
-        raise _BadLine("expected a JSON object, got one that is nested too deeply") from error
-    except ValueError as error:
-        raise _BadLine(f"expected a JSON object on a line of its own ({error})") from error
-    if not isinstance(fields, dict):
-        raise _BadLine(f"expected a JSON object, got {type(fields).__name__}")
-    return fields
-
-
-def _values(fields: Mapping[str, object]) -> Mapping[str, str]:
-    """The text of known fields; raises _BadLine."""
-    values = {}
-    for field in _COLUMNS:
-        value = fields.get(field)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise _BadLine(f"expected text in {field}, got {json.dumps(value)[:40]}")
-        if "\0" in value or any("\ud800" <= mark <= "\udfff" for mark in value):
-            raise _BadLine(f"expected text in {field}, got a character that is none")
-        values[field] = value
-    return values
 
 
 def check_rows(path: Path, name: str, limits: RowLimits, given: TextFormat = DETECTED) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.matching.probability import LEAST_MEAN, ProbabilitySearch
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.pairs.explanation import Explanation
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.thresholds import DecisionRule

@@ -1,6 +1,5 @@
 """Checks files of postings: what an import of them would refuse, and what is odd in them; nothing is stored."""
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,8 @@ from pathlib import Path
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.blocking import encoding_for
 from pricematch.encoding.bootstrap import row_format
-from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import RowProblem
 from pricematch.formats.posting_rows import PostingRow, PostingRows, check_rows
@@ -57,17 +55,11 @@ def check_file(settings: Settings, file: Path, images: Path | None, progress: Pr
     """
     check_rows(file, str(file), *row_format(settings))
     if images is None:
-        return _checked(settings, file, None, _not_decoded, progress)
-
-    async def checked() -> CheckedFile:
-        async with Encoding(settings) as encoding:
-            encode = ForThreads(encoding, asyncio.get_running_loop()).encode
-            return await asyncio.to_thread(_checked, settings, file, images, encode, progress)
-
-    return asyncio.run(checked())
+        return _checked(settings, file, None, progress, _not_decoded)
+    return encoding_for(partial(_checked, settings, file, images, progress), settings)
 
 
-def _checked(settings: Settings, file: Path, images: Path | None, encode: Encode, progress: Progress) -> CheckedFile:
+def _checked(settings: Settings, file: Path, images: Path | None, progress: Progress, encode: Encode) -> CheckedFile:
     total = sum(1 for _ in PostingRows(file, str(file), *row_format(settings)))
     rows, seen = PostingRows(file, str(file), *row_format(settings)), _Seen()
     problems, done, bad = list[RowProblem](), 0, 0

@@ -1,6 +1,5 @@
 """Imports: files of postings that are stored a batch at a time, by a job of the service or from the command line."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -12,9 +11,8 @@ from threading import Event, Thread
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
-from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.blocking import encoding_for
 from pricematch.encoding.bootstrap import row_format
-from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (
@@ -33,7 +31,7 @@ from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.matching.stock_images import StockImage
 from pricematch.progress import Progress
 from pricematch.serving.intake import Intake, RowImport, put_each, try_each
-from pricematch.serving.snapshots import stock_images
+from pricematch.serving.snapshot_builder import stock_images
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import Store, open_store
@@ -237,13 +235,7 @@ def import_file(settings: Settings, file: Path, images: Path | None, progress: P
         StoreError: the store cannot be written to; what was stored before stays.
     """
     check_rows(file, str(file), *row_format(settings))
-
-    async def imported() -> ImportedFile:
-        async with Encoding(settings) as encoding:
-            encode = ForThreads(encoding, asyncio.get_running_loop()).encode
-            return await asyncio.to_thread(_stored, settings, file, images, progress, encode)
-
-    return asyncio.run(imported())
+    return encoding_for(partial(_stored, settings, file, images, progress), settings)
 
 
 def _stored(settings: Settings, file: Path, images: Path | None, progress: Progress, encode: Encode) -> ImportedFile:

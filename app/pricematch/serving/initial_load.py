@@ -11,8 +11,7 @@ from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.bootstrap import image_folder, read_catalogue, refuse_bad_rows, skip_or_refuse
 from pricematch.encoding.ingest import ImagesByDigest, digest_images
 from pricematch.encoding.ports import ImageSource
-from pricematch.encoding.stored_form import StoredForms
-from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.stored_images import StoredForms, StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
 from pricematch.formats.csv_files import CsvCatalogue
@@ -79,7 +78,7 @@ def load_catalogue(
         CatalogueError: bad images, unless they are to be skipped.
         StoreError: they cannot be kept.
     """
-    images = None if source.images is None else StoredForms(source.images)
+    images = None if source.images is None else StoredForms(source.images, kept.encode)
     digests, errors = _read(source.content, images, models, kept, settings, progress)
     _refuse(source, models, errors, settings)
     job = store.jobs.create(KIND, json.dumps({"digest": digest_of_file(settings.catalogue)}))

@@ -9,7 +9,6 @@ from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put, Stored
 from pricematch.encoding.ports import ImageSource
-from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
 from pricematch.formats.posting_rows import PostingRow
@@ -59,7 +58,7 @@ class Intake:
             StoreError: it cannot be kept.
         """
         [kept] = self.store.put([put])
-        return kept, self.snapshots.follow().version
+        return kept, self.snapshots.follow([put.posting.posting_id]).version
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
         """Store those of some postings whose image can be used; images are encoded together.
@@ -72,7 +71,7 @@ class Intake:
             ConditionFailed, StoreError, ModelOutputError: nothing is stored.
         """
         kept = put_each(self.store, self.images, self.snapshots.current.matcher.wanted_of_stored, offered)
-        self.snapshots.follow()
+        self.snapshots.follow([it.posting.posting_id for it in offered])
         return kept
 
     def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
@@ -83,54 +82,46 @@ class Intake:
             StoreError: the store cannot be written to.
         """
         there = self.store.delete(posting_id, condition)
-        return there, self.snapshots.follow().version
+        return there, self.snapshots.follow([posting_id]).version
 
     def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
         feedback, new = self.feedback.decide(left, right, decision)
-        self.snapshots.follow()
+        self.snapshots.follow(())
         return feedback, new
 
     def withdraw(self, left: str, right: str) -> tuple[bool, int]:
         """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
         there = self.feedback.withdraw(left, right)
-        return there, self.snapshots.follow().version
+        return there, self.snapshots.follow(()).version
 
 
 def put_each(
     store: PostingStore, images: StoredImages, wanted: Wanted, offered: Sequence[Offered]
 ) -> Sequence[Kept | ImageError]:
     """The same without a catalogue in memory; `wanted` features of the images are computed."""
-    stored = [None if it.image is None else _stored_form(it.image) for it in offered]
-    digests = iter(images.ensure_each([image for image in stored if isinstance(image, bytes)], wanted))
-    found = [next(digests) if isinstance(image, bytes) else image for image in stored]
-    puts = []
-    for it, image, digest in zip(offered, stored, found, strict=True):
-        if digest is None:
+    forms = iter(images.ensure_each([it.image for it in offered if it.image is not None], wanted))
+    puts, bad = list[Put](), dict[int, ImageError]()
+    for place, it in enumerate(offered):
+        form = None if it.image is None else next(forms)
+        if form is None:
             puts.append(Put(it.posting, None, it.condition))
-        elif isinstance(image, bytes) and not isinstance(digest, ImageError):
-            puts.append(Put(replace(it.posting, image=digest.hex()), image, it.condition))
+        elif isinstance(form, ImageError):
+            bad[place] = form
+        else:
+            puts.append(Put(replace(it.posting, image=form.digest.hex()), form.stored_form, it.condition))
     kept = iter(store.put(puts))
-    return [digest if isinstance(digest, ImageError) else next(kept) for digest in found]
-
-
-def _stored_form(image: bytes) -> bytes | ImageError:
-    """The form in which an image is stored, or why it cannot be."""
-    try:
-        return stored_form(image)
-    except ImageError as error:
-        return error
+    return [bad[place] if place in bad else next(kept) for place in range(len(offered))]
 
 
 def try_each(
     stored: Callable[[str], Stored | None], encode: Encode, offered: Sequence[Offered]
 ) -> Sequence[Kept | ImageError]:
     """What `put_each` would make of some postings, each by itself; their images are decoded, and nothing is stored."""
-    forms = [None if it.image is None else _stored_form(it.image) for it in offered]
-    found = iter(encode([form for form in forms if isinstance(form, bytes)], Wanted(phash=True)))
+    found = iter(encode([it.image for it in offered if it.image is not None], Wanted(phash=True, stored_form=True)))
     outcomes = list[Kept | ImageError]()
-    for it, form in zip(offered, forms, strict=True):
-        features = next(found) if isinstance(form, bytes) else form
+    for it in offered:
+        features = None if it.image is None else next(found)
         if isinstance(features, ImageError):
             outcomes.append(features)
             continue

@@ -1,6 +1,5 @@
 """The service without HTTP: one method a verb."""
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,7 +10,6 @@ from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.image_formats import TOP_BYTES, media_type
-from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import (
     FeedbackNotFound,
     ImageError,
@@ -74,12 +72,7 @@ class Service(Readiness):
         backend, snapshot = self._ready, self.snapshot
         wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
         async with self._workers.request():
-            features: ImageFeatures | None = None
-            if image is not None:
-                [found] = await backend.features([image], wanted)
-                if isinstance(found, ImageError):
-                    raise found
-                features = found
+            features = None if image is None else await self._features(backend, image, wanted)
             result = await self._workers.match(snapshot.matcher.match, Query(title, features), options)
         return Matched(snapshot, result)
 
@@ -184,9 +177,9 @@ class Service(Readiness):
         async with self._workers.request():
             put = Put(offered.posting, None, offered.condition)
             if offered.image is not None:
-                image = await self._workers.store(stored_form, offered.image)
-                digest = await self._keep_features(backend, image)
-                put = replace(put, image=image, posting=replace(offered.posting, image=digest.hex()))
+                form = await self._features(backend, offered.image, Wanted(stored_form=True))
+                await self._keep_features(backend, form)
+                put = replace(put, image=form.stored_form, posting=replace(offered.posting, image=form.digest.hex()))
             kept, version = await self._workers.match(backend.intake.put, put)
         return PutResult(version, put.posting, kept)
 
@@ -283,13 +276,16 @@ class Service(Readiness):
         """Of the processes that encode and run; raises NotReady."""
         return self._ready.process_ids()
 
-    async def _keep_features(self, backend: Backend, image: bytes) -> bytes:
-        """Compute and keep the features of an image that are not kept yet; its digest. Raises ImageError."""
-        digest, images = hashlib.sha256(image).digest(), backend.intake.images
-        lacking = await self._workers.store(images.lacking, [digest], backend.snapshot.matcher.wanted_of_stored)
-        for wanted in lacking:
-            [found] = await backend.features([image], wanted)
-            if isinstance(found, ImageError):
-                raise found
+    async def _features(self, backend: Backend, image: bytes, wanted: Wanted) -> ImageFeatures:
+        """The features of one image; raises ImageError, and as `match`."""
+        [found] = await backend.features([image], wanted)
+        if isinstance(found, ImageError):
+            raise found
+        return found
+
+    async def _keep_features(self, backend: Backend, form: ImageFeatures) -> None:
+        """Compute and keep those features of an image in its stored form that are not kept yet; raises ImageError."""
+        images, matcher = backend.intake.images, backend.snapshot.matcher
+        for wanted in await self._workers.store(images.lacking, [form.digest], matcher.wanted_of_stored):
+            found = await self._features(backend, form.stored_form, wanted)
             await self._workers.store(images.keep, [found])
-        return digest

@@ -1,48 +1,51 @@
-"""Snapshots of a catalogue in memory: built of everything that is stored, and following what changes."""
+"""Snapshots of a catalogue in memory, which follow what changes in its store."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
-from threading import Lock
+from dataclasses import dataclass, field, replace
+from threading import Lock, RLock
+from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pricematch.catalogue.features import Features, Wanted, decisive_hashes
-from pricematch.catalogue.feedback import NO_FEEDBACK
-from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Changes, FeedbackChange
-from pricematch.encoding.ingest import chunks
+from pricematch.catalogue.features import ImageFeatures
+from pricematch.catalogue.records import Changes, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost, SettingsError, StoreError
-from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.nodes import ScoredNodes
-from pricematch.matching.probability import ProbabilitySearch
-from pricematch.matching.similarity import SimilaritySearch
-from pricematch.matching.stock_images import StockImage, StockImages
-from pricematch.pairs.retrievers import ParsedFeatures
-from pricematch.progress import Progress
-from pricematch.serving.models import LoadedModels
-from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
-from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
-from pricematch.store.sqlite.store import Store
-from pricematch.titles.normalise import parse_title
 
-_log = logging.getLogger("pricematch")
-_PAGE = 10_000
-_AT_ONCE = 64
-"""Postings that are taken in together."""
+AT_ONCE = 64
+"""Postings that are taken in together; of others no more while somebody waits."""
+_ENCODED = 256
+"""Of which images are encoded together."""
 _MANY = 1000
 """Changes beyond which reading everything anew is quicker, and a quarter of the postings at least."""
-_STALE = 0.25
+STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
-_SHOWN = 5
+_Encoded: TypeAlias = tuple[PostingChange, ImageFeatures | None]
+"""A change with the features of its image; None where it has none, or none that can be used."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which changes of a store a snapshot has.
+
+    Attributes:
+        version: all of postings up to this version of the store.
+        feedback: all of feedback up to this one.
+        ahead: by id, the revision of those of postings that it has besides.
+    """
+
+    version: int
+    feedback: int
+    ahead: Mapping[str, int] = field(default_factory=dict)
+
+    def and_more(self, changes: Sequence[PostingChange], version: int, feedback: int) -> "Held":
+        """With some changes of postings, after which it has all up to a version, and feedback up to one."""
+        every = {**self.ahead, **{change.posting_id: change.revision for change in changes}}
+        ahead = {posting_id: revision for posting_id, revision in every.items() if revision > version}
+        return Held(version, max(self.feedback, feedback), ahead)
 
 
 @dataclass(frozen=True)
@@ -50,26 +53,33 @@ class Snapshot:
     """A catalogue at one version. Immutable.
 
     Attributes:
-        version: the store's; it holds all changes up to that one.
+        version: grows with every snapshot that may answer otherwise.
         matcher: answers from it.
         anew: whether it may answer otherwise than what was served of the same version before.
+        has: which changes of the store; None: all up to the version.
     """
 
     version: int
     matcher: Matcher
     anew: bool = False
+    has: Held | None = None
+
+    @property
+    def held(self) -> Held:
+        """Which changes of the store it has."""
+        return self.has or Held(self.version, self.version)
 
     @property
     def stale(self) -> bool:
         """Whether so much has changed that all should be scored, or at least packed, anew."""
         catalogue, trained = self.matcher.catalogue, self.matcher.probability
         changes = catalogue.span - len(catalogue) if trained is None else trained.changes
-        return changes > max(FEW, _STALE * len(catalogue))
+        return changes > max(FEW, STALE * len(catalogue))
 
     def young(self, few: int) -> bool:
         """Whether so few postings are there, and so many of them new, that their words are hardly known yet."""
         size, trained = len(self.matcher.catalogue), self.matcher.probability
-        return trained is not None and size <= few and trained.changes > _STALE * size
+        return trained is not None and size <= few and trained.changes > STALE * size
 
     @property
     def changed(self) -> bool:
@@ -83,7 +93,7 @@ class Snapshots:
     Args:
         store: what is followed.
         images: keeps the features of its images.
-        build: reads everything from the store, and scores it together.
+        build: reads everything from the store, encodes what images lack, and scores all together.
         first: what to begin with; None: what `build` gives.
         few: so few postings are scored together at once when a quarter of them has changed.
     """
@@ -97,27 +107,47 @@ class Snapshots:
         few: int = 0,
     ) -> None:
         self._store, self._images, self._build, self._few = store, images, build, few
-        self._lock = Lock()
+        self._lock, self._encoding = Lock(), RLock()
         self._current = first or build()
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
-                store.renew()
-            self.follow()
+                self._current = replace(self._current, version=store.renew(), has=self._current.held)
+                self.follow(())
 
     @property
     def current(self) -> Snapshot:
         """The newest version there is in memory."""
         return self._current
 
-    def follow(self) -> Snapshot:
-        """Take in what has changed in the store; what was written before the call is in the answer.
+    def follow(self, written: Collection[str]) -> Snapshot:
+        """Take in what the caller has written to the store: feedback, and these postings; the answer has it.
+
+        What others have written is taken in where it is little and no image lacks features. The rest is for `complete`,
+        so that nobody who writes waits while it is encoded and scored.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or a version cannot be made.
         """
         with self._lock:
-            self._current = self._caught_up(self._current, self._build)
+            self._current = self._followed(self._current, self._build, written)
             return self._current
+
+    def complete(self) -> Snapshot:
+        """Take in everything that was written before the call, and encode its images, while others follow.
+
+        Raises:
+            StoreError: the store cannot be read, or features cannot be kept.
+            ModelOutputError: see `StoredImages.ensure`.
+        """
+        with self._encoding:  # so that nothing is encoded twice
+            version = self._store.version()
+            while self._current.held.version < version:
+                with self._lock:
+                    current, changes = self._current, self._changes(self._current)
+                if changes is None or _many(current, changes):
+                    return self.rebuild()
+                self._take(changes, self._encoded(current.matcher, changes.postings[:_ENCODED]))
+            return self.rebuild() if self._current.young(self._few) else self._current
 
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
         """Read everything from the store anew, while the old version goes on serving, and then take its place.
@@ -130,201 +160,91 @@ class Snapshots:
         Raises:
             PricematchError: as `build`; the old version goes on.
         """
-        build = build or self._build
-        built = self._caught_up(build(), build)  # most of what came meanwhile, without the lock
-        with self._lock:
-            self._store.renew()
-            self._current, self._build = self._caught_up(built, build), build
-            return self._current
+        with self._encoding:
+            build = build or self._build
+            built = self._caught_up(build(), build)
+            with self._lock:
+                self._store.renew()
+                self._current, self._build = self._followed(built, build), build
+                return self._current
 
-    def _caught_up(self, snapshot: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
+    def _caught_up(self, built: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
+        """A snapshot that nobody has yet, with what came meanwhile but for a little that lacks nothing."""
+        while (changes := self._changes(built)) is None or not self._is_little(built, changes):
+            if changes is None or _many(built, changes):
+                built = build()
+            else:
+                built = self._changed(built, changes, self._encoded(built.matcher, changes.postings), changes.version)
+        return built
+
+    def _take(self, changes: Changes, encoded: Sequence[_Encoded]) -> None:
+        """Take in the first of some changes, whose images are encoded, in pieces: others follow in between."""
+        for first in range(0, max(1, len(encoded)), AT_ONCE):
+            piece = encoded[first : first + AT_ONCE]
+            left = len(changes.postings) > first + len(piece)
+            version = piece[-1][0].revision if left else changes.version
+            with self._lock:
+                if self._current.held.version < version:
+                    self._current = self._changed(self._current, changes, piece, version)
+
+    def _followed(
+        self, snapshot: Snapshot, build: Callable[[], Snapshot], written: Collection[str] | None = None
+    ) -> Snapshot:
+        """A snapshot with what was written, see `follow`; None: with all changes."""
+        if (changes := self._changes(snapshot)) is None:
+            return build()
+        chosen, version = changes.postings, changes.version
+        if written is not None and not self._is_little(snapshot, changes):
+            chosen, version = [it for it in chosen if it.posting_id in written], snapshot.held.version
+        found = self._changed(snapshot, changes, self._encoded(snapshot.matcher, chosen), version)
+        return build() if version == changes.version and found.young(self._few) else found
+
+    def _changes(self, snapshot: Snapshot) -> Changes | None:
+        """The changes since a snapshot; None where everything must be read anew."""
         if not snapshot.matcher.catalogue.newest:  # taking in some changes broke off after the first of them
-            return build()
-        try:
-            changes = self._store.changes(snapshot.version)
-        except HistoryLost:
-            return build()
-        if len(changes.postings) > max(_MANY, _STALE * len(snapshot.matcher.catalogue)):
-            return build()
-        found = self._applied(snapshot, changes)
-        return build() if found.young(self._few) else found
-
-    def _applied(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
-        matcher = snapshot.matcher
-        if changes.feedback:
-            matcher = matcher.with_feedback(matcher.feedback.changed(changes.feedback))
-        for piece in chunks(changes.postings, _AT_ONCE):
-            put = [change.posting for change in piece if change.posting is not None]
-            removed = [change.posting_id for change in piece if change.posting is None]
-            digests = digests_of(posting.image for posting in put)
-            features = self._images.features(digests, matcher.wanted_of_stored)
-            matcher = matcher.changed(put, removed, features)
-        return Snapshot(changes.version, matcher)
-
-
-@dataclass(frozen=True)
-class SnapshotBuilder:
-    """Reads a whole catalogue, encodes the images that lack features, and scores its candidate pairs.
-
-    Attributes:
-        settings: where the scored catalogue is kept.
-        store: what is read.
-        images: keeps the features of its images.
-        models: the models.
-        progress: called with what is being done.
-        anew: score all postings together, also where most of them were before.
-    """
-
-    settings: Settings
-    store: Store
-    images: StoredImages
-    models: LoadedModels
-    progress: Progress
-    anew: bool = False
-
-    def __call__(self) -> Snapshot:
-        """The catalogue as it is now.
-
-        Raises:
-            StoreError, ModelOutputError: it cannot be read or encoded.
-        """
-        version = self.store.postings.version()  # what changes while it is read is taken in afterwards
-        postings = _read_postings(self.store.postings)
-        base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
-        catalogue = Catalogue(postings) if base is None else _on(base, postings)
-        embedded, raw = self._embedded(catalogue), _raw(catalogue, self.images)
-        stock = StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles)
-        _warn_of_stock(stock)
-        keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
-        retrieved = {name: embedded[key] for name, key in keys.items()}
-        named = {name: encoder.key for name, encoder in self.models.named.items()}
-        probability = self._probability(base, raw, stock, retrieved)
-        matcher = Matcher(catalogue, embedded, named, probability, keys, stock=stock)
-        feedback = self.store.feedback.all_feedback()
-        known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
-        anew = probability is not None and (base is None or probability.changes > 0)
-        return Snapshot(version, matcher.with_feedback(known), anew)
-
-    @property
-    def _hashed(self) -> bool:
-        """Whether hashes are wanted: of a matcher always, since they say which images show nothing."""
-        return self.models.matcher is not None
-
-    def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
-        """The images of all rows by each encoder, by its key."""
-        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
-        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=self._hashed), self.progress)
-        return {
-            key: SimilaritySearch.of(encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests))
-            for key, encoder in self.models.encoders.items()
-        }
-
-    def _probability(
-        self,
-        base: ScoredCatalogue | None,
-        raw: ParsedFeatures,
-        stock: StockImages,
-        retrieved: Mapping[str, SimilaritySearch],
-    ) -> ProbabilitySearch | None:
-        loaded, catalogue = self.models.matcher, stock.catalogue
-        if loaded is None:
             return None
-        vectors = {name: one.embeddings for name, one in retrieved.items()}
-        whole = replace(raw.features, embeddings=vectors).without_unseen()
-        features = whole.without_images(np.flatnonzero(stock.marked))
-        build = partial(ProbabilitySearch.build, loaded.label, catalogue)
-        how = loaded.model, loaded.thresholds, self.progress
-        if base is None:
-            _warn_of_absent(features, loaded)
-            search = build(ParsedFeatures(features, raw.titles), *how)
-            self._keep(list(catalogue), features, stock.marked, search.scored)
-            return search
-        count = len(base.fingerprints)
-        scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
-        before = zip(base.titles, raw.titles, strict=False)
-        titles = [now if now.text == title else parse_title(title) for title, now in before]
-        parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
-        search = build(parsed, *how, base.scored)
-        turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
-        rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
-        for first in range(0, len(rows), _AT_ONCE):
-            self.progress("Scoring changes", first, len(rows))
-            some = rows[first : first + _AT_ONCE]
-            search = search.placed(catalogue, some, features.select(some))
-        if catalogue.span:  # tables for searches are built with the first one
-            search.query(features.select(np.arange(1)))
-        return search
-
-    def _keep(
-        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
-    ) -> None:
-        """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_scored(self.settings.data, self.models, postings, features, stock, scored)
-        except SettingsError as error:
-            _log.warning("the scored catalogue is not kept: %s", error)
+            return self._store.changes(snapshot.held.version)
+        except HistoryLost:
+            return None
+
+    def _is_little(self, snapshot: Snapshot, changes: Changes) -> bool:
+        """Whether changes are few, and no image of them lacks features."""
+        if len(changes.postings) > AT_ONCE:
+            return False
+        digests = list(dict.fromkeys(filter(None, _digests(changes.postings))))
+        return not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
+
+    def _encoded(self, matcher: Matcher, changes: Sequence[PostingChange]) -> list[_Encoded]:
+        """Changes with the features of their images; those that lack any are encoded."""
+        return [*zip(changes, self._images.features(_digests(changes), matcher.wanted_of_stored), strict=True)]
+
+    def _changed(self, snapshot: Snapshot, changes: Changes, encoded: Sequence[_Encoded], version: int) -> Snapshot:
+        """A snapshot with feedback and some of the postings of changes, and so with all up to a version of the store.
+
+        What it has in a later state stays.
+        """
+        held = snapshot.held
+        new = [(it, image) for it, image in encoded if it.revision > held.ahead.get(it.posting_id, 0)]
+        feedback = [it for it in changes.feedback if it.revision > held.feedback]
+        now = held.and_more([it for it, _ in new], version, changes.version)
+        if not new and not feedback:
+            return replace(snapshot, version=max(snapshot.version, version), has=now)
+        number = version if version > snapshot.version else self._store.renew()
+        matcher = snapshot.matcher
+        if feedback:
+            matcher = matcher.with_feedback(matcher.feedback.changed(feedback))
+        if new:
+            put = [(it.posting, image) for it, image in new if it.posting is not None]
+            removed = [it.posting_id for it, _ in new if it.posting is None]
+            matcher = matcher.changed([posting for posting, _ in put], removed, [image for _, image in put])
+        return Snapshot(number, matcher, has=now)
 
 
-def _raw(catalogue: Catalogue, images: StoredImages) -> ParsedFeatures:
-    """Titles, hashes and image keys of all rows."""
-    postings = catalogue.select(range(catalogue.span))
-    digests = digests_of(posting.image for posting in postings)
-    own = decisive_hashes([posting.image_phash for posting in postings], images.hashes(digests))
-    return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+def _many(snapshot: Snapshot, changes: Changes) -> bool:
+    """Whether reading everything anew is quicker than taking changes in."""
+    return len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue))
 
 
-def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
-    """The stock images among all stored postings; raises StoreError."""
-    catalogue = Catalogue(_read_postings(store))
-    raw = _raw(catalogue, images)
-    return StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles).each
-
-
-def _warn_of_stock(stock: StockImages) -> None:
-    """Warn of the images that are no evidence, the first of them by name."""
-    if each := stock.each:
-        more = f", and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
-        _log.warning("stock images are no evidence: %s%s", "; ".join(map(str, each[:_SHOWN])), more)
-
-
-def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
-    """Warn of signals that no posting has anything for: a column may have been forgotten."""
-    present = {
-        "hash": postings.hashes.known.any(),
-        "title": any(title.strip() for title in postings.titles),
-        "image": any(vectors.any() for vectors in postings.embeddings.values()),
-    }
-    for signal in loaded.model.signals if len(postings) else ():
-        if not present[signal]:
-            article = "an" if signal == "image" else "a"
-            _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
-
-
-def _read_postings(store: PostingStore) -> list[Posting]:
-    """All postings, in the order of their ids."""
-    postings: list[Posting] = []
-    after = ""
-    while page := store.page(after, _PAGE):
-        postings.extend(stored.posting for stored in page)
-        after = page[-1].posting.posting_id
-    return postings
-
-
-def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
-    """The scored catalogue, unless so much has changed that scoring all anew is better."""
-    if base is None:
-        return None
-    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
-    changes = len(postings) + len(base.fingerprints) - 2 * same
-    return base if changes <= max(FEW, _STALE * len(postings)) else None
-
-
-def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
-    """Postings, those that were scored in their rows, what has changed behind them."""
-    now = {posting.posting_id: posting for posting in postings}
-    same = {
-        posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)
-    }
-    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.fingerprints])
-    changed = [posting for posting in postings if posting.posting_id not in same]
-    return catalogue.changed(changed, [posting_id for posting_id in base.fingerprints if posting_id not in now])
+def _digests(changes: Sequence[PostingChange]) -> list[bytes | None]:
+    return digests_of(None if it.posting is None else it.posting.image for it in changes)

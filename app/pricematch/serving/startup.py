@@ -21,7 +21,8 @@ from pricematch.serving.initial_load import Source, is_empty, load_catalogue, lo
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
 from pricematch.serving.service import Service
-from pricematch.serving.snapshots import FEW, SnapshotBuilder, Snapshots
+from pricematch.serving.snapshot_builder import SnapshotBuilder
+from pricematch.serving.snapshots import FEW, Snapshots
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
@@ -84,7 +85,7 @@ class ServedCatalogue:
         Raises:
             PricematchError: something cannot be done now; what is served stays.
         """
-        current = self.snapshots.follow()
+        current = self.snapshots.complete()
         active = self.store.models.active()
         if active != self._active:
             self._active = active  # if it fails, it is not tried again and again

@@ -10,7 +10,7 @@ from pricematch.api.content import JSON, MULTIPART
 from pricematch.api.dependencies import LARGE_BODY, READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
-from pricematch.api.schemas.matches import finite, took_ms
+from pricematch.api.schemas.fields import finite, took_ms
 from pricematch.api.schemas.verdicts import contradictions_out
 from pricematch.matching.clusters import ClusterOptions, Clusters, Item
 from pricematch.serving.results import Clustered

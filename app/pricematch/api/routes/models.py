@@ -9,7 +9,7 @@ from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import ADMIN, READ, ReadyService
 from pricematch.api.problems import responses
-from pricematch.api.schemas.matches import CatalogueVersion
+from pricematch.api.schemas.fields import CatalogueVersion
 from pricematch.settings import EncoderName
 
 router = APIRouter(tags=["models"])

@@ -12,7 +12,8 @@ from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import READ, WRITE, OtherId, PostingId, ReadyService, while_connected
 from pricematch.api.problems import responses
-from pricematch.api.schemas.matches import EvidenceOut, evidence_fields, finite
+from pricematch.api.schemas.fields import finite
+from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
 from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.api.schemas.verdicts import (
     ReviewOut,

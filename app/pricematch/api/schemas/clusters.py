@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pricematch.api.problems import Problem
-from pricematch.api.schemas.matches import (
+from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
     MinProbability,
@@ -16,7 +16,7 @@ from pricematch.api.schemas.matches import (
 from pricematch.api.schemas.verdicts import ContradictionOut
 from pricematch.catalogue.postings import as_posting_id
 from pricematch.clustering.assignment import Method
-from pricematch.matching.probability import LEAST_MEAN
+from pricematch.matching.probability_clusters import LEAST_MEAN
 
 ClusterMethod: TypeAlias = Method | Literal["matcher"]
 _Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]

@@ -1,63 +1,28 @@
-"""Match requests and results as JSON has them, and fields that several schemas share."""
+"""Match requests and results as JSON has them."""
 
-import time
 from collections.abc import Sequence
-from math import isfinite
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pricematch.api.problems import Problem, problem_of
+from pricematch.api.schemas.fields import (
+    CatalogueVersion,
+    EncoderName,
+    MinProbability,
+    TargetName,
+    absent,
+    check_one_threshold,
+    finite,
+    image_url,
+    took_ms,
+)
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
 from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
 from pricematch.pairs.explanation import MatchType
-from pricematch.pairs.thresholds import Target
 from pricematch.serving.results import Matched, MatchedEach
 from pricematch.serving.snapshots import Snapshot
-
-_PATH_SIGNS = ":@+~"
-"""Of an id, that stand in a path as they are (RFC 3986, pchar)."""
-
-
-def _target(value: Any) -> Any:
-    """A target by its name."""
-    return Target.parse(value) if isinstance(value, str) else value
-
-
-MinProbability = Annotated[
-    float,
-    Field(allow_inf_nan=False, description="With a trained matcher: the threshold of the probability, 0…1."),
-]
-TargetName = Annotated[
-    Target,
-    BeforeValidator(_target),
-    WithJsonSchema({"type": "string", "pattern": r"^(f1|precision:0?\.[0-9]+)$"}),
-    Field(
-        description="With a trained matcher: take the threshold it picked for `f1`, or for a precision such as "
-        "`precision:0.95`, in a catalogue as large as this one.",
-    ),
-]
-EncoderName = Annotated[
-    str, Field(max_length=64, description="The encoder whose similarity is meant; the default one if absent.")
-]
-
-
-def absent(value: object) -> bool:
-    """Whether a field is left out of an answer."""
-    return value is None
-
-
-def check_one_threshold(min_probability: float | None, target: Target | None) -> None:
-    """Raise ValueError where both are given."""
-    if min_probability is not None and target is not None:
-        raise ValueError("expected either min_probability or target, got both")
-
-
-CatalogueVersion = Annotated[
-    int, Field(ge=0, description="The catalogue's version that this is from; grows with every change.")
-]
 
 
 class MatchQuery(BaseModel):
@@ -154,6 +119,9 @@ class MatchOut(BaseModel):
     stock_image: Literal[True] | None = Field(
         default=None, exclude_if=absent, description="Its image is a stock image, and was no evidence; else absent."
     )
+    one_colour: Literal[True] | None = Field(
+        default=None, exclude_if=absent, description="Its image is of one colour, and was no evidence; else absent."
+    )
 
 
 class StockImageOut(BaseModel):
@@ -167,6 +135,11 @@ NextCursor = Annotated[str | None, Field(description="`cursor` of the next page 
 StockImageField = Annotated[
     StockImageOut | None,
     Field(exclude_if=absent, description="The image asked about is a stock image, and was no evidence; else absent."),
+]
+
+OneColourField = Annotated[
+    Literal[True] | None,
+    Field(exclude_if=absent, description="The image asked about is of one colour, and was no evidence; else absent."),
 ]
 
 
@@ -196,6 +169,7 @@ class MatchesOut(DecidedOut):
     matches: list[MatchOut]
     next_cursor: NextCursor = None
     stock_image: StockImageField = None
+    one_colour: OneColourField = None
 
 
 class ItemMatchesOut(BaseModel):
@@ -206,6 +180,7 @@ class ItemMatchesOut(BaseModel):
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
     next_cursor: Annotated[NextCursor, Field(exclude_if=absent)] = None
     stock_image: StockImageField = None
+    one_colour: OneColourField = None
     problem: Problem | None = Field(default=None, exclude_if=absent)
 
 
@@ -234,21 +209,6 @@ def each_fields(found: MatchedEach, names: Sequence[str | None], started: float,
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
 
 
-def took_ms(started: float) -> float:
-    """Milliseconds since a moment of `time.perf_counter`."""
-    return round((time.perf_counter() - started) * 1e3, 3)
-
-
-def finite(threshold: float) -> float | None:
-    """A threshold as JSON holds it."""
-    return threshold if isfinite(threshold) else None
-
-
-def image_url(posting: Posting, root: str) -> str | None:
-    """Where a posting's image is served, below the root path; letters outside of ASCII and blanks are encoded."""
-    return None if posting.image is None else f"{root}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
-
-
 def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> dict[str, Any]:
     trained = snapshot.matcher.probability
     return {
@@ -265,11 +225,13 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
 
 
 def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, Any]:
-    """Matches, where the next ones are, and the stock image where there is one."""
+    """Matches, where the next ones are, and why the image was no evidence where it was none."""
     cursor = None if result.next is None else str(result.next)
     fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, root), "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
+    if result.one_colour:
+        fields["one_colour"] = True
     return fields
 
 
@@ -293,6 +255,7 @@ def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),
         "stock_image": match.stock_image or None,
+        "one_colour": match.one_colour or None,
     }
     return {
         "posting_id": match.posting_id,

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pricematch.api.schemas.matches import CatalogueVersion, image_url
+from pricematch.api.schemas.fields import CatalogueVersion, image_url
 from pricematch.catalogue.postings import Posting
 
 

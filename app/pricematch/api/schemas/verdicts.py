@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pricematch.api.schemas.matches import CatalogueVersion, EvidenceOut, TargetName
+from pricematch.api.schemas.fields import CatalogueVersion, TargetName
+from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut
 from pricematch.catalogue.feedback import Contradiction
 from pricematch.catalogue.records import Decision, PairFeedback

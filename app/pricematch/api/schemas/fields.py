@@ -1,0 +1,68 @@
+"""Fields that several schemas share."""
+
+import time
+from math import isfinite
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from pricematch.catalogue.postings import Posting
+from pricematch.pairs.thresholds import Target
+
+_PATH_SIGNS = ":@+~"
+"""Of an id, that stand in a path as they are (RFC 3986, pchar)."""
+
+
+def _target(value: Any) -> Any:
+    """A target by its name."""
+    return Target.parse(value) if isinstance(value, str) else value
+
+
+MinProbability = Annotated[
+    float,
+    Field(allow_inf_nan=False, description="With a trained matcher: the threshold of the probability, 0…1."),
+]
+TargetName = Annotated[
+    Target,
+    BeforeValidator(_target),
+    WithJsonSchema({"type": "string", "pattern": r"^(f1|precision:0?\.[0-9]+)$"}),
+    Field(
+        description="With a trained matcher: take the threshold it picked for `f1`, or for a precision such as "
+        "`precision:0.95`, in a catalogue as large as this one.",
+    ),
+]
+EncoderName = Annotated[
+    str, Field(max_length=64, description="The encoder whose similarity is meant; the default one if absent.")
+]
+
+
+def absent(value: object) -> bool:
+    """Whether a field is left out of an answer."""
+    return value is None
+
+
+def check_one_threshold(min_probability: float | None, target: Target | None) -> None:
+    """Raise ValueError where both are given."""
+    if min_probability is not None and target is not None:
+        raise ValueError("expected either min_probability or target, got both")
+
+
+CatalogueVersion = Annotated[
+    int, Field(ge=0, description="The catalogue's version that this is from; grows with every change.")
+]
+
+
+def took_ms(started: float) -> float:
+    """Milliseconds since a moment of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1e3, 3)
+
+
+def finite(threshold: float) -> float | None:
+    """A threshold as JSON holds it."""
+    return threshold if isfinite(threshold) else None
+
+
+def image_url(posting: Posting, root: str) -> str | None:
+    """Where a posting's image is served, below the root path; letters outside of ASCII and blanks are encoded."""
+    return None if posting.image is None else f"{root}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"

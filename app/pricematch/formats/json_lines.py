@@ -1,0 +1,36 @@
+"""Lines of NDJSON files: the fields of the object on each."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+
+class BadLine(Exception):
+    """What is wrong with a line."""
+
+
+def fields_of(line: str) -> Mapping[str, object]:
+    """The fields of a line's object; raises BadLine."""
+    try:
+        fields = json.loads(line)
+    except RecursionError as error:
+        raise BadLine("expected a JSON object, got one that is nested too deeply") from error
+    except ValueError as error:
+        raise BadLine(f"expected a JSON object on a line of its own ({error})") from error
+    if not isinstance(fields, dict):
+        raise BadLine(f"expected a JSON object, got {type(fields).__name__}")
+    return fields
+
+
+def texts_of(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[str, str]:
+    """The text of those of some fields that are there and not null; raises BadLine."""
+    values = {}
+    for field in names:
+        value = fields.get(field)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise BadLine(f"expected text in {field}, got {json.dumps(value)[:40]}")
+        if "\0" in value or any("\ud800" <= mark <= "\udfff" for mark in value):
+            raise BadLine(f"expected text in {field}, got a character that is none")
+        values[field] = value
+    return values

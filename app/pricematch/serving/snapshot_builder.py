@@ -1,0 +1,199 @@
+"""Builds a snapshot of everything that is stored: images are encoded where they lack features, pairs scored."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
+from pricematch.catalogue.feedback import NO_FEEDBACK
+from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.catalogue.records import FeedbackChange
+from pricematch.encoding.stored_images import StoredImages, digests_of
+from pricematch.errors import SettingsError
+from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.nodes import ScoredNodes
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.similarity import SimilaritySearch
+from pricematch.matching.stock_images import StockImage, StockImages
+from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.progress import Progress
+from pricematch.serving.models import LoadedModels
+from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
+from pricematch.serving.snapshots import AT_ONCE, FEW, STALE, Snapshot
+from pricematch.settings import Settings
+from pricematch.store.ports import PostingStore
+from pricematch.store.sqlite.store import Store
+from pricematch.titles.normalise import parse_title
+
+_log = logging.getLogger("pricematch")
+_PAGE = 10_000
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SnapshotBuilder:
+    """Reads a whole catalogue, encodes the images that lack features, and scores its candidate pairs.
+
+    Attributes:
+        settings: where the scored catalogue is kept.
+        store: what is read.
+        images: keeps the features of its images.
+        models: the models.
+        progress: called with what is being done.
+        anew: score all postings together, also where most of them were before.
+    """
+
+    settings: Settings
+    store: Store
+    images: StoredImages
+    models: LoadedModels
+    progress: Progress
+    anew: bool = False
+
+    def __call__(self) -> Snapshot:
+        """The catalogue as it is now.
+
+        Raises:
+            StoreError, ModelOutputError: it cannot be read or encoded.
+        """
+        version = self.store.postings.version()  # what changes while it is read is taken in afterwards
+        postings = _read_postings(self.store.postings)
+        base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
+        catalogue = Catalogue(postings) if base is None else _on(base, postings)
+        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        # hashes say which images show nothing
+        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=True), self.progress)
+        raw, stock = _raw(catalogue, self.images)
+        embedded = {
+            key: SimilaritySearch.of(
+                encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests), stock.no_evidence
+            )
+            for key, encoder in self.models.encoders.items()
+        }
+        _warn_of_stock(stock)
+        keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
+        retrieved = {name: embedded[key] for name, key in keys.items()}
+        named = {name: encoder.key for name, encoder in self.models.named.items()}
+        probability = self._probability(base, raw, stock, retrieved)
+        matcher = Matcher(catalogue, embedded, named, probability, keys, stock=stock)
+        feedback = self.store.feedback.all_feedback()
+        known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
+        anew = probability is not None and (base is None or probability.changes > 0)
+        return Snapshot(version, matcher.with_feedback(known), anew)
+
+    def _probability(
+        self,
+        base: ScoredCatalogue | None,
+        raw: ParsedFeatures,
+        stock: StockImages,
+        retrieved: Mapping[str, SimilaritySearch],
+    ) -> ProbabilitySearch | None:
+        loaded, catalogue = self.models.matcher, stock.catalogue
+        if loaded is None:
+            return None
+        vectors = {name: one.embeddings for name, one in retrieved.items()}
+        whole = replace(raw.features, embeddings=vectors).without_unseen()
+        features = whole.without_images(np.flatnonzero(stock.marked))
+        build = partial(ProbabilitySearch.build, loaded.label, catalogue)
+        how = loaded.model, loaded.thresholds, self.progress
+        if base is None:
+            _warn_of_absent(features, loaded)
+            search = build(ParsedFeatures(features, raw.titles), *how)
+            self._keep(list(catalogue), features, stock.marked, search.scored)
+            return search
+        count = len(base.fingerprints)
+        scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
+        before = zip(base.titles, raw.titles, strict=False)
+        titles = [now if now.text == title else parse_title(title) for title, now in before]
+        parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
+        search = build(parsed, *how, base.scored)
+        turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
+        rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
+        for first in range(0, len(rows), AT_ONCE):
+            self.progress("Scoring changes", first, len(rows))
+            some = rows[first : first + AT_ONCE]
+            search = search.placed(catalogue, some, features.select(some))
+        if catalogue.span:  # tables for searches are built with the first one
+            search.query(features.select(np.arange(1)))
+        return search
+
+    def _keep(
+        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
+    ) -> None:
+        """For the next start; one that cannot be written costs that one time only."""
+        try:
+            save_scored(self.settings.data, self.models, postings, features, stock, scored)
+        except SettingsError as error:
+            _log.warning("the scored catalogue is not kept: %s", error)
+
+
+def _raw(catalogue: Catalogue, images: StoredImages) -> tuple[ParsedFeatures, StockImages]:
+    """Titles, hashes and image keys of all rows, and which images are no evidence."""
+    postings = catalogue.select(range(catalogue.span))
+    digests = digests_of(posting.image for posting in postings)
+    own = decisive_hashes([posting.image_phash for posting in postings], images.hashes(digests))
+    raw = ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+    one_colour = np.array([text == ONE_COLOUR for text in own], np.bool_)
+    return raw, StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles, one_colour)
+
+
+def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
+    """The stock images among all stored postings; raises StoreError."""
+    catalogue = Catalogue(_read_postings(store))
+    _, stock = _raw(catalogue, images)
+    return stock.each
+
+
+def _warn_of_stock(stock: StockImages) -> None:
+    """Warn of the images that are no evidence, the first of them by name."""
+    if each := stock.each:
+        more = f", and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
+        _log.warning("stock images are no evidence: %s%s", "; ".join(map(str, each[:_SHOWN])), more)
+
+
+def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
+    """Warn of signals that no posting has anything for: a column may have been forgotten."""
+    present = {
+        "hash": postings.hashes.known.any(),
+        "title": any(title.strip() for title in postings.titles),
+        "image": any(vectors.any() for vectors in postings.embeddings.values()),
+    }
+    for signal in loaded.model.signals if len(postings) else ():
+        if not present[signal]:
+            article = "an" if signal == "image" else "a"
+            _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
+
+
+def _read_postings(store: PostingStore) -> list[Posting]:
+    """All postings, in the order of their ids."""
+    postings: list[Posting] = []
+    after = ""
+    while page := store.page(after, _PAGE):
+        postings.extend(stored.posting for stored in page)
+        after = page[-1].posting.posting_id
+    return postings
+
+
+def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
+    """The scored catalogue, unless so much has changed that scoring all anew is better."""
+    if base is None:
+        return None
+    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
+    changes = len(postings) + len(base.fingerprints) - 2 * same
+    return base if changes <= max(FEW, STALE * len(postings)) else None
+
+
+def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
+    """Postings, those that were scored in their rows, what has changed behind them."""
+    now = {posting.posting_id: posting for posting in postings}
+    same = {
+        posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)
+    }
+    catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.fingerprints])
+    changed = [posting for posting in postings if posting.posting_id not in same]
+    return catalogue.changed(changed, [posting_id for posting_id in base.fingerprints if posting_id not in now])
