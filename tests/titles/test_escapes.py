@@ -79,6 +79,7 @@ def test_single_escapes(title: str, plain: str) -> None:
         "Kopi%2520Susu%252C%2520200%2520ml%2520%2528100%2525%2529",
         "Kopi%20Susu%2c%20200%20ml (100%)",
         "Kopi+Susu%2C+200+ml+%28100%25%29",
+        f"Kopi%{'25' * 20}20Susu%20200%20ml%20100%25",
     ],
 )
 def test_percent_encoded_titles_are_decoded(title: str) -> None:

@@ -93,6 +93,8 @@ def test_ounces_that_are_another_volume_stay_a_mass() -> None:
     """Plain ounces contradict no volume, and are none beside other plain ounces (fault C4)."""
     found = compared("12 oz", "500 ml")
     assert kind(found, 0, "mass") == kind(found, 0, "volume") == (0, 0, 1)
+    one, other = parse_title("12 oz"), parse_title("16 oz 355 ml")
+    assert read_together(one, other) == (one.attributes, other.attributes)
     found = compared("12 oz", "16 oz 355 ml")
     assert (kind(found, 0, "mass"), kind(found, 0, "volume")) == ((0, 2, 0), (0, 0, 1))
 
