@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.encoding.features import HUES, SATURATIONS, VALUES, ColourHistogram
+from pricematch.encoding.colours import HUES, SATURATIONS, VALUES, ColourHistogram
 
 NASTY = [
     np.zeros((4, 4, 3), np.uint8),

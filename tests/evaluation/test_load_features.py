@@ -9,7 +9,7 @@ import pytest
 from pricematch.catalogue.features import Features, image_keys, parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
-from pricematch.encoding.features import ColourHistogram
+from pricematch.encoding.colours import ShadeHistogram
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
 from tests.support.catalogues import write_catalogue
@@ -66,8 +66,8 @@ def test_embeddings_come_with_the_colours_of_the_images(settings: Settings) -> N
     found = loaded(settings, "image").embeddings
     np.testing.assert_array_equal(found["image"], np.eye(4))
     colours = found["colours"]
-    assert colours.shape == (4, ColourHistogram().dimension)
-    red = ColourHistogram().encode(np.full((1, 2, 2, 3), (255, 0, 0), np.uint8))
+    assert colours.shape == (4, ShadeHistogram().dimension)
+    red = ShadeHistogram().encode(np.full((1, 2, 2, 3), (255, 0, 0), np.uint8))
     np.testing.assert_allclose(colours[0], red[0], atol=1e-6)
     assert np.linalg.norm(colours[1]) == pytest.approx(1)
     assert not colours[2:].any()
