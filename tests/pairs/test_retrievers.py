@@ -15,8 +15,11 @@ from pricematch.pairs.retrievers import (
     HashRetriever,
     ParsedFeatures,
     Retriever,
+    ShadeRetriever,
     TitleRetriever,
+    image_retriever,
 )
+from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.candidates import Candidates
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, grams, words
@@ -114,3 +117,19 @@ def test_embeddings_lacking_by_name_are_refused() -> None:
         EmbeddingRetriever("image", colours)
     with pytest.raises(ValueError, match="called colours"):
         EmbeddingRetriever("colours", image)
+
+
+def test_shades_are_compared_as_such_and_other_colours_by_cosine() -> None:
+    """Matchers that were trained with histograms of another kind go on with them."""
+    drawn_shades = np.abs(np.random.default_rng(0).normal(size=(3, SHADES))).astype(np.float32)
+    drawn_shades /= np.linalg.norm(drawn_shades, axis=1, keepdims=True)
+    drawn_shades[2] = 0
+    features = drawn(3)
+    retriever = image_retriever("colours", replace(features, embeddings={"colours": drawn_shades}))
+    assert isinstance(retriever, ShadeRetriever)
+    ends = np.array([0, 0]), np.array([1, 2])
+    found = retriever.similarities(drawn_shades, drawn_shades, *ends)
+    np.testing.assert_allclose(found, [shade_similarities(drawn_shades[:1], drawn_shades[1:2])[0], np.nan])
+    for name, vectors in (("image", drawn_shades), ("colours", drawn_shades[:, :256])):
+        other = image_retriever(name, replace(features, embeddings={name: vectors}))
+        np.testing.assert_allclose(other.similarities(vectors, vectors, *ends), [vectors[0] @ vectors[1], np.nan], 1e-5)

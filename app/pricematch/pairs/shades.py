@@ -62,6 +62,6 @@ def _brightened(one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
 def _step_apart(darker: Embeddings, brighter: Embeddings) -> NDArray[np.float32]:
     """The coefficients with the first histograms a step brighter, of whose two brightest steps one becomes."""
     step = darker.shape[1] // LIGHTNESSES
-    white = np.hypot(darker[:, -2 * step : -step], darker[:, -step:])
+    white = np.sqrt(darker[:, -2 * step : -step] ** 2 + darker[:, -step:] ** 2)  # hypot takes thrice as long
     found = np.einsum("ij,ij->i", darker[:, : -2 * step], brighter[:, step:-step])
     return np.asarray(found + np.einsum("ij,ij->i", white, brighter[:, -step:]), np.float32)
