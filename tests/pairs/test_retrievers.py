@@ -121,15 +121,14 @@ def test_embeddings_lacking_by_name_are_refused() -> None:
 
 def test_shades_are_compared_as_such_and_other_colours_by_cosine() -> None:
     """Matchers that were trained with histograms of another kind go on with them."""
-    drawn_shades = np.abs(np.random.default_rng(0).normal(size=(3, SHADES))).astype(np.float32)
-    drawn_shades /= np.linalg.norm(drawn_shades, axis=1, keepdims=True)
-    drawn_shades[2] = 0
+    shades = np.zeros((3, SHADES), np.float32)
+    shades[0, SHADES // 11 + 5] = shades[1, 2 * (SHADES // 11) + 5] = 1  # the same colour, a step brighter
     features = drawn(3)
-    retriever = image_retriever("colours", replace(features, embeddings={"colours": drawn_shades}))
+    retriever = image_retriever("colours", replace(features, embeddings={"colours": shades}))
     assert isinstance(retriever, ShadeRetriever)
     ends = np.array([0, 0]), np.array([1, 2])
-    found = retriever.similarities(drawn_shades, drawn_shades, *ends)
-    np.testing.assert_allclose(found, [shade_similarities(drawn_shades[:1], drawn_shades[1:2])[0], np.nan])
-    for name, vectors in (("image", drawn_shades), ("colours", drawn_shades[:, :256])):
+    found = retriever.similarities(shades, shades, *ends)
+    np.testing.assert_allclose(found, [shade_similarities(shades[:1], shades[1:2])[0], np.nan])
+    for name, vectors in (("image", shades), ("colours", shades[:, :256])):
         other = image_retriever(name, replace(features, embeddings={name: vectors}))
         np.testing.assert_allclose(other.similarities(vectors, vectors, *ends), [vectors[0] @ vectors[1], np.nan], 1e-5)

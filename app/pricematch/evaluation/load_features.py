@@ -11,7 +11,7 @@ import numpy as np
 from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
-from pricematch.encoding.encoders import COLOURS, NEWEST_COLOURS
+from pricematch.encoding.encoders import COLOURS
 from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ingest import digest_images, each_image
 from pricematch.errors import CatalogueError, ImageError, SettingsError
@@ -67,7 +67,7 @@ def load_features(
     names: Sequence[str],
     embeddings: Path | None,
     progress: Progress,
-    colours: str = NEWEST_COLOURS,
+    colours: str,
 ) -> tuple[Catalogue, Features]:
     """As `load_signal_features`, image keys and colours included, in a version of `pricematch.encoding.encoders`."""
     catalogue, features = load_signal_features(settings, content, names, embeddings, progress)

@@ -85,7 +85,8 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         seen = seen_postings(encoder.trained_on, labels, content.postings)
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
-    postings = without_stock_images(*load_features(settings, content, options.signals, None, progress))
+    loaded = load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS)
+    postings = without_stock_images(*loaded)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
