@@ -144,8 +144,7 @@ class _Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def abort(self, reason: str) -> None:
         self.idle.pop(self, None)
-        client = self.transport.get_extra_info("peername") or ("",)
-        _log.warning("closed a connection of %s: %s", client[0], reason)
+        _log.warning("closed a connection of %s: %s", self.client[0] if self.client else "", reason)
         self.transport.abort()
 
 
@@ -165,11 +164,10 @@ def _health_only(app: ASGIApp) -> ASGIApp:
     """An application that passes only requests for health on."""
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["path"].endswith(_HEALTH):
-            busy = problem_of(Overloaded("as many connections are worked on as may be; try again soon"))
-            app_or_refusal: ASGIApp = answer(busy, {**RETRY_SOON, "Connection": "close"})
+        if scope["path"].endswith(_HEALTH):
+            await app(scope, receive, send)
         else:
-            app_or_refusal = app
-        await app_or_refusal(scope, receive, send)
+            busy = problem_of(Overloaded("as many connections are worked on as may be; try again soon"))
+            await answer(busy, {**RETRY_SOON, "Connection": "close"})(scope, receive, send)
 
     return limited

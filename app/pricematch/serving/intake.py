@@ -58,7 +58,7 @@ class Intake:
             StoreError: it cannot be kept.
         """
         [kept] = self.store.put([put])
-        return kept, self.snapshots.follow().version
+        return kept, self.snapshots.follow([put.posting.posting_id]).version
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
         """Store those of some postings whose image can be used; images are encoded together.
@@ -71,7 +71,7 @@ class Intake:
             ConditionFailed, StoreError, ModelOutputError: nothing is stored.
         """
         kept = put_each(self.store, self.images, self.snapshots.current.matcher.wanted_of_stored, offered)
-        self.snapshots.follow()
+        self.snapshots.follow([it.posting.posting_id for it in offered])
         return kept
 
     def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
@@ -82,18 +82,18 @@ class Intake:
             StoreError: the store cannot be written to.
         """
         there = self.store.delete(posting_id, condition)
-        return there, self.snapshots.follow().version
+        return there, self.snapshots.follow([posting_id]).version
 
     def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
         feedback, new = self.feedback.decide(left, right, decision)
-        self.snapshots.follow()
+        self.snapshots.follow(())
         return feedback, new
 
     def withdraw(self, left: str, right: str) -> tuple[bool, int]:
         """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
         there = self.feedback.withdraw(left, right)
-        return there, self.snapshots.follow().version
+        return there, self.snapshots.follow(()).version
 
 
 def put_each(

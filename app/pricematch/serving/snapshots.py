@@ -1,27 +1,51 @@
 """Snapshots of a catalogue in memory, which follow what changes in its store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock, RLock
+from typing import TypeAlias
 
-from pricematch.catalogue.features import ImageFeatures, Wanted
-from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Changes
-from pricematch.encoding.ingest import chunks
-from pricematch.encoding.stored_images import StoredImages
+from pricematch.catalogue.features import ImageFeatures
+from pricematch.catalogue.records import Changes, PostingChange
+from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
 from pricematch.store.ports import PostingStore
 
 AT_ONCE = 64
-"""Postings that are taken in together."""
+"""Postings that are taken in together; of others no more while somebody waits."""
+_ENCODED = 256
+"""Of which images are encoded together."""
 _MANY = 1000
 """Changes beyond which reading everything anew is quicker, and a quarter of the postings at least."""
 STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
+_Encoded: TypeAlias = tuple[PostingChange, ImageFeatures | None]
+"""A change with the features of its image; None where it has none, or none that can be used."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which changes of a store a snapshot has.
+
+    Attributes:
+        version: all of postings up to this version of the store.
+        feedback: all of feedback up to this one.
+        ahead: by id, the revision of those of postings that it has besides.
+    """
+
+    version: int
+    feedback: int
+    ahead: Mapping[str, int] = field(default_factory=dict)
+
+    def and_more(self, changes: Sequence[PostingChange], version: int, feedback: int) -> "Held":
+        """With some changes of postings, after which it has all up to a version, and feedback up to one."""
+        every = {**self.ahead, **{change.posting_id: change.revision for change in changes}}
+        ahead = {posting_id: revision for posting_id, revision in every.items() if revision > version}
+        return Held(version, max(self.feedback, feedback), ahead)
 
 
 @dataclass(frozen=True)
@@ -29,16 +53,21 @@ class Snapshot:
     """A catalogue at one version. Immutable.
 
     Attributes:
-        version: the store's; it holds all changes up to that one.
+        version: grows with every snapshot that may answer otherwise.
         matcher: answers from it.
         anew: whether it may answer otherwise than what was served of the same version before.
-        lacking: ids of postings whose image has not got all features yet: it is matched without those.
+        has: which changes of the store; None: all up to the version.
     """
 
     version: int
     matcher: Matcher
     anew: bool = False
-    lacking: frozenset[str] = frozenset()
+    has: Held | None = None
+
+    @property
+    def held(self) -> Held:
+        """Which changes of the store it has."""
+        return self.has or Held(self.version, self.version)
 
     @property
     def stale(self) -> bool:
@@ -83,47 +112,42 @@ class Snapshots:
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
                 store.renew()
-            self.follow()
+                self.follow(())
 
     @property
     def current(self) -> Snapshot:
         """The newest version there is in memory."""
         return self._current
 
-    def follow(self) -> Snapshot:
-        """Take in what has changed in the store; what was written before the call is in the answer.
+    def follow(self, written: Collection[str]) -> Snapshot:
+        """Take in what the caller has written to the store: feedback, and these postings; the answer has it.
 
-        Nothing is encoded: what the image of a posting lacks is `lacking` until `complete`.
+        What others have written is taken in where it is little and no image lacks features. The rest is for `complete`,
+        so that nobody who writes waits while it is encoded and scored.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or a version cannot be made.
         """
         with self._lock:
-            self._current = self._followed(self._current, self._build)
+            self._current = self._followed(self._current, self._build, written)
             return self._current
 
     def complete(self) -> Snapshot:
-        """The same with the features that images lack, which are computed while others follow, by one thread at a time.
+        """Take in everything that was written before the call, and encode its images, while others follow.
 
         Raises:
             StoreError: the store cannot be read, or features cannot be kept.
             ModelOutputError: see `StoredImages.ensure`.
         """
-        with self._encoding:
-            with self._lock:
-                current, changes = self._current, self._changes(self._current)
-            if changes is None or _many(current, changes):
-                return self.rebuild()
-            encoded = self._encoded(current, changes)
-            with self._lock:
-                alone = self._current is current and current.matcher.catalogue.newest
-                followed = (
-                    self._applied(current, changes, self._build, encoded)
-                    if alone
-                    else self._followed(self._current, self._build)
-                )
-                self._current = self._with_images(followed, encoded)
-                return self._current
+        with self._encoding:  # so that nothing is encoded twice
+            version = self._store.version()
+            while self._current.held.version < version:
+                with self._lock:
+                    current, changes = self._current, self._changes(self._current)
+                if changes is None or _many(current, changes):
+                    return self.rebuild()
+                self._take(changes, self._encoded(current.matcher, changes.postings[:_ENCODED]))
+            return self.rebuild() if self._current.young(self._few) else self._current
 
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
         """Read everything from the store anew, while the old version goes on serving, and then take its place.
@@ -138,83 +162,83 @@ class Snapshots:
         """
         with self._encoding:
             build = build or self._build
-            built = self._caught_up(build(), build)  # most of what came meanwhile, without the lock
+            built = self._caught_up(build(), build)
             with self._lock:
                 self._store.renew()
                 self._current, self._build = self._followed(built, build), build
                 return self._current
 
     def _caught_up(self, built: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
-        changes = self._changes(built)
-        if changes is None or _many(built, changes):
-            return build()
-        return self._applied(built, changes, build, self._encoded(built, changes))
+        """A snapshot that nobody has yet, with what came meanwhile but for a little that lacks nothing."""
+        while (changes := self._changes(built)) is None or not self._is_little(built, changes):
+            if changes is None or _many(built, changes):
+                built = build()
+            else:
+                built = self._changed(built, changes, self._encoded(built.matcher, changes.postings), changes.version)
+        return built
 
-    def _followed(self, snapshot: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
-        changes = self._changes(snapshot)
-        return build() if changes is None else self._applied(snapshot, changes, build)
+    def _take(self, changes: Changes, encoded: Sequence[_Encoded]) -> None:
+        """Take in the first of some changes, whose images are encoded, in pieces: others follow in between."""
+        for first in range(0, max(1, len(encoded)), AT_ONCE):
+            piece = encoded[first : first + AT_ONCE]
+            left = len(changes.postings) > first + len(piece)
+            version = piece[-1][0].revision if left else changes.version
+            with self._lock:
+                if self._current.held.version < version:
+                    self._current = self._changed(self._current, changes, piece, version)
+
+    def _followed(
+        self, snapshot: Snapshot, build: Callable[[], Snapshot], written: Collection[str] | None = None
+    ) -> Snapshot:
+        """A snapshot with what was written, see `follow`; None: with all changes."""
+        if (changes := self._changes(snapshot)) is None:
+            return build()
+        chosen, version = changes.postings, changes.version
+        if written is not None and not self._is_little(snapshot, changes):
+            chosen, version = [it for it in chosen if it.posting_id in written], snapshot.held.version
+        found = self._changed(snapshot, changes, self._encoded(snapshot.matcher, chosen), version)
+        return build() if version == changes.version and found.young(self._few) else found
 
     def _changes(self, snapshot: Snapshot) -> Changes | None:
         """The changes since a snapshot; None where everything must be read anew."""
         if not snapshot.matcher.catalogue.newest:  # taking in some changes broke off after the first of them
             return None
         try:
-            return self._store.changes(snapshot.version)
+            return self._store.changes(snapshot.held.version)
         except HistoryLost:
             return None
 
-    def _encoded(self, snapshot: Snapshot, changes: Changes) -> frozenset[bytes]:
-        """The images of what has changed and of what is lacking, after it was tried to give them their features."""
-        postings = [change.posting for change in changes.postings if change.posting is not None]
-        digests = [*filter(None, map(_digest, [*postings, *_lacking(snapshot)]))]
-        self._images.ensure(digests, snapshot.matcher.wanted_of_stored)
-        return frozenset(digests)
+    def _is_little(self, snapshot: Snapshot, changes: Changes) -> bool:
+        """Whether changes are few, and no image of them lacks features."""
+        if len(changes.postings) > AT_ONCE:
+            return False
+        digests = list(dict.fromkeys(filter(None, _digests(changes.postings))))
+        return not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
 
-    def _applied(
-        self,
-        snapshot: Snapshot,
-        changes: Changes,
-        build: Callable[[], Snapshot],
-        encoded: frozenset[bytes] = frozenset(),
-    ) -> Snapshot:
+    def _encoded(self, matcher: Matcher, changes: Sequence[PostingChange]) -> list[_Encoded]:
+        """Changes with the features of their images; those that lack any are encoded."""
+        return [*zip(changes, self._images.features(_digests(changes), matcher.wanted_of_stored), strict=True)]
+
+    def _changed(self, snapshot: Snapshot, changes: Changes, encoded: Sequence[_Encoded], version: int) -> Snapshot:
+        """A snapshot with feedback and some of the postings of changes, and so with all up to a version of the store.
+
+        What it has in a later state stays.
+        """
+        held = snapshot.held
+        new = [(it, image) for it, image in encoded if it.revision > held.ahead.get(it.posting_id, 0)]
+        feedback = [it for it in changes.feedback if it.revision > held.feedback]
+        now = held.and_more([it for it, _ in new], version, changes.version)
+        if not new and not feedback:
+            return replace(snapshot, version=max(snapshot.version, version), has=now)
+        number = version if version > snapshot.version else self._store.renew()
         matcher = snapshot.matcher
-        if changes.feedback:
-            matcher = matcher.with_feedback(matcher.feedback.changed(changes.feedback))
-        lacking = snapshot.lacking.difference(change.posting_id for change in changes.postings)
-        for piece in chunks(changes.postings, AT_ONCE):
-            put = [change.posting for change in piece if change.posting is not None]
-            removed = [change.posting_id for change in piece if change.posting is None]
-            matcher, lack = self._put(matcher, put, removed)
-            lacking |= {posting.posting_id for posting in lack if _digest(posting) not in encoded}
-        found = Snapshot(changes.version, matcher, lacking=lacking)
-        return build() if not lacking and found.young(self._few) else found
-
-    def _with_images(self, snapshot: Snapshot, encoded: frozenset[bytes]) -> Snapshot:
-        """What a snapshot lacks put once more, as far as its image was encoded; that is a new version."""
-        ready = [posting for posting in _lacking(snapshot) if _digest(posting) in encoded]
-        if not ready:
-            return snapshot
-        self._store.renew()
-        matcher = snapshot.matcher
-        for piece in chunks(ready, AT_ONCE):
-            matcher, _ = self._put(matcher, piece, [])
-        lacking = snapshot.lacking.difference(posting.posting_id for posting in ready)
-        return self._followed(replace(snapshot, matcher=matcher, lacking=lacking), self._build)
-
-    def _put(
-        self, matcher: Matcher, put: Sequence[Posting], removed: Sequence[str]
-    ) -> tuple[Matcher, Sequence[Posting]]:
-        """A changed matcher, with the features that are kept, and those of `put` whose image lacks some."""
-        wanted, digests = matcher.wanted_of_stored, [_digest(posting) for posting in put]
-        lacking = self._images.lacking(list(dict.fromkeys(filter(None, digests))), wanted)
-        lacks = {digest: lack for lack, those in lacking.items() for digest in those}
-        groups = {Wanted(): [digest for digest in digests if digest not in lacks], **lacking}
-        kept: dict[bytes | None, ImageFeatures | None] = {}
-        for lack, those in groups.items():
-            there = Wanted(wanted.encoders - lack.encoders, phash=wanted.phash and not lack.phash)
-            kept |= zip(those, self._images.features(those, there), strict=True)
-        matcher = matcher.changed(put, removed, [kept[digest] for digest in digests])
-        return matcher, [posting for posting, digest in zip(put, digests, strict=True) if digest in lacks]
+        if feedback:
+            matcher = matcher.with_feedback(matcher.feedback.changed(feedback))
+        if new:
+            put = [(it.posting, image) for it, image in new if it.posting is not None]
+            removed = [it.posting_id for it, _ in new if it.posting is None]
+            matcher = matcher.changed([posting for posting, _ in put], removed, [image for _, image in put])
+        return Snapshot(number, matcher, has=now)
 
 
 def _many(snapshot: Snapshot, changes: Changes) -> bool:
@@ -222,9 +246,5 @@ def _many(snapshot: Snapshot, changes: Changes) -> bool:
     return len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue))
 
 
-def _lacking(snapshot: Snapshot) -> list[Posting]:
-    return [snapshot.matcher.catalogue.posting(posting_id) for posting_id in sorted(snapshot.lacking)]
-
-
-def _digest(posting: Posting) -> bytes | None:
-    return None if posting.image is None else bytes.fromhex(posting.image)
+def _digests(changes: Sequence[PostingChange]) -> list[bytes | None]:
+    return digests_of(None if it.posting is None else it.posting.image for it in changes)
