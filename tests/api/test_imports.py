@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from pricematch.errors import StoreFull
 from pricematch.settings import KIB, MIB
 from pricematch.store import job_files
-from tests.support.applications import served_app
+from tests.support.applications import SCENE, served_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.files import Member, archive, csv_of, zip_of
@@ -56,6 +56,16 @@ def send(client: TestClient, postings: bytes, images: bytes | None = None, **fie
     if images is not None:
         files["images"] = ("images.zip", images)
     return client.post("/postings/import", files=files, data=fields)
+
+
+def test_an_import_warns_of_stock_images(client: TestClient) -> None:
+    """In its job, once they are stored, as answers tell them; fault C5."""
+    images, warning = zip_of({"logo.png": SCENE}), "stock_image: the image of logo00, which 12 postings show"
+    assert warning not in str(imported(client, logo(3), images)["warnings"])
+    job = imported(client, logo(12), images)
+    assert f"{warning} under 12 titles" in job["warnings"]
+    assert job["problems"] == []
+    assert client.get("/postings/logo03/matches").json()["stock_image"] == {"postings": 12, "titles": 12}
 
 
 @pytest.mark.parametrize("path", ["/postings/import", "/postings/%69mport"])
@@ -102,6 +112,11 @@ def matched(client: TestClient, image: bytes, limit: int = 1) -> list[str]:
     """Ids of the postings that match an image."""
     found = client.post("/match", files={"image": image}, params={"limit": limit}).json()["matches"]
     return [match["posting_id"] for match in found]
+
+
+def logo(count: int) -> bytes:
+    """A file of postings that show one image under titles without a common word."""
+    return csv_of(*[(f"logo{row:02}", "logo.png", f"{chr(97 + row) * 3} {chr(98 + row) * 4}") for row in range(count)])
 
 
 def left_behind(folder: Path) -> list[str]:

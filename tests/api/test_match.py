@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from starlette.testclient import TestClient
 from pricematch.api.schemas.matches import EachMatchesOut, MatchesOut
 from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.ports import Pixels
-from tests.support.applications import ALL, SCENE, Serve, judged_matcher
-from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.applications import ALL, SCENE, Serve, judged_matcher, served_app
+from tests.support.contract import assert_problem, assert_still_answers, client_of
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
 from tests.support.http_bytes import FORM, field, file, form
+from tests.support.networks import export
 from tests.support.odd_images import MAGIC_NUMBERS
+from tests.support.served import Loaded, settings_of
 from tests.support.waiting import SAFETY_SECONDS
 
 RED = image_bytes("#ff0000")
@@ -49,6 +52,22 @@ def test_a_form_with_an_image_finds_its_postings_most_similar_first(client: Test
     assert body["matches"][0]["image_url"] == "/postings/p0/image"
     assert body["models"] == {"mean-colour": "1"}
     assert body["took_ms"] >= 0
+
+
+def test_an_image_of_one_colour_is_told(tmp_path: Path, loaded: Loaded) -> None:
+    """One that is sent, alone or among others, and one that is stored: there are no matches; fault C7."""
+    export(tmp_path / "models", "cae", "1")
+    loaded.blank.add(RED)
+    with served_app(settings_of(tmp_path, encoder="cae"), loaded) as app, client_of(app) as client:
+        for body in (
+            client.post("/match", files={"image": RED}).json(),
+            client.post("/match", files=[("images", RED)]).json()["items"][0],
+            client.get("/postings/p0/matches").json(),
+        ):
+            assert (body["matches"], body["one_colour"]) == ([], True)
+        other = client.get("/postings/p1/matches?min_similarity=-1").json()
+        assert "one_colour" not in other
+        assert {match["posting_id"] for match in other["matches"]} == {f"p{row}" for row in range(2, 7)}
 
 
 def test_a_raw_body_gives_the_same_matches_as_a_form(client: TestClient) -> None:

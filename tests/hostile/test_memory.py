@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pricematch.settings import KIB, MIB
-from tests.support.fakes import image_bytes
+from tests.support.fakes import marked_bytes
 from tests.support.odd_images import png_of_zeros
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
@@ -87,7 +87,7 @@ def test_fault_38_under_a_ceiling_requests_fail_and_the_process_lives(service: T
 @pytest.mark.parametrize(("warm_up", "many"), [(200, 400), pytest.param(1000, 3000, marks=pytest.mark.long)])
 def test_fault_43_requests_leave_no_memory_behind(service: TinyService, warm_up: int, many: int) -> None:
     """After many requests the service takes as much memory as before them."""
-    image = image_bytes("#00ff00")
+    image = marked_bytes("#00ff00")
 
     def ask(connection: http.client.HTTPConnection, count: int) -> int:
         for number in range(count):

@@ -4,19 +4,23 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Features, ImageFeatures, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, Features, ImageFeatures, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.clustering.assignment import METHODS
+from pricematch.matching.clusters import ClusterOptions, Item, cluster, wanted_for_clusters
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.matching.stock_images import StockImages
 from pricematch.titles.normalise import parse_titles
-from tests.support.fakes import tiny_search
+from tests.support.fakes import MEAN_COLOUR, tiny_search
 from tests.support.matchers import scored_search
 
 LOGO, SHOT = "8f" * 8, "3c" * 8
 ALL = Options(limit=50, min_probability=0.0)
+KEY = MEAN_COLOUR.key
 
 
 def name(number: int) -> str:
@@ -152,28 +156,88 @@ def test_a_logo_becomes_evidence_again_when_its_postings_go() -> None:
     assert {match.posting_id for match in found} == {"logo10", "logo11"}
 
 
-def test_without_a_matcher_stock_images_match_nothing() -> None:
-    """Where the similarity of images decides, there is nothing else; fault C5."""
-    search = tiny_search(["#ff0000"] * 12 + ["#00ff00"])
+def by_similarity() -> Matcher:
+    """Twelve postings of one logo, a shot, two of one colour and another shot, all equally red, without a matcher."""
+    search = tiny_search(["#ff0000"] * 16)
+    hashes = [*[LOGO] * 12, SHOT, ONE_COLOUR, ONE_COLOUR, "1" * 16]
     postings = [
-        replace(posting, title=f"{name(row)} {name(row + 100)}", image_phash=LOGO if row < 12 else SHOT)
+        replace(posting, title=f"{name(row)} {name(row + 100)}", image_phash=hashes[row])
         for row, posting in enumerate(search.catalogue)
     ]
-    catalogue = Catalogue(postings)
-    hashes = Features.of([""] * 13, [posting.image_phash for posting in postings])
-    stock = StockImages.of(catalogue, hashes.hashes, hashes.images, parse_titles([it.title for it in postings]))
-    key = search.encoder.key
-    matcher = Matcher(catalogue, {key: replace(search, catalogue=catalogue)}, {"tiny": key}, stock=stock)
-    assert matcher.wanted(Options(), image=True, title=False) == Wanted(frozenset({key}), phash=True)
+    catalogue, features = Catalogue(postings), Features.of([it.title for it in postings], hashes)
+    plain = np.array([text == ONE_COLOUR for text in hashes])
+    stock = StockImages.of(catalogue, features.hashes, features.images, parse_titles(features.titles), plain)
+    search = replace(search, catalogue=catalogue, no_evidence=stock.no_evidence)
+    return Matcher(catalogue, {KEY: search}, {"tiny": KEY}, stock=stock)
+
+
+def red(phash: str) -> ImageFeatures:
+    """An image that the encoder takes for any of them."""
+    return ImageFeatures(phash.encode().ljust(32), phash, {KEY: tiny_search().embeddings[0]})
+
+
+def test_without_a_matcher_stock_images_match_nothing() -> None:
+    """Where the similarity of images decides, there is nothing else; fault C5."""
+    matcher = by_similarity()
+    assert matcher.wanted(Options(), image=True, title=False) == Wanted(frozenset({KEY}), phash=True)
     found = matcher.match_posting("p0", Options(limit=50))
     assert list(found.matches) == []
     assert found.stock is not None
-    red = ImageFeatures(bytes(32), LOGO, {key: search.embeddings[0]})
-    assert list(matcher.match(Query("", red), Options(limit=50)).matches) == []
-    green = ImageFeatures(bytes(32), SHOT, {key: search.embeddings[12]})
-    near = matcher.match(Query("", green), Options(limit=50, min_similarity=-1.0)).matches
-    assert [match.posting_id for match in near] == ["p12"]
-    none = replace(matcher, stock=replace(stock, found={}))
+    assert list(matcher.match(Query("", red(LOGO)), Options(limit=50)).matches) == []
+    near = matcher.match(Query("", red(SHOT)), Options(limit=50, min_similarity=-1.0)).matches
+    assert [match.posting_id for match in near] == ["p12", "p15"]
+    assert matcher.stock is not None
+    none = replace(matcher, stock=replace(matcher.stock, found={}))
     assert none.wanted(Options(), image=True, title=False) == Wanted(
-        frozenset({key})
+        frozenset({KEY})
     )  # a hash takes as long as all else
+
+
+def test_without_a_matcher_one_colour_matches_nothing() -> None:
+    """Neither as a query nor stored, before or after a change, and the result says why; fault C7."""
+    matcher = by_similarity()
+    changed = matcher.changed([Posting("late", "1" * 64, image_phash=SHOT)], ["p13"], [red(ONE_COLOUR)])
+    for one, stored in ((matcher, "p13"), (changed, "p14"), (changed, "late")):
+        for found in (one.match(Query("", red(ONE_COLOUR)), Options()), one.match_posting(stored, Options())):
+            assert (list(found.matches), found.one_colour, found.stock) == ([], True, None)
+        shot = one.match_posting("p12", Options(min_similarity=-1.0))
+        assert ([match.posting_id for match in shot.matches], shot.one_colour) == (["p15"], False)
+
+
+def test_images_that_are_no_evidence_are_in_no_cluster() -> None:
+    """By similarity; a logo and one colour, stored and sent, have a problem instead; faults C5, C7."""
+    matcher = by_similarity()
+    ids = [posting.posting_id for posting in matcher.catalogue]
+    sent = [red(phash) for phash in (LOGO, ONE_COLOUR, "2" * 16)]
+    for method in METHODS:
+        options = ClusterOptions(ids, method, 0.005, 2, 100)
+        assert wanted_for_clusters(matcher, options) == Wanted(frozenset({KEY}), phash=True)
+        batch, _ = cluster(matcher, options, sent)
+        assert [batch[place] for place in batch.members[0]] == [
+            Item("p12", None, 0),
+            Item("p15", None, 0),
+            Item(None, 2, 0),
+        ]
+        assert len(batch.members) == 1
+        assert sorted(batch.problems) == [*range(12), 13, 14, 16, 17]
+        every, _ = cluster(matcher, replace(options, posting_ids="all"), [])
+        assert every.items(0, 99) == [Item("p12", None, 0), Item("p15", None, 0)]
+
+
+@pytest.mark.parametrize("phash", [LOGO, ONE_COLOUR])
+def test_a_title_does_not_help_a_matcher_of_images(phash: str) -> None:
+    """Nothing is left to compare: there are no matches, and the result says why; faults C5, C7."""
+    found = matcher_of([*logos(43), *others(30)], ["hash"]).match(Query(f"{name(7)} black", image(phash)), ALL)
+    assert (list(found.matches), found.one_colour, found.stock is None) == ([], phash == ONE_COLOUR, phash != LOGO)
+
+
+def test_of_one_colour_the_titles_decide() -> None:
+    """And a match tells that its image is of one colour; fault C7."""
+    matcher = matcher_of(others(30))
+    titled = [Posting(posting_id, "1" * 64, f"{name(7)} {name(107)} black") for posting_id in ("plain", "shown")]
+    matcher = matcher.changed(titled, [], [image(ONE_COLOUR), image(SHOT)])
+    found = matcher.match(Query(titled[0].title, image(ONE_COLOUR)), replace(ALL, min_probability=0.9))
+    assert found.one_colour
+    assert {match.posting_id: match.one_colour for match in found.matches} == {"plain": True, "shown": False}
+    stored = matcher.match_posting("plain", replace(ALL, min_probability=0.9))
+    assert ([match.posting_id for match in stored.matches], stored.one_colour) == (["shown"], True)

@@ -13,7 +13,7 @@ from pricematch.serving.imports import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.cli import Run
-from tests.support.fakes import COLOURS, image_bytes, tiny_catalogue, tiny_postings
+from tests.support.fakes import COLOURS, image_bytes, marked_bytes, tiny_catalogue, tiny_postings
 from tests.support.files import Member, archive
 from tests.support.networks import export
 from tests.support.served import Loaded, Told, loaded, matched, served, settings_of
@@ -85,7 +85,7 @@ def test_what_is_of_no_use_as_a_whole_makes_no_store(settings: Settings, tmp_pat
 def test_a_running_service_serves_what_was_imported(settings: Settings, tmp_path: Path, loaded: Loaded) -> None:
     export(tmp_path / "models", "cae", "1")
     serving = settings_of(tmp_path, encoder="cae", follow_seconds=0.02)
-    (tmp_path / "teal.png").write_bytes(image_bytes("#008080"))
+    (tmp_path / "teal.png").write_bytes(marked_bytes("#008080"))
     file = tmp_path / "more.csv"
     file.write_text("posting_id,image\nteal,teal.png\n")
     with served(serving) as running:

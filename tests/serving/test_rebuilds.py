@@ -78,6 +78,9 @@ def test_what_is_scored_anew_is_a_new_version() -> None:
     assert shop.snapshots.follow(()).version == shop.store.version() == 2
     anew = Snapshots(shop.store, shop.stored, shop.build, replace(after, anew=True))
     assert anew.current.version == 3
+    shop.put_elsewhere("b", "#00ff00")  # is not taken in before it is encoded
+    anew = Snapshots(shop.store, shop.stored, shop.build, replace(after, anew=True))
+    assert (anew.current.version, anew.complete().matcher.catalogue.posting_ids) == (5, ("a", "b"))
 
 
 def test_a_rebuild_that_fails_leaves_what_serves() -> None:

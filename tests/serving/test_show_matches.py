@@ -22,7 +22,7 @@ from pricematch.serving.show_matches import Shown, show_matches
 from pricematch.settings import Settings, load_settings
 from tests.support.catalogues import write_catalogue
 from tests.support.cli import Ran, Run
-from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue, tiny_postings
+from tests.support.fakes import COLOURS, encoded, marked_bytes, scene, tiny_catalogue, tiny_postings
 from tests.support.matchers import export_matcher
 from tests.support.networks import LATENTS_TENSOR, TinyArtefacts, export, origin
 from tests.support.served import matcher_of_networks, served_matcher
@@ -32,8 +32,16 @@ GREEN, RED = (0x1B, 0x7F, 0x4B), (0xB3, 0x26, 0x1E)
 """Frames of matches of the same group, and of another."""
 
 
-def _settings(folder: Path, models: Path, **given: Any) -> Settings:
+def _catalogue(folder: Path) -> tuple[Path, Path]:
+    """The tiny catalogue, with something to see in its images."""
     csv_path, images = tiny_catalogue(folder)
+    for row, colour in enumerate(COLOURS):
+        (images / f"p{row}.png").write_bytes(marked_bytes(colour))
+    return csv_path, images
+
+
+def _settings(folder: Path, models: Path, **given: Any) -> Settings:
+    csv_path, images = _catalogue(folder)
     return load_settings(
         catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32", workers=1, **given
     )
@@ -98,7 +106,7 @@ def test_a_query_without_a_group_has_matches_without_frames(tmp_path: Path, mode
 @pytest.mark.process
 def test_the_query_comes_first_and_images_keep_their_proportions(tmp_path: Path, models: Path) -> None:
     settings = _settings(tmp_path, models, encoder="cae")
-    (settings.images / "p0.png").write_bytes(image_bytes(COLOURS[0], (128, 64)))
+    (settings.images / "p0.png").write_bytes(marked_bytes(COLOURS[0], (128, 64)))
     sizes = []
     for count in (1, 4, 5):
         drawn(settings, "p0", count)
@@ -129,7 +137,7 @@ def show(run: Run, folder: Path, posting_id: str, *options: str) -> Ran:
 
 @pytest.mark.process
 def test_the_command_lists_the_matches_with_titles_as_they_are(run: Run, tmp_path: Path, models: Path) -> None:
-    tiny_catalogue(tmp_path)
+    _catalogue(tmp_path)
     titles = ["query", "[bold]tas[/x] \x1b[31m", "two\nlines", "W" * 500, "", "", ""]
     postings = [replace(posting, title=title) for posting, title in zip(tiny_postings(), titles, strict=True)]
     write_catalogue(tmp_path / "catalogue.csv", [replace(posting, label_group="g") for posting in postings])
@@ -150,10 +158,20 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(run: Run, tmp_pat
     assert ran.out.splitlines()[-1] == f"wrote {tmp_path}/sheet.png"
 
 
+@pytest.mark.process
+def test_an_image_of_one_colour_is_told(run: Run, tmp_path: Path, models: Path) -> None:
+    """Instead of matches; fault C7."""
+    tiny_catalogue(tmp_path)
+    ran = show(run, tmp_path, "p0", "--encoder", "cae")
+    assert ran.code == 0, ran.err
+    assert "its image is of one colour, which is no evidence" in ran.out
+    assert "p1" not in ran.out
+
+
 @pytest.fixture
 def described(tmp_path: Path) -> Path:
     """A tiny catalogue, and artefacts that are whole by their manifests, and no networks."""
-    tiny_catalogue(tmp_path)
+    _catalogue(tmp_path)
     export(tmp_path / "models", "cae", "1")
     export(tmp_path / "models", "autoencoder", "1", input_encoder=origin(tmp_path / "models"))
     return tmp_path

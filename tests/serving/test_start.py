@@ -1,8 +1,10 @@
 """What the service answers with, from settings."""
 
 import logging
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,17 @@ from pricematch.formats.manifest import Origin, find
 from pricematch.matching.clusters import Item, cluster_by_probability
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
+from pricematch.store.sqlite.store import DATABASE
 from tests.support.catalogues import write_catalogue
 from tests.support.encoding import image_features
 from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue
 from tests.support.matchers import export_matcher
-from tests.support.networks import TinyArtefacts
+from tests.support.networks import TinyArtefacts, export
 from tests.support.served import (
+    Loaded,
     Told,
     coloured,
+    loaded,
     matcher_of_networks,
     served,
     served_matcher,
@@ -33,6 +38,8 @@ from tests.support.served import (
     without_pictures,
     worker_processes,
 )
+
+__all__ = ["loaded"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -165,6 +172,20 @@ def test_hashes_that_the_file_lacks_are_computed_from_the_images(tmp_path: Path)
     assert ids(matcher.match_posting("p0", Options())) == ["p4"]
     assert "Encoding images" in told.what
     assert told.what[-1] == "Scoring pairs"
+
+
+def test_a_store_without_hashes_tells_one_colour(tmp_path: Path, loaded: Loaded) -> None:
+    """As earlier versions left it without a matcher: the next start looks at its images; fault C7."""
+    export(tmp_path / "models", "cae", "1")
+    settings = settings_of(tmp_path, encoder="cae")
+    served_matcher(settings)
+    with closing(sqlite3.connect(settings.data / DATABASE)) as connection, connection:
+        connection.execute("DELETE FROM hash")
+    loaded.blank.add(image_bytes(COLOURS[0]))
+    matcher = served_matcher(settings)
+    found = matcher.match_posting("p0", Options(min_similarity=-1))
+    assert (ids(found), found.one_colour) == ([], True)
+    assert sorted(ids(matcher.match_posting("p1", Options(min_similarity=-1)))) == [f"p{row}" for row in range(2, 7)]
 
 
 def test_the_same_bytes_under_two_names_are_identical(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels
@@ -32,6 +32,7 @@ class TinyEncoding:
         fails: by version of an encoder, why it does not load.
         encoded: how many images each key has encoded.
         retained: keys of the encoders that were not to be forgotten.
+        blank: images that are of one colour; others of one colour count as if they showed something.
     """
 
     def __init__(self, encoder: Encoder | None = None, decoder: Decoder | None = None) -> None:
@@ -41,6 +42,7 @@ class TinyEncoding:
         self.fails: dict[str, Exception] = {}
         self.encoded: dict[str, int] = {}
         self.retained: set[str] = set()
+        self.blank: set[bytes] = set()
 
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
@@ -70,6 +72,7 @@ class TinyEncoding:
                 continue
             row = next(rows)
             hashed = phash(tiny_decoder().decoded(image)) if wanted.phash else None
+            hashed = ONE_COLOUR if image in self.blank else hashed
             embeddings: dict[str, NDArray[np.float32]] = {} if row is None else dict.fromkeys(wanted.encoders, row)
             found.append(ImageFeatures(hashlib.sha256(image).digest(), hashed, embeddings))
         return found

@@ -76,6 +76,13 @@ def image_bytes(
     return encoded(Image.new("RGB", size, colour), format, **save_options)
 
 
+def marked_bytes(colour: str, size: tuple[int, int] = (64, 64)) -> bytes:
+    """The bytes of an image of one colour but for a grey corner, so that it shows something."""
+    image = Image.new("RGB", size, colour)
+    image.paste("#404040", (0, 0, size[0] // 8, size[1] // 8))
+    return encoded(image)
+
+
 def encoded(image: Image.Image, format: str = "PNG", **save_options: Any) -> bytes:  # noqa: A002 — Pillow's word
     """The bytes of an image in a format."""
     file = io.BytesIO()

@@ -27,11 +27,11 @@ from pricematch.serving import startup
 from pricematch.serving.intake import Intake
 from pricematch.settings import KIB, Settings
 from tests.support.applications import in_memory
-from tests.support.fakes import MEAN_COLOUR, SIDE, image_bytes, tiny_images, tiny_matcher
+from tests.support.fakes import MEAN_COLOUR, SIDE, marked_bytes, tiny_images, tiny_matcher
 from tests.support.memory_store import MemoryStore
 from tests.support.waiting import SAFETY_SECONDS
 
-RED = image_bytes("#ff0000")
+RED = marked_bytes("#ff0000")
 ROOT = Path(__file__).parents[2]
 _SPEC = EncoderSpec(
     MEAN_COLOUR.key,

@@ -55,6 +55,11 @@ class ImageFeatures:
     seconds: Seconds = Seconds()
     stored_form: bytes = b""
 
+    @property
+    def one_colour(self) -> bool:
+        """Whether it shows nothing, and is no evidence."""
+        return self.phash == ONE_COLOUR
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

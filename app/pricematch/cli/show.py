@@ -114,8 +114,18 @@ def _print_matches(shown: "Shown") -> None:
         for it, cells in zip(shown.found, measured, strict=True)
     ]
     terminal.print_table(title, columns, rows)
-    if not shown.found and shown.result.decision.by == "probability":
+    if (reason := _no_evidence(shown)) is not None:
+        typer.echo(reason)
+    elif not shown.found and shown.result.decision.by == "probability":
         typer.echo(f"{_why_none(shown)}; --min-probability 0 shows every candidate")
+
+
+def _no_evidence(shown: "Shown") -> str | None:
+    """Why its image says nothing; None where it does, or there is none."""
+    if shown.result.one_colour:
+        return "its image is of one colour, which is no evidence"
+    stock = shown.result.stock
+    return None if stock is None else f"its image is a stock image, which is no evidence: {stock}"
 
 
 def _why_none(shown: "Shown") -> str:

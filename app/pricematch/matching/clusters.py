@@ -21,6 +21,7 @@ from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
 
 AllOrIds: TypeAlias = Literal["all"] | Sequence[str]
+_NO_EVIDENCE = "is of one colour, or shown under many different titles: it is no evidence"
 _FEW = 2000
 """Rows whose graph is sooner computed than cut out of the catalogue's."""
 
@@ -127,8 +128,8 @@ class Clusters:
 def wanted_for_clusters(matcher: Matcher, options: ClusterOptions) -> Wanted:
     """Features of an image that `cluster` takes; raises RequestUnanswerable where nothing could be clustered so."""
     if options.method == "matcher":
-        return matcher.wanted_for_clusters()
-    return Wanted(frozenset({matcher.encoder(options.encoder, f"method {options.method}").encoder.key}))
+        return matcher.wanted_for_clusters(None)
+    return matcher.wanted_for_clusters(matcher.encoder(options.encoder, f"method {options.method}"))
 
 
 def cluster(
@@ -136,7 +137,8 @@ def cluster(
 ) -> tuple[Clusters, Decision]:
     """The clusters of some postings and images, and the decision rule that made them.
 
-    Unknown ids and bad images become items with a problem; the rest is clustered. An id given twice counts once, an
+    Unknown ids and bad images become items with a problem, by similarity also images that are no evidence; the rest is
+    clustered. An id given twice counts once, an
     image given twice is two items.
 
     Args:
@@ -148,17 +150,17 @@ def cluster(
         RequestUnanswerable: there is no model or encoder that could do this.
         LimitExceeded: more pairs than `max_pairs` are within eps.
     """
-    good = [image for image in images if isinstance(image, ImageFeatures)]
-    errors = [image if isinstance(image, ImageError) else None for image in images]
     if options.method == "matcher":
         by_probability = matcher.trained("method matcher")
         rule = by_probability.rule(options.target, options.min_probability)
         threshold = max(rule.thresholds.match, LEAST_MEAN)
+        good, errors = _divided(images)
         new = matcher.features(good) if images else None
         found = cluster_by_probability(by_probability, options.posting_ids, threshold, new, errors)
         return found, Decision("probability", rule.target, threshold, threshold, matcher.models)
     search = matcher.encoder(options.encoder, f"method {options.method}")
     least, key = 1 - options.eps, search.encoder.key
+    good, errors = _divided([_told(matcher, image) for image in images])
     embeddings = np.array([image.embeddings[key] for image in good], np.float32).reshape(-1, search.encoder.dimension)
     how = SimilarityClustering(options.method, options.eps, options.min_samples, options.max_pairs)
     found = cluster_by_similarity(search, options.posting_ids, how, embeddings, errors)
@@ -176,7 +178,7 @@ def cluster_by_similarity(
 
     Args:
         search: over the postings.
-        posting_ids: of those to cluster; "all" are those that have an embedding.
+        posting_ids: of those to cluster; "all" are those that have an embedding of an image that is evidence.
         how: method and parameters.
         embeddings: [m, d] of the m good images.
         errors: per image its error, None where it is good.
@@ -193,15 +195,15 @@ def cluster_by_similarity(
     else:
         posting_ids, rows, problems = _located(search.catalogue, posting_ids)
         without = (
-            position
+            (position, row)
             for position, row in zip(_good(len(posting_ids), problems), rows, strict=True)
-            if not search.known[row]
+            if not search.compared[row]
         )
         problems |= {
-            position: ImageUnavailable(f"posting {posting_ids[position]!r} has no image that could be embedded")
-            for position in without
+            position: ImageUnavailable(f"posting {posting_ids[position]!r} {_lack(search, int(row))}")
+            for position, row in without
         }
-        rows = rows[search.known[rows]]
+        rows = rows[search.compared[rows]]
     found = cluster_graph(_graph(search, rows, embeddings, how), how.method, how.eps, how.min_samples).assignment
     return _assembled(posting_ids, problems, errors, found)
 
@@ -231,6 +233,26 @@ def cluster_by_probability(
         posting_ids, rows, problems = _located(search.catalogue, posting_ids)
         found = search.clusters.among(rows, threshold, new)
     return _assembled(posting_ids, problems, errors, found.assignment, found.cohesion)
+
+
+def _divided(
+    images: Sequence[ImageFeatures | ImageError],
+) -> tuple[list[ImageFeatures], list[ImageError | None]]:
+    """The good images, and per image its error, None where it is good."""
+    errors = [image if isinstance(image, ImageError) else None for image in images]
+    return [image for image in images if isinstance(image, ImageFeatures)], errors
+
+
+def _told(matcher: Matcher, image: ImageFeatures | ImageError) -> ImageFeatures | ImageError:
+    """An image, or why nothing is known by it."""
+    if isinstance(image, ImageError) or matcher.evidence(image) is not None:
+        return image
+    return ImageUnavailable(f"the image {_NO_EVIDENCE}")
+
+
+def _lack(search: SimilaritySearch, row: int) -> str:
+    """Why a posting is compared with none."""
+    return f"has an image that {_NO_EVIDENCE}" if search.known[row] else "has no image that could be embedded"
 
 
 def _located(

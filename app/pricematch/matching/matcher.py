@@ -44,7 +44,7 @@ class Matcher:
         probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
         feedback: on pairs of postings, which overrules what is computed.
-        stock: images that are no evidence; None where none are looked for.
+        stock: stored images that are no evidence; None where none are looked for.
     """
 
     catalogue: Catalogue
@@ -91,15 +91,17 @@ class Matcher:
         before, catalogue = self.catalogue.span, self.catalogue.changed(put, removed)
         rows = np.arange(before, catalogue.span)
         embeddings = {key: self._embeddings(key, images) for key in self.similarity}
-        similarity = {key: it.changed(catalogue, embeddings[key]) for key, it in self.similarity.items()}
         computed = [None if image is None else image.phash for image in images]
         hashes = decisive_hashes([it.image_phash for it in put], computed)
-        keys = [None if image is None or image.phash == ONE_COLOUR else image.digest for image in images]
+        keys = [None if image is None or image.one_colour else image.digest for image in images]
         stock = self.stock
         if stock is not None and self.stock is not None:
-            stock = stock.changed(catalogue, parse_hashes(hashes), image_keys(keys))
+            one_colour = np.array([text == ONE_COLOUR for text in computed], np.bool_)
+            stock = stock.changed(catalogue, parse_hashes(hashes), image_keys(keys), one_colour)
             turned = np.flatnonzero((stock.marked[:before] != self.stock.marked) & catalogue.alive[:before])
             rows = np.concatenate([rows, turned])
+        no_evidence = None if stock is None else stock.no_evidence
+        similarity = {key: it.changed(catalogue, embeddings[key], no_evidence) for key, it in self.similarity.items()}
         changed = replace(self, catalogue=catalogue, similarity=similarity, stock=stock)
         if self.probability is None:
             return changed
@@ -152,8 +154,7 @@ class Matcher:
         if self.probability is None:
             if title or not image:
                 raise MatcherNeeded("matching by title")
-            # hashes take as long as all else, and tell nothing where there is no stock image to be known by one
-            return Wanted(frozenset({self._deciding(options).encoder.key}), phash=bool(self.stock and self.stock.found))
+            return self._wanted_by_similarity(self._deciding(options))
         self.probability.rule(options.target, options.min_probability)
         self.probability.check_signals(image=image, title=title)
         compared = self._compared(options)
@@ -166,14 +167,23 @@ class Matcher:
         keys = {*self.retrieved.values(), *([compared.encoder.key] if extra and compared is not None else [])}
         return Wanted(frozenset(keys), phash=True)
 
-    def wanted_for_clusters(self) -> Wanted:
-        """Features of an image that `features` takes; raises MatcherNeeded, SignalNeeded."""
+    def wanted_for_clusters(self, by_similarity: SimilaritySearch | None) -> Wanted:
+        """Features of an image that clusters take, by a matcher where not by similarity.
+
+        Raises MatcherNeeded, SignalNeeded.
+        """
+        if by_similarity is not None:
+            return self._wanted_by_similarity(by_similarity)
         self.trained("method matcher").check_signals(image=True)
         return Wanted(frozenset(self.retrieved.values()), phash=True)
 
+    def evidence(self, image: ImageFeatures) -> ImageFeatures | None:
+        """An image, unless it is a stock image or of one colour."""
+        return None if image.one_colour or self._stock_of(image) else image
+
     def features(self, images: Sequence[ImageFeatures]) -> Features:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
-        return self._features(self.trained("method matcher"), [""] * len(images), [*map(self._told, images)])
+        return self._features(self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)])
 
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
@@ -201,15 +211,18 @@ class Matcher:
         Raises:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
-        stock = None if self.stock is None or query.image is None else self.stock.of_image(query.image)
+        image = query.image
         if self.probability is not None:
-            return self._by_probability(self.probability, query, options, stock)
-        if query.title or query.image is None:
+            found = self._by_probability(self.probability, query, options)
+        elif query.title or image is None:
             raise MatcherNeeded("matching by title")
-        search, decision = self._deciding(options), self.decision(options)
-        embedding = query.image.embeddings[search.encoder.key][np.newaxis]
-        found = [] if stock else [*search.nearest(embedding, options.last + 1, decision.threshold, self._stock_rows)]
-        return Result.page(found, options, decision, stock)
+        else:
+            search, decision = self._deciding(options), self.decision(options)
+            embedding = image.embeddings[search.encoder.key][np.newaxis]
+            told = self.evidence(image) is not None
+            near = [*search.nearest(embedding, options.last + 1, decision.threshold)] if told else []
+            found = Result.page(near, options, decision)
+        return found if image is None else replace(found, stock=self._stock_of(image), one_colour=image.one_colour)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
@@ -219,17 +232,21 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
         row = self.catalogue.row(posting_id)
-        stock = None if self.stock is None else self.stock.of_row(row)
+        found = self._matches_of(row, posting_id, options)
+        if self.stock is None:
+            return found
+        return replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
+
+    def _matches_of(self, row: int, posting_id: str, options: Options) -> Result:
         if self.probability is not None:
             rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
             found = self.probability.matches_of(row, rule)
-            return self._explained(self.probability, found, options, compared, embedding, stock)
+            return self._explained(self.probability, found, options, compared, embedding)
         search, decision = self._deciding(options), self.decision(options)
         feedback, most = self.feedback.of(posting_id), options.last + 1
-        near = search.nearest_of(posting_id, most + len(feedback), decision.threshold, self._stock_rows)
-        every = self._overruled(search, posting_id, Matches([]) if stock else near, feedback)
-        return Result.page(every, options, decision, stock)
+        near = search.nearest_of(posting_id, most + len(feedback), decision.threshold)
+        return Result.page(self._overruled(search, posting_id, near, feedback), options, decision)
 
     def _overruled(
         self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
@@ -253,21 +270,18 @@ class Matcher:
             return None
         return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
-    def _by_probability(
-        self, search: ProbabilitySearch, query: Query, options: Options, stock: StockImage | None
-    ) -> Result:
+    def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
         rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
         if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes an image, got a title only")
-        plain = query.image is not None and query.image.phash == ONE_COLOUR
-        if (stock is not None or plain) and not query.title:
-            return Result(Matches([]), self.decision(options), stock)
-        image = None if stock else query.image
+        image = None if query.image is None else self.evidence(query.image)
+        if image is not query.image and not search.compares(title=bool(query.title)):
+            return Result(Matches([]), self.decision(options))
         found = search.matches(self._features(search, [query.title], [image]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
-        return self._explained(search, found, options, compared, embedding, stock)
+        return self._explained(search, found, options, compared, embedding)
 
     def _explained(
         self,
@@ -276,7 +290,6 @@ class Matcher:
         options: Options,
         compared: SimilaritySearch | None,
         embedding: Embeddings | None,
-        stock: StockImage | None,
     ) -> Result:
         """The matches that options let through, each with its similarity and why it is one."""
         least = options.min_similarity
@@ -298,11 +311,12 @@ class Matcher:
                 Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
                 self.stock is not None and bool(self.stock.marked[rows[place]]),
+                self.stock is not None and bool(self.stock.one_colour[rows[place]]),
             )
             for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
         ]
         encoders = [compared.encoder.key] if compared is not None and embedding is not None else []
-        return Result(Matches(matches), self.decision(options, encoders), stock, options.last if more else None)
+        return Result(Matches(matches), self.decision(options, encoders), options.last if more else None)
 
     def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
         """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""
@@ -336,13 +350,12 @@ class Matcher:
         found = Features(titles, stock.hashes.select(rows), every, stock.images[rows]).without_unseen()
         return found.without_images(np.flatnonzero(stock.marked[rows]))
 
-    def _told(self, image: ImageFeatures) -> ImageFeatures | None:
-        """An image, unless it is a stock image."""
-        return None if self.stock is not None and self.stock.of_image(image) else image
+    def _stock_of(self, image: ImageFeatures) -> StockImage | None:
+        return None if self.stock is None else self.stock.of_image(image)
 
-    @property
-    def _stock_rows(self) -> NDArray[np.bool_] | None:
-        return None if self.stock is None else self.stock.marked
+    def _wanted_by_similarity(self, search: SimilaritySearch) -> Wanted:
+        """Hashes take as long as all else, and tell nothing where there is no stock image to be known by one."""
+        return Wanted(frozenset({search.encoder.key}), phash=bool(self.stock and self.stock.found))
 
 
 def _least(encoder: EncoderInfo, options: Options) -> float:

@@ -178,9 +178,13 @@ class ProbabilitySearch:
         except ValueError as error:
             raise TargetUnknown(str(error)) from error
 
+    def compares(self, *, image: bool = False, title: bool = False) -> bool:
+        """Whether the pair model compares anything of an image, a title, or both."""
+        return not ((_OF_IMAGES if image else set()) | (_OF_TITLES if title else set())).isdisjoint(self.signals)
+
     def check_signals(self, *, image: bool = False, title: bool = False) -> None:
         """Raise SignalNeeded where the pair model compares nothing of what is sent: an image, a title, or both."""
-        if not ((_OF_IMAGES if image else set()) | (_OF_TITLES if title else set())) & set(self.signals):
+        if not self.compares(image=image, title=title):
             raise SignalNeeded(f"the matcher compares by {' and '.join(self.signals)}: send what it needs")
 
     def query(self, features: Features) -> QueryPairs:

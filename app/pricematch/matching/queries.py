@@ -36,6 +36,7 @@ class Match:
         evidence: what the probability rests on.
         feedback: `same` where a person decided so; then the probability is 1.
         stock_image: whether its image is a stock image, which is no evidence.
+        one_colour: whether its image is of one colour, which is none either.
     """
 
     posting_id: str
@@ -45,6 +46,7 @@ class Match:
     evidence: Evidence | None = None
     feedback: Literal["same"] | None = None
     stock_image: bool = False
+    one_colour: bool = False
 
 
 class Matches:
@@ -160,17 +162,19 @@ class Result:
     Attributes:
         matches: the most probable, or without a pair model the most similar, first.
         decision: the rule.
-        stock: the stock image of the posting or query, which was no evidence; None where it has none.
         next: how many matches come before the next page; None where there is none.
+        stock: the stock image of the posting or query, which was no evidence; None where it has none.
+        one_colour: whether its image is of one colour, which was none either.
     """
 
     matches: Matches
     decision: Decision
-    stock: StockImage | None = None
     next: int | None = None
+    stock: StockImage | None = None
+    one_colour: bool = False
 
     @classmethod
-    def page(cls, every: Sequence[Match], options: Options, decision: Decision, stock: StockImage | None) -> "Result":
+    def page(cls, every: Sequence[Match], options: Options, decision: Decision) -> "Result":
         """The page that options name of all matches, or of all to behind its last."""
         more = options.last if len(every) > options.last else None
-        return cls(Matches(every[options.first : options.last]), decision, stock, more)
+        return cls(Matches(every[options.first : options.last]), decision, more)

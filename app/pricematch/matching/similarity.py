@@ -34,26 +34,39 @@ class SimilaritySearch:
         catalogue: of `span` rows.
         rows: [span, d], zeros where a posting has no embedding.
         embedded: bool [span], which have one, whether they are still there or not.
+        no_evidence: bool [span], rows whose image is none, see `StockImages`: nothing is near them; None: all are.
     """
 
     encoder: EncoderInfo
     catalogue: Catalogue
     rows: GrowingArray[np.float32]
     embedded: NDArray[np.bool_]
+    no_evidence: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if len(self.rows) != self.catalogue.span:
             raise ValueError(f"expected embeddings of {self.catalogue.span} rows, got {len(self.rows)}")
 
     @classmethod
-    def of(cls, encoder: EncoderInfo, catalogue: Catalogue, embeddings: Embeddings) -> "SimilaritySearch":
+    def of(
+        cls,
+        encoder: EncoderInfo,
+        catalogue: Catalogue,
+        embeddings: Embeddings,
+        no_evidence: NDArray[np.bool_] | None = None,
+    ) -> "SimilaritySearch":
         """The search of a catalogue with embeddings [span, d], zeros where there is none."""
-        return cls(encoder, catalogue, GrowingArray(embeddings), _embedded(embeddings))
+        return cls(encoder, catalogue, GrowingArray(embeddings), _embedded(embeddings), no_evidence)
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Bool [span], which rows are there and have an embedding."""
         return self.embedded & self.catalogue.alive
+
+    @cached_property
+    def compared(self) -> NDArray[np.bool_]:
+        """Bool [span], which of `known` have an image that is evidence."""
+        return self.known if self.no_evidence is None else self.known & ~self.no_evidence
 
     @property
     def embeddings(self) -> Embeddings:
@@ -62,19 +75,21 @@ class SimilaritySearch:
 
     @cached_property
     def by_id(self) -> NDArray[np.intp]:
-        """The rows of `known`, by ascending ids of their postings."""
+        """The rows of `compared`, by ascending ids of their postings."""
         rows = self.catalogue.by_id
-        return rows[self.known[rows]]
+        return rows[self.compared[rows]]
 
     @cached_property
     def graph(self) -> "CatalogueGraph":
         """The neighbours of the rows `by_id`, which it numbers from 0."""
         return CatalogueGraph(self.embeddings[self.by_id])
 
-    def changed(self, catalogue: Catalogue, added: Embeddings) -> "SimilaritySearch":
+    def changed(
+        self, catalogue: Catalogue, added: Embeddings, no_evidence: NDArray[np.bool_] | None = None
+    ) -> "SimilaritySearch":
         """The search of a changed catalogue, whose new rows have these embeddings, zeros where there is none."""
-        embedded = np.concatenate([self.embedded, _embedded(added)])
-        return replace(self, catalogue=catalogue, rows=self.rows.extended(added), embedded=embedded)
+        embedded, rows = np.concatenate([self.embedded, _embedded(added)]), self.rows.extended(added)
+        return replace(self, catalogue=catalogue, rows=rows, embedded=embedded, no_evidence=no_evidence)
 
     def embedding(self, posting_id: str) -> Embeddings | None:
         """The embedding [1, d] of a posting; None where it has none, or is not there."""
@@ -89,27 +104,23 @@ class SimilaritySearch:
                 found[place] = embedding[0]
         return found
 
-    def nearest(
-        self, query: Embeddings, limit: int, min_similarity: float = -1.0, without: NDArray[np.bool_] | None = None
-    ) -> Matches:
+    def nearest(self, query: Embeddings, limit: int, min_similarity: float = -1.0) -> Matches:
         """The postings most similar to an embedding, equal ones by ascending id.
 
         Args:
             query: [1, d].
             limit: matches at most, at least 1.
             min_similarity: the lowest cosine of a match.
-            without: bool [span], rows that are no matches; None: all may be.
         """
-        return self._nearest(query[0], limit, min_similarity, self.known if without is None else self.known & ~without)
+        return self._nearest(query[0], limit, min_similarity, self.compared)
 
-    def nearest_of(
-        self, posting_id: str, limit: int, min_similarity: float = -1.0, without: NDArray[np.bool_] | None = None
-    ) -> Matches:
-        """The postings most similar to a stored one, itself excluded; none where it has no embedding."""
-        if (embedding := self.embedding(posting_id)) is None:
+    def nearest_of(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
+        """The postings most similar to a stored one, itself excluded; none where it has no image that is evidence."""
+        embedding = self.embedding(posting_id)
+        if embedding is None or not self.compared[row := self.catalogue.row(posting_id)]:
             return Matches([])
-        others = self.known.copy() if without is None else self.known & ~without
-        others[self.catalogue.row(posting_id)] = False
+        others = self.compared.copy()
+        others[row] = False
         return self._nearest(embedding[0], limit, min_similarity, others)
 
     def similarities(self, query: Embeddings | None, rows: NDArray[np.integer]) -> list[float | None]:

@@ -1,8 +1,8 @@
-"""Stock images: one image under many different titles, such as a shop's logo, is no evidence of the product."""
+"""Images that are no evidence: stock images, one under many titles such as a logo, and those of one colour."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import combinations
@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import ONE_COLOUR, Features, Hashes, ImageFeatures, image_keys
+from pricematch.catalogue.features import Features, Hashes, ImageFeatures, image_keys
 from pricematch.catalogue.postings import Catalogue
 from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
 
@@ -47,7 +47,7 @@ class StockImage:
 
 @dataclass(frozen=True, eq=False)
 class StockImages:
-    """The stock images of a catalogue: by equal hash, or by equal bytes. Immutable.
+    """The stock images of a catalogue: by equal hash, or by equal bytes; and which images are of one colour. Immutable.
 
     Titles are different that share no telling word, one that few postings without the image have. How many there are in
     effect is the inverse of the share of pairs of titles, each with itself among them, that share one (the inverse
@@ -59,6 +59,7 @@ class StockImages:
         images: uint64 [span], image keys, 0 where there is none.
         counts: by word, how many titles of the catalogue hold it.
         found: by kind and value of the hash or image key.
+        one_colour: bool [span], the rows of which the image is of one colour; they have no hash and no image key.
     """
 
     catalogue: Catalogue
@@ -66,10 +67,16 @@ class StockImages:
     images: NDArray[np.uint64]
     counts: Mapping[str, int]
     found: Mapping[_Key, StockImage]
+    one_colour: NDArray[np.bool_]
 
     @classmethod
     def of(
-        cls, catalogue: Catalogue, hashes: Hashes, images: NDArray[np.uint64], titles: Sequence[ParsedTitle]
+        cls,
+        catalogue: Catalogue,
+        hashes: Hashes,
+        images: NDArray[np.uint64],
+        titles: Sequence[ParsedTitle],
+        one_colour: NDArray[np.bool_] | None = None,
     ) -> "StockImages":
         """Those of a catalogue.
 
@@ -78,10 +85,12 @@ class StockImages:
             hashes: of each row, whether it is alive or not.
             images: uint64 [span].
             titles: of each row, parsed.
+            one_colour: bool [span]; None: no image is of one colour.
         """
         there = catalogue.alive
         counts = Counter(word for title, alive in zip(titles, there, strict=True) if alive for word in {*title.words})
-        whole = cls(catalogue, hashes, images, counts, {})
+        plain = np.zeros(len(images), np.bool_) if one_colour is None else one_colour
+        whole = cls(catalogue, hashes, images, counts, {}, plain)
         keys = [("hash", value) for value in _repeated(hashes.values[hashes.known & there])]
         keys += [("image", value) for value in _repeated(images[there]) if value]
         return whole._with(keys)
@@ -94,8 +103,15 @@ class StockImages:
             marked[self._rows(key)] = True
         return marked
 
-    def changed(self, catalogue: Catalogue, hashes: Hashes, images: NDArray[np.uint64]) -> "StockImages":
-        """Those of a changed catalogue, whose new rows have these hashes and image keys [k].
+    @cached_property
+    def no_evidence(self) -> NDArray[np.bool_]:
+        """Bool [span], the rows of which the image is a stock image, or of one colour."""
+        return self.marked | self.one_colour
+
+    def changed(
+        self, catalogue: Catalogue, hashes: Hashes, images: NDArray[np.uint64], one_colour: NDArray[np.bool_]
+    ) -> "StockImages":
+        """Those of a changed catalogue, whose new rows have these hashes, image keys [k], and images of one colour [k].
 
         Only images are looked at again that postings have come to, or gone from.
         """
@@ -110,12 +126,13 @@ class StockImages:
         rows = np.concatenate([gone, np.arange(before, catalogue.span)])
         touched = [("hash", int(every[0].values[row])) for row in rows if every[0].known[row]]
         touched += [("image", int(every[1][row])) for row in rows if every[1][row]]
-        return StockImages(catalogue, *every, counts, self.found)._with(touched)
+        plain = np.concatenate([self.one_colour, one_colour])
+        return StockImages(catalogue, *every, counts, self.found, plain)._with(touched)
 
     def of_image(self, image: ImageFeatures) -> StockImage | None:
         """The stock image that an image is; None where it is none."""
         found = self.found.get(("image", int(image_keys([image.digest])[0])))
-        if found is not None or image.phash is None or image.phash == ONE_COLOUR:
+        if found is not None or image.phash is None or image.one_colour:
             return found
         return self.found.get(("hash", int(image.phash, 16)))
 
@@ -136,7 +153,7 @@ class StockImages:
             found.pop(key, None)
             if (stock := self._judged(self._rows(key))) is not None:
                 found[key] = stock
-        return StockImages(self.catalogue, self.hashes, self.images, self.counts, found)
+        return replace(self, found=found)
 
     def _rows(self, key: _Key) -> NDArray[np.intp]:
         kind, value = key

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, Wanted, decisive_hashes
+from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
@@ -65,8 +65,16 @@ class SnapshotBuilder:
         postings = _read_postings(self.store.postings)
         base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
-        embedded, raw = self._embedded(catalogue), _raw(catalogue, self.images)
-        stock = StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles)
+        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        # hashes say which images show nothing
+        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=True), self.progress)
+        raw, stock = _raw(catalogue, self.images)
+        embedded = {
+            key: SimilaritySearch.of(
+                encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests), stock.no_evidence
+            )
+            for key, encoder in self.models.encoders.items()
+        }
         _warn_of_stock(stock)
         keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
         retrieved = {name: embedded[key] for name, key in keys.items()}
@@ -77,20 +85,6 @@ class SnapshotBuilder:
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
         anew = probability is not None and (base is None or probability.changes > 0)
         return Snapshot(version, matcher.with_feedback(known), anew)
-
-    @property
-    def _hashed(self) -> bool:
-        """Whether hashes are wanted: of a matcher always, since they say which images show nothing."""
-        return self.models.matcher is not None
-
-    def _embedded(self, catalogue: Catalogue) -> Mapping[str, SimilaritySearch]:
-        """The images of all rows by each encoder, by its key."""
-        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
-        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=self._hashed), self.progress)
-        return {
-            key: SimilaritySearch.of(encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests))
-            for key, encoder in self.models.encoders.items()
-        }
 
     def _probability(
         self,
@@ -138,19 +132,21 @@ class SnapshotBuilder:
             _log.warning("the scored catalogue is not kept: %s", error)
 
 
-def _raw(catalogue: Catalogue, images: StoredImages) -> ParsedFeatures:
-    """Titles, hashes and image keys of all rows."""
+def _raw(catalogue: Catalogue, images: StoredImages) -> tuple[ParsedFeatures, StockImages]:
+    """Titles, hashes and image keys of all rows, and which images are no evidence."""
     postings = catalogue.select(range(catalogue.span))
     digests = digests_of(posting.image for posting in postings)
     own = decisive_hashes([posting.image_phash for posting in postings], images.hashes(digests))
-    return ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+    raw = ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
+    one_colour = np.array([text == ONE_COLOUR for text in own], np.bool_)
+    return raw, StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles, one_colour)
 
 
 def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
     """The stock images among all stored postings; raises StoreError."""
     catalogue = Catalogue(_read_postings(store))
-    raw = _raw(catalogue, images)
-    return StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles).each
+    _, stock = _raw(catalogue, images)
+    return stock.each
 
 
 def _warn_of_stock(stock: StockImages) -> None:

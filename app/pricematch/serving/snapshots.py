@@ -111,7 +111,7 @@ class Snapshots:
         self._current = first or build()
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
-                store.renew()
+                self._current = replace(self._current, version=store.renew(), has=self._current.held)
                 self.follow(())
 
     @property

@@ -119,6 +119,9 @@ class MatchOut(BaseModel):
     stock_image: Literal[True] | None = Field(
         default=None, exclude_if=absent, description="Its image is a stock image, and was no evidence; else absent."
     )
+    one_colour: Literal[True] | None = Field(
+        default=None, exclude_if=absent, description="Its image is of one colour, and was no evidence; else absent."
+    )
 
 
 class StockImageOut(BaseModel):
@@ -132,6 +135,11 @@ NextCursor = Annotated[str | None, Field(description="`cursor` of the next page 
 StockImageField = Annotated[
     StockImageOut | None,
     Field(exclude_if=absent, description="The image asked about is a stock image, and was no evidence; else absent."),
+]
+
+OneColourField = Annotated[
+    Literal[True] | None,
+    Field(exclude_if=absent, description="The image asked about is of one colour, and was no evidence; else absent."),
 ]
 
 
@@ -161,6 +169,7 @@ class MatchesOut(DecidedOut):
     matches: list[MatchOut]
     next_cursor: NextCursor = None
     stock_image: StockImageField = None
+    one_colour: OneColourField = None
 
 
 class ItemMatchesOut(BaseModel):
@@ -171,6 +180,7 @@ class ItemMatchesOut(BaseModel):
     matches: list[MatchOut] | None = Field(default=None, exclude_if=absent)
     next_cursor: Annotated[NextCursor, Field(exclude_if=absent)] = None
     stock_image: StockImageField = None
+    one_colour: OneColourField = None
     problem: Problem | None = Field(default=None, exclude_if=absent)
 
 
@@ -215,11 +225,13 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
 
 
 def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, Any]:
-    """Matches, where the next ones are, and the stock image where there is one."""
+    """Matches, where the next ones are, and why the image was no evidence where it was none."""
     cursor = None if result.next is None else str(result.next)
     fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, root), "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
+    if result.one_colour:
+        fields["one_colour"] = True
     return fields
 
 
@@ -243,6 +255,7 @@ def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),
         "stock_image": match.stock_image or None,
+        "one_colour": match.one_colour or None,
     }
     return {
         "posting_id": match.posting_id,
