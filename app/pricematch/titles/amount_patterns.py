@@ -24,6 +24,8 @@ _COMPOUNDS = (
 _OTHER_COMPOUNDS = rf"м\^2|кв\.?\s?м|ตร\.\s?ม|(?<!\b(?:19|20)\d\d)(?<!\b(?:19|20)\d\d\s){GRAM}"
 # "in" is a word as well: a unit where it is joined to its number, ends what is written, or stands behind a fraction
 _IN = r"(?:in(?!\s?\d)|\s(?:in(?=\s*+(?:$|[^\w\s]|x\s?\d))|(?:(?<=[/⁄]\d\s)|(?<=[/⁄]\d\d\s))in(?!\s?\d)))"
+# 8+128 GB, but not a Note 20+256GB, which has a plus
+_MEMORY = r"\+(?:(?<=\b[123468].)|(?<=\b1[268].))"
 _DECIMAL = r"(?:(?<![a-wyz\d_.,])\.(?=\d))?+\d++(?:[.,]\d++)*+"
 
 
@@ -77,7 +79,7 @@ def patterns(*, plain: bool) -> Patterns:
     inch = rf"(?:(?:[\s-]?+(?:inch(?:es)?|inchi|inci)|{_IN}){stops}|\")"
     number = _number(known, inch, stops)
     part = rf"{number}(?:{unit}|{stops})"
-    joined = rf"(?:\.?+\s?+[{TIMES}]\s?+|\s?+[-~±]\s?+|/|\+(?=\d{{2,4}}\s?[gt]b{stops}))"
+    joined = rf"(?:\.?+\s?+[{TIMES}]\s?+|\s?+[-~±]\s?+|/|{_MEMORY}(?=\d{{2,4}}\s?[gt]b{stops}))"
     # not inside a number or a code; but behind a word of four letters, as in vitamin200mg, or isi, as in isi3pcs
     behind = r"(?<=[^\W\d_]{4})|(?<=\bisi)" if plain else rf"(?<=[^\W\d_]{{4}})|(?<=\bisi)|(?<=[{_UNSPACED}])"
     begins = rf"(?=[\d.])(?:(?<![^\W_])(?<!\d[.,])|{behind})"
