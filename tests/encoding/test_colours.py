@@ -1,13 +1,18 @@
 """Histograms of colours against counting pixel by pixel."""
 
 import colorsys
+import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from pricematch.encoding.features import HUES, SATURATIONS, VALUES, ColourHistogram
+from pricematch.encoding.colours import HUES, NOT_GREY, SATURATIONS, VALUES, ColourHistogram, ShadeHistogram
+from pricematch.encoding.encoders import COLOURS
+from pricematch.encoding.ports import Encoder
+from pricematch.pairs import shades
 
 NASTY = [
     np.zeros((4, 4, 3), np.uint8),
@@ -35,9 +40,42 @@ def test_an_embedding_holds_the_roots_of_the_shares_of_colours(pixels: NDArray[n
     assert np.linalg.norm(found) == pytest.approx(1)
 
 
-def test_a_batch_is_embedded_as_each_image_alone() -> None:
+def shares_of(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The shares of shades, pixel by pixel."""
+    found = np.zeros((shades.LIGHTNESSES, 1 + shades.COLOURS))
+    rows = pixels.reshape(-1, 3)
+    coloured = np.ptp(rows, axis=1) >= NOT_GREY
+    for pixel, hued in zip(rows, coloured & (coloured.mean() >= 0.01), strict=True):
+        red, green, blue = (Fraction(int(channel), 255) for channel in pixel)
+        hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)  # type: ignore[arg-type]  # works on any number
+        colour = int(hue * shades.HUES) * shades.SATURATIONS
+        colour += min(int(saturation * shades.SATURATIONS), shades.SATURATIONS - 1)
+        grey = Image.fromarray(pixel.reshape(1, 1, 3)).convert("L").getpixel((0, 0))
+        assert isinstance(grey, int)
+        step = (shades.LIGHTNESSES - 1) * math.log(max(grey, 16) / 16) / math.log(255 / 16)
+        for place in range(shades.LIGHTNESSES):
+            found[place, 1 + colour if hued else 0] += max(0.0, 1 - abs(step - place))
+    return found.ravel() / len(rows)
+
+
+@pytest.mark.parametrize("pixels", NASTY)
+def test_shades_are_the_roots_of_shares_by_lightness(pixels: NDArray[np.uint8]) -> None:
+    [found] = ShadeHistogram().encode(pixels[np.newaxis])
+    np.testing.assert_allclose(found**2, shares_of(pixels), atol=1e-6)
+    assert np.linalg.norm(found) == pytest.approx(1)
+
+
+def test_a_hue_that_only_compression_made_is_none() -> None:
+    """An image of greys with a spoilt pixel in two hundred has no hue: fault C9."""
+    pixels = np.random.default_rng(3).integers(0, 256, (20, 20, 1)).astype(np.uint8).repeat(3, axis=2)
+    pixels[0, :2] = (200, 100, 50)
+    shares = ShadeHistogram().encode(pixels[np.newaxis]).reshape(shades.LIGHTNESSES, -1)
+    assert not shares[:, 1:].any()
+
+
+@pytest.mark.parametrize("histogram", COLOURS.values())
+def test_a_batch_is_embedded_as_each_image_alone(histogram: Encoder) -> None:
     batch = np.random.default_rng(1).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
-    histogram = ColourHistogram()
     found = histogram.encode(batch)
     assert found.shape == (5, histogram.dimension)
     assert found.dtype == np.float32
@@ -54,7 +92,8 @@ def test_the_cosine_is_the_share_of_common_colours() -> None:
     assert (one @ other, one @ both) == (0, pytest.approx(0.5**0.5))
 
 
-def test_where_things_are_in_an_image_does_not_matter() -> None:
+@pytest.mark.parametrize("histogram", COLOURS.values())
+def test_where_things_are_in_an_image_does_not_matter(histogram: Encoder) -> None:
     pixels = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    one, other = ColourHistogram().encode(np.stack([pixels, pixels[::-1, ::-1]]))
-    np.testing.assert_array_equal(one, other)
+    one, other = histogram.encode(np.stack([pixels, pixels[::-1, ::-1]]))
+    np.testing.assert_allclose(one, other, atol=1e-6)

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import pytest
 from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, encoder_spec
+from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, colours_spec, encoder_spec
 from pricematch.encoding.encoding import Encoding
-from pricematch.encoding.features import ColourHistogram, phash
+from pricematch.encoding.features import phash
 from pricematch.encoding.image_queue import ImageResult
 from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
@@ -90,7 +91,7 @@ async def test_features_are_those_of_this_process() -> None:
     """Embeddings, colours, hash and digest are what the decoder's pixels give; a bad image gets its error."""
     image = encoded(scene((20, 30)), "JPEG")
     async with encoding() as it:
-        wanted = Wanted(MEAN.encoders | {COLOURS.key}, phash=True)
+        wanted = Wanted(MEAN.encoders | {colours_spec(version).key for version in COLOURS}, phash=True)
         found = await it.encode([image, b"", GREY[1], image_bytes("red", (40, 30))], wanted)
     first, empty, _, large = found
     assert isinstance(first, ImageFeatures)
@@ -98,8 +99,10 @@ async def test_features_are_those_of_this_process() -> None:
     decoded = decoder.decoded(image)
     assert first.phash == phash(decoded)
     np.testing.assert_allclose(first.embeddings["mean"], MeanColour().encode(decoded.squeezed(SIDE)[None])[0])
-    colours = ColourHistogram().encode(decoded.squeezed(COLOURS.side)[None])[0]
-    np.testing.assert_allclose(first.embeddings[COLOURS.key], colours)
+    for version, histogram in COLOURS.items():
+        spec = colours_spec(version)
+        [colours] = histogram.encode(decoded.squeezed(spec.side)[None])
+        np.testing.assert_allclose(first.embeddings[spec.key], colours, atol=1e-6)
     assert str(empty) == "expected an image, got no bytes"
     assert isinstance(large, ImageTooLarge)
 
@@ -151,13 +154,14 @@ async def test_a_form_that_takes_too_much_of_a_processor_costs_itself() -> None:
 
 async def test_colours_and_hashes_need_no_network() -> None:
     """Nothing is loaded for them; that an image shows nothing is told unasked; a bad one needs nothing at all."""
+    colours = Wanted(frozenset(colours_spec(version).key for version in COLOURS))
     async with Encoding(LIMITS, commands=[COMMAND]) as it:
-        [found] = await it.encode([GREY[3]], Wanted(frozenset({COLOURS.key}), phash=True))
+        [found] = await it.encode([GREY[3]], replace(colours, phash=True))
         assert isinstance(found, ImageFeatures)
-        assert found.embeddings[COLOURS.key].shape == (COLOURS.dimension,)
-        [plain_one, other] = await it.encode([GREY[3], encoded(scene((20, 30)))], Wanted(frozenset({COLOURS.key})))
+        assert found.embeddings.keys() == colours.encoders
+        [plain_one, other] = await it.encode([GREY[3], encoded(scene((20, 30)))], colours)
         assert [it.phash for it in (plain_one, other) if isinstance(it, ImageFeatures)] == [ONE_COLOUR, None]
-        [bad] = await it.encode([GREY[3][:40]], Wanted(frozenset({COLOURS.key})))
+        [bad] = await it.encode([GREY[3][:40]], colours)
         assert isinstance(bad, ImageCorrupt)
 
 

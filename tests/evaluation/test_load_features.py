@@ -9,7 +9,8 @@ import pytest
 from pricematch.catalogue.features import Features, image_keys, parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_catalogue
-from pricematch.encoding.features import ColourHistogram
+from pricematch.encoding.colours import ColourHistogram, ShadeHistogram
+from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.evaluation.load_features import load_features
 from pricematch.settings import Settings
 from tests.support.catalogues import write_catalogue
@@ -41,9 +42,9 @@ def without_pictures(settings: Settings) -> Settings:
     return Settings(catalogue=settings.catalogue, data=settings.data)
 
 
-def loaded(settings: Settings, *names: str) -> Features:
+def loaded(settings: Settings, *names: str, colours: str = NEWEST_COLOURS) -> Features:
     embeddings = settings.catalogue.parent / "embeddings.npy" if "image" in names else None
-    return load_features(settings, read_catalogue(settings), names, embeddings, Told())[1]
+    return load_features(settings, read_catalogue(settings), names, embeddings, Told(), colours)[1]
 
 
 def test_the_signals_requested_are_carried_and_no_other(settings: Settings) -> None:
@@ -66,11 +67,13 @@ def test_embeddings_come_with_the_colours_of_the_images(settings: Settings) -> N
     found = loaded(settings, "image").embeddings
     np.testing.assert_array_equal(found["image"], np.eye(4))
     colours = found["colours"]
-    assert colours.shape == (4, ColourHistogram().dimension)
-    red = ColourHistogram().encode(np.full((1, 2, 2, 3), (255, 0, 0), np.uint8))
+    assert colours.shape == (4, ShadeHistogram().dimension)
+    red = ShadeHistogram().encode(np.full((1, 2, 2, 3), (255, 0, 0), np.uint8))
     np.testing.assert_allclose(colours[0], red[0], atol=1e-6)
     assert np.linalg.norm(colours[1]) == pytest.approx(1)
     assert not colours[2:].any()
+    earlier = loaded(settings, "image", colours="1").embeddings["colours"]
+    assert earlier.shape == (4, ColourHistogram().dimension)
 
 
 def test_colours_are_kept_and_those_of_a_changed_image_counted_anew(settings: Settings) -> None:

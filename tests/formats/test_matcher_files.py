@@ -116,6 +116,7 @@ BREAK: dict[str, tuple[dict[str, Any], str]] = {
         "manifest.json is damaged",
     ),
     "an unknown field": ({"code": "import os"}, "manifest.json is damaged: code"),
+    "colours of tomorrow": ({"colours": "3"}, "manifest.json is damaged: colours"),
     "a wrong type": ({"seed": "soon"}, "manifest.json is damaged: seed"),
 }
 

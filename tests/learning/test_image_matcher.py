@@ -9,6 +9,7 @@ import pytest
 
 from pricematch.catalogue.features import ImageFeatures
 from pricematch.encoding.blocking import ForThreads
+from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
@@ -51,6 +52,7 @@ def test_a_matcher_of_images_works_from_training_to_answers(run: Run, folder: Pa
     assert manifest.encoder is not None
     assert manifest.encoder.name == "cae"
     assert {"image_similarity", "colours_similarity"} <= set(manifest.features)
+    assert manifest.colours == NEWEST_COLOURS
 
     evaluated = verb(run, folder, "evaluate", *signals, "--matcher", "auto", "--output", str(folder / "e"))
     assert evaluated.code == 0, evaluated.err

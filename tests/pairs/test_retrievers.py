@@ -15,8 +15,11 @@ from pricematch.pairs.retrievers import (
     HashRetriever,
     ParsedFeatures,
     Retriever,
+    ShadeRetriever,
     TitleRetriever,
+    image_retriever,
 )
+from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.candidates import Candidates
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, grams, words
@@ -114,3 +117,18 @@ def test_embeddings_lacking_by_name_are_refused() -> None:
         EmbeddingRetriever("image", colours)
     with pytest.raises(ValueError, match="called colours"):
         EmbeddingRetriever("colours", image)
+
+
+def test_shades_are_compared_as_such_and_other_colours_by_cosine() -> None:
+    """Matchers that were trained with histograms of another kind go on with them."""
+    shades = np.zeros((3, SHADES), np.float32)
+    shades[0, SHADES // 11 + 5] = shades[1, 2 * (SHADES // 11) + 5] = 1  # the same colour, a step brighter
+    features = drawn(3)
+    retriever = image_retriever("colours", replace(features, embeddings={"colours": shades}))
+    assert isinstance(retriever, ShadeRetriever)
+    ends = np.array([0, 0]), np.array([1, 2])
+    found = retriever.similarities(shades, shades, *ends)
+    np.testing.assert_allclose(found, [shade_similarities(shades[:1], shades[1:2])[0], np.nan])
+    for name, vectors in (("image", shades), ("colours", shades[:, :256])):
+        other = image_retriever(name, replace(features, embeddings={name: vectors}))
+        np.testing.assert_allclose(other.similarities(vectors, vectors, *ends), [vectors[0] @ vectors[1], np.nan], 1e-5)

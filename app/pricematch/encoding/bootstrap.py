@@ -8,8 +8,14 @@ from typing import TypeAlias
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoders import COLOURS, encoder_spec, find_artefacts, import_tensorflow, resolve_precision
-from pricematch.encoding.features import ColourHistogram
+from pricematch.encoding.encoders import (
+    COLOURS,
+    colours_spec,
+    encoder_spec,
+    find_artefacts,
+    import_tensorflow,
+    resolve_precision,
+)
 from pricematch.encoding.ingest import check_images
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
@@ -123,7 +129,7 @@ def refuse_bad_rows(settings: Settings, content: CsvCatalogue, images: ImageFold
 
 
 def embed_colours(
-    settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress
+    settings: Settings, content: CsvCatalogue, images: ImageFolder, version: str, progress: Progress
 ) -> SimilaritySearch:
     """Count the colours of the images of postings that are not kept from before.
 
@@ -133,13 +139,15 @@ def embed_colours(
         settings: limits, and where to keep them.
         content: the postings; those whose image is good are in the result.
         images: their images.
+        version: of the histograms, see `COLOURS`.
         progress: gets what is being done.
 
     Raises:
         SettingsError: the data folder cannot be written to.
     """
     _make_kept(settings)
-    colours = ImageEncoder(COLOURS.key, decoder(settings, COLOURS.side), ColourHistogram())
+    spec = colours_spec(version)
+    colours = ImageEncoder(spec.key, decoder(settings, spec.side), COLOURS[version])
     return _embed(settings, content, images, colours, lambda _: None, progress)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from pricematch.encoding.colours import ColourHistogram, ShadeHistogram
 from pricematch.encoding.decoder import DECODING
-from pricematch.encoding.features import BINS, ColourHistogram
 from pricematch.encoding.ports import Encoder
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
@@ -97,8 +97,19 @@ class EncoderSpec:
     network: NetworkSpec | None = None
 
 
-COLOURS = EncoderSpec(f"colours-{BINS}-{_COLOURS_SIDE}-decoding{DECODING}", _COLOURS_SIDE, ColourHistogram().dimension)
-"""Counts colours; every worker process has it without loading anything."""
+COLOURS: Mapping[str, Encoder] = {"1": ColourHistogram(), "2": ShadeHistogram()}
+"""By version what counts colours; the version grows whenever the same pixels give another histogram.
+
+A matcher takes the histograms that it was trained with. Every worker process has all of them without loading anything.
+"""
+NEWEST_COLOURS = "2"
+"""What matchers are trained with."""
+
+
+def colours_spec(version: str) -> EncoderSpec:
+    """The encoder that counts colours, in a version of `COLOURS`."""
+    key = f"colours-{version}-{_COLOURS_SIDE}-decoding{DECODING}"
+    return EncoderSpec(key, _COLOURS_SIDE, COLOURS[version].dimension)
 
 
 def find_artefacts(settings: Settings) -> list[Artefact]:

@@ -21,8 +21,8 @@ import numpy as np
 
 from pricematch.catalogue.features import ONE_COLOUR, Embeddings
 from pricematch.encoding.decoder import DecodedImage, PillowDecoder
-from pricematch.encoding.encoders import COLOURS, NetworkSpec, load_network
-from pricematch.encoding.features import ColourHistogram, matching_hash
+from pricematch.encoding.encoders import COLOURS, NetworkSpec, colours_spec, load_network
+from pricematch.encoding.features import matching_hash
 from pricematch.encoding.jpeg_scans import check_scans
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.stored_form import stored_form
@@ -83,7 +83,8 @@ class _ImageFeaturesComputer:
 
     def __init__(self, load: Callable[[NetworkSpec], Encoder], niceness: int) -> None:
         self._load = load
-        self._encoders: dict[str, tuple[int, Encoder]] = {COLOURS.key: (COLOURS.side, ColourHistogram())}
+        specs = ((colours_spec(version), encoder) for version, encoder in COLOURS.items())
+        self._encoders: dict[str, tuple[int, Encoder]] = {spec.key: (spec.side, encoder) for spec, encoder in specs}
         self._niceness = niceness
 
     def answer(self, message: Mapping[str, Any], body: memoryview) -> tuple[Mapping[str, Any], Sequence[bytes]]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pricematch.encoding.encoders import COLOURS, EncoderSpec
+from pricematch.encoding.encoders import COLOURS, EncoderSpec, colours_spec
 from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
 from pricematch.errors import ModelOutputError, PricematchError
 from pricematch.settings import Settings
@@ -32,8 +32,10 @@ class WorkerPool:
 
     def __init__(self, settings: Settings, commands: Iterable[Sequence[str]], on_change: Callable[[], None]) -> None:
         self._on_change = on_change
-        self._known: dict[str, EncoderSpec] = {COLOURS.key: COLOURS}
-        self._held = {COLOURS.key}
+        colours = map(colours_spec, COLOURS)
+        self._known: dict[str, EncoderSpec] = {spec.key: spec for spec in colours}
+        self._colours = frozenset(self._known)
+        self._held = set(self._colours)
         seconds = settings.batch_seconds, settings.start_seconds
         self.processes = [WorkerProcess(command, *seconds, on_change) for command in commands]
         self.lost_because = ""
@@ -111,7 +113,7 @@ class WorkerPool:
         Args:
             keys: of encoders that were loaded.
         """
-        self._held = {COLOURS.key, *keys} & self._known.keys()
+        self._held = {*self._colours, *keys} & self._known.keys()
 
     async def revive(self, process: WorkerProcess) -> None:
         """Start a process again, and let it load what is held; tried until it succeeds."""

@@ -11,7 +11,8 @@ import numpy as np
 from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
-from pricematch.encoding.features import ColourHistogram, matching_hash
+from pricematch.encoding.encoders import COLOURS
+from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ingest import digest_images, each_image
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
@@ -61,9 +62,14 @@ def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
 
 
 def load_features(
-    settings: Settings, content: CsvCatalogue, names: Sequence[str], embeddings: Path | None, progress: Progress
+    settings: Settings,
+    content: CsvCatalogue,
+    names: Sequence[str],
+    embeddings: Path | None,
+    progress: Progress,
+    colours: str,
 ) -> tuple[Catalogue, Features]:
-    """As `load_signal_features`, colours and image keys included."""
+    """As `load_signal_features`, image keys and colours included, in a version of `pricematch.encoding.encoders`."""
     catalogue, features = load_signal_features(settings, content, names, embeddings, progress)
     images = find_images(settings, content.names())
     digests: Mapping[str, bytes] = {}
@@ -72,9 +78,9 @@ def load_features(
     every = dict(features.embeddings)
     if "image" in names:
         every["colours"] = (
-            np.zeros((len(catalogue), ColourHistogram().dimension), np.float32)
+            np.zeros((len(catalogue), COLOURS[colours].dimension), np.float32)
             if images is None
-            else embed_colours(settings, content, images, progress).embeddings_of(catalogue.posting_ids)
+            else embed_colours(settings, content, images, colours, progress).embeddings_of(catalogue.posting_ids)
         )
     keys = image_keys([digests.get(posting.image or "") for posting in catalogue])
     return catalogue, replace(features, embeddings=every, images=keys)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
@@ -42,6 +42,7 @@ class MatcherManifest(Described):
         signals: what it has to know of postings.
         features: what its second scorer takes, in order.
         encoder: whose embeddings the signal image means; None without that signal.
+        colours: version of the histograms that the same signal means; the first where a manifest does not say.
         calibration: see `pricematch.pairs.calibration.Calibration.describe`.
         thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`.
         held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
@@ -58,6 +59,7 @@ class MatcherManifest(Described):
     signals: tuple[str, ...]
     features: tuple[str, ...]
     encoder: Origin | None
+    colours: Literal["1", "2"] = "1"
     calibration: dict[str, Any]
     thresholds: list[dict[str, Any]]
     held_out: list[dict[str, float]]

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.bootstrap import read_to_learn
-from pricematch.encoding.encoders import find_artefacts
+from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
@@ -85,7 +85,8 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
         seen = seen_postings(encoder.trained_on, labels, content.postings)
     trained = training_postings(labels, options.train_share, options.seed, seen)
     _check_groups(content, labels, trained, seen)
-    postings = without_stock_images(*load_features(settings, content, options.signals, None, progress))
+    loaded = load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS)
+    postings = without_stock_images(*loaded)
     signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
@@ -107,6 +108,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seed": options.seed,
                 "encoder": encoder and encoder.origin,
+                "colours": NEWEST_COLOURS,
                 "held_out": [asdict(held_out) for held_out in fitted.held_out],
                 "briers": dict(fitted.briers),
                 "counts": {

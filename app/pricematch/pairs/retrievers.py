@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from pricematch.catalogue.features import Embeddings, Features, Hashes
+from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import HammingIndex, similarity_of
 from pricematch.search.neighbours import DenseIndex
@@ -24,7 +25,7 @@ Alive: TypeAlias = NDArray[np.bool_] | None
 _Rows: TypeAlias = NDArray[np.integer]
 
 IMAGE_RETRIEVERS = ("image", "colours")
-"""Retrievers by embeddings of images: an encoder's, and the histograms of `pricematch.encoding.colours`."""
+"""Retrievers by embeddings of images: an encoder's, and a histogram of `pricematch.encoding.colours`."""
 MAX_DISTANCE = 16
 """Bits in which the hashes of candidates differ, at most; unrelated images differ in about 32."""
 _LEAST_COSINE = 0.5 * 10.0**-DECIMALS
@@ -172,9 +173,24 @@ class EmbeddingRetriever(Retriever[Embeddings]):
         for first in range(0, len(left_rows), step):
             piece = slice(first, first + step)
             one, other = left[left_rows[piece]], right[right_rows[piece]]
-            np.einsum("ij,ij->i", one, other, out=found[piece])
+            found[piece] = self._compared(one, other)
             found[piece][~(one.any(axis=1) & other.any(axis=1))] = np.nan
         return found
+
+    def _compared(self, one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
+        """The similarity of each of m embeddings to its other, float32 [m]."""
+        return np.asarray(np.einsum("ij,ij->i", one, other), np.float32)
+
+
+class ShadeRetriever(EmbeddingRetriever):
+    """Retrieves colours by the cosine of histograms of shades, and compares them in another light, too.
+
+    So the similarity of a pair may be higher than the cosine that the search has found.
+    """
+
+    def _compared(self, one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
+        """See `shade_similarities`."""
+        return shade_similarities(one, other)
 
 
 class TitleRetriever(Retriever[csr_array]):
@@ -270,8 +286,14 @@ def retrievers_of(
             plain = TitleRetriever("grams", TfIdf(parsed.titles, grams, copies=copies))
             found += [TitleRetriever("words", weighted), plain, ExpandedTitleRetriever(plain, hashes, shares)]
         elif signal == "image":
-            found += [EmbeddingRetriever(name, parsed.features) for name in IMAGE_RETRIEVERS]
+            found += [image_retriever(name, parsed.features) for name in IMAGE_RETRIEVERS]
     return found
+
+
+def image_retriever(name: str, features: Features) -> EmbeddingRetriever:
+    """One of `IMAGE_RETRIEVERS`; histograms of colours tell by their length whether they are of shades."""
+    shades = name == "colours" and _embeddings(name, features).shape[1] == SHADES
+    return (ShadeRetriever if shades else EmbeddingRetriever)(name, features)
 
 
 def _embeddings(name: str, features: Features) -> Embeddings:

@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pricematch.catalogue.postings import Posting
+from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
 from pricematch.evaluation.breakdown import ScoredGroup
 from pricematch.evaluation.curves import shown_curve
@@ -219,8 +220,9 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
     content = relabelled(content, labels)
     evaluated = None if loaded is None else unseen(settings, loaded, content.postings, labels, given)
+    colours = NEWEST_COLOURS if loaded is None else loaded.manifest.colours
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
-    catalogue, features = load_features(settings, content, list(names), options.embeddings, progress)
+    catalogue, features = load_features(settings, content, list(names), options.embeddings, progress, colours)
     groups = number_groups(labels)
     if groups.max() + 1 < options.folds:
         raise CatalogueError(

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pricematch.catalogue.features import EncoderInfo
-from pricematch.encoding.encoders import COLOURS, EncoderSpec, encoder_spec, find_artefacts
+from pricematch.encoding.encoders import EncoderSpec, colours_spec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.manifest import Artefact, find, verify, versions
 from pricematch.formats.matcher_files import NAME, LoadedMatcher, load_matcher, read_manifest, read_matcher
@@ -209,8 +209,10 @@ def load_models(
         return info(encoder_spec(wanted, artefacts))
 
     named: Mapping[str, EncoderInfo] = {name: exported(it) for name, it in chosen.encoders(images=images).items()}
-    matched = chosen.matched
-    retrieved = {} if matched is None else {"image": exported(matched), "colours": info(COLOURS)}
+    retrieved: dict[str, EncoderInfo] = {}
+    if chosen.matched is not None and chosen.matcher is not None:
+        colours = colours_spec(chosen.matcher.manifest.colours)
+        retrieved = {"image": exported(chosen.matched), "colours": info(colours)}
     progress("Loading models", 0, 1)
     load(list(specs.values()))
     progress("Loading models", 1, 1)
