@@ -84,6 +84,16 @@ def test_rounded_measures_are_no_difference() -> None:
     assert [*differences("Nuts 16 oz", "Nuts 500 g").values()] == ["453.6 g against 500 g"]
 
 
+def test_ounces_are_the_volume_that_the_other_title_states() -> None:
+    """Sentences read plain ounces as the comparison does, and show them so (fault C4)."""
+    assert agreements("Cola 12 oz", "Cola 355 ml") == {"volume": "both say 354.9 ml"}
+    assert differences("Cola 12 oz", "Cola 355 ml") == one_sided("Cola 12 oz", "Cola 355 ml") == {}
+    assert one_sided("Cola 12 oz", "Cola 500 ml") == {
+        "volume": "only one says 500 ml",
+        "mass": "only one says 340.2 g",
+    }
+
+
 def test_one_sided_attributes_of_either_title() -> None:
     """What one title alone states, in either order."""
     assert one_sided("Tisu putih isi 3", "Tisu isi 3") == one_sided("Tisu isi 3", "Tisu putih isi 3")

@@ -1,6 +1,5 @@
 """Attributes of many titles compared, pair by pair, against sets."""
 
-from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 
@@ -14,12 +13,11 @@ from pricematch.titles.comparison import (
     GROUPS,
     MEASURED,
     SUMMARY,
-    AttributeAgreement,
-    TitleAttributes,
     compare,
     summarise,
 )
-from pricematch.titles.normalise import KINDS, parse_title, parse_titles
+from pricematch.titles.normalise import KINDS, parse_title
+from tests.support.compared_titles import attributes_of, compared, kind
 
 TITLES = st.lists(
     st.lists(
@@ -31,23 +29,6 @@ TITLES = st.lists(
     min_size=1,
     max_size=4,
 )
-
-
-def attributes_of(titles: Sequence[str]) -> TitleAttributes:
-    """The attributes of some titles."""
-    return TitleAttributes.of(parse_titles(titles))
-
-
-def kind(found: AttributeAgreement, pair: int, name: str) -> tuple[int, int, int]:
-    """Shared, contradicting and unanswered attributes of one kind."""
-    place = KINDS.index(name)
-    return tuple(int(part[pair, place]) for part in (found.shared, found.contradicting, found.unanswered))  # type: ignore[return-value]
-
-
-def compared(left: str, right: str) -> AttributeAgreement:
-    """One pair of titles."""
-    zero = np.zeros(1, np.intp)
-    return compare(attributes_of([left]), zero, attributes_of([right]), zero)
 
 
 @cache
@@ -238,83 +219,3 @@ def test_no_kind_is_in_two_groups() -> None:
     assert set(MEASURED) <= set(GROUPS)
     kinds = [kind for group in GROUPS.values() for kind in group]
     assert len(kinds) == len(set(kinds))
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("16 oz", "454 g"),
-        ("16 oz", "453 g"),
-        ("16 oz", "450 g"),
-        ("16 oz", "453.592 g"),
-        ("454 g", "453.592 g"),
-        ("1 lb", "16 oz"),
-        ("2.2 lb", "1 kg"),
-        ("5 lb", "2.27 kg"),
-        ("½ lb", "227 g"),
-        ("17.6 oz", "500 g"),
-        ("12 fl oz", "355 ml"),
-        ("12 fl oz", "354 ml"),
-        ("3.4 fl oz", "100 ml"),
-        ("1 fl oz", "30 ml"),
-        ("1 gal", "3.78 l"),
-        ('5.5"', "14 cm"),
-        ("1 inch", "2.54 cm"),
-        ("1 inch", "25 mm"),
-        ('24"', "60 cm"),
-        ("5'10\"", "178 cm"),
-        ("8x10 inch", "20x25 cm"),
-        ("8.5 x 11 in", "21.6 x 27.9 cm"),
-        ("5' x 8'", "150 x 240 cm"),
-        ("365 days", "1 year"),
-        ("52 weeks", "12 months"),
-        ("16-oz can", "454 g can"),
-        ("16 oz (454 g)", "454 g"),
-        ("3.4 fl oz / 100 ml", "100 ml"),
-        ("3.4 fl oz / 100 ml", "3.4 fl oz"),
-        ("500 g 16 oz", "500 g 454 g"),
-    ],
-)
-def test_rounded_measures_are_shared(left: str, right: str) -> None:
-    """One of ounces or inches equals the metric one that is it rounded, or of which it is (fault C4)."""
-    for found in (compared(left, right), compared(right, left)):
-        assert found.shared.any()
-        assert not found.contradicting.any()
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("500 g", "501 g"),
-        ("500 g", "500.4 g"),
-        ("454 g", "453 g"),
-        ("1 lb", "500 g"),
-        ("15.9 oz", "454 g"),
-        ("17.3 oz", "500 g"),
-        ("12 fl oz", "330 ml"),
-        ("1 gal", "4 l"),
-        ('5.5"', "13 cm"),
-        ('6.5"', '6.52"'),
-        ("5'", '5"'),
-        ("8x10 inch", "20x30 cm"),
-        ("365 days", "366 days"),
-        ("11 months", "365 days"),
-    ],
-)
-def test_other_measures_contradict(left: str, right: str) -> None:
-    """Within one system amounts must be equal, between two the rounding is of what is written (fault C4)."""
-    assert compared(left, right).contradicting.sum() == 2
-    assert not compared(left, right).shared.any()
-
-
-@given(*[st.lists(st.sampled_from(["16 oz", "454 g", "450 g", "1 kg", "2.2 lb", "6 in.", "15 cm", "3 pcs"]))] * 2)
-def test_rounded_measures_agree_as_single_ones_do(left: Sequence[str], right: Sequence[str]) -> None:
-    """Comparing many pairs finds what comparing attribute by attribute does."""
-    one, other = (parse_title(", ".join(titles)).attributes for titles in (left, right))
-    found = compare(
-        attributes_of([", ".join(left)]), np.zeros(1, np.intp), attributes_of([", ".join(right)]), np.zeros(1, np.intp)
-    )
-    for name in ("mass", "length", "count"):
-        ours, theirs = [it for it in one if it.kind == name], [it for it in other if it.kind == name]
-        agreeing = sum(it.agrees(theirs) for it in ours), sum(it.agrees(ours) for it in theirs)
-        assert kind(found, 0, name)[0] == min(agreeing)

@@ -46,6 +46,8 @@ def test_escapes_are_read_as_what_they_stand_for(title: str) -> None:
         r"50\xff C:\user \u12",
         r"\ud83d alone",
         "50%off 100%C 20%C3",
+        "diskon 50%20 ribu 100%25 cotton",
+        "70%80%90 10%20%30",
         "1 < 2 > 0 <asiutong2> <3",
         "LÃ PURA Ão Ä€",
     ],
@@ -70,7 +72,22 @@ def test_single_escapes(title: str, plain: str) -> None:
     assert unescaped(title) == plain
 
 
-@given(st.text() | st.text(alphabet="&#x;amplgtquoeacut0123456789ABE9<>b/\\u %C3©Ãé"))
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Kopi%20Susu%2C%20200%20ml%20%28100%25%29",
+        "Kopi%2520Susu%252C%2520200%2520ml%2520%2528100%2525%2529",
+        "Kopi%20Susu%2c%20200%20ml (100%)",
+        "Kopi+Susu%2C+200+ml+%28100%25%29",
+        f"Kopi%{'25' * 20}20Susu%20200%20ml%20100%25",
+    ],
+)
+def test_percent_encoded_titles_are_decoded(title: str) -> None:
+    """Blanks and signs of URLs are decoded, percentages stay (fault C3)."""
+    assert parse_title(title).words == ("kopi", "susu", "200ml", "100%")
+
+
+@given(st.text() | st.text(alphabet="&#x;amplgtquoeacut0123456789ABE9<>b/\\u %C3©Ãé%25%20"))
 def test_decoded_titles_stay(title: str) -> None:
     """No text is refused, and what is decoded is decoded to its end (fault C3)."""
     assert unescaped(unescaped(title)) == unescaped(title)

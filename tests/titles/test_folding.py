@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.titles.escapes import unescaped
 from pricematch.titles.folding import fold
 from pricematch.titles.normalise import parse_title, parse_titles
 from pricematch.titles.vectors import TfIdf
@@ -88,7 +89,7 @@ def test_forms_of_unicode_are_read_alike(title: str) -> None:
     assert fold(folded) == folded
 
 
-@given(st.text(alphabet="abcxyzKGML 0123456789.,/+-'\"%()½"))
+@given(st.text(alphabet="abcxyzKGML 0123456789.,/+-'\"%()½").filter(lambda title: unescaped(title) == title))
 def test_full_width_titles_are_read_alike(title: str) -> None:
     """Full-width letters, digits and signs are plain ones (fault C2)."""
     wide = "".join(chr(ord(it) + 0xFEE0) if "!" <= it <= "~" else it for it in title)
@@ -103,6 +104,11 @@ def test_full_width_titles_are_read_alike(title: str) -> None:
         ("(iPhone 8+)", ["iphone", "8", "plus"]),
         ("V5+/V7+", ["v", "5", "plus", "v", "7", "plus"]),
         ("A+ 18+", ["a", "plus", "18", "plus"]),
+        ("S21 +", ["s", "21", "plus"]),
+        ("S21Plus", ["s", "21", "plus"]),
+        ("(S21 +) S21 +/S22 +, case", ["s", "21", "plus", "s", "21", "plus", "s", "22", "plus", "case"]),
+        ("S21 + case 2 + 1", ["s", "21", "case", "2", "1"]),
+        ("SPF 50 + PA +++", ["spf", "50", "plus", "pa", "+++"]),
         ("SPF50+ PA+++", ["spf", "50", "plus", "pa", "+++"]),
         ("PA++++", ["pa", "++++"]),
         ("C++", ["c", "++"]),
@@ -118,4 +124,20 @@ def test_full_width_titles_are_read_alike(title: str) -> None:
 )
 def test_signs_that_tell_products_apart_are_words(title: str, words: list[str]) -> None:
     """A plus behind a letter or digit, a sharp, and the sign of a decimal (fault C4)."""
+    assert list(parse_title(title).words) == words
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("Kopi❤️Susu🔥200ml", ["kopi", "susu", "200ml"]),
+        ("👍🏽kaos👩‍👩‍👧anak🇮🇩", ["kaos", "anak"]),
+        ("ℹ️info🈶㊙️Ⓜ️™️", ["info"]),
+        ("1️⃣kaos 5️⃣0️⃣ml", ["1", "kaos", "50ml"]),
+        ("①kopi②❸susu", ["1", "kopi", "2", "3", "susu"]),
+        ("Ø20mm φ5mm Ørsted", ["20mm", "5mm", "ørsted"]),
+    ],
+)
+def test_symbols_are_no_words(title: str, words: list[str]) -> None:
+    """Emoji neither are words nor join those around them, and digits in circles are numbers (fault C2)."""
     assert list(parse_title(title).words) == words

@@ -37,6 +37,15 @@ NASTY = [
     "<b " * 3_333,
     '" a' * 3_333,
     "น้" * 5_000,
+    "%20" * 3_333,
+    "%25" * 3_333,
+    "a%2520" * 1_666,
+    "1 sq " * 2_000,
+    "1±" * 5_000,
+    "1+64gb" * 1_666,
+    "1️⃣" * 3_333,
+    "1กก" * 3_333,
+    "s1 + " * 2_000,
 ]
 
 
@@ -232,6 +241,18 @@ def test_an_attribute_stated_twice_is_one() -> None:
 def test_plain_words_state_nothing() -> None:
     """Titles of plain words have no attributes."""
     assert stated("") == stated("😀 !!!") == stated("sapu ijuk") == ()
+
+
+def test_a_joined_plus_is_the_edition() -> None:
+    """S21Plus is the model S21 and the edition Plus, as S21+ is (fault C4)."""
+    assert stated("S21Plus") == stated("S21 +") == stated("S21 Plus") != stated("S21")
+
+
+def test_ounces_beside_their_volume_are_no_mass() -> None:
+    """Plain ounces are left out beside the volume or the mass that they are (fault C4)."""
+    assert stated("12 oz 355 ml") == stated("12 oz 12 fl oz") == stated("355 ml")
+    assert [it.fluid for it in stated("12 oz 340 g")] == [None]
+    assert shown("12 oz 500 ml", "mass") == {"340.2 g"}
 
 
 def test_coklat_is_colour_and_flavour() -> None:

@@ -10,7 +10,7 @@ from math import exp
 from typing import TypeAlias
 
 from pricematch.catalogue.features import BITS
-from pricematch.titles.comparison import GROUPS
+from pricematch.titles.comparison import GROUPS, read_together
 from pricematch.titles.lexicon import VARIANTS_OF
 from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
 
@@ -75,9 +75,9 @@ def sentences(
         titles: m, of the others.
         counts: by word, how many titles of the catalogue hold it.
     """
-    ours, found = _by_kind(title), []
+    found = []
     for known, other in zip(values, titles, strict=True):
-        facts, contradicted = _facts(ours, _by_kind(other))
+        facts, contradicted = _facts(*map(_by_kind, read_together(title, other)))
         both = {
             "hash": _hash(known),
             "image": _image(known, "image", "images look alike", "other images look more alike"),
@@ -212,9 +212,9 @@ def _facts(
     return sentences_of, {family for family, kinds in _KINDS_OF.items() if not contradictions.keys().isdisjoint(kinds)}
 
 
-def _by_kind(title: ParsedTitle) -> Mapping[str, Sequence[Attribute]]:
+def _by_kind(attributes: Sequence[Attribute]) -> Mapping[str, Sequence[Attribute]]:
     found: dict[str, list[Attribute]] = {}
-    for attribute in title.attributes:
+    for attribute in attributes:
         found.setdefault(attribute.kind, []).append(attribute)
     return found
 

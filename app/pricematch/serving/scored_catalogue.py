@@ -27,7 +27,7 @@ from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),

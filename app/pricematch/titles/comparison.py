@@ -1,26 +1,25 @@
 """Where the attributes of two titles agree and where they contradict each other, for many pairs at once.
 
-Attributes of one system of units agree if they are equal, those of two if one is the other rounded.
+Attributes of one system of units agree if they are equal, those of two if one is the other rounded. Plain ounces are a
+mass, and a volume where the other title states that volume and no plain ounces.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.titles.measures import Measure
-from pricematch.titles.normalise import KINDS, ParsedTitle
+from pricematch.titles.measure_arrays import MOST_ATTRIBUTES, Measures, rounded
+from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
 from pricematch.titles.quantities import quantity
 
-_MOST_ATTRIBUTES = 255
-"""Attributes of one title that are compared; more than any sensible title has."""
 GROUPS = {
     "volume": ("volume",),
     "mass": ("mass",),
-    "dimensions": ("length", "extent"),
+    "dimensions": ("length", "extent", "area"),
     "electric": ("power", "voltage", "charge", "storage", "frequency"),
     "count": ("count",),
     "number": ("number",),
@@ -28,7 +27,7 @@ GROUPS = {
     "tint": ("colour", "flavour"),
     "audience": ("audience",),
     "edition": ("edition", "size"),
-    "other": ("time", "layers", "colours"),
+    "other": ("time", "layers", "colours", "angle"),
 }
 """Kinds that are summed up together."""
 MEASURED = ("volume", "mass", "dimensions", "electric", "count")
@@ -42,8 +41,8 @@ SUMMARY = (
 
 _VALUE_BITS, _KIND_BITS, _PAIR_BITS = 39, 6, 18
 _COUNT, _SINGLE = KINDS.index("count"), quantity("count", 1).token
+_VOLUME = KINDS.index("volume")
 _BLOCK_PAIRS = 1 << _PAIR_BITS
-_MOST_SIDES = 3
 _BOTH = 3
 
 
@@ -69,68 +68,6 @@ class AttributeAgreement:
 
 
 @dataclass(frozen=True, eq=False)
-class _Measures:
-    """The masses, volumes, lengths, times and extents of n titles; one in grams may be one in ounces, rounded.
-
-    Attributes:
-        starts: int64 [n + 1]; the measures of title i stand at positions starts[i] to starts[i + 1] of the others.
-        kinds: uint8 [m].
-        customary: bool [m], see `quantities.Measure`, as for
-        sizes, slacks: float64 [m, 3], zeros where there are fewer.
-    """
-
-    starts: NDArray[np.int64]
-    kinds: NDArray[np.uint8]
-    customary: NDArray[np.bool_]
-    sizes: NDArray[np.float64]
-    slacks: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, titles: Sequence[ParsedTitle]) -> "_Measures":
-        stated = [_measured(title) for title in titles]
-        every = [it for measures in stated for it in measures]
-        return cls(
-            np.concatenate([[0], np.cumsum([len(measures) for measures in stated], dtype=np.int64)]),
-            np.array([KINDS.index(kind) for kind, _ in every], np.uint8),
-            np.array([measure.customary for _, measure in every], np.bool_),
-            _padded([measure.sizes for _, measure in every]),
-            _padded([measure.slacks for _, measure in every]),
-        )
-
-    def joined(self, more: "_Measures") -> "_Measures":
-        return _Measures(
-            np.concatenate([self.starts, more.starts[1:] + self.starts[-1]]),
-            np.concatenate([self.kinds, more.kinds]),
-            np.concatenate([self.customary, more.customary]),
-            np.concatenate([self.sizes, more.sizes]),
-            np.concatenate([self.slacks, more.slacks]),
-        )
-
-    def spans(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the measures of some titles start, and how many they have."""
-        return self.starts[rows], self.starts[rows + 1] - self.starts[rows]
-
-    @cached_property
-    def systems(self) -> NDArray[np.uint8]:
-        """Of each title, whether it has measures of the metric system, 1, of the customary one, 2, or of both, 3."""
-        found = np.zeros(len(self.starts) - 1, np.uint8)
-        np.bitwise_or.at(found, np.repeat(np.arange(len(found)), np.diff(self.starts)), self.customary + np.uint8(1))
-        return found
-
-
-def _measured(title: ParsedTitle) -> list[tuple[str, Measure]]:
-    measures = ((it.kind, it.measure) for it in title.attributes[:_MOST_ATTRIBUTES] if it.measure)
-    return [(kind, measure) for kind, measure in measures if len(measure.sizes) <= _MOST_SIDES]
-
-
-def _padded(lengths: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
-    whole = np.zeros((len(lengths), _MOST_SIDES))
-    for line, sides in zip(whole, lengths, strict=True):
-        line[: len(sides)] = sides
-    return whole
-
-
-@dataclass(frozen=True, eq=False)
 class TitleAttributes:
     """The attributes of n titles.
 
@@ -141,21 +78,39 @@ class TitleAttributes:
         counts: uint8 [n, kinds], how many of each kind.
         several: bool [n], whether one of them is a pack of several.
         measures: those that are measured, in other words.
+        fluid: titles of plain ounces once more, as if these were fluid ones; None where there are none.
+        fluid_rows: int64 [n], which of these each title is; −1 for others.
     """
 
     starts: NDArray[np.int64]
     keys: NDArray[np.int64]
     counts: NDArray[np.uint8]
     several: NDArray[np.bool_]
-    measures: "_Measures"
+    measures: Measures
+    fluid: "TitleAttributes | None"
+    fluid_rows: NDArray[np.int64]
 
     @classmethod
     def of(cls, titles: Sequence[ParsedTitle]) -> "TitleAttributes":
         """The attributes of parsed titles."""
-        stated = [sorted({_key(it.kind, it.value) for it in title.attributes[:_MOST_ATTRIBUTES]}) for title in titles]
+        return cls._of([title.attributes for title in titles], [title.fluid for title in titles])
+
+    @classmethod
+    def _of(cls, titles: Sequence[Sequence[Attribute]], fluid: Sequence[Sequence[Attribute]]) -> "TitleAttributes":
+        stated = [sorted({_key(it.kind, it.value) for it in attributes[:MOST_ATTRIBUTES]}) for attributes in titles]
         starts = np.concatenate([[0], np.cumsum([len(keys) for keys in stated], dtype=np.int64)])
         keys = np.fromiter((key for keys in stated for key in keys), np.int64, int(starts[-1]))
-        return cls(starts, keys, _counts(starts, keys), _several(starts, keys), _Measures.of(titles))
+        two = np.array([len(attributes) > 0 for attributes in fluid], np.bool_)
+        again = [attributes for attributes in fluid if attributes]
+        return cls(
+            starts,
+            keys,
+            _counts(starts, keys),
+            _several(starts, keys),
+            Measures.of(titles),
+            cls._of(again, [()] * len(again)) if again else None,
+            np.where(two, np.cumsum(two) - 1, -1),
+        )
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -165,7 +120,10 @@ class TitleAttributes:
         starts = np.concatenate([self.starts, more.starts[1:] + self.starts[-1]])
         keys, counts = np.concatenate([self.keys, more.keys]), np.concatenate([self.counts, more.counts])
         several = np.concatenate([self.several, more.several])
-        return TitleAttributes(starts, keys, counts, several, self.measures.joined(more.measures))
+        first = len(self.fluid) if self.fluid else 0
+        fluid = self.fluid.joined(more.fluid) if self.fluid and more.fluid else self.fluid or more.fluid
+        fluid_rows = np.concatenate([self.fluid_rows, np.where(more.fluid_rows < 0, -1, more.fluid_rows + first)])
+        return TitleAttributes(starts, keys, counts, several, self.measures.joined(more.measures), fluid, fluid_rows)
 
 
 def compare(
@@ -179,6 +137,24 @@ def compare(
         right: attributes of the second.
         right_rows: [m], which of them.
     """
+    found = _stated(left, left_rows, right, right_rows)
+    for one, ours, other, theirs in ((left, left_rows, right, right_rows), (right, right_rows, left, left_rows)):
+        if one.fluid is None:
+            continue
+        may = (one.fluid_rows[ours] >= 0) & (other.fluid_rows[theirs] < 0) & (other.counts[theirs, _VOLUME] > 0)
+        some = np.flatnonzero(may)
+        fluid = _stated(one.fluid, one.fluid_rows[ours[some]], other, theirs[some])
+        more = fluid.shared.sum(axis=1) > found.shared[some].sum(axis=1)
+        found.shared[some[more]] = fluid.shared[more]
+        found.contradicting[some[more]] = fluid.contradicting[more]
+        found.unanswered[some[more]] = fluid.unanswered[more]
+    return found
+
+
+def _stated(
+    left: TitleAttributes, left_rows: NDArray[np.integer], right: TitleAttributes, right_rows: NDArray[np.integer]
+) -> AttributeAgreement:
+    """How pairs agree in one reading of each title."""
     shared = np.empty((len(left_rows), len(KINDS)), np.uint8)
     for first in range(0, len(left_rows), _BLOCK_PAIRS):
         piece = slice(first, first + _BLOCK_PAIRS)
@@ -187,13 +163,27 @@ def compare(
     mixed = np.flatnonzero(left.measures.systems[left_rows] | right.measures.systems[right_rows] == _BOTH)
     for first in range(0, len(mixed), _BLOCK_PAIRS):
         some = mixed[first : first + _BLOCK_PAIRS]
-        rounded = _rounded(left.measures, left_rows[some], right.measures, right_rows[some])
-        shared[some] = np.minimum(shared[some] + rounded, np.minimum(ours[some], theirs[some]))
+        same = rounded(left.measures, left_rows[some], right.measures, right_rows[some])
+        shared[some] = np.minimum(shared[some] + same, np.minimum(ours[some], theirs[some]))
     both = (ours > 0) & (theirs > 0)
     # the two are counted apart, since their sum may be above 255
-    apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), _MOST_ATTRIBUTES).astype(np.uint8)
+    apart = np.minimum((ours - shared).astype(np.uint16) + (theirs - shared), MOST_ATTRIBUTES).astype(np.uint8)
     packed = (left.several[left_rows] != right.several[right_rows]) & ~both[:, _COUNT]
     return AttributeAgreement(shared, apart * both, apart * ~both, packed)
+
+
+def read_together(left: ParsedTitle, right: ParsedTitle) -> tuple[Sequence[Attribute], Sequence[Attribute]]:
+    """The attributes of two titles as `compare` reads them, plain ounces of one as a volume where more agree so."""
+    stated = left.attributes, right.attributes
+    if bool(left.fluid) == bool(right.fluid):
+        return stated
+    fluid = left.fluid or left.attributes, right.fluid or right.attributes
+    return fluid if _agreeing(*fluid) > _agreeing(*stated) else stated
+
+
+def _agreeing(left: Sequence[Attribute], right: Sequence[Attribute]) -> int:
+    pairs = (([it for it in side if it.kind == kind] for side in (left, right)) for kind in KINDS)
+    return sum(min(sum(it.agrees(b) for it in a), sum(it.agrees(a) for it in b)) for a, b in pairs)
 
 
 def summarise(found: AttributeAgreement) -> NDArray[np.float32]:
@@ -225,25 +215,6 @@ def _shared(
     kind = (twice >> _VALUE_BITS) & ((1 << _KIND_BITS) - 1)
     cell = (twice >> (_VALUE_BITS + _KIND_BITS)) * len(KINDS) + kind
     return np.bincount(cell, minlength=len(left_rows) * len(KINDS)).astype(np.uint8).reshape(-1, len(KINDS))
-
-
-def _rounded(
-    left: _Measures, left_rows: NDArray[np.integer], right: _Measures, right_rows: NDArray[np.integer]
-) -> NDArray[np.uint16]:
-    """How many measures of the two of each pair are the same, rounded from one system to the other, [m, kinds]."""
-    (first, ours), (second, theirs) = left.spans(left_rows), right.spans(right_rows)
-    crossed = ours * theirs
-    pairs = np.repeat(np.arange(len(crossed)), crossed)
-    steps = np.arange(len(pairs)) - np.repeat(np.cumsum(crossed) - crossed, crossed)
-    one, other = first[pairs] + steps // theirs[pairs], second[pairs] + steps % theirs[pairs]
-    apart = np.abs(left.sizes[one] - right.sizes[other])
-    same = (apart <= np.maximum(left.slacks[one], right.slacks[other])).all(axis=1)
-    same &= (left.kinds[one] == right.kinds[other]) & (left.customary[one] != right.customary[other])
-    cells = pairs[same] * len(KINDS) + left.kinds[one[same]]
-    # each measure counts once, however many of the other title it equals
-    ends = [np.unique(np.column_stack([cells, at[same]]), axis=0)[:, 0] for at in (one, other)]
-    found = [np.bincount(end, minlength=len(crossed) * len(KINDS)) for end in ends]
-    return np.minimum(*found).astype(np.uint16).reshape(-1, len(KINDS))
 
 
 def _keys(titles: TitleAttributes, rows: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -9,6 +9,9 @@ _AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)++", re.IGNORECASE)
 # behind a name without a semicolon HTML wants neither a letter nor a digit nor =, or R&Design would be R with a sign
 _ENTITY = re.compile(r"&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z][a-z0-9]{1,31})(?:(?=;)|(?![a-z0-9=])));?", re.IGNORECASE)
 _CODE_POINTS = re.compile(r"(?:\\u[0-9a-fA-F]{4})++")
+_PERCENTS = re.compile(r"%(?:25)++")
+_ENCODED = re.compile(r"%(?:2[0-9a-f]|3[a-f]|40|5[b-e]|60|7[b-e])", re.IGNORECASE)
+_BEHIND_LETTER = re.compile(rf"(?<=[^\W\d_]){_ENCODED.pattern}", re.IGNORECASE)
 _UTF8 = re.compile(r"(?:%[c-f][0-9a-f](?:%[89ab][0-9a-f])++)++", re.IGNORECASE)
 _TAG = re.compile(
     r"</?+(?:a|b|big|br|center|div|em|font|h[1-6]|hr|i|img|li|mark|ol|p|small|span|strong|sub|sup|table|td|tr|u|ul)"
@@ -40,10 +43,24 @@ def _decoded(title: str) -> str:
     if "\\u" in title:
         title = _CODE_POINTS.sub(_code_points, title)
     if "%" in title:
-        title = _UTF8.sub(_bytes, title)
+        title = _without_percents(_UTF8.sub(_bytes, title))
     if "<" in title:
         title = _TAG.sub(" ", title)
     return title if title.isascii() else _without_mojibake(title)
+
+
+def _without_percents(title: str) -> str:
+    """Signs and blanks that are percent-encoded decoded, in a title that is.
+
+    One is that has such an escape directly behind a letter, where no percentage stands, or that has no blank and no %
+    but of escapes: `50%20pcs off` is not. Where no blank is %20 either, as in forms, a + is one.
+    """
+    whole = not any(map(str.isspace, title)) and len(_ENCODED.findall(title)) == title.count("%")
+    if whole and "%20" not in title and "%2520" not in title:
+        title = title.replace("+", " ")
+    if whole or _BEHIND_LETTER.search(title):
+        return _ENCODED.sub(lambda escape: unquote(escape[0]), _PERCENTS.sub("%", title))
+    return title
 
 
 def _character(entity: re.Match[str]) -> str:

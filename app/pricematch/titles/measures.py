@@ -17,10 +17,11 @@ _FEW = 3
 _MOST_DECIMALS = 4
 _SLACK = 0.02
 _EXACT = 1.5e-4
+_SMALLEST = 1e-4
 
 
 class Measure(NamedTuple):
-    """What is measured, and how precisely: a mass, a volume, a length, a time, or the sides of something.
+    """What is measured, and how precisely: a mass, a volume, a length, an area, a time, or the sides of something.
 
     Attributes:
         sizes: in the base unit, or in cm for sides; these ascending.
@@ -140,10 +141,10 @@ def _decimals(value: float) -> int:
 def written(value: float) -> str:
     """A value without needless digits.
 
-    >>> written(500.0), written(0.125), written(1234567.0)
-    ('500', '0.125', '1234567')
+    >>> written(500.0), written(0.125), written(1234567.0), written(0.000025)
+    ('500', '0.125', '1234567', '0.000025')
     """
-    return f"{value:.10g}"
+    return f"{value:.10g}" if value >= _SMALLEST or not value else f"{value:.6f}".rstrip("0")
 
 
 def _last_separator(text: str) -> tuple[str, str, str]:

@@ -17,10 +17,10 @@ KINDS = (*BASES, "extent", "number", "model", "size", *VARIANTS)
 
 _SIZE = r"(?:x{1,4}[sl]|[sml]|[2-9]xl)"
 _PACK = re.compile(
-    r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle)\s?+of)[:@\s]{0,3}+(?P<after>\d{1,4})"
+    r"(?<![^\W_])(?:(?:isi|contains|contents?|(?:packs?|set|box|case|bundle|lot|caja|caixa|kit)\s?+(?:of|de|com|con))[:@\s]{0,3}+(?P<after>\d{1,4})"
     r"|(?P<times>\d{1,3})x|(?P<one>single|satuan))(?![^\W_])|\(\s?+x\s?+(?P<inside>\d{1,3})\s?+\)"
 )
-_FUNCTIONS = re.compile(r"(?<![^\W_])(\d{1,2})[\s-]?+in[\s-]?+1(?![^\W_])")
+_FUNCTIONS = re.compile(r"(\d(?<![^\W_].)\d?)[\s-]?+in[\s-]?+1(?![^\W_])")
 _SIZES = re.compile(
     rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
     rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
@@ -40,13 +40,15 @@ class Attribute:
         kind: one of `KINDS`.
         value: the same for all ways to write it, such as `500 ml` or `sma515f`.
         shown: as people are shown it, such as `SM-A515F`.
-        measure: of a mass, a volume, a length, a time or an extent.
+        measure: of a mass, a volume, a length, an area, a time or an extent.
+        fluid: of plain ounces, the volume that they are if they are fluid ones.
     """
 
     kind: str
     value: str
     shown: str = field(compare=False)
     measure: Measure | None = field(default=None, compare=False)
+    fluid: "Attribute | None" = field(default=None, compare=False)
 
     def agrees(self, others: Iterable["Attribute"]) -> bool:
         """Whether one of some others states the same, be it in the units of another system."""
@@ -80,15 +82,21 @@ def _extract_attributes(folded: str, amounts: Sequence[Amount]) -> list[Attribut
     found += [attribute for amount in plain for attribute in _of_amount(amount)]
     rest = _without(rest, [(amount.start, amount.stop) for amount in plain])
     found += [fact for token in _TOKEN[rest.isascii()].findall(rest) for fact in _of_token(token)]
-    return _once(list(dict.fromkeys(found)))
+    return _once(found)
 
 
 def _once(found: list[Attribute]) -> list[Attribute]:
-    """Attributes without those that state in ounces or inches what others state in grams or centimetres."""
-    customary = [it for it in found if it.measure and it.measure.customary]
-    if not customary or len(found) == 1:
-        return found
-    return [it for it in found if it not in customary or not it.agrees(other for other in found if other is not it)]
+    """Attributes, each once, without those that state in ounces or inches what others state in metric units."""
+    customary = {id(it) for it in found if it.measure and it.measure.customary}
+    if customary and len(found) > 1:
+        metric = [it for it in found if id(it) not in customary]
+        volumes = [it for it in found if it.kind == "volume"]
+        found = [it for it in found if id(it) not in customary or not _repeats(it, metric, volumes)]
+    return list(dict.fromkeys(found))
+
+
+def _repeats(stated: Attribute, metric: Sequence[Attribute], volumes: Sequence[Attribute]) -> bool:
+    return stated.agrees(metric) or (stated.fluid is not None and stated.fluid.agrees(volumes))
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -108,7 +116,8 @@ def _coded(text: str, amount: Amount) -> bool:
 def _of_amount(amount: Amount) -> Iterator[Attribute]:
     for it in amount.quantities:
         if (it.dimension, it.value) != ("percentage", 100):  # 100% original says nothing
-            yield Attribute(it.dimension, it.token, it.shown, it.measure)
+            fluid = Attribute("volume", it.fluid.token, it.fluid.shown, it.fluid.measure) if it.fluid else None
+            yield Attribute(it.dimension, it.token, it.shown, it.measure, fluid)
     for extent in amount.extents:
         shown = " x ".join(map(written, extent.sizes)) + " cm"
         yield Attribute("extent", " x ".join(map(written, sides(extent))) + " cm", shown, extent)
@@ -168,6 +177,13 @@ class ParsedTitle:
     words: tuple[str, ...]
     runs: tuple[str, ...]
     attributes: tuple[Attribute, ...]
+
+    @property
+    def fluid(self) -> tuple[Attribute, ...]:
+        """The attributes if plain ounces are fluid ones, as of drinks; none where there are no plain ounces."""
+        if not any(it.fluid for it in self.attributes):
+            return ()
+        return tuple(dict.fromkeys(it.fluid or it for it in self.attributes))
 
 
 def parse_title(text: str) -> ParsedTitle:

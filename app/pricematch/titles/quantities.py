@@ -1,47 +1,15 @@
 """Quantities in a title, in base units: `0,5 Liter`, `½ l` and `500ml` are the same."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
+from pricematch.titles.amount_patterns import TIMES, patterns, unit_of
 from pricematch.titles.measures import Measure, as_packed, measured, value_of, written
-from pricematch.titles.units import BASES, SHOWN_IN, SMALLEST, UNITS
+from pricematch.titles.units import BASES, OUNCES, SHOWN_IN, SMALLEST, UNITS
 
-
-def _any_of(words: Iterable[str]) -> str:
-    """Pattern of any of some words, the longest first."""
-    return "|".join(sorted((word for word in words if word.isalpha() and word != "in"), key=len, reverse=True))
-
-
-# what is possessive (++, *+, ?+) is never tried in another way, so the time is linear in the title
-_STOPS = r"(?:(?![^\W_])|(?=x\d))"
-_FLUID = r"fl(?:uid|\.)?\s?(?:oz|ounces?)"
-# "in" is a word as well: a unit where it is joined to its number, ends what is written, or stands behind a fraction
-_IN = r"(?:in(?!\s?\d)|\s(?:in(?=\s*+(?:$|[^\w\s]|x\s?\d))|(?:(?<=[/⁄]\d\s)|(?<=[/⁄]\d\d\s))in(?!\s?\d)))"
-_LONG = _any_of(word for word in UNITS if len(word) > 1)
-_UNIT = rf"(?:(?:\s?+(?:{_any_of(UNITS)}|{_FLUID})|-(?:{_LONG})){_STOPS}|(?:\s?+'s|{_IN}|'){_STOPS}|\s?+[%\"])"
-_INCH = rf"(?:(?:[\s-]?+(?:inch(?:es)?|inchi|inci)|{_IN}){_STOPS}|\")"
-_DECIMAL = r"(?:(?<![a-wyz\d_.,])\.(?=\d))?+\d++(?:[.,]\d++)*+"
-# fractions that people measure in; 4/64 GB and 38/39 are lists, and so is 1/2 of no unit
-_HALVED = _any_of(word for word, unit in UNITS.items() if unit.dimension in {"volume", "mass", "length", "power"})
-_BEFORE_UNIT = (
-    r"(?:\s?[x×*~-]\s?[\d.,/⁄ ]{1,9}+){0,2}+"
-    rf"(?:[\s-]?+(?:{_HALVED}|{_FLUID}|lusin|dozens?){_STOPS}|{_INCH}|'(?!\w))"
-)
-_FRACTION = (
-    rf"(?:\d{{1,3}}⁄[1-9]\d{{0,2}}+|(?<![\d/⁄])(?:(?:1/2|[12]/3|[13]/4|[1357]/8)(?={_BEFORE_UNIT})"
-    rf"|(?:1?[13579]/16|[12]?[13579]/32|[1-6]?[13579]/64)(?={_INCH})))"
-)
-_MIXED = rf"(?:(?<![\d.,/⁄])\d{{1,3}}(?:\s(?:&\s|and\s|\s)?|-\s?|\.))?+{_FRACTION}"
-_FEET = rf"\d{{1,2}}\s?(?:'|ft|feet|foot)[\s-]?(?:{_MIXED}|{_DECIMAL})(?={_INCH})"
-_NUMBER = rf"(?:{_FEET}|{_MIXED}|{_DECIMAL})"
-_PART = rf"{_NUMBER}(?:{_UNIT}|{_STOPS})"
-_JOINED = r"(?:\s?+[x×*х]\s?+|\s?+[-~]\s?+|/)"
-# not inside a number or a code; but behind a word of four letters, as in vitamin200mg, or isi, as in isi3pcs
-_BEGINS = r"(?=[\d.])(?:(?<![^\W_])(?<!\d[.,])|(?<=[^\W\d_]{4})|(?<=\bisi))"
-_AMOUNT = re.compile(rf"{_BEGINS}{_PART}(?:{_JOINED}{_PART})*+")
-_PIECE = re.compile(rf"(?P<joined>{_JOINED})?(?P<number>{_NUMBER})(?P<unit>{_UNIT})?")
 _MOST_TIMES = 999
 
 
@@ -54,7 +22,8 @@ class Quantity:
         value: in its base unit, ≥ 0.
         token: the quantity as one word, in the base unit; one of ounces or inches rounded, as such are on packages.
         shown: in a unit that people use: 1500 ml are 1.5 l.
-        measure: of a mass, a volume, a length or a time.
+        measure: of a mass, a volume, a length, an area or a time.
+        fluid: of plain ounces, the volume that they are if they are fluid ones.
     """
 
     dimension: str
@@ -62,10 +31,10 @@ class Quantity:
     token: str
     shown: str
     measure: Measure | None = None
+    fluid: "Quantity | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Numbers that stand together, such as `2 x 100 ml`, `28x48 cm` or `26-30`.
 
     Attributes:
@@ -82,8 +51,7 @@ class Amount:
     numbers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     number: str
     unit: str | None
     joined: str
@@ -98,14 +66,15 @@ def quantity(dimension: str, value: float) -> Quantity:
 
 def amounts(folded: str) -> list[Amount]:
     """The numbers of a folded title (see `folding.fold`), from left to right."""
-    return [_amount(found) for found in _AMOUNT.finditer(folded)]
+    amount, piece = patterns(plain=folded.isascii())
+    return [_amount(found, piece) for found in amount.finditer(folded)]
 
 
-def _amount(found: re.Match[str]) -> Amount:
+def _amount(found: re.Match[str], piece_of: re.Pattern[str]) -> Amount:
     quantities: list[Quantity] = []
     extents: list[Measure] = []
     numbers: list[str] = []
-    for product in _products([*_pieces(found[0])]):
+    for product in _products([*_pieces(found[0], piece_of)]):
         if extent := _extent(product):
             extents.append(extent)
             continue
@@ -119,34 +88,32 @@ def _amount(found: re.Match[str]) -> Amount:
     return Amount(found.start(), found.end(), tuple(quantities), tuple(extents), tuple(numbers))
 
 
-def _pieces(amount: str) -> Iterator[_Piece]:
-    for found in _PIECE.finditer(amount):
-        unit = found["unit"].strip(" -") if found["unit"] else None
-        if unit and unit.startswith("fl"):
-            unit = re.sub(r"uid|[.\s]", "", unit)
-        yield _Piece(found["number"], unit, found["joined"] or "")
+def _pieces(amount: str, piece_of: re.Pattern[str]) -> Iterator[_Piece]:
+    for found in piece_of.finditer(amount):
+        yield _Piece(found["number"], unit_of(found["unit"]) if found["unit"] else None, found["joined"] or "")
 
 
 def _products(pieces: Sequence[_Piece]) -> list[list[_Piece]]:
     """Pieces that are multiplied; in `50-80 kg` and `4/64 GB` the first has the unit of the second."""
     products: list[list[_Piece]] = []
     for piece in pieces:
-        if products and piece.joined.strip() in {"x", "×", "*", "х"}:
+        if products and piece.joined and piece.joined.strip(" .") in TIMES:
             products[-1].append(piece)
         else:
             products.append([piece])
     for left, right in reversed([*pairwise(products)]):
         if len(left) == len(right) == 1 and left[0].unit is None and _ranges(left[0], right[0]):
-            left[0] = replace(left[0], unit=right[0].unit)
+            left[0] = left[0]._replace(unit=right[0].unit)
     return products
 
 
 def _ranges(left: _Piece, right: _Piece) -> bool:
     """Whether the unit behind a second number is that of the first as well.
 
-    With blanks between only where it is a fraction or a time, as in `1 - 7 tahun`: `Note 8 - 64 GB` are two things.
+    With blanks between only where it is a fraction, a tolerance or a time, as in `1 - 7 tahun`: `Note 8 - 64 GB` are
+    two things.
     """
-    if right.unit is None or right.joined == right.joined.strip():
+    if right.unit is None or (sign := right.joined.strip()) == right.joined or sign == "±":
         return right.unit is not None
     if "/" in left.number or "⁄" in left.number:
         return True
@@ -178,4 +145,5 @@ def _quantity(number: str, unit: str) -> Quantity:
     packed = measure.customary and dimension in SMALLEST
     token = f"{written(as_packed(dimension, size))}{BASES[dimension]}" if packed else plain.token
     shown = plain.shown if size.is_integer() else quantity(dimension, float(f"{size:.4g}")).shown
-    return replace(plain, token=token, shown=shown, measure=measure)
+    fluid = _quantity(number, "floz") if unit in OUNCES else None
+    return replace(plain, token=token, shown=shown, measure=measure, fluid=fluid)
