@@ -63,6 +63,21 @@ def test_without_label_groups_there_is_nothing_to_learn(run: Run, tmp_path: Path
     assert not (tmp_path / "m").exists()
 
 
+def test_nothing_is_learned_from_rounded_labels(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As if those postings had no label; their count is told (fault C12)."""
+    groups = {str(posting.label_group) for posting in POSTINGS}
+    damaged = sorted(groups)[: len(groups) // 3]
+    for rounded in ("2.49115E+11", None):
+        postings = [replace(it, label_group=rounded) if it.label_group in damaged else it for it in POSTINGS]
+        write_catalogue(tmp_path / "train.csv", postings)
+        assert train(run, tmp_path, "--signals", "hash").code == 0
+    first, second = (read_matcher(tmp_path / "m", version).manifest for version in "12")
+    assert first.files == second.files
+    assert first.trained_on == second.trained_on
+    count = sum(it.label_group in damaged for it in POSTINGS)
+    assert caplog.text.count(f"nothing is learned from the rounded labels of {count} postings") == 1
+
+
 def test_too_few_label_groups_are_counted(run: Run, tmp_path: Path) -> None:
     few = [replace(posting, label_group=str(row % 3)) for row, posting in enumerate(POSTINGS[:30])]
     write_catalogue(tmp_path / "train.csv", few)

@@ -15,36 +15,19 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.matching.stock_images import StockImages
 from pricematch.titles.normalise import parse_titles
+from tests.support.catalogues import LOGO, logos, others, word
 from tests.support.fakes import MEAN_COLOUR, tiny_search
 from tests.support.matchers import scored_search
 
-LOGO, SHOT = "8f" * 8, "3c" * 8
+SHOT = "3c" * 8
 ALL = Options(limit=50, min_probability=0.0)
 KEY = MEAN_COLOUR.key
-
-
-def name(number: int) -> str:
-    """A word that no other number has."""
-    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:05}")
-
-
-def logos(count: int, first: int = 0) -> list[Posting]:
-    """Postings of different products under one image."""
-    return [Posting(f"logo{row:02}", None, f"{name(row)} {name(row + 100)} black", LOGO) for row in range(first, count)]
 
 
 def sellers(count: int) -> list[Posting]:
     """Many sellers of one product, with its shot, each in their own words."""
     words = ("promo", "ori", "murah", "ready", "cod", "grosir", "resmi", "baru")
     return [Posting(f"seller{row:02}", None, f"Nescafe Gold {words[row % 8]} x{row}", SHOT) for row in range(count)]
-
-
-def others(count: int) -> list[Posting]:
-    """Postings with images and titles of their own."""
-    return [
-        Posting(f"other{row:02}", None, f"{name(row + 200)} {name(row + 300)} black", f"{row:016x}")
-        for row in range(count)
-    ]
 
 
 def matcher_of(postings: Sequence[Posting], signals: Sequence[str] = ("hash", "title")) -> Matcher:
@@ -102,8 +85,8 @@ def test_a_stock_image_alone_finds_nothing_and_is_told() -> None:
 
 def test_of_stock_images_the_titles_decide() -> None:
     """The image is missing, neither equal nor different, and no match is identical for it; fault C5."""
-    twin = Posting("twin", None, f"{name(7)} {name(107)} black", LOGO)
-    shot = Posting("shot", None, f"{name(7)} {name(107)} black", SHOT)
+    twin = Posting("twin", None, f"{word(7)} {word(107)} black", LOGO)
+    shot = Posting("shot", None, f"{word(7)} {word(107)} black", SHOT)
     matcher = matcher_of([*logos(43), twin, shot, *others(30)])
     found = matcher.match_posting("logo07", replace(ALL, min_probability=0.9))
     assert {match.posting_id for match in found.matches} == {"twin", "shot"}
@@ -111,7 +94,7 @@ def test_of_stock_images_the_titles_decide() -> None:
     assert all(match.evidence is not None and "hash" not in match.evidence.signals for match in found.matches)
     assert all(match.match_type != "identical" for match in found.matches)
     assert found.stock is not None
-    asked = matcher.match(Query(f"{name(7)} {name(107)} black", image(LOGO)), replace(ALL, min_probability=0.9))
+    asked = matcher.match(Query(f"{word(7)} {word(107)} black", image(LOGO)), replace(ALL, min_probability=0.9))
     assert {match.posting_id for match in asked.matches} == {"logo07", "twin", "shot"}
 
 
@@ -161,7 +144,7 @@ def by_similarity() -> Matcher:
     search = tiny_search(["#ff0000"] * 16)
     hashes = [*[LOGO] * 12, SHOT, ONE_COLOUR, ONE_COLOUR, "1" * 16]
     postings = [
-        replace(posting, title=f"{name(row)} {name(row + 100)}", image_phash=hashes[row])
+        replace(posting, title=f"{word(row)} {word(row + 100)}", image_phash=hashes[row])
         for row, posting in enumerate(search.catalogue)
     ]
     catalogue, features = Catalogue(postings), Features.of([it.title for it in postings], hashes)
@@ -227,14 +210,14 @@ def test_images_that_are_no_evidence_are_in_no_cluster() -> None:
 @pytest.mark.parametrize("phash", [LOGO, ONE_COLOUR])
 def test_a_title_does_not_help_a_matcher_of_images(phash: str) -> None:
     """Nothing is left to compare: there are no matches, and the result says why; faults C5, C7."""
-    found = matcher_of([*logos(43), *others(30)], ["hash"]).match(Query(f"{name(7)} black", image(phash)), ALL)
+    found = matcher_of([*logos(43), *others(30)], ["hash"]).match(Query(f"{word(7)} black", image(phash)), ALL)
     assert (list(found.matches), found.one_colour, found.stock is None) == ([], phash == ONE_COLOUR, phash != LOGO)
 
 
 def test_of_one_colour_the_titles_decide() -> None:
     """And a match tells that its image is of one colour; fault C7."""
     matcher = matcher_of(others(30))
-    titled = [Posting(posting_id, "1" * 64, f"{name(7)} {name(107)} black") for posting_id in ("plain", "shown")]
+    titled = [Posting(posting_id, "1" * 64, f"{word(7)} {word(107)} black") for posting_id in ("plain", "shown")]
     matcher = matcher.changed(titled, [], [image(ONE_COLOUR), image(SHOT)])
     found = matcher.match(Query(titled[0].title, image(ONE_COLOUR)), replace(ALL, min_probability=0.9))
     assert found.one_colour

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pricematch.catalogue.postings import Posting
 from tests.support.browser import Page
-from tests.support.catalogues import labelled_postings, write_catalogue
+from tests.support.catalogues import labelled_postings, logos, others, write_catalogue
 from tests.support.cli import Ran, Run
 from tests.support.fakes import encoded, image_bytes, scene
 
@@ -53,6 +53,16 @@ def counts(ran: Ran) -> dict[str, str]:
     """The table on the terminal."""
     rows: Sequence[Sequence[str]] = [line.split("│")[1:-1] for line in ran.out.splitlines() if "│" in line]
     return {what.strip(): count.strip() for what, count in rows}
+
+
+def test_stock_images_are_counted_and_described(run: Run, tmp_path: Path) -> None:
+    """On the terminal and on the page; fault C5."""
+    write_catalogue(tmp_path / "catalogue.csv", [*logos(12), *others(30)])
+    ran = explore(run, tmp_path)
+    assert ran.code == 0, ran.err
+    assert counts(ran)["stock images"] == "1"
+    stock = "A stock image is no evidence: the image of logo00, which 12 postings show under 12 titles."
+    assert stock in page_in(tmp_path).text
 
 
 def test_without_images_the_page_says_so_and_the_terminal_counts(run: Run, folder: Path) -> None:

@@ -20,7 +20,7 @@ from pricematch.matching.clusters import Item, cluster_by_probability
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import DATABASE
-from tests.support.catalogues import write_catalogue
+from tests.support.catalogues import logos, others, write_catalogue
 from tests.support.encoding import image_features
 from tests.support.fakes import COLOURS, encoded, image_bytes, scene, tiny_catalogue
 from tests.support.matchers import export_matcher
@@ -121,6 +121,17 @@ def test_a_signal_that_no_posting_has_is_warned_of(tmp_path: Path, caplog: pytes
     served_matcher(elsewhere(settings, "other"))
     assert "matcher/1 compares by hash, and no posting has a hash" in caplog.text
     assert "title, and" not in caplog.text
+
+
+def test_stock_images_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log of a start; fault C5."""
+    settings = titles_and_hashes(tmp_path)
+    served_matcher(settings)
+    assert "stock image" not in caplog.text
+    write_catalogue(settings.catalogue, [*logos(12), *others(30)])
+    served_matcher(elsewhere(settings, "other"))
+    stock = "stock images are no evidence: the image of logo00, which 12 postings show under 12 titles"
+    assert caplog.text.count(stock) == 1
 
 
 def test_a_second_start_scores_nothing_and_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

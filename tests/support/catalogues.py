@@ -16,6 +16,7 @@ from pricematch.evaluation.signals import Pairs, pairs_of, signal_candidates
 from pricematch.pairs.retrievers import IMAGE_RETRIEVERS, ParsedFeatures
 from pricematch.store.sqlite.store import open_store
 
+LOGO = "8f" * 8
 _WORDS = (
     "kopi",
     "teh",
@@ -142,6 +143,24 @@ def write_verdicts(path: Path, said: Iterable[tuple[str, str, Decision]]) -> Non
 
 
 TITLES = ("tas", "tas merah", "kopi", "kopi susu", "")
+
+
+def word(number: int) -> str:
+    """A word that no other number has."""
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:05}")
+
+
+def logos(count: int, first: int = 0) -> list[Posting]:
+    """Postings of different products under one image."""
+    return [Posting(f"logo{row:02}", None, f"{word(row)} {word(row + 100)} black", LOGO) for row in range(first, count)]
+
+
+def others(count: int) -> list[Posting]:
+    """Postings with images and titles of their own."""
+    return [
+        Posting(f"other{row:02}", None, f"{word(row + 200)} {word(row + 300)} black", f"{row:016x}")
+        for row in range(count)
+    ]
 
 
 def repetitive_postings(count: int, seed: int, unlabelled: float = 0.2) -> list[Posting]:

@@ -45,6 +45,16 @@ def read_catalogue(settings: Settings) -> CsvCatalogue:
     return content
 
 
+def read_to_learn(settings: Settings) -> CsvCatalogue:
+    """The catalogue file as `read_catalogue`, without labels that are no truth, whose count is logged."""
+    content = read_catalogue(settings)
+    learnable = content.without_rounded_labels()
+    pairs = zip(content.postings, learnable.postings, strict=True)
+    if count := sum(before.label_group != after.label_group for before, after in pairs):
+        _log.warning("%s: nothing is learned from the rounded labels of %d postings", content.path, count)
+    return learnable
+
+
 def row_format(settings: Settings) -> tuple[RowLimits, TextFormat]:
     """How files of postings are read: their limits, encoding and delimiter."""
     limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)

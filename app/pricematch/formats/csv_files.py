@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.labels import strip_blanks
+from pricematch.catalogue.labels import is_rounded, strip_blanks
 from pricematch.catalogue.postings import Posting, as_posting_id, is_posting_id
 from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import CatalogueError, ImageError, RowProblem
@@ -43,6 +43,14 @@ class CsvCatalogue:
     def with_images(self) -> "CsvCatalogue":
         """The same without the postings that name no image."""
         return self._of([pair for pair in zip(self.postings, self.rows, strict=True) if pair[0].image is not None])
+
+    def without_rounded_labels(self) -> "CsvCatalogue":
+        """The same without labels such as 2.49115E+11: several products may share what a spreadsheet rounded."""
+        postings = [
+            replace(it, label_group=None) if it.label_group is not None and is_rounded(it.label_group) else it
+            for it in self.postings
+        ]
+        return replace(self, postings=postings)
 
     def _of(self, pairs: Sequence[tuple[Posting, int]]) -> "CsvCatalogue":
         postings, rows = [posting for posting, _ in pairs], [row for _, row in pairs]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.bootstrap import read_to_learn
 from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
@@ -76,7 +76,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     """
     started = time.monotonic()
     version = next_version(settings.models, [NAME], options.version)
-    content = read_catalogue(settings).by_id()
+    content = read_to_learn(settings).by_id()
     content.refuse(content.problems)
     encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
     labels = labels_of(settings, content, options.verdicts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
-from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue, skip_or_refuse
+from pricematch.encoding.bootstrap import decoder, image_folder, read_to_learn, skip_or_refuse
 from pricematch.encoding.encoders import import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
@@ -30,7 +30,7 @@ def train(
         CatalogueError: bad rows, or bad images that are not to be skipped; nothing was trained.
         ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `train_autoencoders` and `train_cnn`.
     """
-    content, images = read_catalogue(settings), image_folder(settings)
+    content, images = read_to_learn(settings), image_folder(settings)
 
     def check(errors: Mapping[str, ImageError]) -> None:
         skip_or_refuse(content, errors, skip=settings.skip_bad_images)
