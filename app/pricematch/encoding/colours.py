@@ -20,6 +20,17 @@ _FEW = 0.01
 """Share of the pixels of a grey image that may have a hue, from a compressed edge."""
 _DARKEST = 16
 """Darker pixels count as this dark: of so few values ratios are noise."""
+_LUMAS = 256
+
+
+def _lightness_steps() -> NDArray[np.float64]:
+    """How much a pixel of each lightness counts for each step, [`LIGHTNESSES`, `_LUMAS`]: the two it lies between."""
+    ratio = np.maximum(np.arange(_LUMAS), _DARKEST) / _DARKEST
+    scale = np.log(ratio) / np.log((_LUMAS - 1) / _DARKEST) * (shades.LIGHTNESSES - 1)
+    return np.maximum(0, 1 - np.abs(np.arange(shades.LIGHTNESSES)[:, np.newaxis] - scale))
+
+
+_LIGHTNESS_STEPS = _lightness_steps()
 
 
 class ColourHistogram:
@@ -45,7 +56,7 @@ class ColourHistogram:
         count, height, width, _ = pixels.shape
         hue, saturation, _, high = _hsv(pixels, HUES, SATURATIONS)
         bins = (hue * SATURATIONS + saturation) * VALUES + high * VALUES // 256
-        return _roots(_places(bins, self.dimension), np.ones(bins.size), (count, self.dimension), height * width)
+        return np.asarray(np.sqrt(_counts(bins, self.dimension) / (height * width)), np.float32)
 
 
 class ShadeHistogram:
@@ -74,47 +85,34 @@ class ShadeHistogram:
         coloured = spread >= NOT_GREY
         coloured &= coloured.mean(axis=(1, 2), keepdims=True) >= _FEW
         colour = np.where(coloured, 1 + hue * shades.SATURATIONS + saturation, shades.GREY)
-        scale = _lightness_scale()[_luma(pixels)]
-        below = np.minimum(scale.astype(np.intp), shades.LIGHTNESSES - 2)
-        steps = np.stack([below, below + 1], axis=1)
-        weights = np.stack([1 + below - scale, scale - below], axis=1)
-        bins = steps * (1 + shades.COLOURS) + colour[:, np.newaxis]
-        return _roots(_places(bins, self.dimension), weights, (count, self.dimension), height * width)
+        counts = _counts(_luma(pixels) * (1 + shades.COLOURS) + colour, _LUMAS * (1 + shades.COLOURS))
+        steps = _LIGHTNESS_STEPS @ counts.reshape(count, _LUMAS, -1)  # each pixel was counted once, for its lightness
+        return np.asarray(np.sqrt(steps.reshape(count, -1) / (height * width)), np.float32)
 
 
 def _hsv(
     pixels: Pixels, hues: int, saturations: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Of each pixel the bin of its hue and of its saturation, the spread of its channels and the highest of them."""
-    red, green, blue = np.moveaxis(pixels.astype(np.intp), -1, 0)
+    red, green, blue = np.moveaxis(pixels.astype(np.int32), -1, 0)
     high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
     spread = high - low
     sixth = np.where(
         high == red, green - blue, np.where(high == green, 2 * spread + blue - red, 4 * spread + red - green)
     )
     # in whole numbers, since a hue on the border of two bins must not depend on rounding
-    hue = np.where(spread > 0, (sixth % np.maximum(6 * spread, 1)) * hues // np.maximum(6 * spread, 1), 0)
+    whole = np.maximum(6 * spread, 1)
+    hue = np.where(sixth < 0, sixth + whole, sixth) * hues // whole
     saturation = np.minimum(spread * saturations // np.maximum(high, 1), saturations - 1)
     return hue, saturation, spread, high
 
 
-def _luma(pixels: Pixels) -> NDArray[np.intp]:
+def _luma(pixels: Pixels) -> NDArray[np.int32]:
     """Lightness of each pixel, 0…255, rounded as Pillow does."""
-    return np.asarray((pixels.astype(np.intp) @ np.array([19595, 38470, 7471]) + (1 << 15)) >> 16, np.intp)
+    red, green, blue = np.moveaxis(pixels.astype(np.int32), -1, 0)
+    return (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16
 
 
-def _lightness_scale() -> NDArray[np.float64]:
-    """Where each of 256 lightnesses lies on the scale of steps, 0 … `LIGHTNESSES` − 1."""
-    ratio = np.maximum(np.arange(256), _DARKEST) / _DARKEST
-    return np.asarray(np.log(ratio) / np.log(255 / _DARKEST) * (shades.LIGHTNESSES - 1), np.float64)
-
-
-def _places(bins: NDArray[np.intp], dimension: int) -> NDArray[np.intp]:
-    """The place of each bin in the histograms of a batch, which stand behind each other."""
-    return bins + np.arange(len(bins)).reshape(-1, *[1] * (bins.ndim - 1)) * dimension
-
-
-def _roots(places: NDArray[np.intp], weights: NDArray[np.float64], shape: tuple[int, int], pixels: int) -> Embeddings:
-    """The square roots of the shares of pixels that lie at each place, float32 of this shape."""
-    counts = np.bincount(places.ravel(), weights.ravel(), shape[0] * shape[1]).reshape(shape)
-    return np.asarray(np.sqrt(counts / pixels), np.float32)
+def _counts(bins: NDArray[np.int32], dimension: int) -> NDArray[np.intp]:
+    """How many pixels of each image [n, height, width] are in each of `dimension` bins, [n, dimension]."""
+    return np.stack([np.bincount(one.ravel(), minlength=dimension) for one in bins])
