@@ -20,6 +20,7 @@ from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.served import put
 from tests.support.shop import HANGS, Gated, NoNumbers, Shop, found, told
+from tests.support.waiting import eventually
 
 
 def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
@@ -91,7 +92,7 @@ def test_what_was_taken_in_meanwhile_is_not_taken_back() -> None:
 
 def test_who_writes_takes_in_little_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is encoded for it, and where others have changed much, theirs is left as well: fault F16."""
-    monkeypatch.setattr(live_catalogue, "AT_ONCE", 3)
+    monkeypatch.setattr(live_catalogue, "_PIECE", 2)
     shop = Shop()
     shop.encoder, working = NoNumbers(), shop.encoder
     shop.put_elsewhere("a", "#ff0000")
@@ -120,8 +121,8 @@ def test_every_version_has_one_answer_and_is_later_than_those_before(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever writes, takes in or builds: faults C6 and F16."""
-    monkeypatch.setattr(live_catalogue, "AT_ONCE", 2)
-    monkeypatch.setattr(live_catalogue, "_ENCODED", 3)
+    for name, size in {"_PIECE": 2, "_ENCODED": 3}.items():
+        monkeypatch.setattr(live_catalogue, name, size)
     draw, shop = random.Random(seed), Shop()
     seen = {0: told(shop.snapshots.current.matcher)}
     for _ in range(80):
@@ -149,21 +150,27 @@ def test_every_version_has_one_answer_and_is_later_than_those_before(
         assert seen.setdefault(current.version, told(current.matcher)) == told(current.matcher)
 
 
-def test_changes_of_others_are_taken_in_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that whoever writes meanwhile comes in between: fault F16."""
-    monkeypatch.setattr(live_catalogue, "AT_ONCE", 2)
+def test_whoever_writes_comes_before_the_next_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes of others are taken in piece by piece, and who waits comes in between: fault F16."""
+    monkeypatch.setattr(live_catalogue, "_PIECE", 2)
     shop = Shop()
     for number in range(7):
         shop.put_elsewhere(f"p{number}", COLOURS[number % len(COLOURS)])
-    changed, sizes = Matcher.changed, list[int]()
+    changed, taken = Matcher.changed, list[list[str]]()
+    writing = threading.Thread(target=shop.put, args=("mine", None))
 
-    def counted(self: Matcher, put: Sequence[Posting], *rest: Any) -> Matcher:
-        sizes.append(len(put))
+    def recorded(self: Matcher, put: Sequence[Posting], *rest: Any) -> Matcher:
+        taken.append([posting.posting_id for posting in put])
+        if len(taken) == 1:
+            writing.start()
+            eventually(shop.snapshots._next.locked)
         return changed(self, put, *rest)
 
-    monkeypatch.setattr(Matcher, "changed", counted)
+    monkeypatch.setattr(Matcher, "changed", recorded)
     shop.snapshots.complete()
-    assert sizes == [2, 2, 2, 1]
+    writing.join()
+    assert taken == [["p0", "p1"], ["mine"], ["p2", "p3"], ["p4", "p5"], ["p6"]]
+    assert shop.snapshots.complete().version == shop.store.version()
     assert told(shop.snapshots.current.matcher) == told(shop.build().matcher)
 
 

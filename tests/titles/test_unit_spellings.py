@@ -18,7 +18,10 @@ def stated(title: str) -> list[tuple[str, str]]:
     ("titles", "expected"),
     [
         ("кофе 0,25 кг|кофе 250 г.|кофе 250гр|กาแฟ ๒๕๐ กรัม|กาแฟ 0.25 กก.|咖啡250克装|咖啡 0.25公斤", ("mass", "250g")),
-        ("コーヒー 250グラム|커피 250그램|قهوة ٢٥٠ جم|कॉफी 250 ग्राम|cà phê 250 gam|café 250 gramos", ("mass", "250g")),
+        (
+            "コーヒー 250グラム|커피 250그램|قهوة ٢٥٠ جم|कॉफी 250 ग्राम|قهوه ۲۵۰ گرم|cà phê 250 gam|café 250 gramos",
+            ("mass", "250g"),
+        ),
         ("сок 0,5 л|сок 500 мл|น้ำ 500 มล.|น้ำ0.5ลิตร|水500毫升|水 0.5 公升|물 500밀리리터", ("volume", "500ml")),
         ("ماء ٠٫٥ لتر|पानी 500 मिली|nước 0,5 lít|leche 0,5 litros|500 mili liter|½ litro|500cm³", ("volume", "500ml")),
         ("кабель 2 м|кабель 200 см|สาย 2 เมตร|2公尺|2メートル|cabo 2 metros", ("length", "2000mm")),
@@ -35,6 +38,7 @@ def stated(title: str) -> list[tuple[str, str]]:
         ("лампа 10 Вт|หลอดไฟ 10 วัตต์|10瓦", ("power", "10w")),
         ("от 3 лет|3 ปี|36 мес.|36個月", ("time", "1080days")),
         ("флешка 64 ГБ", ("storage", "64gb")),
+        ("抽纸3层|กระดาษ 3 ชั้น|салфетки 3 слоя", ("layers", "3ply")),
     ],
 )
 def test_units_of_languages_are_units(titles: str, expected: tuple[str, str]) -> None:
@@ -58,6 +62,8 @@ def test_units_of_languages_are_units(titles: str, expected: tuple[str, str]) ->
         "10 bar",
         "Kaleng 2 galon",
         "1斤",
+        "A4 80 g/m²",
+        "kertas 70gr/m2",
     ],
 )
 def test_words_of_two_meanings_are_no_units(title: str) -> None:

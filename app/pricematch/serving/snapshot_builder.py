@@ -24,7 +24,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
-from pricematch.serving.snapshots import AT_ONCE, FEW, STALE, Snapshot
+from pricematch.serving.snapshots import FEW, STALE, Snapshot
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store
@@ -32,6 +32,8 @@ from pricematch.titles.normalise import parse_title
 
 _log = logging.getLogger("pricematch")
 _PAGE = 10_000
+_AT_ONCE = 64
+"""Rows that are scored together after all the others."""
 _SHOWN = 5
 
 
@@ -114,9 +116,9 @@ class SnapshotBuilder:
         search = build(parsed, *how, base.scored)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
         rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
-        for first in range(0, len(rows), AT_ONCE):
+        for first in range(0, len(rows), _AT_ONCE):
             self.progress("Scoring changes", first, len(rows))
-            some = rows[first : first + AT_ONCE]
+            some = rows[first : first + _AT_ONCE]
             search = search.placed(catalogue, some, features.select(some))
         if catalogue.span:  # tables for searches are built with the first one
             search.query(features.select(np.arange(1)))

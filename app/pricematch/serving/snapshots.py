@@ -1,7 +1,7 @@
 """Snapshots of a catalogue in memory, which follow what changes in its store."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock, RLock
 from typing import TypeAlias
@@ -13,8 +13,8 @@ from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
 from pricematch.store.ports import PostingStore
 
-AT_ONCE = 64
-"""Postings that are taken in together; of others no more while somebody waits."""
+_PIECE = 16
+"""Postings of others that are taken in together, since somebody may wait meanwhile."""
 _ENCODED = 256
 """Of which images are encoded together."""
 _MANY = 1000
@@ -107,7 +107,7 @@ class Snapshots:
         few: int = 0,
     ) -> None:
         self._store, self._images, self._build, self._few = store, images, build, few
-        self._lock, self._encoding = Lock(), RLock()
+        self._lock, self._next, self._encoding = Lock(), Lock(), RLock()
         self._current = first or build()
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
@@ -128,7 +128,7 @@ class Snapshots:
         Raises:
             StoreError: the store cannot be read, or a version cannot be made.
         """
-        with self._lock:
+        with self._turn():
             self._current = self._followed(self._current, self._build, written)
             return self._current
 
@@ -142,7 +142,7 @@ class Snapshots:
         with self._encoding:  # so that nothing is encoded twice
             version = self._store.version()
             while self._current.held.version < version:
-                with self._lock:
+                with self._turn():
                     current, changes = self._current, self._changes(self._current)
                 if changes is None or _many(current, changes):
                     return self.rebuild()
@@ -163,14 +163,24 @@ class Snapshots:
         with self._encoding:
             build = build or self._build
             built = self._caught_up(build(), build)
-            with self._lock:
+            with self._turn():
                 self._store.renew()
                 self._current, self._build = self._followed(built, build), build
                 return self._current
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The lock; who waits for it comes before whoever gives it back and wants it again."""
+        with self._next:
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _caught_up(self, built: Snapshot, build: Callable[[], Snapshot]) -> Snapshot:
         """A snapshot that nobody has yet, with what came meanwhile but for a little that lacks nothing."""
-        while (changes := self._changes(built)) is None or not self._is_little(built, changes):
+        while (changes := self._changes(built)) is None or not self._is_little(built, changes, ()):
             if changes is None or _many(built, changes):
                 built = build()
             else:
@@ -179,11 +189,11 @@ class Snapshots:
 
     def _take(self, changes: Changes, encoded: Sequence[_Encoded]) -> None:
         """Take in the first of some changes, whose images are encoded, in pieces: others follow in between."""
-        for first in range(0, max(1, len(encoded)), AT_ONCE):
-            piece = encoded[first : first + AT_ONCE]
+        for first in range(0, max(1, len(encoded)), _PIECE):
+            piece = encoded[first : first + _PIECE]
             left = len(changes.postings) > first + len(piece)
             version = piece[-1][0].revision if left else changes.version
-            with self._lock:
+            with self._turn():
                 if self._current.held.version < version:
                     self._current = self._changed(self._current, changes, piece, version)
 
@@ -194,7 +204,7 @@ class Snapshots:
         if (changes := self._changes(snapshot)) is None:
             return build()
         chosen, version = changes.postings, changes.version
-        if written is not None and not self._is_little(snapshot, changes):
+        if written is not None and not self._is_little(snapshot, changes, written):
             chosen, version = [it for it in chosen if it.posting_id in written], snapshot.held.version
         found = self._changed(snapshot, changes, self._encoded(snapshot.matcher, chosen), version)
         return build() if version == changes.version and found.young(self._few) else found
@@ -208,12 +218,11 @@ class Snapshots:
         except HistoryLost:
             return None
 
-    def _is_little(self, snapshot: Snapshot, changes: Changes) -> bool:
-        """Whether changes are few, and no image of them lacks features."""
-        if len(changes.postings) > AT_ONCE:
-            return False
-        digests = list(dict.fromkeys(filter(None, _digests(changes.postings))))
-        return not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
+    def _is_little(self, snapshot: Snapshot, changes: Changes, written: Collection[str]) -> bool:
+        """Whether changes beside what was written are few, and no image of them lacks features."""
+        others = [change for change in changes.postings if change.posting_id not in written]
+        digests = list(dict.fromkeys(filter(None, _digests(others))))
+        return len(others) <= _PIECE and not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
 
     def _encoded(self, matcher: Matcher, changes: Sequence[PostingChange]) -> list[_Encoded]:
         """Changes with the features of their images; those that lack any are encoded."""

@@ -69,7 +69,9 @@ def patterns(*, plain: bool) -> Patterns:
     """
     known = [word for word in UNITS if word not in _ELSEWHERE and (word.isascii() or not plain)]
     latin, others = ([word for word in known if word.isascii() is plain_word] for plain_word in (True, False))
-    stops = r"(?:(?![^\W_]|\^\d)|(?=x\d))" if plain else rf"(?:(?![^\W_]|\^\d|[{MARKS}])|(?=[xх]\d|[装裝入]))"
+    # 80 g/m² of paper is no mass
+    within = r"[^\W_]|\^\d|/m\^?2" if plain else rf"[^\W_]|\^\d|/m\^?2|[{MARKS}]"
+    stops = rf"(?:(?!{within})|(?=x\d))" if plain else rf"(?:(?!{within})|(?=[xх]\d|[装裝入]))"
     ends = stops if plain else rf"(?:{stops}|(?=[{_UNSPACED}]))"
     word = rf"(?:{_COMPOUNDS}|{_any_of(latin)}){ends}"
     if others:
