@@ -22,7 +22,7 @@ from pricematch.serving.models import activate
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.fakes import COLOURS, image_bytes
+from tests.support.fakes import COLOURS, image_bytes, marked_bytes
 from tests.support.matchers import export_matcher
 from tests.support.networks import TinyArtefacts, export
 from tests.support.served import Loaded, Told, coloured, matched, put, served, settings_of, titles_and_hashes
@@ -358,7 +358,11 @@ async def main():
         print([match.posting_id for match in found], "tensorflow" in sys.modules, len(service.process_ids()))
 asyncio.run(main())
 """
-    paths = (tiny_artefacts.csv_path, tiny_artefacts.images, tiny_artefacts.models, tmp_path / "data")
+    images = tmp_path / "images"
+    images.mkdir()
+    for row, colour in enumerate(COLOURS):
+        (images / f"p{row}.png").write_bytes(marked_bytes(colour))
+    paths = (tiny_artefacts.csv_path, images, tiny_artefacts.models, tmp_path / "data")
     command = [sys.executable, "-c", script, *map(str, paths)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.stderr) == ("['p0'] False 1\n", "")
