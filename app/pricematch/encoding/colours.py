@@ -27,7 +27,7 @@ def _lightness_steps() -> NDArray[np.float64]:
     """How much a pixel of each lightness counts for each step, [`LIGHTNESSES`, `_LUMAS`]: the two it lies between."""
     ratio = np.maximum(np.arange(_LUMAS), _DARKEST) / _DARKEST
     scale = np.log(ratio) / np.log((_LUMAS - 1) / _DARKEST) * (shades.LIGHTNESSES - 1)
-    return np.maximum(0, 1 - np.abs(np.arange(shades.LIGHTNESSES)[:, np.newaxis] - scale))
+    return np.asarray(np.maximum(0, 1 - np.abs(np.arange(shades.LIGHTNESSES)[:, np.newaxis] - scale)), np.float64)
 
 
 _LIGHTNESS_STEPS = _lightness_steps()
@@ -53,7 +53,7 @@ class ColourHistogram:
 
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embeddings [n, 256] of a batch [n, height, width, 3]; height and width are at least 1."""
-        count, height, width, _ = pixels.shape
+        _, height, width, _ = pixels.shape
         hue, saturation, _, high = _hsv(pixels, HUES, SATURATIONS)
         bins = (hue * SATURATIONS + saturation) * VALUES + high * VALUES // 256
         return np.asarray(np.sqrt(_counts(bins, self.dimension) / (height * width)), np.float32)
@@ -110,7 +110,7 @@ def _hsv(
 def _luma(pixels: Pixels) -> NDArray[np.int32]:
     """Lightness of each pixel, 0…255, rounded as Pillow does."""
     red, green, blue = np.moveaxis(pixels.astype(np.int32), -1, 0)
-    return (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16
+    return np.asarray((19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16, np.int32)
 
 
 def _counts(bins: NDArray[np.int32], dimension: int) -> NDArray[np.intp]:
