@@ -86,8 +86,10 @@ class ShadeHistogram:
         coloured &= coloured.mean(axis=(1, 2), keepdims=True) >= _FEW
         colour = np.where(coloured, 1 + hue * shades.SATURATIONS + saturation, shades.GREY)
         counts = _counts(_luma(pixels) * (1 + shades.COLOURS) + colour, _LUMAS * (1 + shades.COLOURS))
-        steps = _LIGHTNESS_STEPS @ counts.reshape(count, _LUMAS, -1)  # each pixel was counted once, for its lightness
-        return np.asarray(np.sqrt(steps.reshape(count, -1) / (height * width)), np.float32)
+        steps = _LIGHTNESS_STEPS @ counts.reshape(
+            count, _LUMAS, 1 + shades.COLOURS
+        )  # each pixel was counted once, for its lightness
+        return np.asarray(np.sqrt(steps.reshape(count, self.dimension) / (height * width)), np.float32)
 
 
 def _hsv(
