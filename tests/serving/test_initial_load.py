@@ -1,15 +1,22 @@
 """The first fill of a store, as a job."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.records import Counts
+from pricematch.errors import CatalogueError, ImageError
+from pricematch.progress import silent
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.served import Loaded, Told, coloured, served, titles_and_hashes
+from tests.support.fakes import COLOURS
+from tests.support.networks import export
+from tests.support.served import Loaded, Told, coloured, served, settings_of, titles_and_hashes
 
 
 @pytest.fixture
@@ -45,6 +52,28 @@ def test_images_of_a_catalogue_file_are_stored_without_the_rest(tmp_path: Path) 
         stored = running.store.postings.get("p0")
         assert stored is not None
         assert running.store.images.read(stored.posting.image or "") == whole
+
+
+def test_beside_bad_rows_bad_images_are_told(tmp_path: Path) -> None:
+    """Images are decoded where that can be ended, and nothing is made: fault F3."""
+    export(tmp_path / "models", "cae", "1")
+    settings = settings_of(tmp_path, encoder="cae")
+    (tmp_path / "images" / "p1.png").write_bytes(b"no image")
+    with settings.catalogue.open("a") as file:
+        file.write("..,p0.png,x\n")
+
+    class Decodes(Loaded):
+        wanted: ClassVar[list[Wanted]] = []
+
+        def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
+            self.wanted.append(wanted)
+            return super().encode(images, wanted)
+
+    with pytest.raises(CatalogueError) as refused:
+        start(settings, Decodes(), silent)
+    assert [problem.column for problem in refused.value.problems] == ["image", "posting_id"]
+    assert Decodes.wanted == [Wanted()] * len(COLOURS)
+    assert not settings.data.exists()
 
 
 def test_after_the_initial_load_deletions_stay(settings: Settings) -> None:

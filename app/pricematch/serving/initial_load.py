@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
-from pricematch.encoding.bootstrap import image_folder, read_catalogue, refuse_bad_rows, skip_or_refuse
-from pricematch.encoding.ingest import ImagesByDigest, digest_images
+from pricematch.encoding.bootstrap import image_folder, read_catalogue, skip_or_refuse
+from pricematch.encoding.ingest import ImagesByDigest, digest_images, each_image
 from pricematch.encoding.ports import ImageSource
-from pricematch.encoding.stored_images import StoredForms, StoredImages
+from pricematch.encoding.stored_images import Encode, StoredForms, StoredImages
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.evaluation.load_features import find_images
 from pricematch.formats.csv_files import CsvCatalogue
@@ -41,8 +41,14 @@ class Source:
     images: ImageFolder | None
 
 
-def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) -> Source:
+def read_source(settings: Settings, chosen: ChosenModels, encode: Encode, progress: Progress) -> Source:
     """The catalogue file; where similarity decides, every posting has to have an image.
+
+    Args:
+        settings: where file and images are.
+        chosen: the models.
+        encode: decodes images.
+        progress: called with what is being done.
 
     Raises:
         CatalogueError: bad rows, reported together with bad images where these are needed.
@@ -54,8 +60,23 @@ def read_source(settings: Settings, chosen: ChosenModels, progress: Progress) ->
         content.refuse(content.problems)
         return Source(content, find_images(settings, content.names()))
     images = image_folder(settings)
-    refuse_bad_rows(settings, content, images, progress)
+    if content.problems:
+        errors = _bad_images(content.names(), images, encode, workers=settings.workers, progress=progress)
+        content.refuse([*content.problems, *content.image_problems(errors)])
     return Source(content, images)
+
+
+def _bad_images(
+    names: Sequence[str], images: ImageSource, encode: Encode, *, workers: int, progress: Progress
+) -> Mapping[str, ImageError]:
+    """Which images cannot be read or decoded, and why; they are decoded where that can be ended."""
+
+    def check(name: str) -> None:
+        [found] = encode([images.read(name)], Wanted())
+        if isinstance(found, ImageError):
+            raise found
+
+    return each_image(names, check, "Checking images", workers=workers, progress=progress)[1]
 
 
 def loaded_from(store: Store) -> str | None:

@@ -149,7 +149,9 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
     """
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
-        source = read_source(settings, choose_models(settings, {}), progress)  # before anything is made
+        source = read_source(
+            settings, choose_models(settings, {}), encoding.encode, progress
+        )  # before anything is made
     store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
         return _started(settings, store, source, encoding, progress)
@@ -163,7 +165,7 @@ def _started(
 ) -> ServedCatalogue:
     chosen, loaded_digest = choose_models(settings, store.models.active()), loaded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
-        source = read_source(settings, chosen, progress)
+        source = read_source(settings, chosen, encoding.encode, progress)
     images = StoredImages(store.images, store.computed, encoding.encode, _warn_of_bad)
     load = partial(load_models, chosen, partial(encoding.load, progress=progress), progress)
     if source is not None:
