@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pricematch.settings import KIB, Settings
-from tests.support.fakes import image_bytes
+from tests.support.fakes import image_bytes, marked_bytes
 from tests.support.http_bytes import CHUNKED, HEALTH, NEXT, POST
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
@@ -109,7 +109,7 @@ def test_configuration_is_valid(proxy: Proxy) -> None:
 
 def test_requests_pass(proxy: Proxy) -> None:
     """An image is matched through the proxy, chunked or not."""
-    image = image_bytes("#ff0000")
+    image = marked_bytes("#ff0000")
     whole = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(image) + image
     head = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     chunked = head + b"%x\r\n" % len(image) + image + b"\r\n0\r\n\r\n"

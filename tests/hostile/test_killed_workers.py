@@ -53,9 +53,9 @@ def test_killed_processes_are_replaced_and_nothing_fails(tmp_path: Path, kills: 
         statuses = sum((one.result() for one in asked), Counter[int]())
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         eventually(lambda: len(service.encoders()) == 2)  # those that were killed are gone
+        assert service.match().status == 200  # on a busy machine perhaps the first
         service.assert_well()
     assert statuses.keys() <= {200, 503}
-    assert statuses[200] > 0
 
 
 @pytest.mark.process
