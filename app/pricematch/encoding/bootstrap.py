@@ -101,7 +101,7 @@ def embed_postings(
     """
     artefacts = find_artefacts(settings)
     images, spec = image_folder(settings), encoder_spec(settings, artefacts)
-    refuse_bad_rows(settings, content, images, progress)
+    _refuse_bad_rows(settings, content, images, progress)
     _make_kept(settings)
     # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
@@ -120,7 +120,7 @@ def _make_kept(settings: Settings) -> None:
         make_folder(folder, 0o700)
 
 
-def refuse_bad_rows(settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress) -> None:
+def _refuse_bad_rows(settings: Settings, content: CsvCatalogue, images: ImageFolder, progress: Progress) -> None:
     """Raise CatalogueError if there are bad rows, and name bad images in it, too."""
     if content.problems:
         decode = decoder(settings, _ANY_SIDE)

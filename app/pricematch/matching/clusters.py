@@ -138,8 +138,7 @@ def cluster(
     """The clusters of some postings and images, and the decision rule that made them.
 
     Unknown ids and bad images become items with a problem, by similarity also images that are no evidence; the rest is
-    clustered. An id given twice counts once, an
-    image given twice is two items.
+    clustered. An id given twice counts once, an image given twice is two items.
 
     Args:
         matcher: over the catalogue.
