@@ -2,9 +2,9 @@
 
     python benchmarks/start.py [--postings 100000] [--busy 4] [--images DIR] [--models DIR] [--folder DIR]
 
-The same service is started over a store with one posting and over a full one, in turn: what the first takes is Python and the
-models. Embeddings are drawn; that a start encodes none of them is what is measured. Memory is that of all processes of
-the service, what they share counted once; those that are busy beside it compute something else.
+The same service is started over a store with one posting and over a full one, in turn: what the first takes is Python
+and the models. Embeddings are drawn; that a start encodes none of them is what is measured. Memory is that of all
+processes of the service, what they share counted once; those that are busy beside it compute something else.
 """
 
 import argparse

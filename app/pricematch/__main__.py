@@ -78,10 +78,11 @@ def main() -> None:
     except PricematchError as error:
         _fail(str(error), USAGE_ERROR if isinstance(error, SettingsError) else FAILED)
     except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(str(error.name))
+        package = str(error.name).partition(".")[0]
+        extra = _EXTRAS.get(package)
         if extra is None:
             raise
-        _fail(f"this needs {error.name}, which is not installed: pip install 'pricematch[{extra}]'", USAGE_ERROR)
+        _fail(f"this needs {package}, which is not installed: pip install 'pricematch[{extra}]'", USAGE_ERROR)
     except KeyboardInterrupt:
         _fail("interrupted", terminal.INTERRUPTED)
 
