@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.search.candidates import Candidates, stacked, top_k
+from pricematch.search.candidates import Candidates, ranges, stacked, top_k
 
 DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
 _BLOCK_VALUES = 4 * 1024 * 1024
 _BLOCK_PAIRS = 64 * 1024
+_FEW_RUNS = 64
 
 
 class SparseIndex:
@@ -63,12 +64,56 @@ class SparseIndex:
 def cosines(
     left: csr_array, left_rows: NDArray[np.integer], right: csr_array, right_rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals."""
+    """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals.
+
+    Pairs whose left rows are few runs of one row, as of a query, take a product with that row; others one each.
+    """
     found = np.empty(len(left_rows), np.float32)
-    for first in range(0, len(left_rows), _BLOCK_PAIRS):
-        piece = slice(first, first + _BLOCK_PAIRS)
-        found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
+    if (runs := runs_of(left_rows)) is not None:
+        for run in runs:
+            found[run] = right[right_rows[run]] @ dense_row(left, left_rows[run.start])
+    else:
+        for first in range(0, len(left_rows), _BLOCK_PAIRS):
+            piece = slice(first, first + _BLOCK_PAIRS)
+            found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
     return np.clip(np.round(found, DECIMALS, out=found), 0, 1, out=found)
+
+
+def runs_of(rows: NDArray[np.integer]) -> list[slice] | None:
+    """The runs of one row each, in order; None where they are many."""
+    ends = np.flatnonzero(rows[1:] != rows[:-1]) + 1
+    if len(ends) >= _FEW_RUNS:
+        return None
+    return [slice(start, stop) for start, stop in pairwise([0, *ends.tolist(), len(rows)]) if start < stop]
+
+
+def dense_row(matrix: csr_array, row: int) -> NDArray[np.float32]:
+    """A row with its zeros, float32 [d]."""
+    found = np.zeros(matrix.shape[1], np.float32)
+    held = slice(matrix.indptr[row], matrix.indptr[row + 1])
+    found[matrix.indices[held]] = matrix.data[held]
+    return found
+
+
+def shared_values(
+    left: csr_array, left_row: int, right: csr_array, right_rows: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Where a row of one matrix and some rows of another both have a value.
+
+    Args:
+        left: float32 [n, d], no row twice in a column.
+        left_row: which of its rows.
+        right: float32 [m, d].
+        right_rows: [p], which of its rows.
+
+    Returns:
+        Which of `right_rows`, ascending; the value of the left row, and that of the right one, float32 each.
+    """
+    begins = right.indptr[right_rows]
+    places, lines = ranges(begins, right.indptr[right_rows + 1] - begins)
+    ours = dense_row(left, left_row)[right.indices[places]]
+    both = np.flatnonzero(ours)
+    return lines[both], ours[both], right.data[places[both]]
 
 
 def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
