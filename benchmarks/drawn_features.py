@@ -28,7 +28,7 @@ _NEAR = 0.5
 
 
 def drawn_features(postings: Sequence[Posting], dimension: int, seed: int = 0) -> Features:
-    """The features of postings: their titles and hashes, and drawn embeddings [n, dimension] and shades [n, `SHADES`]."""
+    """Titles and hashes of n postings, and drawn embeddings [n, dimension] and shades [n, `SHADES`]."""
     rng = np.random.default_rng(seed)
     groups = group_numbers(postings)
     embeddings = {"image": _embeddings(groups, dimension, rng), "colours": _shades(groups, rng)}
@@ -82,7 +82,7 @@ def _embeddings(groups: NDArray[np.intp], dimension: int, rng: np.random.Generat
 
 
 def _shades(groups: NDArray[np.intp], rng: np.random.Generator) -> Embeddings:
-    """Each image a few blobs, grey or of neighbouring hues, over some steps of lightness; the first is its background."""
+    """Each image a few blobs, grey or of neighbouring hues, over some steps of lightness."""
     count, steps = int(groups.max(initial=-1)) + 1, np.arange(LIGHTNESSES)
     colours = np.where(rng.random((count, _BLOBS)) < 0.3, GREY, 1 + rng.integers(COLOURS, size=(count, _BLOBS)))
     colours[:, 0] = np.where(rng.random(count) < 0.6, GREY, colours[:, 0])

@@ -101,7 +101,9 @@ def drawn_queries(every: Features, count: int) -> dict[str, list[Features]]:
     titles = [another_way(every.titles[row], rng) for row in rows]
     images = [seen(every, row, rng) for row in rows]
     found = {"title": [image.without_images(np.arange(1)) for image in images], "title and image": images}
-    found = {name: [retitled(it, title) for it, title in zip(some, titles, strict=True)] for name, some in found.items()}
+    found = {
+        name: [retitled(it, title) for it, title in zip(some, titles, strict=True)] for name, some in found.items()
+    }
     return found | {"image": images}
 
 

@@ -25,17 +25,43 @@ from pricematch.titles.normalise import ParsedTitle
 
 
 @dataclass(frozen=True, eq=False)
+class ScoredFeatures:
+    """The features of m pairs, and what the pair model makes of them.
+
+    Attributes:
+        values: float32 [m, f], `PairModel.feature_names`.
+        first: float64 [m], scores of the model's first stage.
+        probabilities: float64 [m].
+    """
+
+    values: NDArray[np.float32]
+    first: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, pairs: NDArray[np.integer]) -> "ScoredFeatures":
+        """Those of some pairs, in the order given."""
+        return ScoredFeatures(self.values[pairs], self.first[pairs], self.probabilities[pairs])
+
+    def contributions(self, model: PairModel) -> NDArray[np.float64]:
+        """What each feature adds to the log odds of each pair, see `PairModel.contributions`."""
+        return model.contributions(self.values, self.first, self.probabilities)
+
+
+@dataclass(frozen=True, eq=False)
 class QueryPairs:
     """The candidate pairs of k queries: with the index's postings, and with each other.
 
     Attributes:
         pairs: left ends are queries; an end below the index's span is its row, from there on a query's position.
-        features: float32 [m, f], `PairModel.feature_names`.
+        features: of the pairs.
         titles: k, of the queries.
     """
 
     pairs: ScoredPairs
-    features: NDArray[np.float32]
+    features: ScoredFeatures
     titles: Sequence[ParsedTitle]
 
 
@@ -112,8 +138,8 @@ class MatchIndex:
         there = self.alive[found]
         return found[there], probabilities[there]
 
-    def features_of(self, row: int, others: NDArray[np.integer]) -> NDArray[np.float32]:
-        """`PairModel.feature_names` of the pairs of a row and some of its candidates, float32 [k, f]."""
+    def features_of(self, row: int, others: NDArray[np.integer]) -> ScoredFeatures:
+        """The features of the pairs of a row and some of its candidates."""
         n, extractor = len(self.extractor), self.extractor
         left, right = np.maximum(row, others), np.minimum(row, others)
         found = np.empty((len(others), len(extractor.names)), np.float32)
@@ -124,7 +150,8 @@ class MatchIndex:
         found[across] = extractor.features(self.delta, left[across] - n, right[across], extractor.own)
         first = self.model.first.predict(found)
         graph = _graph_features([self.base, self.added], self.alive, left, right, first)
-        return np.concatenate([found, graph], axis=1)
+        every = np.concatenate([found, graph], axis=1)
+        return ScoredFeatures(every, first, self.model.predict_proba(every))
 
     def query(self, features: Features) -> QueryPairs:
         """Score postings that are not there, together, as if they were."""
@@ -168,8 +195,8 @@ class MatchIndex:
             alive = np.concatenate([self.alive, np.ones(len(features), np.bool_)])
             graph = _graph_features([self.base, self.added], alive, left, right, first, own)
             every = np.concatenate([pair_features, graph], axis=1)
-            found = replace(own, probabilities=self.model.predict_proba(every))
-        return QueryPairs(found, every, parsed.titles), new, delta
+            scored = ScoredFeatures(every, first, self.model.predict_proba(every))
+        return QueryPairs(replace(own, probabilities=scored.probabilities), scored, parsed.titles), new, delta
 
 
 def _graph_features(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from pricematch.pairs.profiles import low_high
-from pricematch.search.sparse import runs_of, shared_values
+from pricematch.search.sparse import reduced, runs_of, shared_values
 
 LEAST = 0.02
 """Probabilities below this are not kept in the graph."""
@@ -160,11 +160,10 @@ def _steps(
     paths, overlap, best = (np.zeros(len(left)) for _ in range(3))
     if (runs := runs_of(left)) is not None:
         for run in runs:
-            lines, ours, theirs = shared_values(matrix, left[run.start], matrix, right[run])
-            products = ours * theirs
-            paths[run] = np.bincount(lines, products, run.stop - run.start)
-            overlap[run] = np.bincount(lines, np.minimum(ours, theirs), run.stop - run.start)
-            np.maximum.at(best[run], lines, products)
+            starts, ours, theirs = shared_values(matrix, left[run.start], matrix, right[run])
+            paths[run] = reduced(np.add, ours * theirs, starts)
+            overlap[run] = reduced(np.add, np.minimum(ours, theirs), starts)
+            best[run] = reduced(np.maximum, ours * theirs, starts)
         return paths, overlap, best
     for start in range(0, len(left), _BLOCK):
         piece = slice(start, start + _BLOCK)

@@ -24,6 +24,7 @@ from pricematch.pairs.retrievers import (
     EmbeddingRetriever,
     ExpandedTitleRetriever,
     ParsedFeatures,
+    Retrieved,
     retrievers_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, word_features
@@ -138,11 +139,13 @@ class PairFeatureExtractor:
         Returns:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
-        vectors, nearest = dict[str, Any](), dict[str, Candidates]()
+        retrieved = dict[str, Retrieved]()
         # the one that builds on others comes last
         for it in sorted(self._retrievers.values(), key=lambda it: isinstance(it, ExpandedTitleRetriever)):
-            vectors[it.name] = it.transform(features, nearest)
-            nearest[it.name] = it.nearest_to(vectors[it.name], _NEAREST, alive)
+            made = it.transform(features, retrieved)
+            retrieved[it.name] = Retrieved(made, it.nearest_to(made, _NEAREST, alive))
+        vectors = {name: found.vectors for name, found in retrieved.items()}
+        nearest = {name: found.nearest for name, found in retrieved.items()}
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():

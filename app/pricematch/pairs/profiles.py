@@ -115,9 +115,7 @@ def rank_features(
     if least is not None:
         ends[1] = _including(ends[1], right, right_rows, np.where(similarity >= least, similarity, -np.inf))
     ranks = [it.higher(rows, similarity + _TIE) for it, rows in ((left, left_rows), (right, right_rows))]
-    leads = [
-        similarity - np.maximum(np.where(similarity >= best - _TIE, second, best), -1) for best, second, _ in ends
-    ]
+    leads = [similarity - np.maximum(np.where(similarity >= best - _TIE, second, best), -1) for best, second, _ in ends]
     above = [similarity - density for _, _, density in ends]
     found = np.empty((len(similarity), len(RANK_FEATURES)), np.float32)
     for column, values in enumerate([similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]):
@@ -126,15 +124,13 @@ def rank_features(
     return found
 
 
-def _including(
-    ends: _Ends, neighbours: Neighbours, rows: NDArray[np.integer], more: NDArray[np.floating]
-) -> _Ends:
+def _including(ends: _Ends, neighbours: Neighbours, rows: NDArray[np.integer], more: NDArray[np.floating]) -> _Ends:
     """What `Neighbours.around` gives once each of some rows has one neighbour more, of a similarity [m] or −inf.
 
     How many are higher than the further neighbour does not change: of those that it displaces none is.
     """
     best, second, density = ends
-    first = neighbours.similarities[rows, : _DENSITY_NEIGHBOURS]
+    first = neighbours.similarities[rows, :_DENSITY_NEIGHBOURS]
     known = np.isfinite(first)
     last, full, count = first[:, -1], known[:, -1], known.sum(axis=1)
     near = more > last

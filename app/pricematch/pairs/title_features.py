@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.pairs.profiles import TitleProfiles, low_high, occurrences
-from pricematch.search.sparse import runs_of, shared_values
+from pricematch.search.sparse import reduced, runs_of, shared_values
 from pricematch.titles.comparison import TitleAttributes
 from pricematch.titles.normalise import ParsedTitle
 from pricematch.titles.vectors import TfIdf
@@ -97,10 +97,9 @@ def _shared(
         return total, largest
     if (runs := runs_of(left_rows)) is not None:
         for run in runs:
-            lines, ours, theirs = shared_values(left, left_rows[run.start], right, right_rows[run])
+            starts, ours, theirs = shared_values(left, left_rows[run.start], right, right_rows[run])
             both = np.minimum(ours, theirs)
-            total[run] = np.bincount(lines, both, run.stop - run.start)
-            np.maximum.at(largest[run], lines, both)
+            total[run], largest[run] = reduced(np.add, both, starts), reduced(np.maximum, both, starts)
         return total, largest
     for first in range(0, len(left_rows), _BLOCK):
         piece = slice(first, first + _BLOCK)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.search.candidates import Candidates, ranges, stacked, top_k
+from pricematch.search.candidates import Candidates, stacked, top_k
 
 DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
@@ -66,12 +66,13 @@ def cosines(
 ) -> NDArray[np.float32]:
     """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals.
 
-    Pairs whose left rows are few runs of one row, as of a query, take a product with that row; others one each.
+    Where the left rows are few runs of one row each, as those of queries are, no matrix is made for the pairs.
     """
     found = np.empty(len(left_rows), np.float32)
     if (runs := runs_of(left_rows)) is not None:
         for run in runs:
-            found[run] = right[right_rows[run]] @ dense_row(left, left_rows[run.start])
+            starts, ours, theirs = shared_values(left, left_rows[run.start], right, right_rows[run])
+            found[run] = reduced(np.add, ours * theirs, starts)
     else:
         for first in range(0, len(left_rows), _BLOCK_PAIRS):
             piece = slice(first, first + _BLOCK_PAIRS)
@@ -87,33 +88,41 @@ def runs_of(rows: NDArray[np.integer]) -> list[slice] | None:
     return [slice(start, stop) for start, stop in pairwise([0, *ends.tolist(), len(rows)]) if start < stop]
 
 
-def dense_row(matrix: csr_array, row: int) -> NDArray[np.float32]:
-    """A row with its zeros, float32 [d]."""
-    found = np.zeros(matrix.shape[1], np.float32)
-    held = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    found[matrix.indices[held]] = matrix.data[held]
-    return found
-
-
 def shared_values(
     left: csr_array, left_row: int, right: csr_array, right_rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
     """Where a row of one matrix and some rows of another both have a value.
 
     Args:
-        left: float32 [n, d], no row twice in a column.
+        left: float32 [n, d], no zeros among its values.
         left_row: which of its rows.
         right: float32 [m, d].
         right_rows: [p], which of its rows.
 
     Returns:
-        Which of `right_rows`, ascending; the value of the left row, and that of the right one, float32 each.
+        Where the values of each of `right_rows` start among the others, intp [p + 1]; the values of the left row, and
+        those of the right ones, float32 each.
     """
+    row = np.zeros(left.shape[1], np.float32)
+    held = slice(left.indptr[left_row], left.indptr[left_row + 1])
+    row[left.indices[held]] = left.data[held]
     begins = right.indptr[right_rows]
-    places, lines = ranges(begins, right.indptr[right_rows + 1] - begins)
-    ours = dense_row(left, left_row)[right.indices[places]]
-    both = np.flatnonzero(ours)
-    return lines[both], ours[both], right.data[places[both]]
+    sizes = right.indptr[right_rows + 1] - begins
+    ends = np.cumsum(sizes)
+    places = np.arange(ends[-1] if len(ends) else 0, dtype=begins.dtype)
+    places += np.repeat(begins - ends.astype(begins.dtype) + sizes, sizes)
+    values = row[right.indices[places]]
+    both = np.flatnonzero(values)
+    starts = np.concatenate([[0], np.searchsorted(both, ends)])
+    return starts, values[both], right.data[places[both]]
+
+
+def reduced(operation: np.ufunc, values: NDArray[np.float32], starts: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Values reduced from each start [p + 1] to the next, float32 [p]; 0 where there are none."""
+    found, some = np.zeros(len(starts) - 1, np.float32), np.flatnonzero(starts[1:] > starts[:-1])
+    if len(some):
+        found[some] = operation.reduceat(values, starts[some])
+    return found
 
 
 def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
