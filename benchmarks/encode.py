@@ -24,9 +24,10 @@ from rich.table import Table
 
 from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoders import import_tensorflow, resolve_precision
+from pricematch.encoding.encoders import resolve_precision
 from pricematch.encoding.ports import Encoder
 from pricematch.encoding.stored_images import ImageEncoder, embed_images
+from pricematch.encoding.tensorflow_import import import_tensorflow
 from pricematch.formats.manifest import Artefact, find_chain
 
 MAX_PIXELS = 25_000_000
@@ -117,10 +118,9 @@ def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Cal
 
 def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
     """As the service embeds a catalogue, default settings."""
-    import_tensorflow()
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
-    encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
+    encoder = ExportedEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
     embedding = ImageEncoder("benchmark", PillowDecoder(256, MAX_PIXELS), encoder)
     names = [str(position) for position in range(len(images))]
 

@@ -15,8 +15,8 @@ from catalogues import jpegs
 from pricematch.catalogue.features import Embeddings, EncoderInfo, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoders import import_tensorflow
 from pricematch.encoding.ports import Pixels
+from pricematch.encoding.tensorflow_import import import_tensorflow
 from pricematch.formats.manifest import find_chain
 from pricematch.matching.similarity import SimilaritySearch
 
@@ -31,7 +31,7 @@ class Networks:
         import tensorflow as tf
 
         from pricematch.encoding.encoders import resolve_precision
-        from pricematch.encoding.saved_model import use_precision
+        from pricematch.encoding.tensorflow_network import use_precision
 
         use_precision(resolve_precision("auto"))
         self._tf = tf
