@@ -147,7 +147,7 @@ def test_rank_features_are_those_of_sorted_lists(least: float | None) -> None:
     ends = [Neighbours.of(table) for table in tables]
     rows = rng.integers(0, 9, (2, 300))
     similarity = rng.choice(np.array([0, 0.25, 0.4, 0.5, 1, np.nan], np.float32), 300)
-    found = rank_features(similarity, *ends, *rows, least)
+    found = rank_features(similarity, ends[0], ends[1], rows[0], rows[1], least)
     for value, left, right, line in zip(similarity.tolist(), *rows, found.tolist(), strict=True):
         more = None if least is None else value if value >= least else -np.inf
         one, other = naive_end(tables[0][left].tolist(), None, value), naive_end(tables[1][right].tolist(), more, value)

@@ -56,7 +56,7 @@ class Neighbours:
         while step:
             further = found + step
             beyond = (further <= width) & (flat.take(before + further, mode="clip") > values)
-            found[beyond] += step
+            found += step * beyond
             step //= 2
         return found
 
@@ -111,6 +111,8 @@ def rank_features(
         least: the similarity from which on a left end counts as a neighbour of its right end, which does not include
             it yet; None: it does.
     """
+    if np.isnan(similarity).all():  # as of a query without an image
+        return np.full((len(similarity), len(RANK_FEATURES)), np.nan, np.float32)
     ends = [left.around(left_rows), right.around(right_rows)]
     if least is not None:
         ends[1] = _including(ends[1], right, right_rows, np.where(similarity >= least, similarity, -np.inf))

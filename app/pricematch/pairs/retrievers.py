@@ -16,7 +16,7 @@ from pricematch.search.hamming import HammingIndex, similarity_of
 from pricematch.search.neighbours import DenseIndex
 from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
 from pricematch.titles.normalise import ParsedTitle, parse_titles
-from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, grams, hash_shares, title_shares
+from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, expand_few, grams, hash_shares, title_shares
 
 T = TypeVar("T")
 _Q_contra = TypeVar("_Q_contra", contravariant=True)
@@ -31,6 +31,8 @@ MAX_DISTANCE = 16
 _LEAST_COSINE = 0.5 * 10.0**-DECIMALS
 """Cosines of titles below this are rounded to 0."""
 _BLOCK_VALUES = 4 * 1024 * 1024
+_FEW = 8
+"""Queries up to which it pays to look at each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,9 @@ class EmbeddingRetriever(Retriever[Embeddings]):
     ) -> NDArray[np.float32]:
         """The cosine, −1…1."""
         found = np.empty(len(left_rows), np.float32)
+        if len(left) <= _FEW and not left.any():  # queries without an image
+            found.fill(np.nan)
+            return found
         step = max(1, _BLOCK_VALUES // max(1, left.shape[1]))
         for first in range(0, len(left_rows), step):
             piece = slice(first, first + step)
@@ -256,11 +261,13 @@ class ExpandedTitleRetriever(TitleRetriever):
         self.shares = shares
         super().__init__("blend", titles.terms, expand(titles.vectors, shares, titles.vectors))
 
-    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:
         """New titles, blended with those of the ten nearest candidates or more that grams and hashes have found."""
         titles, alike = others[self._titles.name], None
         if self._hashes is not None:
             alike = others[self._hashes.name].nearest
+        if len(features) <= _FEW:
+            return expand_few(titles.vectors, titles.nearest, alike, self._titles.vectors)
         return expand(titles.vectors, self._shares(titles.nearest, alike), self._titles.vectors)
 
     def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:

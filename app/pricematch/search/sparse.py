@@ -54,7 +54,8 @@ class SparseIndex:
         parts = []
         block = max(1, _BLOCK_VALUES // max(1, len(self)))
         for first in range(0, queries.shape[0], block):
-            cosine = queries[first : first + block] @ self._columns
+            some = queries if block >= queries.shape[0] else queries[first : first + block]
+            cosine = some @ self._columns
             if alive is not None:
                 cosine.data[~alive[cosine.indices]] = 0
             parts.append(_best(cosine, count, first if others else None))
