@@ -48,10 +48,10 @@ def matcher_subject() -> Iterator[Subject]:
         yield trained_matcher(drawn_sample(Path(scratch)), "autoencoder")
 
 
-def drawn_sample(folder: Path) -> Path:
+def drawn_sample(folder: Path, postings: int = DRAWN) -> Path:
     """The folder with a drawn catalogue in it: `catalogue.csv` and `images`; drawn where it is not there yet."""
     if not (folder / "catalogue.csv").exists():
-        run("sample", "--postings", str(DRAWN), "--output", str(folder))
+        run("sample", "--postings", str(postings), "--output", str(folder))
     return folder
 
 

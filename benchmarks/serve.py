@@ -7,10 +7,11 @@
 The service decides by a trained matcher of hash, title and image, over catalogues of the drawn sample and, where they
 have more postings than that, of drawn titles and mixed features (see `drawn_postings.py`). Clients send image, title or
 both as another seller would post them, keep their connections open, are a process of their own and share the cores with
-the service; what the service could keep of a request for the next equal one is off. Beside it, in one run and in turn:
-a naive service (`naive_service.py`) and LitServe (`peer_service.py`, in an environment of its own that is made where
-there is none), which decode, hash, encode by TensorFlow and search by scikit-learn; and for the first of the queries by the
-most clients the offline verb of `encode.py`. Then each at half its own rate, with requests that arrive at random.
+the service; what the service could keep of a request for the next equal one is off. Beside it, in one run and in turn,
+are a naive service (`naive_service.py`) and LitServe (`peer_service.py`, in an environment of its own that is made where
+there is none), which decode, hash, encode by TensorFlow and search by scikit-learn. The first of the queries, by the
+most clients, is measured in rounds, beside the offline verb of `encode.py` as well, and then with each service at half
+its own rate, by requests that arrive at random.
 
 Where the processor has AVX-512, or with `--lesser ISA`, those first queries are measured once more with networks that
 take it for a lesser one. A folder that is named keeps catalogues and models, so that the next run need not make them.
@@ -23,7 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from catalogues import ENCODERS, drawn_sample
+from catalogues import DRAWN, ENCODERS, drawn_sample
 from encoding_ways import Worker, offline_verb
 from processor import described, lesser, lesser_of_this
 from rich.console import Console
@@ -41,7 +42,7 @@ def main() -> None:
     """Measure and print."""
     options = parse_options()
     with TemporaryDirectory() as scratch:
-        sample = drawn_sample(options.folder or Path(scratch) / "sample")
+        sample = drawn_sample(options.folder or Path(scratch) / "sample", options.sample)
         for encoder in options.encoders:
             for postings in options.postings:
                 catalogue = served(sample, encoder, postings)
@@ -54,6 +55,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS)
     parser.add_argument("--postings", nargs="+", type=int, default=[300, 17_000], help="sizes of catalogues")
+    parser.add_argument("--sample", type=int, default=DRAWN, help="postings whose images are drawn")
     parser.add_argument("--queries", nargs="+", choices=QUERIES, default=list(QUERIES))
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")

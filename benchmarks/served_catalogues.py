@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from catalogues import DRAWN, Subject, titles, trained_matcher
+from catalogues import Subject, titles, trained_matcher
 from drawn_postings import add_postings, read_features
 from live import command, free_port, started
 from PIL import Image
@@ -64,15 +64,16 @@ def served(sample: Path, encoder: str, postings: int) -> Served:
     A service has scored all of it once, so that the next start does not.
     """
     drawn, name = trained_matcher(sample, encoder), f"{encoder}-{postings}"
-    subject = replace(drawn, catalogue=sample / f"first-{min(postings, DRAWN)}.csv")
+    first = min(postings, sum(1 for _ in titles(drawn)))
+    subject = replace(drawn, catalogue=sample / f"first-{first}.csv")
     found = Served(drawn, subject, sample / f"data-{name}", sample / f"arrays-{name}.npz", encoder, postings)
     if not found.arrays.exists():
         shutil.rmtree(found.data, ignore_errors=True)
-        _write_first(sample / "catalogue.csv", subject.catalogue, min(postings, DRAWN))
+        _write_first(drawn.catalogue, subject.catalogue, first)
         _start_once(found)
         same = _keys(subject.models)
-        if postings > DRAWN:
-            add_postings(found.data, postings - DRAWN, same)
+        if postings > first:
+            add_postings(found.data, postings - first, same)
             _start_once(found)
         _write_arrays(found, same[0][0])
     return found
