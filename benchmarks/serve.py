@@ -8,8 +8,8 @@ The service decides by a trained matcher of hash, title and image, over catalogu
 have more postings than that, of drawn titles and mixed features (see `drawn_postings.py`). Clients send image, title or
 both as another seller would post them, keep their connections open, are a process of their own and share the cores with
 the service; what the service could keep of a request for the next equal one is off. Beside it, in one run and in turn,
-are a naive service (`naive_service.py`) and LitServe (`peer_service.py`, in an environment of its own that is made where
-there is none), which decode, hash, encode by TensorFlow and search by scikit-learn. The first of the queries, by the
+are a naive service (`naive_service.py`) and LitServe (`peer_service.py`; its environment is made where
+there is none), which decode, hash, encode by TensorFlow, search by scikit-learn. The first of the queries, by the
 most clients, is measured in rounds, beside the offline verb of `encode.py` as well, and then with each service at half
 its own rate, by requests that arrive at random.
 

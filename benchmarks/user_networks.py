@@ -66,7 +66,8 @@ def float_operations(paths: Sequence[Path]) -> int:
     profiler, found = tf.compat.v1.profiler, 0
     options = profiler.ProfileOptionBuilder(profiler.ProfileOptionBuilder.float_operation()).with_empty_output()
     for path in paths:
-        signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+        loaded = tf.saved_model.load(str(path))  # its variables live as long as it does
+        signature = loaded.signatures["serving_default"]
         [(name, described)] = signature.structured_input_signature[1].items()
         one = tf.TensorSpec([1, *described.shape[1:]], described.dtype)
         traced = tf.function(lambda values, call=signature, key=name: call(**{key: values})).get_concrete_function(one)
