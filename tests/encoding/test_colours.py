@@ -3,6 +3,7 @@
 import colorsys
 import math
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -71,6 +72,27 @@ def test_a_hue_that_only_compression_made_is_none() -> None:
     pixels[0, :2] = (200, 100, 50)
     shares = ShadeHistogram().encode(pixels[np.newaxis]).reshape(shades.LIGHTNESSES, -1)
     assert not shares[:, 1:].any()
+
+
+def test_no_hue_is_rounded_into_the_next_bin() -> None:
+    """Of every sixth of the circle all hues of all spreads, and with them all saturations of the brightest pixels."""
+    spread, part = (values.ravel() for values in np.meshgrid(np.arange(1, 256), np.arange(256)))
+    spread, part = spread[part <= spread], part[part <= spread]
+    levels = np.stack([np.full_like(spread, 255), 255 - spread + part, 255 - spread], axis=1)
+    for order in permutations(range(3)):
+        pixels = levels[:, order].astype(np.uint8)
+        red, green, blue = pixels.T.astype(int)
+        high, low = pixels.max(axis=1).astype(int), pixels.min(axis=1).astype(int)
+        sixth = np.select(
+            [high == red, high == green], [green - blue, 2 * spread + blue - red], 4 * spread + red - green
+        )
+        hue = sixth % (6 * spread) * HUES // (6 * spread)
+        saturation = np.minimum((high - low) * SATURATIONS // high, SATURATIONS - 1)
+        counts = np.bincount(
+            (hue * SATURATIONS + saturation) * VALUES + VALUES - 1, minlength=HUES * SATURATIONS * VALUES
+        )
+        [found] = ColourHistogram().encode(pixels[np.newaxis, np.newaxis])
+        np.testing.assert_array_equal(np.rint(found.astype(float) ** 2 * len(pixels)), counts)
 
 
 @pytest.mark.parametrize("histogram", COLOURS.values())

@@ -72,6 +72,16 @@ def test_a_large_one_is_what_libjpeg_gives_when_it_halves(size: tuple[int, int])
     assert np.abs(found.astype(int) - scaled).mean() < 2
 
 
+def test_the_pixels_for_one_network_do_not_depend_on_those_for_others() -> None:
+    """What was halved for one is taken by the others; each is as if it were alone."""
+    decoder, image = PillowDecoder(1, 10**7), jpeg((517, 301), quality=90)
+    alone = {side: decoder.decoded(image).squeezed(side) for side in (300, 128, 64, 32)}
+    for sides in (alone, reversed(alone)):
+        decoded = decoder.decoded(image)
+        for side in sides:
+            np.testing.assert_array_equal(decoded.squeezed(side), alone[side])
+
+
 @pytest.mark.parametrize("size", [(64, 200), (127, 300), (64, 127)])
 def test_an_image_below_twice_the_side_is_not_scaled(size: tuple[int, int]) -> None:
     """As any other format is, to the bit."""

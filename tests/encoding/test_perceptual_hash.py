@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pricematch.catalogue.features import ONE_COLOUR
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.features import matching_hash, phash
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported
 from tests.support.fakes import STORED_AS, encoded, image_bytes, scene
@@ -31,6 +31,15 @@ def test_it_is_the_hash_the_library_gives_the_opened_file(name: str, mode: str) 
     image = encoded(textured((200, 120)).convert(mode), name)
     with Image.open(io.BytesIO(image)) as opened:
         assert phash(DECODER.decoded(image)) == str(imagehash.phash(opened))
+
+
+def test_no_pixel_is_seen_otherwise_than_by_the_library() -> None:
+    """Of noise every hash is another one, and a grey that differs by one turns a bit of some."""
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        pixels = rng.integers(0, 256, (*rng.integers(8, 80, 2), 3), np.uint8)
+        found = phash(DecodedImage(pixels, 1, halves=False))
+        assert found == str(imagehash.phash(Image.fromarray(pixels)))
 
 
 def test_it_is_sixteen_hexadecimal_digits() -> None:

@@ -57,7 +57,9 @@ class DecodedImage:
     """
 
     def __init__(self, pixels: Pixels, orientation: int, *, halves: bool) -> None:
-        self._pixels, self._orientation, self._halves = pixels, orientation, halves
+        self._pixels, self._orientation = pixels, orientation
+        self._most_halvings = _MOST_HALVINGS if halves else 0
+        self._halvings = [pixels]
 
     def upright(self) -> Pixels:
         """Pixels uint8 [height, width, 3] of the whole image in its own size and proportions."""
@@ -77,8 +79,14 @@ class DecodedImage:
 
     def squeezed(self, side: int) -> Pixels:
         """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
-        pixels = _halved(self._pixels, side) if self._halves else self._pixels
-        return oriented(_resized(pixels, side), self._orientation)
+        return oriented(_resized(self._halved(side), side), self._orientation)
+
+    def _halved(self, side: int) -> Pixels:
+        """Halved as often as it may be while it stays as large as `side`; halvings are kept for other sides."""
+        times: int = min((min(self._pixels.shape[:2]) // side).bit_length() - 1, self._most_halvings)
+        while len(self._halvings) <= times:
+            self._halvings.append(_half(self._halvings[-1]))
+        return self._halvings[max(times, 0)]
 
 
 class PillowDecoder:
@@ -201,16 +209,13 @@ def _range(pixels: Pixels) -> int:
     return int(np.ptp(pixels, axis=(0, 1)).max())
 
 
-def _halved(pixels: Pixels, side: int) -> Pixels:
-    """Halved up to three times while it stays as large as `side`; the last line of an odd size counts twice."""
-    times = min((min(pixels.shape[:2]) // side).bit_length() - 1, _MOST_HALVINGS)
-    for _ in range(times):
-        height, width = pixels.shape[:2]
-        if height % 2 or width % 2:
-            pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
-        size = (width + 1) // 2, (height + 1) // 2
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return pixels
+def _half(pixels: Pixels) -> Pixels:
+    """Half the size; the last line of an odd size counts twice."""
+    height, width = pixels.shape[:2]
+    if height % 2 or width % 2:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE), np.uint8)
+    size = (width + 1) // 2, (height + 1) // 2
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _resized(pixels: Pixels, side: int) -> Pixels:

@@ -1,5 +1,6 @@
 """The perceptual hash of an image."""
 
+import cv2
 import imagehash
 from PIL import Image
 
@@ -19,7 +20,8 @@ def phash(image: DecodedImage) -> str:
     Returns:
         16 hexadecimal digits, in lower case.
     """
-    return str(imagehash.phash(Image.fromarray(image.upright())))
+    # Pillow takes four channels as they lie, three it would copy one by one; its grey is the same of both
+    return str(imagehash.phash(Image.fromarray(cv2.cvtColor(image.upright(), cv2.COLOR_RGB2RGBA))))
 
 
 def matching_hash(image: DecodedImage) -> str:
