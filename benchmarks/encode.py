@@ -67,6 +67,7 @@ def table_of(measured: Subject, encoder: str, rounds: int, processor: str) -> Ta
         for _ in range(rounds):
             peaks.append(float(ours[NETWORK].ask("peak")))
             found.append({row: (ours[row].rate(row), _rate(theirs, row)) for row in ROWS})
+        runtimes = str(ours[NETWORK].ask("runtimes"))
         flop = float(theirs[NETWORK].ask("flop"))
         agreement = cosines(ours[NETWORK].ask("embeddings"), theirs[NETWORK].ask("embeddings"))
     table = Table(title=f"{encoder}: images a second, median of {rounds} rounds", caption_justify="left")
@@ -77,7 +78,7 @@ def table_of(measured: Subject, encoder: str, rounds: int, processor: str) -> Ta
     shares = [one[NETWORK][0] * flop / 1e9 / peak for one, peak in zip(found, peaks, strict=True)]
     peak = statistics.median(peaks)
     table.caption = (
-        f"{processor}\nnetwork: {flop / 1e6:.0f} MFLOP an image; peak of a core: {peak:.0f} GFLOP/s in float32; "
+        f"{processor}\n{runtimes}: {flop / 1e6:.0f} MFLOP an image; peak of a core: {peak:.0f} GFLOP/s in float32; "
         f"arithmetic limit: {1e9 * peak / flop:.0f} images a second, of which ours reaches "
         f"{statistics.median(shares):.2f} ({LIMIT_AIMED} aimed at)\n"
         f"cosine of ours and TensorFlow's: at least {agreement.min():.6f}"

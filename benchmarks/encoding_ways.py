@@ -18,7 +18,7 @@ from user_networks import Networks, float_operations
 from pricematch.catalogue.features import Embeddings
 from pricematch.encoding.bootstrap import decoder, embed_postings, image_folder, read_catalogue
 from pricematch.encoding.encoders import encoder_spec, find_artefacts, load_network, resolve_precision
-from pricematch.encoding.ports import Pixels
+from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.encoding.stored_images import ImageEncoder, embed_images
 from pricematch.formats.manifest import find_chain
 from pricematch.settings import Settings, load_settings
@@ -63,7 +63,9 @@ def one_core(measured: Subject, encoder: str, scratch: Path) -> Tasks:
     spec = encoder_spec(settings, find_artefacts(settings))
     if spec.network is None:
         raise ValueError(f"{encoder} needs no network")
-    return _one_core(settings, spec.side, load_network(spec.network, 1).encode) | {"peak": peak_gflops}
+    network = load_network(spec.network, 1)
+    runtimes = ", ".join(f"{name} by {it.name} in {it.precision}" for name, it in network.runtimes.items())
+    return _one_core(settings, spec.side, network.encode) | {"peak": peak_gflops, "runtimes": lambda: runtimes}
 
 
 def tensorflow_one_core(measured: Subject, encoder: str, scratch: Path) -> Tasks:
@@ -162,6 +164,7 @@ class _TensorFlowEncoder:
 
     networks: Networks
     versions: Mapping[str, str] = field(default_factory=dict)
+    runtimes: Mapping[str, Runtime] = field(default_factory=dict)
 
     @property
     def dimension(self) -> int:
