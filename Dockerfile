@@ -3,35 +3,39 @@
 # Run:    see docker-compose.yml
 ARG BASE=python:3.11-slim-bookworm
 
-# what installs, and stays behind: pip, setuptools, and the wheel of the project
+# what installs, and stays behind
 # hadolint ignore=DL3006
-FROM ${BASE} AS build
+FROM ${BASE} AS tools
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY requirements-train.lock ./
 RUN python3 -m venv /opt/build \
     && awk '/^setuptools==/, !/\\$/' requirements-train.lock > setuptools.lock \
     && /opt/build/bin/pip install --require-hashes -r setuptools.lock
+
+FROM tools AS wheel
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY app app
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels .
 
-FROM build AS build-train
+FROM tools AS build-train
 RUN python3 -m venv --without-pip /opt/pricematch \
-    && /opt/build/bin/pip --python /opt/pricematch/bin/python install --require-hashes -r requirements-train.lock \
-    && /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-deps wheels/*.whl
+    && /opt/build/bin/pip --python /opt/pricematch/bin/python install --require-hashes -r requirements-train.lock
+COPY --from=wheel /src/wheels wheels
+RUN /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-deps wheels/*.whl
 
 # without the tests of packages, and without what OpenVINO has for other processors, for other kinds of models and for C++
-FROM build AS build-serve
+FROM tools AS build-serve
 COPY requirements-service.lock ./
 RUN python3 -m venv --without-pip /opt/pricematch \
     && /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-compile --require-hashes -r requirements-service.lock \
-    && /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-compile --no-deps wheels/*.whl
-RUN site="$(echo /opt/pricematch/lib/python3*/site-packages)" && libs="$site/openvino/libs" \
+    && site="$(echo /opt/pricematch/lib/python3*/site-packages)" && libs="$site/openvino/libs" \
     && find "$site" -type d -name tests -prune -exec rm -r {} + \
     && rm -r "$site/openvino/include" "$libs/cache.json" "$libs"/libopenvino_intel_[gn]pu_plugin.so \
     && for kind in gguf jax onnx paddle pytorch tensorflow_lite; do rm "$libs/libopenvino_$kind"_*; done \
     && /opt/pricematch/bin/python -m compileall -q "$site"
+COPY --from=wheel /src/wheels wheels
+RUN /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-deps wheels/*.whl
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS run

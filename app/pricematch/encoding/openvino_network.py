@@ -4,7 +4,6 @@ A network is compiled for fixed numbers of rows, and each call computes in one t
 neither on the rows beside it nor on how many threads there are.
 """
 
-from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
@@ -16,7 +15,7 @@ from pricematch.encoding.ports import Runtime
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import Artefact, TensorDescription
 
-_AT_ONCE = 8
+_AT_ONCE = 4
 """Vectors that a dense network takes at once: alone, each would have all the weights read again. Images go one by one:
 several at once take as long, and more memory."""
 _NAMES = {"u8": "uint8", "f32": "float32", "bf16": "bfloat16"}
@@ -67,14 +66,15 @@ class OpenVinoNetwork:
         """See the protocol."""
         try:
             with self._lock:
-                return _run(self._queues, values)
+                rows = 1 if len(values) == 1 else max(self._queues)
+                return _run(self._queues[rows], rows, values)
         except RuntimeError as error:
             raise ModelOutputError(f"the network failed ({_reason(error)})") from error
 
     def _compile_several(self, core: openvino.Core, model: openvino.Model, sample: NDArray[Any]) -> None:
         several = openvino.AsyncInferQueue(self._compiled(core, model, _AT_ONCE), self._threads)
         rows = np.resize(sample, (_AT_ONCE, *sample.shape[1:]))
-        if np.array_equal(_run({_AT_ONCE: several}, rows), _run(self._queues, rows)):
+        if np.array_equal(_run(several, _AT_ONCE, rows), _run(self._queues[1], 1, rows)):
             self._queues[_AT_ONCE] = several
 
     def _compiled(self, core: openvino.Core, model: openvino.Model, rows: int) -> openvino.CompiledModel:
@@ -84,21 +84,19 @@ class OpenVinoNetwork:
         return core.compile_model(fixed, "CPU", self._properties)
 
 
-def _run(queues: Mapping[int, openvino.AsyncInferQueue], values: NDArray[Any]) -> NDArray[np.float32]:
-    """The outputs of all values, as many at once as there is a queue for."""
+def _run(queue: openvino.AsyncInferQueue, rows: int, values: NDArray[Any]) -> NDArray[np.float32]:
+    """The outputs of values, so many rows at once; the last ones are filled up with the first of them."""
     parts: dict[int, NDArray[np.float32]] = {}
 
     def keep(request: openvino.InferRequest, first: int) -> None:
         parts[first] = request.get_output_tensor().data.copy()
 
-    start = 0
-    for rows, queue in sorted(queues.items(), reverse=True):
-        queue.set_callback(keep)
-        for first in range(start, len(values) - rows + 1, rows):
-            queue.start_async(np.ascontiguousarray(values[first : first + rows]), first)
-            start = first + rows
-        queue.wait_all()
-    return np.concatenate([parts[first] for first in sorted(parts)])
+    queue.set_callback(keep)
+    for first in range(0, len(values), rows):
+        piece = values[first : first + rows]
+        queue.start_async(np.resize(piece, (rows, *piece.shape[1:])), first)
+    queue.wait_all()
+    return np.concatenate([parts[first] for first in sorted(parts)])[: len(values)]
 
 
 def _check_signature(artefact: Artefact, model: openvino.Model) -> None:
