@@ -281,10 +281,17 @@ def test_an_answer_that_comes_late_is_not_kept_for_the_next_matcher() -> None:
     async def run() -> None:
         before, cache, asked = judged_matcher(), ResultCache(10**6), Asked()
         after = before.changed([], ["twin"], [])
-        late = asyncio.create_task(cache.match_posting(before, "scene", Options(), asked))
+        changed = asyncio.Event()
+
+        async def slowly(work: Any, *args: Any) -> Any:
+            await changed.wait()
+            return work(*args)
+
+        late = asyncio.create_task(cache.match_posting(before, "scene", Options(), slowly))
         await asyncio.sleep(0)
-        now = [await cache.match_posting(after, "scene", Options(), asked), await late]
-        assert [it.matches[0].posting_id for it in now] == ["worded", "twin"]
+        found = await cache.match_posting(after, "scene", Options(), asked)
+        changed.set()
+        assert [it.matches[0].posting_id for it in (found, await late)] == ["worded", "twin"]
         again = await cache.match_posting(after, "scene", Options(), asked)
         assert again.matches[0].posting_id == "worded"
 
