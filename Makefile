@@ -51,7 +51,7 @@ check-deployment: $(INSTALLED) ## hadolint and docker compose's own check; no en
 
 bench: $(INSTALLED) ## Encoding, serving, sweeping, storing and starting, each beside its peer (IMAGES=… takes your JPEGs)
 	$(BIN)/python benchmarks/encode.py $(if $(IMAGES),--images "$(IMAGES)")
-	$(BIN)/python benchmarks/serve.py $(if $(IMAGES),--images "$(IMAGES)")
+	$(BIN)/python benchmarks/serve.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/start.py

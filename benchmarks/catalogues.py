@@ -3,7 +3,7 @@
 import csv
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 DRAWN = 400
 _ONE_EPOCH = ("--recipe", "notebook", "--epochs", "1", "--autoencoder-epochs", "5")
+_RECIPES = {"autoencoder": _ONE_EPOCH, "cnn": ("--recipe", "cnn", "--train-share", "0")}
+ENCODERS = tuple(_RECIPES)
 
 
 @dataclass(frozen=True)
@@ -23,34 +25,57 @@ class Subject:
 
 
 @contextmanager
-def subject(images: Path | None, models: Path | None) -> Iterator[Subject]:
-    """The given images, or a drawn sample; the given models, or the notebook's recipe trained with one epoch each."""
+def subject(images: Path | None, models: Path | None, encoders: Sequence[str] = ("autoencoder",)) -> Iterator[Subject]:
+    """The given images, or a drawn sample; the given models, or these encoders trained as `trained_matcher` does."""
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if images is None:
-            run("sample", "--postings", str(DRAWN), "--output", str(folder / "sample"))
-            images = folder / "sample" / "images"
+            images = drawn_sample(folder / "sample") / "images"
         catalogue = folder / "catalogue.csv"
         rows = (f'{number},"{path.name}"\n' for number, path in enumerate(jpegs(images)))
         catalogue.write_text("posting_id,image\n" + "".join(rows), encoding="utf-8")
+        measured = Subject(catalogue, images, models or folder / "models")
         if models is None:
-            models = folder / "models"
-            paths = ["--catalogue", catalogue, "--images", images, "--models", models]
-            run("train", "encoder", *_ONE_EPOCH, *map(str, paths))
-        yield Subject(catalogue, images, models)
+            for encoder in encoders:
+                _train_encoder(measured, encoder)
+        yield measured
 
 
 @contextmanager
 def matcher_subject() -> Iterator[Subject]:
     """A drawn catalogue with titles, and a matcher of hash, title and image trained on it, with its encoder."""
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        run("sample", "--postings", str(DRAWN), "--output", str(folder))
-        measured = Subject(folder / "catalogue.csv", folder / "images", folder / "models")
-        paths = ["--catalogue", measured.catalogue, "--images", measured.images, "--models", measured.models]
-        run("train", "encoder", *_ONE_EPOCH, *map(str, paths))
-        run("train", "matcher", "--signals", "hash,title,image", *map(str, [*paths, "--data", folder / "training"]))
-        yield measured
+        yield trained_matcher(drawn_sample(Path(scratch)), "autoencoder")
+
+
+def drawn_sample(folder: Path, postings: int = DRAWN) -> Path:
+    """The folder with a drawn catalogue in it: `catalogue.csv` and `images`; drawn where it is not there yet."""
+    if not (folder / "catalogue.csv").exists():
+        run("sample", "--postings", str(postings), "--output", str(folder))
+    return folder
+
+
+def trained_matcher(sample: Path, encoder: str) -> Subject:
+    """A matcher of hash, title and image with an encoder, trained on a drawn catalogue where they are not there yet.
+
+    Args:
+        sample: folder that `drawn_sample` gave; models are written into a folder of it.
+        encoder: `autoencoder`, trained for one epoch, or `cnn`, whose trunk is as it comes.
+    """
+    measured = Subject(sample / "catalogue.csv", sample / "images", sample / f"models-{encoder}")
+    if not (measured.models / "matcher").exists():
+        _train_encoder(measured, encoder)
+        of = ["--data", sample / f"training-{encoder}", "--encoder", encoder, *_paths(measured)]
+        run("train", "matcher", "--signals", "hash,title,image", *map(str, of))
+    return measured
+
+
+def _train_encoder(measured: Subject, encoder: str) -> None:
+    run("train", "encoder", *_RECIPES[encoder], *map(str, _paths(measured)))
+
+
+def _paths(measured: Subject) -> list[str | Path]:
+    return ["--catalogue", measured.catalogue, "--images", measured.images, "--models", measured.models]
 
 
 def titles(measured: Subject) -> Iterator[tuple[Path, str]]:

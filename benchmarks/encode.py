@@ -1,215 +1,108 @@
-"""How fast do JPEG bytes become embeddings, beside the straight notebook way?
+"""How fast do JPEG bytes become embeddings, beside TensorFlow and beside what a core can compute at most?
 
-    python benchmarks/encode.py [--images DIR] [--models DIR] [--rounds N]
+    python benchmarks/encode.py [--encoders cnn autoencoder] [--images DIR] [--models DIR] [--rounds N] [--isa ISA]
 
-Both ways run in processes of their own, in turn, on the same images and weights: ours as the service embeds a
-catalogue; the notebook's as `tf.data` with `decode_jpeg`, `resize`, `/255`, then `predict` of both networks. Prints
-images a second of each round, the median ratio, how well the embeddings agree, and where our time goes.
+For each encoder, in turn and on the same images and models: decoding alone, the network alone and both in one core;
+and the offline verb on all cores, which is `embed_postings` from when the network is loaded. TensorFlow runs the same
+SavedModels with their weights as constants, 32 images at a time; around it the offline verb is the same. The floating
+point operations of a network are counted by TensorFlow's profiler of its graph, and the peak of a core is measured (see
+`processor.peak_gflops`) in float32, so that bfloat16 may exceed it. `--isa AVX2` simulates a processor without more.
 """
 
 import argparse
-import multiprocessing
 import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from catalogues import jpegs, subject
-from numpy.typing import NDArray
+from catalogues import ENCODERS, Subject, subject
+from encoding_ways import Worker, offline_verb, one_core, tensorflow_offline, tensorflow_one_core
+from processor import described, lesser
 from rich.console import Console
 from rich.table import Table
 
-from pricematch.catalogue.features import Embeddings, unit_rows
-from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.encoders import import_tensorflow, resolve_precision
-from pricematch.encoding.ports import Encoder
-from pricematch.encoding.stored_images import ImageEncoder, embed_images
-from pricematch.formats.manifest import Artefact, find_chain
+from pricematch.catalogue.features import Embeddings
 
-MAX_PIXELS = 25_000_000
-
-
-class Pictures:
-    """Implements `ports.ImageSource` over bytes in memory."""
-
-    def __init__(self, images: Sequence[bytes]) -> None:
-        self._images = images
-
-    def read(self, name: str) -> bytes:
-        """The image at this position."""
-        return self._images[int(name)]
-
-
-class Forgetful:
-    """Implements `ports.EmbeddingStore` by keeping nothing, so that every round encodes everything."""
-
-    def load(self) -> Mapping[bytes, NDArray[np.float32]]:
-        """Nothing."""
-        return {}
-
-    def save(self, digests: Sequence[bytes], embeddings: Embeddings) -> None:
-        """Keep nothing."""
+DECODING, NETWORK, TOGETHER, OFFLINE = "decode", "network", "together", "offline"
+ROWS = {
+    DECODING: "decoding, one core",
+    NETWORK: "network, one core",
+    TOGETHER: "both, one core",
+    OFFLINE: "offline verb, all cores",
+}
+AIMED = {NETWORK: "", TOGETHER: "", OFFLINE: "3.0"}
+LIMIT_AIMED = 0.5
 
 
 def main() -> None:
     """Measure and print."""
+    options = parse_options()
+    console = Console()
+    with subject(options.images, options.models, options.encoders) as measured, lesser(options.isa):
+        for encoder in options.encoders:
+            console.print(table_of(measured, encoder, options.rounds, described(options.isa)))
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS)
     parser.add_argument("--images", type=Path, help="folder of JPEG images; a sample is drawn if absent")
     parser.add_argument("--models", type=Path, help="folder of exported models; trained for this run if absent")
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with subject(options.images, options.models) as measured:
-        images = [path.read_bytes() for path in jpegs(measured.images)]
-        ours, notebook = Worker(our_way, images, measured.models), Worker(notebook_way, images, measured.models)
-        pairs = [(len(images) / ours.seconds(), len(images) / notebook.seconds()) for _ in range(options.rounds)]
-        print_ratio(pairs)
-        print_agreement(ours.embeddings(), notebook.embeddings())
-        print_shares(ours.shares(), len(images))
+    parser.add_argument("--isa", help="let networks take the processor for one with no more than this, such as AVX2")
+    return parser.parse_args()
 
 
-class Worker:
-    """One way of encoding, in a process of its own that is kept warm."""
-
-    def __init__(self, target: Callable[[Connection, Sequence[bytes], Path], None], *arguments: Any) -> None:
-        self._here, there = multiprocessing.Pipe()
-        context = multiprocessing.get_context("spawn")
-        context.Process(target=target, args=(there, *arguments), daemon=True).start()
-        there.close()  # so that the other end is known to be gone if its process dies
-        self._ask("seconds")  # warms up
-
-    def seconds(self) -> float:
-        """Seconds of one round."""
-        return float(self._ask("seconds"))
-
-    def embeddings(self) -> Embeddings:
-        """The embeddings of the last round."""
-        answer: Embeddings = self._ask("embeddings")
-        return answer
-
-    def shares(self) -> dict[str, float]:
-        """Milliseconds an image by stage."""
-        answer: dict[str, float] = self._ask("shares")
-        return answer
-
-    def _ask(self, what: str) -> Any:
-        self._here.send(what)
-        return self._here.recv()
-
-
-def answer(connection: Connection, encode: Callable[[], Embeddings], shares: Callable[[], dict[str, float]]) -> None:
-    """Do what the other end asks, until it is gone."""
-    embeddings = np.empty((0, 0), np.float32)
-    while True:
-        try:
-            asked = connection.recv()
-        except (EOFError, OSError):
-            return
-        if asked == "seconds":
-            started = time.perf_counter()
-            embeddings = encode()
-            connection.send(time.perf_counter() - started)
-        else:
-            connection.send(embeddings if asked == "embeddings" else shares())
-
-
-def our_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
-    """As the service embeds a catalogue, default settings."""
-    import_tensorflow()
-    from pricematch.encoding.saved_model import SavedModelEncoder
-
-    encoder = SavedModelEncoder(find_chain(models, "autoencoder"), resolve_precision("auto"))
-    embedding = ImageEncoder("benchmark", PillowDecoder(256, MAX_PIXELS), encoder)
-    names = [str(position) for position in range(len(images))]
-
-    def encode() -> Embeddings:
-        found = embed_images(names, Pictures(images), embedding, Forgetful(), workers=2, progress=lambda *_: None)
-        return found.embeddings[[found.rows[name] for name in names]]
-
-    answer(connection, encode, lambda: stage_shares(images, encoder))
-
-
-def stage_shares(images: Sequence[bytes], encoder: Encoder) -> dict[str, float]:
-    """Milliseconds an image spent in each stage: the first two in one thread, the network in as many as it takes."""
-    pixels = np.zeros((len(images), 256, 256, 3), np.uint8)
-    decoding = resizing = 0.0
-    decoder = PillowDecoder(256, MAX_PIXELS)
-    for row, image in enumerate(images):
-        started = time.perf_counter()
-        decoded = decoder.decoded(image)
-        finished = time.perf_counter()
-        pixels[row] = decoded.squeezed(256)
-        decoding += finished - started
-        resizing += time.perf_counter() - finished
-    started = time.perf_counter()
-    encoder.encode(pixels)
-    seconds = {"decoding": decoding, "resizing": resizing, "network": time.perf_counter() - started}
-    return {stage: 1e3 * value / len(images) for stage, value in seconds.items()}
-
-
-def notebook_way(connection: Connection, images: Sequence[bytes], models: Path) -> None:
-    """`tf.data` and `predict`, as the notebook does."""
-    import_tensorflow()
-    import tensorflow as tf
-
-    from pricematch.training.networks import build_autoencoder, build_cae
-    from pricematch.training.recipes import NOTEBOOK
-
-    chain = find_chain(models, "autoencoder")
-    _, cae = build_cae(NOTEBOOK.cae)
-    _, autoencoder = build_autoencoder(NOTEBOOK.autoencoder, cae.output_shape[1])
-    for network, artefact in zip((cae, autoencoder), chain, strict=True):
-        network.set_weights(weights_of(artefact))
-
-    def load(image: Any) -> Any:
-        return tf.image.resize(tf.io.decode_jpeg(image, channels=3), (256, 256)) / 255.0
-
-    def encode() -> Embeddings:
-        pictures = tf.data.Dataset.from_tensor_slices(list(images)).map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        latents = cae.predict(pictures.batch(32).prefetch(tf.data.AUTOTUNE), verbose=0)
-        return unit_rows(autoencoder.predict(latents, batch_size=32, verbose=0), 64)
-
-    answer(connection, encode, dict)
-
-
-def weights_of(artefact: Artefact) -> list[NDArray[np.float32]]:
-    """The weights of an exported encoder, in the order of its layers."""
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(artefact.path))
-    return [variable.numpy() for variable in loaded.signatures["serving_default"].variables]
-
-
-def print_ratio(pairs: Sequence[tuple[float, float]]) -> None:
-    """Images a second, round by round."""
-    table = Table(title="JPEG bytes to 64-d embedding, images a second")
-    for column in ("round", "ours", "notebook's way", "ratio"):
+def table_of(measured: Subject, encoder: str, rounds: int, processor: str) -> Table:
+    """Images a second, ours and TensorFlow's, and the share of the arithmetic limit."""
+    with TemporaryDirectory() as scratch:
+        arguments = measured, encoder, Path(scratch)
+        ours = {**dict.fromkeys((DECODING, NETWORK, TOGETHER), Worker(one_core, *arguments))}
+        ours[OFFLINE] = Worker(offline_verb, *arguments)
+        theirs = dict.fromkeys((NETWORK, TOGETHER), Worker(tensorflow_one_core, *arguments))
+        theirs[OFFLINE] = Worker(tensorflow_offline, *arguments)
+        found, peaks = list[Mapping[str, tuple[float, float | None]]](), list[float]()
+        for _ in range(rounds):
+            peaks.append(float(ours[NETWORK].ask("peak")))
+            found.append({row: (ours[row].rate(row), _rate(theirs, row)) for row in ROWS})
+        runtimes = str(ours[NETWORK].ask("runtimes"))
+        flop = float(theirs[NETWORK].ask("flop"))
+        agreement = cosines(ours[NETWORK].ask("embeddings"), theirs[NETWORK].ask("embeddings"))
+    table = Table(title=f"{encoder}: images a second, median of {rounds} rounds", caption_justify="left")
+    for column in ("", "ours", "TensorFlow", "ours / TensorFlow", "aimed at"):
         table.add_column(column, justify="right")
-    for number, (ours, notebook) in enumerate(pairs, start=1):
-        table.add_row(str(number), f"{ours:.0f}", f"{notebook:.0f}", f"{ours / notebook:.2f}")
-    medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
-    ratio = statistics.median(ours / notebook for ours, notebook in pairs)
-    table.add_row("median", f"{medians[0]:.0f}", f"{medians[1]:.0f}", f"{ratio:.2f}", style="bold")
-    Console().print(table)
+    for row, what in ROWS.items():
+        table.add_row(what, *_cells([one[row] for one in found]), AIMED.get(row, ""))
+    shares = [one[NETWORK][0] * flop / 1e9 / peak for one, peak in zip(found, peaks, strict=True)]
+    peak = statistics.median(peaks)
+    table.caption = (
+        f"{processor}\n{runtimes}: {flop / 1e6:.0f} MFLOP an image; peak of a core: {peak:.0f} GFLOP/s in float32; "
+        f"arithmetic limit: {1e9 * peak / flop:.0f} images a second, of which ours reaches "
+        f"{statistics.median(shares):.2f} ({LIMIT_AIMED} aimed at)\n"
+        f"cosine of ours and TensorFlow's: at least {agreement.min():.6f}"
+    )
+    return table
 
 
-def print_agreement(ours: Embeddings, notebook: Embeddings) -> None:
-    """Cosine between the two embeddings of each image."""
-    cosines = np.sum(ours.astype(np.float64) * notebook, axis=1)
-    print(f"agreement of the embeddings: cosine at least {cosines.min():.6f}, median {np.median(cosines):.6f}")
+def cosines(ours: Embeddings, theirs: Embeddings) -> Embeddings:
+    """Cosine [n] between the two embeddings of each image."""
+    return np.asarray(np.sum(ours * theirs, axis=1, dtype=np.float64), np.float32)
 
 
-def print_shares(shares: Mapping[str, float], count: int) -> None:
-    """Where our time goes."""
-    table = Table(title=f"Where our time goes, {count} images, stages measured apart")
-    for column in ("stage", "ms an image", "share"):
-        table.add_column(column, justify="right")
-    total = sum(shares.values())
-    for stage, milliseconds in shares.items():
-        table.add_row(stage, f"{milliseconds:.2f}", f"{milliseconds / total:.0%}")
-    Console().print(table)
+def _rate(workers: Mapping[str, Worker], row: str) -> float | None:
+    return workers[row].rate(row) if row in workers else None
+
+
+def _cells(rates: Sequence[tuple[float, float | None]]) -> list[str]:
+    """Medians of ours and theirs, and of their ratios; empty where there is no other."""
+    ours = f"{statistics.median(mine for mine, _ in rates):.0f}"
+    pairs = [(mine, other) for mine, other in rates if other is not None]
+    if not pairs:
+        return [ours, "", ""]
+    other = statistics.median(other for _, other in pairs)
+    return [ours, f"{other:.0f}", f"{statistics.median(mine / other for mine, other in pairs):.2f}"]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,17 +29,16 @@ def service(measured: Subject) -> Iterator[int]:
         yield port
 
 
-def command(measured: Subject, port: int, executable: Path | None = None) -> list[str]:
-    """What starts a service: of this version, or of the environment that an executable belongs to."""
+def command(measured: Subject, port: int, data: Path | None = None) -> list[str]:
+    """What starts a service; `data` is its folder, `data` beside the catalogue if absent."""
     options = {
         "catalogue": measured.catalogue,
         "images": measured.images,
         "models": measured.models,
-        "data": measured.catalogue.parent / ("data" if executable is None else "data-before"),
+        "data": data or measured.catalogue.parent / "data",
         "port": port,
     }
-    program = [sys.executable, "-m", "pricematch"] if executable is None else [str(executable)]
-    return [*program, "serve", *(f"--{name}={value}" for name, value in options.items())]
+    return [sys.executable, "-m", "pricematch", "serve", *(f"--{name}={value}" for name, value in options.items())]
 
 
 def free_port() -> int:
@@ -49,9 +48,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(command: Sequence[str], port: int) -> Iterator[int]:
-    """A process, and whatever it starts, once it answers /readyz; gives its id."""
-    environment = os.environ | {"PRICEMATCH_ACCESS_LOG": "false"}
+def started(command: Sequence[str], port: int, variables: Mapping[str, str] | None = None) -> Iterator[int]:
+    """A process, and whatever it starts, once it answers /readyz; gives its id. `variables` are of its environment."""
+    environment = os.environ | {"PRICEMATCH_ACCESS_LOG": "false"} | dict(variables or {})
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         while not is_ready(port):
@@ -69,9 +68,20 @@ def memory_mib(process: int) -> float:
     """Memory of a process and all it started, in MiB; what they share is counted once (Pss, see proc(5))."""
     shares = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
     own = int(shares.partition("\nPss:")[2].split()[0]) / 1024
+    return own + sum(map(memory_mib, started_by(process)))
+
+
+def processor_seconds(process: int) -> tuple[float, float]:
+    """Seconds of a processor that a process has taken so far, and those that all it started have (see proc(5))."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own, sum(sum(processor_seconds(other)) for other in started_by(process))
+
+
+def started_by(process: int) -> list[int]:
+    """Ids of the processes that a process has started."""
     threads = Path(f"/proc/{process}/task").iterdir()
-    started = [other for thread in threads for other in (thread / "children").read_text(encoding="ascii").split()]
-    return own + sum(memory_mib(int(other)) for other in started)
+    return [int(other) for thread in threads for other in (thread / "children").read_text(encoding="ascii").split()]
 
 
 def is_ready(port: int) -> bool:

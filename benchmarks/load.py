@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, repeat
 
 import numpy as np
 
@@ -17,13 +18,13 @@ _ANSWER_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Load:
-    """What clients ask.
+    """What clients send.
 
     Attributes:
         port: of the service, on loopback.
         path: where images are posted to.
         bodies: what is posted, in turn.
-        requests: how many.
+        seconds: how long requests are sent; what is sent is waited for.
         clients: connections, each with one request at a time.
         media_type: of the bodies.
         rate: requests a second that arrive, at random (a Poisson process); None: each client asks again once answered.
@@ -32,7 +33,7 @@ class Load:
     port: int
     path: str
     bodies: Sequence[bytes]
-    requests: int
+    seconds: float
     clients: int
     media_type: str = "image/jpeg"
     rate: float | None = None
@@ -77,17 +78,18 @@ def put_on(load: Load) -> Measured:
 
 
 def _ask_all(load: Load) -> Measured:
-    requests = [_request(load, body) for body in load.bodies]
-    arrivals, times, failed = _arrivals(load), list[float](), 0
-    events = selectors.DefaultSelector()
+    requests = cycle([_request(load, body) for body in load.bodies])
+    times, failed, events = list[float](), 0, selectors.DefaultSelector()
     idle = deque(_connected(load.port, events) for _ in range(load.clients))
     started = time.perf_counter()
-    number, due = next(arrivals)
-    while number < load.requests or len(idle) < load.clients:
-        while idle and number < load.requests and (due is None or due <= time.perf_counter()):
-            _send(idle.popleft(), requests[number % len(requests)], due, events)
-            number, due = next(arrivals)
-        waits = max(0.0, due - time.perf_counter()) if due is not None and idle else None
+    arrivals, until = _arrivals(load.rate, started), started + load.seconds
+    due = next(arrivals)
+    while (more := (due or time.perf_counter()) < until) or len(idle) < load.clients:
+        if more and idle and (due is None or due <= time.perf_counter()):
+            _send(idle.popleft(), next(requests), due, events)
+            due = next(arrivals)
+            continue
+        waits = max(0.0, due - time.perf_counter()) if more and idle and due is not None else None
         for key, ready in events.select(waits):
             ok = _go_on(key.data, ready, events)
             if ok is not None:
@@ -107,14 +109,15 @@ def _connected(port: int, events: selectors.BaseSelector) -> _Client:
     return client
 
 
-def _arrivals(load: Load) -> Iterator[tuple[int, float | None]]:
-    """Number of each request and when it is due; None: now. One more at the end, which is not to be sent."""
-    if load.rate is None:
-        yield from ((number, None) for number in range(load.requests + 1))
-        return
-    gaps = np.random.default_rng(0).exponential(1 / load.rate, load.requests + 1)
-    start = time.perf_counter()
-    yield from enumerate((start + np.cumsum(gaps)).tolist())
+def _arrivals(rate: float | None, start: float) -> Iterator[float | None]:
+    """When each request is due; None: now."""
+    if rate is None:
+        yield from repeat(None)
+    else:
+        draw = np.random.default_rng(0)
+        while True:
+            start += draw.exponential(1 / rate)
+            yield start
 
 
 def _request(load: Load, body: bytes) -> bytes:

@@ -1,54 +1,54 @@
-"""The same SavedModels behind LitServe, which batches: JPEG bytes in, embedding out; it need not even search.
+"""The same behind LitServe, which batches.
 
-PYTHON_OF_ITS_VENV benchmarks/peer_service.py MODELS PORT
+PYTHON_OF_ITS_VENV benchmarks/peer_service.py PORT CATALOGUE BFLOAT16 MODEL...
+
+Arguments and work are those of `naive_service.py`; images come in base64, as in LitServe's own examples.
 """
 
 import base64
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import litserve
-import numpy as np
 
-SIDE, MAX_PIXELS, BATCH = 256, 25_000_000, 32
-BATCH_SECONDS = 0.005
+BATCH, BATCH_SECONDS = 32, 0.005
 
 
-class Embed(litserve.LitAPI):  # type: ignore[misc]
-    """Decodes, encodes, gives the embedding."""
+class Match(litserve.LitAPI):  # type: ignore[misc]
+    """Decodes, encodes, searches."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002 — LitServe's signature
-        """Load the models, in the process that calls them."""
-        sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-        from naive_service import Networks
+        """Load models and catalogue, in the process that calls them."""
+        sys.path.insert(0, str(Path(__file__).parent))
+        from user_search import Search
 
-        from pricematch.encoding.decoder import PillowDecoder
+        self._search = Search(Path(sys.argv[2]), list(map(Path, sys.argv[4:])), bfloat16=sys.argv[3] == "1")
 
-        self._decoder, self._networks = PillowDecoder(SIDE, MAX_PIXELS), Networks(Path(sys.argv[1]))
-
-    def decode_request(self, request: dict[str, str]) -> Any:
-        """JPEG bytes to pixels."""
-        return self._decoder.decode(base64.b64decode(request["image"]))
+    def decode_request(self, request: Mapping[str, str]) -> Any:
+        """Image and title, decoded."""
+        image = base64.b64decode(request["image"]) if "image" in request else None
+        return self._search.query(image, request.get("title"))
 
     def batch(self, inputs: list[Any]) -> Any:
-        """Pixels of several requests."""
-        return np.stack(inputs)
+        """Queries stay a list."""
+        return inputs
 
     def predict(self, x: Any) -> Any:
-        """Embeddings of several requests."""
-        return self._networks.encode(x)
+        """Matches of several requests."""
+        return self._search.find(x)
 
-    def unbatch(self, output: Any) -> list[Any]:
+    def unbatch(self, output: Any) -> Any:
         """One a request."""
-        return list(output)
+        return output
 
     def encode_response(self, output: Any) -> dict[str, Any]:
         """What is answered."""
-        return {"embedding": output.tolist()}
+        return {"matches": output}
 
 
 if __name__ == "__main__":
-    api = Embed(max_batch_size=BATCH, batch_timeout=BATCH_SECONDS, api_path="/match")
+    api = Match(max_batch_size=BATCH, batch_timeout=BATCH_SECONDS, api_path="/match")
     server = litserve.LitServer(api, accelerator="cpu", healthcheck_path="/readyz", timeout=60)
-    server.run(host="127.0.0.1", port=int(sys.argv[2]), generate_client_file=False, log_level="warning")
+    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False, log_level="warning")

@@ -1,216 +1,115 @@
-"""How many requests of /match does the service answer, beside what the same cores do without it or with others?
+"""How many requests of /match does the service answer, and how soon, beside what users would write themselves?
 
-    python benchmarks/serve.py [--matcher] [--before EXECUTABLE] [--images DIR] [--models DIR] [--requests N]
-                               [--rounds N] [--peer-venv DIR] [--soak N]
+    python benchmarks/serve.py [--encoders cnn autoencoder] [--postings 300 17000] [--queries both image title]
+                               [--clients 1 8 32] [--seconds N] [--rounds N] [--lesser ISA] [--peer-venv DIR]
+                               [--folder DIR]
 
-In one run and in turn, on the same images and models: the offline batch rate of `encode.py`; the service, asked by 32
-clients; a naive service that calls the network once a request (`naive_service.py`); LitServe (`peer_service.py`), in a
-virtual environment of its own that is made if absent and uses the same TensorFlow; and the service of another version,
-by the `pricematch` of the environment where that is installed. Clients keep their connections open, are a process of
-their own and share the cores with the service. Then the service at half its rate, with requests that arrive at random,
-beside the other version if there is one; the share of each stage in a request; and on demand the memory that the
-service takes while it answers many more.
+The service decides by a trained matcher of hash, title and image, over catalogues of the drawn sample and, where they
+have more postings than that, of drawn titles and mixed features (see `drawn_postings.py`). Clients send image, title or
+both as another seller would post them, keep their connections open, are a process of their own and share the cores with
+the service; what the service could keep of a request for the next equal one is off. Beside it, in one run and in turn,
+are a naive service (`naive_service.py`) and LitServe (`peer_service.py`; its environment is made where
+there is none), which decode, hash, encode by TensorFlow, search by scikit-learn. The first of the queries, by the
+most clients, is measured in rounds, beside the offline verb of `encode.py` as well, and then with each service at half
+its own rate, by requests that arrive at random.
 
-With `--matcher` the service decides by a matcher of hash, title and image, trained on a drawn catalogue, and requests
-carry an image and its title; the naive service and LitServe, which know no titles, are left out.
+Where the processor has AVX-512, or with `--lesser ISA`, those first queries are measured once more with networks that
+take it for a lesser one. A folder that is named keeps catalogues and models, so that the next run need not make them.
 """
 
 import argparse
-import base64
-import json
 import statistics
-import subprocess
-import sys
-import sysconfig
-import venv
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
-from catalogues import Subject, jpegs, matcher_subject, subject, titles
-from encode import Worker, our_way
-from live import command, free_port, memory_mib, stage_seconds, started
-from load import Load, put_on
+from catalogues import DRAWN, ENCODERS, drawn_sample
+from encoding_ways import Worker, offline_verb
+from processor import described, lesser, lesser_of_this
 from rich.console import Console
-from rich.table import Table
+from serve_tables import OFFLINE, Round, grid, latencies, rates, stages
+from served_catalogues import QUERIES, Served, queries, served
+from services import PEER, SERVICE, Answered, Running, running_services
 
-CLIENTS = 32
-HERE = Path(__file__).parent
-OFFLINE, SERVICE, NAIVE, PEER, BEFORE = "offline", "the service", "naive service", "LitServe", "version before"
-WANTED = {NAIVE: 1.5, BEFORE: 0.95}
-SOAK_STEPS = 10
-BOUNDARY = "benchmark-of-multipart"
+AIMED_AT = "both", 17_000
+AIMED = {"cnn": {OFFLINE: 0.6, PEER: 2.0}, "autoencoder": {OFFLINE: 0.35, PEER: 2.0}}
+"""The service's rate as a multiple of others', for that query and that many postings."""
+_WARM_SECONDS = 2.0
 
 
 def main() -> None:
     """Measure and print."""
     options = parse_options()
-    chosen = matcher_subject() if options.matcher else subject(options.images, options.models)
-    with chosen as measured, ExitStack() as stack:
-        images = [path.read_bytes() for path in jpegs(measured.images)]
-        port = free_port()
-        process = stack.enter_context(started(command(measured, port), port))
-        path = "/match?limit=10"
-        if options.matcher:
-            load = Load(
-                port, path, forms(measured), options.requests, CLIENTS, f"multipart/form-data; boundary={BOUNDARY}"
-            )
-        else:
-            load = Load(port, path, images, options.requests, CLIENTS)
-        loads = {SERVICE: load}
-        if options.before:
-            port = free_port()
-            stack.enter_context(started(command(measured, port, options.before), port))
-            loads[BEFORE] = replace(load, port=port)
-        if not options.matcher:
-            loads |= others(measured, options.peer_venv, load, stack)
-        for warms_up in loads.values():
-            put_on(warms_up)
-        offline = Worker(our_way, images, measured.models)
-        rounds = []
-        for number in range(1, options.rounds + 1):
-            rounds.append(measured_round(loads, offline, len(images)))
-            shown = ", ".join(f"{name} {rate:.1f}" for name, rate in rounds[-1].items())
-            print(f"round {number} of {options.rounds}, requests a second: {shown}", flush=True)
-        Console().print(rates(rounds))
-        half = statistics.median(one[SERVICE] for one in rounds) / 2
-        ours = {name: replace(load, rate=half) for name, load in loads.items() if name in {SERVICE, BEFORE}}
-        before = {name: stage_seconds(load.port) for name, load in ours.items()}
-        waits = [{name: put_on(load).percentiles(50, 99) for name, load in ours.items()} for _ in range(options.rounds)]
-        Console().print(latencies(waits, half))
-        requests = options.rounds * options.requests
-        Console().print(
-            stages({name: spent(before[name], stage_seconds(load.port), requests) for name, load in ours.items()})
-        )
-        if options.soak:
-            Console().print(soak(replace(load, requests=options.soak // SOAK_STEPS), process))
+    with TemporaryDirectory() as scratch:
+        sample = drawn_sample(options.folder or Path(scratch) / "sample", options.sample)
+        for encoder in options.encoders:
+            for postings in options.postings:
+                catalogue = served(sample, encoder, postings)
+                for isa in dict.fromkeys((None, options.lesser)):
+                    measure(catalogue, isa, options)
 
 
 def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--matcher", action="store_true", help="decide by a trained matcher of hash, title and image")
-    parser.add_argument("--before", type=Path, help="`pricematch` of an environment with another version")
-    parser.add_argument("--images", type=Path, help="folder of JPEG images; a sample is drawn if absent")
-    parser.add_argument("--models", type=Path, help="folder of exported models; trained for this run if absent")
-    parser.add_argument("--requests", type=int, default=1500, help="for each service and round")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=ENCODERS)
+    parser.add_argument("--postings", nargs="+", type=int, default=[300, 17_000], help="sizes of catalogues")
+    parser.add_argument("--sample", type=int, default=DRAWN, help="postings whose images are drawn")
+    parser.add_argument("--queries", nargs="+", choices=QUERIES, default=list(QUERIES))
+    parser.add_argument("--clients", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of the first of the queries, by the most clients")
+    parser.add_argument("--lesser", default=lesser_of_this(), help="the most that networks then take: AVX2, …")
     parser.add_argument("--peer-venv", type=Path, help="where LitServe is, or is to be installed; without it if absent")
-    parser.add_argument("--soak", type=int, default=0, help="requests during which memory is measured")
-    options = parser.parse_args()
-    if options.matcher and (options.images or options.models or options.peer_venv):
-        parser.error("--matcher takes a catalogue and models of its own and knows no LitServe")
-    return options
+    parser.add_argument("--folder", type=Path, help="keeps what is made ready; a temporary one if absent")
+    return parser.parse_args()
 
 
-def others(measured: Subject, peer: Path | None, load: Load, stack: ExitStack) -> Mapping[str, Load]:
-    """The naive service and, where it is wanted, LitServe: started, and their loads."""
-    port = free_port()
-    naive = [HERE / "naive_service.py", measured.images, measured.models, port]
-    stack.enter_context(started([sys.executable, *map(str, naive)], port))
-    found = {NAIVE: replace(load, port=port, path="/match")}
-    if peer is not None:
-        port = free_port()
-        service = [peer_python(peer), HERE / "peer_service.py", measured.models, port]
-        stack.enter_context(started([*map(str, service)], port))
-        bodies = [json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in load.bodies]
-        found[PEER] = replace(load, port=port, path="/match", bodies=bodies, media_type="application/json")
-    return found
+def measure(catalogue: Served, isa: str | None, options: argparse.Namespace) -> None:
+    """Start all services over a catalogue, measure, and print tables."""
+    console, query, most = Console(width=120), options.queries[0], max(options.clients)
+    what = f"{catalogue.encoder}, {catalogue.postings:,} postings"
+    with ExitStack() as stack, lesser(isa):
+        services = running_services(catalogue, queries(catalogue.sample), options.peer_venv, stack)
+        scratch = Path(stack.enter_context(TemporaryDirectory()))
+        offline = Worker(offline_verb, catalogue.sample, catalogue.encoder, scratch)
+        for service in services.values():
+            service.answered(query, most, _WARM_SECONDS)
+        first: list[Round] = []
+        for _ in range(options.rounds):
+            asked = {name: service.answered(query, most, options.seconds) for name, service in services.items()}
+            first.append(Round(offline.rate(OFFLINE), asked))
+        memory = {name: service.memory_mib() for name, service in services.items()}
+        aimed = AIMED[catalogue.encoder] if (query, catalogue.postings) == AIMED_AT else {}
+        console.print(rates(f"{what}: {query}, {most} clients", first, memory, aimed, described(isa)))
+        half = half_load(services, first, query, options)
+        console.print(latencies(f"{what}: {query} at half load", half))
+        console.print(stages(f"{what}: {query} at half load", [one.stages for one in half[SERVICE]]))
+        if isa is None:
+            found = {
+                (name, clients): {
+                    it: service.answered(name, clients, options.seconds) for it, service in services.items()
+                }
+                for name in options.queries
+                for clients in sorted(options.clients)
+            }
+            console.print(grid(what, found, described(isa)))
 
 
-def forms(measured: Subject) -> list[bytes]:
-    """The multipart bodies of all images with their titles."""
-    return [
-        b"".join(
-            f"--{BOUNDARY}\r\nContent-Disposition: form-data; name={field}\r\n\r\n".encode() + content + b"\r\n"
-            for field, content in (('"image"; filename="image"', path.read_bytes()), ('"title"', title.encode()))
-        )
-        + f"--{BOUNDARY}--\r\n".encode()
-        for path, title in titles(measured)
+def half_load(
+    services: Mapping[str, Running], rounds: Sequence[Round], query: str, options: argparse.Namespace
+) -> Mapping[str, list[Answered]]:
+    """Each service at half its own rate, in turn, for three times as long as a measurement otherwise."""
+    rate = {name: statistics.median(one.answered[name].measured.rate for one in rounds) / 2 for name in services}
+    asked = [
+        {
+            name: it.answered(query, max(options.clients), 3 * options.seconds, rate[name])
+            for name, it in services.items()
+        }
+        for _ in rounds
     ]
-
-
-def peer_python(folder: Path) -> Path:
-    """The Python of a virtual environment that has LitServe, made if there is none; the rest it finds in ours."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "litserve"], check=True)
-        ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        packages = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
-        (Path(packages) / "ours.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    return python
-
-
-def measured_round(loads: Mapping[str, Load], offline: Worker, images: int) -> Mapping[str, float]:
-    """Requests a second, everybody once."""
-    found = {OFFLINE: images / offline.seconds()}
-    for name, load in loads.items():
-        answered = put_on(load)
-        if answered.failed:
-            raise RuntimeError(f"{name} did not answer {answered.failed} of {load.requests} requests with 200")
-        found[name] = answered.rate
-    return found
-
-
-def rates(rounds: Sequence[Mapping[str, float]]) -> Table:
-    """Requests a second, and the median of the rounds' ratios."""
-    table = Table(title=f"Requests a second, {CLIENTS} clients, {len(rounds)} rounds")
-    for column in ("", "median", "least", "most", "service / this", "wanted"):
-        table.add_column(column, justify="right")
-    for name in rounds[0]:
-        values = [one[name] for one in rounds]
-        ratio = statistics.median(one[SERVICE] / one[name] for one in rounds)
-        wanted = f"{WANTED[name]:.1f}" if name in WANTED else ""
-        figures = (f"{value:.0f}" for value in (statistics.median(values), min(values), max(values)))
-        table.add_row(name, *figures, f"{ratio:.2f}", wanted)
-    return table
-
-
-def latencies(rounds: Sequence[Mapping[str, Sequence[float]]], rate: float) -> Table:
-    """p50 and p99 in ms, and the median of the rounds' ratios; at most 3 is wanted."""
-    table = Table(title=f"At half load: {rate:.0f} requests a second that arrive at random")
-    for column in ("", "p50 ms", "p99 ms", "p99 / p50"):
-        table.add_column(column, justify="right")
-    for name in rounds[0]:
-        p50, p99 = (statistics.median(one[name][place] for one in rounds) for place in (0, 1))
-        ratio = statistics.median(one[name][1] / one[name][0] for one in rounds)
-        table.add_row(name, f"{p50:.1f}", f"{p99:.1f}", f"{ratio:.1f}")
-    return table
-
-
-def spent(before: Mapping[str, float], after: Mapping[str, float], requests: int) -> Mapping[str, float]:
-    """Milliseconds of a request in each stage, between two readings of /metrics."""
-    return {stage: 1e3 * (seconds - before.get(stage, 0)) / requests for stage, seconds in after.items()}
-
-
-def stages(measured: Mapping[str, Mapping[str, float]]) -> Table:
-    """Mean milliseconds of a request in each stage, at half load."""
-    names = list(dict.fromkeys(name for one in measured.values() for name in one))
-    table = Table(title="Mean milliseconds of a request by stage, at half load")
-    for column in ("", *names):
-        table.add_column(column, justify="right")
-    for service, one in measured.items():
-        table.add_row(service, *(f"{one[name]:.2f}" if name in one else "" for name in names))
-    return table
-
-
-def soak(load: Load, process: int) -> Table:
-    """Memory of the service while it answers many requests, and by how much it grows."""
-    table = Table(title=f"Memory during {SOAK_STEPS * load.requests} requests")
-    for column in ("requests", "MiB", "requests a second"):
-        table.add_column(column, justify="right")
-    taken = []
-    for step in range(1, SOAK_STEPS + 1):
-        rate = put_on(load).rate
-        taken.append(memory_mib(process))
-        table.add_row(str(step * load.requests), f"{taken[-1]:.1f}", f"{rate:.0f}")
-    later = taken[SOAK_STEPS // 2 :]
-    slope = float(np.polyfit(np.arange(len(later)) * load.requests / 10_000, later, 1)[0])
-    table.caption = f"{slope:+.1f} MiB for 10,000 requests, in the second half"
-    return table
+    return {name: [one[name] for one in asked] for name in services}
 
 
 if __name__ == "__main__":

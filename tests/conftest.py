@@ -1,6 +1,7 @@
 """What all tests share: no settings from outside, no deadlines, the order of tests, and one tiny training."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def _tensorflow_where_needed(
     if request.node.get_closest_marker("tensorflow") is not None:
         monkeypatch.setenv("PRICEMATCH_WORKERS", "1")  # each worker process imports TensorFlow for seconds
         request.getfixturevalue("_repeatable_tensorflow")
-        from pricematch.encoding.saved_model import use_precision
+        from pricematch.encoding.tensorflow_network import use_precision
 
         use_precision("float32")  # another test may have served in bfloat16, which holds for the whole process
 
@@ -103,6 +104,14 @@ def _tensorflow_where_needed(
 def tiny_artefacts(_repeatable_tensorflow: None, tmp_path_factory: pytest.TempPathFactory) -> TinyArtefacts:
     """Both networks, trained on the tiny catalogue within a few seconds; needs TensorFlow. Not to be written to."""
     return make_artefacts(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def earlier_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny models that an earlier version exported: `cae`, `autoencoder`, and a `cnn` that needs TensorFlow."""
+    folder = tmp_path_factory.mktemp("earlier")
+    shutil.unpack_archive(TESTS / "encoding" / "earlier_models.zip", folder)
+    return folder / "models"
 
 
 @pytest.fixture

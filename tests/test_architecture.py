@@ -164,7 +164,7 @@ def test_the_core_loads_no_images_and_no_web() -> None:
 
 def test_starting_loads_no_tensorflow() -> None:
     """Neither the service nor the command line loads TensorFlow before it is needed."""
-    running = {"encoding.saved_model", "encoding.worker"}
+    running = {"encoding.tensorflow_network"}
     starting = [name for name in MODULES if folder(name) != "training" and name not in running]
     light = ["recipes", "augmentation", "whitening", "label_groups"]
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS

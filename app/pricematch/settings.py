@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     matcher: str = Field(default="auto", pattern=r"^(auto|none|[0-9]{1,9})$")
     """Version of the trained matcher that decides; auto takes the newest if there is one, none is without."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the networks; auto takes bfloat16 where the processor has it, float32 elsewhere."""
+    """Arithmetic of the networks; auto and bfloat16 take bfloat16 where the processor has it, float32 elsewhere."""
     follow_seconds: float = Field(default=1.0, gt=0, le=3600)
     """Seconds between looks at the store for what other processes have changed, and for what is due."""
     skip_bad_images: bool = False

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.image_queue import MAX_BATCH, ImageResult
+from pricematch.encoding.ports import Runtime
 from pricematch.errors import ArtefactError, ImageCorrupt, ModelOutputError, NotReady, Overloaded
 from pricematch.settings import Settings
 from tests.support.encoding import BAD, POISON, WorkerStub, network
@@ -98,15 +100,15 @@ async def test_images_that_queue_are_the_next_batch() -> None:
     """Everybody gets their own of what was encoded together."""
     async with bench() as it:
         first = await it.hold()
-        asked = [it.ask(bytes([value]), bytes([value + 1])) for value in range(20, 36, 4)]
+        asked = [it.ask(bytes([value]), bytes([value + 1])) for value in range(20, 28, 4)]
         await it.queued()
         it.stub.gate.set()
-        for task, value in zip(asked, range(20, 36, 4), strict=True):
+        for task, value in zip(asked, range(20, 28, 4), strict=True):
             assert values(await task) == [value, value + 1]
         assert values(await first) == [ord("f")]
-    assert [len(batch) for batch in it.stub.batches] == [1, 8]
-    assert [size for size, _ in it.observed.batches] == [1, 8]
-    assert max(it.observed.depths) == 8
+    assert [len(batch) for batch in it.stub.batches] == [1, 4]
+    assert [size for size, _ in it.observed.batches] == [1, 4]
+    assert max(it.observed.depths) == 4
     assert it.observed.depths[-1] == 0
 
 
@@ -114,13 +116,13 @@ async def test_a_large_request_is_divided() -> None:
     """No batch is larger than it may be, and what remains shares one with others."""
     async with bench() as it:
         first = await it.hold()
-        many = [bytes([value]) for value in range(2 * MAX_BATCH + 5)]
+        many = [bytes([value]) for value in range(2 * MAX_BATCH + 2)]
         asked = it.ask(*many), it.ask(b"x")
         await it.queued()
         it.stub.gate.set()
-        assert values(await asked[0]) == [*range(2 * MAX_BATCH + 5)]
+        assert values(await asked[0]) == [*range(2 * MAX_BATCH + 2)]
         await asked[1], await first
-    assert [len(batch) for batch in it.stub.batches] == [1, MAX_BATCH, MAX_BATCH, 6]
+    assert [len(batch) for batch in it.stub.batches] == [1, MAX_BATCH, MAX_BATCH, 3]
 
 
 async def test_every_free_process_takes_a_batch() -> None:
@@ -326,3 +328,14 @@ async def test_closing_ends_all_who_wait() -> None:
         with pytest.raises(NotReady):
             await it.encoding.encode([b"c"], ONE)
         assert list(it.encoding.pool.pids) == []
+
+
+async def test_networks_that_run_elsewhere_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """What runs a network is known by its name and version, once; why it is not the usual one is logged."""
+    async with bench(processes=2) as it:
+        usual, other = Runtime("OpenVINO 1", "float32"), Runtime("TensorFlow 2", "float32", "OpenVINO refuses it")
+        for stub in it.stubs:
+            stub.runtimes = {"new": {"cae": usual, "cnn": other}, "forgotten": {"cnn": usual}}
+        await it.encoding.pool.load([replace(network("new"), versions={"cae": "1", "cnn": "2"})])
+        assert it.encoding.pool.runtimes == {"cae/1": usual, "cnn/2": other}
+    assert caplog.messages == ["cnn/2 runs in TensorFlow 2, since OpenVINO refuses it"]

@@ -19,6 +19,7 @@ from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, colours_spec, encoder_spec
 from pricematch.encoding.encoding import Encoding
+from pricematch.encoding.exported_encoder import ExportedEncoder
 from pricematch.encoding.features import phash
 from pricematch.encoding.image_queue import ImageResult
 from pricematch.encoding.stored_form import stored_form
@@ -32,9 +33,9 @@ from pricematch.errors import (
     ModelOutputError,
     NotReady,
 )
+from pricematch.formats.manifest import find_chain
 from pricematch.settings import Settings
-from tests.support.fakes import encoded, image_bytes, scene
-from tests.support.networks import TinyArtefacts
+from tests.support.fakes import encoded, image_bytes, scene, tiny_images
 from tests.support.tiny_worker import (
     COMMAND,
     CRASH,
@@ -392,18 +393,17 @@ async def test_only_errors_of_ours_are_named() -> None:
         assert (type(error), str(error)) == (ModelOutputError, f"{name}: it")
 
 
-@pytest.mark.tensorflow
-async def test_exported_networks_give_there_what_they_give_here(tiny_artefacts: TinyArtefacts) -> None:
-    """A real worker loads TensorFlow, and heeds no signal that a terminal sends."""
-    from pricematch.encoding.saved_model import SavedModelEncoder
-
-    settings = Settings(models=tiny_artefacts.models, precision="float32")
-    spec = encoder_spec(settings, tiny_artefacts.chain())
-    images = [path.read_bytes() for path in sorted(tiny_artefacts.images.iterdir())]
+async def test_exported_networks_give_there_what_they_give_here(earlier_models: Path) -> None:
+    """A real worker loads networks, says what runs them, and heeds no signal that a terminal sends."""
+    chain = find_chain(earlier_models, "autoencoder")
+    spec = encoder_spec(Settings(models=earlier_models, precision="float32"), chain)
+    images = list(tiny_images().contents.values())
     pixels = [PillowDecoder(spec.side, 10**6).decode(image) for image in images]
-    expected = SavedModelEncoder(tiny_artefacts.chain()).encode(np.stack(pixels))
+    local = ExportedEncoder(chain)
+    expected = local.encode(np.stack(pixels))
     async with Encoding(Settings(workers=1, max_pixels=10**6, min_image_side=1)) as it:
         await it.pool.load([spec])
+        assert it.pool.runtimes == {f"{name}/1": runtime for name, runtime in local.runtimes.items()}
         [pid] = it.pool.pids
         assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
         for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -415,11 +415,10 @@ async def test_exported_networks_give_there_what_they_give_here(tiny_artefacts: 
     np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
-@pytest.mark.tensorflow
-async def test_networks_that_were_replaced_meanwhile_are_not_loaded(tiny_artefacts: TinyArtefacts) -> None:
+async def test_networks_that_were_replaced_meanwhile_are_not_loaded(earlier_models: Path) -> None:
     """Embeddings of other weights would be kept under the wrong key."""
-    settings = Settings(models=tiny_artefacts.models, precision="float32")
-    spec = encoder_spec(settings, tiny_artefacts.chain())
+    settings = Settings(models=earlier_models, precision="float32")
+    spec = encoder_spec(settings, find_chain(earlier_models, "autoencoder"))
     assert spec.network is not None
     network = spec.network.model_copy(update={"weights": ("0",)})
     other = EncoderSpec(spec.key, spec.side, spec.dimension, network=network)

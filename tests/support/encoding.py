@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
-from pricematch.encoding.ports import Decoder, Encoder, Pixels
+from pricematch.encoding.ports import Decoder, Encoder, Pixels, Runtime
 from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ImageError, ModelOutputError
 from pricematch.progress import Progress, silent
@@ -128,6 +128,7 @@ class WorkerStub:
         self.wanted: list[list[str]] = []
         self.held: set[str] = set()
         self.fails: dict[str, Exception] = {}
+        self.runtimes: dict[str, Mapping[str, Runtime]] = {}
         self.pid: int | None = 7
         self.able, self.lost = True, False
 

@@ -14,7 +14,7 @@ from PIL import Image
 from pricematch.catalogue.features import Embeddings, EncoderInfo, unit_rows
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import PillowDecoder
-from pricematch.encoding.ports import Pixels
+from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.errors import ImageUnavailable, ModelOutputError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
@@ -46,6 +46,10 @@ class MeanColourEncoder:
     @property
     def versions(self) -> Mapping[str, str]:
         return {"mean-colour": "1"}
+
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        return {"mean-colour": Runtime("the mean", "float32")}
 
     def encode(self, pixels: Pixels) -> Embeddings:
         self.batches.append(len(pixels))

@@ -116,7 +116,7 @@ def train(
     postings: Sequence[Posting] = (),
 ) -> "list[Trained]":
     """Train a recipe on the tiny catalogue's images; needs TensorFlow."""
-    from pricematch.encoding.saved_model import use_precision
+    from pricematch.encoding.tensorflow_network import use_precision
     from pricematch.training.autoencoders import train_autoencoders
     from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 
@@ -175,7 +175,7 @@ def train_cnn(
     check: Callable[[Mapping[str, ImageError]], None] = lambda _: None,
 ) -> "Trained":
     """Train a recipe on the labelled images; needs TensorFlow."""
-    from pricematch.encoding.saved_model import use_precision
+    from pricematch.encoding.tensorflow_network import use_precision
     from pricematch.training import cnn as network
     from pricematch.training.trainer import Training, TrainingImages, make_deterministic
 

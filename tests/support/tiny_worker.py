@@ -22,7 +22,7 @@ from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding import worker
 from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.encoders import NetworkSpec
-from pricematch.encoding.ports import Pixels
+from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ArtefactError
 
@@ -65,6 +65,7 @@ class MeanColour:
 
     dimension = DIMENSION
     versions: Mapping[str, str] = {}
+    runtimes: Mapping[str, Runtime] = {}
 
     def encode(self, pixels: Pixels) -> Embeddings:
         for red in pixels[pixels[:, 0, 0, 1] == 1, 0, 0, 0]:

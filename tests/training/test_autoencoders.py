@@ -254,13 +254,13 @@ def labelled_models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensor
 
 @pytest.mark.parametrize("name", ["cae", "autoencoder"])
 def test_the_threshold_is_the_best_on_labelled_postings(labelled_models: Path, name: str) -> None:
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
     chain = find_chain(labelled_models, name)
     decoder = PillowDecoder(RECIPE.cae.side, MAX_PIXELS, MIN_SIDE)
     shown = [posting for posting in labelled() if posting.image is not None]
     pixels = np.stack([decoder.decode(tiny_images().contents[str(posting.image)]) for posting in shown])
-    embeddings = SavedModelEncoder(chain).encode(pixels)
+    embeddings = ExportedEncoder(chain).encode(pixels)
     manifest, labels = chain[-1].manifest, [posting.label_group for posting in shown]
     assert manifest.threshold is not None
     assert -1 <= manifest.threshold <= 1

@@ -41,10 +41,10 @@ def evaluated_groups(train_share: float = 1, seed: int = 0) -> list[str]:
 
 def assert_threshold_is_best(models: Path, evaluated: list[str]) -> None:
     """The threshold of the newest version is the best there is for the embeddings it gives."""
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
     chain = find_chain(models, "cnn")
-    embeddings, labels = SavedModelEncoder(chain).encode(pixels()), list(labelled_images()[1].values())
+    embeddings, labels = ExportedEncoder(chain).encode(pixels()), list(labelled_images()[1].values())
     manifest, best = chain[0].manifest, naive_best(embeddings, labels, evaluated)
     assert manifest.threshold is not None
     assert -1 <= manifest.threshold <= 1
@@ -64,11 +64,11 @@ def models(tmp_path_factory: pytest.TempPathFactory, _repeatable_tensorflow: Non
 
 
 def test_an_export_passes_the_checks_of_the_service(models: Path) -> None:
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
     [artefact] = find_chain(models, "cnn")
     assert side_of_pixels(artefact) == CNN_SIDE
-    encoder = SavedModelEncoder([artefact])
+    encoder = ExportedEncoder([artefact])
     embeddings = encoder.encode(pixels())
     assert embeddings.shape == (GROUPS * PICTURES, 6)
     assert np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
@@ -78,14 +78,14 @@ def test_an_export_passes_the_checks_of_the_service(models: Path) -> None:
 
 
 def test_without_labels_embeddings_are_whitened_and_there_is_no_threshold(tmp_path: Path) -> None:
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
     trained = train_cnn(tmp_path, recipe(shrinkage=0.0), labels={})
     manifest = find(tmp_path, "cnn").manifest
     assert (trained.fitted.losses, manifest.trained_on) == ({}, None)
     assert (trained.threshold, manifest.threshold, manifest.threshold_picked_on) == (None, None, None)
     assert trained.fitted.training_rows == manifest.counts["images"] == GROUPS * PICTURES
-    embeddings = SavedModelEncoder(find_chain(tmp_path, "cnn")).encode(pixels()).astype(np.float64)
+    embeddings = ExportedEncoder(find_chain(tmp_path, "cnn")).encode(pixels()).astype(np.float64)
     eigenvalues = np.linalg.eigvalsh(embeddings.T @ embeddings)
     assert eigenvalues.max() < 4 * eigenvalues.min()
 
@@ -252,7 +252,7 @@ def test_missing_weights_are_named_before_images_are_read(tmp_path: Path) -> Non
 def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Path) -> None:
     import keras
 
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
     network = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(CNN_SIDE, CNN_SIDE, 3))
     for layer in network.layers:
@@ -262,4 +262,4 @@ def test_a_backbone_of_keras_is_exported_with_the_scaling_it_wants(tmp_path: Pat
     train_cnn(tmp_path, recipe(backbone="MobileNetV2", weights=str(tmp_path / "mobile.weights.h5")))
     [artefact] = find_chain(tmp_path, "cnn")
     assert artefact.manifest.recipe["cnn"]["backbone"] == "MobileNetV2"
-    assert SavedModelEncoder([artefact]).encode(pixels()).shape == (GROUPS * PICTURES, 6)
+    assert ExportedEncoder([artefact]).encode(pixels()).shape == (GROUPS * PICTURES, 6)

@@ -13,7 +13,6 @@ from pricematch.encoding.encoders import (
     colours_spec,
     encoder_spec,
     find_artefacts,
-    import_tensorflow,
     resolve_precision,
 )
 from pricematch.encoding.ingest import check_images
@@ -103,12 +102,11 @@ def embed_postings(
     images, spec = image_folder(settings), encoder_spec(settings, artefacts)
     _refuse_bad_rows(settings, content, images, progress)
     _make_kept(settings)
-    # the only imports of TensorFlow on this route; everything that can fail without it has been tried
     progress("Loading models", 0, 1)
-    import_tensorflow()
-    from pricematch.encoding.saved_model import SavedModelEncoder
+    # here, where everything that can fail without a network has been tried
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
-    network = SavedModelEncoder(artefacts, resolve_precision(settings.precision))
+    network = ExportedEncoder(artefacts, resolve_precision(settings.precision), settings.workers)
     progress("Loading models", 1, 1)
     encoder = ImageEncoder(spec.key, decoder(settings, spec.side), network, spec.threshold)
     return _embed(settings, content, images, encoder, on_errors, progress)

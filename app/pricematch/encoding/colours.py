@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.encoding.ports import Pixels
+from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.pairs import shades
 
 HUES, SATURATIONS, VALUES = 16, 4, 4
@@ -54,6 +54,11 @@ class ColourHistogram:
         """Empty: there is no model."""
         return {}
 
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """Empty, too."""
+        return {}
+
     def encode(self, pixels: Pixels) -> Embeddings:
         """Embeddings [n, 256] of a batch [n, height, width, 3]; height and width are at least 1."""
         _, height, width, _ = pixels.shape
@@ -79,6 +84,11 @@ class ShadeHistogram:
     @property
     def versions(self) -> Mapping[str, str]:
         """Empty: there is no model."""
+        return {}
+
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """Empty, too."""
         return {}
 
     def encode(self, pixels: Pixels) -> Embeddings:

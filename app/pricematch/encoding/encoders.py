@@ -1,7 +1,5 @@
 """Encoders: what each one's embeddings are kept under, and what a process loads to compute them."""
 
-import importlib
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,35 +19,20 @@ _WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512
 
 
 def resolve_precision(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """`auto` becomes bfloat16 where the processor multiplies it natively (AVX512-BF16 or AMX-BF16), else float32.
+    """`float32` where that is wanted, else `bfloat16` where the processor multiplies it natively.
 
-    Float32 too where `ONEDNN_MAX_CPU_ISA` keeps oneDNN from those instructions.
+    Native are AVX512-BF16 and AMX-BF16, unless `ONEDNN_MAX_CPU_ISA` keeps oneDNN from them.
+
+    Args:
+        precision: `auto`, `float32` or `bfloat16`.
+        cpuinfo: the kernel's description of the processor.
     """
-    if precision != "auto":
+    if precision == "float32":
         return precision
     if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_BFLOAT16:
         return "float32"
     flags = cpuinfo.read_text(encoding="ascii", errors="replace") if cpuinfo.is_file() else ""
     return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
-def import_tensorflow() -> None:
-    """Import TensorFlow with file descriptor 2 silenced meanwhile, and let it log errors only.
-
-    Its native code writes half a dozen lines there before any of its logging settings is read. Python's own messages
-    are not lost, provided that `sys.stderr` writes elsewhere; the command line sees to that.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        tensorflow = importlib.import_module("tensorflow")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
-    for logger in (tensorflow.get_logger(), logging.getLogger("absl")):
-        logger.setLevel(logging.ERROR)
 
 
 _COLOURS_SIDE = 128
@@ -129,9 +112,11 @@ def encoder_spec(settings: Settings, artefacts: Sequence[Artefact]) -> EncoderSp
     """
     last, precision = artefacts[-1].manifest, resolve_precision(settings.precision)
     weights = tuple(artefact.manifest.weights_digest for artefact in artefacts)
+    # float32 is the same for every runtime but for rounding, bfloat16 is not
+    arithmetic = {"float32": "float32-frozen", "bfloat16": "bfloat16-openvino"}[precision]
     shortened = "-".join(digest[:16] for digest in weights)
     return EncoderSpec(
-        key=f"{last.name}-{shortened}-{precision}-frozen-decoding{DECODING}",
+        key=f"{last.name}-{shortened}-{arithmetic}-decoding{DECODING}",
         side=side_of_pixels(artefacts[0]),
         dimension=last.output.shape[-1] or 0,
         versions={artefact.manifest.name: artefact.manifest.version for artefact in artefacts},
@@ -147,11 +132,11 @@ def encoder_spec(settings: Settings, artefacts: Sequence[Artefact]) -> EncoderSp
 
 
 def load_network(spec: NetworkSpec, threads: int) -> Encoder:
-    """Load a network into this process, which imports TensorFlow.
+    """Load a network into this process, which imports what runs it.
 
     Args:
         spec: which.
-        threads: that TensorFlow may compute in; the same for every network.
+        threads: that it may compute in.
 
     Raises:
         ArtefactError: it is damaged, or has other weights than those of the specification.
@@ -159,11 +144,6 @@ def load_network(spec: NetworkSpec, threads: int) -> Encoder:
     artefacts = find_chain(spec.models, spec.name, spec.version)
     if tuple(artefact.manifest.weights_digest for artefact in artefacts) != spec.weights:
         raise ArtefactError(f"{artefacts[-1].path} has other weights than when the service began with it")
-    import_tensorflow()
-    import tensorflow as tf
+    from pricematch.encoding.exported_encoder import ExportedEncoder
 
-    from pricematch.encoding.saved_model import SavedModelEncoder
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    return SavedModelEncoder(artefacts, spec.precision)
+    return ExportedEncoder(artefacts, spec.precision, threads)

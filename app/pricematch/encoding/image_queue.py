@@ -12,8 +12,8 @@ from typing import TypeAlias
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.errors import ImageError
 
-MAX_BATCH = 16
-"""Images that are encoded together, at most: more make nothing cheaper, and others wait for longer."""
+MAX_BATCH = 4
+"""Images that are encoded together, at most: more make nothing cheaper, and each would wait for more others."""
 ImageResult: TypeAlias = ImageFeatures | ImageError
 """The features of an image, or why it is bad."""
 

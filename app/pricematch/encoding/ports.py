@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,34 @@ class Decoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What runs a network.
+
+    Attributes:
+        name: with its version, `OpenVINO 2026.4.1`.
+        precision: `float32` or `bfloat16`.
+        reason: why it is not the usual one; None where it is.
+    """
+
+    name: str
+    precision: str
+    reason: str | None = None
+
+
+class Network(Protocol):
+    """An exported network. Safe to call from several threads."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        ...
+
+    def __call__(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Outputs [n, d] of inputs that fit its signature; raises ModelOutputError if it fails."""
+        ...
+
+
 class Encoder(Protocol):
     """Embeds pixels. Safe to call from several threads."""
 
@@ -46,6 +74,11 @@ class Encoder(Protocol):
     @property
     def versions(self) -> Mapping[str, str]:
         """Name and version of each model involved, for the answer: {"cae": "1", "autoencoder": "1"}."""
+        ...
+
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """What runs each model involved, by name."""
         ...
 
     def encode(self, pixels: Pixels) -> Embeddings:

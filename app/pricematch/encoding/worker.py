@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,9 @@ class _ImageFeaturesComputer:
             case {"ready": True}:
                 return {}, ()
             case {"load": key, "side": side, "network": network}:
-                self._encoders[key] = side, self._load(NetworkSpec.model_validate(network))
-                return {}, ()
+                encoder = self._load(NetworkSpec.model_validate(network))
+                self._encoders[key] = side, encoder
+                return {"runtimes": {name: asdict(runtime) for name, runtime in encoder.runtimes.items()}}, ()
             case {"drop": key}:
                 del self._encoders[key]
                 return {}, ()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, colours_spec
+from pricematch.encoding.ports import Runtime
 from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
 from pricematch.errors import ModelOutputError, PricematchError
 from pricematch.settings import Settings
@@ -64,6 +65,16 @@ class WorkerPool:
         """Of the processes that run, as the system numbers them."""
         return [pid for process in self.processes if (pid := process.pid) is not None]
 
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """What runs the networks that are held, by name and version, such as `cnn/1`."""
+        return {
+            f"{name}/{self._known[key].versions[name]}": runtime
+            for process in self.processes
+            for key in self._held & process.runtimes.keys()
+            for name, runtime in process.runtimes[key].items()
+        }
+
     async def load(self, encoders: Iterable[EncoderSpec]) -> None:
         """Let every process load these encoders, besides those that it holds; returns once all have.
 
@@ -87,6 +98,9 @@ class WorkerPool:
         except BaseException:
             self._held -= new
             raise
+        for label, runtime in self.runtimes.items():
+            if new and runtime.reason is not None:
+                _log.warning("%s runs in %s, since %s", label, runtime.name, runtime.reason)
 
     async def _loaded(self, process: WorkerProcess) -> None:
         """Let a process load what is to be held, again if it is lost meanwhile."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from pricematch import errors
 from pricematch.encoding.encoders import EncoderSpec
+from pricematch.encoding.ports import Runtime
 from pricematch.encoding.wire import read_frame, write_frame
 from pricematch.errors import ModelOutputError, NotReady, PricematchError
 
@@ -72,6 +73,7 @@ class WorkerProcess:
 
     Attributes:
         able: whether it can take images at once: it has loaded all it was to load, or was never needed yet.
+        runtimes: what runs the networks of the encoders that were loaded last, by key and name.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class WorkerProcess:
         self._lock = asyncio.Lock()
         self._started = False
         self.able = True
+        self.runtimes: dict[str, Mapping[str, Runtime]] = {}
 
     @property
     def lost(self) -> bool:
@@ -156,7 +159,9 @@ class WorkerProcess:
             spec = encoders[key]
             if spec.network is not None:
                 network = spec.network.model_dump(mode="json")
-                await self._call(self._start_seconds, {"load": key, "side": spec.side, "network": network})
+                message = {"load": key, "side": spec.side, "network": network}
+                answer, _ = await self._call(self._start_seconds, message)
+                self.runtimes[key] = {name: Runtime(**it) for name, it in answer["runtimes"].items()}
                 self._loaded.add(key)
 
     async def _call(self, seconds: float, message: Mapping[str, Any], *parts: bytes) -> tuple[Mapping[str, Any], bytes]:

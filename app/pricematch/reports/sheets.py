@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue
-from pricematch.encoding.encoders import import_tensorflow
 from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.ports import Pixels
+from pricematch.encoding.tensorflow_import import import_tensorflow
 from pricematch.errors import SettingsError
 from pricematch.formats.manifest import find_chain, side_of_pixels
 from pricematch.settings import Settings
@@ -77,7 +77,7 @@ def draw_reconstructions(settings: Settings, version: str | None, count: int, ou
     pixels = np.stack([decode.decode(images.read(name)) for name in chosen])
 
     import_tensorflow()
-    from pricematch.encoding.saved_model import reconstruct
+    from pricematch.encoding.tensorflow_network import reconstruct
 
     rebuilt = reconstruct(cae, pixels)
     pairs = [

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.encoding.ports import Runtime
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.snapshots import Snapshot
@@ -33,6 +34,7 @@ class Backend:
         activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
+        runtimes: what runs the networks, by name and version, such as `cnn/1`.
     """
 
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
@@ -44,6 +46,7 @@ class Backend:
     activate: Callable[[str], str | None] | None = None
     trouble: Callable[[], str | None] = lambda: None
     process_ids: Callable[[], Sequence[int]] = tuple
+    runtimes: Callable[[], Mapping[str, Runtime]] = dict
 
     @property
     def snapshot(self) -> Snapshot:

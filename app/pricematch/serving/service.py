@@ -10,6 +10,7 @@ from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.image_formats import TOP_BYTES, media_type
+from pricematch.encoding.ports import Runtime
 from pricematch.errors import (
     FeedbackNotFound,
     ImageError,
@@ -281,6 +282,10 @@ class Service(Readiness):
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """Manifests of the models that answer, as JSON has them; raises NotReady."""
         return self._ready.manifests()
+
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """What runs the networks, by name and version, such as `cnn/1`; raises NotReady."""
+        return self._ready.runtimes()
 
     def process_ids(self) -> Sequence[int]:
         """Of the processes that encode and run; raises NotReady."""

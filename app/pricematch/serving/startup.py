@@ -252,4 +252,5 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         activate=partial(activate, running.settings),
         trouble=encoding.trouble,
         process_ids=lambda: encoding.pool.pids,
+        runtimes=lambda: encoding.pool.runtimes,
     )

@@ -105,9 +105,12 @@ def publish(staged: Path, manifest: Manifest, models: Path) -> Path:
 def _save(
     folder: Path, parts: Sequence[keras.Model], specification: tf.TensorSpec, calls: Mapping[str, Callable[[Any], Any]]
 ) -> None:
-    """Write one SavedModel with a signature per call; the parts are the models whose weights the calls use."""
+    """Write one SavedModel with a signature per call; the parts are the models whose weights the calls use.
+
+    It holds their weights as a plain list, by which OpenVINO finds them also where models are nested.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     module = tf.Module()
-    module.parts = parts
+    module.weights = list({id(weights): weights.value for part in parts for weights in part.weights}.values())
     signatures = {name: tf.function(call, input_signature=[specification]) for name, call in calls.items()}
     tf.saved_model.save(module, str(folder), signatures=signatures)

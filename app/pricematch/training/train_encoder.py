@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import decoder, image_folder, read_to_learn, skip_or_refuse
-from pricematch.encoding.encoders import import_tensorflow
+from pricematch.encoding.tensorflow_import import import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.settings import Settings

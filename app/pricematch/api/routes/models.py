@@ -16,6 +16,16 @@ router = APIRouter(tags=["models"])
 ModelName: TypeAlias = EncoderName | Literal["matcher"]
 
 
+class RuntimeOut(BaseModel):
+    """What runs a network."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(description="With its version.", examples=["OpenVINO 2026.4.1"])
+    precision: Literal["float32", "bfloat16"] = Field(description="What the processor is used for.")
+    reason: str | None = Field(description="Why it is TensorFlow; null where it is OpenVINO.")
+
+
 class ModelOut(BaseModel):
     """A model that is loaded."""
 
@@ -25,6 +35,7 @@ class ModelOut(BaseModel):
         description="What it is, where it comes from and what it was measured to, as it was exported; of the label "
         "groups it was trained on their number."
     )
+    runtime: RuntimeOut | None = Field(description="What runs it; null of the matcher, which is no network.")
 
 
 class ModelsOut(BaseModel):
@@ -70,10 +81,18 @@ async def activate(name: ModelName, request: Request, service: ReadyService) -> 
 async def models(service: ReadyService) -> ModelsOut:
     """The models that are loaded, with their manifests."""
     snapshot = service.snapshot
-    trained = snapshot.matcher.probability
+    trained, runtimes = snapshot.matcher.probability, service.runtimes()
     return ModelsOut(
         catalogue_version=snapshot.version,
         matcher=None if trained is None else trained.label,
         encoder=next(iter(snapshot.matcher.named), None),
-        models=[ModelOut(name=it["name"], version=it["version"], manifest=dict(it)) for it in service.manifests()],
+        models=[
+            ModelOut(
+                name=it["name"],
+                version=it["version"],
+                manifest=dict(it),
+                runtime=runtimes.get(f"{it['name']}/{it['version']}"),
+            )
+            for it in service.manifests()
+        ],
     )
