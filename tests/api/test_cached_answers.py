@@ -10,7 +10,7 @@ from tests.support.applications import SCENE, judged_matcher, make_app
 from tests.support.contract import client_of
 from tests.support.fakes import image_bytes, tiny_matcher
 
-OFF = {"max_cached_feature_bytes": 0, "max_cached_result_bytes": 0}
+OFF: dict[str, Any] = {"max_cached_feature_bytes": 0, "max_cached_result_bytes": 0}
 IDS = ["scene", "twin", "worded", "p0", "p1"]
 TITLES = ["Kopi Susu 200 ml", "kopi susu 500 ml", "teh manis"]
 IMAGES = [SCENE, image_bytes("red")]
@@ -20,7 +20,7 @@ def ask(client: TestClient, rng: np.random.Generator) -> Any:
     """A change or a question that the generator picks, and what the client gets."""
     posting_id, other = (str(it) for it in rng.choice(IDS, 2, replace=False))
     title, image = str(rng.choice(TITLES)), IMAGES[rng.integers(len(IMAGES))]
-    params = {"limit": int(rng.integers(1, 4)), "cursor": str(rng.integers(2))}
+    params: dict[str, str | int] = {"limit": int(rng.integers(1, 4)), "cursor": str(rng.integers(2))}
     match rng.integers(10):
         case 0:
             response = client.put(f"/postings/{posting_id}", data={"title": title}, files={"image": image})
