@@ -7,7 +7,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import cycle, repeat
+from multiprocessing.pool import Pool
 
 import numpy as np
 
@@ -73,8 +75,13 @@ class _Client:
 
 def put_on(load: Load) -> Measured:
     """Ask in another process, so that only the cores are shared with the service."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_ask_all, (load,))
+    return _clients().apply(_ask_all, (load,))
+
+
+@cache
+def _clients() -> Pool:
+    """The one process of all clients; it ends with this one."""
+    return multiprocessing.get_context("spawn").Pool(1)
 
 
 def _ask_all(load: Load) -> Measured:
