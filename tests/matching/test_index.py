@@ -84,7 +84,7 @@ def ends_of(index: MatchIndex) -> set[tuple[int, int]]:
 
 def features_of(index: MatchIndex, pair: tuple[int, int]) -> dict[str, float]:
     """The features of a pair by name."""
-    values = index.features_of(pair[0], np.array([pair[1]]))[0].tolist()
+    values = index.features_of(pair[0], np.array([pair[1]])).values[0].tolist()
     return dict(zip(index.model.feature_names, values, strict=True))
 
 
@@ -92,7 +92,7 @@ def same(one: QueryPairs, other: QueryPairs, behind: int = 0, shift: int = 0) ->
     """Compare two results bit by bit; ends from `behind` on are `shift` further behind in the first."""
     np.testing.assert_array_equal(one.pairs.left, other.pairs.left + shift)
     np.testing.assert_array_equal(one.pairs.right, other.pairs.right + np.where(other.pairs.right >= behind, shift, 0))
-    np.testing.assert_array_equal(one.features, other.features)
+    np.testing.assert_array_equal(one.features.values, other.features.values)
     np.testing.assert_array_equal(one.pairs.probabilities, other.pairs.probabilities)
     np.testing.assert_array_equal(one.pairs.first, other.pairs.first)
 
@@ -118,7 +118,7 @@ def test_one_query_equals_the_steps_done_by_hand() -> None:
     features = np.concatenate([features, graph], axis=1)
     assert len(right) > 10
     assert (found.pairs.left.tolist(), found.pairs.right.tolist()) == ([190] * len(right), right.tolist())
-    np.testing.assert_allclose(found.features, features, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.features.values, features, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(found.pairs.probabilities, MODEL.predict_proba(features), atol=1e-9)
 
 
@@ -150,7 +150,7 @@ def test_paths_lead_over_other_queries() -> None:
     found = index.query(Features.of([""] * 3, [f"{value:016x}" for value in (one, third, other)]))
     ends = [(1, 2), (1, 3), (2, 3)]  # behind the one that is stored, which is far from all of them
     assert list(zip(found.pairs.left.tolist(), found.pairs.right.tolist(), strict=True)) == ends
-    paths = found.features[:, MODEL.feature_names.index("paths")]
+    paths = found.features.values[:, MODEL.feature_names.index("paths")]
     near, far = 61 / 64, 58 / 64
     assert paths.tolist() == pytest.approx([near * far, near * near, near * far], abs=1e-5)
 
@@ -233,7 +233,7 @@ def test_features_of_a_pair_are_those_it_was_scored_by(signals: tuple[str, ...])
     pairs = index.pairs
     for row in (0, 30, 59):
         others, expected = index.candidates_of(row)
-        features = index.features_of(row, others)
+        features = index.features_of(row, others).values
         assert features.shape == (len(others), len(index.model.feature_names))
         np.testing.assert_allclose(index.model.predict_proba(features), expected, atol=1e-6)
         own = (pairs.left == row) | (pairs.right == row)
@@ -241,13 +241,13 @@ def test_features_of_a_pair_are_those_it_was_scored_by(signals: tuple[str, ...])
     newest = POSTINGS.select(np.array([60]))
     one = index.query(newest)
     found = index.with_added(newest).features_of(60, one.pairs.right)
-    np.testing.assert_allclose(found, one.features, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.values, one.features.values, rtol=1e-5, atol=1e-5)
     more = POSTINGS.select(np.array([61, 62]))
     two = index.query(more)
     between = two.pairs.right == 60
     if between.any():
         found = index.with_added(more).features_of(61, np.array([60]))
-        np.testing.assert_allclose(found, two.features[between], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found.values, two.features.values[between], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", [(40,), (25, 15), (25, *[1] * 15), (0, 20, 20)])
@@ -271,7 +271,9 @@ def test_removed_postings_take_no_part(sizes: tuple[int, ...]) -> None:
     compared = [names.index(name) for name in ("catalogue_size", "hash_similarity", *GRAPH_FEATURES)]
     order = np.lexsort((np.array([place[row] for row in found.pairs.right.tolist()]), found.pairs.left))
     other = np.lexsort((expected.pairs.right, expected.pairs.left))
-    np.testing.assert_allclose(found.features[order][:, compared], expected.features[other][:, compared], atol=1e-5)
+    np.testing.assert_allclose(
+        found.features.values[order][:, compared], expected.features.values[other][:, compared], atol=1e-5
+    )
 
 
 def test_removed_postings_do_not_count_as_repeats() -> None:
@@ -281,7 +283,7 @@ def test_removed_postings_do_not_count_as_repeats() -> None:
     index = MatchIndex.build(alike.select(np.arange(3)), tiny_model(signals)).with_added(alike.select(np.arange(3, 6)))
     for gone, left in (((), 6), ((0,), 5), ((0, 4), 4), ((3, 4, 5), 3), ((0, 1, 2), 3), (range(6), 0)):
         found = index.without(np.array(gone, np.intp)).query(alike.select(np.array([0])))
-        values = dict(zip(index.model.feature_names, found.features.T.tolist(), strict=True))
+        values = dict(zip(index.model.feature_names, found.features.values.T.tolist(), strict=True))
         assert found.pairs.right.tolist() == [row for row in range(6) if row not in gone]
         assert values["catalogue_size"] == pytest.approx([np.log(left + 1)] * left)
         for name in ("hash_repeats_low", "hash_repeats_high", "title_repeats_low", "title_repeats_high"):
@@ -293,8 +295,8 @@ def test_a_path_over_a_removed_posting_is_gone() -> None:
     one, between, other = (Features.of([""], [f"{value:016x}"]) for value in (0, 0x7, 0x3F))
     index = MatchIndex.build(one, MODEL).with_added(between)
     paths = MODEL.feature_names.index("paths")
-    assert index.query(other).features[:, paths].tolist() == pytest.approx([61 * 61 / 64**2, 61 * 58 / 64**2])
-    assert index.without(np.array([1])).query(other).features[:, paths].tolist() == [0]
+    assert index.query(other).features.values[:, paths].tolist() == pytest.approx([61 * 61 / 64**2, 61 * 58 / 64**2])
+    assert index.without(np.array([1])).query(other).features.values[:, paths].tolist() == [0]
     index = index.with_added(other)
     assert features_of(index, (0, 2))["paths"] == pytest.approx(61 * 61 / 64**2)
     assert features_of(index.without(np.array([1])), (0, 2))["paths"] == 0
@@ -317,7 +319,7 @@ def test_an_index_never_changes(signals: tuple[str, ...]) -> None:
     seen = []
     for step in range(6):
         others, expected = index.candidates_of(3)
-        seen.append((index, index.query(new), index.pairs, others, expected, index.features_of(3, others)))
+        seen.append((index, index.query(new), index.pairs, others, expected, index.features_of(3, others).values))
         index = index.with_added(POSTINGS.select(np.arange(20 + 3 * step, 23 + 3 * step)))
         index = index.without(np.array([10 + step, 21 + 3 * step]))
         index.with_added(new)  # which nobody keeps
@@ -328,7 +330,7 @@ def test_an_index_never_changes(signals: tuple[str, ...]) -> None:
         np.testing.assert_array_equal(earlier.pairs.probabilities, pairs.probabilities)
         for one, other in zip(earlier.candidates_of(3), (others, expected), strict=True):
             np.testing.assert_array_equal(one, other)
-        np.testing.assert_array_equal(earlier.features_of(3, others), features)
+        np.testing.assert_array_equal(earlier.features_of(3, others).values, features)
 
 
 @pytest.mark.parametrize("signals", COMBINATIONS)
@@ -343,7 +345,7 @@ def test_an_index_grows_from_nothing(signals: tuple[str, ...]) -> None:
             others, found = index.candidates_of(row)
             assert len(set(others.tolist()) - {row}) == len(others) == len(found)
             assert ((found >= 0) & (found <= 1)).all()
-            assert index.features_of(row, others).shape == (len(others), len(index.model.feature_names))
+            assert index.features_of(row, others).values.shape == (len(others), len(index.model.feature_names))
     if "title" not in signals:
         assert ends_of(index) == ends_of(built(range(count), signals))
     emptied = index.without(np.arange(count))

@@ -37,12 +37,12 @@ def test_contributions_sum_to_the_log_odds() -> None:
     model = PairModel(("hash",), first, second, Calibration(PLATT, (0.0,), (0.5,), 2.0))
     features = rng.random((5, len(model.feature_names))).astype(np.float32)
 
-    found = model.contributions(features)
+    scores, probability = first.predict(features[:, : len(names)]), model.calibration(second.predict(features))
+    found = model.contributions(features, scores, probability)
 
     place = model.feature_names.index("first")
     assert np.array_equal(found[:, : len(names)], first.contributions(features[:, : len(names)]))
     assert not found[:, place + 1 :].any()
-    probability = model.calibration(second.predict(features))
     assert np.allclose(found.sum(axis=1) + MEAN, np.log(probability / (1 - probability)))
 
 
@@ -52,7 +52,7 @@ def test_no_pairs_have_no_contributions() -> None:
     scorer, other = Weighted(np.zeros(len(names))), Weighted(np.zeros(len(names) + len(GRAPH_FEATURES)))
     model = PairModel(("hash",), scorer, other, Calibration(PLATT, (0.0,), (0.0,), 1.0))
     empty = np.empty((0, len(model.feature_names)), np.float32)
-    assert model.contributions(empty).shape == empty.shape
+    assert model.contributions(empty, np.empty(0), np.empty(0)).shape == empty.shape
 
 
 SIGNALS = ("hash", "title")

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.pair_features import SIGNALS, TOP_K, PairFeatureExtractor
-from pricematch.pairs.profiles import Profiles
+from pricematch.pairs.profiles import Neighbours, Profiles, rank_features
 from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.search import sparse
 from tests.support.catalogues import drawn
 
 OF_IMAGES = ("hash", "image")
@@ -123,3 +124,46 @@ def test_tiny_batches_have_features(signals: Sequence[str], count: int, new: int
     profiles, left, right = stored.among(stored.profiles(ParsedFeatures.of(postings))[0])
     assert len(left) == len(right) <= max(0, new - 1)
     assert stored.features(profiles, left, right).shape == (len(left), len(stored.names))
+
+
+def naive_end(nearest: list[float], more: float | None, similarity: float) -> list[float]:
+    """Rank, lead and height of a similarity among the 5 nearest of one end, with a further one or not."""
+    nearest = sorted([*nearest, *([] if more is None else [more])], reverse=True)[:5]
+    higher = sum(value > similarity + 2e-6 for value in nearest)
+    padded = [*nearest, -np.inf, -np.inf]
+    other = padded[1] if similarity >= padded[0] - 2e-6 else padded[0]
+    known = [value for value in nearest if np.isfinite(value)]
+    density = sum(known) / len(known) if known else np.nan
+    return [higher, similarity - max(other, -1), similarity - density]
+
+
+@pytest.mark.parametrize("least", [None, -np.inf, 0.5])
+def test_rank_features_are_those_of_sorted_lists(least: float | None) -> None:
+    """With ties, ends of fewer neighbours, of none, and pairs whose similarity is not known."""
+    rng = np.random.default_rng(0)
+    steps = np.array([-np.inf, 0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    tables = [np.sort(rng.choice(steps, (9, 5)), axis=1)[:, ::-1].copy() for _ in range(2)]
+    tables[0][0], tables[1][0] = -np.inf, -np.inf
+    ends = [Neighbours.of(table) for table in tables]
+    rows = rng.integers(0, 9, (2, 300))
+    similarity = rng.choice(np.array([0, 0.25, 0.4, 0.5, 1, np.nan], np.float32), 300)
+    found = rank_features(similarity, ends[0], ends[1], rows[0], rows[1], least)
+    for value, left, right, line in zip(similarity.tolist(), *rows, found.tolist(), strict=True):
+        more = None if least is None else value if value >= least else -np.inf
+        one, other = naive_end(tables[0][left].tolist(), None, value), naive_end(tables[1][right].tolist(), more, value)
+        expected = [
+            value,
+            *(float(f(*pair)) for pair in zip(one, other, strict=True) for f in (np.minimum, np.maximum)),
+        ]
+        np.testing.assert_allclose(line, [np.nan] * 7 if np.isnan(value) else expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("new", [1, 5])
+def test_features_of_runs_are_those_of_single_pairs(new: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that learned from the pairs of many postings is asked about those of one."""
+    whole = drawn(60, 4, lacking=0.4)
+    stored = PairFeatureExtractor(whole.select(np.arange(50)), SIGNALS)
+    profiles, left, right = stored.profiles(ParsedFeatures.of(whole.select(np.arange(50, 50 + new))))
+    of_runs = stored.features(profiles, left, right, stored.own)
+    monkeypatch.setattr(sparse, "_FEW_RUNS", 0)
+    np.testing.assert_allclose(of_runs, stored.features(profiles, left, right, stored.own), atol=1.1e-6)

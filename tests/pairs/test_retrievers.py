@@ -14,13 +14,13 @@ from pricematch.pairs.retrievers import (
     ExpandedTitleRetriever,
     HashRetriever,
     ParsedFeatures,
+    Retrieved,
     Retriever,
     ShadeRetriever,
     TitleRetriever,
     image_retriever,
 )
 from pricematch.pairs.shades import SHADES, shade_similarities
-from pricematch.search.candidates import Candidates
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, grams, words
 from tests.support.catalogues import drawn
@@ -45,11 +45,12 @@ def retriever_of(name: str, features: Features) -> Retriever[Any]:
 
 def transformed(name: str, catalogue: Features, features: Features) -> Any:
     """The vectors of new postings, with what blends build on."""
-    parsed, nearest = ParsedFeatures.of(features), dict[str, Candidates]()
+    parsed, found = ParsedFeatures.of(features), dict[str, Retrieved]()
     for other in ("hash", "grams") if name == "blend" else ():
         retriever = retriever_of(other, catalogue)
-        nearest[other] = retriever.nearest_to(retriever.transform(parsed, {}), NEIGHBOURS)
-    return retriever_of(name, catalogue).transform(parsed, nearest)
+        vectors = retriever.transform(parsed, {})
+        found[other] = Retrieved(vectors, retriever.nearest_to(vectors, NEIGHBOURS))
+    return retriever_of(name, catalogue).transform(parsed, found)
 
 
 def every_similarity(name: str, features: Features, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -217,7 +217,7 @@ def reasons(index: MatchIndex, shop: Shop, pair: tuple[int, int]) -> tuple[str, 
     title, *others = parse_titles([shop.titles[row], shop.titles[other]])
     features = index.features_of(row, np.array([other]))
     explainer = Explainer(index.model.feature_names, index.extractor.word_counts)
-    [explanation] = explainer.explain(features, index.model.contributions(features), title, others)
+    [explanation] = explainer.explain(features.values, features.contributions(index.model), title, others)
     return tuple(reason.text for reason in explanation.reasons)
 
 

@@ -1,5 +1,7 @@
 """Search among sparse rows, against all cosines."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from scipy.sparse import csr_array
 
 from pricematch.search import sparse as module
 from pricematch.search.candidates import NOBODY, Candidates
-from pricematch.search.sparse import SparseIndex, cosines
+from pricematch.search.sparse import SparseIndex, cosines, reduced, runs_of, shared_values
 
 MATRICES = st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(0, 2**32 - 1))
 
@@ -50,15 +52,16 @@ def test_nearest_rows(sizes: tuple[int, int, int], count: int, block: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [1, 1 << 16])
+@pytest.mark.parametrize(("block", "few"), [(1, 0), (1 << 16, 0), (1 << 16, 64)])
 @given(sizes=MATRICES)
-def test_cosines_of_pairs(sizes: tuple[int, int, int], block: int) -> None:
-    """Cosines of pairs are those of their rows."""
+def test_cosines_of_pairs(sizes: tuple[int, int, int], block: int, few: int) -> None:
+    """Cosines of pairs are those of their rows, whether the left ones are runs of few rows or not."""
     n, m, seed = sizes
     left, right = unit_rows(n, seed), unit_rows(m, seed + 1)
     left_rows, right_rows = (part.ravel() for part in np.meshgrid(np.arange(n), np.arange(m)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_PAIRS", block)
+        patch.setattr(module, "_FEW_RUNS", few)
         found = cosines(left, left_rows, right, right_rows)
     np.testing.assert_allclose(found, (left.toarray() @ right.toarray().T)[left_rows, right_rows], atol=1e-6)
     assert found.dtype == np.float32
@@ -79,3 +82,28 @@ def test_rows_that_are_gone_are_no_candidates() -> None:
     queries, alive = unit_rows(5, 4), np.arange(7) % 3 != 0
     dense = queries.toarray() @ index.vectors.toarray().T
     check(index.nearest(queries, 4, alive), np.where(alive, dense, 0), 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [([], []), ([3], [(0, 1)]), ([3, 3, 1, 3], [(0, 2), (2, 3), (3, 4)]), (range(9), None)]
+)
+def test_runs_of_equal_rows(rows: Sequence[int], expected: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, unless they are many."""
+    monkeypatch.setattr(module, "_FEW_RUNS", 4)
+    runs = runs_of(np.array(rows, np.intp))
+    assert (runs if runs is None else [(run.start, run.stop) for run in runs]) == expected
+
+
+@given(sizes=MATRICES)
+def test_shared_values_are_those_of_both_rows(sizes: tuple[int, int, int]) -> None:
+    """Columns in which both rows have a value, pair by pair, reduced to 0 where there are none."""
+    n, m, seed = sizes
+    left, right = unit_rows(n + 1, seed), unit_rows(m + 1, seed + 1)
+    rows = np.random.default_rng(seed).integers(0, m + 1, m)
+    starts, ours, theirs = shared_values(left, n, right, rows)
+    one, other = left.toarray()[n], right.toarray()[rows]
+    both = (one > 0) & (other > 0)
+    assert np.diff(starts).tolist() == both.sum(axis=1).tolist()
+    np.testing.assert_array_equal(ours, np.broadcast_to(one, other.shape)[both])
+    np.testing.assert_array_equal(theirs, other[both])
+    np.testing.assert_array_equal(reduced(np.maximum, theirs, starts), (other * both).max(axis=1, initial=0))

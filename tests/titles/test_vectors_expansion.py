@@ -1,6 +1,7 @@
 """Titles blended with their neighbours, against dense arithmetic."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -8,7 +9,7 @@ from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import similarity_of
 from pricematch.search.sparse import SparseIndex, cosines
 from pricematch.titles.normalise import parse_titles
-from pricematch.titles.vectors import TfIdf, expand, hash_shares, title_shares
+from pricematch.titles.vectors import TfIdf, expand, expand_few, hash_shares, title_shares
 
 TITLES = ["kerupuk kulit", "kerupuk kulit rambak sapi", "rambak sapi", "teh botol", ""]
 
@@ -98,3 +99,23 @@ def test_empty_catalogue() -> None:
     index = SparseIndex(TfIdf([]).vectors)
     found = SparseIndex(expand(index.vectors, title_shares(index.nearest_others(10), 0), index.vectors))
     assert found.nearest_others(3).rows.shape == (0, 3)
+
+
+@pytest.mark.parametrize("with_hashes", [True, False])
+@pytest.mark.parametrize("new", [[], [""], ["rambak", "", "kerupuk sapi teh baru", "kata lain", "kerupuk kulit"]])
+def test_few_titles_are_blended_as_many_are(new: list[str], *, with_hashes: bool) -> None:
+    """Where a neighbour is one by title and hash, where there is none, and where the title has no word."""
+    terms = TfIdf(parse_titles(TITLES))
+    index, queries = SparseIndex(terms.vectors), terms.transform(parse_titles(new))
+    near = index.nearest(queries, 10)
+    rows = [[1, 3], [0, -1], [1, 0], [-1, -1], [2, 3]][: len(new)]
+    similarities = np.where(np.array(rows).reshape(-1, 2) < 0, -np.inf, np.array([1.0, 0.5]))
+    hashes = Candidates(np.array(rows, np.int32).reshape(-1, 2), similarities) if with_hashes else None
+    shares = title_shares(near, len(TITLES))
+    if hashes is not None:
+        shares = csr_array(shares + hash_shares(hashes, len(TITLES)))
+    expected = expand(queries, shares, terms.vectors)
+    found = expand_few(queries, near, hashes, terms.vectors)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-6)
+    assert found.nnz == expected.nnz

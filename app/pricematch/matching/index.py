@@ -13,14 +13,41 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.graph_features import ProbabilityRows, graph_features
+from pricematch.pairs.graph_features import ProbabilityRows, graph_features, kept_probabilities
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Neighbourhoods, Profiles
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.progress import Progress, silent
+from pricematch.search.candidates import ranges
 from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFeatures:
+    """The features of m pairs, and what the pair model makes of them.
+
+    Attributes:
+        values: float32 [m, f], `PairModel.feature_names`.
+        first: float64 [m], scores of the model's first stage.
+        probabilities: float64 [m].
+    """
+
+    values: NDArray[np.float32]
+    first: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, pairs: NDArray[np.integer]) -> "ScoredFeatures":
+        """Those of some pairs, in the order given."""
+        return ScoredFeatures(self.values[pairs], self.first[pairs], self.probabilities[pairs])
+
+    def contributions(self, model: PairModel) -> NDArray[np.float64]:
+        """What each feature adds to the log odds of each pair, see `PairModel.contributions`."""
+        return model.contributions(self.values, self.first, self.probabilities)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +56,12 @@ class QueryPairs:
 
     Attributes:
         pairs: left ends are queries; an end below the index's span is its row, from there on a query's position.
-        features: float32 [m, f], `PairModel.feature_names`.
+        features: of the pairs.
         titles: k, of the queries.
     """
 
     pairs: ScoredPairs
-    features: NDArray[np.float32]
+    features: ScoredFeatures
     titles: Sequence[ParsedTitle]
 
 
@@ -111,8 +138,8 @@ class MatchIndex:
         there = self.alive[found]
         return found[there], probabilities[there]
 
-    def features_of(self, row: int, others: NDArray[np.integer]) -> NDArray[np.float32]:
-        """`PairModel.feature_names` of the pairs of a row and some of its candidates, float32 [k, f]."""
+    def features_of(self, row: int, others: NDArray[np.integer]) -> ScoredFeatures:
+        """The features of the pairs of a row and some of its candidates."""
         n, extractor = len(self.extractor), self.extractor
         left, right = np.maximum(row, others), np.minimum(row, others)
         found = np.empty((len(others), len(extractor.names)), np.float32)
@@ -121,8 +148,10 @@ class MatchIndex:
         found[base] = extractor.features(extractor.own, left[base], right[base])
         found[delta] = extractor.features(self.delta, left[delta] - n, right[delta] - n)
         found[across] = extractor.features(self.delta, left[across] - n, right[across], extractor.own)
-        matrices, first = [self.base.matrix, self.added.matrix], self.model.first.predict(found)
-        return np.concatenate([found, _graph_features(matrices, self.alive, left, right, first)], axis=1)
+        first = self.model.first.predict(found)
+        graph = _graph_features([self.base, self.added], self.alive, left, right, first)
+        every = np.concatenate([found, graph], axis=1)
+        return ScoredFeatures(every, first, self.model.predict_proba(every))
 
     def query(self, features: Features) -> QueryPairs:
         """Score postings that are not there, together, as if they were."""
@@ -164,39 +193,51 @@ class MatchIndex:
             first = self.model.first.predict(pair_features)
             own = ScoredPairs(left, right, first, first)
             alive = np.concatenate([self.alive, np.ones(len(features), np.bool_)])
-            matrices = [self.base.matrix, self.added.matrix, own.matrix]
-            graph = _graph_features(matrices, alive, left, right, first)
+            graph = _graph_features([self.base, self.added], alive, left, right, first, own)
             every = np.concatenate([pair_features, graph], axis=1)
-            found = replace(own, probabilities=self.model.predict_proba(every))
-        return QueryPairs(found, every, parsed.titles), new, delta
+            scored = ScoredFeatures(every, first, self.model.predict_proba(every))
+        return QueryPairs(replace(own, probabilities=scored.probabilities), scored, parsed.titles), new, delta
 
 
 def _graph_features(
-    matrices: list[csr_array],
+    pairs: Sequence[ScoredPairs],
     alive: NDArray[np.bool_],
     left: NDArray[np.integer],
     right: NDArray[np.integer],
     first: NDArray[np.float64],
+    own: ScoredPairs | None = None,
 ) -> NDArray[np.float32]:
     """Graph features of pairs, from the rows of their ends only.
 
     Args:
-        matrices: `ScoredPairs.matrix`; each pair is in one of them. Row i is the same posting in all, though some have
-            fewer rows.
+        pairs: among which each pair is, but for those of `own`. Row i is the same posting in all.
         alive: bool [span]; postings that are gone are nobody's neighbours.
         left: [m], rows of one end of each pair.
         right: [m], of the other end.
         first: float64 [m].
+        own: these very pairs, where they are none of `pairs`.
     """
     wanted = np.unique(np.concatenate([left, right]))
+    places = np.searchsorted(wanted, left), np.searchsorted(wanted, right)
+    parts = [_entries(it.matrix, wanted) for it in pairs]
+    if own is not None:
+        values = kept_probabilities(first)
+        parts += [(places[0], own.right, values), (places[1], own.left, values)]
+    lines, columns, values = (np.concatenate(some) for some in zip(*parts, strict=True))
+    kept = alive[columns] & (values > 0)
+    lines, columns, values = lines[kept], columns[kept], values[kept]
+    order = np.argsort(lines * len(alive) + columns, kind="stable")  # which merges ascending runs in linear time
+    starts = np.searchsorted(lines[order], np.arange(len(wanted) + 1))
     shape = len(wanted), len(alive)
-    found = csr_array(shape, dtype=np.float32)
-    for matrix in matrices:
-        part = matrix[wanted[wanted < matrix.shape[0]]]
-        part.resize(shape)
-        found = found + part
-    found.data[~alive[found.indices]] = 0
-    found.eliminate_zeros()
-    return graph_features(
-        ProbabilityRows.of(found), np.searchsorted(wanted, left), np.searchsorted(wanted, right), first
-    )
+    matrix = csr_array((values[order], columns[order].astype(np.int32), starts.astype(np.int32)), shape=shape)
+    return graph_features(ProbabilityRows.of(matrix), *places, first)
+
+
+def _entries(
+    matrix: csr_array, rows: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]:
+    """Of the entries of some ascending rows, those that the matrix has: which row it is of, its column, its value."""
+    there = rows[: np.searchsorted(rows, matrix.shape[0])]
+    begins = matrix.indptr[there]
+    places, lines = ranges(begins, matrix.indptr[there + 1] - begins)
+    return lines, matrix.indices[places], matrix.data[places]

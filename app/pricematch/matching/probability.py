@@ -11,7 +11,7 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import SignalNeeded, TargetUnknown
-from pricematch.matching.index import MatchIndex, QueryPairs
+from pricematch.matching.index import MatchIndex, QueryPairs, ScoredFeatures
 from pricematch.matching.nodes import Nodes, ScoredNodes, node_keys, spread
 from pricematch.matching.probability_clusters import ProbabilityClusters
 from pricematch.pairs.explanation import Explainer, Explanation
@@ -35,7 +35,7 @@ class RankedMatches:
         image: its image key, 0 where it has none.
         rows: int32 [m], of its matches.
         probabilities: float64 [m].
-        features: float32 [m, f], `PairModel.feature_names`; None where they are computed from the rows.
+        features: of the pairs; None where they are computed from the rows.
         decided: how many of the matches, the first ones, are the same by feedback.
     """
 
@@ -44,7 +44,7 @@ class RankedMatches:
     image: int
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
-    features: NDArray[np.float32] | None = None
+    features: ScoredFeatures | None = None
     decided: int = 0
 
 
@@ -233,7 +233,7 @@ class ProbabilitySearch:
         rows, place = self.nodes.rows_of(found.pairs.right, self.catalogue.alive)
         probabilities = found.pairs.probabilities[place]
         order = self._order(rows, probabilities, rule)
-        every = found.features[place[order]]
+        every = found.features.select(place[order])
         return RankedMatches(found.titles[0], -1, int(features.images[0]), rows[order], probabilities[order], every)
 
     def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
@@ -242,10 +242,10 @@ class ProbabilitySearch:
             rows, of_row = found.rows[kept], self.nodes.of_row
             titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
             if found.features is None:
-                features = self.index.features_of(int(of_row[found.row]), of_row[rows])
+                scored = self.index.features_of(int(of_row[found.row]), of_row[rows])
             else:
-                features = found.features[kept]
-            contributions = self.index.model.contributions(features)
+                scored = found.features.select(kept)
+            features, contributions = scored.values.copy(), scored.contributions(self.index.model)
             # features are of nodes, and images of one node may differ in their bytes
             column = self.index.model.feature_names.index("same_image")
             same = np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(found.image))

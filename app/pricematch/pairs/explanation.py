@@ -70,8 +70,7 @@ class Explainer:
     def __init__(self, names: Sequence[str], counts: Mapping[str, int]) -> None:
         self._names, self._counts = tuple(names), counts
         families = [family_of(name) for name in names]
-        self._columns = {name: [at for at, other in enumerate(families) if other == name] for name in _FAMILIES}
-        self._facts = [at for at, other in enumerate(families) if other == "facts"]
+        self._members = np.array([[other == name for name in (*_FAMILIES, "facts")] for other in families], np.float64)
 
     def explain(
         self,
@@ -99,16 +98,9 @@ class Explainer:
         ]
         worded = sentences(known, title, titles, self._counts)
         return [
-            Explanation(match_type(values), _signals(values), _reasons(self._weights(added, texts), texts))
-            for values, added, texts in zip(known, contributions, worded, strict=True)
+            Explanation(match_type(values), _signals(values), _reasons(_weights(added, texts), texts))
+            for values, added, texts in zip(known, (contributions @ self._members).tolist(), worded, strict=True)
         ]
-
-    def _weights(self, added: NDArray[np.float64], texts: Sentences) -> dict[str, float]:
-        """What each family adds; that of facts in general is shared out among the families that have a sentence."""
-        weights = {family: float(added[columns].sum()) for family, columns in self._columns.items()}
-        facts = float(added[self._facts].sum())
-        stated = [family for family in FACTS if family in _speaking(texts, facts)]
-        return weights | {family: weights[family] + facts / len(stated) for family in stated}
 
 
 def match_type(values: Mapping[str, float]) -> MatchType:
@@ -148,6 +140,14 @@ def family_of(feature: str) -> str | None:
     return {"hash": "hash", "same": "hash", "image": "image", "colours": "colours"}.get(feature.partition("_")[0])
 
 
+def _weights(added: Sequence[float], texts: Sentences) -> dict[str, float]:
+    """What each family adds; that of facts in general, the last, is shared out among the families with a sentence."""
+    *of_families, facts = added
+    weights = dict(zip(_FAMILIES, of_families, strict=True))
+    stated = [family for family in FACTS if family in _speaking(texts, facts)]
+    return weights | {family: weights[family] + facts / len(stated) for family in stated}
+
+
 def _signals(values: Mapping[str, float]) -> Mapping[str, float]:
     return {name.removesuffix(_SIMILARITY): value for name, value in values.items() if name.endswith(_SIMILARITY)}
 
@@ -160,12 +160,13 @@ def _reasons(weights: Mapping[str, float], texts: Sentences) -> tuple[Reason, ..
         weight = weights[family]
         if weight and (text := _speaking(texts, weight).get(family)):
             kept = contradictions if weight <= -_LEAST_WEIGHT and family in texts.contradicted else others
-            kept.append(Reason(_printable(text), weight))
+            kept.append(Reason(text, weight))
     ranked = sorted([*contradictions, *others], key=_lightness)
     fit = [reason for reason in others if abs(reason.weight) >= least]
     second = [reason for reason in ranked[1:2] if abs(reason.weight) >= _LEAST_WEIGHT]
     chosen = dict.fromkeys([*ranked[:1], *contradictions, *fit, *second])
-    return tuple(sorted([*chosen][:MOST_REASONS], key=_lightness))
+    shown = sorted([*chosen][:MOST_REASONS], key=_lightness)
+    return tuple(Reason(_printable(reason.text), reason.weight) for reason in shown)
 
 
 def _speaking(texts: Sentences, weight: float) -> Mapping[str, str]:
@@ -179,5 +180,7 @@ def _lightness(reason: Reason) -> float:
 
 def _printable(text: str) -> str:
     """A text in printable characters, cut where it is too long."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
+    plain = text
+    if not text.isprintable():
+        plain = "".join(character if character.isprintable() else " " for character in text)
     return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - 1] + "…"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from pricematch.pairs.profiles import low_high
+from pricematch.search.sparse import reduced, runs_of, shared_values
 
 LEAST = 0.02
 """Probabilities below this are not kept in the graph."""
@@ -92,11 +93,17 @@ def probability_matrix(
     Returns:
         float32 [count, count], without the diagonal and without probabilities below `LEAST`.
     """
-    values = _rounded(probabilities)
-    kept = values >= LEAST
+    values = kept_probabilities(probabilities)
+    kept = values > 0
     left, right, values = left[kept], right[kept], values[kept]
     ends = np.concatenate([left, right]), np.concatenate([right, left])
-    return csr_array(coo_array((np.concatenate([values, values]).astype(np.float32), ends), shape=(count, count)))
+    return csr_array(coo_array((np.concatenate([values, values]), ends), shape=(count, count)))
+
+
+def kept_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Probabilities as the matrix keeps them, float32: 0 where they are below `LEAST`."""
+    values = _rounded(probabilities)
+    return np.where(values >= LEAST, values, 0).astype(np.float32)
 
 
 def graph_features(
@@ -112,8 +119,7 @@ def graph_features(
         right: [p], of the other end.
         first: float64 [p], the probabilities of the pairs that the rows were made of.
     """
-    first = _rounded(first)
-    kept = np.where(first >= LEAST, first, 0)
+    kept, first = kept_probabilities(first).astype(np.float64), _rounded(first)
     copied = np.where(left == right, kept, 0)  # a posting and its copy, which its own row lacks
     sums, squares, sure = (
         (values[left] + more, values[right] + more)
@@ -123,7 +129,7 @@ def graph_features(
     paths, overlap, best_path = _steps(rows.matrix, left, right)
     shared = overlap + 2 * kept
     returned = [paths / np.maximum(total - kept, 10 * _FLOOR) for total in sums]
-    columns = [
+    columns = (
         first,
         paths,
         (paths + 2 * kept) / np.sqrt((1 + squares[0]) * (1 + squares[1])),
@@ -135,8 +141,11 @@ def graph_features(
         *low_high(*returned),
         *low_high(*sure),
         *low_high(rows.ranks(left, first), rows.ranks(right, first)),
-    ]
-    return np.column_stack(columns).astype(np.float32)
+    )
+    found = np.empty((len(left), len(GRAPH_FEATURES)), np.float32)
+    for column, values in enumerate(columns):
+        found[:, column] = values
+    return found
 
 
 def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -149,6 +158,13 @@ def _steps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of the two rows of each pair: sum of products, sum of minima, largest product; float64 [p] each."""
     paths, overlap, best = (np.zeros(len(left)) for _ in range(3))
+    if (runs := runs_of(left)) is not None:
+        for run in runs:
+            starts, ours, theirs = shared_values(matrix, left[run.start], matrix, right[run])
+            paths[run] = reduced(np.add, ours * theirs, starts)
+            overlap[run] = reduced(np.add, np.minimum(ours, theirs), starts)
+            best[run] = reduced(np.maximum, ours * theirs, starts)
+        return paths, overlap, best
     for start in range(0, len(left), _BLOCK):
         piece = slice(start, start + _BLOCK)
         one, other = matrix[left[piece]], matrix[right[piece]]

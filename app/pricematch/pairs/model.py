@@ -68,7 +68,9 @@ class PairModel:
         """Probabilities float64 [m], between 0 and 1, of features [m, f]."""
         return self.calibration(self.second.predict(features))
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(
+        self, features: NDArray[np.float32], first: NDArray[np.float64], probabilities: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f].
 
         Pair features add what they add to the first scorer's score. By how much the probability differs from that
@@ -79,13 +81,13 @@ class PairModel:
 
         Args:
             features: [m, f].
+            first: [m], the first scorer's scores of their pair features.
+            probabilities: [m], what `predict_proba` makes of them.
         """
         count = features.shape[1] - len(GRAPH_FEATURES)
         found = np.zeros(features.shape)
         found[:, :count] = self.first.contributions(features[:, :count])
-        first = log_odds(self.first.predict(features[:, :count]))
-        last = log_odds(self.predict_proba(features))
-        found[:, count + GRAPH_FEATURES.index("first")] = last - first
+        found[:, count + GRAPH_FEATURES.index("first")] = log_odds(probabilities) - log_odds(first)
         return found
 
 

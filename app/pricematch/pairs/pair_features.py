@@ -1,7 +1,8 @@
 """Candidates and pair features of postings of one catalogue: by retrievers, titles, hashes and image keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,10 +24,11 @@ from pricematch.pairs.retrievers import (
     EmbeddingRetriever,
     ExpandedTitleRetriever,
     ParsedFeatures,
+    Retrieved,
     retrievers_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, word_features
-from pricematch.search.candidates import NOBODY, Candidates
+from pricematch.search.candidates import NOBODY, Candidates, ranges
 from pricematch.titles.comparison import SUMMARY, compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
@@ -92,7 +94,7 @@ class PairFeatureExtractor:
             similarities = dict(zip(self._retrievers, found.similarities, strict=True))
         self.own = self._profiles(parsed, vectors, similarities, len(features))
         if found is None:
-            one, other = _joined(_top(nearest), _equal(self.own, self.own))
+            one, other = _joined(_top(nearest), self._equal(self.own, None))
             apart = one != other
             one, other = one[apart], other[apart]
             self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
@@ -137,16 +139,18 @@ class PairFeatureExtractor:
         Returns:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
-        vectors, nearest = dict[str, Any](), dict[str, Candidates]()
+        retrieved = dict[str, Retrieved]()
         # the one that builds on others comes last
         for it in sorted(self._retrievers.values(), key=lambda it: isinstance(it, ExpandedTitleRetriever)):
-            vectors[it.name] = it.transform(features, nearest)
-            nearest[it.name] = it.nearest_to(vectors[it.name], _NEAREST, alive)
+            made = it.transform(features, retrieved)
+            retrieved[it.name] = Retrieved(made, it.nearest_to(made, _NEAREST, alive))
+        vectors = {name: found.vectors for name, found in retrieved.items()}
+        nearest = {name: found.nearest for name, found in retrieved.items()}
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
         if alive is not None and not alive.all():
             found = replace(found.without(self.own, ~alive), catalogue_size=int(alive.sum()) + 1)
-        one, other = _joined(_top(nearest), _equal(found, self.own, alive))
+        one, other = _joined(_top(nearest), self._equal(found, alive))
         return found, *_unique(one, other, len(self))
 
     def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
@@ -257,6 +261,29 @@ class PairFeatureExtractor:
         parts.append(same.astype(np.float32)[:, np.newaxis])
         return parts
 
+    def _equal(self, new: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which postings, and which of the catalogue's that are alive, have equal hashes or titles, where many have.
+
+        Of equally near ones only some would be candidates, and which would depend on their order.
+        """
+        left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        by_hash, by_title = self._ordered
+        if new.hashes is not None and by_hash is not None:
+            one, other = by_hash.equal(new.hashes.values, new.hashes.known, alive)
+            left, right = [*left, one], [*right, other]
+        if new.titles is not None and by_title is not None:
+            one, other = by_title.equal(new.titles.keys, new.titles.keys >= 0, alive)
+            left, right = [*left, one], [*right, other]
+        return np.concatenate(left), np.concatenate(right)
+
+    @cached_property
+    def _ordered(self) -> "tuple[_Ordered | None, _Ordered | None]":
+        hashes, titles = self.own.hashes, self.own.titles
+        return (
+            None if hashes is None else _Ordered.of(hashes.values, hashes.known),
+            None if titles is None else _Ordered.of(titles.keys, titles.keys >= 0),
+        )
+
     def _profiles(
         self,
         postings: ParsedFeatures,
@@ -302,27 +329,34 @@ def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[
     return np.concatenate(left), np.concatenate(right)
 
 
-def _equal(new: Profiles, own: Profiles, alive: Alive = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which postings, and which of the catalogue's that are alive, have equal hashes or titles, where many have.
+@dataclass(frozen=True, eq=False)
+class _Ordered:
+    """The values that are known of n postings, ascending, and which row each is of."""
 
-    Of equally near ones only some would be candidates, and which would depend on their order.
-    """
-    keys = list[tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any], NDArray[np.bool_]]]()
-    if new.hashes is not None and own.hashes is not None:
-        keys.append((new.hashes.values, new.hashes.known, own.hashes.values, own.hashes.known))
-    if new.titles is not None and own.titles is not None:
-        keys.append((new.titles.keys, new.titles.keys >= 0, own.titles.keys, own.titles.keys >= 0))
-    left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for ours, ours_known, theirs, theirs_known in keys:
-        there = np.flatnonzero(theirs_known if alive is None else theirs_known & alive)
-        there = there[np.argsort(theirs[there], kind="stable")]
-        first, last = (np.searchsorted(theirs[there], ours, side) for side in ("left", "right"))
-        many = ours_known & (last - first > TOP_K) & (last - first <= _MOST_EQUAL)
-        counts = np.where(many, last - first, 0)
-        line = np.repeat(np.arange(len(ours)), counts)
-        left.append(line)
-        right.append(there[first[line] + np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)])
-    return np.concatenate(left), np.concatenate(right)
+    rows: NDArray[np.intp]
+    values: NDArray[Any]
+
+    @classmethod
+    def of(cls, values: NDArray[Any], known: NDArray[np.bool_]) -> "_Ordered":
+        rows = np.flatnonzero(known)
+        rows = rows[np.argsort(values[rows], kind="stable")]
+        return cls(rows, values[rows])
+
+    def equal(
+        self, values: NDArray[Any], known: NDArray[np.bool_], alive: Alive
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which of some values [m], and which rows of those alive, are equal, of values that many rows have."""
+        first, last = (np.searchsorted(self.values, values, side) for side in ("left", "right"))
+        counts = np.where(known, last - first, 0)
+        counts[(counts <= TOP_K) | ((counts > _MOST_EQUAL) & (alive is None))] = 0
+        places, line = ranges(first, counts)
+        rows = self.rows[places]
+        if alive is None:
+            return line, rows
+        line, rows = line[alive[rows]], rows[alive[rows]]
+        counts = np.bincount(line, minlength=len(values))
+        kept = ((counts > TOP_K) & (counts <= _MOST_EQUAL))[line]
+        return line[kept], rows[kept]
 
 
 def _joined(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ RANK_FEATURES = ("similarity", "rank_low", "rank_high", "lead_low", "lead_high",
 nearer; by how much it exceeds that of the nearest other neighbour of each end, and the density around each end."""
 _TIE = 2e-6
 """Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and a float32's error."""
+_Ends: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""See `Neighbours.around`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,23 @@ class Neighbours:
         count = known.sum(axis=1)
         total = np.where(known, first, 0).sum(axis=1)
         return cls(similarities, np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+    def around(self, rows: NDArray[np.integer]) -> _Ends:
+        """Of some rows [m] the highest and the second highest similarity, and the density; float64 [m] each."""
+        return self.similarities[rows, 0], self.similarities[rows, 1], self.density[rows]
+
+    def higher(self, rows: NDArray[np.integer], values: NDArray[np.floating]) -> NDArray[np.intp]:
+        """How many neighbours of each of some rows [m] have a higher similarity than a value [m], by bisection."""
+        width = self.similarities.shape[1]
+        before = rows.astype(np.intp) * width - 1
+        flat, found = self.similarities.ravel(), np.zeros(len(rows), np.intp)
+        step = 1 << max(0, width.bit_length() - 1)
+        while step:
+            further = found + step
+            beyond = (further <= width) & (flat.take(before + further, mode="clip") > values)
+            found += step * beyond
+            step //= 2
+        return found
 
     def joined(self, more: "Neighbours") -> "Neighbours":
         """The neighbours of these postings, and of more postings behind them."""
@@ -92,21 +111,34 @@ def rank_features(
         least: the similarity from which on a left end counts as a neighbour of its right end, which does not include
             it yet; None: it does.
     """
-    ranks, leads, above = [], [], []
-    one = Neighbours(left.similarities[left_rows], left.density[left_rows])
-    other = Neighbours(right.similarities[right_rows], right.density[right_rows])
+    if np.isnan(similarity).all():  # as of a query without an image
+        return np.full((len(similarity), len(RANK_FEATURES)), np.nan, np.float32)
+    ends = [left.around(left_rows), right.around(right_rows)]
     if least is not None:
-        other = other.including(np.where(similarity >= least, similarity, -np.inf))
-    for end in (one, other):
-        nearest = end.similarities
-        ranks.append((nearest > similarity[:, np.newaxis] + _TIE).sum(axis=1))
-        others = np.where(similarity >= nearest[:, 0] - _TIE, nearest[:, 1], nearest[:, 0])
-        leads.append(similarity - np.maximum(others, -1))
-        above.append(similarity - end.density)
-    columns = [similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]
-    found = np.column_stack(columns).astype(np.float32)
+        ends[1] = _including(ends[1], right, right_rows, np.where(similarity >= least, similarity, -np.inf))
+    ranks = [it.higher(rows, similarity + _TIE) for it, rows in ((left, left_rows), (right, right_rows))]
+    leads = [similarity - np.maximum(np.where(similarity >= best - _TIE, second, best), -1) for best, second, _ in ends]
+    above = [similarity - density for _, _, density in ends]
+    found = np.empty((len(similarity), len(RANK_FEATURES)), np.float32)
+    for column, values in enumerate([similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]):
+        found[:, column] = values
     found[np.isnan(similarity)] = np.nan
     return found
+
+
+def _including(ends: _Ends, neighbours: Neighbours, rows: NDArray[np.integer], more: NDArray[np.floating]) -> _Ends:
+    """What `Neighbours.around` gives once each of some rows has one neighbour more, of a similarity [m] or −inf.
+
+    How many are higher than the further neighbour does not change: of those that it displaces none is.
+    """
+    best, second, density = ends
+    first = neighbours.similarities[rows, :_DENSITY_NEIGHBOURS]
+    known = np.isfinite(first)
+    last, full, count = first[:, -1], known[:, -1], known.sum(axis=1)
+    near = more > last
+    total = np.where(known, first, 0).sum(axis=1) + np.where(near, more - np.where(full, last, 0), 0)
+    density = np.where(near, total / np.maximum(count + ~full, 1), density)
+    return np.maximum(best, more), np.maximum(np.minimum(best, more), second), density
 
 
 def low_high(one: NDArray[np.generic], other: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.generic]]:

@@ -16,7 +16,7 @@ from pricematch.search.hamming import HammingIndex, similarity_of
 from pricematch.search.neighbours import DenseIndex
 from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
 from pricematch.titles.normalise import ParsedTitle, parse_titles
-from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, grams, hash_shares, title_shares
+from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, expand_few, grams, hash_shares, title_shares
 
 T = TypeVar("T")
 _Q_contra = TypeVar("_Q_contra", contravariant=True)
@@ -31,6 +31,8 @@ MAX_DISTANCE = 16
 _LEAST_COSINE = 0.5 * 10.0**-DECIMALS
 """Cosines of titles below this are rounded to 0."""
 _BLOCK_VALUES = 4 * 1024 * 1024
+_FEW = 8
+"""Queries up to which it pays to look at each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,14 @@ class ParsedFeatures:
     def select(self, rows: _Rows) -> "ParsedFeatures":
         """The features of some postings, in the order given."""
         return ParsedFeatures(self.features.select(rows), [self.titles[row] for row in rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Retrieved:
+    """What one retriever has made of some new postings: their vectors, and the catalogue's postings nearest to each."""
+
+    vectors: Any
+    nearest: Candidates
 
 
 class _Index(Protocol[_Q_contra]):
@@ -93,12 +103,12 @@ class Retriever(ABC, Generic[T]):
         return self._index.nearest(vectors, count, alive)
 
     @abstractmethod
-    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> T:
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> T:
         """The vectors of new postings.
 
         Args:
             features: of the new postings.
-            nearest: by name, the candidates that other retrievers have found for them.
+            others: by name, what other retrievers have made of them.
         """
 
     @abstractmethod
@@ -128,7 +138,7 @@ class HashRetriever(Retriever[Hashes]):
         least = float(similarity_of(np.array(MAX_DISTANCE)))
         super().__init__("hash", least, hashes, HammingIndex(hashes, MAX_DISTANCE))
 
-    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> Hashes:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> Hashes:  # noqa: ARG002
         """The hashes of new postings."""
         return features.features.hashes
 
@@ -156,7 +166,7 @@ class EmbeddingRetriever(Retriever[Embeddings]):
         embeddings = _embeddings(name, features)
         super().__init__(name, -np.inf, embeddings, DenseIndex(embeddings))
 
-    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> Embeddings:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> Embeddings:  # noqa: ARG002
         """The embeddings of new postings."""
         return _embeddings(self.name, features.features)
 
@@ -169,6 +179,9 @@ class EmbeddingRetriever(Retriever[Embeddings]):
     ) -> NDArray[np.float32]:
         """The cosine, −1…1."""
         found = np.empty(len(left_rows), np.float32)
+        if len(left) <= _FEW and not left.any():  # queries without an image
+            found.fill(np.nan)
+            return found
         step = max(1, _BLOCK_VALUES // max(1, left.shape[1]))
         for first in range(0, len(left_rows), step):
             piece = slice(first, first + step)
@@ -209,7 +222,7 @@ class TitleRetriever(Retriever[csr_array]):
         self.terms, vectors = terms, terms.vectors if vectors is None else vectors
         super().__init__(name, _LEAST_COSINE, vectors, SparseIndex(vectors))
 
-    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> csr_array:  # noqa: ARG002
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:  # noqa: ARG002
         """Weighted terms of new titles, by the weights of the catalogue."""
         return self.terms.transform(features.titles)
 
@@ -248,11 +261,14 @@ class ExpandedTitleRetriever(TitleRetriever):
         self.shares = shares
         super().__init__("blend", titles.terms, expand(titles.vectors, shares, titles.vectors))
 
-    def transform(self, features: ParsedFeatures, nearest: Mapping[str, Candidates]) -> csr_array:
+    def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:
         """New titles, blended with those of the ten nearest candidates or more that grams and hashes have found."""
-        alike = None if self._hashes is None else nearest[self._hashes.name]
-        shares = self._shares(nearest[self._titles.name], alike)
-        return expand(self._titles.transform(features, nearest), shares, self._titles.vectors)
+        titles, alike = others[self._titles.name], None
+        if self._hashes is not None:
+            alike = others[self._hashes.name].nearest
+        if len(features) <= _FEW:
+            return expand_few(titles.vectors, titles.nearest, alike, self._titles.vectors)
+        return expand(titles.vectors, self._shares(titles.nearest, alike), self._titles.vectors)
 
     def _shares(self, titles: Candidates, hashes: Candidates | None) -> csr_array:
         """The shares of the nearest titles and hashes in the blends of some postings, float32 [m, n]."""

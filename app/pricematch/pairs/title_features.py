@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.pairs.profiles import TitleProfiles, low_high, occurrences
+from pricematch.search.sparse import reduced, runs_of, shared_values
 from pricematch.titles.comparison import TitleAttributes
 from pricematch.titles.normalise import ParsedTitle
 from pricematch.titles.vectors import TfIdf
@@ -68,7 +69,7 @@ def word_features(
     shared, rarest = _shared(left.weights, right.weights, left_rows, right_rows)
     total = left.totals[left_rows], right.totals[right_rows]
     same = left.keys[left_rows] == right.keys[right_rows]
-    columns = [
+    columns = (
         shared,
         *low_high(total[0] - shared, total[1] - shared),
         shared / np.maximum(np.minimum(*total), _FLOOR),
@@ -79,8 +80,10 @@ def word_features(
         left.first[left_rows] == right.first[right_rows],
         same,
         *low_high(left.repeats[left_rows], np.where(same, left.repeats[left_rows], right.repeats[right_rows])),
-    ]
-    found = np.column_stack(columns).astype(np.float32)
+    )
+    found = np.empty((len(left_rows), len(WORDS)), np.float32)
+    for column, values in enumerate(columns):
+        found[:, column] = values
     found[(left.words[left_rows] == 0) | (right.words[right_rows] == 0)] = np.nan
     return found
 
@@ -91,6 +94,12 @@ def _shared(
     """The weight of the words that two titles share: its sum and its maximum, float32 [m] each."""
     total, largest = np.zeros(len(left_rows), np.float32), np.zeros(len(left_rows), np.float32)
     if not left.shape[1]:  # no title has a word, and SciPy has no maximum of nothing
+        return total, largest
+    if (runs := runs_of(left_rows)) is not None:
+        for run in runs:
+            starts, ours, theirs = shared_values(left, left_rows[run.start], right, right_rows[run])
+            both = np.minimum(ours, theirs)
+            total[run], largest[run] = reduced(np.add, both, starts), reduced(np.maximum, both, starts)
         return total, largest
     for first in range(0, len(left_rows), _BLOCK):
         piece = slice(first, first + _BLOCK)

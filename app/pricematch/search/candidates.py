@@ -82,6 +82,16 @@ def places(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     return np.divmod(np.flatnonzero(mask), mask.shape[1])
 
 
+def ranges(begins: NDArray[np.integer], sizes: NDArray[np.integer]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The positions in ranges [m] one after the other, and which range each is of.
+
+    >>> ranges(np.array([7, 0, 4]), np.array([2, 0, 3]))
+    (array([7, 8, 4, 5, 6]), array([0, 0, 2, 2, 2]))
+    """
+    lines = np.repeat(np.arange(len(sizes)), sizes)
+    return np.arange(len(lines)) + (begins - np.cumsum(sizes) + sizes)[lines], lines
+
+
 @dataclass(frozen=True, eq=False)
 class Lists:
     """One list a row, in compressed sparse rows.

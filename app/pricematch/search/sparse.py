@@ -13,6 +13,7 @@ DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
 _BLOCK_VALUES = 4 * 1024 * 1024
 _BLOCK_PAIRS = 64 * 1024
+_FEW_RUNS = 64
 
 
 class SparseIndex:
@@ -53,7 +54,8 @@ class SparseIndex:
         parts = []
         block = max(1, _BLOCK_VALUES // max(1, len(self)))
         for first in range(0, queries.shape[0], block):
-            cosine = queries[first : first + block] @ self._columns
+            some = queries if block >= queries.shape[0] else queries[first : first + block]
+            cosine = some @ self._columns
             if alive is not None:
                 cosine.data[~alive[cosine.indices]] = 0
             parts.append(_best(cosine, count, first if others else None))
@@ -63,12 +65,65 @@ class SparseIndex:
 def cosines(
     left: csr_array, left_rows: NDArray[np.integer], right: csr_array, right_rows: NDArray[np.integer]
 ) -> NDArray[np.float32]:
-    """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals."""
+    """The cosine of pairs of rows of two matrices, float32 [m], in 0…1, rounded to 6 decimals.
+
+    Where the left rows are few runs of one row each, as those of queries are, no matrix is made for the pairs.
+    """
     found = np.empty(len(left_rows), np.float32)
-    for first in range(0, len(left_rows), _BLOCK_PAIRS):
-        piece = slice(first, first + _BLOCK_PAIRS)
-        found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
+    if (runs := runs_of(left_rows)) is not None:
+        for run in runs:
+            starts, ours, theirs = shared_values(left, left_rows[run.start], right, right_rows[run])
+            found[run] = reduced(np.add, ours * theirs, starts)
+    else:
+        for first in range(0, len(left_rows), _BLOCK_PAIRS):
+            piece = slice(first, first + _BLOCK_PAIRS)
+            found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
     return np.clip(np.round(found, DECIMALS, out=found), 0, 1, out=found)
+
+
+def runs_of(rows: NDArray[np.integer]) -> list[slice] | None:
+    """The runs of one row each, in order; None where they are many."""
+    ends = np.flatnonzero(rows[1:] != rows[:-1]) + 1
+    if len(ends) >= _FEW_RUNS:
+        return None
+    return [slice(start, stop) for start, stop in pairwise([0, *ends.tolist(), len(rows)]) if start < stop]
+
+
+def shared_values(
+    left: csr_array, left_row: int, right: csr_array, right_rows: NDArray[np.integer]
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Where a row of one matrix and some rows of another both have a value.
+
+    Args:
+        left: float32 [n, d], no zeros among its values.
+        left_row: which of its rows.
+        right: float32 [m, d].
+        right_rows: [p], which of its rows.
+
+    Returns:
+        Where the values of each of `right_rows` start among the others, intp [p + 1]; the values of the left row, and
+        those of the right ones, float32 each.
+    """
+    row = np.zeros(left.shape[1], np.float32)
+    held = slice(left.indptr[left_row], left.indptr[left_row + 1])
+    row[left.indices[held]] = left.data[held]
+    begins = right.indptr[right_rows]
+    sizes = right.indptr[right_rows + 1] - begins
+    ends = np.cumsum(sizes)
+    places = np.arange(ends[-1] if len(ends) else 0, dtype=begins.dtype)
+    places += np.repeat(begins - ends.astype(begins.dtype) + sizes, sizes)
+    values = row[right.indices[places]]
+    both = np.flatnonzero(values)
+    starts = np.concatenate([[0], np.searchsorted(both, ends)])
+    return starts, values[both], right.data[places[both]]
+
+
+def reduced(operation: np.ufunc, values: NDArray[np.float32], starts: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Values reduced from each start [p + 1] to the next, float32 [p]; 0 where there are none."""
+    found, some = np.zeros(len(starts) - 1, np.float32), np.flatnonzero(starts[1:] > starts[:-1])
+    if len(some):
+        found[some] = operation.reduceat(values, starts[some])
+    return found
 
 
 def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:

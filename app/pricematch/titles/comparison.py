@@ -12,6 +12,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.search.candidates import ranges
 from pricematch.titles.measure_arrays import MOST_ATTRIBUTES, Measures, rounded
 from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
 from pricematch.titles.quantities import quantity
@@ -197,12 +198,10 @@ def summarise(found: AttributeAgreement) -> NDArray[np.float32]:
     clashing, partly = apart & ~agreeing, apart & agreeing
     conflict = (clashing + 0.5 * partly - (agreeing & ~apart)).astype(np.float32)
     conflict[:, KINDS.index("count")] += 0.5 * found.packed
-    measured = [place for group in MEASURED for place in _places(group)]
-    columns = [conflict[:, _places(group)].sum(axis=1) for group in GROUPS]
-    columns += [counts.sum(axis=1) for counts in (found.shared, found.contradicting, found.unanswered)]
-    columns += [flags.sum(axis=1) for flags in (agreeing, clashing)]
-    columns += [flags[:, measured].sum(axis=1) for flags in (agreeing, clashing)]
-    return np.column_stack(columns).astype(np.float32)
+    counts = [it.sum(axis=1)[:, np.newaxis] for it in (found.shared, found.contradicting, found.unanswered)]
+    kinds = [it.astype(np.float32) @ _ALL_AND_MEASURED for it in (agreeing, clashing)]
+    columns = [conflict @ _IN_GROUP, *counts, *(it[:, :1] for it in kinds), *(it[:, 1:] for it in kinds)]
+    return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
 def _shared(
@@ -219,17 +218,9 @@ def _shared(
 
 def _keys(titles: TitleAttributes, rows: NDArray[np.integer]) -> NDArray[np.int64]:
     """The attributes of some titles with the number of the pair before each, ascending."""
-    places, pairs = _gathered(titles.starts, rows)
+    places, pairs = ranges(titles.starts[rows], titles.starts[rows + 1] - titles.starts[rows])
     keys: NDArray[np.int64] = titles.keys[places] | (pairs << (_VALUE_BITS + _KIND_BITS))
     return keys
-
-
-def _gathered(starts: NDArray[np.int64], rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The positions of the attributes of some titles one after the other, and which of the titles each belongs to."""
-    first, lengths = starts[rows], starts[rows + 1] - starts[rows]
-    before = np.cumsum(lengths) - lengths
-    lines = np.repeat(np.arange(len(rows)), lengths)
-    return np.arange(len(lines)) + (first - before)[lines], lines
 
 
 def _counts(starts: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -250,6 +241,10 @@ def _key(kind: str, value: str) -> int:
     return KINDS.index(kind) << _VALUE_BITS | digest
 
 
-def _places(group: str) -> list[int]:
-    """The columns of a group's kinds."""
-    return [KINDS.index(kind) for kind in GROUPS[group]]
+def _members(groups: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+    """1 where a kind is one of a group, float32 [kinds, groups]."""
+    return np.array([[kind in kinds for kinds in groups] for kind in KINDS], np.float32)
+
+
+_IN_GROUP = _members(list(GROUPS.values()))
+_ALL_AND_MEASURED = _members([KINDS, [kind for group in MEASURED for kind in GROUPS[group]]])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from pricematch.search.candidates import Candidates
+from pricematch.search.candidates import Candidates, ranges
 from pricematch.search.hamming import similarity_of
 from pricematch.titles.lexicon import NOISE
 from pricematch.titles.normalise import ParsedTitle
@@ -34,6 +34,8 @@ _LEAST_COSINE = 0.3
 _MOST_BITS = 6
 """In which the hash of a neighbour's image differs, at most."""
 _SMALLEST = 0.01
+_Rows: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
+"""Values, columns and starts of compressed sparse rows."""
 
 
 def words(title: ParsedTitle) -> Sequence[str]:
@@ -97,7 +99,7 @@ class TfIdf:
         weights = 1 + np.log((1 + counted.sum()) / (1 + held))
         self._weights = np.where(held <= 1, single_weight, 1) * weights
         self._unknown = single_weight * (1 + np.log(1 + counted.sum()))
-        self.vectors = _unit_rows(self._matrix(columns))
+        self.vectors = self._unit(*self._arrays(columns))
 
     def __len__(self) -> int:
         """How many terms the catalogue holds."""
@@ -114,7 +116,7 @@ class TfIdf:
         Terms that the catalogue does not hold are shared by titles that it does not hold either. Titles of the
         catalogue have the row they have in `vectors`.
         """
-        return _unit_rows(self._weighted(titles))
+        return self._unit(*self._weighted(titles))
 
     def weights(self, titles: Sequence[ParsedTitle]) -> tuple[csr_array, NDArray[np.float64]]:
         """The weight of each term of titles before rows are scaled.
@@ -122,25 +124,34 @@ class TfIdf:
         Returns:
             float32 [m, d], and per title the sum of all its weights, float64 [m].
         """
-        matrix = self._weighted(titles)
-        return matrix.astype(np.float32), matrix.sum(axis=1)
+        weights, indices, starts = self._weighted(titles)
+        some, totals = np.flatnonzero(starts[1:] > starts[:-1]), np.zeros(len(titles))
+        if len(some):
+            totals[some] = np.add.reduceat(weights, starts[some])
+        return csr_array((weights.astype(np.float32), indices, starts), shape=self._shape(starts)), totals
 
-    def _weighted(self, titles: Sequence[ParsedTitle]) -> csr_array:
+    def _weighted(self, titles: Sequence[ParsedTitle]) -> _Rows:
         """The weights float64 [m, d] of titles."""
-        return self._matrix([{self._column(term) for term in self._once(title)} for title in titles])
+        return self._arrays([{self._column(term) for term in self._once(title)} for title in titles])
 
     def _column(self, term: str) -> int:
         """Of a term of the catalogue its own; of another one behind these, which it may share with a few more."""
         found = self._columns.get(term)
         return len(self) + crc32(term.encode("utf-8", "surrogatepass")) % _NEW_COLUMNS if found is None else found
 
-    def _matrix(self, columns: Sequence[Collection[int]]) -> csr_array:
+    def _arrays(self, columns: Sequence[Collection[int]]) -> _Rows:
         starts = np.concatenate([[0], np.cumsum([len(line) for line in columns], dtype=np.intp)])
         indices = np.fromiter((column for line in columns for column in sorted(line)), np.int32, int(starts[-1]))
         weights = np.full(len(indices), self._unknown)
         known = indices < len(self)
         weights[known] = self._weights[indices[known]]
-        return csr_array((weights, indices, starts.astype(np.int32)), shape=(len(columns), len(self) + _NEW_COLUMNS))
+        return weights, indices, starts.astype(np.int32)
+
+    def _unit(self, weights: NDArray[np.float64], indices: NDArray[np.int32], starts: NDArray[np.int32]) -> csr_array:
+        return csr_array((_unit_values(weights, starts), indices, starts), shape=self._shape(starts))
+
+    def _shape(self, starts: NDArray[np.int32]) -> tuple[int, int]:
+        return len(starts) - 1, len(self) + _NEW_COLUMNS
 
     def _once(self, title: ParsedTitle) -> Iterable[str]:
         """The terms of a title, each once, in the order they first occur."""
@@ -149,10 +160,14 @@ class TfIdf:
 
 def _unit_rows(matrix: csr_array) -> csr_array:
     """Rows divided by their length, float32; those of zeros stay."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    squares = np.bincount(rows, matrix.data.astype(np.float64) ** 2, matrix.shape[0])
-    data = (matrix.data / np.sqrt(squares)[rows]).astype(np.float32)
-    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return csr_array((_unit_values(matrix.data, matrix.indptr), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _unit_values(values: NDArray[np.floating], starts: NDArray[np.integer]) -> NDArray[np.float32]:
+    """The values of rows, each row divided by its length."""
+    rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    squares = np.bincount(rows, values.astype(np.float64) ** 2, len(starts) - 1)
+    return np.asarray((values / np.sqrt(squares)[rows]).astype(np.float32))
 
 
 def expand(vectors: csr_array, shares: csr_array, catalogue: csr_array) -> csr_array:
@@ -172,6 +187,44 @@ def expand(vectors: csr_array, shares: csr_array, catalogue: csr_array) -> csr_a
     return _unit_rows(blends)
 
 
+def expand_few(vectors: csr_array, titles: Candidates, hashes: Candidates | None, catalogue: csr_array) -> csr_array:
+    """What `expand` makes of a few titles and those nearest to them, without a matrix as wide as the catalogue is long.
+
+    Args:
+        vectors: float32 [m, d], as for `expand`, which see.
+        titles: the titles of the catalogue nearest to each, as for `title_shares`.
+        hashes: the same by the hashes of their images; None where these are no signal.
+        catalogue: float32 [n, d].
+    """
+    kinds = [(titles.rows, *_of_titles(titles))] + ([] if hashes is None else [(hashes.rows, *_of_hashes(hashes))])
+    blends = []
+    for line in range(vectors.shape[0]):
+        near = np.concatenate([rows[line, :NEIGHBOURS][kept[line]] for rows, kept, _ in kinds])
+        given = np.concatenate([values[line][kept[line]] for _, kept, values in kinds]).astype(np.float32)
+        rows, shares = _summed(near, given)
+        begins = catalogue.indptr[rows]
+        places, of_row = ranges(begins, catalogue.indptr[rows + 1] - begins)
+        own = slice(vectors.indptr[line], vectors.indptr[line + 1])
+        columns, values = _summed(
+            np.concatenate([catalogue.indices[places], vectors.indices[own]]),
+            np.concatenate([catalogue.data[places] * shares[of_row], vectors.data[own]]),
+        )
+        kept = (values := _unit_values(values, np.array([0, len(values)]))) >= _SMALLEST
+        blends.append((columns[kept], _unit_values(values[kept], np.array([0, kept.sum()]))))
+    starts = np.cumsum([0, *(len(columns) for columns, _ in blends)]).astype(np.int32)
+    columns = np.concatenate([np.empty(0, np.int32), *(columns for columns, _ in blends)])
+    data = np.concatenate([np.empty(0, np.float32), *(values for _, values in blends)])
+    return csr_array((data, columns, starts), shape=vectors.shape)
+
+
+def _summed(places: NDArray[np.int32], values: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The places that occur, ascending, and the sum of the values at each, in the order they are given."""
+    distinct, which = np.unique(places, return_inverse=True)
+    found = np.zeros(len(distinct), np.float32)
+    np.add.at(found, which, values)
+    return distinct, found
+
+
 def title_shares(nearest: Candidates, size: int) -> csr_array:
     """The share 2 s² of each title whose cosine s is at least 0.3, of the 10 nearest at most; float32 [m, n].
 
@@ -179,14 +232,23 @@ def title_shares(nearest: Candidates, size: int) -> csr_array:
         nearest: the titles of the catalogue nearest to m titles, 10 or more of each if there are.
         size: n, titles of the catalogue.
     """
-    similarities = nearest.similarities[:, :NEIGHBOURS]
-    return _shares(nearest, similarities >= _LEAST_COSINE, 2 * similarities**2, size)
+    return _shares(nearest, *_of_titles(nearest), size)
 
 
 def hash_shares(nearest: Candidates, size: int) -> csr_array:
     """The share of equal bits of each hash that differs in 6 bits at most; see `title_shares`."""
+    return _shares(nearest, *_of_hashes(nearest), size)
+
+
+def _of_titles(nearest: Candidates) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of the first candidates have a share, and the share of each."""
     similarities = nearest.similarities[:, :NEIGHBOURS]
-    return _shares(nearest, similarities >= similarity_of(np.array(_MOST_BITS)), similarities, size)
+    return similarities >= _LEAST_COSINE, 2 * similarities**2
+
+
+def _of_hashes(nearest: Candidates) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    similarities = nearest.similarities[:, :NEIGHBOURS]
+    return similarities >= similarity_of(np.array(_MOST_BITS)), similarities
 
 
 def _shares(nearest: Candidates, kept: NDArray[np.bool_], shares: NDArray[np.float64], size: int) -> csr_array:
