@@ -3,7 +3,7 @@
     python benchmarks/start.py [--postings 100000] [--folder DIR]
 
 The same service is started over a store with one posting and over a full one, in turn: what the first takes is Python,
-TensorFlow and the models. Embeddings are drawn; that a start encodes none of them is what is measured.
+what runs the networks, and the models. Embeddings are drawn; that a start encodes none of them is what is measured.
 """
 
 import argparse
