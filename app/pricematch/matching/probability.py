@@ -20,7 +20,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage
-from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
+from pricematch.titles.normalise import ParsedTitle, parse_shown_title
 
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
 
@@ -206,7 +206,7 @@ class ProbabilitySearch:
         rows, probabilities = rows[free], probabilities[free]
         order = self._order(rows, probabilities, rule, fallback=not len(same))
         return RankedMatches(
-            parse_title(self.catalogue[row].title),
+            parse_shown_title(self.catalogue[row].title),
             row,
             int(self.images[row]),
             np.concatenate([same, rows[order]]),
@@ -218,7 +218,7 @@ class ProbabilitySearch:
         """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
         candidates, probabilities = self._candidates_of(row)
         found = probabilities[candidates == other]
-        title, image = parse_title(self.catalogue[row].title), int(self.images[row])
+        title, image = parse_shown_title(self.catalogue[row].title), int(self.images[row])
         return RankedMatches(title, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
 
     def matches(self, features: Features, rule: DecisionRule) -> RankedMatches:
@@ -240,7 +240,7 @@ class ProbabilitySearch:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows, of_row = found.rows[kept], self.nodes.of_row
-            titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
+            titles = [parse_shown_title(posting.title) for posting in self.catalogue.select(rows)]
             if found.features is None:
                 scored = self.index.features_of(int(of_row[found.row]), of_row[rows])
             else:
