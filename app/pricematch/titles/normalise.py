@@ -208,7 +208,7 @@ def parse_title(text: str) -> ParsedTitle:
 
 @lru_cache(maxsize=1 << 14)
 def parse_shown_title(text: str) -> ParsedTitle:
-    """What `parse_title` returns, kept for the titles asked for last: of stored postings many are shown again and again.
+    """What `parse_title` returns, kept for the titles asked for last: many a stored posting is shown again and again.
 
     About a kilobyte each.
     """
