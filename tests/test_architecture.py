@@ -191,6 +191,13 @@ def test_starting_loads_no_tensorflow() -> None:
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS
 
 
+def test_a_start_without_a_matcher_loads_no_trees() -> None:
+    """What takes long to import comes with the matcher, the clustering or the network that needs it."""
+    late = {"lightgbm", "sklearn", "scipy.sparse.csgraph", "openvino"}
+    assert not loaded_by(["__main__", "api.server"]) & late
+    assert not loaded_by(["encoding.worker"]) & {*late, "scipy", "pydantic_settings"}
+
+
 def test_no_test_module_imports_another() -> None:
     """What tests share stands in `tests/support`; `golden` is a script of its own."""
     tests = {path: imported(path) for path in (ROOT / "tests").rglob("*.py")}
