@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 WORKERS ?= 2
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 # without compiled files every process that a test or the demo starts would compile TensorFlow's sources again
 unexport PYTHONDONTWRITEBYTECODE
@@ -56,9 +57,11 @@ bench: $(INSTALLED) ## Encoding, serving, sweeping, storing and starting, each b
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/start.py
 
+# everything for developers, and the same versions of what the service needs and of what training needs
 lock: ## Pin the dependencies anew, with hashes
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev --output-file requirements.lock --upgrade pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --constraint requirements.lock --output-file requirements-service.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements.lock --upgrade pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file requirements-service.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --extra train --extra reports --extra pretrained --output-file requirements-train.lock pyproject.toml
 
 clean: ## Remove the virtual environment and what the demo made
 	rm -rf .venv demo

@@ -1,18 +1,21 @@
 """How soon does a service answer over a store that is full already, and what memory does it take?
 
-    python benchmarks/start.py [--postings 100000] [--folder DIR]
+    python benchmarks/start.py [--postings 100000] [--busy 4] [--images DIR] [--models DIR] [--folder DIR]
 
-The same service is started over a store with one posting and over a full one, in turn: what the first takes is Python,
-what runs the networks, and the models. Embeddings are drawn; that a start encodes none of them is what is measured.
+The same service is started over a store with one posting and over a full one, in turn: what the first takes is Python
+and the models. Embeddings are drawn; that a start encodes none of them is what is measured. Memory is that of all
+processes of the service, what they share counted once; those that are busy beside it compute something else.
 """
 
 import argparse
 import hashlib
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,15 +33,20 @@ from pricematch.settings import Settings
 from pricematch.store.sqlite.store import LOCK, Store, open_store
 
 ROUNDS, BATCH, REQUESTS = 3, 1000, 20
+COMPUTE = "while True: pass"
+"""What busy processes do."""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--postings", type=int, default=100_000)
+    parser.add_argument("--busy", type=int, default=0, help="processes that keep the processors busy meanwhile")
+    parser.add_argument("--images", type=Path, help="a folder of JPEG files; drawn now if absent")
+    parser.add_argument("--models", type=Path, help="exported models; trained now if absent")
     parser.add_argument("--folder", type=Path, help="where to write; the temporary folder if absent")
     options = parser.parse_args()
-    with subject(None, None) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:
+    with subject(options.images, options.models) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:
         settings = Settings(models=measured.models)
         models = load_models(choose_models(settings, {}), lambda _: None, lambda *_: None, images=True)
         [encoder] = models.encoders.values()
@@ -46,7 +54,20 @@ def main() -> None:
         places = [replace(measured, catalogue=Path(name) / str(count) / "catalogue.csv") for count in counts]
         for place, count in zip(places, counts, strict=True):
             fill(place.catalogue.parent / "data", count, encoder)
-        Console().print(table(counts, places, jpegs(measured.images)[0].read_bytes()))
+        with busy(options.busy):
+            Console().print(table(counts, places, jpegs(measured.images)[0].read_bytes()))
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Processes that compute all the time."""
+    processes = [subprocess.Popen([sys.executable, "-c", COMPUTE]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def fill(data: Path, count: int, encoder: EncoderInfo) -> None:

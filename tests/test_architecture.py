@@ -19,6 +19,8 @@ PACKAGE = ROOT / "app" / "pricematch"
 WEB = {"fastapi", "starlette", "uvicorn", "fastapi_offline"}
 TERMINAL = {"typer", "rich", "click"}
 NETWORKS = {"tensorflow", "keras"}
+RUNNING = {"encoding.tensorflow_network"}
+"""What imports TensorFlow to run networks in it."""
 
 LAYERS = (
     "cli",
@@ -134,8 +136,23 @@ def test_web_stays_in_the_api() -> None:
 
 
 def test_tensorflow_stays_in_training() -> None:
-    """TensorFlow is imported in `training`, and where exported models run."""
-    assert {folder(name) for name, path in MODULES.items() if tops(path) & NETWORKS} <= {"training", "encoding"}
+    """TensorFlow is imported in `training`, and by what runs networks that OpenVINO refuses."""
+    importing = {name for name, path in MODULES.items() if folder(name) != "training" and tops(path) & NETWORKS}
+    assert importing == {"encoding.tensorflow_network"}
+    loading = {name for name, path in MODULES.items() if ours(path) & {*importing, "encoding.tensorflow_import"}}
+    assert {name for name in loading if folder(name) != "training"} == {"encoding.exported_encoder"}
+
+
+def test_openvino_is_imported_without_its_converter() -> None:
+    """Only one module imports OpenVINO, since that must not happen before it."""
+    assert [name for name, path in MODULES.items() if "openvino" in tops(path)] == ["encoding.openvino_import"]
+
+
+def test_plots_stay_in_reports() -> None:
+    """What the extra `reports` brings is imported there alone, and by no report that the service loads."""
+    reports = {"matplotlib", "jinja2", "markupsafe"}
+    assert {folder(name) for name, path in MODULES.items() if tops(path) & reports} == {"reports"}
+    assert not loaded_by([*_served(), "reports.submit", "reports.sheets"]) & reports
 
 
 def test_the_core_takes_numbers() -> None:
@@ -162,12 +179,23 @@ def test_the_core_loads_no_images_and_no_web() -> None:
     assert not loaded & {*NETWORKS, *WEB, "PIL", "cv2", "pydantic"}
 
 
+def _served() -> list[str]:
+    """The modules that a service is made of."""
+    return [name for name in MODULES if folder(name) in {"api", "serving", "encoding"} and name not in RUNNING]
+
+
 def test_starting_loads_no_tensorflow() -> None:
     """Neither the service nor the command line loads TensorFlow before it is needed."""
-    running = {"encoding.tensorflow_network"}
-    starting = [name for name in MODULES if folder(name) != "training" and name not in running]
+    starting = [name for name in MODULES if folder(name) != "training" and name not in RUNNING]
     light = ["recipes", "augmentation", "whitening", "label_groups"]
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS
+
+
+def test_a_start_without_a_matcher_loads_no_trees() -> None:
+    """What takes long to import comes with the matcher, the clustering or the network that needs it."""
+    late = {"lightgbm", "sklearn", "scipy.sparse.csgraph", "openvino"}
+    assert not loaded_by(["__main__", "api.server"]) & late
+    assert not loaded_by(["encoding.worker"]) & {*late, "scipy", "pydantic_settings"}
 
 
 def test_no_test_module_imports_another() -> None:

@@ -16,6 +16,7 @@ import pytest
 from pricematch.settings import KIB, Settings
 from tests.support.fakes import image_bytes, marked_bytes
 from tests.support.http_bytes import CHUNKED, HEALTH, NEXT, POST
+from tests.support.ports import free_port
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
@@ -27,13 +28,6 @@ BELOW = """
         location / {"""
 """The service below a path, which is passed on or stripped, as docs/operations.md says."""
 pytestmark = [pytest.mark.process, pytest.mark.skipif(NGINX is None, reason="nginx is not installed")]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Proxy:

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
 ROOT = Path(__file__).parents[1]
@@ -162,9 +162,3 @@ def ready(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -31,6 +31,8 @@ from pricematch.cli import (
 from pricematch.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
+_EXTRAS = dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "reports")
+"""Extras by the packages that they bring."""
 
 cli = typer.Typer(
     name="pricematch",
@@ -75,6 +77,12 @@ def main() -> None:
         _fail(f"{interruption}; run the same command again to go on from there", terminal.INTERRUPTED)
     except PricematchError as error:
         _fail(str(error), USAGE_ERROR if isinstance(error, SettingsError) else FAILED)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        extra = _EXTRAS.get(package)
+        if extra is None:
+            raise
+        _fail(f"this needs {package}, which is not installed: pip install 'pricematch[{extra}]'", USAGE_ERROR)
     except KeyboardInterrupt:
         _fail("interrupted", terminal.INTERRUPTED)
 

@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     """Bytes that bodies, and answers of more than 64 KiB, take together; beyond is 429, unless it is alone."""
     max_waiting_images: int = Field(default=256, ge=1, le=100_000)
     """Images that wait to be encoded; the next one is answered 429."""
+    max_cached_feature_bytes: int = Field(default=16 * MIB, ge=0)
+    """Bytes of features of images that are kept for requests with the same image; 0 keeps none."""
+    max_cached_result_bytes: int = Field(default=16 * MIB, ge=0)
+    """Bytes of matches that are kept, until something changes, for requests that ask the same; 0 keeps none."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
     """Seconds a request may take once it is read."""
     start_seconds: float = Field(default=600.0, gt=0, le=86400)

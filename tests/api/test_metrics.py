@@ -125,3 +125,22 @@ def test_two_applications_count_apart(serve: Serve, path: str) -> None:
     one, other = serve(), serve()
     one.get(path)
     assert math.isnan(figures(other).get(("pricematch_requests_total", path, "200", "GET"), math.nan))
+
+
+def test_what_was_kept_and_what_was_computed_are_counted(serve: Serve) -> None:
+    """Of two equal requests the second is answered from memory, and after a change the image is known still."""
+    client = serve()
+    for _ in range(2):
+        client.post("/match", files={"image": image_bytes("red")})
+    found = figures(client)
+    assert {outcome: found["pricematch_cache_lookups_total", "features", outcome] for outcome in ("hit", "miss")} == {
+        "hit": 1,
+        "miss": 1,
+    }
+    assert found["pricematch_cache_lookups_total", "hit", "results"] == 1
+    assert found["pricematch_cache_bytes", "features"] > 0
+    client.put("/postings/new", json={"title": "kopi"})
+    client.post("/match", files={"image": image_bytes("red")})
+    found = figures(client)
+    assert found["pricematch_cache_lookups_total", "features", "hit"] == 2
+    assert found["pricematch_cache_lookups_total", "miss", "results"] == 2

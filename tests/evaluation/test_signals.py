@@ -14,10 +14,12 @@ from pricematch.evaluation.signals import (
     SIGNALS,
     Pairs,
     between,
+    formatted,
     meant,
     pairs_of,
     shown,
     signal_candidates,
+    threshold_texts,
 )
 from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.search.candidates import NOBODY, Candidates, top_k
@@ -191,3 +193,10 @@ def test_no_signals_propose_nothing() -> None:
     pairs = pairs_of({}, 3)
     assert len(pairs) == 0
     assert [found.tolist() for found in map(pairs.lists({}).__getitem__, range(3))] == [[0], [1], [2]]
+
+
+def test_thresholds_are_reported_in_words() -> None:
+    assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
+    several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
+    assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]
+    assert formatted("hash", 1.0) == "0 bits"

@@ -12,7 +12,7 @@ from pricematch.evaluation.matcher_evaluation import MatcherCase, evaluate_match
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
-from pricematch.reports.evaluation import evaluation_page, formatted, shown_names, threshold_texts
+from pricematch.reports.evaluation import evaluation_page, shown_names
 from pricematch.reports.page import Thumbnails, thumbnail
 from tests.support.browser import Page
 from tests.support.catalogues import features_of, groups_of, labelled_postings
@@ -122,10 +122,3 @@ def test_a_catalogue_without_matches_has_a_page(title: str) -> None:
     assert "None: no match is wrong." in page.text
     assert "None: no group has two postings." in page.text
     assert "hash nevertitle never" in page.text
-
-
-def test_thresholds_are_reported_in_words() -> None:
-    assert threshold_texts({"hash": 0.875}) == ["≤ 8 bits"]
-    several = {"hash": np.inf, "title": 0.48712, "image": 0.5}
-    assert threshold_texts(several) == ["hash never", "title ≥ 0.4871", "image ≥ 0.5000"]
-    assert formatted("hash", 1.0) == "0 bits"

@@ -16,7 +16,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -111,7 +111,7 @@ class Metrics:
 
 
 class _Served(Collector):
-    """Gauges of the catalogue and models, collected when /metrics is read."""
+    """Figures of the caches, the catalogue and models, collected when /metrics is read."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -120,12 +120,23 @@ class _Served(Collector):
         """Whether the service is ready, and if it can answer with which catalogue and models."""
         ready = float(self._service.why_not_ready() is None)
         yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
+        lookups = CounterMetricFamily(
+            "pricematch_cache_lookups",
+            "Features of images, and results, that were kept or had to be computed.",
+            labels=["cache", "outcome"],
+        )
+        size = GaugeMetricFamily("pricematch_cache_bytes", "Bytes that are kept.", labels=["cache"])
+        for name, cache in self._service.caches.items():
+            lookups.add_metric([name, "hit"], cache.hits)
+            lookups.add_metric([name, "miss"], cache.misses)
+            size.add_metric([name], cache.size)
+        yield from (lookups, size)
         try:
             snapshot = self._service.snapshot
         except NotReady:
             return
-        size = float(len(snapshot.matcher.catalogue))
-        yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", size)
+        count = float(len(snapshot.matcher.catalogue))
+        yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", count)
         yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(snapshot.version))
         models = GaugeMetricFamily("pricematch_model", "1 for each model that answers.", labels=["name", "version"])
         for manifest in self._service.manifests():

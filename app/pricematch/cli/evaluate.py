@@ -151,7 +151,7 @@ def _ranking(one: "Measured") -> dict[str, str]:
 
 
 def _cells(found: "Evaluation", one: "MeasuredSignals") -> dict[str, str]:
-    from pricematch.reports.evaluation import threshold_texts
+    from pricematch.evaluation.signals import threshold_texts
 
     return {
         "postings": f"{len(found.groups)}",

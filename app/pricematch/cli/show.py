@@ -42,7 +42,7 @@ def reconstructions(
     seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
 ) -> None:
     """Draw images of the catalogue above what a trained CAE rebuilds of them."""
-    from pricematch.reports.sheets import draw_reconstructions
+    from pricematch.training.reconstructions import draw_reconstructions
 
     settings = load_settings(catalogue=catalogue, images=images, models=models)
     draw_reconstructions(settings, version, count, output, seed)

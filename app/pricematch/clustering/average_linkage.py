@@ -19,7 +19,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pricematch.clustering.assignment import Assignment, divided
 from pricematch.search.candidates import NOISE
@@ -123,6 +122,8 @@ def average_linkage(
 
 
 def _components(count: int, left: NDArray[np.int32], right: NDArray[np.int32]) -> NDArray[np.int32]:
+    from scipy.sparse.csgraph import connected_components  # takes long to import
+
     edges = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
     found: NDArray[np.int32] = connected_components(edges, directed=False)[1]
     return found

@@ -14,7 +14,6 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from pricematch.search.candidates import NOISE
 from pricematch.search.neighbours import NeighbourGraph
@@ -117,6 +116,8 @@ def xi_labels(ordering: Ordering, min_samples: int) -> NDArray[np.intp]:
 
 def _core_labels(core: NDArray[np.bool_], line: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.intp]:
     """Labels of the core rows in order: connected components, numbered by their first row."""
+    from scipy.sparse.csgraph import connected_components  # takes long to import
+
     position = np.cumsum(core, dtype=np.int32) - 1
     edges = core[line] & core[rows]
     size = int(core.sum())

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,7 +13,9 @@ from pricematch.encoding.decoder import DECODING
 from pricematch.encoding.ports import Encoder
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
-from pricematch.settings import Settings
+
+if TYPE_CHECKING:
+    from pricematch.settings import Settings
 
 _WITHOUT_BFLOAT16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 """Values of `ONEDNN_MAX_CPU_ISA` (oneDNN, "CPU Dispatcher Control") with which oneDNN has no networks in bfloat16."""
@@ -95,12 +98,12 @@ def colours_spec(version: str) -> EncoderSpec:
     return EncoderSpec(key, _COLOURS_SIDE, COLOURS[version].dimension)
 
 
-def find_artefacts(settings: Settings) -> list[Artefact]:
+def find_artefacts(settings: "Settings") -> list[Artefact]:
     """The artefacts of the encoder that settings name, verified, without loading them; raises ArtefactError."""
     return find_chain(settings.models, settings.encoder, settings.encoder_version)
 
 
-def encoder_spec(settings: Settings, artefacts: Sequence[Artefact]) -> EncoderSpec:
+def encoder_spec(settings: "Settings", artefacts: Sequence[Artefact]) -> EncoderSpec:
     """The encoder of verified artefacts.
 
     Args:

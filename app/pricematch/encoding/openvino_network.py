@@ -8,9 +8,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
+from pricematch.encoding.openvino_import import openvino
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import Artefact, TensorDescription

@@ -3,8 +3,15 @@
 import importlib
 import logging
 import os
+from importlib.util import find_spec
 
 from pricematch.errors import SettingsError
+
+
+def check_tensorflow() -> None:
+    """Raise SettingsError if TensorFlow is not installed, for callers that take long until they import it."""
+    if find_spec("tensorflow") is None:
+        raise SettingsError("this needs TensorFlow, which is not installed: pip install 'pricematch[train]'")
 
 
 def import_tensorflow() -> None:
@@ -16,15 +23,12 @@ def import_tensorflow() -> None:
     Raises:
         SettingsError: it is not installed.
     """
+    check_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     try:
         tensorflow = importlib.import_module("tensorflow")
-    except ModuleNotFoundError as error:
-        if error.name != "tensorflow":
-            raise
-        raise SettingsError("this needs TensorFlow, which is not installed: pip install 'pricematch[train]'") from error
     finally:
         os.dup2(kept, 2)
         os.close(kept)

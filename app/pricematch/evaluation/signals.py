@@ -70,6 +70,18 @@ def shown(signal: str, similarity: float) -> float | None:
     return round((1 - similarity) * BITS) if MEASURES[signal] == HAMMING else float(similarity)
 
 
+def formatted(signal: str, similarity: float) -> str:
+    """A finite similarity in words: `8 bits`, `0.4871`."""
+    value = shown(signal, similarity)
+    return f"{value:g} bits" if MEASURES[signal] == HAMMING else f"{value:.4f}"
+
+
+def threshold_texts(thresholds: Mapping[str, float]) -> list[str]:
+    """Thresholds in words: `≤ 8 bits`, or where there are several, `hash ≤ 8 bits` and `title ≥ 0.4871`."""
+    texts = {signal: _threshold(signal, similarity) for signal, similarity in thresholds.items()}
+    return [f"{signal} {text}" for signal, text in texts.items()] if len(texts) > 1 else list(texts.values())
+
+
 def between(signal: str, accepted: float, refused: float) -> float:
     """A threshold that takes one similarity and not the next lower one: the middle; of hashes a whole distance.
 
@@ -170,3 +182,9 @@ def _margin(similarities: NDArray[np.float64], threshold: float) -> NDArray[np.f
     if threshold < 1:
         return (similarities - threshold) / (1 - threshold)
     return np.where(similarities >= threshold, 1.0, similarities - np.nextafter(1, 2))
+
+
+def _threshold(signal: str, similarity: float) -> str:
+    if np.isinf(similarity):
+        return "never"
+    return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {formatted(signal, similarity)}"

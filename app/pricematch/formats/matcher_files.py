@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
-from pricematch.formats.lightgbm_trees import Trees, read_trees
 from pricematch.formats.manifest import (
     MANIFEST,
     Described,
@@ -97,6 +96,8 @@ def write_matcher(
     Raises:
         ArtefactExists: the version is there already.
     """
+    from pricematch.formats.lightgbm_trees import Trees
+
     for name, scorer in ((FIRST, model.first), (SECOND, model.second)):
         if not isinstance(scorer, Trees):
             raise TypeError(f"expected trees, got {type(scorer).__name__}")
@@ -134,6 +135,8 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         thresholds = SizeThresholds.from_description(manifest.thresholds)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
+    from pricematch.formats.lightgbm_trees import read_trees  # a start without a matcher needs no LightGBM
+
     names = pair_feature_names(manifest.signals)
     first = read_trees(path / FIRST, names, threads)
     second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)

@@ -20,7 +20,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage
-from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
+from pricematch.titles.normalise import ParsedTitle, parse_shown_title
 
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
 
@@ -30,7 +30,7 @@ class RankedMatches:
     """The matches of one posting: decided ones, then the most probable, equally probable ones by their ids.
 
     Attributes:
-        title: of the posting.
+        title: of the query; None for a stored posting, whose title is read where matches are explained.
         row: of the posting; −1 for a query.
         image: its image key, 0 where it has none.
         rows: int32 [m], of its matches.
@@ -39,7 +39,7 @@ class RankedMatches:
         decided: how many of the matches, the first ones, are the same by feedback.
     """
 
-    title: ParsedTitle
+    title: ParsedTitle | None
     row: int
     image: int
     rows: NDArray[np.int32]
@@ -206,7 +206,7 @@ class ProbabilitySearch:
         rows, probabilities = rows[free], probabilities[free]
         order = self._order(rows, probabilities, rule, fallback=not len(same))
         return RankedMatches(
-            parse_title(self.catalogue[row].title),
+            None,
             row,
             int(self.images[row]),
             np.concatenate([same, rows[order]]),
@@ -218,8 +218,8 @@ class ProbabilitySearch:
         """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
         candidates, probabilities = self._candidates_of(row)
         found = probabilities[candidates == other]
-        title, image = parse_title(self.catalogue[row].title), int(self.images[row])
-        return RankedMatches(title, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
+        image = int(self.images[row])
+        return RankedMatches(None, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
 
     def matches(self, features: Features, rule: DecisionRule) -> RankedMatches:
         """The matches of one posting that is not stored.
@@ -240,7 +240,7 @@ class ProbabilitySearch:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows, of_row = found.rows[kept], self.nodes.of_row
-            titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
+            titles = [parse_shown_title(posting.title) for posting in self.catalogue.select(rows)]
             if found.features is None:
                 scored = self.index.features_of(int(of_row[found.row]), of_row[rows])
             else:
@@ -250,7 +250,8 @@ class ProbabilitySearch:
             column = self.index.model.feature_names.index("same_image")
             same = np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(found.image))
             features[:, column] = np.nan if found.image == 0 else same
-            return self._explainer.explain(features, contributions, found.title, titles)
+            title = parse_shown_title(self.catalogue[found.row].title) if found.title is None else found.title
+            return self._explainer.explain(features, contributions, title, titles)
 
     def _candidates_of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """The rows of a posting's candidates and of those equal to it, itself among them, and their probabilities."""

@@ -139,6 +139,9 @@ class PairFeatureExtractor:
         Returns:
             The profiles; left ends, which are new postings, and right ends, of the catalogue, int32 [m], ascending.
         """
+        if alive is not None and alive.all():
+            alive = None
+        gone = None if alive is None else ~alive
         retrieved = dict[str, Retrieved]()
         # the one that builds on others comes last
         for it in sorted(self._retrievers.values(), key=lambda it: isinstance(it, ExpandedTitleRetriever)):
@@ -148,8 +151,8 @@ class PairFeatureExtractor:
         nearest = {name: found.nearest for name, found in retrieved.items()}
         similarities = {name: candidates.similarities for name, candidates in nearest.items()}
         found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
-        if alive is not None and not alive.all():
-            found = replace(found.without(self.own, ~alive), catalogue_size=int(alive.sum()) + 1)
+        if gone is not None:
+            found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         one, other = _joined(_top(nearest), self._equal(found, alive))
         return found, *_unique(one, other, len(self))
 

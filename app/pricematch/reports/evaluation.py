@@ -1,6 +1,6 @@
 """Evaluate signals and a matcher on a labelled catalogue; write report.json and report.html."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluat
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation
 from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
-from pricematch.evaluation.signals import HAMMING, MEASURES, shown
+from pricematch.evaluation.signals import formatted, threshold_texts
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.stock_images import without_stock_images
@@ -104,24 +104,6 @@ def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str
     groups = [posting for strip in strips for posting in (*strip.members, *strip.wrong)]
     pairs = [postings[row] for mistake in evaluation.mistakes for row in (mistake.first, mistake.second)]
     return list(dict.fromkeys(posting.image for posting in (*groups, *pairs) if posting.image is not None))
-
-
-def formatted(signal: str, similarity: float) -> str:
-    """A finite similarity in words: `8 bits`, `0.4871`."""
-    value = shown(signal, similarity)
-    return f"{value:g} bits" if MEASURES[signal] == HAMMING else f"{value:.4f}"
-
-
-def threshold_texts(thresholds: Mapping[str, float]) -> list[str]:
-    """Thresholds in words: `≤ 8 bits`, or where there are several, `hash ≤ 8 bits` and `title ≥ 0.4871`."""
-    texts = {signal: _threshold(signal, similarity) for signal, similarity in thresholds.items()}
-    return [f"{signal} {text}" for signal, text in texts.items()] if len(texts) > 1 else list(texts.values())
-
-
-def _threshold(signal: str, similarity: float) -> str:
-    if np.isinf(similarity):
-        return "never"
-    return f"{'≤' if MEASURES[signal] == HAMMING else '≥'} {formatted(signal, similarity)}"
 
 
 def _strip(group: ScoredGroup, evaluation: Evaluation, lists: Lists, postings: Sequence[Posting]) -> _Strip:

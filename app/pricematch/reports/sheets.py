@@ -4,16 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pricematch.encoding.bootstrap import decoder, image_folder, read_catalogue
-from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.ports import Pixels
-from pricematch.encoding.tensorflow_import import import_tensorflow
 from pricematch.errors import SettingsError
-from pricematch.formats.manifest import find_chain, side_of_pixels
-from pricematch.settings import Settings
 
 _GAP, _FRAME, _FONT, _LINE, _MARGIN = 12, 4, 15, 20, 6
 
@@ -63,26 +57,3 @@ def save_sheet(sheet: Image.Image, output: Path) -> None:
         sheet.save(output)
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot write {output} ({error})") from error
-
-
-def draw_reconstructions(settings: Settings, version: str | None, count: int, output: Path, seed: int) -> None:
-    """Draw images of the catalogue above what the CAE rebuilds; raises as `embed_catalogue`, and ImageError."""
-    content, images = read_catalogue(settings), image_folder(settings)
-    content.refuse(content.problems)
-    [cae] = find_chain(settings.models, "cae", version)
-    decode, names = decoder(settings, side_of_pixels(cae)), content.names()
-    chosen = [names[row] for row in np.sort(np.random.default_rng(seed).permutation(len(names))[:count])]
-    errors = check_images(chosen, images, decode, workers=settings.workers, progress=lambda *_: None)
-    content.refuse(content.image_problems(errors))
-    pixels = np.stack([decode.decode(images.read(name)) for name in chosen])
-
-    import_tensorflow()
-    from pricematch.encoding.tensorflow_network import reconstruct
-
-    rebuilt = reconstruct(cae, pixels)
-    pairs = [
-        (Captioned(before, name[:32]), Captioned(after, f"by {cae.label}"))
-        for name, before, after in zip(chosen, pixels, rebuilt, strict=True)
-    ]
-    rows = [[pair[line] for pair in group] for group in chunks(pairs, 8) for line in (0, 1)]
-    save_sheet(draw_sheet(rows), output)

@@ -15,7 +15,7 @@ from pricematch.evaluation.labelled import embedded, limit_setting_named
 from pricematch.evaluation.load_features import load_features, load_signal_features
 from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
 from pricematch.evaluation.signal_evaluation import find_candidates
-from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of
+from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of, threshold_texts
 from pricematch.formats.atomic_writes import check_output
 from pricematch.formats.csv_files import CsvCatalogue, write_submission
 from pricematch.formats.matcher_files import load_matcher
@@ -140,8 +140,6 @@ def _write(output: Path, posting_ids: Sequence[str], lists: Lists) -> Submitted:
 
 def threshold_summary(thresholds: Mapping[str, float], report: Path | None, postings: int) -> str:
     """Thresholds for people to read, and on how many postings they were picked if these were not as many."""
-    from pricematch.reports.evaluation import threshold_texts
-
     text = ", ".join(f"{signal} {threshold_texts({signal: value})[0]}" for signal, value in thresholds.items())
     picked_on = None if report is None else read_size(report)
     if picked_on is None or picked_on == postings:

@@ -13,6 +13,7 @@ DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
 _BLOCK_VALUES = 4 * 1024 * 1024
 _BLOCK_PAIRS = 64 * 1024
+_NONE = np.empty(0, np.intp)
 _FEW_RUNS = 64
 
 
@@ -128,15 +129,21 @@ def reduced(operation: np.ufunc, values: NDArray[np.float32], starts: NDArray[np
 
 def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
     """The highest values above 0 of each row of [m, n]; column i + `first` is row i itself, which is no candidate."""
-    query, row = np.repeat(np.arange(cosine.shape[0]), np.diff(cosine.indptr)), cosine.indices
     if first is not None:
-        cosine.data[query + first == row] = 0
-    # sorting all of them would take most of the time
-    last = np.array([_largest(cosine.data[start:stop], count) for start, stop in pairwise(cosine.indptr)])
-    near = np.flatnonzero((cosine.data >= last[query] - 10.0**-DECIMALS) & (cosine.data > 0))
+        query = np.repeat(np.arange(cosine.shape[0]), np.diff(cosine.indptr))
+        cosine.data[query + first == cosine.indices] = 0
+    parts = [start + _highest(cosine.data[start:stop], count) for start, stop in pairwise(cosine.indptr.tolist())]
+    near, query = np.concatenate([_NONE, *parts]), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     similarity = np.minimum(np.round(cosine.data[near].astype(np.float64), DECIMALS), 1)
-    near, similarity = near[similarity > 0], similarity[similarity > 0]
-    return top_k(query[near], row[near], similarity, cosine.shape[0], count)
+    kept = similarity > 0
+    return top_k(query[kept], cosine.indices[near[kept]], similarity[kept], cosine.shape[0], count)
+
+
+def _highest(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Where the `count` highest of the values above 0 are, those included that rounding makes one of them."""
+    # sorting all of them would take most of the time
+    least = _largest(values, count) - 10.0**-DECIMALS
+    return np.flatnonzero(values >= least if least > 0 else values > 0)
 
 
 def _largest(values: NDArray[np.float32], place: int) -> float:

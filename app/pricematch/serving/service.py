@@ -24,6 +24,7 @@ from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
+from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache
 from pricematch.serving.intake import Offered
 from pricematch.serving.results import (
     AllFeedback,
@@ -51,6 +52,13 @@ class Service(Readiness):
         super().__init__()
         self.settings = settings
         self._workers = Workers(settings)
+        self._image_features = FeatureCache(settings.max_cached_feature_bytes)
+        self._results = ResultCache(settings.max_cached_result_bytes)
+
+    @property
+    def caches(self) -> Mapping[str, BoundedCache[Any]]:
+        """What is kept for requests that come again, by what is kept."""
+        return {"features": self._image_features, "results": self._results}
 
     def close(self) -> None:
         """Let no further work begin."""
@@ -74,8 +82,8 @@ class Service(Readiness):
         wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
         async with self._workers.request():
             features = None if image is None else await self._features(backend, image, wanted)
-            result = await self._workers.match(snapshot.matcher.match, Query(title, features), options)
-        return Matched(snapshot, result)
+            run, query = self._workers.match, Query(title, features)
+            return Matched(snapshot, await self._results.match(snapshot.matcher, query, options, run))
 
     async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
         """The matches of several images, each by itself; a bad one fails alone. Raises as `match`."""
@@ -88,14 +96,16 @@ class Service(Readiness):
             return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options) for it in found]
 
         async with self._workers.request():
-            each = await self._workers.match(match, await backend.features(images, wanted))
+            found = await self._image_features.features(images, wanted, backend.features)
+            each = await self._workers.match(match, found)
         return MatchedEach(snapshot, matcher.decision(options, wanted.encoders), each)
 
     async def matches_of(self, posting_id: str, options: Options) -> Matched:
         """The matches of a stored posting, itself excluded; raises PostingNotFound, and as `match`."""
         snapshot = self.snapshot
         async with self._workers.request():
-            return Matched(snapshot, await self._workers.match(snapshot.matcher.match_posting, posting_id, options))
+            run = self._workers.match
+            return Matched(snapshot, await self._results.match_posting(snapshot.matcher, posting_id, options, run))
 
     async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
         """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
@@ -111,7 +121,7 @@ class Service(Readiness):
             return Clustered(snapshot, batch, decision, against)
 
         async with self._workers.request():
-            found = await backend.features(images, wanted) if images else []
+            found = await self._image_features.features(images, wanted, backend.features) if images else []
             return await self._workers.alone(work, found)
 
     async def review(self, target: Target | None, limit: int) -> Reviewed:
@@ -283,7 +293,7 @@ class Service(Readiness):
 
     async def _features(self, backend: Backend, image: bytes, wanted: Wanted) -> ImageFeatures:
         """The features of one image; raises ImageError, and as `match`."""
-        [found] = await backend.features([image], wanted)
+        [found] = await self._image_features.features([image], wanted, backend.features)
         if isinstance(found, ImageError):
             raise found
         return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.bootstrap import decoder, image_folder, read_to_learn, skip_or_refuse
-from pricematch.encoding.tensorflow_import import import_tensorflow
+from pricematch.encoding.tensorflow_import import check_tensorflow, import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -27,9 +27,11 @@ def train(
     """Train a recipe on the catalogue and export it; needs TensorFlow.
 
     Raises:
+        SettingsError: TensorFlow is not installed.
         CatalogueError: bad rows, or bad images that are not to be skipped; nothing was trained.
         ArtefactExists, ArtefactError, SettingsError, TrainingInterrupted: see `train_autoencoders` and `train_cnn`.
     """
+    check_tensorflow()
     content, images = read_to_learn(settings), image_folder(settings)
 
     def check(errors: Mapping[str, ImageError]) -> None:
