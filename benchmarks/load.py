@@ -7,13 +7,17 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import cycle, repeat
+from multiprocessing.pool import Pool
 
 import numpy as np
 
 _OK = b"HTTP/1.1 200"
 _LENGTH = b"content-length:"
 _ANSWER_BYTES = 256 * 1024
+_IDLE_SECONDS = 1.0
+"""After which a connection is not used again; services close theirs after some seconds more."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ class Measured:
 
 @dataclass(eq=False)
 class _Client:
+    """A connection, which events are waited for of while there is a request on it."""
+
     connection: socket.socket
+    idle_since: float = field(default_factory=time.perf_counter)
     due: float = 0.0
     unsent: memoryview = field(default_factory=lambda: memoryview(b""))
     answer: bytes = b""
@@ -73,20 +80,27 @@ class _Client:
 
 def put_on(load: Load) -> Measured:
     """Ask in another process, so that only the cores are shared with the service."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_ask_all, (load,))
+    return _clients().apply(_ask_all, (load,))
+
+
+@cache
+def _clients() -> Pool:
+    """The one process of all clients; it ends with this one."""
+    return multiprocessing.get_context("spawn").Pool(1)
 
 
 def _ask_all(load: Load) -> Measured:
     requests = cycle([_request(load, body) for body in load.bodies])
     times, failed, events = list[float](), 0, selectors.DefaultSelector()
-    idle = deque(_connected(load.port, events) for _ in range(load.clients))
+    idle = deque(_Client(_connected(load.port)) for _ in range(load.clients))
     started = time.perf_counter()
     arrivals, until = _arrivals(load.rate, started), started + load.seconds
     due = next(arrivals)
     while (more := (due or time.perf_counter()) < until) or len(idle) < load.clients:
         if more and idle and (due is None or due <= time.perf_counter()):
-            _send(idle.popleft(), next(requests), due, events)
+            client = idle.popleft()
+            _keep_open(client, load.port)
+            _send(client, next(requests), due, events)
             due = next(arrivals)
             continue
         waits = max(0.0, due - time.perf_counter()) if more and idle and due is not None else None
@@ -95,6 +109,8 @@ def _ask_all(load: Load) -> Measured:
             if ok is not None:
                 times.append(1e3 * (time.perf_counter() - key.data.due)) if ok else None
                 failed += not ok
+                events.unregister(key.data.connection)
+                key.data.idle_since = time.perf_counter()
                 idle.append(key.data)
     seconds = time.perf_counter() - started
     for client in idle:
@@ -102,11 +118,17 @@ def _ask_all(load: Load) -> Measured:
     return Measured(times, seconds, failed)
 
 
-def _connected(port: int, events: selectors.BaseSelector) -> _Client:
-    client = _Client(socket.create_connection(("127.0.0.1", port)))
-    client.connection.settimeout(0)
-    events.register(client.connection, selectors.EVENT_READ, client)
-    return client
+def _connected(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.settimeout(0)
+    return connection
+
+
+def _keep_open(client: _Client, port: int) -> None:
+    """Connect anew where the service may have closed the connection because it was idle."""
+    if time.perf_counter() - client.idle_since > _IDLE_SECONDS:
+        client.connection.close()
+        client.connection = _connected(port)
 
 
 def _arrivals(rate: float | None, start: float) -> Iterator[float | None]:
@@ -127,10 +149,9 @@ def _request(load: Load, body: bytes) -> bytes:
 
 def _send(client: _Client, request: bytes, due: float | None, events: selectors.BaseSelector) -> None:
     client.due = time.perf_counter() if due is None else due
-    sent = client.connection.send(request)
-    if sent < len(request):
-        client.unsent = memoryview(request)[sent:]
-        events.modify(client.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
+    client.unsent = memoryview(request)[client.connection.send(request) :]
+    both = selectors.EVENT_READ | selectors.EVENT_WRITE
+    events.register(client.connection, both if client.unsent else selectors.EVENT_READ, client)
 
 
 def _go_on(client: _Client, ready: int, events: selectors.BaseSelector) -> bool | None:

@@ -20,7 +20,7 @@ from pricematch.encoding.encoders import resolve_precision
 SERVICE, NAIVE, PEER = "the service", "naive service", "LitServe"
 _HERE = Path(__file__).parent
 _MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
-_UNCACHED: Mapping[str, str] = {}
+_UNCACHED = {"PRICEMATCH_MAX_CACHED_FEATURE_BYTES": "0", "PRICEMATCH_MAX_CACHED_RESULT_BYTES": "0"}
 
 
 @dataclass(frozen=True)

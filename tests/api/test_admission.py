@@ -55,11 +55,12 @@ class Held:
 
 @contextmanager
 def held(serve: Serve, **settings: Any) -> Iterator[Held]:
-    """An application over a gated encoder."""
+    """An application over a gated encoder, which gets the image of every request."""
     encoder = GatedEncoder()
     with ThreadPoolExecutor(8) as pool:
         try:
-            yield Held(serve(encoding=TinyEncoding(encoder), **settings), encoder, pool)
+            client = serve(encoding=TinyEncoding(encoder), max_cached_feature_bytes=0, **settings)
+            yield Held(client, encoder, pool)
         finally:
             encoder.gate.set()
 

@@ -106,7 +106,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 def test_a_log_line_names_the_template_of_the_path(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pricematch.access")
-    client.post("/match", files={"image": image_bytes("red")}, headers={"X-Request-ID": "a1"})
+    client.post("/match", files={"image": image_bytes("#a10000")}, headers={"X-Request-ID": "a1"})
     client.get("/postings/absent/matches")
     client.get("/%0Aforged%20line")
     matched, absent, nowhere = lines(caplog)

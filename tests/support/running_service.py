@@ -107,8 +107,12 @@ class TinyService:
 
 @contextmanager
 def running(folder: Path, *holds: str, **settings: Any) -> Iterator[TinyService]:
-    """A service that is started, and killed in the end; by default one process encodes, and there is no deadline."""
-    (folder / "settings.json").write_text(json.dumps({"request_seconds": SAFETY_SECONDS, "workers": 1, **settings}))
+    """A service that is started, and killed in the end.
+
+    By default one process encodes, which gets the image of every request, and there is no deadline.
+    """
+    usual = {"request_seconds": SAFETY_SECONDS, "workers": 1, "max_cached_feature_bytes": 0}
+    (folder / "settings.json").write_text(json.dumps(usual | settings))
     for hold in holds:
         (folder / hold).touch()
     command = [sys.executable, "-m", "tests.support.running_service", str(folder)]

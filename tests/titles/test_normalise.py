@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pricematch.titles.comparison import TitleAttributes, compare
 from pricematch.titles.folding import fold
 from pricematch.titles.lexicon import VARIANTS, VARIANTS_OF
-from pricematch.titles.normalise import KINDS, Attribute, parse_title, parse_titles
+from pricematch.titles.normalise import KINDS, Attribute, parse_shown_title, parse_title, parse_titles
 
 NASTY = [
     "1" * 10_000,
@@ -268,3 +268,10 @@ def test_spellings_are_unique_in_a_kind() -> None:
         assert len(spellings) == len(set(spellings))
         assert set(spellings) <= set(VARIANTS_OF)
     assert set(VARIANTS) < set(KINDS)
+
+
+def test_shown_titles_are_parsed_once() -> None:
+    """And say what they say when parsed anew."""
+    text = "Nescafé Éclair LATTE 0,22 liter (isi 3pcs) SM-A515F"
+    assert parse_shown_title(text) == parse_title(text)
+    assert parse_shown_title(text) is parse_shown_title(str(text.encode(), "utf-8"))

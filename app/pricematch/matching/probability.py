@@ -20,7 +20,7 @@ from pricematch.pairs.retrievers import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage
-from pricematch.titles.normalise import ParsedTitle, parse_title, parse_titles
+from pricematch.titles.normalise import ParsedTitle, parse_shown_title
 
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
 
@@ -240,7 +240,7 @@ class ProbabilitySearch:
         """Why the matches at some positions are matches; costs about a millisecond each."""
         with stage("score"):
             rows, of_row = found.rows[kept], self.nodes.of_row
-            titles = parse_titles([posting.title for posting in self.catalogue.select(rows)])
+            titles = [parse_shown_title(posting.title) for posting in self.catalogue.select(rows)]
             if found.features is None:
                 scored = self.index.features_of(int(of_row[found.row]), of_row[rows])
             else:
@@ -250,7 +250,7 @@ class ProbabilitySearch:
             column = self.index.model.feature_names.index("same_image")
             same = np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(found.image))
             features[:, column] = np.nan if found.image == 0 else same
-            title = parse_title(self.catalogue[found.row].title) if found.title is None else found.title
+            title = parse_shown_title(self.catalogue[found.row].title) if found.title is None else found.title
             return self._explainer.explain(features, contributions, title, titles)
 
     def _candidates_of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pricematch.titles.escapes import unescaped
 from pricematch.titles.folding import WORD, fold, runs
@@ -203,6 +204,15 @@ def parse_title(text: str) -> ParsedTitle:
     # interned: titles of one catalogue have most of their words in common
     words, written_runs = (tuple(map(sys.intern, found)) for found in (_words(folded, numbers), runs(folded)))
     return ParsedTitle(plain, words, written_runs, tuple(_extract_attributes(folded, numbers)))
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_shown_title(text: str) -> ParsedTitle:
+    """What `parse_title` returns, kept for the titles asked for last: many a stored posting is shown again and again.
+
+    About a kilobyte each.
+    """
+    return parse_title(text)
 
 
 def parse_titles(texts: Sequence[str]) -> list[ParsedTitle]:
