@@ -137,25 +137,27 @@ def naive_end(nearest: list[float], more: float | None, similarity: float) -> li
     return [higher, similarity - max(other, -1), similarity - density]
 
 
-@pytest.mark.parametrize("least", [None, -np.inf, 0.5])
-def test_rank_features_are_those_of_sorted_lists(least: float | None) -> None:
-    """With ties, ends of fewer neighbours, of none, and pairs whose similarity is not known."""
+@pytest.mark.parametrize("least", [None, (-np.inf, 0.5)])
+def test_rank_features_are_those_of_sorted_lists(least: tuple[float, float] | None) -> None:
+    """By two retrievers, with ties, ends of fewer neighbours, of none, and pairs whose similarity is not known."""
     rng = np.random.default_rng(0)
     steps = np.array([-np.inf, 0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
-    tables = [np.sort(rng.choice(steps, (9, 5)), axis=1)[:, ::-1].copy() for _ in range(2)]
-    tables[0][0], tables[1][0] = -np.inf, -np.inf
+    tables = [np.sort(rng.choice(steps, (2, 9, 5)), axis=2)[:, :, ::-1].copy() for _ in range(2)]
+    tables[0][:, 0], tables[1][:, 0] = -np.inf, -np.inf
     ends = [Neighbours.of(table) for table in tables]
     rows = rng.integers(0, 9, (2, 300))
-    similarity = rng.choice(np.array([0, 0.25, 0.4, 0.5, 1, np.nan], np.float32), 300)
-    found = rank_features(similarity, ends[0], ends[1], rows[0], rows[1], least)
-    for value, left, right, line in zip(similarity.tolist(), *rows, found.tolist(), strict=True):
-        more = None if least is None else value if value >= least else -np.inf
-        one, other = naive_end(tables[0][left].tolist(), None, value), naive_end(tables[1][right].tolist(), more, value)
-        expected = [
-            value,
-            *(float(f(*pair)) for pair in zip(one, other, strict=True) for f in (np.minimum, np.maximum)),
-        ]
-        np.testing.assert_allclose(line, [np.nan] * 7 if np.isnan(value) else expected, atol=1e-6)
+    similarity = rng.choice(np.array([0, 0.25, 0.4, 0.5, 1, np.nan], np.float32), (2, 300))
+    found = rank_features(similarity, ends[0], ends[1], rows[0], rows[1], None if least is None else np.array(least))
+    assert found.shape == (300, 14)
+    for retriever in (0, 1):
+        lines = found[:, 7 * retriever : 7 * retriever + 7].tolist()
+        for value, left, right, line in zip(similarity[retriever].tolist(), *rows, lines, strict=True):
+            more = None if least is None else value if value >= least[retriever] else -np.inf
+            one = naive_end(tables[0][retriever, left].tolist(), None, value)
+            other = naive_end(tables[1][retriever, right].tolist(), more, value)
+            both = zip(one, other, strict=True)
+            expected = [value, *(float(f(*pair)) for pair in both for f in (np.minimum, np.maximum))]
+            np.testing.assert_allclose(line, [np.nan] * 7 if np.isnan(value) else expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("new", [1, 5])

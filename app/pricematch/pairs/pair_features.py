@@ -89,9 +89,9 @@ class PairFeatureExtractor:
         vectors = {name: retriever.vectors for name, retriever in self._retrievers.items()}
         if found is None:
             nearest = {name: retriever.nearest(_NEAREST) for name, retriever in self._retrievers.items()}
-            similarities = {name: candidates.similarities for name, candidates in nearest.items()}
+            similarities = self._stacked(nearest)
         else:
-            similarities = dict(zip(self._retrievers, found.similarities, strict=True))
+            similarities = found.similarities
         self.own = self._profiles(parsed, vectors, similarities, len(features))
         if found is None:
             one, other = _joined(_top(nearest), self._equal(self.own, None))
@@ -107,9 +107,8 @@ class PairFeatureExtractor:
     @property
     def found(self) -> Neighbourhoods:
         """What searching the catalogue's postings among each other has found."""
-        every = [found.similarities for found in self.own.neighbours.values()]
         blends = (it.shares for it in self._retrievers.values() if isinstance(it, ExpandedTitleRetriever))
-        return Neighbourhoods(np.stack(every), next(blends, None), self.candidates)
+        return Neighbourhoods(self.own.neighbours.similarities, next(blends, None), self.candidates)
 
     @property
     def dimensions(self) -> dict[str, int]:
@@ -149,8 +148,7 @@ class PairFeatureExtractor:
             retrieved[it.name] = Retrieved(made, it.nearest_to(made, _NEAREST, alive))
         vectors = {name: found.vectors for name, found in retrieved.items()}
         nearest = {name: found.nearest for name, found in retrieved.items()}
-        similarities = {name: candidates.similarities for name, candidates in nearest.items()}
-        found = self._profiles(features, vectors, similarities, len(self) + 1, new=True)
+        found = self._profiles(features, vectors, self._stacked(nearest), len(self) + 1, new=True)
         if gone is not None:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         one, other = _joined(_top(nearest), self._equal(found, alive))
@@ -172,8 +170,8 @@ class PairFeatureExtractor:
         if len(new) < 2:
             return new, *_ends(np.zeros((len(new), len(new)), np.bool_))
         similarities = self._similarities(new, new)
-        for found in similarities.values():
-            np.fill_diagonal(found, -np.inf)
+        own = np.arange(len(new))
+        similarities[:, own, own] = -np.inf
         whole = new.including(similarities, new, own=True)
         near = _near(whole, similarities)
         return replace(whole, catalogue_size=new.catalogue_size + len(new) - 1), *_ends(np.triu(near | near.T))
@@ -194,10 +192,8 @@ class PairFeatureExtractor:
         """
         if not len(others):
             return new, replace(others, catalogue_size=new.catalogue_size), *_ends(np.zeros((len(new), 0), np.bool_))
-        similarities = {
-            name: np.where(alive, found, -np.inf) for name, found in self._similarities(new, others).items()
-        }
-        back = {name: found.T for name, found in similarities.items()}
+        similarities = np.where(alive, self._similarities(new, others), -np.inf)
+        back = similarities.transpose(0, 2, 1)
         size = new.catalogue_size + int(alive.sum())
         whole = new.including(similarities, others).without(others, ~alive)
         knowing = others.including(back, new)
@@ -209,7 +205,7 @@ class PairFeatureExtractor:
         return Profiles(
             other.catalogue_size,
             {name: it.joined(one.vectors[name], other.vectors[name]) for name, it in self._retrievers.items()},
-            {name: found.joined(other.neighbours[name]) for name, found in one.neighbours.items()},
+            one.neighbours.joined(other.neighbours),
             None if one.titles is None or other.titles is None else one.titles.joined(other.titles),
             None if one.hashes is None or other.hashes is None else one.hashes.joined(other.hashes),
             np.concatenate([one.hash_repeats, other.hash_repeats]),
@@ -246,10 +242,9 @@ class PairFeatureExtractor:
         one, other = profiles, profiles if others is None else others
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
         retrievers = self._retrievers.items()
-        similarities = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
-        for (name, retriever), similarity in zip(retrievers, similarities, strict=True):
-            least = None if others is None else retriever.least
-            parts.append(rank_features(similarity, one.neighbours[name], other.neighbours[name], left, right, least))
+        compared = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
+        least = None if others is None else self._least
+        parts.append(rank_features(np.stack(compared), one.neighbours, other.neighbours, left, right, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
             parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
@@ -291,7 +286,7 @@ class PairFeatureExtractor:
         self,
         postings: ParsedFeatures,
         vectors: Mapping[str, Any],
-        similarities: Mapping[str, NDArray[np.float64]],
+        similarities: NDArray[np.float64],
         size: int,
         *,
         new: bool = False,
@@ -300,21 +295,29 @@ class PairFeatureExtractor:
         return Profiles(
             size,
             vectors,
-            {name: Neighbours.of(nearest) for name, nearest in similarities.items()},
+            Neighbours.of(similarities),
             None if self._titles is None else self._titles.profiles(postings.titles, new=new),
             features.hashes if "hash" in self.signals else None,
             occurrences(features.hashes.values, self._hashes) + new,
             features.images,
         )
 
-    def _similarities(self, one: Profiles, other: Profiles) -> dict[str, NDArray[np.float64]]:
-        """By retriever, similarities [k, m] of all pairs; −inf where they are not near enough to be neighbours."""
+    def _stacked(self, nearest: Mapping[str, Candidates]) -> NDArray[np.float64]:
+        """The similarities [r, n, k] of the candidates that each retriever has found."""
+        return np.stack([nearest[name].similarities for name in self._retrievers])
+
+    @cached_property
+    def _least(self) -> NDArray[np.float64]:
+        return np.array([retriever.least for retriever in self._retrievers.values()])
+
+    def _similarities(self, one: Profiles, other: Profiles) -> NDArray[np.float64]:
+        """Similarities [r, k, m] of all pairs; −inf where they are not near enough to be neighbours."""
         left, right = np.indices((len(one), len(other))).reshape(2, -1)
-        found = {}
-        for name, retriever in self._retrievers.items():
-            values = retriever.similarities(one.vectors[name], other.vectors[name], left, right).astype(np.float64)
-            found[name] = np.where(values >= retriever.least, values, -np.inf).reshape(len(one), len(other))
-        return found
+        shape = len(self._retrievers), len(one), len(other)
+        retrievers = self._retrievers.items()
+        compared = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
+        values = np.stack(compared).astype(np.float64).reshape(shape)
+        return np.where(values >= self._least[:, np.newaxis, np.newaxis], values, -np.inf)
 
 
 def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> ParsedFeatures:
@@ -374,13 +377,15 @@ def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> _E
     return ends[0].astype(np.int32), ends[1].astype(np.int32)
 
 
-def _near(profiles: Profiles, similarities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """Which of m others are among the `TOP_K` nearest neighbours of each of k postings by a retriever, bool [k, m]."""
-    near = [
-        np.isfinite(found) & (found >= profiles.neighbours[name].similarities[:, TOP_K - 1, np.newaxis])
-        for name, found in similarities.items()
-    ]
-    return np.asarray(np.any(near, axis=0), np.bool_)
+def _near(profiles: Profiles, similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of m others are among the `TOP_K` nearest of each of k postings by any of r retrievers, bool [k, m].
+
+    Args:
+        profiles: k.
+        similarities: [r, k, m].
+    """
+    last = profiles.neighbours.similarities[:, :, TOP_K - 1, np.newaxis]
+    return np.asarray((np.isfinite(similarities) & (similarities >= last)).any(axis=0), np.bool_)
 
 
 def _ends(pairs: NDArray[np.bool_]) -> _Ends:

@@ -24,11 +24,11 @@ _Ends: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.fl
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Similarities of the nearest neighbours of n postings by one retriever.
+    """Similarities of the nearest neighbours of n postings by each of r retrievers.
 
     Attributes:
-        similarities: float64 [n, k], descending, −inf behind the last neighbour.
-        density: float64 [n], mean of the first `_DENSITY_NEIGHBOURS` of them; NaN where there is none.
+        similarities: float64 [r, n, k], descending, −inf behind the last neighbour.
+        density: float64 [r, n], mean of the first `_DENSITY_NEIGHBOURS` of them; NaN where there is none.
     """
 
     similarities: NDArray[np.float64]
@@ -36,22 +36,22 @@ class Neighbours:
 
     @classmethod
     def of(cls, similarities: NDArray[np.float64]) -> "Neighbours":
-        """The neighbours of these similarities, float64 [n, k], see the attribute."""
-        first = similarities[:, :_DENSITY_NEIGHBOURS]
+        """The neighbours of these similarities, see the attribute."""
+        first = similarities[:, :, :_DENSITY_NEIGHBOURS]
         known = np.isfinite(first)
-        count = known.sum(axis=1)
-        total = np.where(known, first, 0).sum(axis=1)
+        count = known.sum(axis=2)
+        total = np.where(known, first, 0).sum(axis=2)
         return cls(similarities, np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
     def around(self, rows: NDArray[np.integer]) -> _Ends:
-        """Of some rows [m] the highest and the second highest similarity, and the density; float64 [m] each."""
-        return self.similarities[rows, 0], self.similarities[rows, 1], self.density[rows]
+        """Of some rows [m] the highest and the second highest similarity, and the density; float64 [r, m] each."""
+        return self.similarities[:, rows, 0], self.similarities[:, rows, 1], self.density[:, rows]
 
     def higher(self, rows: NDArray[np.integer], values: NDArray[np.floating]) -> NDArray[np.intp]:
-        """How many neighbours of each of some rows [m] have a higher similarity than a value [m], by bisection."""
-        width = self.similarities.shape[1]
-        before = rows.astype(np.intp) * width - 1
-        flat, found = self.similarities.ravel(), np.zeros(len(rows), np.intp)
+        """How many neighbours of each of some rows [m] have a higher similarity than values [r, m], by bisection."""
+        retrievers, count, width = self.similarities.shape
+        before = (np.arange(retrievers)[:, np.newaxis] * count + rows) * width - 1
+        flat, found = self.similarities.ravel(), np.zeros(before.shape, np.intp)
         step = 1 << max(0, width.bit_length() - 1)
         while step:
             further = found + step
@@ -63,17 +63,18 @@ class Neighbours:
     def joined(self, more: "Neighbours") -> "Neighbours":
         """The neighbours of these postings, and of more postings behind them."""
         return Neighbours(
-            np.concatenate([self.similarities, more.similarities]), np.concatenate([self.density, more.density])
+            np.concatenate([self.similarities, more.similarities], axis=1),
+            np.concatenate([self.density, more.density], axis=1),
         )
 
     def including(self, similarities: NDArray[np.float64]) -> "Neighbours":
         """The k nearest neighbours once each posting has more of them.
 
         Args:
-            similarities: [n] or [n, m], of the further neighbours; −inf for none.
+            similarities: [r, n, m], of the further neighbours; −inf for none.
         """
-        every = np.column_stack([self.similarities, similarities])
-        return self.of(-np.sort(-every, axis=1)[:, : self.similarities.shape[1]])
+        every = np.concatenate([self.similarities, similarities], axis=2)
+        return self.of(-np.sort(-every, axis=2)[:, :, : self.similarities.shape[2]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,45 +99,44 @@ def rank_features(
     right: Neighbours,
     left_rows: NDArray[np.integer],
     right_rows: NDArray[np.integer],
-    least: float | None = None,
+    least: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
-    """Features of m pairs by one retriever, float32 [m, `RANK_FEATURES`].
+    """Features of m pairs by r retrievers, float32 [m, r · `RANK_FEATURES`], those of the first retriever first.
 
     Args:
-        similarity: [m]; where it is NaN all features are.
+        similarity: [r, m]; where it is NaN all features of that retriever are.
         left: neighbours of the left ends.
         right: of the right ends.
         left_rows: [m], which of the left.
         right_rows: [m], which of the right.
-        least: the similarity from which on a left end counts as a neighbour of its right end, which does not include
-            it yet; None: it does.
+        least: [r], the similarity from which on a left end counts as a neighbour of its right end, which does not
+            include it yet; None: it does.
     """
-    if np.isnan(similarity).all():  # as of a query without an image
-        return np.full((len(similarity), len(RANK_FEATURES)), np.nan, np.float32)
     ends = [left.around(left_rows), right.around(right_rows)]
     if least is not None:
-        ends[1] = _including(ends[1], right, right_rows, np.where(similarity >= least, similarity, -np.inf))
+        near = similarity >= least[:, np.newaxis]
+        ends[1] = _including(ends[1], right, right_rows, np.where(near, similarity, -np.inf))
     ranks = [it.higher(rows, similarity + _TIE) for it, rows in ((left, left_rows), (right, right_rows))]
     leads = [similarity - np.maximum(np.where(similarity >= best - _TIE, second, best), -1) for best, second, _ in ends]
     above = [similarity - density for _, _, density in ends]
-    found = np.empty((len(similarity), len(RANK_FEATURES)), np.float32)
+    found = np.empty((*similarity.T.shape, len(RANK_FEATURES)), np.float32)
     for column, values in enumerate([similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]):
-        found[:, column] = values
-    found[np.isnan(similarity)] = np.nan
-    return found
+        found[:, :, column] = values.T
+    found[np.isnan(similarity.T)] = np.nan
+    return found.reshape(len(found), -1)
 
 
 def _including(ends: _Ends, neighbours: Neighbours, rows: NDArray[np.integer], more: NDArray[np.floating]) -> _Ends:
-    """What `Neighbours.around` gives once each of some rows has one neighbour more, of a similarity [m] or −inf.
+    """What `Neighbours.around` gives once each of some rows has one neighbour more, of similarities [r, m] or −inf.
 
     How many are higher than the further neighbour does not change: of those that it displaces none is.
     """
     best, second, density = ends
-    first = neighbours.similarities[rows, :_DENSITY_NEIGHBOURS]
+    first = neighbours.similarities[:, rows, :_DENSITY_NEIGHBOURS]
     known = np.isfinite(first)
-    last, full, count = first[:, -1], known[:, -1], known.sum(axis=1)
+    last, full, count = first[:, :, -1], known[:, :, -1], known.sum(axis=2)
     near = more > last
-    total = np.where(known, first, 0).sum(axis=1) + np.where(near, more - np.where(full, last, 0), 0)
+    total = np.where(known, first, 0).sum(axis=2) + np.where(near, more - np.where(full, last, 0), 0)
     density = np.where(near, total / np.maximum(count + ~full, 1), density)
     return np.maximum(best, more), np.maximum(np.minimum(best, more), second), density
 
@@ -190,7 +190,7 @@ class Profiles:
     Attributes:
         catalogue_size: postings of the catalogue that they are compared in, themselves included.
         vectors: by retriever, the representation that it compares.
-        neighbours: by retriever, their nearest neighbours in the catalogue.
+        neighbours: their nearest neighbours in the catalogue, by the retrievers in the order of their features.
         titles: None where titles are no signal.
         hashes: None where hashes are no signal.
         hash_repeats: intp [n], equal hashes in the catalogue, the posting's own included.
@@ -199,7 +199,7 @@ class Profiles:
 
     catalogue_size: int
     vectors: Mapping[str, Any]
-    neighbours: Mapping[str, Neighbours]
+    neighbours: Neighbours
     titles: TitleProfiles | None
     hashes: Hashes | None
     hash_repeats: NDArray[np.intp]
@@ -208,18 +208,16 @@ class Profiles:
     def __len__(self) -> int:
         return len(self.images)
 
-    def including(
-        self, similarities: Mapping[str, NDArray[np.float64]], others: "Profiles", *, own: bool = False
-    ) -> "Profiles":
+    def including(self, similarities: NDArray[np.float64], others: "Profiles", *, own: bool = False) -> "Profiles":
         """The profiles in a catalogue that holds other postings too; `catalogue_size` stays.
 
         Args:
-            similarities: by retriever, [n, m] to the others; −inf where they are no neighbours.
+            similarities: [r, n, m], to the others; −inf where they are no neighbours.
             others: m postings.
             own: whether the others are these very postings, each of which counts itself already.
         """
-        neighbours = {name: found.including(similarities[name]) for name, found in self.neighbours.items()}
-        return replace(self._counting(others, slice(None), 1, own=own), neighbours=neighbours)
+        counting = self._counting(others, slice(None), 1, own=own)
+        return replace(counting, neighbours=self.neighbours.including(similarities))
 
     def without(self, others: "Profiles", gone: NDArray[np.bool_]) -> "Profiles":
         """The profiles where some of the others, bool [m], no longer count as having the same title or hash."""
