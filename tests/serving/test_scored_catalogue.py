@@ -92,7 +92,7 @@ def test_index_from_file_equals_index_built_afresh(
     found = [it.extractor.features(own, *ends) for it, own in zip((index, again), profiles, strict=True)]
     np.testing.assert_array_equal(found[0], found[1])
     queries = [it.query(drawn(8, seed=1)) for it in (index, again)]
-    np.testing.assert_array_equal(queries[0].features, queries[1].features)
+    np.testing.assert_array_equal(queries[0].features.values, queries[1].features.values)
     np.testing.assert_array_equal(queries[0].pairs.probabilities, queries[1].pairs.probabilities)
 
 
