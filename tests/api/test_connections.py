@@ -190,7 +190,8 @@ def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
     with running(tmp_path, max_connections=5, **patient) as service, ExitStack() as stack:
         eventually(lambda: service.ask("GET", "/readyz").status == 200)
         first, *others = [stack.enter_context(service.connect()) for _ in range(5)]
-        assert answered_on(first).startswith(b"HTTP/1.1 200")
+        for connection in (*others, first):  # so that all are open, and which is idle for longest is known
+            assert answered_on(connection).startswith(b"HTTP/1.1 200")
         others[0].sendall(b"GET /heal")
         newest = stack.enter_context(service.connect())
         assert answers(others[0]) == b""
