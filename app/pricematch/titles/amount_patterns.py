@@ -26,7 +26,7 @@ _OTHER_COMPOUNDS = rf"м\^2|кв\.?\s?м|ตร\.\s?ม|(?<!\b(?:19|20)\d\d)(?<!
 _IN = r"(?:in(?!\s?\d)|\s(?:in(?=\s*+(?:$|[^\w\s]|x\s?\d))|(?:(?<=[/⁄]\d\s)|(?<=[/⁄]\d\d\s))in(?!\s?\d)))"
 # 8+128 GB, but not a Note 20+256GB, which has a plus
 _MEMORY = r"\+(?:(?<=\b[123468].)|(?<=\b1[268].))"
-_DECIMAL = r"(?:(?<![a-wyz\d_.,])\.(?=\d))?+\d++(?:[.,]\d++)*+"
+_DECIMAL = r"(?>(?:(?<![a-wyz\d_.,])\.(?=\d))?)\d++(?>(?:[.,]\d++)*)"
 
 
 class Patterns(NamedTuple):
@@ -65,7 +65,8 @@ def _any_of(words: Iterable[str]) -> str:
 def patterns(*, plain: bool) -> Patterns:
     """Those for titles in ASCII, or for others.
 
-    What is possessive (++, *+, ?+) is never tried in another way, so the time is linear in the title.
+    What is possessive (++, *+, ?+) or atomic (?>…) is never tried in another way, so the time is linear in the title.
+    Groups are atomic, since Python 3.11 before 3.11.5 does not step back from a possessive group that fails.
     """
     known = [word for word in UNITS if word not in _ELSEWHERE and (word.isascii() or not plain)]
     latin, others = ([word for word in known if word.isascii() is plain_word] for plain_word in (True, False))
@@ -86,7 +87,7 @@ def patterns(*, plain: bool) -> Patterns:
     behind = r"(?<=[^\W\d_]{4})|(?<=\bisi)" if plain else rf"(?<=[^\W\d_]{{4}})|(?<=\bisi)|(?<=[{_UNSPACED}])"
     begins = rf"(?=[\d.])(?:(?<![^\W_])(?<!\d[.,])|{behind})"
     return Patterns(
-        re.compile(rf"{begins}{part}(?:{joined}{part})*+"),
+        re.compile(rf"{begins}{part}(?>(?:{joined}{part})*)"),
         re.compile(rf"(?P<joined>{joined})?(?P<number>{number})(?P<unit>{unit})?"),
     )
 
@@ -98,13 +99,13 @@ def _number(known: Iterable[str], inch: str, stops: str) -> str:
     """
     halved = _any_of(it for it in known if UNITS[it].dimension in {"volume", "mass", "length", "power"})
     before_unit = (
-        rf"(?:\s?[{TIMES}~-]\s?[\d.,/⁄ ]{{1,9}}+){{0,2}}+"
+        rf"(?>(?:\s?[{TIMES}~-]\s?[\d.,/⁄ ]{{1,9}}+){{0,2}})"
         rf"(?:[\s-]?+(?:{halved}|{_COMPOUNDS}|lusin|dozens?){stops}|{inch}|'(?!\w))"
     )
     fraction = (
         rf"(?:\d{{1,3}}⁄[1-9]\d{{0,2}}+|(?<![\d/⁄])(?:(?:1/2|[12]/3|[13]/4|[1357]/8)(?={before_unit})"
         rf"|(?:1?[13579]/16|[12]?[13579]/32|[1-6]?[13579]/64)(?={inch})))"
     )
-    mixed = rf"(?:(?<![\d.,/⁄])\d{{1,3}}(?:\s(?:&\s|and\s|\s)?|-\s?|\.))?+{fraction}"
+    mixed = rf"(?>(?:(?<![\d.,/⁄])\d{{1,3}}(?:\s(?:&\s|and\s|\s)?|-\s?|\.))?){fraction}"
     feet = rf"\d{{1,2}}\s?(?:'|ft|feet|foot)[\s-]?(?:{mixed}|{_DECIMAL})(?={inch})"
     return rf"(?:{feet}|{mixed}|{_DECIMAL})"

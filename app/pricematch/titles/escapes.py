@@ -5,14 +5,14 @@ from html.entities import html5
 from urllib.parse import unquote
 
 _MOST_ROUNDS = 8
-_AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)++", re.IGNORECASE)
+_AMPERSANDS = re.compile(r"&(?>(?:(?:amp|#0*38|#x0*26);)+)", re.IGNORECASE)
 # behind a name without a semicolon HTML wants neither a letter nor a digit nor =, or R&Design would be R with a sign
 _ENTITY = re.compile(r"&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z][a-z0-9]{1,31})(?:(?=;)|(?![a-z0-9=])));?", re.IGNORECASE)
-_CODE_POINTS = re.compile(r"(?:\\u[0-9a-fA-F]{4})++")
-_PERCENTS = re.compile(r"%(?:25)++")
+_CODE_POINTS = re.compile(r"(?>(?:\\u[0-9a-fA-F]{4})+)")
+_PERCENTS = re.compile(r"%(?>(?:25)+)")
 _ENCODED = re.compile(r"%(?:2[0-9a-f]|3[a-f]|40|5[b-e]|60|7[b-e])", re.IGNORECASE)
 _BEHIND_LETTER = re.compile(rf"(?<=[^\W\d_]){_ENCODED.pattern}", re.IGNORECASE)
-_UTF8 = re.compile(r"(?:%[c-f][0-9a-f](?:%[89ab][0-9a-f])++)++", re.IGNORECASE)
+_UTF8 = re.compile(r"(?>(?:%[c-f][0-9a-f](?>(?:%[89ab][0-9a-f])+))+)", re.IGNORECASE)
 _TAG = re.compile(
     r"</?+(?:a|b|big|br|center|div|em|font|h[1-6]|hr|i|img|li|mark|ol|p|small|span|strong|sub|sup|table|td|tr|u|ul)"
     r"(?:[\s/][^<>]*+)?>",

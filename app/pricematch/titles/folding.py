@@ -75,7 +75,7 @@ def _characters() -> tuple[str, dict[int, str]]:
 MARKS, _TABLE = _characters()
 """Of all scripts, for a class of a regular expression; and what each of some characters is written as."""
 _LETTERS = r"[^\W\d_]++"
-WORD = {True: _LETTERS, False: rf"{_LETTERS}(?:[{MARKS}]++[^\W\d_]*+)*+"}
+WORD = {True: _LETTERS, False: rf"{_LETTERS}(?>(?:[{MARKS}]++[^\W\d_]*+)*)"}
 """Pattern of a word of letters, in a text that is ASCII and in one that is not.
 
 Marks, such as the vowels of Thai and Hindi, are letters of a word, though `\\w` lacks them."""

@@ -9,7 +9,7 @@ from pricematch.titles.units import CUSTOMARY, DAYS, SMALLEST, UNITS
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*|[1-9]\d?(?:,\d\d)+,\d{3}")
 _POINTED = re.compile(r"\d{1,3}(?:,\d{3})*\.\d+|\d+\.\d+")
 _THREE_DECIMALS = re.compile(r"\d+[.,]\d{3}")
-_COMPOUND = re.compile(r"(?:(\d+)\s?(?:'|ft|feet|foot)[\s-]?)?+(?:(?:(\d+)\D+?)?(\d+)[/⁄](\d+)|(.+))")
+_COMPOUND = re.compile(r"(?>(?:(\d+)\s?(?:'|ft|feet|foot)[\s-]?)?)(?:(?:(\d+)\D+?)?(\d+)[/⁄](\d+)|(.+))")
 _BINARY = ("mb", "gb")
 _LARGE = 1000
 _MOST = 1e300

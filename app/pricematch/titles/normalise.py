@@ -23,13 +23,13 @@ _PACK = re.compile(
 )
 _FUNCTIONS = re.compile(r"(\d(?<![^\W_].)\d?)[\s-]?+in[\s-]?+1(?![^\W_])")
 _SIZES = re.compile(
-    rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})*+"
-    rf"|{_SIZE}(?:\s?+[-/,&]\s?+{_SIZE})++|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
+    rf"(?<![^\W_])(?:(?:size|sz|ukuran|uk|fit\s?+to|fit)\W{{0,3}}+{_SIZE}(?>(?:\s?+[-/,&]\s?+{_SIZE})*)"
+    rf"|{_SIZE}(?>(?:\s?+[-/,&]\s?+{_SIZE})+)|x{{1,4}}[sl]|[2-9]xl)(?![^\W_])"
 )
 _ONE_SIZE = re.compile(rf"(?<![^\W_]){_SIZE}(?![^\W_])")
-_TOKEN = {plain: re.compile(rf"(?:{word}|\d++)++(?:-(?:{word}|\d++)++)*+") for plain, word in WORD.items()}
+_TOKEN = {plain: re.compile(rf"(?>(?:{word}|\d++)+)(?>(?:-(?>(?:{word}|\d++)+))*)") for plain, word in WORD.items()}
 _DIGITS, _LETTERS = re.compile(r"\d++"), re.compile(WORD[False])
-_NUMBER = re.compile(r"\d++(?:[.,]\d++)?+")
+_NUMBER = re.compile(r"\d++(?>(?:[.,]\d++)?)")
 _PREFIX, _LONGEST_CODE = 4, 24
 
 
