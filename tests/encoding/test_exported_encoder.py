@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.encoding import exported_encoder
+from pricematch.encoding import encoders, exported_encoder, openvino_network
+from pricematch.encoding.decoder import DECODING
 from pricematch.encoding.encoders import resolve_precision
 from pricematch.encoding.exported_encoder import TOLERANCE, ExportedEncoder
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, MANIFEST, Artefact, Manifest, digests, find_chain, verify, write
+from pricematch.settings import Settings
 from tests.support.networks import EMBEDDING, LATENTS
 
 ROUNDING = 1e-5
@@ -285,3 +287,35 @@ def test_bfloat16_gives_nearly_the_same_embeddings(encoder: ExportedEncoder, cha
     half = ExportedEncoder(chain, "bfloat16")
     assert {runtime.precision for runtime in half.runtimes.values()} == {"bfloat16"}
     np.testing.assert_allclose(half.encode(PIXELS), encoder.encode(PIXELS), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("precision", "arithmetic"), [("float32", "float32-frozen"), ("bfloat16", "bfloat16-openvino")]
+)
+def test_embeddings_in_float32_keep_the_key_of_earlier_versions(
+    earlier_models: Path, chain: list[Artefact], precision: str, arithmetic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those in bfloat16, which differ from one runtime to the other, are computed again."""
+    monkeypatch.setattr(encoders, "resolve_precision", lambda _: precision)
+    key = encoders.encoder_spec(Settings(models=earlier_models), chain).key
+    assert key.endswith(f"-{arithmetic}-decoding{DECODING}")
+
+
+@pytest.mark.usefixtures("_without_tensorflow")
+def test_vectors_that_come_out_differently_together_go_alone(
+    chain: list[Artefact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where several rows at once do not give the same to the bit, each is a call of its own."""
+    together = []
+    run = openvino_network._run
+
+    def noted(queue: Any, rows: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        together.append(rows)
+        return run(queue, rows, values) + (1e-7 if rows > 1 else 0)
+
+    monkeypatch.setattr(openvino_network, "_run", noted)
+    encoder = ExportedEncoder(chain)
+    assert max(together) > 1
+    together.clear()
+    encoder.encode(PIXELS)
+    assert set(together) == {1}
