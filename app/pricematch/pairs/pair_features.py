@@ -1,7 +1,7 @@
 """Candidates and pair features of postings of one catalogue: by retrievers, titles, hashes and image keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.pairs.equal_values import EqualValues
 from pricematch.pairs.profiles import (
     RANK_FEATURES,
     Neighbourhoods,
@@ -28,7 +29,7 @@ from pricematch.pairs.retrievers import (
     retrievers_of,
 )
 from pricematch.pairs.title_features import WORDS, TitleWords, word_features
-from pricematch.search.candidates import NOBODY, Candidates, ranges
+from pricematch.search.candidates import NOBODY, Candidates
 from pricematch.titles.comparison import SUMMARY, compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
@@ -36,8 +37,6 @@ _NEAREST = 100
 """Neighbours that ranks are counted among."""
 TOP_K = 50
 """Neighbours by each retriever that are candidates."""
-_MOST_EQUAL = 512
-"""Postings of one hash, or of one title, that are all candidates of each other; of more, those of `TOP_K`."""
 SIGNALS = ("hash", "title", "image")
 _Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Left and right ends of pairs, [m] each."""
@@ -267,19 +266,19 @@ class PairFeatureExtractor:
         left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         by_hash, by_title = self._ordered
         if new.hashes is not None and by_hash is not None:
-            one, other = by_hash.equal(new.hashes.values, new.hashes.known, alive)
+            one, other = by_hash.equal(new.hashes.values, new.hashes.known, alive, TOP_K)
             left, right = [*left, one], [*right, other]
         if new.titles is not None and by_title is not None:
-            one, other = by_title.equal(new.titles.keys, new.titles.keys >= 0, alive)
+            one, other = by_title.equal(new.titles.keys, new.titles.keys >= 0, alive, TOP_K)
             left, right = [*left, one], [*right, other]
         return np.concatenate(left), np.concatenate(right)
 
     @cached_property
-    def _ordered(self) -> "tuple[_Ordered | None, _Ordered | None]":
+    def _ordered(self) -> tuple[EqualValues | None, EqualValues | None]:
         hashes, titles = self.own.hashes, self.own.titles
         return (
-            None if hashes is None else _Ordered.of(hashes.values, hashes.known),
-            None if titles is None else _Ordered.of(titles.keys, titles.keys >= 0),
+            None if hashes is None else EqualValues.of(hashes.values, hashes.known),
+            None if titles is None else EqualValues.of(titles.keys, titles.keys >= 0),
         )
 
     def _profiles(
@@ -333,36 +332,6 @@ def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[
     left = [np.nonzero(rows != NOBODY)[0] for rows in tables]
     right = [rows[rows != NOBODY].astype(np.int64) for rows in tables]
     return np.concatenate(left), np.concatenate(right)
-
-
-@dataclass(frozen=True, eq=False)
-class _Ordered:
-    """The values that are known of n postings, ascending, and which row each is of."""
-
-    rows: NDArray[np.intp]
-    values: NDArray[Any]
-
-    @classmethod
-    def of(cls, values: NDArray[Any], known: NDArray[np.bool_]) -> "_Ordered":
-        rows = np.flatnonzero(known)
-        rows = rows[np.argsort(values[rows], kind="stable")]
-        return cls(rows, values[rows])
-
-    def equal(
-        self, values: NDArray[Any], known: NDArray[np.bool_], alive: Alive
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Which of some values [m], and which rows of those alive, are equal, of values that many rows have."""
-        first, last = (np.searchsorted(self.values, values, side) for side in ("left", "right"))
-        counts = np.where(known, last - first, 0)
-        counts[(counts <= TOP_K) | ((counts > _MOST_EQUAL) & (alive is None))] = 0
-        places, line = ranges(first, counts)
-        rows = self.rows[places]
-        if alive is None:
-            return line, rows
-        line, rows = line[alive[rows]], rows[alive[rows]]
-        counts = np.bincount(line, minlength=len(values))
-        kept = ((counts > TOP_K) & (counts <= _MOST_EQUAL))[line]
-        return line[kept], rows[kept]
 
 
 def _joined(

@@ -1,0 +1,59 @@
+"""Postings of one hash, or of one title: of equally near ones only some would be candidates, by their order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.pairs.retrievers import Alive
+from pricematch.search.candidates import ranges
+
+_MOST_EQUAL = 512
+"""Postings of one value that are all candidates of each other; of more, those that retrievers find."""
+
+
+@dataclass(frozen=True, eq=False)
+class EqualValues:
+    """The values that are known of n postings, ascending.
+
+    Attributes:
+        rows: intp [k], which posting each value is of.
+        values: [k].
+    """
+
+    rows: NDArray[np.intp]
+    values: NDArray[Any]
+
+    @classmethod
+    def of(cls, values: NDArray[Any], known: NDArray[np.bool_]) -> "EqualValues":
+        """Those of values [n] that are known, bool [n]."""
+        rows = np.flatnonzero(known)
+        rows = rows[np.argsort(values[rows], kind="stable")]
+        return cls(rows, values[rows])
+
+    def equal(
+        self, values: NDArray[Any], known: NDArray[np.bool_], alive: Alive, found: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Which of some values, and which postings of those alive, are equal, where more are than would be found.
+
+        Args:
+            values: [m].
+            known: bool [m].
+            alive: bool [n]; None: all.
+            found: how many of one value are found anyway.
+
+        Returns:
+            Positions among the values and rows of the postings, intp [p] each.
+        """
+        first, last = (np.searchsorted(self.values, values, side) for side in ("left", "right"))
+        counts = np.where(known, last - first, 0)
+        counts[(counts <= found) | ((counts > _MOST_EQUAL) & (alive is None))] = 0
+        places, line = ranges(first, counts)
+        rows = self.rows[places]
+        if alive is None:
+            return line, rows
+        line, rows = line[alive[rows]], rows[alive[rows]]
+        counts = np.bincount(line, minlength=len(values))
+        kept = ((counts > found) & (counts <= _MOST_EQUAL))[line]
+        return line[kept], rows[kept]
