@@ -88,7 +88,7 @@ def test_trees_that_cannot_be_explained_are_refused_when_they_are_read(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("pricematch.formats.lightgbm_trees._add", fail)
+    monkeypatch.setattr("pricematch.formats.lightgbm_trees._below", fail)
     (tmp_path / "trees.txt").write_text(text, encoding="utf-8")
     with pytest.raises(ArtefactError, match="division by zero"):
         read_trees(tmp_path / "trees.txt", NAMES, 1)
