@@ -143,13 +143,14 @@ class PairFeatureExtractor:
         retrieved = dict[str, Retrieved]()
         # the one that builds on others comes last
         for it in sorted(self._retrievers.values(), key=lambda it: isinstance(it, ExpandedTitleRetriever)):
-            made = it.transform(features, retrieved)
-            retrieved[it.name] = Retrieved(made, it.nearest_to(made, _NEAREST, alive))
+            retrieved[it.name] = it.retrieve(features, retrieved, _NEAREST, alive)
         vectors = {name: found.vectors for name, found in retrieved.items()}
         nearest = {name: found.nearest for name, found in retrieved.items()}
         found = self._profiles(features, vectors, self._stacked(nearest), len(self) + 1, new=True)
         if gone is not None:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
+        compared = {name: it.compared for name, it in retrieved.items() if it.compared is not None}
+        found = replace(found, compared=compared)
         one, other = _joined(_top(nearest), self._equal(found, alive))
         return found, *_unique(one, other, len(self))
 
@@ -240,8 +241,11 @@ class PairFeatureExtractor:
     ) -> list[NDArray[np.float32]]:
         one, other = profiles, profiles if others is None else others
         parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
-        retrievers = self._retrievers.items()
-        compared = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
+        known = one.compared if other is self.own else {}
+        compared = [
+            it.similarities(one.vectors[name], other.vectors[name], left, right, known.get(name))
+            for name, it in self._retrievers.items()
+        ]
         least = None if others is None else self._least
         parts.append(rank_features(np.stack(compared), one.neighbours, other.neighbours, left, right, least))
         if one.titles is not None and other.titles is not None:

@@ -1,7 +1,7 @@
 """Profiles: postings prepared once for comparison in many pairs, and how pairs rank among their neighbours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -195,6 +195,7 @@ class Profiles:
         hashes: None where hashes are no signal.
         hash_repeats: intp [n], equal hashes in the catalogue, the posting's own included.
         images: uint64 [n], image keys, 0 where there is none.
+        compared: by some retrievers, float64 [n, m], the similarity of new postings to all of the catalogue's.
     """
 
     catalogue_size: int
@@ -204,6 +205,7 @@ class Profiles:
     hashes: Hashes | None
     hash_repeats: NDArray[np.intp]
     images: NDArray[np.uint64]
+    compared: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)

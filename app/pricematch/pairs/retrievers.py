@@ -14,7 +14,7 @@ from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.candidates import Candidates
 from pricematch.search.hamming import HammingIndex, similarity_of
 from pricematch.search.neighbours import DenseIndex
-from pricematch.search.sparse import DECIMALS, SparseIndex, cosines
+from pricematch.search.sparse import DECIMALS, FEW_QUERIES, SparseIndex, cosines, highest, rounded
 from pricematch.titles.normalise import ParsedTitle, parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, expand_few, grams, hash_shares, title_shares
 
@@ -31,8 +31,6 @@ MAX_DISTANCE = 16
 _LEAST_COSINE = 0.5 * 10.0**-DECIMALS
 """Cosines of titles below this are rounded to 0."""
 _BLOCK_VALUES = 4 * 1024 * 1024
-_FEW = 8
-"""Queries up to which it pays to look at each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +60,17 @@ class ParsedFeatures:
 
 @dataclass(frozen=True, eq=False)
 class Retrieved:
-    """What one retriever has made of some new postings: their vectors, and the catalogue's postings nearest to each."""
+    """What one retriever has made of m new postings.
+
+    Attributes:
+        vectors: of these.
+        nearest: the catalogue's postings nearest to each.
+        compared: float64 [m, n], the similarity of each to all of the catalogue; None where that was not computed.
+    """
 
     vectors: Any
     nearest: Candidates
+    compared: NDArray[np.float64] | None = None
 
 
 class _Index(Protocol[_Q_contra]):
@@ -98,9 +103,15 @@ class Retriever(ABC, Generic[T]):
         """The `count` most similar other postings of each posting of the catalogue."""
         return self._index.nearest_others(count)
 
-    def nearest_to(self, vectors: T, count: int, alive: Alive = None) -> Candidates:
-        """The `count` most similar postings of the catalogue, of those alive, of each new posting."""
-        return self._index.nearest(vectors, count, alive)
+    def retrieve(
+        self, features: ParsedFeatures, others: "Mapping[str, Retrieved]", count: int, alive: Alive = None
+    ) -> Retrieved:
+        """The vectors of new postings, and the `count` postings of the catalogue, of those alive, nearest to each.
+
+        `features` and `others` are those of `transform`.
+        """
+        vectors = self.transform(features, others)
+        return Retrieved(vectors, self._index.nearest(vectors, count, alive))
 
     @abstractmethod
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> T:
@@ -116,7 +127,14 @@ class Retriever(ABC, Generic[T]):
         """The vectors of some postings and of more behind them."""
 
     @abstractmethod
-    def similarities(self, left: T, right: T, left_rows: _Rows, right_rows: _Rows) -> NDArray[np.float32]:
+    def similarities(
+        self,
+        left: T,
+        right: T,
+        left_rows: _Rows,
+        right_rows: _Rows,
+        compared: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
         """The similarity of pairs of postings, float32 [m]; NaN where one of them has no vector.
 
         Args:
@@ -124,6 +142,7 @@ class Retriever(ABC, Generic[T]):
             right: vectors of the right ends; may be the same object as `left`.
             left_rows: [m], which of the left.
             right_rows: [m], which of the right.
+            compared: of all of the left with all of the right, as in `Retrieved`; None where that is not known.
         """
 
 
@@ -146,7 +165,14 @@ class HashRetriever(Retriever[Hashes]):
         """The hashes of both."""
         return one.joined(other)
 
-    def similarities(self, left: Hashes, right: Hashes, left_rows: _Rows, right_rows: _Rows) -> NDArray[np.float32]:
+    def similarities(
+        self,
+        left: Hashes,
+        right: Hashes,
+        left_rows: _Rows,
+        right_rows: _Rows,
+        compared: NDArray[np.float64] | None = None,  # noqa: ARG002
+    ) -> NDArray[np.float32]:
         """The share of equal bits, 0…1."""
         distance = np.bitwise_count(left.values[left_rows] ^ right.values[right_rows])
         found = similarity_of(distance).astype(np.float32)
@@ -175,11 +201,16 @@ class EmbeddingRetriever(Retriever[Embeddings]):
         return np.concatenate([one, other])
 
     def similarities(
-        self, left: Embeddings, right: Embeddings, left_rows: _Rows, right_rows: _Rows
+        self,
+        left: Embeddings,
+        right: Embeddings,
+        left_rows: _Rows,
+        right_rows: _Rows,
+        compared: NDArray[np.float64] | None = None,  # noqa: ARG002
     ) -> NDArray[np.float32]:
         """The cosine, −1…1."""
         found = np.empty(len(left_rows), np.float32)
-        if len(left) <= _FEW and not left.any():  # queries without an image
+        if len(left) <= FEW_QUERIES and not left.any():  # queries without an image
             found.fill(np.nan)
             return found
         step = max(1, _BLOCK_VALUES // max(1, left.shape[1]))
@@ -220,7 +251,18 @@ class TitleRetriever(Retriever[csr_array]):
 
     def __init__(self, name: str, terms: TfIdf, vectors: csr_array | None = None) -> None:
         self.terms, vectors = terms, terms.vectors if vectors is None else vectors
-        super().__init__(name, _LEAST_COSINE, vectors, SparseIndex(vectors))
+        self._sparse = SparseIndex(vectors)
+        super().__init__(name, _LEAST_COSINE, vectors, self._sparse)
+
+    def retrieve(
+        self, features: ParsedFeatures, others: "Mapping[str, Retrieved]", count: int, alive: Alive = None
+    ) -> Retrieved:
+        """See `Retriever.retrieve`; few postings are compared with all of the catalogue."""
+        if len(features) > FEW_QUERIES:
+            return super().retrieve(features, others, count, alive)
+        vectors = self.transform(features, others)
+        compared = self._sparse.compared(vectors)
+        return Retrieved(vectors, highest(compared, count, alive), compared)
 
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:  # noqa: ARG002
         """Weighted terms of new titles, by the weights of the catalogue."""
@@ -231,11 +273,19 @@ class TitleRetriever(Retriever[csr_array]):
         return csr_array(vstack([one, other]))
 
     def similarities(
-        self, left: csr_array, right: csr_array, left_rows: _Rows, right_rows: _Rows
+        self,
+        left: csr_array,
+        right: csr_array,
+        left_rows: _Rows,
+        right_rows: _Rows,
+        compared: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
         """The cosine, 0…1; NaN where one of two titles has no term."""
-        found = cosines(left, left_rows, right, right_rows)
-        found[(np.diff(left.indptr) == 0)[left_rows] | (np.diff(right.indptr) == 0)[right_rows]] = np.nan
+        if compared is None:
+            found = cosines(left, left_rows, right, right_rows)
+        else:
+            found = rounded(compared[left_rows, right_rows]).astype(np.float32)
+        found[_empty(left, left_rows) | _empty(right, right_rows)] = np.nan
         return found
 
 
@@ -266,7 +316,7 @@ class ExpandedTitleRetriever(TitleRetriever):
         titles, alike = others[self._titles.name], None
         if self._hashes is not None:
             alike = others[self._hashes.name].nearest
-        if len(features) <= _FEW:
+        if len(features) <= FEW_QUERIES:
             return expand_few(titles.vectors, titles.nearest, alike, self._titles.vectors)
         return expand(titles.vectors, self._shares(titles.nearest, alike), self._titles.vectors)
 
@@ -310,6 +360,11 @@ def image_retriever(name: str, features: Features) -> EmbeddingRetriever:
     """One of `IMAGE_RETRIEVERS`; histograms of colours tell by their length whether they are of shades."""
     shades = name == "colours" and _embeddings(name, features).shape[1] == SHADES
     return (ShadeRetriever if shades else EmbeddingRetriever)(name, features)
+
+
+def _empty(vectors: csr_array, rows: _Rows) -> NDArray[np.bool_]:
+    """Which of some rows hold nothing."""
+    return np.asarray(vectors.indptr[rows] == vectors.indptr[rows + 1], np.bool_)
 
 
 def _embeddings(name: str, features: Features) -> Embeddings:

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ _BLOCK_VALUES = 4 * 1024 * 1024
 _BLOCK_PAIRS = 64 * 1024
 _NONE = np.empty(0, np.intp)
 _FEW_RUNS = 64
+FEW_QUERIES = 8
+"""Queries up to which it pays to look at each."""
+FloatT = TypeVar("FloatT", bound=np.floating)
 
 
 class SparseIndex:
@@ -48,7 +52,23 @@ class SparseIndex:
             count: rows a query, at most.
             alive: bool [n], which rows may be candidates; None: all.
         """
-        return self._search(queries, count, alive, others=False)
+        if queries.shape[0] > FEW_QUERIES:
+            return self._search(queries, count, alive, others=False)
+        return highest(self.compared(queries), count, alive)
+
+    def compared(self, queries: csr_array) -> NDArray[np.float64]:
+        """The cosine of each of a few queries [m, d] to all rows, float64 [m, n], not rounded."""
+        columns, found = self._columns, np.zeros((queries.shape[0], len(self)))
+        for line, (start, stop) in enumerate(pairwise(queries.indptr.tolist())):
+            if start == stop:
+                continue
+            held = queries.indices[start:stop]
+            begins, ends = columns.indptr[held], columns.indptr[held + 1]
+            lists = [slice(*ends_of) for ends_of in zip(begins.tolist(), ends.tolist(), strict=True)]
+            values = np.concatenate([columns.data[some] for some in lists])
+            values *= np.repeat(queries.data[start:stop], ends - begins)
+            found[line] = np.bincount(np.concatenate([columns.indices[some] for some in lists]), values, len(self))
+        return found
 
     def _search(self, queries: csr_array, count: int, alive: NDArray[np.bool_] | None, *, others: bool) -> Candidates:
         """All rows that share a value with a query are compared, for at most four million pairs at a time."""
@@ -61,6 +81,16 @@ class SparseIndex:
                 cosine.data[~alive[cosine.indices]] = 0
             parts.append(_best(cosine, count, first if others else None))
         return stacked(parts, count)
+
+
+def highest(compared: NDArray[np.float64], count: int, alive: NDArray[np.bool_] | None = None) -> Candidates:
+    """The candidates of few queries, by what `SparseIndex.compared` returned; `alive` as for `SparseIndex.nearest`."""
+    cosine = compared if alive is None else np.where(alive, compared, 0)
+    near = [_highest(values, count) for values in cosine]
+    query, row = np.repeat(np.arange(len(near)), [len(rows) for rows in near]), np.concatenate([_NONE, *near])
+    similarity = rounded(cosine[query, row])
+    kept = similarity > 0
+    return top_k(query[kept], row[kept], similarity[kept], len(cosine), count)
 
 
 def cosines(
@@ -79,7 +109,12 @@ def cosines(
         for first in range(0, len(left_rows), _BLOCK_PAIRS):
             piece = slice(first, first + _BLOCK_PAIRS)
             found[piece] = left[left_rows[piece]].multiply(right[right_rows[piece]]).sum(axis=1)
-    return np.clip(np.round(found, DECIMALS, out=found), 0, 1, out=found)
+    return rounded(found)
+
+
+def rounded(cosines: NDArray[FloatT]) -> NDArray[FloatT]:
+    """Cosines in 0…1, rounded to 6 decimals."""
+    return np.clip(np.round(cosines, DECIMALS), 0, 1)
 
 
 def runs_of(rows: NDArray[np.integer]) -> list[slice] | None:
@@ -134,18 +169,18 @@ def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
         cosine.data[query + first == cosine.indices] = 0
     parts = [start + _highest(cosine.data[start:stop], count) for start, stop in pairwise(cosine.indptr.tolist())]
     near, query = np.concatenate([_NONE, *parts]), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    similarity = np.minimum(np.round(cosine.data[near].astype(np.float64), DECIMALS), 1)
+    similarity = rounded(cosine.data[near].astype(np.float64))
     kept = similarity > 0
     return top_k(query[kept], cosine.indices[near[kept]], similarity[kept], cosine.shape[0], count)
 
 
-def _highest(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+def _highest(values: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Where the `count` highest of the values above 0 are, those included that rounding makes one of them."""
     # sorting all of them would take most of the time
     least = _largest(values, count) - 10.0**-DECIMALS
     return np.flatnonzero(values >= least if least > 0 else values > 0)
 
 
-def _largest(values: NDArray[np.float32], place: int) -> float:
+def _largest(values: NDArray[np.floating], place: int) -> float:
     """The value at a place, from 1, in descending order; 0 where there are fewer, or no place."""
     return float(np.partition(values, len(values) - place)[len(values) - place]) if 0 < place <= len(values) else 0.0
