@@ -43,20 +43,18 @@ def retriever_of(name: str, features: Features) -> Retriever[Any]:
             return TitleRetriever(name, TfIdf(titles, grams if name == "grams" else words))
 
 
-def transformed(name: str, catalogue: Features, features: Features) -> Any:
-    """The vectors of new postings, with what blends build on."""
+def retrieved(name: str, catalogue: Features, features: Features, count: int = NEIGHBOURS) -> Retrieved:
+    """What a retriever makes of new postings, after those that it builds on."""
     parsed, found = ParsedFeatures.of(features), dict[str, Retrieved]()
     for other in ("hash", "grams") if name == "blend" else ():
-        retriever = retriever_of(other, catalogue)
-        vectors = retriever.transform(parsed, {})
-        found[other] = Retrieved(vectors, retriever.nearest_to(vectors, NEIGHBOURS))
-    return retriever_of(name, catalogue).transform(parsed, found)
+        found[other] = retriever_of(other, catalogue).retrieve(parsed, {}, NEIGHBOURS)
+    return retriever_of(name, catalogue).retrieve(parsed, found, count)
 
 
 def every_similarity(name: str, features: Features, *, own: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Of each of some postings with each of the catalogue's, [m, n]; −inf where they are no candidates."""
     retriever = retriever_of(name, CATALOGUE)
-    vectors = retriever.vectors if own else transformed(name, CATALOGUE, features)
+    vectors = retriever.vectors if own else retrieved(name, CATALOGUE, features).vectors
     left, right = np.indices((len(features), len(CATALOGUE))).reshape(2, -1)
     found = (
         retriever.similarities(vectors, retriever.vectors, left, right).reshape(len(features), -1).astype(np.float64)
@@ -68,13 +66,28 @@ def every_similarity(name: str, features: Features, *, own: bool) -> np.ndarray[
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("count", [1, 7, 100])
 def test_the_nearest_of_new_postings_are_those_of_a_sort(name: str, count: int) -> None:
-    retriever = retriever_of(name, CATALOGUE)
-    found = retriever.nearest_to(transformed(name, CATALOGUE, OTHERS), count)
+    found = retrieved(name, CATALOGUE, OTHERS, count).nearest
     expected = -np.sort(-every_similarity(name, OTHERS, own=False), axis=1)[:, :count]
     padded = np.full((len(OTHERS), count), -np.inf)
     padded[:, : expected.shape[1]] = expected
     np.testing.assert_allclose(found.similarities, padded, atol=2e-6)
     assert ((found.rows >= 0) == np.isfinite(padded)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_few_new_postings_are_treated_as_many_are(name: str) -> None:
+    """Their candidates are the same, and similarities that the search has found those of the pairs."""
+    retriever, rows = retriever_of(name, CATALOGUE), np.arange(len(CATALOGUE))
+    every = retrieved(name, CATALOGUE, OTHERS).nearest
+    for place in range(len(OTHERS)):
+        one = retrieved(name, CATALOGUE, OTHERS.select(np.array([place])))
+        np.testing.assert_array_equal(one.nearest.rows[0], every.rows[place])
+        np.testing.assert_allclose(one.nearest.similarities[0], every.similarities[place], atol=2e-6)
+        ends = one.vectors, retriever.vectors, np.zeros_like(rows), rows
+        np.testing.assert_allclose(
+            retriever.similarities(*ends, one.compared), retriever.similarities(*ends), atol=2e-6
+        )
+        assert (one.compared is None) == (name in {"hash", *IMAGE_RETRIEVERS})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,8 +106,8 @@ def test_the_nearest_of_the_catalogues_own_are_others(name: str, count: int) -> 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "blend"])  # a new blend has its equal in it
 def test_a_stored_posting_as_query_finds_its_equals_first(name: str) -> None:
     retriever = retriever_of(name, CATALOGUE)
-    found = retriever.nearest_to(transformed(name, CATALOGUE, CATALOGUE), 1)
-    lacks = np.isnan(retriever.similarities(retriever.vectors, retriever.vectors, *[np.arange(len(CATALOGUE))] * 2))
+    found, rows = retrieved(name, CATALOGUE, CATALOGUE, 1).nearest, np.arange(len(CATALOGUE))
+    lacks = np.isnan(retriever.similarities(retriever.vectors, retriever.vectors, rows, rows))
     assert lacks.any()
     assert (found.similarities[~lacks, 0] >= 1 - 2e-6).all()
     assert (found.rows[lacks] < 0).all()
@@ -106,9 +119,9 @@ def test_a_catalogue_of_next_to_nothing_is_retriever(name: str, count: int) -> N
     catalogue = drawn(count, lacking=0)
     retriever = retriever_of(name, catalogue)
     assert retriever.nearest(5).rows.shape == (count, 5)
-    assert retriever.nearest_to(transformed(name, catalogue, OTHERS), 5).rows.shape == (len(OTHERS), 5)
+    assert retrieved(name, catalogue, OTHERS, 5).nearest.rows.shape == (len(OTHERS), 5)
     nothing = OTHERS.select(np.empty(0, np.intp))
-    assert retriever.nearest_to(transformed(name, catalogue, nothing), 5).rows.shape == (0, 5)
+    assert retrieved(name, catalogue, nothing, 5).nearest.rows.shape == (0, 5)
 
 
 def test_embeddings_lacking_by_name_are_refused() -> None:

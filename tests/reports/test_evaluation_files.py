@@ -15,7 +15,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.evaluation import signal_evaluation as judging
 from pricematch.evaluation.metrics import number_groups
 from pricematch.reports.evaluation import shown_names
-from pricematch.search.neighbours import DenseIndex
+from pricematch.search.dense import DenseIndex
 from tests.support.catalogues import (
     features_of,
     groups_of,

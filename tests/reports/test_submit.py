@@ -11,7 +11,8 @@ import pytest
 from pricematch.clustering.assignment import METHODS, Method, cluster_graph
 from pricematch.errors import SettingsError
 from pricematch.reports.submit import choose_thresholds
-from pricematch.search.neighbours import DenseIndex, radius_graph
+from pricematch.search.dense import DenseIndex
+from pricematch.search.neighbours import radius_graph
 from tests.support.catalogues import distance, groups_of, hash_lists, labelled_postings, naive_means, write_catalogue
 from tests.support.cli import Ran, Run
 from tests.support.vectors import clustered

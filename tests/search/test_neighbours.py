@@ -7,8 +7,10 @@ import pytest
 
 from pricematch.catalogue.features import Embeddings
 from pricematch.errors import LimitExceeded
+from pricematch.search import distances as distances_module
 from pricematch.search import neighbours
-from pricematch.search.neighbours import DenseIndex, NeighbourGraph, radius_graph
+from pricematch.search.distances import unit_rows
+from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import (
     STEP,
     clustered,
@@ -41,7 +43,7 @@ def test_a_graph_holds_exactly_the_pairs_within_its_radius(
     make: Make, radius: float, block_values: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
-    monkeypatch.setattr(neighbours, "_VALUES_AT_ONCE", 7)
+    monkeypatch.setattr(distances_module, "_VALUES_AT_ONCE", 7)
     embeddings = make(60)
     distances = exact_distances(embeddings)
     assert not ((abs(distances - radius) <= TOLERANCE) & (distances != 0)).any() or radius in {0.0, 2.0}
@@ -56,7 +58,7 @@ def test_a_graph_holds_exactly_the_pairs_within_its_radius(
 
 def test_no_pair_is_lost_to_the_rounding_of_float32_products() -> None:
     rng = np.random.default_rng(0)
-    embeddings = neighbours._copies((1 + 1e-4 * rng.standard_normal((120, 2048))).astype(np.float32))[1]
+    embeddings = unit_rows((1 + 1e-4 * rng.standard_normal((120, 2048))).astype(np.float32)).astype(np.float32)
     distances = radius_graph(embeddings, 2).distances
     radius = float(np.median(distances))
     # far more pairs than one are nearer to the radius than a product in float32 can tell
@@ -95,7 +97,7 @@ def test_a_graph_does_not_depend_on_its_blocks(block_values: int, monkeypatch: p
     embeddings = clustered(120, dimension=37)
     whole = radius_graph(embeddings, 0.2)
     monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
-    monkeypatch.setattr(neighbours, "_VALUES_AT_ONCE", 11)
+    monkeypatch.setattr(distances_module, "_VALUES_AT_ONCE", 11)
     assert_equal(radius_graph(embeddings, 0.2), whole)
 
 
@@ -158,36 +160,3 @@ def test_more_rows_with_too_many_pairs_are_refused() -> None:
     assert len(graph.extended(embeddings, max_pairs=100).rows) == 100
     with pytest.raises(LimitExceeded):
         graph.extended(embeddings, max_pairs=99)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block_values", [1, 500, 1 << 24])
-@pytest.mark.parametrize("count", [0, 1, 7, 59, 80])
-@pytest.mark.parametrize("make", [*MAKES, lattice])
-def test_nearest_neighbours_are_ordered_by_distance_and_row(
-    make: Make, count: int, block_values: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(neighbours, "_BLOCK_VALUES", block_values)
-    embeddings = make(60)
-    matrix = matrix_of(radius_graph(embeddings, 2))
-    found = DenseIndex(embeddings).nearest_others(count)
-    assert found.rows.shape == found.similarities.shape == (60, count)
-    for row in range(60):
-        others = sorted((other for other in range(60) if other != row), key=lambda other: (matrix[row, other], other))
-        expected = others[:count]
-        assert found.rows[row].tolist() == expected + [-1] * (count - len(expected))
-        np.testing.assert_array_equal(found.similarities[row, : len(expected)], 1 - matrix[row, expected])
-        assert (found.similarities[row, len(expected) :] == -np.inf).all()
-
-
-def test_progress_is_reported_by_block_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_BLOCK_VALUES", 3 * 10)
-    told: list[int] = []
-    DenseIndex(scattered(10)).nearest_others(2, told.append)
-    assert told == [3, 6, 9, 10]
-
-
-@pytest.mark.parametrize("n", [0, 1])
-def test_without_others_there_are_no_neighbours(n: int) -> None:
-    found = DenseIndex(np.ones((n, 4), np.float32)).nearest_others(3)
-    assert found.rows.tolist() == [[-1] * 3] * n

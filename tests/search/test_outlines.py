@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.search import neighbours, outlines
-from pricematch.search.neighbours import DenseIndex
+from pricematch.search import dense, outlines
+from pricematch.search.dense import DenseIndex
 from pricematch.search.outlines import ROUNDING, Outline
 
 ROWS, DIMENSION = 300, 120
@@ -53,13 +53,13 @@ def test_bounds_are_no_lower_than_cosines(directions: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 10, 100, 1000])
 def test_the_nearest_are_those_of_all_rows(count: int, most_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit, with ties, rows that are gone, and queries of zeros; however many rows the bounds leave."""
-    monkeypatch.setattr(neighbours, "_MOST_READ", most_read)
+    monkeypatch.setattr(dense, "_MOST_READ", most_read)
     rows = flat(ROWS, 3)
     queries = np.concatenate([rows[:3], flat(3, 3, seed=1)])
     for alive in (None, np.arange(ROWS) % 3 > 0, np.arange(ROWS) < 2, np.zeros(ROWS, np.bool_)):
         found = DenseIndex(rows).nearest(queries, count, alive)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(neighbours, "_FEW_QUERIES", 0)
+            patch.setattr(dense, "_FEW_QUERIES", 0)
             expected = DenseIndex(rows).nearest(queries, count, alive)
         np.testing.assert_array_equal(found.rows, expected.rows)
         np.testing.assert_array_equal(found.similarities, expected.similarities)

@@ -16,8 +16,8 @@ from pricematch.evaluation.signals import CANDIDATES, HAMMING, IMAGE, MEASURES, 
 from pricematch.evaluation.splits import each_its_own
 from pricematch.pairs.retrievers import MAX_DISTANCE
 from pricematch.search.candidates import MAX_MEMBERS
+from pricematch.search.dense import DenseIndex
 from pricematch.search.hamming import similarity_of
-from pricematch.search.neighbours import DenseIndex
 
 ROUNDING = 1e-12
 """By what two means may differ and still be equal."""

@@ -13,7 +13,8 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Clustering, Method, cluster_graph
 from pricematch.errors import LimitExceeded
 from pricematch.matching.queries import Match, Matches
-from pricematch.search.neighbours import NeighbourGraph, radius_graph, shortlist
+from pricematch.search.dense import shortlist
+from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from pricematch.stages import stage
 
 _DECIMALS = 12

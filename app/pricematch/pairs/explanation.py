@@ -6,7 +6,7 @@ they add to the log odds is summed, and makes one reason.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from itertools import compress
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -70,6 +70,7 @@ class Explainer:
     def __init__(self, names: Sequence[str], counts: Mapping[str, int]) -> None:
         self._names, self._counts = tuple(names), counts
         families = [family_of(name) for name in names]
+        self._similarities = {name: name.removesuffix(_SIMILARITY) for name in names if name.endswith(_SIMILARITY)}
         self._members = np.array([[other == name for name in (*_FAMILIES, "facts")] for other in families], np.float64)
 
     def explain(
@@ -93,14 +94,17 @@ class Explainer:
             titles: m, of the others.
         """
         known = [
-            {name: value for name, value in zip(self._names, row, strict=True) if not isnan(value)}
-            for row in features.tolist()
+            dict(zip(compress(self._names, there), compress(values, there), strict=True))
+            for values, there in zip(features.tolist(), (~np.isnan(features)).tolist(), strict=True)
         ]
         worded = sentences(known, title, titles, self._counts)
         return [
-            Explanation(match_type(values), _signals(values), _reasons(_weights(added, texts), texts))
+            Explanation(match_type(values), self._signals(values), _reasons(_weights(added, texts), texts))
             for values, added, texts in zip(known, (contributions @ self._members).tolist(), worded, strict=True)
         ]
+
+    def _signals(self, values: Mapping[str, float]) -> Mapping[str, float]:
+        return {signal: values[name] for name, signal in self._similarities.items() if name in values}
 
 
 def match_type(values: Mapping[str, float]) -> MatchType:
@@ -144,12 +148,9 @@ def _weights(added: Sequence[float], texts: Sentences) -> dict[str, float]:
     """What each family adds; that of facts in general, the last, is shared out among the families with a sentence."""
     *of_families, facts = added
     weights = dict(zip(_FAMILIES, of_families, strict=True))
-    stated = [family for family in FACTS if family in _speaking(texts, facts)]
+    sentences_of = _speaking(texts, facts)
+    stated = [family for family in FACTS if family in sentences_of]
     return weights | {family: weights[family] + facts / len(stated) for family in stated}
-
-
-def _signals(values: Mapping[str, float]) -> Mapping[str, float]:
-    return {name.removesuffix(_SIMILARITY): value for name, value in values.items() if name.endswith(_SIMILARITY)}
 
 
 def _reasons(weights: Mapping[str, float], texts: Sentences) -> tuple[Reason, ...]:

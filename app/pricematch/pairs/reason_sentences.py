@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pricematch.catalogue.features import BITS
 from pricematch.titles.comparison import GROUPS, read_together
 from pricematch.titles.lexicon import VARIANTS_OF
-from pricematch.titles.normalise import KINDS, Attribute, ParsedTitle
+from pricematch.titles.normalise import Attribute, ParsedTitle
 
 NEAR_BITS = 8
 """Bits by which the hashes of nearly the same image differ, at most.
@@ -188,10 +188,8 @@ def _facts(
         The sentences, and the families that hold a contradiction.
     """
     agreed, contradictions, one_sided = dict[str, str](), dict[str, str](), dict[str, str]()
-    for kind in KINDS:
+    for kind in ours.keys() | theirs.keys():
         one, other = ours.get(kind, ()), theirs.get(kind, ())
-        if not one and not other:
-            continue
         left, right = [it for it in one if not it.agrees(other)], [it for it in other if not it.agrees(one)]
         if both := [it for it in one if it.agrees(other)]:
             agreed[kind] = f"both say {_named(kind, both)}"
@@ -203,13 +201,15 @@ def _facts(
             packs = (_named(kind, stated) if stated else "no number" for stated in (one, other))
             contradictions[kind] = " against ".join(packs)
     sentences_of = {
-        family: (
-            next((agreed[kind] for kind in kinds if kind in agreed), None),
-            next((found[kind] for found in (contradictions, one_sided) for kind in kinds if kind in found), None),
-        )
+        family: (_first(kinds, agreed), _first(kinds, contradictions) or _first(kinds, one_sided))
         for family, kinds in _KINDS_OF.items()
     }
     return sentences_of, {family for family, kinds in _KINDS_OF.items() if not contradictions.keys().isdisjoint(kinds)}
+
+
+def _first(kinds: Sequence[str], texts: Mapping[str, str]) -> str | None:
+    """The text of the first kind that has one."""
+    return next((texts[kind] for kind in kinds if kind in texts), None) if texts else None
 
 
 def _by_kind(attributes: Sequence[Attribute]) -> Mapping[str, Sequence[Attribute]]:

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, vstack
 from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.candidates import Candidates
+from pricematch.search.dense import DenseIndex
 from pricematch.search.hamming import HammingIndex, similarity_of
-from pricematch.search.neighbours import DenseIndex
 from pricematch.search.sparse import DECIMALS, FEW_QUERIES, SparseIndex, cosines, highest, rounded
 from pricematch.titles.normalise import ParsedTitle, parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, expand, expand_few, grams, hash_shares, title_shares

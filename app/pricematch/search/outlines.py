@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.search.distances import unit_rows
 
 ROUNDING = 2e-5
 """More than float32 takes off a bound."""
@@ -45,7 +46,7 @@ class Outline:
         count, dimension = embeddings.shape
         if count < FEWEST_ROWS or dimension not in _DIMENSIONS:
             return None
-        sample = _unit(embeddings[:: -(-count // _SAMPLED)])
+        sample = unit_rows(embeddings[:: -(-count // _SAMPLED)])
         values, directions = np.linalg.eigh(sample.T @ sample)
         held = np.cumsum(values[::-1])
         width = int(np.searchsorted(held, _SHARE * held[-1])) + 1
@@ -55,20 +56,13 @@ class Outline:
         rows = np.empty((count, width + 1), np.float32)
         for first in range(0, count, _BLOCK_ROWS):
             piece = slice(first, first + _BLOCK_ROWS)
-            rows[piece] = _outlined(_unit(embeddings[piece]), chosen)
+            rows[piece] = _outlined(unit_rows(embeddings[piece]), chosen)
         return cls(chosen, rows)
 
     def bounds(self, query: NDArray[np.float64]) -> NDArray[np.float32]:
         """What the cosine of each row to a query of unit length [d] is at most, but for `ROUNDING`; float32 [n]."""
         outlined = _outlined(query[np.newaxis], self.directions)[0]
         return np.asarray(self.rows @ outlined.astype(np.float32))
-
-
-def _unit(embeddings: Embeddings) -> NDArray[np.float64]:
-    """The rows at unit length, those of zeros as they are."""
-    exact = embeddings.astype(np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(np.divide(exact, lengths, out=exact, where=lengths > 0))
 
 
 def _outlined(rows: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
