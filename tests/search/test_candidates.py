@@ -10,6 +10,7 @@ from pricematch.search.candidates import (
     NOBODY,
     Lists,
     among,
+    largest,
     lists_of_labels,
     longest,
     places,
@@ -44,6 +45,14 @@ def test_top_k(pairs: dict[tuple[int, int], float], count: int, random: "np.rand
     expected = naive(pairs, 5, count)
     assert found.rows.tolist() == [[row for row, _ in one] for one in expected]
     assert found.similarities.tolist() == [[similarity for _, similarity in one] for one in expected]
+
+
+@given(values=st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 1.0]) | st.floats(-2, 2), min_size=1), data=st.data())
+def test_the_largest_are_those_of_a_sort(values: list[float], data: st.DataObject) -> None:
+    """With ties, and values as low as can be; among so many, too, that most of them are not sorted."""
+    every = np.array(values * data.draw(st.sampled_from([1, 40])))
+    place = data.draw(st.integers(1, len(every)))
+    assert largest(every, place) == np.sort(every)[-place]
 
 
 def test_stacked_blocks() -> None:

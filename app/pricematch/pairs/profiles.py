@@ -43,14 +43,21 @@ class Neighbours:
         total = np.where(known, first, 0).sum(axis=2)
         return cls(similarities, np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
-    def around(self, rows: NDArray[np.integer]) -> _Ends:
-        """Of some rows [m] the highest and the second highest similarity, and the density; float64 [r, m] each."""
-        return self.similarities[:, rows, 0], self.similarities[:, rows, 1], self.density[:, rows]
+    def around(self, which: NDArray[np.intp], rows: NDArray[np.integer]) -> _Ends:
+        """Of some rows [m] the highest and the second highest similarity, and the density; float64 [q, m] each.
 
-    def higher(self, rows: NDArray[np.integer], values: NDArray[np.floating]) -> NDArray[np.intp]:
-        """How many neighbours of each of some rows [m] have a higher similarity than values [r, m], by bisection."""
-        retrievers, count, width = self.similarities.shape
-        before = (np.arange(retrievers)[:, np.newaxis] * count + rows) * width - 1
+        Args:
+            which: [q, 1], of the retrievers.
+            rows: [m].
+        """
+        return self.similarities[which, rows, 0], self.similarities[which, rows, 1], self.density[which, rows]
+
+    def higher(
+        self, which: NDArray[np.intp], rows: NDArray[np.integer], values: NDArray[np.floating]
+    ) -> NDArray[np.intp]:
+        """How many neighbours of some rows have a higher similarity than values [q, m], by bisection; see `around`."""
+        _, count, width = self.similarities.shape
+        before = (which * count + rows) * width - 1
         flat, found = self.similarities.ravel(), np.zeros(before.shape, np.intp)
         step = 1 << max(0, width.bit_length() - 1)
         while step:
@@ -112,27 +119,33 @@ def rank_features(
         least: [r], the similarity from which on a left end counts as a neighbour of its right end, which does not
             include it yet; None: it does.
     """
-    ends = [left.around(left_rows), right.around(right_rows)]
+    found = np.full((similarity.shape[1], len(similarity), len(RANK_FEATURES)), np.nan, np.float32)
+    told = np.flatnonzero(~np.isnan(similarity).all(axis=1))  # a query without an image tells nothing of images
+    which, similarity = told[:, np.newaxis], similarity[told]
+    ends = [left.around(which, left_rows), right.around(which, right_rows)]
     if least is not None:
-        near = similarity >= least[:, np.newaxis]
-        ends[1] = _including(ends[1], right, right_rows, np.where(near, similarity, -np.inf))
-    ranks = [it.higher(rows, similarity + _TIE) for it, rows in ((left, left_rows), (right, right_rows))]
+        more = np.where(similarity >= least[which], similarity, -np.inf)
+        ends[1] = _including(ends[1], right.similarities[which, right_rows, :_DENSITY_NEIGHBOURS], more)
+    ranks = [it.higher(which, rows, similarity + _TIE) for it, rows in ((left, left_rows), (right, right_rows))]
     leads = [similarity - np.maximum(np.where(similarity >= best - _TIE, second, best), -1) for best, second, _ in ends]
     above = [similarity - density for _, _, density in ends]
-    found = np.empty((*similarity.T.shape, len(RANK_FEATURES)), np.float32)
-    for column, values in enumerate([similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)]):
-        found[:, :, column] = values.T
-    found[np.isnan(similarity.T)] = np.nan
+    features = np.stack([similarity, *low_high(*ranks), *low_high(*leads), *low_high(*above)], dtype=np.float32)
+    features[:, np.isnan(similarity)] = np.nan
+    found[:, told] = features.T
     return found.reshape(len(found), -1)
 
 
-def _including(ends: _Ends, neighbours: Neighbours, rows: NDArray[np.integer], more: NDArray[np.floating]) -> _Ends:
-    """What `Neighbours.around` gives once each of some rows has one neighbour more, of similarities [r, m] or −inf.
+def _including(ends: _Ends, first: NDArray[np.float64], more: NDArray[np.floating]) -> _Ends:
+    """What `Neighbours.around` gives once each row has one neighbour more.
 
     How many are higher than the further neighbour does not change: of those that it displaces none is.
+
+    Args:
+        ends: of q retrievers and m rows.
+        first: [q, m, `_DENSITY_NEIGHBOURS`], similarities of the first neighbours that there are.
+        more: [q, m], of the one more, or −inf.
     """
     best, second, density = ends
-    first = neighbours.similarities[:, rows, :_DENSITY_NEIGHBOURS]
     known = np.isfinite(first)
     last, full, count = first[:, :, -1], known[:, :, -1], known.sum(axis=2)
     near = more > last

@@ -216,9 +216,10 @@ class EmbeddingRetriever(Retriever[Embeddings]):
         step = max(1, _BLOCK_VALUES // max(1, left.shape[1]))
         for first in range(0, len(left_rows), step):
             piece = slice(first, first + step)
-            one, other = left[left_rows[piece]], right[right_rows[piece]]
-            found[piece] = self._compared(one, other)
-            found[piece][~(one.any(axis=1) & other.any(axis=1))] = np.nan
+            found[piece] = self._compared(_rows_of(left, left_rows[piece]), right[right_rows[piece]])
+        doubtful = np.flatnonzero(found == 0)  # as those of rows of zeros are
+        ends = left[left_rows[doubtful]], right[right_rows[doubtful]]
+        found[doubtful[~(ends[0].any(axis=1) & ends[1].any(axis=1))]] = np.nan
         return found
 
     def _compared(self, one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
@@ -360,6 +361,13 @@ def image_retriever(name: str, features: Features) -> EmbeddingRetriever:
     """One of `IMAGE_RETRIEVERS`; histograms of colours tell by their length whether they are of shades."""
     shades = name == "colours" and _embeddings(name, features).shape[1] == SHADES
     return (ShadeRetriever if shades else EmbeddingRetriever)(name, features)
+
+
+def _rows_of(embeddings: Embeddings, rows: _Rows) -> Embeddings:
+    """Some rows; where they are one and the same, as a query's is, it is not copied."""
+    if len(rows) and (rows == rows[0]).all():
+        return np.broadcast_to(embeddings[rows[0]], (len(rows), embeddings.shape[1]))
+    return embeddings[rows]
 
 
 def _empty(vectors: csr_array, rows: _Rows) -> NDArray[np.bool_]:

@@ -11,6 +11,8 @@ NOBODY = -1
 MAX_MEMBERS = 50
 """Of a list, the posting itself included; the competition's limit."""
 NOISE = -1
+_BLOCK = 8
+"""Values for each one wanted, from which on it pays to look at maxima of blocks first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,18 @@ def top_k(
     rows[query[kept], place[kept]] = row[kept]
     similarities[query[kept], place[kept]] = similarity[kept]
     return Candidates(rows, similarities)
+
+
+def largest(values: NDArray[np.floating], place: int) -> float:
+    """The value at a place, 1…n, in descending order.
+
+    Of twice as many blocks of values, `place` have a maximum that is no lower than the one at that place among the
+    maxima: so many values are no lower, and only these are sorted.
+    """
+    if len(values) > _BLOCK * place:
+        maxima = np.maximum.reduceat(values, np.arange(0, len(values), len(values) // (2 * place)))
+        values = values[values >= np.partition(maxima, len(maxima) - place)[len(maxima) - place]]
+    return float(np.partition(values, len(values) - place)[len(values) - place])
 
 
 def stacked(parts: Sequence[Candidates], count: int) -> Candidates:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.search.candidates import Candidates, places, scattered, stacked, top_k
+from pricematch.search.candidates import Candidates, largest, places, scattered, stacked, top_k
 from pricematch.search.distances import distances, distances_to, rounding_of, unit_rows
 from pricematch.search.outlines import ROUNDING, Outline
 
@@ -110,14 +110,13 @@ class DenseIndex:
         """
         if count <= 0:
             return np.empty(0, np.intp)
-        bounds, total = outline.bounds(query), len(there)
+        bounds = outline.bounds(query)
         bounds[~there] = -np.inf
         coarse, likely = query.astype(np.float32), min(2 * count, int(np.count_nonzero(there)))
-        some = np.argpartition(bounds, total - likely)[total - likely :]
-        known = self.embeddings[some] @ coarse / self._divisors[some]
-        least = np.partition(known, likely - count)[likely - count]
+        some = np.flatnonzero(bounds >= largest(bounds, likely))
+        least = largest(self.embeddings[some] @ coarse / self._divisors[some], count)
         rows = np.flatnonzero(bounds >= least - ROUNDING)
-        if len(rows) > total // _MOST_READ:
+        if len(rows) > len(there) // _MOST_READ:
             return shortlist(self._compared(query[np.newaxis], there), count, self.embeddings)[1]
         similarity = self.embeddings[rows] @ coarse / self._divisors[rows]
         return rows[shortlist(similarity[np.newaxis], count, self.embeddings)[1]]

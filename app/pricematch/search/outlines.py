@@ -18,7 +18,7 @@ FEWEST_ROWS = 2048
 """Of fewer all are read sooner."""
 _DIMENSIONS = range(96, 1025)
 _SAMPLED = 4096
-_SHARE = 0.93
+_SHARE = 0.9
 """Of the squares of the rows, what their parts hold: with more the parts are longer, with less the bounds are wider."""
 _MOST_OF_ROW = 3
 _BLOCK_ROWS = 4096

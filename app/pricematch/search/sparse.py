@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.search.candidates import Candidates, stacked, top_k
+from pricematch.search.candidates import Candidates, largest, stacked, top_k
 
 DECIMALS = 6
 """To which cosines are rounded: what differs by less is a tie."""
@@ -177,10 +177,5 @@ def _best(cosine: csr_array, count: int, first: int | None) -> Candidates:
 def _highest(values: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     """Where the `count` highest of the values above 0 are, those included that rounding makes one of them."""
     # sorting all of them would take most of the time
-    least = _largest(values, count) - 10.0**-DECIMALS
+    least = largest(values, count) - 10.0**-DECIMALS if 0 < count <= len(values) else 0.0
     return np.flatnonzero(values >= least if least > 0 else values > 0)
-
-
-def _largest(values: NDArray[np.floating], place: int) -> float:
-    """The value at a place, from 1, in descending order; 0 where there are fewer, or no place."""
-    return float(np.partition(values, len(values) - place)[len(values) - place]) if 0 < place <= len(values) else 0.0
