@@ -15,7 +15,8 @@ import pytest
 from pricematch.errors import StoreDamaged, StoreError
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
-from pricematch.store.sqlite.store import DATABASE, IMAGES, LOST_FOUND, WITNESS, open_store
+from pricematch.store.image_files import ImageFiles
+from pricematch.store.sqlite.store import DATABASE, IMAGES, LOST_FOUND, WITNESS, Store, open_store
 from pricematch.store.verify import accept_loss
 from pricematch.store.witness import Witness
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
@@ -51,6 +52,33 @@ def folder(killed: Path, tmp_path: Path) -> Path:
 def lost(folder: Path) -> set[str]:
     """The images that were set aside."""
     return {"".join(path.parts[-2:]) for path in (folder / LOST_FOUND).glob("??/*")}
+
+
+def digest_of(number: int) -> bytes:
+    return bytes.fromhex(name_of(image_bytes(number)))
+
+
+def leave_unshown(store: Store, number: int) -> None:
+    """An image that no posting shows."""
+    path = store.images.path(digest_of(number))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(image_bytes(number))
+
+
+def change_behind(
+    monkeypatch: pytest.MonkeyPatch, images: ImageFiles, method: str, about: bytes, change: Callable[[], object]
+) -> None:
+    """Have a change follow the first call of a method of the image files that is about a digest or prefix."""
+    called, changes = getattr(images, method), iter([change])
+
+    def followed(digest: bytes) -> object:
+        found = called(digest)
+        if digest == about:
+            for each in changes:
+                each()
+        return found
+
+    monkeypatch.setattr(images, method, followed)
 
 
 def cut(path: Path) -> None:
@@ -161,9 +189,7 @@ def test_without_a_witness_most_images_unshown_are_refused(folder: Path) -> None
         for number in range(80):
             store.postings.delete(f"{number:03}")
         for number in range(80):  # as the images of postings that were in the log
-            path = store.images.path(bytes.fromhex(name_of(image_bytes(number))))
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(image_bytes(number))
+            leave_unshown(store, number)
     (folder / WITNESS).unlink()
     with pytest.raises(StoreDamaged, match="its postings show 70 of its 150 images"):
         open_store(folder, serve=True)
@@ -178,9 +204,7 @@ def test_a_restore_that_broke_off_is_to_be_run_again(tmp_path: Path) -> None:
     """Fault F1: its images are there without their postings; a start does not come up with nothing."""
     with closing(open_store(tmp_path / "data")) as store:
         for number in range(130):
-            path = store.images.path(bytes.fromhex(name_of(image_bytes(number))))
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(image_bytes(number))
+            leave_unshown(store, number)
     with pytest.raises(StoreDamaged, match=r"its postings show 0 of its 130 images; .*`pricematch restore FILE"):
         open_store(tmp_path / "data", serve=True)
     assert len(image_names(tmp_path / "data")) == 130
@@ -236,22 +260,36 @@ def test_images_are_taken_back_and_deleted_by_age(tmp_path: Path) -> None:
     with closing(open_store(tmp_path)) as store:
         store.postings.put([put(f"{number}", image_bytes(number)) for number in range(5)])
         for number in (3, 4):
-            (tmp_path / "kept").write_bytes(store.images.path(bytes.fromhex(name_of(image_bytes(number)))).read_bytes())
+            (tmp_path / "kept").write_bytes(store.images.path(digest_of(number)).read_bytes())
             store.postings.delete(f"{number}")
-            path = store.images.path(bytes.fromhex(name_of(image_bytes(number))))
+            path = store.images.path(digest_of(number))
             path.write_bytes((tmp_path / "kept").read_bytes())
             os.utime(path, (0, 0))
-        shown = bytes.fromhex(name_of(image_bytes(1)))
+        shown = digest_of(1)
         store.images.move(shown, store.unused.lost)
     with closing(open_store(tmp_path, serve=True)) as store:
         check_whole(store)
         assert lost(tmp_path) == {name_of(image_bytes(number)) for number in (3, 4)}
         old = time.time() - 8 * 86400
-        os.utime(store.unused.lost.path(bytes.fromhex(name_of(image_bytes(3)))), (old, old))
+        os.utime(store.unused.lost.path(digest_of(3)), (old, old))
     open_store(tmp_path, serve=True, lost_found_days=9).close()
     assert len(lost(tmp_path)) == 2
     open_store(tmp_path, serve=True, lost_found_days=7).close()
     assert lost(tmp_path) == {name_of(image_bytes(4))}
+
+
+def test_an_image_deleted_during_a_sweep_does_not_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose last posting goes after the files were listed is gone; the others are set aside all the same."""
+    with closing(open_store(tmp_path)) as store:
+        store.postings.put([put(f"{number}", image_bytes(number)) for number in range(3)])
+        store.computed.keep_hashes("phash", [digest_of(3)], ["0" * 16])
+        leave_unshown(store, 3)
+        change_behind(monkeypatch, store.images, "digests", digest_of(1)[:1], change=lambda: store.postings.delete("1"))
+        store.unused.sweep(tolerated=None)
+        check_whole(store)
+        assert store.computed.hashes("phash", [digest_of(3)]) == {}
+        assert store.postings.count() == 2
+    assert lost(tmp_path) == {name_of(image_bytes(3))}
 
 
 def test_images_stay_where_nothing_can_be_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -124,12 +124,12 @@ class UnusedImages:
         return there - shown, {digest for digest in shown - there if not self._images.has(digest)}
 
     def _set_aside(self, digests: Sequence[bytes]) -> int:
-        """Move images that no posting shows to `lost+found`: how many."""
+        """Move those of some images that are still there, and that no posting shows, to `lost+found`: how many."""
         moved = 0
         for first in range(0, len(digests), _AT_ONCE):
             with self._database.write(witness=False) as connection:
                 some = digests[first : first + _AT_ONCE]
-                unshown = [digest for digest in some if not _shown(connection, digest)]
+                unshown = [digest for digest in some if self._images.has(digest) and not _shown(connection, digest)]
                 moved += self._take_away(connection, unshown, self._lose)
         return moved
 
