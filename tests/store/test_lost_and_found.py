@@ -292,6 +292,21 @@ def test_an_image_deleted_during_a_sweep_does_not_end_it(tmp_path: Path, monkeyp
     assert lost(tmp_path) == {name_of(image_bytes(3))}
 
 
+def test_an_image_is_not_taken_back_for_a_deleted_posting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that was missing when it was looked for, and that nothing shows any more, stays in `lost+found`."""
+    with closing(open_store(tmp_path)) as store:
+        store.postings.put([put(f"{number}", image_bytes(number)) for number in range(3)])
+        for number in (1, 2):
+            store.images.move(digest_of(number), store.unused.lost)
+        change_behind(monkeypatch, store.images, "has", digest_of(1), change=lambda: store.postings.delete("1"))
+        store.unused.sweep(tolerated=None)
+        check_whole(store)
+    assert lost(tmp_path) == {name_of(image_bytes(1))}
+    assert caplog.messages == [f"1 images that postings show were taken back from {tmp_path / LOST_FOUND}"]
+
+
 def test_images_stay_where_nothing_can_be_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Fault F1: a file system's own `lost+found`, which belongs to root, is no reason not to start."""
     with closing(open_store(tmp_path)) as store:

@@ -22,9 +22,10 @@ _log = logging.getLogger("pricematch")
 class UnusedImages:
     """Takes images away that no posting shows.
 
-    One whose last posting goes is deleted; one that is found unshown is set aside. Either in a transaction that alone
-    may write, so that no posting can come to show it meanwhile. What cannot be deleted now goes with the next one,
-    or is set aside when the store is next opened to be served.
+    One whose last posting goes is deleted; one that is found unshown is set aside, and taken back if it is shown again.
+    All in transactions that alone may write, so that no posting can come or cease to show it meanwhile. What cannot
+    be deleted now goes with the next one, or is set aside behind the next backup, or when the store is next opened
+    to be served.
 
     Attributes:
         lost: images that were set aside.
@@ -81,14 +82,13 @@ class UnusedImages:
                     f"its postings show {shown} of its {shown + len(unshown)} images; the others' postings are lost",
                 )
             moved = self._set_aside(unshown)
-            taken_back = sum(self._images.take_back(digest, self.lost) for digest in missing)
+            taken_back, gone = self._take_back(missing)
         if moved:
             _log.warning("%d images that no posting shows were moved to %s", moved, self.lost.folder)
         if taken_back:
             _log.warning("%d images that postings show were taken back from %s", taken_back, self.lost.folder)
-        if len(missing) > taken_back:
-            where = self._images.folder
-            _log.warning("%d images that postings show are not in %s", len(missing) - taken_back, where)
+        if gone:
+            _log.warning("%d images that postings show are not in %s", gone, self._images.folder)
 
     def purge(self, days: int) -> None:
         """Delete images that have been in `lost+found` for so many days; raises StoreError."""
@@ -126,12 +126,21 @@ class UnusedImages:
     def _set_aside(self, digests: Sequence[bytes]) -> int:
         """Move those of some images that are still there, and that no posting shows, to `lost+found`: how many."""
         moved = 0
-        for first in range(0, len(digests), _AT_ONCE):
+        for some in _in_turns(digests):
             with self._database.write(witness=False) as connection:
-                some = digests[first : first + _AT_ONCE]
                 unshown = [digest for digest in some if self._images.has(digest) and not _shown(connection, digest)]
                 moved += self._take_away(connection, unshown, self._lose)
         return moved
+
+    def _take_back(self, digests: Sequence[bytes]) -> tuple[int, int]:
+        """Take back from `lost+found` those that postings still show: how many, and how many are in neither place."""
+        taken_back = gone = 0
+        for some in _in_turns(digests):
+            with self._database.write(witness=False) as connection:
+                missing = [digest for digest in some if _shown(connection, digest) and not self._images.has(digest)]
+                found = sum(self._images.take_back(digest, self.lost) for digest in missing)
+            taken_back, gone = taken_back + found, gone + len(missing) - found
+        return taken_back, gone
 
     def _lose(self, digest: bytes) -> None:
         self._images.move(digest, self.lost)
@@ -152,6 +161,12 @@ class UnusedImages:
             _log.info("images that no posting shows stay until the backup is done")
             return 0
         return len(digests)
+
+
+def _in_turns(digests: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The digests in parts, so that others that write need not wait for all of them."""
+    for first in range(0, len(digests), _AT_ONCE):
+        yield digests[first : first + _AT_ONCE]
 
 
 def _still_there(error: StoreError) -> None:
