@@ -137,6 +137,21 @@ def test_a_backup_during_changes_lacks_no_image(store: Store, tmp_path: Path) ->
             assert restored.postings.count() > 0
 
 
+def test_most_postings_may_be_deleted_during_a_backup(store: Store, tmp_path: Path) -> None:
+    """Their images are set aside behind it, and the next start does not take the database for incomplete."""
+
+    def delete_most(what: str, done: int, total: int) -> None:
+        if "images" in what and done == 0:
+            for row in range(55):
+                store.postings.delete(f"{row:02}")
+
+    backup(of(store.folder), tmp_path / "backup.tar", delete_most)
+    assert store.postings.count() == 5
+    check_whole(store)
+    restored = restore(of(tmp_path / "new"), tmp_path / "backup.tar", quiet)
+    assert restored.replaced.postings_written == 60
+
+
 def test_restores_while_a_service_changes_things_leave_whole_stores(store: Store, taken: Path) -> None:
     done = threading.Event()
 

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from pricematch.errors import StoreError, StoreUnavailable
+from pricematch.errors import StoreDamaged, StoreError, StoreUnavailable
 from pricematch.store.folder import damaged, held, store_errors
 from pricematch.store.image_files import DIGEST_BYTES, ImageFiles
 from pricematch.store.sqlite.checksums import COMPUTED
@@ -17,6 +18,15 @@ LEFT_BY_A_KILL = 128
 """Images that a process that was killed may have placed for postings it had not stored yet."""
 _AT_ONCE = 500
 _log = logging.getLogger("pricematch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """How many images postings show, those that none shows, and those that are shown and are not there."""
+
+    shown: int
+    unshown: list[bytes]
+    missing: list[bytes]
 
 
 class UnusedImages:
@@ -72,17 +82,11 @@ class UnusedImages:
             StoreError: not all of it could be done.
         """
         with store_errors(self._images.folder):
-            prefixes = [bytes([prefix]) for prefix in range(256)]
-            found = [self._compared(prefix) for prefix in prefixes]
-            unshown, missing = ([digest for digests in each for digest in digests] for each in zip(*found, strict=True))
-            shown = sum(len(self._images.digests(prefix)) for prefix in prefixes) - len(unshown)
-            if tolerated is not None and len(unshown) > max(shown, tolerated):
-                raise damaged(
-                    self._images.folder.parent,
-                    f"its postings show {shown} of its {shown + len(unshown)} images; the others' postings are lost",
-                )
-            moved = self._set_aside(unshown)
-            taken_back, gone = self._take_back(missing)
+            found = self._compared()
+            if (fault := self._incomplete(found, tolerated)) is not None:
+                raise fault
+            moved = self._set_aside(found.unshown)
+            taken_back, gone = self._take_back(found.missing)
         if moved:
             _log.warning("%d images that no posting shows were moved to %s", moved, self.lost.folder)
         if taken_back:
@@ -104,24 +108,46 @@ class UnusedImages:
 
     @contextmanager
     def kept(self, tolerated: int | None = 0) -> Iterator[None]:
-        """No image is deleted meanwhile, by any process; behind the block there is a `sweep` instead."""
+        """No image is deleted meanwhile, by any process; behind the block there is a `sweep` instead.
+
+        Whether the database may be incomplete is told before the block: behind it most images may be unshown only
+        because their postings were deleted or replaced meanwhile.
+        """
         folder = self._images.folder
         with store_errors(folder), held(folder, shared=True, wait_seconds=self._database.wait_seconds):
+            fault = self._incomplete(self._compared(), tolerated)
             yield
         try:
-            self.sweep(tolerated)
+            if fault is not None:
+                raise fault
+            self.sweep(tolerated=None)
         except StoreError as error:
             _still_there(error)
 
-    def _compared(self, prefix: bytes) -> tuple[set[bytes], set[bytes]]:
-        """Of the images whose digests begin so, those that no posting shows, and those that are not there."""
-        there = self._images.digests(prefix)  # before the database is read, so that one that comes is not missing
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
-            )
-            shown = {image for (image,) in rows}
-        return there - shown, {digest for digest in shown - there if not self._images.has(digest)}
+    def _compared(self) -> _Compared:
+        """The images there are, and those that postings show."""
+        shown, unshown, missing = 0, list[bytes](), list[bytes]()
+        for prefix in (bytes([first]) for first in range(256)):
+            there = self._images.digests(prefix)  # before the database is read, so that one that comes is not missing
+            with self._database.read() as connection:
+                rows = connection.execute(
+                    "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
+                )
+                named = {image for (image,) in rows}
+            shown += len(there & named)
+            unshown += there - named
+            missing += [digest for digest in named - there if not self._images.has(digest)]
+        return _Compared(shown, unshown, missing)
+
+    def _incomplete(self, found: _Compared, tolerated: int | None) -> StoreDamaged | None:
+        """Why the database may be incomplete, as `sweep` tells it, if it may be."""
+        unshown = len(found.unshown)
+        if tolerated is None or unshown <= max(found.shown, tolerated):
+            return None
+        return damaged(
+            self._images.folder.parent,
+            f"its postings show {found.shown} of its {found.shown + unshown} images; the others' postings are lost",
+        )
 
     def _set_aside(self, digests: Sequence[bytes]) -> int:
         """Move those of some images that are still there, and that no posting shows, to `lost+found`: how many."""
