@@ -18,7 +18,9 @@ from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
+from pricematch.store.sqlite import checks
 from pricematch.store.sqlite import schema as sqlite_schema
+from pricematch.store.sqlite.changes import VERSIONED
 from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
 from tests.support.stores import check_whole, everything, image_bytes, name_of, put
@@ -171,6 +173,24 @@ def test_restores_while_a_service_changes_things_leave_whole_stores(store: Store
         done.set()
         worker.join()
     restore(of(store.folder), taken, quiet)
+    check_whole(store)
+
+
+def test_a_change_during_the_check_of_a_restore_is_no_damage(
+    store: Store, taken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes between two of its reads: the database is not moved aside, nor taken for damaged."""
+    was = contents(store)
+
+    def tables_behind_a_change() -> Iterator[str]:
+        store.postings.put([put("new", image_bytes(99))])
+        yield from VERSIONED
+
+    monkeypatch.setattr(checks, "VERSIONED", tables_behind_a_change())
+    restored = restore(of(store.folder), taken, quiet)
+    assert restored.set_aside is None
+    assert restored.replaced.postings_deleted == 1
+    assert contents(store) == was
     check_whole(store)
 
 

@@ -2,13 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 
 from pricematch.errors import SHOWN_PROBLEMS
-from pricematch.store.folder import damaged, store_errors
+from pricematch.store.folder import damaged
 from pricematch.store.sqlite.changes import VERSIONED
 from pricematch.store.sqlite.checksums import COLUMNS, COMPUTED, damaged_rows
-from pricematch.store.sqlite.database import Database, connect
+from pricematch.store.sqlite.database import Database
 from pricematch.store.sqlite.schema import SCHEMA, has_schema
 
 
@@ -36,10 +35,12 @@ def row_faults(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def check_whole(database: Database) -> None:
-    """Raise StoreDamaged if a database is not whole; reads all of its pages, and all rows that are not computed."""
-    path = database.path
-    with store_errors(path), closing(connect(path, database.mode, database.wait_seconds)) as connection:
+    """Raise StoreDamaged if a database is not whole; reads all of its pages, and all rows that are not computed.
+
+    Others may write meanwhile: what is read is one version.
+    """
+    with database.read() as connection:
         faults = list(structure_faults(connection)) or list(row_faults(connection))
     if faults:
         more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise damaged(path, "; ".join(faults[:3]) + more)
+        raise damaged(database.path, "; ".join(faults[:3]) + more)
