@@ -105,7 +105,7 @@ def test_words_as_terms() -> None:
     """Words may be the terms; what the catalogue lacks weighs as what one title holds."""
     fitted = TfIdf(parse_titles(["teh botol", "teh kotak"]), words)
     assert len(fitted) == 3
-    weights, total = fitted.weights(parse_titles(["teh xyz"]))
+    weights, total = fitted.weights(fitted.transform(parse_titles(["teh xyz"])))
     once = 1 + math.log(3 / 3)
     never = SINGLE_WEIGHT * (1 + math.log(3))
     np.testing.assert_allclose(weights.data, [once, never], rtol=1e-6)

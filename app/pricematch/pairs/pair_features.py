@@ -299,7 +299,7 @@ class PairFeatureExtractor:
             size,
             vectors,
             Neighbours.of(similarities),
-            None if self._titles is None else self._titles.profiles(postings.titles, new=new),
+            None if self._titles is None else self._titles.profiles(postings.titles, vectors["words"], new=new),
             features.hashes if "hash" in self.signals else None,
             occurrences(features.hashes.values, self._hashes) + new,
             features.images,

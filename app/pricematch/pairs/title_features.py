@@ -46,9 +46,15 @@ class TitleWords:
         self._weights = weights
         self._keys = np.sort(_keys(titles))
 
-    def profiles(self, titles: Sequence[ParsedTitle], *, new: bool) -> TitleProfiles:
-        """The profiles of titles; `new` ones are not the catalogue's but come on top of it, each by itself."""
-        weights, totals = self._weights.weights(titles)
+    def profiles(self, titles: Sequence[ParsedTitle], vectors: csr_array, *, new: bool) -> TitleProfiles:
+        """The profiles of titles.
+
+        Args:
+            titles: m.
+            vectors: float32 [m, words], of these by the weights.
+            new: whether they are not the catalogue's but come on top of it, each by itself.
+        """
+        weights, totals = self._weights.weights(vectors)
         keys = _keys(titles)
         return TitleProfiles(
             weights,

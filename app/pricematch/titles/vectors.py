@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from string import ascii_lowercase
 from typing import TypeAlias
 from zlib import crc32
@@ -34,8 +34,6 @@ _LEAST_COSINE = 0.3
 _MOST_BITS = 6
 """In which the hash of a neighbour's image differs, at most."""
 _SMALLEST = 0.01
-_Rows: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
-"""Values, columns and starts of compressed sparse rows."""
 
 
 def words(title: ParsedTitle) -> Sequence[str]:
@@ -97,9 +95,9 @@ class TfIdf:
         held = np.bincount([column for line in columns for column in line], each, len(self._columns)).astype(np.intp)
         self._held = held
         weights = 1 + np.log((1 + counted.sum()) / (1 + held))
-        self._weights = np.where(held <= 1, single_weight, 1) * weights
-        self._unknown = single_weight * (1 + np.log(1 + counted.sum()))
-        self.vectors = self._unit(*self._arrays(columns))
+        unknown = single_weight * (1 + np.log(1 + counted.sum()))
+        self._weights = np.append(np.where(held <= 1, single_weight, 1) * weights, unknown)
+        self.vectors = self._unit(columns)
 
     def __len__(self) -> int:
         """How many terms the catalogue holds."""
@@ -116,42 +114,38 @@ class TfIdf:
         Terms that the catalogue does not hold are shared by titles that it does not hold either. Titles of the
         catalogue have the row they have in `vectors`.
         """
-        return self._unit(*self._weighted(titles))
+        return self._unit([{self._column(term) for term in self._once(title)} for title in titles])
 
-    def weights(self, titles: Sequence[ParsedTitle]) -> tuple[csr_array, NDArray[np.float64]]:
-        """The weight of each term of titles before rows are scaled.
+    def weights(self, vectors: csr_array) -> tuple[csr_array, NDArray[np.float64]]:
+        """The weight of each term of titles before rows were scaled.
+
+        Args:
+            vectors: float32 [m, d], of the catalogue, or what `transform` returned.
 
         Returns:
             float32 [m, d], and per title the sum of all its weights, float64 [m].
         """
-        weights, indices, starts = self._weighted(titles)
-        some, totals = np.flatnonzero(starts[1:] > starts[:-1]), np.zeros(len(titles))
+        weights, indices, starts = self._weights_of(vectors.indices), vectors.indices, vectors.indptr
+        some, totals = np.flatnonzero(starts[1:] > starts[:-1]), np.zeros(vectors.shape[0])
         if len(some):
             totals[some] = np.add.reduceat(weights, starts[some])
-        return csr_array((weights.astype(np.float32), indices, starts), shape=self._shape(starts)), totals
-
-    def _weighted(self, titles: Sequence[ParsedTitle]) -> _Rows:
-        """The weights float64 [m, d] of titles."""
-        return self._arrays([{self._column(term) for term in self._once(title)} for title in titles])
+        return csr_array((weights.astype(np.float32), indices, starts), shape=vectors.shape), totals
 
     def _column(self, term: str) -> int:
         """Of a term of the catalogue its own; of another one behind these, which it may share with a few more."""
         found = self._columns.get(term)
         return len(self) + crc32(term.encode("utf-8", "surrogatepass")) % _NEW_COLUMNS if found is None else found
 
-    def _arrays(self, columns: Sequence[Collection[int]]) -> _Rows:
-        starts = np.concatenate([[0], np.cumsum([len(line) for line in columns], dtype=np.intp)])
+    def _unit(self, columns: Sequence[Collection[int]]) -> csr_array:
+        """Rows of unit length of the terms in some columns."""
+        starts = np.array([0, *accumulate(map(len, columns))], np.int32)
         indices = np.fromiter((column for line in columns for column in sorted(line)), np.int32, int(starts[-1]))
-        weights = np.full(len(indices), self._unknown)
-        known = indices < len(self)
-        weights[known] = self._weights[indices[known]]
-        return weights, indices, starts.astype(np.int32)
+        values = _unit_values(self._weights_of(indices), starts)
+        return csr_array((values, indices, starts), shape=(len(columns), len(self) + _NEW_COLUMNS))
 
-    def _unit(self, weights: NDArray[np.float64], indices: NDArray[np.int32], starts: NDArray[np.int32]) -> csr_array:
-        return csr_array((_unit_values(weights, starts), indices, starts), shape=self._shape(starts))
-
-    def _shape(self, starts: NDArray[np.int32]) -> tuple[int, int]:
-        return len(starts) - 1, len(self) + _NEW_COLUMNS
+    def _weights_of(self, columns: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The weights of the terms in some columns [m]; those behind the catalogue's have that of a new one."""
+        return self._weights[np.minimum(columns, len(self))]
 
     def _once(self, title: ParsedTitle) -> Iterable[str]:
         """The terms of a title, each once, in the order they first occur."""
