@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
-from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from tests.support.applications import Serve, hash_of, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding

@@ -16,7 +16,7 @@ from pricematch.catalogue.features import (
     unit_rows,
 )
 from pricematch.errors import ModelOutputError
-from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from tests.support.catalogues import drawn
 
 

@@ -24,7 +24,7 @@ from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
 from pricematch.pairs.model import ScoredPairs
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store

@@ -10,7 +10,7 @@ from pricematch.evaluation.matcher_evaluation import MatchedSize, MatcherCase, s
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from tests.support.catalogues import features_of, groups_of, labelled_postings
 from tests.support.matchers import tiny_model

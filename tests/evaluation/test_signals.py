@@ -21,7 +21,7 @@ from pricematch.evaluation.signals import (
     signal_candidates,
     threshold_texts,
 )
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.search.candidates import NOBODY, Candidates, top_k
 from tests.support.catalogues import drawn
 

@@ -12,7 +12,7 @@ from pricematch.matching.index import MatchIndex, QueryPairs
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.catalogues import drawn
 from tests.support.matchers import tiny_model
 

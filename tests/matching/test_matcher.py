@@ -22,7 +22,7 @@ from pricematch.errors import (
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
-from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import F1, Target
 from tests.support.encoding import image_features
 from tests.support.fakes import (

@@ -15,7 +15,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import Nodes, node_keys
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Options
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.matchers import scored_search
 
 HASH = "8f" * 8

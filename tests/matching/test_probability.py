@@ -16,7 +16,7 @@ from pricematch.errors import ImageCorrupt, ImageError, PostingNotFound, SignalN
 from pricematch.matching.clusters import Clusters, cluster_by_probability
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.review import Unsure, review
-from pricematch.pairs.retrievers import IMAGE_RETRIEVERS
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
 from tests.support.matchers import hashed, scored_search

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.pair_features import SIGNALS, TOP_K, PairFeatureExtractor
+from pricematch.pairs.candidate_pairs import TOP_K
+from pricematch.pairs.pair_features import SIGNALS, PairFeatureExtractor
 from pricematch.pairs.profiles import Neighbours, Profiles, rank_features
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.search import sparse
 from tests.support.catalogues import drawn
 

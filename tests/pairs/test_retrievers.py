@@ -7,20 +7,17 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.retrievers import (
+from pricematch.pairs.image_retrievers import (
     IMAGE_RETRIEVERS,
     MAX_DISTANCE,
     EmbeddingRetriever,
-    ExpandedTitleRetriever,
     HashRetriever,
-    ParsedFeatures,
-    Retrieved,
-    Retriever,
     ShadeRetriever,
-    TitleRetriever,
     image_retriever,
 )
+from pricematch.pairs.retriever import ParsedFeatures, Retrieved, Retriever
 from pricematch.pairs.shades import SHADES, shade_similarities
+from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
 from pricematch.titles.normalise import parse_titles
 from pricematch.titles.vectors import NEIGHBOURS, TfIdf, grams, words
 from tests.support.catalogues import drawn

@@ -13,7 +13,8 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Decision
 from pricematch.evaluation.near_duplicates import Relation
 from pricematch.evaluation.signals import Pairs, pairs_of, signal_candidates
-from pricematch.pairs.retrievers import IMAGE_RETRIEVERS, ParsedFeatures
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.store.sqlite.store import open_store
 
 LOGO = "8f" * 8

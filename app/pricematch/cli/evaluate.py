@@ -172,7 +172,7 @@ def _cells(found: "Evaluation", one: "MeasuredSignals") -> dict[str, str]:
 def _print_distances(found: "Evaluation") -> None:
     """Mean F1 of equal hash, and of every Hamming distance up to 16 bits."""
     from pricematch.evaluation.curves import shown_curve
-    from pricematch.pairs.retrievers import MAX_DISTANCE
+    from pricematch.pairs.image_retrievers import MAX_DISTANCE
 
     curve = shown_curve("hash", found.curves["hash"], MAX_DISTANCE + 1)
     rows = [[bits, f"{f1:.10f}"] for bits, f1 in enumerate(curve.f1)]

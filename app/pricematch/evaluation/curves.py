@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pricematch.evaluation.metrics import Scores, group_sizes, scores_of_counts
 from pricematch.evaluation.signals import CANDIDATES, HAMMING, IMAGE, MEASURES, Pairs, between, pairs_of
 from pricematch.evaluation.splits import each_its_own
-from pricematch.pairs.retrievers import MAX_DISTANCE
+from pricematch.pairs.image_retrievers import MAX_DISTANCE
 from pricematch.search.candidates import MAX_MEMBERS
 from pricematch.search.dense import DenseIndex
 from pricematch.search.hamming import similarity_of

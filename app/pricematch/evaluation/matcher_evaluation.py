@@ -27,7 +27,7 @@ from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.matching.nodes import Nodes, node_keys, spread
 from pricematch.pairs.model import PairModel, ScoredPairs
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.search.candidates import Candidates, top_k

@@ -33,7 +33,7 @@ from pricematch.evaluation.metrics import (
 )
 from pricematch.evaluation.signals import CANDIDATES, Pairs, pairs_of, signal_candidates
 from pricematch.evaluation.splits import split_groups, whole_groups
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.search.candidates import Candidates
 

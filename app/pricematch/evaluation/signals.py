@@ -14,14 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import BITS
-from pricematch.pairs.retrievers import (
-    MAX_DISTANCE,
-    EmbeddingRetriever,
-    HashRetriever,
-    ParsedFeatures,
-    Retriever,
-    TitleRetriever,
-)
+from pricematch.pairs.image_retrievers import MAX_DISTANCE, EmbeddingRetriever, HashRetriever
+from pricematch.pairs.retriever import ParsedFeatures, Retriever
+from pricematch.pairs.title_retrievers import TitleRetriever
 from pricematch.search.candidates import MAX_MEMBERS, Candidates, Lists, top_k
 from pricematch.titles.vectors import TfIdf, words
 

@@ -17,7 +17,7 @@ from pricematch.pairs.graph_features import ProbabilityRows, graph_features, kep
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Neighbourhoods, Profiles
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress, silent
 from pricematch.search.candidates import ranges
 from pricematch.stages import stage

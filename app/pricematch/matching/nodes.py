@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 
 _NOTHING = 0
 

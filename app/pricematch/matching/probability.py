@@ -16,7 +16,7 @@ from pricematch.matching.nodes import Nodes, ScoredNodes, node_keys, spread
 from pricematch.matching.probability_clusters import ProbabilityClusters
 from pricematch.pairs.explanation import Explainer, Explanation
 from pricematch.pairs.model import PairModel, ScoredPairs
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.pairs.retrievers import Alive
+from pricematch.pairs.retriever import Alive
 from pricematch.search.candidates import ranges
 
 _MOST_EQUAL = 512

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.pairs.candidate_pairs import TOP_K, are_near, concatenated, distinct, ends_of, top_pairs
 from pricematch.pairs.equal_values import EqualValues
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS, EmbeddingRetriever
 from pricematch.pairs.profiles import (
     RANK_FEATURES,
     Neighbourhoods,
@@ -19,27 +21,17 @@ from pricematch.pairs.profiles import (
     occurrences,
     rank_features,
 )
-from pricematch.pairs.retrievers import (
-    IMAGE_RETRIEVERS,
-    Alive,
-    EmbeddingRetriever,
-    ExpandedTitleRetriever,
-    ParsedFeatures,
-    Retrieved,
-    retrievers_of,
-)
+from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved
+from pricematch.pairs.retrievers import retrievers_of
 from pricematch.pairs.title_features import WORDS, TitleWords, word_features
-from pricematch.search.candidates import NOBODY, Candidates
+from pricematch.pairs.title_retrievers import ExpandedTitleRetriever
+from pricematch.search.candidates import Candidates
 from pricematch.titles.comparison import SUMMARY, compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
 _NEAREST = 100
 """Neighbours that ranks are counted among."""
-TOP_K = 50
-"""Neighbours by each retriever that are candidates."""
 SIGNALS = ("hash", "title", "image")
-_Ends: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
-"""Left and right ends of pairs, [m] each."""
 _BLOCK = 128 * 1024
 
 
@@ -93,10 +85,10 @@ class PairFeatureExtractor:
             similarities = found.similarities
         self.own = self._profiles(parsed, vectors, similarities, len(features))
         if found is None:
-            one, other = _joined(_top(nearest), self._equal(self.own, None))
+            one, other = concatenated(top_pairs(nearest), self._equal(self.own, None))
             apart = one != other
             one, other = one[apart], other[apart]
-            self.candidates = _unique(np.minimum(one, other), np.maximum(one, other), len(features))
+            self.candidates = distinct(np.minimum(one, other), np.maximum(one, other), len(features))
         else:
             self.candidates = found.candidates
 
@@ -151,8 +143,8 @@ class PairFeatureExtractor:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         compared = {name: it.compared for name, it in retrieved.items() if it.compared is not None}
         found = replace(found, compared=compared)
-        one, other = _joined(_top(nearest), self._equal(found, alive))
-        return found, *_unique(one, other, len(self))
+        one, other = concatenated(top_pairs(nearest), self._equal(found, alive))
+        return found, *distinct(one, other, len(self))
 
     def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
         """Profiles of new postings as if the catalogue held all of them, and the candidates among them.
@@ -168,13 +160,13 @@ class PairFeatureExtractor:
             candidate too.
         """
         if len(new) < 2:
-            return new, *_ends(np.zeros((len(new), len(new)), np.bool_))
+            return new, *ends_of(np.zeros((len(new), len(new)), np.bool_))
         similarities = self._similarities(new, new)
         own = np.arange(len(new))
         similarities[:, own, own] = -np.inf
         whole = new.including(similarities, new, own=True)
-        near = _near(whole, similarities)
-        return replace(whole, catalogue_size=new.catalogue_size + len(new) - 1), *_ends(np.triu(near | near.T))
+        near = are_near(whole, similarities)
+        return replace(whole, catalogue_size=new.catalogue_size + len(new) - 1), *ends_of(np.triu(near | near.T))
 
     def between(
         self, new: Profiles, others: Profiles, alive: NDArray[np.bool_]
@@ -191,14 +183,14 @@ class PairFeatureExtractor:
             them: left ends, which are new, and right ends, which are others, int32 [p] each, ascending.
         """
         if not len(others):
-            return new, replace(others, catalogue_size=new.catalogue_size), *_ends(np.zeros((len(new), 0), np.bool_))
+            return new, replace(others, catalogue_size=new.catalogue_size), *ends_of(np.zeros((len(new), 0), np.bool_))
         similarities = np.where(alive, self._similarities(new, others), -np.inf)
         back = similarities.transpose(0, 2, 1)
         size = new.catalogue_size + int(alive.sum())
         whole = new.including(similarities, others).without(others, ~alive)
         knowing = others.including(back, new)
-        near = _near(whole, similarities) | _near(knowing, back).T
-        return replace(whole, catalogue_size=size), replace(knowing, catalogue_size=size), *_ends(near)
+        near = are_near(whole, similarities) | are_near(knowing, back).T
+        return replace(whole, catalogue_size=size), replace(knowing, catalogue_size=size), *ends_of(near)
 
     def joined(self, one: Profiles, other: Profiles) -> Profiles:
         """The profiles of postings that were compared with each other, as one."""
@@ -328,39 +320,3 @@ def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> Pars
     if isinstance(features, ParsedFeatures):
         return features
     return ParsedFeatures.of(features) if "title" in signals else ParsedFeatures(features, [])
-
-
-def _top(nearest: Mapping[str, Candidates]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Whose, and who, the `TOP_K` nearest neighbours by each retriever are."""
-    tables = [found.rows[:, :TOP_K] for found in nearest.values()]
-    left = [np.nonzero(rows != NOBODY)[0] for rows in tables]
-    right = [rows[rows != NOBODY].astype(np.int64) for rows in tables]
-    return np.concatenate(left), np.concatenate(right)
-
-
-def _joined(
-    one: tuple[NDArray[np.int64], NDArray[np.int64]], other: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]])
-
-
-def _unique(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> _Ends:
-    """Each pair once, in ascending order; right ends are below `count`."""
-    ends = np.divmod(np.unique(left * count + right), max(1, count))
-    return ends[0].astype(np.int32), ends[1].astype(np.int32)
-
-
-def _near(profiles: Profiles, similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of m others are among the `TOP_K` nearest of each of k postings by any of r retrievers, bool [k, m].
-
-    Args:
-        profiles: k.
-        similarities: [r, k, m].
-    """
-    last = profiles.neighbours.similarities[:, :, TOP_K - 1, np.newaxis]
-    return np.asarray((np.isfinite(similarities) & (similarities >= last)).any(axis=0), np.bool_)
-
-
-def _ends(pairs: NDArray[np.bool_]) -> _Ends:
-    left, right = np.nonzero(pairs)
-    return left.astype(np.int32), right.astype(np.int32)

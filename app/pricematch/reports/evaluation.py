@@ -23,7 +23,8 @@ from pricematch.evaluation.signals import formatted, threshold_texts
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.stock_images import without_stock_images
-from pricematch.pairs.retrievers import MAX_DISTANCE, ParsedFeatures
+from pricematch.pairs.image_retrievers import MAX_DISTANCE
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import (

@@ -15,7 +15,7 @@ from pricematch.evaluation.matcher_evaluation import MatchedSize
 from pricematch.evaluation.reliability import Reliability
 from pricematch.evaluation.signal_evaluation import SizePoint
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
-from pricematch.pairs.retrievers import MAX_DISTANCE
+from pricematch.pairs.image_retrievers import MAX_DISTANCE
 
 _F1, _PRECISION, _RECALL, _OTHER = "#2f6db3", "#1b7f4b", "#c2571a", "#8a93a1"
 _SAME, _DIFFERENT = "#1b7f4b", "#b3261e"

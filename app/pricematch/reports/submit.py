@@ -21,7 +21,7 @@ from pricematch.formats.csv_files import CsvCatalogue, write_submission
 from pricematch.formats.matcher_files import load_matcher
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.stock_images import without_stock_images
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
 from pricematch.search.candidates import Lists, among

@@ -20,7 +20,7 @@ from pricematch.matching.nodes import ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
-from pricematch.pairs.retrievers import ParsedFeatures
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
 from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
