@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pricematch.catalogue.features import (
     ONE_COLOUR,
@@ -21,6 +20,7 @@ from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
+from pricematch.matching.made_features import MadeFeatures, every_vector
 from pricematch.matching.probability import ProbabilitySearch, RankedMatches
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
@@ -90,7 +90,8 @@ class Matcher:
         """
         before, catalogue = self.catalogue.span, self.catalogue.changed(put, removed)
         rows = np.arange(before, catalogue.span)
-        embeddings = {key: self._embeddings(key, images) for key in self.similarity}
+        made = self._made
+        embeddings = {key: made.embeddings(key, images) for key in self.similarity}
         computed = [None if image is None else image.phash for image in images]
         hashes = decisive_hashes([it.image_phash for it in put], computed)
         keys = [None if image is None or image.one_colour else image.digest for image in images]
@@ -106,11 +107,11 @@ class Matcher:
         if self.probability is None:
             return changed
         if stock is None:
-            titles = [posting.title for posting in put]
             vectors = {name: embeddings[key] for name, key in self.retrieved.items()}
-            features = Features.of(titles, hashes, self._every(self.probability, len(put), vectors), keys)
+            every = every_vector(self.probability, len(put), vectors)
+            features = Features.of([posting.title for posting in put], hashes, every, keys)
         else:
-            features = changed._stored(self.probability, stock, rows)
+            features = changed._made.of_stored(self.probability, catalogue, stock, rows)
         probability = self.probability
         for first in range(0, max(1, len(rows)), _AT_ONCE):
             piece = np.arange(first, min(first + _AT_ONCE, len(rows)))
@@ -183,7 +184,7 @@ class Matcher:
 
     def features(self, images: Sequence[ImageFeatures]) -> Features:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
-        return self._features(self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)])
+        return self._made.of_images(self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)])
 
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
@@ -277,7 +278,7 @@ class Matcher:
         image = None if query.image is None else self.evidence(query.image)
         if image is not query.image and not search.compares(title=bool(query.title)):
             return Result(Matches([]), self.decision(options))
-        found = search.matches(self._features(search, [query.title], [image]), rule)
+        found = search.matches(self._made.of_images(search, [query.title], [image]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
@@ -318,37 +319,9 @@ class Matcher:
         encoders = [compared.encoder.key] if compared is not None and embedding is not None else []
         return Result(Matches(matches), self.decision(options, encoders), options.last if more else None)
 
-    def _embeddings(self, key: str, images: Sequence[ImageFeatures | None]) -> Embeddings:
-        """float32 [k, d] by an encoder; zeros where there is no image, or it was not encoded by this one."""
-        found = np.zeros((len(images), self.similarity[key].encoder.dimension), np.float32)
-        for row, image in enumerate(images):
-            if image is not None and key in image.embeddings:
-                found[row] = image.embeddings[key]
-        return found
-
-    def _features(
-        self, search: ProbabilitySearch, titles: Sequence[str], images: Sequence[ImageFeatures | None]
-    ) -> Features:
-        """Features of k queries for the pair model."""
-        vectors = {name: self._embeddings(key, images) for name, key in self.retrieved.items()}
-        phashes = [None if image is None else image.phash for image in images]
-        digests = [None if image is None else image.digest for image in images]
-        return Features.of(titles, phashes, self._every(search, len(titles), vectors), digests)
-
-    def _every(
-        self, search: ProbabilitySearch, count: int, vectors: Mapping[str, Embeddings]
-    ) -> Mapping[str, Embeddings]:
-        """Embeddings for every retriever of the pair model; zeros where there are none."""
-        zeros = {name: np.zeros((count, size), np.float32) for name, size in search.dimensions.items()}
-        return {name: vectors.get(name, none) for name, none in zeros.items()}
-
-    def _stored(self, search: ProbabilitySearch, stock: StockImages, rows: NDArray[np.integer]) -> Features:
-        """Features of some rows for the pair model; stock images are none."""
-        vectors = {name: self.similarity[key].embeddings[rows] for name, key in self.retrieved.items()}
-        titles = [posting.title for posting in self.catalogue.select(rows)]
-        every = self._every(search, len(rows), vectors)
-        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows]).without_unseen()
-        return found.without_images(np.flatnonzero(stock.marked[rows]))
+    @property
+    def _made(self) -> MadeFeatures:
+        return MadeFeatures(self.similarity, self.retrieved)
 
     def _stock_of(self, image: ImageFeatures) -> StockImage | None:
         return None if self.stock is None else self.stock.of_image(image)
