@@ -1,6 +1,7 @@
 """What holds for every route: the path prefix, HEAD and OPTIONS, and that no query parameter is ignored."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from urllib.parse import parse_qsl
 
 from fastapi.dependencies.models import Dependant
@@ -26,7 +27,7 @@ class EveryRoute:
 
     Args:
         app: what is behind it.
-        routes: of the application, as they are when a request comes.
+        routes: of the application, as they are when the first request comes.
         root_path: setting `root_path`.
     """
 
@@ -67,21 +68,25 @@ class EveryRoute:
 
     def _allowed(self, scope: Scope) -> str:
         """The methods that a path takes, as `Allow` has them; of `*` all, "" of a path that is not served."""
-        every = iter_route_contexts(self._routes)
-        routes = [it for it in every if scope["path"] == "*" or _matched(it, scope) is not Match.NONE]
+        routes = [it for it, _ in self._declared if scope["path"] == "*" or _matched(it, scope) is not Match.NONE]
         found = set[str]().union(*(it.methods or {"GET"} for it in routes))  # files of a mount name no methods
         implied = {"HEAD", "OPTIONS"} if "GET" in found else {"OPTIONS"} if found else set()
         return ", ".join(sorted(found | implied))
+
+    @cached_property
+    def _declared(self) -> Sequence[tuple[RouteContext, set[str]]]:
+        """Every route, and the names of the query parameters that it declares."""
+        return [(it, _parameters(getattr(it, "dependant", None))) for it in iter_route_contexts(self._routes)]
 
     def _faults(self, scope: Scope) -> list[Fault]:
         """What is wrong with the names of a request's query parameters."""
         sent = [name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)]
         if not sent:
             return []
-        route = next((it for it in iter_route_contexts(self._routes) if _matched(it, scope) is Match.FULL), None)
-        if route is None:
+        known = next((known for it, known in self._declared if _matched(it, scope) is Match.FULL), None)
+        if known is None:
             return []  # which is answered 404 or 405
-        known, faults = _parameters(getattr(route, "dependant", None)), list[Fault]()
+        faults = list[Fault]()
         for name in dict.fromkeys(sent):
             if name not in known:
                 faults.append(_fault(name, unexpected("parameter", name, known)))
