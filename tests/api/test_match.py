@@ -201,9 +201,11 @@ def test_any_bytes_as_a_form_are_answered_without_a_server_error(
     assert client.post("/match", content=body, headers=headers).status_code in {400, 415, 422}  # type: ignore[arg-type]
 
 
-def written_as(model: type[BaseModel], client: TestClient, **sent: Any) -> dict[str, Any]:
-    """An answer to /match, which is byte for byte what a model writes."""
-    response = client.post("/match", **sent)
+def written_as(
+    model: type[BaseModel], client: TestClient, method: str = "POST", path: str = "/match", **sent: Any
+) -> dict[str, Any]:
+    """An answer of matches, which is byte for byte what a model writes."""
+    response = client.request(method, path, **sent)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
     assert response.text == model.model_validate_json(response.content).model_dump_json()
@@ -225,6 +227,14 @@ def test_matches_by_probability_are_written_as_by_their_model(serve: Serve, sent
     """With their evidence."""
     body = written_as(MatchesOut, serve(matcher=judged_matcher()), params=ALL, **sent)
     assert all(match["evidence"]["signals"] for match in body["matches"])
+
+
+def test_matches_of_a_stored_posting_are_written_as_by_their_model(serve: Serve) -> None:
+    """By similarity, and by probability with their evidence."""
+    nearest = written_as(MatchesOut, serve(), "GET", "/postings/p0/matches", params={"min_similarity": -1})
+    surest = written_as(MatchesOut, serve(matcher=judged_matcher()), "GET", "/postings/scene/matches")
+    assert "similarity" in nearest["matches"][0]
+    assert "evidence" in surest["matches"][0]
 
 
 def test_matches_of_several_images_are_written_as_by_their_model(

@@ -1,11 +1,12 @@
-"""What every body is checked for, its coding, media type and charset; and JSON, which is read strictly."""
+"""What every body is checked for, its coding, media type and charset; and JSON, read strictly and written as it is."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 
@@ -19,6 +20,7 @@ _RAW = ("", OCTETS, "binary/octet-stream")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
+_FIELDS = TypeAdapter(dict[str, Any])
 
 
 def content_type(request: Request) -> str:
@@ -50,14 +52,16 @@ def refuse_type(kind: str, *expected: str) -> NoReturn:
     raise HTTPException(415, f"expected {' or '.join(expected)}, got {kind[:80] or 'none'!r}")
 
 
-def check_charset(request: Request, what: str) -> None:
-    """Raise HTTPException for another charset than UTF-8.
+def type_parameters(request: Request, what: str) -> Mapping[bytes, bytes]:
+    """The parameters of a request's Content-Type; raises HTTPException where they name another charset than UTF-8.
 
     Some of Python's codecs raise unlike others, or give lone surrogates.
     """
-    charset = parse_options_header(request.headers.get("content-type", ""))[1].get(b"charset", b"utf-8")
+    _, parameters = parse_options_header(request.headers.get("content-type", ""))
+    charset = parameters.get(b"charset", b"utf-8")
     if charset.lower() not in _CHARSETS:
         raise HTTPException(415, f"expected {what} in utf-8, got {charset[:40].decode('latin-1')!r}")
+    return parameters
 
 
 async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Body:
@@ -69,7 +73,7 @@ async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Bo
     """
     if not is_json(kind := content_type(request)):
         refuse_type(kind, JSON)
-    check_charset(request, "JSON")
+    type_parameters(request, "JSON")
     body, limit = await request.body(), limit + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
         raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
@@ -83,6 +87,11 @@ async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Bo
     except (ValueError, RecursionError) as error:
         raise invalid("", f"expected JSON: {error}") from None
     return validated(model, text)
+
+
+def written(fields: dict[str, Any]) -> Response:
+    """A response of fields as they are: to make the documented models of them would take more than twice as long."""
+    return Response(_FIELDS.dump_json(fields), media_type=JSON)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> None:

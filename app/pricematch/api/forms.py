@@ -15,7 +15,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 
-from pricematch.api.content import FIELD_BYTES, check_charset, invalid
+from pricematch.api.content import FIELD_BYTES, invalid, type_parameters
 from pricematch.api.problems import unexpected
 from pricematch.errors import LimitExceeded
 from pricematch.settings import MIB
@@ -69,8 +69,7 @@ async def open_form(request: Request, parts: Parts, places: Places | None = None
         LimitExceeded: more files or fields.
         StoreError: a file part cannot be written to its place.
     """
-    check_charset(request, "a form")
-    reader = _Reader(_boundary(request), parts, places)
+    reader = _Reader(_boundary(type_parameters(request, "a form")), parts, places)
     try:
         async for piece in request.stream():
             await reader.feed(piece)
@@ -160,7 +159,7 @@ class _Reader:
         _check_uncoded(self._name, headers)
         if self._name in self._parts.files or (b"filename" in options and self._name not in self._parts.fields):
             self._check(len(self.files) < self._parts.max_files)
-            opened, name = self._open(self._name), _file_name(disposition)
+            opened, name = self._open(self._name), _file_name(disposition, options)
             self._file = UploadFile(opened, size=0, filename=name, headers=Headers(raw=self._headers))
             self.files.append(self._file)
         else:
@@ -217,12 +216,11 @@ def once(form: FormData, names: Collection[str]) -> None:
             raise invalid(name, "expected it once, got it twice")
 
 
-def _boundary(request: Request) -> bytes:
-    """The boundary between the parts of a request's form; raises HTTPException for none."""
-    _, options = parse_options_header(request.headers["content-type"])
-    if b"boundary" not in options:
+def _boundary(parameters: Mapping[bytes, bytes]) -> bytes:
+    """The boundary between the parts of a form, of the parameters of its type; raises HTTPException for none."""
+    if b"boundary" not in parameters:
         raise HTTPException(400, "expected a boundary in the Content-Type of a form, got none")
-    return options[b"boundary"]
+    return parameters[b"boundary"]
 
 
 def _check_uncoded(name: str, headers: Mapping[bytes, bytes]) -> None:
@@ -241,11 +239,16 @@ def _charset(name: str, headers: Mapping[bytes, bytes]) -> str:
     return codec
 
 
-def _file_name(disposition: bytes) -> str:
-    """The name that a file part has, if any; RFC 6266 has `filename*` go before `filename`."""
+def _file_name(disposition: bytes, options: Mapping[bytes, bytes]) -> str:
+    """The name that a file part has, if any; RFC 6266 has `filename*` go before `filename`.
+
+    Args:
+        disposition: of the part.
+        options: its parameters, `filename*` left out.
+    """
     if extended := _EXTENDED.search(_QUOTED.sub(b"", disposition)):
         return _decoded(unquote_to_bytes(extended[1]))
-    return _decoded(parse_options_header(disposition)[1].get(b"filename", b""))
+    return _decoded(options.get(b"filename", b""))
 
 
 def _decoded(name: bytes) -> str:

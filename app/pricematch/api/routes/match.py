@@ -1,13 +1,12 @@
 """POST /match: which postings are the same product as this image, this title, or both?"""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter
 
 from pricematch.api.bodies import IMAGE, SentImages, described, read_query
-from pricematch.api.content import JSON, MULTIPART, OCTETS
+from pricematch.api.content import JSON, MULTIPART, OCTETS, written
 from pricematch.api.dependencies import LARGE_BODY, READ, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import (
@@ -20,8 +19,6 @@ from pricematch.api.schemas.matches import (
 )
 
 router = APIRouter(tags=["match"])
-_ANSWER = TypeAdapter(dict[str, Any])
-
 _TITLE = TitleRequest.model_json_schema()
 _FORM = {
     "type": "object",
@@ -48,11 +45,6 @@ async def match(request: Request, query: Annotated[MatchQuery, Query()], service
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
-        return _written(each_fields(each, sent.names, started, root))
+        return written(each_fields(each, sent.names, started, root))
     found = await while_connected(request, service.match(sent.image, sent.title, options))
-    return _written(matches_fields(found, started, root))
-
-
-def _written(answer: dict[str, Any]) -> Response:
-    """Written down as it is: to make the documented models of it first would take more than twice as long."""
-    return Response(_ANSWER.dump_json(answer), media_type=JSON)
+    return written(matches_fields(found, started, root))

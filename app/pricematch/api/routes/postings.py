@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from starlette.types import Receive, Scope, Send
 
 from pricematch.api.bodies import BODY, read_posting
+from pricematch.api.content import written
 from pricematch.api.dependencies import (
     LARGE_BODY,
     READ,
@@ -188,15 +189,16 @@ class _ImageFile(StreamingResponse):
 @router.get(
     "/postings/{posting_id}/matches",
     dependencies=[READ],
+    response_model=MatchesOut,
     responses=responses(404, 409, 422, 429, 500, 503, 504),
 )
 async def matches(
     posting_id: PostingId, query: Annotated[MatchQuery, Query()], request: Request, service: ReadyService
-) -> MatchesOut:
+) -> Response:
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
     found = await while_connected(request, service.matches_of(posting_id, query.options()))
-    return MatchesOut(**matches_fields(found, started, service.settings.root_path))
+    return written(matches_fields(found, started, service.settings.root_path))
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> Condition:
