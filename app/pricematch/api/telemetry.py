@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -58,23 +58,24 @@ class Metrics:
 
     def __init__(self, service: Service) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "pricematch_requests", "Answers.", ["method", "route", "status"], registry=self.registry
-        )
-        self._seconds = Histogram(
+        requests = Counter("pricematch_requests", "Answers.", ["method", "route", "status"], registry=self.registry)
+        seconds = Histogram(
             "pricematch_request_seconds",
             "From the first byte of a request's body to the last of its answer.",
             ["route"],
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._stages = Histogram(
+        stages = Histogram(
             "pricematch_stage_seconds",
             "Of a request: waiting, image to pixels, pixels to embedding, neighbours, evidence.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,
         )
+        # kept by their labels: to check those and wait for a lock takes longer than to count
+        kept = lru_cache(maxsize=None)
+        self._requests, self._seconds, self._stages = kept(requests.labels), kept(seconds.labels), kept(stages.labels)
         self._batches = Histogram(
             "pricematch_batch_pictures", "Images encoded together.", buckets=_SIZES, registry=self.registry
         )
@@ -89,13 +90,13 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; 499: its client had gone."""
-        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests(method if method in _METHODS else "other", route, str(status)).inc()
+        self._seconds(route).observe(seconds)
 
     def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
         """A request has spent so long in each stage that it went through."""
         for stage, spent in seconds.items():
-            self._stages.labels(stage).observe(spent)
+            self._stages(stage).observe(spent)
 
     def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests report their own stages
         """So many images were encoded together."""
