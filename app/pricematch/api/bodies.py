@@ -22,6 +22,7 @@ from pricematch.api.content import (
     validated,
 )
 from pricematch.api.forms import Parts, once, only, open_form
+from pricematch.api.limits import allow_large
 from pricematch.api.schemas.clusters import ClusterRequest
 from pricematch.api.schemas.matches import TitleRequest
 from pricematch.catalogue.labels import as_label
@@ -72,6 +73,7 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         RequestValidationError: fields that are missing, unknown or out of range.
         LimitExceeded: more images or postings than Settings allow.
     """
+    allow_large(request.scope, settings)
     images: list[bytes] = []
     if is_json(kind := content_type(request)):
         query = await read_json(request, ClusterRequest, settings.max_cluster_postings * _JSON_BYTES_PER_POSTING)
@@ -129,6 +131,7 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
         RequestValidationError: it has neither, a title that is too long, or anything else.
         LimitExceeded: the form has more parts, or more images than Settings allow.
     """
+    allow_large(request.scope, settings)
     kind = content_type(request)
     if is_json(kind):
         limit = settings.max_title_chars * _JSON_BYTES_PER_CHARACTER
@@ -199,6 +202,7 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
         LimitExceeded: the form has more parts.
         ImageEmpty, ImageTooLarge: the image has no bytes, or more than one may have.
     """
+    allow_large(request.scope, settings)
     kind = content_type(request)
     image: bytes | None = None
     if is_json(kind):

@@ -16,7 +16,6 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from pricematch.api.keys import KeyRing, Scope
-from pricematch.api.limits import BODY_LIMIT
 from pricematch.api.logs import current
 from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
@@ -234,20 +233,6 @@ class _NeedsNothing:
         """Let the request through."""
 
 
-async def _allow_large(request: Request) -> None:
-    settings, limit = request.state.app.service.settings, request.scope[BODY_LIMIT]
-    limit.max_bytes = settings.max_body_bytes
-
-
-async def _allow_import(request: Request) -> None:
-    settings, limit = request.state.app.service.settings, request.scope[BODY_LIMIT]
-    limit.max_bytes, limit.seconds, limit.in_memory = settings.max_import_bytes, settings.import_seconds, False
-
-
-LARGE_BODY: Any = Depends(_allow_large)
-"""Declares, behind what checks the key, an endpoint whose body may have `max_body_bytes`; others' are small."""
-IMPORT_BODY: Any = Depends(_allow_import)
-"""Declares an endpoint that writes its body to the disk as it comes."""
 READ: Any = Depends(_Needs("read"))
 WRITE: Any = Depends(_Needs("write"))
 ADMIN: Any = Depends(_Needs("admin"))

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pricematch.api.problems import RETRY_SOON, answer, malformed, problem_of
 from pricematch.errors import Overloaded
 from pricematch.serving.service import Service
-from pricematch.settings import KIB
+from pricematch.settings import KIB, Settings
 
 _TOO_LARGE = 413
 _CLOSE = {"Connection": "close"}
@@ -23,7 +23,7 @@ _SINGLE_CHUNKED = _SINGLE | {b"x-forwarded-for", b"x-forwarded-proto"}
 """Headers that come once; uvicorn's parser appends the trailers of a chunked body to them."""
 _TIMEOUT = 408
 _BRINGS_A_BODY = ("POST", "PUT")
-BODY_LIMIT = "pricematch.body_limit"
+_BODY_LIMIT = "pricematch.body_limit"
 """Where the scope of a request has its `BodyLimit`."""
 _SMALL_BYTES = 64 * KIB
 """Of a body whose route allows no more, or that no route was found for."""
@@ -97,7 +97,7 @@ def _framing_fault(headers: Mapping[bytes, bytes], version: str) -> str | None:
 
 @dataclass(slots=True)
 class BodyLimit:
-    """How much the body of a request may take. Its route decides: see `dependencies.LARGE_BODY`.
+    """How much the body of a request may take. Who reads it decides before: see `allow_large` and `allow_import`.
 
     Attributes:
         max_bytes: of the body.
@@ -110,14 +110,25 @@ class BodyLimit:
     in_memory: bool = True
 
 
+def allow_large(scope: Scope, settings: Settings) -> None:
+    """Let the body of a request have `max_body_bytes`, before it is read; others are small."""
+    limit: BodyLimit = scope[_BODY_LIMIT]
+    limit.max_bytes = settings.max_body_bytes
+
+
+def allow_import(scope: Scope, settings: Settings) -> None:
+    """Let the body of a request have `max_import_bytes`, before it is written to the disk as it comes."""
+    limit: BodyLimit = scope[_BODY_LIMIT]
+    limit.max_bytes, limit.seconds, limit.in_memory = settings.max_import_bytes, settings.import_seconds, False
+
+
 class MemoryLimits:
     """ASGI middleware: limits the bytes of each body, how long it takes, and the memory of all bodies and answers.
 
     While the service has no room, a request with a body is answered 429 before a byte of it is read; others go on.
 
-    Reading a body raises HTTPException before its first byte if it announces more than `scope[BODY_LIMIT]` allows,
-    else where it goes over that, or where it or a piece of it takes too long. Without a route that allows more it may
-    be small.
+    Reading a body raises HTTPException before its first byte if it announces more than its `BodyLimit` allows, else
+    where it goes over that, or where it or a piece of it takes too long. Where nobody allows more it may be small.
 
     A body is held from its first byte until its request is answered, an answer of more than 64 KiB until its client has
     taken it. While those that are held have more bytes than they may, no other body is read on and no other such answer
@@ -151,7 +162,7 @@ class MemoryLimits:
 
     def _receiver(self, scope: Scope, receive: Receive, own: "_Own") -> Receive:
         settings = self._service.settings
-        limit = scope[BODY_LIMIT] = BodyLimit(min(_SMALL_BYTES, settings.max_body_bytes), settings.body_seconds)
+        limit = scope[_BODY_LIMIT] = BodyLimit(min(_SMALL_BYTES, settings.max_body_bytes), settings.body_seconds)
         body = _Body(receive, limit, settings.body_idle_seconds, Headers(scope=scope).get("content-length", ""))
 
         async def received() -> Message:

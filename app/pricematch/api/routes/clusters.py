@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from pricematch.api.bodies import described, read_batch
 from pricematch.api.content import JSON, MULTIPART
-from pricematch.api.dependencies import LARGE_BODY, READ, ReadyService, while_connected
+from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from pricematch.api.schemas.fields import finite, took_ms
@@ -29,7 +29,7 @@ _BODY = described(
 
 @router.post(
     "/cluster",
-    dependencies=[READ, LARGE_BODY],
+    dependencies=[READ],
     response_model=ClustersOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=_BODY,

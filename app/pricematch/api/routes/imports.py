@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import described
 from pricematch.api.content import MULTIPART, content_type, invalid, refuse_type, validated
-from pricematch.api.dependencies import IMPORT_BODY, WRITE, ReadyService
+from pricematch.api.dependencies import WRITE, ReadyService
 from pricematch.api.forms import Parts, Places, once, open_form
+from pricematch.api.limits import allow_import
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
 from pricematch.serving.uploads import ImportOptions
@@ -70,7 +71,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/postings/import",
-    dependencies=[WRITE, IMPORT_BODY],
+    dependencies=[WRITE],
     status_code=202,
     openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
@@ -79,6 +80,7 @@ async def import_postings(
     request: Request, service: ReadyService, response: Response, query: Annotated[ImportQuery, Query()]
 ) -> JobOut:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
+    allow_import(request.scope, service.settings)
     if (kind := content_type(request)) != MULTIPART:
         refuse_type(kind, MULTIPART)
     job_id = await service.begin_import()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pricematch.api.bodies import IMAGE, SentImages, described, read_query
 from pricematch.api.content import JSON, MULTIPART, OCTETS, written
-from pricematch.api.dependencies import LARGE_BODY, READ, ReadyService, while_connected
+from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import (
     EachMatchesOut,
@@ -33,7 +33,7 @@ _FORM = {
 
 @router.post(
     "/match",
-    dependencies=[READ, LARGE_BODY],
+    dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE, OCTETS: IMAGE}),

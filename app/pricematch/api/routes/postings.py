@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 from pricematch.api.bodies import BODY, read_posting
 from pricematch.api.content import written
 from pricematch.api.dependencies import (
-    LARGE_BODY,
     READ,
     WRITE,
     PostingId,
@@ -127,7 +126,7 @@ async def posting(
 
 @router.put(
     "/postings/{posting_id}",
-    dependencies=[WRITE, LARGE_BODY],
+    dependencies=[WRITE],
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
     | {200: {"headers": _TAGGED}, 201: {"model": StoredPostingOut, "headers": _TAGGED, "description": "It is new."}},
