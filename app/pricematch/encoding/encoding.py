@@ -276,7 +276,8 @@ def _results(
 ) -> Sequence[ImageResult]:
     """Features by image from the answer of a process; `queued` holds the seconds that each has waited."""
     good = sum("error" not in image for image in answer["images"])
-    start, rows = 0, dict[str, Iterator[NDArray[np.float32]]]()
+    start = 0
+    rows: dict[str, Iterator[NDArray[np.float32]]] = {}
     for key, dimension in answer["dimensions"].items():
         values = np.frombuffer(body, "<f4", good * dimension, start)
         rows[key] = iter(values.reshape(good, dimension))

@@ -26,10 +26,13 @@ def receive(connection: socket.socket) -> tuple[Mapping[str, Any], memoryview]:
 async def write_frame(writer: asyncio.StreamWriter, message: Mapping[str, Any], *parts: bytes) -> None:
     """Send a frame from an event loop; raises OSError."""
     head = json.dumps(message).encode()
-    writer.write(_LENGTHS.pack(len(head), sum(map(len, parts))) + head)
-    for part in parts:
-        writer.write(part)
+    first, *others = parts or (b"",)
+    # at once: a head by itself would wake the other end for nothing
+    writer.writelines((_LENGTHS.pack(len(head), sum(map(len, parts))), head, first))
+    for part in others:
         await writer.drain()
+        writer.write(part)
+    await writer.drain()
 
 
 async def read_frame(reader: asyncio.StreamReader) -> tuple[Mapping[str, Any], bytes]:
