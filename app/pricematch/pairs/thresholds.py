@@ -5,9 +5,10 @@ picked at some sizes (`pricematch.learning.thresholds`), stored, and interpolate
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, log
 from typing import Any
 
 import numpy as np
@@ -164,15 +165,12 @@ class SizeThresholds:
         return Thresholds(match, min(match, self._between([point.fallback for point in points], postings)))
 
     def _between(self, values: Sequence[float], postings: int) -> float:
-        place = int(np.searchsorted(self.sizes, postings))
+        place = bisect_left(self.sizes, postings)
         if place == len(self.sizes) or place == 0 or self.sizes[place] == postings:
             return values[min(place, len(values) - 1)]
-        ends = values[place - 1 : place + 1]
-        return (
-            float(np.interp(np.log(postings), np.log(self.sizes[place - 1 : place + 1]), ends))
-            if inf not in ends
-            else inf
-        )
+        low, high = values[place - 1 : place + 1]
+        smaller, larger = self.sizes[place - 1 : place + 1]
+        return inf if inf in (low, high) else low + (high - low) * log(postings / smaller) / log(larger / smaller)
 
     def describe(self) -> list[dict[str, Any]]:
         """One entry a size, as JSON holds it, null for inf; the inverse of `from_description`."""
