@@ -77,7 +77,7 @@ def _few_trees() -> Iterator[None]:
 def _processes_end() -> Iterator[None]:
     """A worker process that is killed may take as long to end as a busy machine needs."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pricematch.encoding.worker_process._ENDS_SECONDS", float(SAFETY_SECONDS))
+        patched.setattr("pricematch.encoding.worker_process.ENDS_SECONDS", float(SAFETY_SECONDS))
         yield
 
 

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +22,8 @@ from pricematch.encoding.exported_encoder import ExportedEncoder
 from pricematch.encoding.features import phash
 from pricematch.encoding.image_queue import ImageResult
 from pricematch.encoding.stored_form import stored_form
-from pricematch.encoding.worker_process import WorkerProcess, error_of, worker_commands
+from pricematch.encoding.worker_launch import worker_commands
+from pricematch.encoding.worker_process import WorkerProcess, error_of
 from pricematch.errors import (
     ArtefactError,
     ImageCorrupt,
@@ -364,25 +364,11 @@ async def test_it_ends_by_itself_when_the_service_is_gone() -> None:
     process = WorkerProcess(COMMAND, SAFETY_SECONDS, SAFETY_SECONDS, lambda: None)
     await process.load({})
     assert process._streams is not None
-    assert process._process is not None
+    assert process._worker is not None
     process._streams[1].close()
     async with asyncio.timeout(SAFETY_SECONDS):
-        assert await process._process.wait() == 0
+        assert await asyncio.to_thread(process._worker.process.wait) == 0
     await process.aclose()
-
-
-@pytest.mark.parametrize(
-    ("processors", "count", "expected"),
-    [({3, 5}, 2, ["1 3", "1 5"]), ({0, 1, 2, 3}, 2, ["2", "2"]), ({0}, 2, ["1", "1"]), ({7}, 1, ["1 7"])],
-)
-async def test_processors_are_shared_out(
-    monkeypatch: pytest.MonkeyPatch, processors: set[int], count: int, expected: list[str]
-) -> None:
-    """Each process has one of its own if there are as many, and threads for its share otherwise."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: processors)
-    commands = worker_commands(count)
-    assert [" ".join(command[4:]) for command in commands] == expected
-    assert {tuple(command[:4]) for command in commands} == {(sys.executable, "-P", "-m", "pricematch.encoding.worker")}
 
 
 async def test_only_errors_of_ours_are_named() -> None:

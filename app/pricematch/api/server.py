@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from pricematch.api.connections import protocol
 from pricematch.api.forwarded_clients import ForwardedClients
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
 from pricematch.api.telemetry import Metrics
+from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.service import Service
@@ -59,18 +60,23 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def serve(settings: Settings, progress: Progress) -> None:
+def serve(settings: Settings, progress: Progress, launched: Sequence[LaunchedWorker] = ()) -> None:
     """Serve HTTP until a signal stops it; health answers from the first moment, the rest once the service is open.
+
+    Args:
+        settings: of the service.
+        progress: called with what is being done.
+        launched: processes that encode which were launched already, see `launched_workers`.
 
     Raises:
         PricematchError: the service could not start.
     """
     _share_arenas()
     with _spans() as spans:
-        _serve(settings, progress, spans)
+        _serve(settings, progress, spans, launched)
 
 
-def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> None:
+def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launched: Sequence[LaunchedWorker]) -> None:
     for warning in variable_warnings():
         _log.warning("%s", warning)
     known = keys_of(settings)
@@ -100,7 +106,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None") -> Non
             metrics.watch(service)
             _log.info("ready at %s (try it at %s%s/docs)", url, url, settings.root_path)
 
-        async with started(service, progress, metrics) as opening:
+        async with started(service, progress, metrics, launched=launched) as opening:
             opening.add_done_callback(end)
             yield
         _log.info("stopped")

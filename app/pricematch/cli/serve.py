@@ -8,6 +8,7 @@ import typer
 
 from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
+from pricematch.encoding.worker_launch import launched_workers
 from pricematch.settings import load_settings
 
 
@@ -48,9 +49,6 @@ def serve(
     Listening on anything but this machine takes API keys (`pricematch key`), or --no-auth. Every setting, limits
     included, can be given in the environment as PRICEMATCH_…; see docs/operations.md.
     """
-    from pricematch.api import server
-    from pricematch.api.logs import install_logs
-
     settings = load_settings(
         catalogue=catalogue,
         images=images,
@@ -68,6 +66,11 @@ def serve(
         no_auth=no_auth,
         log_format=log_format,
     )
-    install_logs(settings.log_format)
-    with terminal.progress_bars(logging.getLogger("pricematch").info) as bars:
-        server.serve(settings, bars)
+    with launched_workers(settings.workers) as launched:
+        # here, since it takes longer than a second: the processes that encode import meanwhile what they need
+        from pricematch.api import server
+        from pricematch.api.logs import install_logs
+
+        install_logs(settings.log_format)
+        with terminal.progress_bars(logging.getLogger("pricematch").info) as bars:
+            server.serve(settings, bars, launched)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
 from pricematch.encoding.image_queue import Company, ImageQueue, ImageResult, WaitingImage
+from pricematch.encoding.worker_launch import LaunchedWorker, worker_commands
 from pricematch.encoding.worker_pool import WorkerPool
-from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess, error_of, worker_commands
+from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess, error_of
 from pricematch.errors import (
     ImageCorrupt,
     ImageError,
@@ -61,6 +62,7 @@ class Encoding:
         settings: limits of images and of what waits, and how long a process may take before it is ended.
         observer: called with batches, and with how many images wait.
         commands: start the processes; None: `workers` of the settings.
+        launched: what the first of these commands have started already.
 
     Attributes:
         pool: the processes.
@@ -71,6 +73,7 @@ class Encoding:
         settings: Settings,
         observer: EncodingObserver | None = None,
         commands: Iterable[Sequence[str]] | None = None,
+        launched: Sequence[LaunchedWorker] = (),
     ) -> None:
         self._settings, self._observer = settings, observer
         self._queue, self._changed, self._numbers = ImageQueue(), asyncio.Event(), count()
@@ -80,7 +83,7 @@ class Encoding:
         self._able_at = time.monotonic()
         self._closed = False
         commands = worker_commands(settings.workers) if commands is None else commands
-        self.pool = WorkerPool(settings, commands, self._process_changed)
+        self.pool = WorkerPool(settings, commands, self._process_changed, launched)
         self._tasks = [asyncio.create_task(self._work(process), name="encode") for process in self.pool.processes]
 
     async def __aenter__(self) -> Self:

@@ -28,7 +28,7 @@ from pricematch.encoding.jpeg_scans import check_scans
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.stored_form import stored_form
 from pricematch.encoding.wire import divided, receive, send
-from pricematch.encoding.worker_process import note_place
+from pricematch.encoding.worker_launch import note_place
 from pricematch.errors import ImageError, ModelOutputError, Overloaded, PricematchError
 
 _NICE = 10

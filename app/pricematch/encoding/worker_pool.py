@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, colours_spec
 from pricematch.encoding.ports import Runtime
+from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
 from pricematch.errors import ModelOutputError, PricematchError
 from pricematch.settings import Settings
@@ -25,20 +27,28 @@ class WorkerPool:
         settings: how long a process may take before it is ended.
         commands: start the processes.
         on_change: called whenever a process may be able to do something, or not any more.
+        launched: what the first of these commands have started already.
 
     Attributes:
         processes: all of them, whatever their state.
         lost_because: why the last process was lost that was.
     """
 
-    def __init__(self, settings: Settings, commands: Iterable[Sequence[str]], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        commands: Iterable[Sequence[str]],
+        on_change: Callable[[], None],
+        launched: Sequence[LaunchedWorker] = (),
+    ) -> None:
         self._on_change = on_change
         colours = map(colours_spec, COLOURS)
         self._known: dict[str, EncoderSpec] = {spec.key: spec for spec in colours}
         self._colours = frozenset(self._known)
         self._held = set(self._colours)
         seconds = settings.batch_seconds, settings.start_seconds
-        self.processes = [WorkerProcess(command, *seconds, on_change) for command in commands]
+        each = zip(commands, chain(launched, repeat(None)), strict=False)
+        self.processes = [WorkerProcess(command, *seconds, on_change, worker) for command, worker in each]
         self.lost_because = ""
 
     @property

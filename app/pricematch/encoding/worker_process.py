@@ -4,37 +4,22 @@ What goes wrong in it, a crash or a hang, costs the images it had and nothing el
 """
 
 import asyncio
-import os
 import signal
-import socket
-import struct
-import sys
-import tempfile
-from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum, auto
-from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from pricematch import errors
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.ports import Runtime
 from pricematch.encoding.wire import read_frame, write_frame
+from pricematch.encoding.worker_launch import ENDS_SECONDS, LaunchedWorker
 from pricematch.errors import ModelOutputError, NotReady, PricematchError
 
-_PROGRAM = "pricematch.encoding.worker"
-_ROOT = Path(__file__).parents[2]
-_ENDS_SECONDS = 10.0
-"""For what was killed, or has hung up, to end; it is waited for in the background beyond."""
-_PLACE = struct.Struct("!i")
-_NONE = -1
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
 """Signals by which somebody else, such as a kernel that is short of memory, ends a process."""
-
-
-def note_place(place: int | None) -> None:
-    """Write down, in a worker process, which image of a batch it is at; None: at none, or at all together."""
-    os.pwrite(sys.stdout.fileno(), _PLACE.pack(_NONE if place is None else place), 0)
 
 
 class Loss(Enum):
@@ -66,10 +51,11 @@ class WorkerProcess:
     """A process that is started once it is needed. Belongs to one event loop.
 
     Args:
-        command: starts it; its standard input is the socket, its standard output a file for `note_place`.
+        command: starts it, see `LaunchedWorker`.
         batch_seconds: how long it may take for a batch; if it takes longer it is ended.
         start_seconds: how long it may take to start, and to load a network.
         on_end: called when it has ended, whatever it was doing.
+        launched: what the command has started already, for the first start; None: nothing.
 
     Attributes:
         able: whether it can take images at once: it has loaded all it was to load, or was never needed yet.
@@ -77,14 +63,19 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], batch_seconds: float, start_seconds: float, on_end: Callable[[], None]
+        self,
+        command: Sequence[str],
+        batch_seconds: float,
+        start_seconds: float,
+        on_end: Callable[[], None],
+        launched: LaunchedWorker | None = None,
     ) -> None:
         self._command, self._batch_seconds, self._start_seconds = command, batch_seconds, start_seconds
         self._on_end = on_end
-        self._process: Process | None = None
+        self._launched = launched
+        self._worker: LaunchedWorker | None = None
         self._ending: asyncio.Task[None] | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._places = tempfile.TemporaryFile()  # noqa: SIM115 — it is closed with the process
         self._loaded: set[str] = set()
         self._closed = False
         self._lock = asyncio.Lock()
@@ -100,7 +91,8 @@ class WorkerProcess:
     @property
     def pid(self) -> int | None:
         """The system's number of it; None while it does not run."""
-        return None if self._process is None or self._process.returncode is not None else self._process.pid
+        process = None if self._worker is None else self._worker.process
+        return None if process is None or process.returncode is not None else process.pid
 
     async def load(self, encoders: Mapping[str, EncoderSpec]) -> None:
         """Load these encoders and drop all others; those that it had stay if one does not load.
@@ -148,7 +140,6 @@ class WorkerProcess:
         """End it, whatever it is doing, and start it no more."""
         self._closed = True
         await self._end()
-        self._places.close()
 
     async def _hold(self, encoders: Mapping[str, EncoderSpec], kept: frozenset[str] = frozenset()) -> None:
         await self._start()
@@ -188,50 +179,42 @@ class WorkerProcess:
     async def _start(self) -> None:
         if self._streams is not None and self.pid is not None and not self._streams[0].at_eof():
             return
-        if self._process is not None:
+        if self._worker is not None:
             await self._end()
         if self._closed:
             raise NotReady("the service is stopping")
         self._started = True
-        here, there = socket.socketpair()
         try:
-            with there:
-                os.pwrite(self._places.fileno(), _PLACE.pack(_NONE), 0)
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=there.fileno(), stdout=self._places.fileno(), env=_environment()
-                )
-            self._ending = asyncio.create_task(self._watch(self._process), name="worker")
-            self._streams = await asyncio.open_connection(sock=here)
+            worker, self._launched = self._launched or LaunchedWorker(self._command), None
         except OSError as error:
-            here.close()
             self.able = False
             reason = f"the process that encodes could not be started ({error.strerror})"
             raise WorkerLost(reason, Loss.CRASHED) from error
+        self._worker, self._ending = worker, asyncio.create_task(self._watch(worker), name="worker")
+        try:
+            self._streams = await asyncio.open_connection(sock=worker.connection)
         except BaseException:
-            here.close()
+            worker.connection.close()  # which ends the process
             raise
         self._loaded = set()
         if self._closed:  # while it was started
             await self._end()
         await self._call(self._start_seconds, {"ready": True})
 
-    async def _watch(self, process: Process) -> None:
+    async def _watch(self, worker: LaunchedWorker) -> None:
         """See a process to its end, so that none is left behind, however long it takes."""
-        await process.wait()
-        if process is self._process:
+        await _ended(worker)
+        if worker is self._worker:
             self.able = False
             self._on_end()
 
     def _place(self) -> int | None:
-        if self._closed:
-            return None
-        [place] = _PLACE.unpack(os.pread(self._places.fileno(), _PLACE.size, 0))
-        return None if place == _NONE else int(place)
+        return None if self._closed or self._worker is None else self._worker.place()
 
     async def _lost(self) -> WorkerLost:
         """End it if it has not by itself; how it ended."""
         await self._waited()
-        code, place = None if self._process is None else self._process.returncode, self._place()
+        code, place = None if self._worker is None else self._worker.process.returncode, self._place()
         await self._end()
         if code == -signal.SIGPROF and place is not None:
             return WorkerLost("the image takes more of a processor to decode than images may", Loss.OVERDRAWN, place)
@@ -245,33 +228,21 @@ class WorkerProcess:
     async def _end(self) -> None:
         self._kill()
         await self._waited()
+        if self._worker is not None:
+            self._worker.places.close()
 
     async def _waited(self) -> None:
         """Wait for it to end, for a while: the kernel may not let go of it, and another one takes its place then."""
         if self._ending is not None:
-            await asyncio.wait({self._ending}, timeout=_ENDS_SECONDS)
+            await asyncio.wait({self._ending}, timeout=ENDS_SECONDS)
 
     def _kill(self) -> None:
         self.able = False
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-
-
-def worker_commands(count: int) -> list[Sequence[str]]:
-    """Commands that start so many worker processes, each on a processor of its own if there are just as many.
-
-    Where there are more processors, or fewer, the kernel places them. Where there are as many, it
-    was seen to leave two processes on one processor for seconds while the other had nothing to do.
-    """
-    ours = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
-    threads = max(1, len(ours) // count)
-    pinned = len(ours) == count and hasattr(os, "sched_setaffinity")
-    # -P: nothing is imported from wherever this was started
-    command = [sys.executable, "-P", "-m", _PROGRAM, str(threads)]
-    return [[*command, str(processor)] for processor in ours] if pinned else [command] * count
+        if self._worker is not None:
+            self._worker.process.kill()
 
 
 def error_of(name: str, message: str) -> PricematchError:
@@ -282,6 +253,15 @@ def error_of(name: str, message: str) -> PricematchError:
     return kind(message)
 
 
-def _environment() -> dict[str, str]:
-    known = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), known)))}
+async def _ended(worker: LaunchedWorker) -> None:
+    """Wait for a process to end, in a thread of its own: it may run as long as the service does."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def wait() -> None:
+        worker.process.wait()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(ended.set)
+
+    Thread(target=wait, daemon=True, name="worker").start()
+    await ended.wait()

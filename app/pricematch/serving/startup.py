@@ -12,6 +12,7 @@ from typing import Any
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress, silent
@@ -199,7 +200,12 @@ def _warn_of_bad(digest: bytes, error: ImageError) -> None:
 
 @asynccontextmanager
 async def started(
-    service: Service, progress: Progress, observer: EncodingObserver | None = None, *, serve: bool = True
+    service: Service,
+    progress: Progress,
+    observer: EncodingObserver | None = None,
+    *,
+    serve: bool = True,
+    launched: Sequence[LaunchedWorker] = (),
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Start a service, which goes on until the end of the block.
 
@@ -208,6 +214,7 @@ async def started(
         progress: called with what is being done.
         observer: called with the batches that are encoded.
         serve: whether no other process may serve the store meanwhile.
+        launched: processes that encode which were launched already, see `launched_workers`.
 
     Yields:
         The task that ends when the service is open, or with the PricematchError that says why it cannot be.
@@ -220,7 +227,7 @@ async def started(
         service.report(f"the service is starting: {what.lower()}, {done} of {total}")
         progress(what, done, total)
 
-    encoding = Encoding(settings, observer)
+    encoding = Encoding(settings, observer, launched=launched)
     threads = ForThreads(encoding, asyncio.get_running_loop())
     starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve))
 
