@@ -1,6 +1,9 @@
 """Settings: defaults, the environment, options that win over it, and values that are refused."""
 
+import ast
+import inspect
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,8 +88,15 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    undescribed = [name for name, field in Settings.model_fields.items() if not field.description]
-    assert undescribed == []
+    """A text stands under each field."""
+    [body] = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(body, ast.ClassDef)
+    described = [
+        ast.unparse(field.target)
+        for field, below in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    ]
+    assert described == list(Settings.model_fields)
 
 
 def test_variables_that_are_no_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,7 @@ _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 class Settings(BaseSettings):
     """Paths, addresses and limits. Immutable; the unit stands under each field."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PRICEMATCH_", frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="PRICEMATCH_", frozen=True, extra="forbid")
 
     catalogue: Path = Path("catalogue/catalogue.csv")
     """CSV file of the postings to serve."""
