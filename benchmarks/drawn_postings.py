@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import ONE_COLOUR, Embeddings, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put, Stored
-from pricematch.encoding.features import HASHING
+from pricematch.encoding.versions import HASHING
 from pricematch.sample.plan import plan_groups
 from pricematch.sample.titles import write_title
 from pricematch.store.sqlite.store import Store, open_store

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.features import Features, Hashes
 from pricematch.catalogue.postings import Catalogue
-from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.thresholds import DecisionRule

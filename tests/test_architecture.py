@@ -191,10 +191,10 @@ def test_starting_loads_no_tensorflow() -> None:
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS
 
 
-def test_a_start_without_a_matcher_loads_no_trees() -> None:
-    """What takes long to import comes with the matcher, the clustering or the network that needs it."""
+def test_a_start_loads_no_trees_and_no_decoder() -> None:
+    """What takes long to import comes with the matcher, clustering or network that needs it; workers alone decode."""
     late = {"lightgbm", "sklearn", "scipy.sparse.csgraph", "openvino"}
-    assert not loaded_by(["__main__", "api.server"]) & late
+    assert not loaded_by(["__main__", "api.server"]) & {*late, "cv2", "PIL", "imagehash", "simplejpeg"}
     assert not loaded_by(["encoding.worker"]) & {*late, "scipy", "pydantic_settings"}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from drawn_postings import add_postings, mixed, read_features
 
 from pricematch.catalogue.features import ONE_COLOUR, unit_rows
-from pricematch.encoding.features import HASHING
+from pricematch.encoding.versions import HASHING
 from pricematch.store.sqlite.store import open_store
 from tests.support.stores import image_bytes, put
 

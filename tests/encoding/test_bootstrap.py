@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import embed_catalogue, image_folder, read_catalogue, skip_or_refuse
+from pricematch.encoding.bootstrap import embed_catalogue
+from pricematch.encoding.catalogue_files import image_folder, read_catalogue, skip_or_refuse
 from pricematch.errors import (
     ArtefactError,
     CatalogueError,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pricematch.encoding import encoders, exported_encoder, openvino_network
-from pricematch.encoding.decoder import DECODING
 from pricematch.encoding.encoders import resolve_precision
 from pricematch.encoding.exported_encoder import TOLERANCE, ExportedEncoder
 from pricematch.encoding.ports import Runtime
+from pricematch.encoding.versions import DECODING
 from pricematch.errors import ArtefactError, ModelOutputError
 from pricematch.formats.manifest import GOLDEN, MANIFEST, Artefact, Manifest, digests, find_chain, verify, write
 from pricematch.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 
 from pricematch.catalogue.features import Features, image_keys, parse_hashes
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.encoding.colours import ColourHistogram, ShadeHistogram
 from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.evaluation.load_features import load_features

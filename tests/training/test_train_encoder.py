@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
+from pricematch.encoding.bootstrap import embed_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import CatalogueError
 from pricematch.formats.manifest import find_chain, versions
 from pricematch.matching.queries import Options

@@ -1,4 +1,4 @@
-"""From Settings to what several verbs work with: catalogue, images, decoder, encoder, embeddings."""
+"""From Settings to what several verbs embed images with: decoder, encoder, embeddings that are kept."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
+from pricematch.encoding.catalogue_files import image_folder, skip_or_refuse
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import (
     COLOURS,
@@ -17,12 +18,11 @@ from pricematch.encoding.encoders import (
 )
 from pricematch.encoding.ingest import check_images
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
-from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
+from pricematch.errors import ImageError
 from pricematch.formats.array_files import EmbeddingFile
 from pricematch.formats.atomic_writes import make_folder
-from pricematch.formats.csv_files import CsvCatalogue, read_csv
+from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.posting_rows import RowLimits, TextFormat
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -32,41 +32,6 @@ _KEPT = "embeddings"
 _ANY_SIDE = 32
 _OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 """Gets the errors of bad images by name; may refuse."""
-
-
-def read_catalogue(settings: Settings) -> CsvCatalogue:
-    """The catalogue file; bad rows are in its `problems`, and what is odd in it is logged. Raises CatalogueError."""
-    content = read_csv(settings.catalogue, *row_format(settings))
-    for warning in content.warnings:
-        _log.warning("%s: %s", content.path, warning)
-    if any(warning.startswith(("label_group", "posting_id")) for warning in content.warnings):
-        _log.warning("`pricematch check %s` says more", content.path)
-    return content
-
-
-def read_to_learn(settings: Settings) -> CsvCatalogue:
-    """The catalogue file as `read_catalogue`, without labels that are no truth, whose count is logged."""
-    content = read_catalogue(settings)
-    learnable = content.without_rounded_labels()
-    pairs = zip(content.postings, learnable.postings, strict=True)
-    if count := sum(before.label_group != after.label_group for before, after in pairs):
-        _log.warning("%s: nothing is learned from the rounded labels of %d postings", content.path, count)
-    return learnable
-
-
-def row_format(settings: Settings) -> tuple[RowLimits, TextFormat]:
-    """How files of postings are read: their limits, encoding and delimiter."""
-    limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
-    return limits, TextFormat(settings.csv_encoding, settings.csv_delimiter)
-
-
-def image_folder(settings: Settings) -> ImageFolder:
-    """The images the catalogue names; raises SettingsError if there is no such folder."""
-    if not settings.images.is_dir():
-        raise SettingsError(
-            f"expected a folder of images, got {settings.images}, which is not a folder; name yours with --images"
-        )
-    return ImageFolder(settings.images, settings.max_image_bytes)
 
 
 def decoder(settings: Settings, side: int) -> PillowDecoder:
@@ -167,21 +132,6 @@ def _embed(
     _log.info("%s: %d postings, %d images, %d encoded now", label, *counts)
     info = EncoderInfo(encoder.key, encoder.encoder.versions, encoder.encoder.dimension, encoder.threshold)
     return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows])
-
-
-def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
-    """Refuse bad rows and images; bad images are only logged where they are to be skipped and some are good."""
-    problems = content.image_problems(errors)
-    unavailable = all(isinstance(error, ImageUnavailable) for error in errors.values())
-    if errors and unavailable and len(problems) == len(content.postings) and not content.problems:
-        first = problems[0]
-        raise CatalogueError(f"{content.path}: none of its images is there; is it another folder? The first is {first}")
-    if content.problems or not skip or len(problems) == len(content.postings):
-        content.refuse([*content.problems, *problems])
-    for problem in problems:
-        _log.warning("skipped %s", problem)
-    if problems:
-        _log.warning("skipped %d of %d postings whose image is bad", len(problems), len(content.postings))
 
 
 def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, list[int]]:

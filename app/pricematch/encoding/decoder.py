@@ -43,10 +43,6 @@ _MOST_HALVINGS = 3
 """As libjpeg does, which decodes at an eighth of the size at least."""
 
 
-DECODING = "3"
-"""Grows whenever the same bytes give other pixels, so that embeddings kept from before are not mixed with new ones."""
-
-
 class DecodedImage:
     """The pixels of an image as they lie in the file, RGB on white or grey, and how they are to be turned.
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from pricematch.encoding.colours import ColourHistogram, ShadeHistogram
-from pricematch.encoding.decoder import DECODING
 from pricematch.encoding.ports import Encoder
+from pricematch.encoding.versions import DECODING
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
 

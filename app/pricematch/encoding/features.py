@@ -7,9 +7,6 @@ from PIL import Image
 from pricematch.catalogue.features import ONE_COLOUR
 from pricematch.encoding.decoder import DecodedImage
 
-HASHING = "phash-decoding3"
-"""Names the hash and the way images are decoded for it in their own size; hashes of another are not taken for these."""
-
 
 def phash(image: DecodedImage) -> str:
     """The 64-bit perceptual hash that the competition's column `image_phash` holds, by the library that made it.

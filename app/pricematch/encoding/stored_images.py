@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, ImageFeatures, Wanted
-from pricematch.encoding.features import HASHING
 from pricematch.encoding.ingest import ImagesByDigest, chunks, digest_images, thread_pool
 from pricematch.encoding.ports import Decoder, EmbeddingStore, Encoder, ImageSource, Pixels
+from pricematch.encoding.versions import HASHING
 from pricematch.errors import ImageError
 from pricematch.progress import Progress, silent
 from pricematch.store.ports import ComputedStore

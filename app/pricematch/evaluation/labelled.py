@@ -13,7 +13,8 @@ from pricematch.catalogue.features import Embeddings
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback, corrected_labels
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
-from pricematch.encoding.bootstrap import embed_catalogue, read_catalogue
+from pricematch.encoding.bootstrap import embed_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded
 from pricematch.evaluation.splits import seen_postings
 from pricematch.formats.array_files import read_embeddings

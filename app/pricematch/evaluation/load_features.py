@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings, image_folder, skip_or_refuse
+from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings
+from pricematch.encoding.catalogue_files import find_images, skip_or_refuse
 from pricematch.encoding.encoders import COLOURS
 from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ingest import digest_images, each_image
@@ -41,24 +41,6 @@ def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
     """Raise SettingsError where a file of embeddings is given that no signal needs."""
     if embeddings is not None and "image" not in names:
         raise SettingsError(f"--embeddings: expected image among the signals, got --signals {','.join(names)}")
-
-
-def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
-    """The folder of images; None where nobody named one and the default one holds none of these names.
-
-    Raises:
-        SettingsError: the one that was named is no folder.
-    """
-    if "images" in settings.model_fields_set:
-        return image_folder(settings)
-    if not settings.images.is_dir():
-        return None
-    images = image_folder(settings)
-    for name in names:
-        with suppress(ImageError):
-            images.read(name)
-            return images
-    return None
 
 
 def load_features(

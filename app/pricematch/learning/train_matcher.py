@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import read_to_learn
+from pricematch.encoding.catalogue_files import read_to_learn
 from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of

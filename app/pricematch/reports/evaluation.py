@@ -8,13 +8,14 @@ import numpy as np
 from markupsafe import Markup
 
 from pricematch.catalogue.postings import Posting
+from pricematch.encoding.catalogue_files import find_images
 from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
 from pricematch.evaluation.breakdown import ScoredGroup
 from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
-from pricematch.evaluation.load_features import find_images, load_features
+from pricematch.evaluation.load_features import load_features
 from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation

@@ -10,12 +10,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import decoder, read_catalogue
+from pricematch.encoding.bootstrap import decoder
+from pricematch.encoding.catalogue_files import find_images, read_catalogue
 from pricematch.encoding.features import phash
 from pricematch.errors import SHOWN_PROBLEMS, ImageError, RowProblem
 from pricematch.evaluation import exploration as finding
 from pricematch.evaluation.exploration import NEAR, Exploration, ImageFacts, read_image_facts
-from pricematch.evaluation.load_features import ANY_SIDE, find_images
+from pricematch.evaluation.load_features import ANY_SIDE
 from pricematch.evaluation.near_duplicates import UNKNOWN, Relation, Repeats, group_sizes
 from pricematch.formats.atomic_writes import check_folder, write_whole
 from pricematch.progress import Progress

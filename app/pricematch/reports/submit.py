@@ -8,7 +8,7 @@ import numpy as np
 
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import METHODS, cluster_graph
-from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
 from pricematch.evaluation.labelled import embedded, limit_setting_named

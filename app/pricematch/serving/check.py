@@ -9,7 +9,7 @@ from pathlib import Path
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.blocking import encoding_for
-from pricematch.encoding.bootstrap import row_format
+from pricematch.encoding.catalogue_files import row_format
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import RowProblem
 from pricematch.formats.posting_rows import PostingRow, PostingRows, check_rows

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.records import Counts, Job
 from pricematch.encoding.blocking import encoding_for
-from pricematch.encoding.bootstrap import row_format
+from pricematch.encoding.catalogue_files import row_format
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import (

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
-from pricematch.encoding.bootstrap import image_folder, read_catalogue, skip_or_refuse
+from pricematch.encoding.catalogue_files import find_images, image_folder, read_catalogue, skip_or_refuse
 from pricematch.encoding.ingest import ImagesByDigest, digest_images, each_image
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredForms, StoredImages
 from pricematch.errors import CatalogueError, ImageError
-from pricematch.evaluation.load_features import find_images
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import digest_of_file

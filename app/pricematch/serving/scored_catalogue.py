@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.features import HASHING
+from pricematch.encoding.versions import HASHING
 from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.formats.manifest import MANIFEST

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id
-from pricematch.encoding.bootstrap import read_catalogue
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import BinaryIO
 
 from pricematch.catalogue.records import Job
-from pricematch.encoding.bootstrap import row_format
+from pricematch.encoding.catalogue_files import row_format
 from pricematch.errors import JobNotFound, Overloaded
 from pricematch.formats.posting_rows import TextFormat, check_rows
 from pricematch.formats.zip_images import ZipImages
