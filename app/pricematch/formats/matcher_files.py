@@ -137,10 +137,11 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
     from pricematch.formats.lightgbm_trees import read_trees  # a start without a matcher needs no LightGBM
 
-    names = pair_feature_names(manifest.signals)
+    scaled = manifest.features == _features(manifest.signals, scaled=True)
+    names = pair_feature_names(manifest.signals, scaled=scaled)
     first = read_trees(path / FIRST, names, threads)
     second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)
-    return LoadedMatcher(path, manifest, PairModel(manifest.signals, first, second, calibration), thresholds)
+    return LoadedMatcher(path, manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
 
 
 def read_manifest(path: Path) -> MatcherManifest:
@@ -153,10 +154,14 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{file}: expected some of the signals {', '.join(SIGNALS)}, got {manifest.signals}")
     if ("image" in manifest.signals) != (manifest.encoder is not None):
         raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
-    if manifest.features != (*pair_feature_names(manifest.signals), *GRAPH_FEATURES):
+    if manifest.features not in [_features(manifest.signals, scaled=scaled) for scaled in (True, False)]:
         raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
     check_files(path, manifest.files, (FIRST, SECOND))
     return manifest
+
+
+def _features(signals: tuple[str, ...], *, scaled: bool) -> tuple[str, ...]:
+    return (*pair_feature_names(signals, scaled=scaled), *GRAPH_FEATURES)
 
 
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:

@@ -106,7 +106,7 @@ class MatchIndex:
             copies: [n], see `PairFeatureExtractor`.
         """
         progress("Comparing postings", 0, 1)
-        extractor = PairFeatureExtractor(features, model.signals, found, copies)
+        extractor = PairFeatureExtractor(features, model.signals, found, copies, scaled=model.scaled)
         progress("Comparing postings", 1, 1)
         base = score_candidates(extractor, model, progress) if scored is None else scored
         return cls(model, extractor, base, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))

@@ -52,17 +52,19 @@ class PairModel:
         first: of the pair features.
         second: of the pair features, and of the graph features behind them.
         calibration: from the second's scores to probabilities.
+        scaled: whether the pair features include `pricematch.pairs.pair_features.SCALED`, where images are a signal.
     """
 
     signals: tuple[str, ...]
     first: Scorer
     second: Scorer
     calibration: Calibration
+    scaled: bool = True
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the f features of a pair: pair features, then graph features."""
-        return (*pair_feature_names(self.signals), *GRAPH_FEATURES)
+        return (*pair_feature_names(self.signals, scaled=self.scaled), *GRAPH_FEATURES)
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities float64 [m], between 0 and 1, of features [m, f]."""

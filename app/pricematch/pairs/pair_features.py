@@ -20,6 +20,7 @@ from pricematch.pairs.profiles import (
     low_high,
     occurrences,
     rank_features,
+    scaled_similarities,
 )
 from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved
 from pricematch.pairs.retrievers import retrievers_of
@@ -32,16 +33,19 @@ from pricematch.titles.vectors import TfIdf, words
 _NEAREST = 100
 """Neighbours that ranks are counted among."""
 SIGNALS = ("hash", "title", "image")
+SCALED = "image_scaled"
+"""Name of the feature of embeddings that means the same in every shop, see `scaled_similarities`; the last one."""
 _BLOCK = 128 * 1024
 
 
-def pair_feature_names(signals: Sequence[str]) -> tuple[str, ...]:
-    """Names of the pair features of some signals, in order."""
+def pair_feature_names(signals: Sequence[str], *, scaled: bool = True) -> tuple[str, ...]:
+    """Names of the pair features of some signals, in order; `scaled` is false for models of versions without it."""
     retrievers = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_RETRIEVERS}
     ranks = [f"{name}_{what}" for signal in signals for name in retrievers[signal] for what in RANK_FEATURES]
     titles = [*WORDS, *SUMMARY] if "title" in signals else []
     hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
-    return ("catalogue_size", *ranks, *titles, *hashes, "same_image")
+    more = [SCALED] if scaled and "image" in signals else []
+    return ("catalogue_size", *ranks, *titles, *hashes, "same_image", *more)
 
 
 class PairFeatureExtractor:
@@ -54,6 +58,7 @@ class PairFeatureExtractor:
         signals: some of `SIGNALS`.
         found: what was found among the same postings before, since searching takes most of the time; None: search.
         copies: [n], how many titles each of theirs counts as, where words are weighed; None: one.
+        scaled: whether the features include `SCALED`, where images are a signal.
 
     Attributes:
         signals, names: as above, and the names of the pair features, in order.
@@ -68,8 +73,10 @@ class PairFeatureExtractor:
         signals: Sequence[str],
         found: Neighbourhoods | None = None,
         copies: NDArray[np.integer] | None = None,
+        *,
+        scaled: bool = True,
     ) -> None:
-        self.signals, self.names = tuple(signals), pair_feature_names(signals)
+        self.signals, self.names = tuple(signals), pair_feature_names(signals, scaled=scaled)
         parsed = _parsed(features, signals)
         weighted = self._weighted = TfIdf(parsed.titles, words, copies=copies) if "title" in signals else None
         retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares, copies)
@@ -252,6 +259,12 @@ class PairFeatureExtractor:
         images = one.images[left], other.images[right]  # 0 where an image was not read
         same = np.where((images[0] == 0) | (images[1] == 0), np.nan, images[0] == images[1])
         parts.append(same.astype(np.float32)[:, np.newaxis])
+        if self.names[-1] == SCALED:
+            place = list(self._retrievers).index("image")
+            ends = one.neighbours, other.neighbours, left, right
+            parts.append(
+                scaled_similarities(compared[place], place, *ends, including=others is not None)[:, np.newaxis]
+            )
         return parts
 
     def _equal(self, new: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

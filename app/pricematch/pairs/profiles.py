@@ -13,6 +13,10 @@ from pricematch.titles.comparison import TitleAttributes
 
 _DENSITY_NEIGHBOURS = 10
 """Neighbours whose mean similarity is the density around a posting."""
+_CROWD_NEIGHBOURS = 20
+"""Neighbours whose mean similarity scales those of a posting, see `scaled_similarities`."""
+_SPARSEST = 0.02
+"""Mean similarity of a posting's crowd, at least: next to nothing, everything would be many times nearer."""
 RANK_FEATURES = ("similarity", "rank_low", "rank_high", "lead_low", "lead_high", "above_low", "above_high")
 """Names of the features of one retriever: the similarity; how many of the 100 nearest neighbours of each end are
 nearer; by how much it exceeds that of the nearest other neighbour of each end, and the density around each end."""
@@ -51,6 +55,24 @@ class Neighbours:
             rows: [m].
         """
         return self.similarities[which, rows, 0], self.similarities[which, rows, 1], self.density[which, rows]
+
+    def crowd(
+        self, retriever: int, rows: NDArray[np.integer], more: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """Mean similarity of the 20 nearest neighbours of some rows by one retriever, float64 [m], at least 0.02.
+
+        Neighbours that are lacking, or less similar than 0, count 0.
+
+        Args:
+            retriever: its number.
+            rows: [m].
+            more: [m], the similarity of one neighbour more; None: there is none.
+        """
+        nearest = np.maximum(self.similarities[retriever, rows, :_CROWD_NEIGHBOURS], 0)
+        total = nearest.sum(axis=1)
+        if more is not None:
+            total += np.maximum(more - nearest[:, -1], 0)
+        return np.asarray(np.maximum(total / _CROWD_NEIGHBOURS, _SPARSEST), np.float64)
 
     def higher(
         self, which: NDArray[np.intp], rows: NDArray[np.integer], values: NDArray[np.floating]
@@ -133,6 +155,36 @@ def rank_features(
     features[:, np.isnan(similarity)] = np.nan
     found[:, told] = features.T
     return found.reshape(len(found), -1)
+
+
+def scaled_similarities(
+    similarity: NDArray[np.float32],
+    retriever: int,
+    left: Neighbours,
+    right: Neighbours,
+    left_rows: NDArray[np.integer],
+    right_rows: NDArray[np.integer],
+    *,
+    including: bool,
+) -> NDArray[np.float32]:
+    """Similarities of m pairs by one retriever, as multiples of what is usual around both ends, float32 [m].
+
+    Local scaling: s / √(c · d), c and d being the mean similarities of the 20 nearest neighbours of the two ends
+    (Zelnik-Manor and Perona, Self-Tuning Spectral Clustering, 2004, scale distances so). An embedding's cosines mean
+    something else in every shop; how far a pair stands out from what surrounds it means nearly the same.
+
+    Args:
+        similarity: [m], NaN where it is not known; so is the result.
+        retriever: its number among the neighbours.
+        left: neighbours of the left ends.
+        right: of the right ends.
+        left_rows: [m], which of the left.
+        right_rows: [m], which of the right.
+        including: whether the right ends' neighbours do not include the left ones yet, and are taken as if they did.
+    """
+    one = left.crowd(retriever, left_rows)
+    other = right.crowd(retriever, right_rows, np.nan_to_num(similarity) if including else None)
+    return np.asarray(similarity / np.sqrt(one * other), np.float32)
 
 
 def _including(ends: _Ends, first: NDArray[np.float64], more: NDArray[np.floating]) -> _Ends:

@@ -1,0 +1,46 @@
+"""Weights of the default pair model's regressions: the most probable ones, given pairs and weights known beforehand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.pairs.default_model import TERMS
+
+BOUNDS: Sequence[tuple[float, float]] = [(term.least, term.most) for term in TERMS]
+SPREADS = np.array([term.spread for term in TERMS])
+
+
+def fit_weights(
+    terms: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    counts: NDArray[np.float64],
+    before: NDArray[np.float64],
+    spreads: NDArray[np.float64],
+    bounds: Sequence[tuple[float, float]],
+) -> NDArray[np.float64]:
+    """Weights of a logistic regression, float64 [t], the most probable ones (maximum a posteriori).
+
+    Beforehand each weight is normally distributed, independently of the others; with no pairs it stays what it was.
+
+    Args:
+        terms: float64 [m, t], of pairs.
+        truth: bool [m], whether they are right.
+        counts: float64 [m], as how many pairs each counts, 0 or more.
+        before: [t], the weights that are expected before any pair is seen, within the bounds.
+        spreads: [t], standard deviations by which they may differ from that, above 0.
+        bounds: t, between which each weight lies.
+    """
+    from scipy.optimize import minimize
+
+    precision, right = 1 / spreads**2, truth.astype(np.float64)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        z, apart = terms @ weights, weights - before
+        errors = counts * (1 / (1 + np.exp(-np.clip(z, -500, 500))) - right)
+        value = (counts * (np.logaddexp(0, z) - right * z)).sum() + (precision * apart**2).sum() / 2
+        return float(value), terms.T @ errors + precision * apart
+
+    found = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1000})
+    low, high = np.array(bounds).T
+    return np.asarray(np.clip(found.x, low, high), np.float64)
