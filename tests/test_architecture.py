@@ -187,7 +187,7 @@ def _served() -> list[str]:
 def test_starting_loads_no_tensorflow() -> None:
     """Neither the service nor the command line loads TensorFlow before it is needed."""
     starting = [name for name in MODULES if folder(name) != "training" and name not in RUNNING]
-    light = ["recipes", "augmentation", "whitening", "label_groups"]
+    light = ["recipes", "augmentation", "label_groups"]
     assert not loaded_by([*starting, *(f"training.{name}" for name in light)]) & NETWORKS
 
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.efficientnet_lite import packaged_weights
 from pricematch.errors import ArtefactError
 from pricematch.formats.torch_file import Tensors, read_tensors
 
@@ -27,9 +28,7 @@ def photo(name: str, side: int) -> NDArray[np.uint8]:
 
 
 def tensors_of(name: str) -> Tensors:
-    from pricematch.training.pretrained import _package
-
-    return read_tensors(_package(name)[0])
+    return read_tensors(packaged_weights(name)[0])
 
 
 def feature_map(name: str, tensors: Tensors, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

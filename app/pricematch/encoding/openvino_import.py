@@ -9,5 +9,6 @@ import sys
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]  # as if it were not installed
 
 import openvino  # noqa: E402
+from openvino import opset13 as opset  # noqa: E402
 
-__all__ = ["openvino"]
+__all__ = ["openvino", "opset"]

@@ -19,7 +19,7 @@ from pricematch.training.networks import build_encoder, build_head, build_pooled
 from pricematch.training.pretrained import Backbone, load_backbone
 from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Run, Staged, Trained, Training, TrainingImages, unfinished
-from pricematch.training.whitening import Linear, whitening, within_group_whitening
+from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
 
 _NAME = "cnn"
 _UPPER_LAYERS = "upper layers"

@@ -20,7 +20,7 @@ from pricematch.training.pixel_cache import PixelCache
 from pricematch.training.pretrained import Backbone
 from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Training
-from pricematch.training.whitening import Linear
+from pricematch.encoding.whitening import Linear
 
 _BATCH = 32
 

