@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     """Folder the service keeps everything in: postings, images, verdicts, embeddings. Not safe to delete."""
     lost_found_days: int = Field(default=30, ge=0, le=36_500)
     """Days that images which no posting shows are kept in the data folder's lost+found, after a start moved them."""
-    encoder: EncoderName = "autoencoder"
-    """Which encoder embeds the images: the CAE (2,048 values), the autoencoder on top (64), or the CNN (256)."""
+    encoder: EncoderName = "cnn"
+    """Which encoder embeds the images: the CNN (256 values), the CAE (2,048), or the autoencoder on top (64)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
     """Version of that encoder, a whole number; the newest if absent."""
     encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.errors import CatalogueError
 from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
+from pricematch.errors import CatalogueError
 
 
 def correlated(rows: int, width: int, seed: int = 0) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """Exported SavedModels, and how a version gets its name."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.errors import ArtefactExists
-from pricematch.formats.manifest import Manifest, TensorDescription, verify
+from pricematch.formats.manifest import TensorDescription
 from tests.support.networks import EMBEDDING, LATENTS, RECIPE, TinyArtefacts
 
 pytestmark = pytest.mark.tensorflow
@@ -78,19 +76,6 @@ def test_an_export_over_the_leftovers_of_another_is_whole(tmp_path: Path) -> Non
     plain(tmp_path / "staged")
 
 
-def test_golden_pixels_are_distinct_images_that_use_the_whole_range() -> None:
-    from pricematch.training.export import golden_pixels
-
-    pixels = golden_pixels(64)
-    assert pixels.shape == (4, 64, 64, 3)
-    assert pixels.dtype == np.uint8
-    assert len({image.tobytes() for image in pixels}) == 4
-    for image in pixels:
-        assert image.min() < 40
-        assert image.max() > 215
-    np.testing.assert_array_equal(pixels, golden_pixels(64))
-
-
 def test_a_weights_digest_is_of_values_shapes_and_order() -> None:
     import keras
 
@@ -119,87 +104,6 @@ def test_the_cnn_takes_uint8_pixels_and_gives_embeddings(tmp_path: Path) -> None
     for rows in (PIXELS, PIXELS[:1]):
         expected = (rows.astype(np.float64).mean(axis=(1, 2)) - 100) / 50
         np.testing.assert_allclose(function(pixels=rows)["embedding"], expected, atol=1e-4)
-
-
-# --- publishing --------------------------------------------------------------------------------------------------
-
-
-def staged(folder: Path) -> Path:
-    """A version that waits for its name."""
-    path = folder / "staged"
-    (path / "variables").mkdir(parents=True)
-    for relative in ("saved_model.pb", "golden.npz", "variables/variables.index"):
-        (path / relative).write_bytes(relative.encode("ascii"))
-    return path
-
-
-def manifest(artefacts: TinyArtefacts, version: str) -> Manifest:
-    [cae, _] = artefacts.chain()
-    return cae.manifest.model_copy(update={"version": version, "files": {}})
-
-
-def test_a_published_version_is_moved_whole_with_a_manifest_that_fits(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts
-) -> None:
-    from pricematch.training.export import publish
-
-    path = publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
-    assert path == tmp_path / "models" / "cae" / "7"
-    assert not (tmp_path / "staged").exists()
-    assert sorted(verify(path).manifest.files) == ["golden.npz", "saved_model.pb", "variables/variables.index"]
-
-
-def test_an_existing_version_is_left_as_it_is(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
-    from pricematch.training.export import publish
-
-    existing = tmp_path / "models" / "cae" / "7"
-    existing.mkdir(parents=True)
-    (existing / "saved_model.pb").write_bytes(b"old")
-    with pytest.raises(ArtefactExists, match="cae/7 exists; versions are never overwritten"):
-        publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
-    assert [path.name for path in existing.iterdir()] == ["saved_model.pb"]
-    assert (existing / "saved_model.pb").read_bytes() == b"old"
-
-
-@pytest.mark.parametrize("moment", ["pricematch.training.export.write", "os.fsync", "pathlib.Path.rename"])
-def test_a_publication_that_breaks_off_leaves_no_version(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pricematch.training.export import publish
-
-    def stop(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(moment, stop)
-    with pytest.raises(KeyboardInterrupt):
-        publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
-    assert list((tmp_path / "models").glob("*/*")) == []
-
-
-def test_everything_is_on_the_disk_before_the_version_has_its_name(
-    tmp_path: Path, tiny_artefacts: TinyArtefacts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pricematch.training.export import publish
-
-    synced: list[str] = []
-    fsync, rename = os.fsync, Path.rename
-
-    def noted_fsync(descriptor: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
-        fsync(descriptor)
-
-    def noted_rename(path: Path, target: Path) -> Path:
-        synced.append("rename")
-        return rename(path, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "rename", noted_rename)
-    publish(staged(tmp_path), manifest(tiny_artefacts, "7"), tmp_path / "models")
-    before, after = synced[: synced.index("rename")], synced[synced.index("rename") + 1 :]
-    assert sorted(before) == sorted(
-        ["saved_model.pb", "golden.npz", "manifest.json", "variables.index", "variables", "staged"]
-    )
-    assert after == ["cae"]
 
 
 def test_a_description_names_the_libraries_and_the_time() -> None:

@@ -24,7 +24,9 @@ ImagesIfAny: TypeAlias = Annotated[
 ]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
-Encoder: TypeAlias = Annotated[str | None, setting("encoder", "autoencoder (64 values), cae (2,048) or cnn (256).")]
+Encoder: TypeAlias = Annotated[
+    str | None, setting("encoder", "cnn (256 values, needs no training), cae (2,048) or autoencoder (64).")
+]
 EncoderVersion: TypeAlias = Annotated[str | None, setting("encoder_version", "The newest if absent.")]
 EmbeddingArray: TypeAlias = Annotated[
     Path | None,

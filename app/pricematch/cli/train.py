@@ -1,7 +1,8 @@
 """`pricematch train`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from pricematch.settings import MIB, load_settings
 if TYPE_CHECKING:
     from pricematch.training.recipes import CnnTrainingRecipe, Recipe
 
+_PRETRAINED = "pretrained"
+
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -22,7 +25,8 @@ def encoder(
         str,
         typer.Option(
             help="notebook: exactly the notebook's. default: trains until it stops learning. "
-            "cnn: a pretrained network, whitened, and trained on the label groups if there are some."
+            "cnn: a pretrained network, whitened, and trained on the label groups if there are some. "
+            "pretrained: the same network without training, as the first start writes it; takes no catalogue."
         ),
     ] = "default",
     catalogue: options.Catalogue = None,
@@ -79,9 +83,6 @@ def encoder(
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
-    from pricematch.training.recipes import TrainOptions
-    from pricematch.training.train_encoder import train
-
     settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
     network = "cnn" if recipe == "cnn" else "cae"
     given: dict[str, Any] = {f"{network}.epochs": epochs, f"{network}.augment": augment, f"{network}.batch": batch}
@@ -90,6 +91,12 @@ def encoder(
     if network == "cae":
         given["autoencoder.batch"] = batch
     values = {name: value for name, value in given.items() if value is not None}
+    if recipe == _PRETRAINED:
+        _export_pretrained(settings.models, version, [*values, *(hyper_parameters or [])])
+        return
+    from pricematch.training.recipes import TrainOptions
+    from pricematch.training.train_encoder import train
+
     chosen = _recipe(recipe, values | dict(map(_assignment, hyper_parameters or [])))
     with terminal.progress_bars() as bars, terminal.ctrl_c() as interrupted:
         trained = train(
@@ -150,6 +157,16 @@ def matcher(
     terminal.print_matcher(trained)
 
 
+def _export_pretrained(models: Path, version: str | None, others: Sequence[str]) -> None:
+    from pricematch.training.pretrained_encoder import export_pretrained
+
+    if others:
+        raise SettingsError(
+            f"--recipe {_PRETRAINED}: expected no hyper-parameter, since nothing is trained, got {others[0]}"
+        )
+    typer.echo(f"wrote {export_pretrained(models, version)}")
+
+
 def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe":
     """The recipe with this name, with other values; raises SettingsError."""
     from pricematch.training.recipes import CNN, RECIPES, override
@@ -157,7 +174,7 @@ def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe
     if name == CNN.name:
         return override(CNN, values)
     if name not in RECIPES:
-        raise SettingsError(f"expected a recipe among {', '.join([*RECIPES, CNN.name])}, got {name!r}")
+        raise SettingsError(f"expected a recipe among {', '.join([*RECIPES, CNN.name, _PRETRAINED])}, got {name!r}")
     return override(RECIPES[name], values)
 
 

@@ -2,8 +2,8 @@
 
 Sizes follow `lite/efficientnet_lite_builder.py` of Google's TPU repository: stem, head and the first and last stage
 keep their size whatever the scale. Batch normalisation is folded into the convolutions, which have a bias instead.
-What is here is the architecture and its weights; `openvino_efficientnet` and `training.efficientnet_lite` build networks
-of it.
+What is here is the architecture and its weights, of which `openvino_efficientnet` and `training.efficientnet_lite`
+build networks.
 """
 
 import importlib.util
@@ -25,6 +25,8 @@ PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 """Pixels 0…255 are scaled to (pixel − mean) / scale, −0.992…1."""
 STEM, HEAD = 32, 1280
 """Filters of the first and of the last convolution."""
+POWER = 3.0
+"""Of the generalised mean that the encoder `cnn` pools the feature map by."""
 _EPSILON = 1e-3
 """Of the batch normalisation that is folded."""
 

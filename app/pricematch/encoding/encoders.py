@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pricematch.encoding.colours import ColourHistogram, ShadeHistogram
 from pricematch.encoding.ports import Encoder
-from pricematch.encoding.versions import DECODING
+from pricematch.encoding.versions import CNN, DECODING
 from pricematch.errors import ArtefactError
 from pricematch.formats.manifest import Artefact, find_chain, side_of_pixels
 
@@ -99,7 +99,19 @@ def colours_spec(version: str) -> EncoderSpec:
 
 
 def find_artefacts(settings: "Settings") -> list[Artefact]:
-    """The artefacts of the encoder that settings name, verified, without loading them; raises ArtefactError."""
+    """The artefacts of the encoder that settings name, verified, without loading them.
+
+    Where there is no version of the default encoder, and none is named, it is written first.
+
+    Raises:
+        ArtefactError: there is no such version, or it is damaged.
+        SettingsError: the default encoder cannot be written.
+    """
+    if settings.encoder == CNN and settings.encoder_version is None:
+        # here, since processes that encode never come here
+        from pricematch.encoding.default_encoder import ensure_default_encoder
+
+        ensure_default_encoder(settings.models)
     return find_chain(settings.models, settings.encoder, settings.encoder_version)
 
 

@@ -106,6 +106,8 @@ class _CheckedNetwork:
 
 def _in_tensorflow(artefact: Artefact, precision: str, threads: int, refused: ArtefactError) -> Network:
     """A network in TensorFlow, which OpenVINO has refused; raises ArtefactError."""
+    if not artefact.has_saved_model:
+        raise refused
     if find_spec("tensorflow") is None:
         raise ArtefactError(f"{refused}; TensorFlow may run it: pip install 'pricematch[train]'") from refused
     import_tensorflow()

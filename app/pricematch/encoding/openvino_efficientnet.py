@@ -5,7 +5,7 @@
 It computes what `pricematch.training.networks` builds in Keras; a test holds one against the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pricematch.encoding.efficientnet_lite import PIXEL_MEAN, PIXEL_SCALE, VARIANTS, Block, blocks, folded_weights
 from pricematch.encoding.openvino_import import openvino, opset
+from pricematch.encoding.ports import Pixels
 from pricematch.encoding.whitening import Linear
 
 _Node: TypeAlias = Any
@@ -51,6 +52,22 @@ def compose(
     result = opset.result(values, name="embedding")
     result.output(0).set_names({"embedding"})
     return openvino.Model([result], [pixels], "cnn")
+
+
+def in_float32(model: openvino.Model) -> Callable[[Pixels], NDArray[np.float32]]:
+    """What such a model gives, ready to be called: pixels [n, side, side, 3] → float32 [n, d], one image after another.
+
+    It computes in float32 on every processor, in one thread of its own.
+    """
+    fixed = model.clone()
+    fixed.reshape([1, *list(model.input().get_partial_shape())[1:]])
+    properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False}
+    compiled = openvino.Core().compile_model(fixed, "CPU", properties)
+
+    def outputs(pixels: Pixels) -> NDArray[np.float32]:
+        return np.concatenate([compiled(pixels[row : row + 1])[0].copy() for row in range(len(pixels))])
+
+    return outputs
 
 
 def _backbone(name: str, tensors: Mapping[str, NDArray[np.float32]], scaled: _Node) -> _Node:

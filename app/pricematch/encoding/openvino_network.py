@@ -1,4 +1,4 @@
-"""Runs an exported network in OpenVINO, which reads TensorFlow's SavedModels and needs no TensorFlow.
+"""Runs an exported network in OpenVINO, which reads its own form and TensorFlow's SavedModels, without TensorFlow.
 
 A network is compiled for fixed numbers of rows, and each call computes in one thread: the output of a row depends
 neither on the rows beside it nor on how many threads there are.
@@ -46,7 +46,7 @@ class OpenVinoNetwork:
         }
         try:
             core = openvino.Core()
-            model = core.read_model(artefact.path)
+            model = core.read_model(artefact.for_openvino)
             _check_signature(artefact, model)
             alone = self._compiled(core, model, 1)
             self._queues = {1: openvino.AsyncInferQueue(alone, threads)}

@@ -1,12 +1,20 @@
 """Linear embeddings in closed form: whitening of all features, and whitening of what differs within label groups."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.errors import CatalogueError
+from pricematch.errors import ArtefactError, CatalogueError
+from pricematch.formats.array_files import read_kept
+from pricematch.formats.atomic_writes import whole_file
+from pricematch.formats.manifest import WhitenedOn
 
+DIMENSION, SHRINKAGE = 256, 0.3
+"""Values of an embedding by the encoder `cnn`, at most, and how far variances are shrunk, unless a recipe says else."""
+GENERAL = Path(__file__).with_name("general_whitening.npz")
+"""The whitening that comes with the package: kernel float16 [1280, d], bias float32 [d], number of images."""
 _NOTHING = 1e-6
 """Directions with less than this share of the largest variance are rounding, and are dropped."""
 
@@ -79,3 +87,30 @@ def within_group_whitening(
     variances, directions = np.linalg.eigh(scatter / sum(len(deviation) - 1 for deviation in deviations))
     shrunk = (1 - shrinkage) * np.maximum(variances, 0) + shrinkage * variances.mean()
     return Linear((directions / np.sqrt(shrunk)) @ directions.T, np.zeros(values.shape[1]))
+
+
+def read_general_whitening() -> tuple[Linear, WhitenedOn]:
+    """The whitening that the package holds, for catalogues of which nothing is known yet; and what it was made of.
+
+    Raises:
+        ArtefactError: its file is missing or damaged.
+    """
+    kept = read_kept(GENERAL, ("kernel", "bias", "images"))
+    if kept is None:
+        raise ArtefactError(f"{GENERAL} is missing or damaged; install pricematch again")
+    kernel, bias, images = kept
+    return Linear(kernel.astype(np.float64), bias.astype(np.float64)), WhitenedOn(what="general", images=int(images))
+
+
+def write_general_whitening(features: NDArray[np.float32], file: Path = GENERAL) -> None:
+    """Whiten pooled features [n, 1280] of many catalogues' images, and write the file that the package holds.
+
+    Raises:
+        CatalogueError: the features do not vary.
+        SettingsError: the file cannot be written.
+    """
+    kernel = whitening(features, DIMENSION, SHRINKAGE).kernel.astype(np.float16)
+    mean = features.mean(axis=0, dtype=np.float64)
+    bias = -mean @ kernel.astype(np.float64)  # of the kernel as it is kept
+    with whole_file(file) as opened:
+        np.savez_compressed(opened, kernel=kernel, bias=bias.astype(np.float32), images=np.int64(len(features)))

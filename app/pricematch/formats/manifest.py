@@ -1,4 +1,7 @@
-"""Exported models on disk: `models/<name>/<version>/` with a SavedModel and a manifest that describes it.
+"""Exported models on disk: `models/<name>/<version>/` with a network and a manifest that describes it.
+
+A network is a SavedModel, or `network.xml` and `network.bin` in OpenVINO's own form, or both; its manifest's `files` say
+which.
 
 Versions are whole numbers, as TensorFlow Serving wants them. Nothing here imports TensorFlow.
 """
@@ -8,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +19,7 @@ from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
+SAVED_MODEL, NETWORK, NETWORK_WEIGHTS = "saved_model.pb", "network.xml", "network.bin"
 _Model = TypeVar("_Model", bound=BaseModel)
 _Cosine: TypeAlias = Annotated[float, Field(ge=-1, le=1)]
 
@@ -67,6 +71,18 @@ class TrainedOn(Described):
     postings: str | None = None
 
 
+class WhitenedOn(Described):
+    """What the features of a network that was trained on nothing else were whitened on.
+
+    Attributes:
+        what: `general`, images of other catalogues; or `catalogue`, those of the catalogue it serves.
+        images: how many distinct ones there were.
+    """
+
+    what: Literal["general", "catalogue"]
+    images: int
+
+
 class PickedOn(Described):
     """What a threshold was picked on: label groups that the encoder did not learn from.
 
@@ -94,6 +110,7 @@ class Manifest(Described):
         input_encoder: the encoder whose outputs it takes; None where it takes pixels.
         weights: what its weights were before; None where they were drawn at random.
         trained_on: the label groups it was trained on; None where it was trained on none.
+        whitened_on: the images that its linear embedding is made of; None where a recipe trained it.
         threshold: the cosine from which on images count as the same product; None where none was picked.
         threshold_picked_on: what it was picked on.
         bfloat16_tolerance: largest relative error (Euclidean) of a golden output where the network runs in bfloat16,
@@ -115,6 +132,7 @@ class Manifest(Described):
     input_encoder: Origin | None
     weights: WeightsOrigin | None = None
     trained_on: TrainedOn | None = None
+    whitened_on: WhitenedOn | None = None
     threshold: _Cosine | None = None
     threshold_picked_on: PickedOn | None = None
     bfloat16_tolerance: float = 0.05
@@ -138,6 +156,16 @@ class Artefact:
     def label(self) -> str:
         """Name and version, `cae/1`."""
         return f"{self.manifest.name}/{self.manifest.version}"
+
+    @property
+    def has_saved_model(self) -> bool:
+        """Whether TensorFlow can load it."""
+        return SAVED_MODEL in self.manifest.files
+
+    @property
+    def for_openvino(self) -> Path:
+        """What OpenVINO reads: the network in its own form where there is one, else the folder of the SavedModel."""
+        return self.path / NETWORK if NETWORK in self.manifest.files else self.path
 
 
 def versions(models: Path, name: str) -> list[str]:
@@ -223,7 +251,8 @@ def verify(path: Path) -> Artefact:
         raise ArtefactError(
             f"{path / MANIFEST}: expected {path.parent.name}/{path.name}, got {manifest.name}/{manifest.version}"
         )
-    check_files(path, manifest.files, ("saved_model.pb", GOLDEN))
+    network = (NETWORK, NETWORK_WEIGHTS) if NETWORK in manifest.files else (SAVED_MODEL,)
+    check_files(path, manifest.files, (*network, GOLDEN))
     return Artefact(path, manifest)
 
 

@@ -9,9 +9,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.encoding.default_encoder import BFLOAT16_TOLERANCE
+from pricematch.encoding.versions import CNN
+from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
+from pricematch.formats.exports import golden_pixels
 from pricematch.formats.manifest import next_version
 from pricematch.training.cnn_stages import ImageViews, PixelFunction, cached, fine_tune, fit_head
-from pricematch.training.export import export_cnn, golden_pixels
+from pricematch.training.export import export_cnn
 from pricematch.training.fit import Fitted
 from pricematch.training.label_groups import TrainedGroups, choose_groups, label_of_image, threshold_postings
 from pricematch.training.metric_learning import Course
@@ -19,12 +23,8 @@ from pricematch.training.networks import build_encoder, build_head, build_pooled
 from pricematch.training.pretrained import Backbone, load_backbone
 from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Run, Staged, Trained, Training, TrainingImages, unfinished
-from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
 
-_NAME = "cnn"
 _UPPER_LAYERS = "upper layers"
-_BFLOAT16_TOLERANCE = 0.1
-"""Three times what fifty layers and a whitening are off by on 717 photos; it moves a cosine by half its square."""
 
 
 def train_cnn(training: Training[CnnTrainingRecipe], images: TrainingImages) -> list[Trained]:
@@ -37,7 +37,7 @@ def train_cnn(training: Training[CnnTrainingRecipe], images: TrainingImages) -> 
         TrainingInterrupted: `interrupted` returned true; features that are complete need not be made again.
     """
     cnn, seed = training.recipe.cnn, training.options.seed
-    version = next_version(training.models, [_NAME], training.options.version)
+    version = next_version(training.models, [CNN], training.options.version)
     keras.utils.set_random_seed(seed)
     backbone = load_backbone(cnn.backbone, cnn.weights, images.side)
     with training.decoded(images) as (root, cache):
@@ -76,7 +76,7 @@ class _CnnRun(Run[CnnTrainingRecipe]):
             self._stages[_UPPER_LAYERS] = fine_tune(encoder, self.backbone, self.views, self.groups, self.training)
         fitted = self._summary(time.monotonic() - began)
         staged = self._stage(encoder, fitted)
-        threshold = self.queries.threshold(_NAME, lambda: self._embed(encoder, head, features[0]), self.training.report)
+        threshold = self.queries.threshold(CNN, lambda: self._embed(encoder, head, features[0]), self.training.report)
         return staged.publish(threshold, self.training.models)
 
     @property
@@ -140,7 +140,7 @@ class _CnnRun(Run[CnnTrainingRecipe]):
             (pixels, PixelFunction(encoder, self.backbone.scale)(pixels)),
             partial(export_cnn, encoder=encoder, scale=self.backbone.scale),
             fitted,
-            name=_NAME,
+            name=CNN,
             counts={
                 "images": len(self.views),
                 "training": fitted.training_rows,
@@ -153,5 +153,5 @@ class _CnnRun(Run[CnnTrainingRecipe]):
             input_encoder=None,
             weights=self.backbone.origin,
             trained_on=self.groups.record if self.groups.teach else None,
-            bfloat16_tolerance=_BFLOAT16_TOLERANCE,
+            bfloat16_tolerance=BFLOAT16_TOLERANCE,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from pricematch.encoding.whitening import Linear
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.training.augmentation import seller_views
 from pricematch.training.fit import Fitted
@@ -20,7 +21,6 @@ from pricematch.training.pixel_cache import PixelCache
 from pricematch.training.pretrained import Backbone
 from pricematch.training.recipes import CnnTrainingRecipe
 from pricematch.training.trainer import Training
-from pricematch.encoding.whitening import Linear
 
 _BATCH = 32
 

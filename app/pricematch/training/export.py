@@ -1,4 +1,4 @@
-"""Exports encoders as SavedModels that TensorFlow Serving loads, each version whole or not at all."""
+"""Exports encoders as SavedModels that TensorFlow Serving loads, and describes them."""
 
 import hashlib
 import platform
@@ -11,10 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from pricematch.formats.atomic_writes import move_whole
-from pricematch.formats.manifest import GOLDEN, Manifest, TensorDescription, digests, write
+from pricematch.formats.manifest import Manifest, TensorDescription
 
 
 def export_cae(folder: Path, cae: keras.Model, encoder: keras.Model) -> None:
@@ -56,18 +54,6 @@ def export_cnn(folder: Path, encoder: keras.Model, scale: Callable[[Any], Any]) 
     _save(folder, [encoder], specification, {"serving_default": encode})
 
 
-def write_golden(folder: Path, inputs: NDArray[Any], outputs: NDArray[np.float32]) -> None:
-    """Keep inputs and the outputs they must give, for whoever loads the model."""
-    np.savez_compressed(folder / GOLDEN, inputs=inputs, outputs=outputs)
-
-
-def golden_pixels(side: int, count: int = 4) -> NDArray[np.uint8]:
-    """Images that exercise a network, uint8 [count, side, side, 3]: plaids of different period and colour."""
-    y, x, channel, number = np.ogrid[:side, :side, :3, :count]
-    wave = np.sin(x / (5 + 3 * number) + channel) + np.cos(y / (3 + 4 * number) - channel)
-    return np.ascontiguousarray(np.moveaxis((wave + 2) * 63.75, 3, 0).astype(np.uint8))
-
-
 def describe(signature_input: TensorDescription, signature_output: TensorDescription, **fields: Any) -> Manifest:
     """A manifest with the libraries and the time of now; `fields` are those of `Manifest`."""
     return Manifest(
@@ -90,16 +76,6 @@ def weights_digest(model: keras.Model) -> str:
     for weights in model.get_weights():
         digest.update(repr(weights.shape).encode("ascii") + weights.astype("<f4").tobytes())
     return digest.hexdigest()
-
-
-def publish(staged: Path, manifest: Manifest, models: Path) -> Path:
-    """Give a staged folder its manifest and its final name `models/<name>/<version>`, by one rename.
-
-    Raises:
-        ArtefactExists: the version is there already; it is left as it is.
-    """
-    write(staged, manifest.model_copy(update={"files": dict(digests(staged))}))
-    return move_whole(staged, models / manifest.name / manifest.version)
 
 
 def _save(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from pricematch.encoding.efficientnet_lite import IMAGENET, POWER
+from pricematch.encoding.whitening import DIMENSION, SHRINKAGE
 from pricematch.errors import SettingsError
 
 _Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -163,11 +165,11 @@ class CnnRecipe:
     """
 
     backbone: _Text = "efficientnet-lite0"
-    weights: _Text = "imagenet"
+    weights: _Text = IMAGENET
     side: _Side = 0
-    power: _Power = 3.0
-    dimension: _Count = 256
-    shrinkage: _Unit = 0.3
+    power: _Power = POWER
+    dimension: _Count = DIMENSION
+    shrinkage: _Unit = SHRINKAGE
     within_shrinkage: _Rate = 0.2
     train_share: _Unit = 1.0
     validation_share: _Share = 0.2

@@ -19,9 +19,10 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding.ports import Decoder, ImageSource
 from pricematch.errors import ArtefactError, ImageError, SettingsError, TrainingInterrupted
 from pricematch.evaluation.curves import SimilarityThreshold
+from pricematch.formats.exports import publish, write_golden
 from pricematch.formats.manifest import Manifest, TensorDescription
 from pricematch.progress import Progress
-from pricematch.training.export import describe, publish, weights_digest, write_golden
+from pricematch.training.export import describe, weights_digest
 from pricematch.training.fit import Fitted, Interrupted, Watch
 from pricematch.training.label_groups import ThresholdPostings, described
 from pricematch.training.pixel_cache import PixelCache
