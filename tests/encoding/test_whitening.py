@@ -1,10 +1,20 @@
 """Linear embeddings in closed form."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
+from pricematch.encoding.whitening import (
+    DIMENSION,
+    GENERAL,
+    Linear,
+    read_general_whitening,
+    whitening,
+    within_group_whitening,
+    write_general_whitening,
+)
 from pricematch.errors import CatalogueError
 
 
@@ -84,3 +94,26 @@ def test_one_linear_map_then_another_is_one_linear_map() -> None:
     first, second = (Linear(rng.normal(size=shape), rng.normal(size=shape[1])) for shape in ((4, 3), (3, 2)))
     rows = rng.normal(size=(5, 4))
     assert np.allclose(first.then(second)(rows), second(first(rows)))
+
+
+def test_the_general_whitening_is_small_and_fits_the_network() -> None:
+    """It comes with the package, in less than 700 kB."""
+    linear, made_of = read_general_whitening()
+    assert linear.kernel.shape[0] == 1280
+    assert linear.kernel.shape[1] == linear.bias.shape[0] <= DIMENSION
+    assert made_of.what == "general"
+    assert made_of.images >= linear.kernel.shape[1]
+    assert GENERAL.stat().st_size < 700_000
+
+
+def test_a_whitening_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for rounding, features whitened by it have no mean, and no correlations."""
+    features = np.random.default_rng(0).normal(size=(500, 20)).astype(np.float32) * np.arange(1, 21) + 3
+    write_general_whitening(features, tmp_path / "general.npz")
+    monkeypatch.setattr("pricematch.encoding.whitening.GENERAL", tmp_path / "general.npz")
+    linear, made_of = read_general_whitening()
+    assert made_of.images == 500
+    whitened = linear(features)
+    assert whitened.mean(axis=0) == pytest.approx(0, abs=1e-3)
+    covariance = np.cov(whitened.T)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.01

@@ -1,8 +1,6 @@
 """Exported models on disk: `models/<name>/<version>/` with a network and a manifest that describes it.
 
-A network is a SavedModel, or `network.xml` and `network.bin` in OpenVINO's own form, or both; its manifest's `files` say
-which.
-
+A network is a SavedModel, or a file in OpenVINO's own form with its weights beside, or both: `files` says which.
 Versions are whole numbers, as TensorFlow Serving wants them. Nothing here imports TensorFlow.
 """
 
