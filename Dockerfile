@@ -37,6 +37,10 @@ RUN python3 -m venv --without-pip /opt/pricematch \
 COPY --from=wheel /src/wheels wheels
 RUN /opt/build/bin/pip --python /opt/pricematch/bin/python install --no-deps wheels/*.whl
 
+# the default encoder, so that a service answers with nothing trained
+FROM build-serve AS models
+RUN /opt/pricematch/bin/pricematch train encoder --recipe pretrained --models /src/models
+
 # hadolint ignore=DL3006
 FROM ${BASE} AS run
 # the OpenMP runtime that LightGBM links to, whichever version the base image's Debian has
@@ -44,7 +48,8 @@ FROM ${BASE} AS run
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --home-dir /srv --shell /usr/sbin/nologin pricematch \
-    && install -d -o pricematch -g pricematch /srv/catalogue /srv/models /srv/data
+    && install -d -o pricematch -g pricematch /srv/catalogue /srv/data
+COPY --from=models --chown=pricematch:pricematch /src/models /srv/models
 ENV PATH=/opt/pricematch/bin:$PATH \
     PYTHONUNBUFFERED=1
 # the defaults of the settings are relative: /srv/catalogue, /srv/models, /srv/data

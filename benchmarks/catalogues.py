@@ -25,8 +25,11 @@ class Subject:
 
 
 @contextmanager
-def subject(images: Path | None, models: Path | None, encoders: Sequence[str] = ("autoencoder",)) -> Iterator[Subject]:
-    """The given images, or a drawn sample; the given models, or these encoders trained as `trained_matcher` does."""
+def subject(images: Path | None, models: Path | None, encoders: Sequence[str] = ()) -> Iterator[Subject]:
+    """The given images, or a drawn sample; the given models, or these encoders trained as `trained_matcher` does.
+
+    Without models and encoders the service takes its default encoder, which it writes when it first starts.
+    """
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if images is None:

@@ -24,7 +24,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=Path, help="folder of JPEG images; a sample is drawn if absent")
-    parser.add_argument("--models", type=Path, help="folder of exported models; trained for this run if absent")
+    parser.add_argument("--models", type=Path, help="folder of exported models; the default encoder if absent")
     parser.add_argument("--tries", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="which images are tried")
     options = parser.parse_args()

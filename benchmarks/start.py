@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--postings", type=int, default=100_000)
     parser.add_argument("--busy", type=int, default=0, help="processes that keep the processors busy meanwhile")
     parser.add_argument("--images", type=Path, help="a folder of JPEG files; drawn now if absent")
-    parser.add_argument("--models", type=Path, help="exported models; trained now if absent")
+    parser.add_argument("--models", type=Path, help="exported models; the default encoder if absent")
     parser.add_argument("--folder", type=Path, help="where to write; the temporary folder if absent")
     options = parser.parse_args()
     with subject(options.images, options.models) as measured, tempfile.TemporaryDirectory(dir=options.folder) as name:

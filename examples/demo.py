@@ -37,6 +37,8 @@ POSTINGS = "120"
 SMALL = 2000
 LEAST_GROUPS = 10
 SMALL_TRAINING = ("--epochs", "2", "--batch", "8", "--autoencoder-epochs", "10")
+ENCODER = ("--encoder", "autoencoder")
+"""The one that is trained here, instead of the default one, which needs no training."""
 PORT = 8000
 
 console = Console()
@@ -60,6 +62,7 @@ def main() -> None:
         train_matcher(catalogue, images, home)
     say("Starting the service")
     arguments: list[str | Path] = [
+        *ENCODER,
         "--catalogue",
         catalogue,
         "--images",
@@ -127,7 +130,7 @@ def train_matcher(catalogue: Path, images: Path, home: Path) -> None:
     say(f"Training a matcher on {groups} products with several postings")
     signals = "hash,title,image" if any(row.get("title") for row in rows) else "hash,image"
     paths = ("--catalogue", catalogue, "--images", images, "--models", home / "models", "--data", home / "data")
-    pricematch("train", "matcher", "--signals", signals, *paths)
+    pricematch("train", "matcher", "--signals", signals, *ENCODER, *paths)
 
 
 def say(what: str) -> None:

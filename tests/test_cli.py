@@ -151,7 +151,7 @@ def test_hyper_parameters_reach_the_training_and_win_over_the_recipe(run: Run, m
     [
         (
             ["train", "encoder", "--recipe", "x"],
-            "pricematch: expected a recipe among notebook, default, cnn, got 'x'",
+            "pricematch: expected a recipe among notebook, default, cnn, pretrained, got 'x'",
         ),
         (
             ["serve", "--port", "70000"],

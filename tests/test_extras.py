@@ -19,6 +19,7 @@ from tests.support.waiting import SAFETY_SECONDS, eventually
 pytestmark = pytest.mark.process
 
 TRAINING = ("tensorflow", "keras")
+EARLIER = ("--encoder", "autoencoder", "--models")
 EVERY_EXTRA = (*TRAINING, "matplotlib", "jinja2", "markupsafe", "opentelemetry.sdk")
 Start: TypeAlias = Callable[..., "subprocess.Popen[str]"]
 
@@ -109,7 +110,7 @@ def test_a_package_that_no_extra_brings_is_a_fault(start: Start) -> None:
 
 def test_submissions_take_no_extra(start: Start, tmp_path: Path, earlier_models: Path) -> None:
     """All signals, with encoders that were exported elsewhere."""
-    options = [*labelled(tmp_path), "--models", str(earlier_models), "--output", "submission.csv"]
+    options = [*labelled(tmp_path), *EARLIER, str(earlier_models), "--output", "submission.csv"]
     thresholds = ["--threshold", "hash=8", "--threshold", "title=0.5", "--threshold", "image=0.9"]
     code, errors = ended(start(EVERY_EXTRA, "submit", *options, *thresholds))
     assert code == 0, errors
@@ -118,7 +119,7 @@ def test_submissions_take_no_extra(start: Start, tmp_path: Path, earlier_models:
 
 def test_evaluations_take_no_tensorflow(start: Start, tmp_path: Path, earlier_models: Path) -> None:
     """Nor do those of images."""
-    options = [*labelled(tmp_path), "--models", str(earlier_models), "--folds", "2", "--output", "evaluated"]
+    options = [*labelled(tmp_path), *EARLIER, str(earlier_models), "--folds", "2", "--output", "evaluated"]
     code, errors = ended(start(TRAINING, "evaluate", "--signals", "hash,title,image", *options))
     assert code == 0, errors
     report = json.loads((tmp_path / "evaluated" / "report.json").read_text(encoding="utf-8"))
@@ -128,7 +129,7 @@ def test_evaluations_take_no_tensorflow(start: Start, tmp_path: Path, earlier_mo
 def test_the_service_takes_no_extra(start: Start, tmp_path: Path, earlier_models: Path) -> None:
     """It starts with encoders, matches an image, and says what runs them."""
     catalogue = labelled(tmp_path)
-    with served(start, *catalogue, "--models", str(earlier_models)) as address:
+    with served(start, *catalogue, *EARLIER, str(earlier_models)) as address:
         image = (tmp_path / "images" / "p0.png").read_bytes()
         answer = httpx2.post(f"{address}/match", content=image, headers={"Content-Type": "image/png"}).json()
         models: list[dict[str, Any]] = httpx2.get(f"{address}/models").json()["models"]
@@ -137,3 +138,22 @@ def test_the_service_takes_no_extra(start: Start, tmp_path: Path, earlier_models
         "cae": "OpenVINO",
         "autoencoder": "OpenVINO",
     }
+
+
+def test_a_service_starts_from_nothing(start: Start, tmp_path: Path) -> None:
+    """Without models, catalogue, training or TensorFlow it is ready, takes postings and finds them by their images."""
+    with served(start) as address:
+        for number, colour in enumerate(("#ff0000", "#00ff00")):
+            form = {"image": ("x.png", marked_bytes(colour), "image/png")}
+            assert httpx2.put(f"{address}/postings/p{number}", files=form).status_code == 201
+        answer = httpx2.post(f"{address}/match", content=marked_bytes("#00ff00"), headers={"Content-Type": "image/png"})
+        assert answer.json()["models"] == {"cnn": "1"}
+        assert answer.json()["matches"][0]["posting_id"] == "p1"
+    assert (tmp_path / "models" / "cnn" / "1" / "network.xml").exists()
+
+
+def test_the_pretrained_encoder_takes_no_extra(start: Start, tmp_path: Path) -> None:
+    """A verb writes it without TensorFlow, in OpenVINO's form alone, and no catalogue is needed."""
+    code, errors = ended(start(EVERY_EXTRA, "train", "encoder", "--recipe", "pretrained"))
+    assert code == 0, errors
+    assert not (tmp_path / "models" / "cnn" / "1" / "saved_model.pb").exists()

@@ -32,6 +32,9 @@ def test_the_options_of_the_cnn_reach_its_recipe(run: Run, monkeypatch: pytest.M
         (["--recipe", "notebook", "--backbone", "MobileNetV2"], "got 'cnn.backbone'"),
         (["--recipe", "cnn", "--set", "cnn.power=0"], "cnn.power"),
         (["--recipe", "cnn", "--set", "cae.epochs=1"], "got 'cae.epochs'"),
+        (["--recipe", "pretrained", "--epochs", "3"], "expected no hyper-parameter, since nothing is trained, got"),
+        (["--recipe", "pretrained", "--set", "cnn.power=2"], "got cnn.power=2"),
+        (["--recipe", "pretrained", "--version", "x"], "expected a version that is a whole number, got 'x'"),
     ],
 )
 def test_wrong_hyper_parameters_are_one_line(run: Run, options: list[str], message: str) -> None:

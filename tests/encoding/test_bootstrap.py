@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,15 @@ from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.manifest import find, write
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.settings import Settings
+from tests.support import served
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.networks import EMBEDDING, LATENTS
-from tests.support.served import Told, settings_of
+from tests.support.served import Told
+
+
+def settings_of(folder: Path, **given: Any) -> Settings:
+    """Settings over a tiny catalogue, with the autoencoder unless another encoder is given."""
+    return served.settings_of(folder, **{"encoder": "autoencoder", **given})
 
 
 def embed(settings: Settings, told: Told) -> SimilaritySearch:

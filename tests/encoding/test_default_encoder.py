@@ -19,7 +19,7 @@ from pricematch.encoding.whitening import GENERAL, read_general_whitening
 from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
 from pricematch.formats.exports import golden_pixels
 from pricematch.formats.manifest import GOLDEN, Artefact, find, verify, versions
-from pricematch.settings import Settings
+from pricematch.settings import Settings, load_settings
 from tests.support.fakes import encoded, scene
 
 
@@ -85,9 +85,7 @@ def test_two_processes_write_one_version(tmp_path: Path) -> None:
 
 def test_the_same_weights_have_the_same_digest(written: Path, tmp_path: Path) -> None:
     """Embeddings that are kept of one are those of another one written elsewhere."""
-    [here, there] = [
-        find(models, "cnn").manifest for models in (written, write_pretrained(tmp_path, "7", None).parents[1])
-    ]
+    here, there = find(written, "cnn").manifest, verify(write_pretrained(tmp_path, "7", None)).manifest
     assert here.weights_digest == there.weights_digest
     assert there.version == "7"
 
@@ -109,7 +107,7 @@ def test_a_version_that_is_named_is_not_made_up(tmp_path: Path) -> None:
     """Nor is an encoder of another name."""
     for given in ({"encoder_version": "1"}, {"encoder": "cae"}):
         with pytest.raises(ArtefactError, match="holds no version of"):
-            find_artefacts(Settings(models=tmp_path, **given))
+            find_artefacts(load_settings(models=tmp_path, **given))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -143,7 +143,7 @@ def test_fewer_groups_than_folds_are_reported(run: Run, folder: Path) -> None:
         ),
         (["--signals", ""], "--signals: expected some of hash, title, image, with commas between them, got ''"),
         (["--embeddings", "x.npy"], "--embeddings: expected image among the signals, got --signals hash,title"),
-        (["--signals", "image"], "holds no version of autoencoder"),
+        (["--signals", "image", "--encoder", "cae"], "holds no version of cae"),
         (["--images", "nowhere"], "expected a folder of images, got nowhere, which is not a folder"),
     ],
 )

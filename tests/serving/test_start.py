@@ -96,8 +96,8 @@ def test_the_newest_matcher_decides_unless_another_or_none_is_named(tmp_path: Pa
     assert labels == ["matcher/2", "matcher/1", "matcher/2"]
     with pytest.raises(ArtefactError, match="among 1, 2, got 3"):
         served_matcher(without_pictures(tmp_path, matcher="3"), Told())
-    with pytest.raises(ArtefactError, match="holds no version of autoencoder"):
-        served_matcher(without_pictures(tmp_path, matcher="none"), Told())
+    with pytest.raises(ArtefactError, match="holds no version of cae"):
+        served_matcher(without_pictures(tmp_path, matcher="none", encoder="cae"), Told())
 
 
 def test_a_damaged_matcher_ends_the_start(tmp_path: Path) -> None:
