@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
@@ -109,10 +110,15 @@ class Loaded(TinyEncoding):
         return [self._as_long(it) if isinstance(it, ImageFeatures) else it for it in found]
 
     def _as_long(self, image: ImageFeatures) -> ImageFeatures:
-        embeddings = {
-            key: np.pad(row, (0, self.specs[key].dimension - len(row))) for key, row in image.embeddings.items()
-        }
+        embeddings = {key: _of_length(row, self.specs[key].dimension) for key, row in image.embeddings.items()}
         return replace(image, embeddings=embeddings)
+
+
+def _of_length(row: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """A unit vector with zeros behind it, or without what is too much, at unit length again."""
+    if len(row) <= dimension:
+        return np.pad(row, (0, dimension - len(row)))
+    return unit_rows(row[np.newaxis, :dimension], dimension)[0]
 
 
 _made = Loaded

@@ -36,7 +36,8 @@ BACKBONE = "efficientnet-lite0"
 RECIPE = "pretrained"
 BFLOAT16_TOLERANCE = 0.1
 """Three times what fifty layers and a whitening are off by on 717 photos; it moves a cosine by half its square."""
-_STAGED = ".cnn-"
+STAGED = ".cnn-"
+"""How names of folders begin, below the folder of models, that are no versions yet."""
 _LIBRARIES = ("numpy", "openvino")
 
 
@@ -108,9 +109,9 @@ def write_untrained(
     file, origin = packaged_weights(BACKBONE)
     tensors = read_tensors(file)
     make_folder(models)
-    remove_abandoned(models, _STAGED)
+    remove_abandoned(models, STAGED)
     try:
-        staged = Path(tempfile.mkdtemp(prefix=_STAGED, dir=models))
+        staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=models))
     except OSError as error:
         raise SettingsError(f"{models} cannot be written to ({error.strerror})") from error
     try:

@@ -17,6 +17,7 @@ from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
 from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
+from pricematch.serving.catalogue_whitening import CatalogueWhitening
 from pricematch.serving.imports import Importer
 from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
@@ -53,8 +54,10 @@ class ServedCatalogue:
         chosen: ChosenModels,
         build: SnapshotBuilder,
         encoding: BlockingEncoding,
+        whitening: CatalogueWhitening | None,
     ) -> None:
         self.settings, self.store, self._images, self._encoding = settings, store, images, encoding
+        self._whitening = whitening
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
@@ -87,10 +90,14 @@ class ServedCatalogue:
             PricematchError: something cannot be done now; what is served stays.
         """
         current = self.snapshots.complete()
+        served = current.matcher.catalogue
         active = self.store.models.active()
         if active != self._active:
             self._active = active  # if it fails, it is not tried again and again
             self._take(choose_models(self.settings, active))
+        elif self._whitening is not None and (images := self._whitening.due(served, self._build.models, active)):
+            self._whitening.whiten(images, self._build.models)
+            self._take(choose_models(self.settings, active))  # the newest, since none is activated
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild()
 
@@ -155,14 +162,20 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
         )  # before anything is made
     store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
-        return _started(settings, store, source, encoding, progress)
+        whitening = CatalogueWhitening(settings, store.images, encoding) if serve else None
+        return _started(settings, store, source, encoding, progress, whitening)
     except BaseException:
         store.close()
         raise
 
 
 def _started(
-    settings: Settings, store: Store, source: Source | None, encoding: BlockingEncoding, progress: Progress
+    settings: Settings,
+    store: Store,
+    source: Source | None,
+    encoding: BlockingEncoding,
+    progress: Progress,
+    whitening: CatalogueWhitening | None,
 ) -> ServedCatalogue:
     chosen, loaded_digest = choose_models(settings, store.models.active()), loaded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
@@ -175,9 +188,8 @@ def _started(
     else:
         _warn_of_changed(settings, loaded_digest)
         loaded = load(images=store.postings.has_images())
-    return ServedCatalogue(
-        settings, store, images, chosen, SnapshotBuilder(settings, store, images, loaded, progress), encoding
-    )
+    build = SnapshotBuilder(settings, store, images, loaded, progress)
+    return ServedCatalogue(settings, store, images, chosen, build, encoding, whitening)
 
 
 def _names_catalogue(settings: Settings) -> bool:
