@@ -116,9 +116,9 @@ class Loaded(TinyEncoding):
 
 def _of_length(row: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """A unit vector with zeros behind it, or without what is too much, at unit length again."""
-    if len(row) <= dimension:
-        return np.pad(row, (0, dimension - len(row)))
-    return unit_rows(row[np.newaxis, :dimension], dimension)[0]
+    longer = np.zeros((1, dimension), np.float32)
+    longer[0, : len(row)] = row[:dimension]
+    return longer[0] if len(row) <= dimension else unit_rows(longer, dimension)[0]
 
 
 _made = Loaded

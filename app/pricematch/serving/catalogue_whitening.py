@@ -24,6 +24,7 @@ from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.versions import CNN
 from pricematch.encoding.whitening import DIMENSION, SHRINKAGE, whitening
 from pricematch.errors import CatalogueError, ImageError
+from pricematch.formats.atomic_writes import check_folder
 from pricematch.formats.manifest import WhitenedOn, next_version, verify, versions
 from pricematch.serving.models import LoadedModels
 from pricematch.settings import Settings
@@ -79,12 +80,13 @@ class CatalogueWhitening:
             SettingsError: the folder of models cannot be written to.
             ModelOutputError, NotReady: they cannot be encoded.
         """
+        check_folder(self._settings.models)
         _log.info("whitening %s on %d images of the catalogue", CNN, len(images))
         try:
             features = self._pooled_features(images[:_MOST])
         finally:
             self._encoding.retain(models.encoders)
-        if len(features) < min(self._settings.whiten_images, _MOST):
+        if 2 * len(features) < len(images[:_MOST]):
             raise CatalogueError(f"{CNN} is not whitened anew: {len(features)} of {len(images)} images can be encoded")
         linear = whitening(features, DIMENSION, SHRINKAGE)
         version = next_version(self._settings.models, [CNN], None)
