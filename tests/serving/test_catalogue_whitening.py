@@ -13,7 +13,7 @@ from PIL import Image
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.default_encoder import ensure_default_encoder
-from pricematch.errors import CatalogueError
+from pricematch.errors import CatalogueError, SettingsError
 from pricematch.formats.manifest import MANIFEST, Origin, WhitenedOn, find, versions
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
@@ -190,6 +190,22 @@ def test_a_failure_is_told_once(folder: Path, loaded: Loaded) -> None:
         assert running.models == {"cnn": "1"}
         assert loaded.retained
     assert versions(settings.models, "cnn") == ["1"]
+
+
+def test_a_folder_of_models_that_cannot_be_written_to_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is encoded, and once."""
+    settings = settings_for(folder)
+
+    def refuse(path: Path) -> None:
+        raise SettingsError(f"{path} cannot be written to (Read-only file system)")
+
+    monkeypatch.setattr("pricematch.serving.catalogue_whitening.check_folder", refuse)
+    with served(settings) as running:
+        fill(running, range(4))
+        with pytest.raises(SettingsError, match="models cannot be written to"):
+            running.tick()
+        running.tick()
+        assert running.models == {"cnn": "1"}
 
 
 @pytest.mark.process
