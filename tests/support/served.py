@@ -118,8 +118,8 @@ def _of_length(row: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """A unit vector with zeros behind it, or without what is too much, at unit length again."""
     longer = np.zeros((1, dimension), np.float32)
     longer[0, : len(row)] = row[:dimension]
-    rows: NDArray[np.float32] = longer if len(row) <= dimension else unit_rows(longer, dimension)
-    return rows[0]
+    rows = longer if len(row) <= dimension else unit_rows(longer, dimension)
+    return rows.reshape(dimension)
 
 
 _made = Loaded
