@@ -68,8 +68,9 @@ class Settings(BaseSettings):
     """Names of encoders that the service holds besides, with commas between them; requests may ask for theirs."""
     whiten_images: int = Field(default=300, ge=0)
     """Different images of the catalogue from which on the untrained default encoder is whitened on them; 0 is never."""
-    matcher: str = Field(default="auto", pattern=r"^(auto|none|[0-9]{1,9})$")
-    """Version of the trained matcher that decides; auto takes the newest if there is one, none is without."""
+    matcher: str = Field(default="auto", pattern=r"^(auto|default|none|[0-9]{1,9})$")
+    """Version of the matcher that decides; auto takes the newest that was trained, else the default one that needs no
+    training, which default always takes; with none similarity by the encoder decides."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the networks; auto and bfloat16 take bfloat16 where the processor has it, float32 elsewhere."""
     follow_seconds: float = Field(default=1.0, gt=0, le=3600)

@@ -124,9 +124,11 @@ def unseen(
         CatalogueError: all were trained on.
     """
     given = labels if given is None else given
-    seen = _seen(loaded.label, loaded.manifest.trained_on, postings, labels, given)
+    seen = np.zeros(len(labels), np.bool_)
+    if loaded.trained_on is not None:
+        seen = _seen(loaded.label, loaded.trained_on, postings, labels, given)
     alone = bool(seen.all())
-    if (wanted := loaded.manifest.encoder) is not None:
+    if (wanted := loaded.encoder) is not None:
         encoder = find(settings.models, wanted.name, wanted.version)
         if encoder.manifest.trained_on is not None:
             seen |= _seen(encoder.label, encoder.manifest.trained_on, postings, labels, given)

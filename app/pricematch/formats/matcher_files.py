@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
+from pricematch.formats.default_matcher import DEFAULT, NAME, DefaultManifest, read_default
 from pricematch.formats.manifest import (
     MANIFEST,
     Described,
@@ -29,7 +30,6 @@ from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
 from pricematch.settings import Settings
 
-NAME = "matcher"
 _AUTO = "auto"
 FIRST, SECOND = "first.txt", "second.txt"
 
@@ -72,17 +72,31 @@ class MatcherManifest(Described):
 
 @dataclass(frozen=True, eq=False)
 class LoadedMatcher:
-    """A loaded matcher: its folder, manifest, model and thresholds."""
+    """A loaded matcher: its manifest, model and thresholds."""
 
-    path: Path
-    manifest: MatcherManifest
+    manifest: MatcherManifest | DefaultManifest
     model: PairModel
     thresholds: SizeThresholds
 
     @property
     def label(self) -> str:
-        """Name and version, `matcher/1`."""
+        """Name and version, `matcher/1`, or `matcher/default`."""
         return f"{NAME}/{self.manifest.version}"
+
+    @property
+    def encoder(self) -> Origin | None:
+        """The encoder that it was trained with; None where it takes none, or any."""
+        return None if isinstance(self.manifest, DefaultManifest) else self.manifest.encoder
+
+    @property
+    def colours(self) -> str:
+        """Version of the histograms of colours that it compares."""
+        return self.manifest.colours
+
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """The label groups that it was trained on; None for the default matcher, which saw none of this catalogue."""
+        return None if isinstance(self.manifest, DefaultManifest) else self.manifest.trained_on
 
 
 def write_matcher(
@@ -141,7 +155,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
     names = pair_feature_names(manifest.signals, scaled=scaled)
     first = read_trees(path / FIRST, names, threads)
     second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)
-    return LoadedMatcher(path, manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
+    return LoadedMatcher(manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
 
 
 def read_manifest(path: Path) -> MatcherManifest:
@@ -165,25 +179,34 @@ def _features(signals: tuple[str, ...], *, scaled: bool) -> tuple[str, ...]:
 
 
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
-    """A matcher, and the settings with the encoder it was trained with.
+    """A matcher, and the settings with the encoder it was trained with, or for the default one its own.
+
+    Args:
+        settings: the folder of models.
+        version: a whole number, `default`, or `auto` for the newest trained one, and where there is none the default.
 
     Raises:
         ArtefactError: there is no such matcher, it is damaged, or its encoder is not the one it was trained with.
-        SettingsError: the version is neither a whole number nor auto, for the newest.
+        SettingsError: the version is none of these.
     """
-    if version != _AUTO and not (version.isdecimal() and version.isascii()):
-        raise SettingsError(f"--matcher: expected {_AUTO} or the whole number of a version, got {version!r}")
+    if version not in (_AUTO, DEFAULT) and not (version.isdecimal() and version.isascii()):
+        raise SettingsError(f"--matcher: expected {_AUTO}, {DEFAULT} or the whole number of a version, got {version!r}")
+    if version == DEFAULT or (version == _AUTO and not versions(settings.models, NAME)):
+        default = read_default()
+        named = settings.encoder_version if settings.encoder == default.encoder_name else None
+        matched = settings.model_copy(update={"encoder": default.encoder_name, "encoder_version": named})
+        return matched, LoadedMatcher(default, default.model, default.size_thresholds)
     loaded = read_matcher(settings.models, None if version == _AUTO else version, settings.workers)
-    wanted = loaded.manifest.encoder
+    wanted = loaded.encoder
     if wanted is None:
         return settings, loaded
     try:
         found = find(settings.models, wanted.name, wanted.version).manifest
     except ArtefactError as error:
-        raise ArtefactError(f"{loaded.path} needs the encoder it was trained with: {error}") from error
+        raise ArtefactError(f"{loaded.label} needs the encoder it was trained with: {error}") from error
     if found.weights_digest != wanted.weights_digest:
         raise ArtefactError(
-            f"{loaded.path} does not fit {settings.models / wanted.name / wanted.version}: it was trained with weights "
-            f"{wanted.weights_digest[:12]}…, got {found.weights_digest[:12]}…"
+            f"{loaded.label} does not fit {settings.models / wanted.name / wanted.version}: it was trained with "
+            f"weights {wanted.weights_digest[:12]}…, got {found.weights_digest[:12]}…"
         )
     return settings.model_copy(update={"encoder": wanted.name, "encoder_version": wanted.version}), loaded

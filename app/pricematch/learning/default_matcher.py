@@ -1,10 +1,10 @@
 """Learns the default pair model from several shops, so that it holds in one that none of them is.
 
-Each shop teaches as much as any other, however many pairs it has: what differs between shops is what has to be averaged.
-It teaches whole, in halves and quarters, and with most products sold once, so that neither size nor density is learned.
+Each shop teaches as much as any other, however many pairs it has: what differs between shops is to be averaged. It
+teaches whole, in halves and quarters, and with most products sold once, so that neither size nor density is learned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.evaluation.metrics import scores
+from pricematch.evaluation.metrics import group_sizes, scores, scores_of_counts
+from pricematch.evaluation.reliability import LIKELY, expected_calibration_error
 from pricematch.evaluation.splits import each_its_own, whole_groups
 from pricematch.learning.regression import BOUNDS, fit_weights
 from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
 from pricematch.pairs.default_model import (
+    FEATURES,
     TERMS,
     AgreementScorer,
     EvidenceScorer,
@@ -26,8 +28,8 @@ from pricematch.pairs.default_model import (
 )
 from pricematch.pairs.graph_features import ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SIGNALS, PairFeatureExtractor
-from pricematch.pairs.thresholds import TARGETS, SizeThresholds, Target, Thresholds
+from pricematch.pairs.pair_features import SCALED, SIGNALS, PairFeatureExtractor
+from pricematch.pairs.thresholds import F1, TARGETS, SizeThresholds, Thresholds
 
 _SHARES = ((1.0, 0.0), (0.5, 0.0), (0.25, 0.0), (1.0, 0.5), (0.6, 0.8))
 """Parts of a shop that teach: the share of its label groups, and the share of those that keep one posting only."""
@@ -47,8 +49,8 @@ class Shop:
 
     Attributes:
         name: of the shop.
-        views: what is compared of its postings: features of all n of them, with some signals or others. More than one
-            where the shop is to teach what a title alone is worth, for example.
+        views: what is compared of its postings: features of all n of them, with some signals or others, at least one.
+            All teach, so that what a title alone is worth is known, for example; thresholds are picked by the first.
         groups: intp [n], the number of each posting's label group, negative where it is not known.
     """
 
@@ -59,11 +61,19 @@ class Shop:
 
 @dataclass(frozen=True, eq=False)
 class FittedDefault:
-    """A fitted default matcher: the weights of both regressions, and thresholds."""
+    """A fitted default matcher.
+
+    Attributes:
+        evidence, agreement: weights of both regressions.
+        thresholds: the same for catalogues of every size.
+        held_out: by name of a shop, figures of its first view by a model of the other shops: mean F1 at the
+            thresholds, mean F1 where nothing matches, and the expected calibration error of pairs from 0.05 on.
+    """
 
     evidence: NDArray[np.float64]
     agreement: tuple[float, float, float]
     thresholds: SizeThresholds
+    held_out: Mapping[str, Mapping[str, float]]
 
     @property
     def model(self) -> PairModel:
@@ -80,7 +90,6 @@ class _Part:
         groups: intp [n], from 0.
         left, right: int32 [m].
         features: float32 [m, f].
-        whole: whether it is all of the shop.
     """
 
     shop: str
@@ -88,11 +97,16 @@ class _Part:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     features: NDArray[np.float32]
-    whole: bool
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
         return np.asarray(self.groups[self.left] == self.groups[self.right], np.bool_)
+
+    @cached_property
+    def more_than_hashes(self) -> bool:
+        """Whether anything else is compared: near hashes are near each other's, so that neighbours always agree."""
+        known = ~np.isnan(self.features[:, [FEATURES.index(name) for name in (SCALED, "grams_similarity")]])
+        return bool(known.any())
 
     @cached_property
     def counts(self) -> NDArray[np.float64]:
@@ -125,11 +139,14 @@ def fit_default(shops: Sequence[Shop], seed: int) -> FittedDefault:
         raise ValueError(f"expected at least two shops to learn from, got {len(shops)}")
     parts = [part for shop in shops for part in _parts(shop, seed)]
     evidence, agreement = _fit(parts)
-    apart = []
+    first = dict[str, tuple[_Part, NDArray[np.float64]]]()
     for shop in shops:
         others = _fit([part for part in parts if part.shop != shop.name])
-        apart += [part.scored(_probabilities(part, *others)) for part in parts if part.shop == shop.name and part.whole]
-    return FittedDefault(evidence, agreement, _thresholds(apart))
+        part = next(part for part in parts if part.shop == shop.name)
+        first[shop.name] = part, _probabilities(part, *others)
+    thresholds = _thresholds([part.scored(probabilities) for part, probabilities in first.values()])
+    held_out = {name: _figures(*found, thresholds) for name, found in first.items()}
+    return FittedDefault(evidence, agreement, thresholds, held_out)
 
 
 def _parts(shop: Shop, seed: int) -> Iterator[_Part]:
@@ -141,7 +158,7 @@ def _parts(shop: Shop, seed: int) -> Iterator[_Part]:
             left, right = extractor.candidates
             features = extractor.features(extractor.own, left, right)
             numbers = np.unique(groups[rows], return_inverse=True)[1].astype(np.intp)
-            yield _Part(shop.name, numbers, left, right, features, whole=number == 0)
+            yield _Part(shop.name, numbers, left, right, features)
 
 
 def _rows(groups: NDArray[np.intp], share: float, alone: float, seed: int) -> NDArray[np.intp]:
@@ -162,7 +179,9 @@ def _fit(parts: Sequence[_Part]) -> tuple[NDArray[np.float64], tuple[float, floa
     before = np.zeros(len(BOUNDS))
     evidence = fit_weights(np.concatenate(every), truth, counts, before, np.full(len(before), _WIDE), _TRAVELLING)
     scorer = EvidenceScorer(evidence.tolist())
+    parts = [part for part in parts if part.more_than_hashes]
     second = [agreement_terms(part.with_graph(scorer.predict(part.features))) for part in parts]
+    truth, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "counts"))
     spreads = np.full(len(_AGREEMENT_BEFORE), _WIDE)
     found = fit_weights(np.concatenate(second), truth, counts, _AGREEMENT_BEFORE, spreads, _AGREEMENT_BOUNDS)
     first, agreement, always = found.tolist()
@@ -176,8 +195,24 @@ def _probabilities(
     return AgreementScorer(*agreement).predict(part.with_graph(first))
 
 
+def _figures(part: _Part, probabilities: NDArray[np.float64], thresholds: SizeThresholds) -> Mapping[str, float]:
+    size = len(part.groups)
+    lists = thresholds.at(F1, size).lists(part.scored(probabilities).candidates)
+    likely = probabilities >= LIKELY
+    error = expected_calibration_error(probabilities[likely], part.truth[likely], np.ones(int(likely.sum())))
+    alone = scores_of_counts(*(np.ones(size, np.intp),) * 2, group_sizes(part.groups)).mean_f1
+    found = {"f1": scores(lists, part.groups).mean_f1, "alone": alone, "calibration_error_likely": error}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
 def _thresholds(catalogues: Sequence[ScoredCatalogue]) -> SizeThresholds:
-    """One threshold a target, the same in catalogues of every size: probabilities of a default hold in all of them."""
+    """One threshold a target, the same in catalogues of every size: probabilities of a default hold in all of them.
+
+    For a precision it is that very probability at least: where nothing was measured, what is estimated has to do.
+    """
     size = round(float(np.mean([len(it.groups) for it in catalogues])))
-    found = pick(catalogues, TARGETS)
-    return SizeThresholds((size,), {target: [found[target]] for target in TARGETS})
+    found = {}
+    for target, picked in pick(catalogues, TARGETS).items():
+        match = max(picked.match, target.precision or 0.0)
+        found[target] = [Thresholds(match, match if target.precision else picked.fallback)]
+    return SizeThresholds((size,), found)

@@ -26,9 +26,10 @@ from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import digest_postings, group_digest, seen_postings, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
+from pricematch.formats.default_matcher import NAME
 from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
 from pricematch.formats.manifest import TrainedOn, next_version
-from pricematch.formats.matcher_files import NAME, write_matcher
+from pricematch.formats.matcher_files import write_matcher
 from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
 from pricematch.matching.stock_images import without_stock_images
 from pricematch.progress import Progress

@@ -1,9 +1,9 @@
 """The default pair model: a dozen terms that mean the same in every shop, so that it needs no labels of this one.
 
-Boosted trees learn from thousands of label groups what one shop looks like, and are wrong in the next. This model is two
-logistic regressions of few terms: the first sums what images and titles say, each normalised against the posting's own
-neighbours or bounded by itself; the second adds whether the neighbours of both ends agree. No weight has a sign by which
-a more similar pair would be less probable.
+Boosted trees learn from thousands of label groups what one shop looks like, and are wrong in the next. This model is
+two logistic regressions of few terms: the first sums what images and titles say, each normalised against the posting's
+own neighbours or bounded by itself; the second adds whether the neighbours of both ends agree. No weight has a sign by
+which a more similar pair would be less probable.
 """
 
 from collections.abc import Sequence
@@ -71,9 +71,9 @@ TERMS = (
 def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The terms of pairs, float64 [m, `TERMS`], of their pair features [m, `FEATURES`].
 
-    What an end lacks adds nothing; that it is lacking is a term of its own. `hash_alone` is `hash` again where there is no
-    embedding, which says most of what a hash does. `firm` is `scaled` again where the titles
-    do not contradict each other: what says that two photos show two variants of one thing takes from their likeness.
+    What an end lacks adds nothing; that it is lacking is a term of its own. `hash_alone` is `hash` again where there is
+    no embedding, which says most of what a hash does. `firm` is `scaled` again where the titles do not contradict each
+    other: what says that two photos show two variants of one thing takes from their likeness.
     """
 
     def column(name: str) -> NDArray[np.float64]:

@@ -204,7 +204,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
     content = relabelled(content, labels)
     evaluated = None if loaded is None else unseen(settings, loaded, content.postings, labels, given)
-    colours = NEWEST_COLOURS if loaded is None else loaded.manifest.colours
+    colours = NEWEST_COLOURS if loaded is None else loaded.colours
     names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
     catalogue, features = load_features(settings, content, list(names), options.embeddings, progress, colours)
     groups = number_groups(labels)

@@ -102,9 +102,7 @@ def submit_matches(
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
-    ordered, features = load_features(
-        settings, content.by_id(), loaded.model.signals, None, progress, loaded.manifest.colours
-    )
+    ordered, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress, loaded.colours)
     told = ParsedFeatures.of(without_stock_images(ordered, features))
     pairs = scored_pairs(told, loaded.model, progress)
     summary = (

@@ -102,7 +102,7 @@ class CatalogueWhitening:
         if not settings.whiten_images or manifest is None or whitened_on is None or CNN in active:
             return None
         named = settings.encoder == CNN and settings.encoder_version is not None
-        encoder = None if models.matcher is None else models.matcher.manifest.encoder
+        encoder = None if models.matcher is None else models.matcher.encoder
         if named or (encoder is not None and encoder.name == CNN):
             return None
         if versions(settings.models, CNN)[-1:] != [manifest["version"]]:

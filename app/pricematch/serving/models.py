@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.encoding.encoders import EncoderSpec, colours_spec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
+from pricematch.formats.default_matcher import NAME
 from pricematch.formats.manifest import Artefact, find, verify, versions
-from pricematch.formats.matcher_files import NAME, LoadedMatcher, load_matcher, read_manifest, read_matcher
+from pricematch.formats.matcher_files import LoadedMatcher, load_matcher, read_manifest, read_matcher
 from pricematch.progress import Progress
 from pricematch.settings import ENCODERS, EncoderName, Settings
 from pricematch.store.sqlite.store import DATABASE, open_store
@@ -171,12 +172,12 @@ def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels
         ArtefactError: one is missing or damaged, or does not fit the others.
     """
     wanted = settings.matcher
-    if wanted == "auto":
-        wanted = active.get(NAME, "auto") if versions(settings.models, NAME) else NONE
+    if wanted == "auto" and versions(settings.models, NAME):
+        wanted = active.get(NAME, wanted)
     chosen = ChosenModels(settings, active, None, None)
     if wanted != NONE:
         matched, loaded = load_matcher(settings, wanted)
-        chosen = ChosenModels(settings, active, None if loaded.manifest.encoder is None else matched, loaded)
+        chosen = ChosenModels(settings, active, matched if "image" in loaded.model.signals else None, loaded)
     for encoder in chosen.encoders(images=False).values():
         chosen.artefacts(encoder)
     return chosen
@@ -211,7 +212,7 @@ def load_models(
     named: Mapping[str, EncoderInfo] = {name: exported(it) for name, it in chosen.encoders(images=images).items()}
     retrieved: dict[str, EncoderInfo] = {}
     if chosen.matched is not None and chosen.matcher is not None:
-        colours = colours_spec(chosen.matcher.manifest.colours)
+        colours = colours_spec(chosen.matcher.colours)
         retrieved = {"image": exported(chosen.matched), "colours": info(colours)}
     progress("Loading models", 0, 1)
     load(list(specs.values()))

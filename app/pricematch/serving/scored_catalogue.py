@@ -19,7 +19,6 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding.versions import HASHING
 from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
-from pricematch.formats.manifest import MANIFEST
 from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
@@ -197,7 +196,7 @@ def _key(models: LoadedModels) -> bytes:
     if models.matcher is None:
         raise ValueError("expected a trained matcher")
     digest = hashlib.sha256(f"{FORMAT} {HASHING}\n".encode())
-    digest.update((models.matcher.path / MANIFEST).read_bytes())
+    digest.update(models.matcher.manifest.model_dump_json().encode())
     for name, encoder in sorted(models.retrieved.items()):
         digest.update(f"{name}={encoder.key}\n".encode())
     return digest.digest()
