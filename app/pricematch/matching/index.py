@@ -5,7 +5,7 @@ no longer takes part; everything else keeps its probability. Once in a while all
 until then the weights of words, and the neighbours of the base's postings, stay those of before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,7 @@ class MatchIndex:
         scored: ScoredPairs | None = None,
         found: Neighbourhoods | None = None,
         copies: NDArray[np.integer] | None = None,
+        taught: Callable[[PairFeatureExtractor], PairModel] | None = None,
     ) -> "MatchIndex":
         """An index of postings that are scored together.
 
@@ -104,10 +105,12 @@ class MatchIndex:
             scored: their candidate pairs, where the same model has scored the same features before.
             found: what was found among the same features before; with both, hardly any time is needed.
             copies: [n], see `PairFeatureExtractor`.
+            taught: gives the model that scores them, once they have features; None: the one given.
         """
         progress("Comparing postings", 0, 1)
         extractor = PairFeatureExtractor(features, model.signals, found, copies, scaled=model.scaled)
         progress("Comparing postings", 1, 1)
+        model = model if taught is None else taught(extractor)
         base = score_candidates(extractor, model, progress) if scored is None else scored
         return cls(model, extractor, base, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))
 

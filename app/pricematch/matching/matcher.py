@@ -75,7 +75,7 @@ class Matcher:
 
     def with_feedback(self, feedback: Feedback) -> "Matcher":
         """The same catalogue with other feedback."""
-        probability = None if self.probability is None else replace(self.probability, feedback=feedback)
+        probability = None if self.probability is None else self.probability.with_feedback(feedback)
         return replace(self, feedback=feedback, probability=probability)
 
     def changed(
@@ -204,7 +204,8 @@ class Matcher:
         models = dict(self.models)
         if compared is not None and compared.encoder.key in encoders:
             models |= compared.encoder.versions
-        return Decision("probability", rule.target, rule.thresholds.match, rule.thresholds.fallback, models)
+        told = self.probability.probabilities
+        return Decision("probability", rule.target, rule.thresholds.match, rule.thresholds.fallback, models, told)
 
     def match(self, query: Query, options: Options) -> Result:
         """The matches of a query whose image has the features that `wanted` names.

@@ -1,8 +1,9 @@
 """The search by probability over a match index: matches of queries and of stored postings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,22 @@ from pricematch.errors import SignalNeeded, TargetUnknown
 from pricematch.matching.index import MatchIndex, QueryPairs, ScoredFeatures
 from pricematch.matching.nodes import Nodes, ScoredNodes, node_keys, spread
 from pricematch.matching.probability_clusters import ProbabilityClusters
+from pricematch.matching.queries import Calibrated
+from pricematch.pairs.default_model import EvidenceScorer
 from pricematch.pairs.explanation import Explainer, Explanation
 from pricematch.pairs.model import PairModel, ScoredPairs
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle, parse_shown_title
 
+Teacher: TypeAlias = Callable[[PairModel, PairFeatureExtractor, NDArray[np.integer]], tuple[PairModel, int]]
+"""Teaches a model by feedback, given what extracts the features of nodes and the node of each row; see
+`pricematch.learning.verdicts.VerdictTeacher`."""
+ENOUGH_VERDICTS = 20
+"""Verdicts from which on the probabilities of the default model count as calibrated on this catalogue."""
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
 
 
@@ -61,6 +70,8 @@ class ProbabilitySearch:
         thresholds: the matcher's.
         changes: how many postings came or went, or got another node, since all were scored together.
         feedback: people's decisions on pairs of postings, which overrule probabilities.
+        verdicts: how many of them the model has learned from.
+        untaught: whether there is feedback that it could learn from and has not.
     """
 
     label: str
@@ -71,6 +82,8 @@ class ProbabilitySearch:
     thresholds: SizeThresholds
     changes: int = 0
     feedback: Feedback = NO_FEEDBACK
+    verdicts: int = 0
+    untaught: bool = False
 
     @classmethod
     def build(
@@ -82,10 +95,12 @@ class ProbabilitySearch:
         thresholds: SizeThresholds,
         progress: Progress = silent,
         scored: ScoredNodes | None = None,
+        teacher: Teacher | None = None,
     ) -> "ProbabilitySearch":
         """The search of a catalogue whose first n rows, alive or not, are scored together; others are to be `placed`.
 
-        The other arguments are those of `MatchIndex.build`; `scored` is what was found of the same rows before.
+        The other arguments are those of `MatchIndex.build`; `scored` is what was found of the same rows before, and
+        `teacher` teaches the model before they are scored.
         """
         parsed = ParsedFeatures.of(features) if isinstance(features, Features) else features
         rows = np.arange(len(parsed))
@@ -94,10 +109,19 @@ class ProbabilitySearch:
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
         pairs, found = (None, None) if scored is None else (scored.pairs, scored.found)
-        index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies)
+        verdicts = 0
+
+        def taught(extractor: PairFeatureExtractor) -> PairModel:
+            nonlocal verdicts
+            if teacher is None:
+                return model
+            better, verdicts = teacher(model, extractor, nodes.of_row)
+            return better
+
+        index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, taught)
         index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
-        return cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone)
+        return cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone, verdicts=verdicts)
 
     @property
     def signals(self) -> Sequence[str]:
@@ -114,6 +138,16 @@ class ProbabilitySearch:
         """Name and version of the trained matcher."""
         name, _, version = self.label.partition("/")
         return {name: version}
+
+    @property
+    def probabilities(self) -> Calibrated:
+        """Whether label groups or enough verdicts of this catalogue have taught the probabilities."""
+        return "calibrated" if not self.teachable or self.verdicts >= ENOUGH_VERDICTS else "estimated"
+
+    @property
+    def teachable(self) -> bool:
+        """Whether verdicts move the pair model: the default one only."""
+        return isinstance(self.index.model.first, EvidenceScorer)
 
     @property
     def scored(self) -> ScoredNodes:
@@ -164,6 +198,10 @@ class ProbabilitySearch:
             images=images,
             changes=self.changes + len(rows) + int(gone.sum()),
         )
+
+    def with_feedback(self, feedback: Feedback) -> "ProbabilitySearch":
+        """The same with other feedback, which overrules probabilities at once and teaches when all is scored anew."""
+        return replace(self, feedback=feedback, untaught=self.teachable)
 
     def rule(self, target: Target | None, min_probability: float | None) -> DecisionRule:
         """The decision rule: a probability, or the thresholds of a target (F1 where none is named) at this size.

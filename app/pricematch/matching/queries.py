@@ -94,6 +94,7 @@ def _check_order(values: Sequence[float], what: str, count: int) -> None:
 
 
 DecidedBy: TypeAlias = Literal["probability", "similarity"]
+Calibrated: TypeAlias = Literal["estimated", "calibrated"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +147,8 @@ class Decision:
         fallback: lowest value of the best candidate where no other is a match; equal to `threshold` where that makes
             no difference.
         models: name and version of each model involved.
+        probabilities: whether label groups or verdicts of this catalogue have taught them; None where similarity
+            decides.
     """
 
     by: DecidedBy
@@ -153,6 +156,7 @@ class Decision:
     threshold: float
     fallback: float
     models: Mapping[str, str]
+    probabilities: Calibrated | None = None
 
 
 @dataclass(frozen=True, slots=True)

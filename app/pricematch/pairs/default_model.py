@@ -122,6 +122,11 @@ class EvidenceScorer:
         self._accounts = np.zeros((len(TERMS), len(FEATURES)))
         self._accounts[np.arange(len(TERMS)), accounted] = 1
 
+    @property
+    def by_term(self) -> dict[str, float]:
+        """The weights by name of their terms."""
+        return {term.name: weight for term, weight in zip(TERMS, self.weights.tolist(), strict=True)}
+
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `model.Scorer`."""
         return _logistic(terms(features) @ self.weights)

@@ -6,7 +6,7 @@ A file of another version, another matcher or another encoder is ignored, as is 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from pricematch.encoding.versions import HASHING
 from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.matching.nodes import Nodes, ScoredNodes
-from pricematch.pairs.model import ScoredPairs
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.pairs.default_model import EvidenceScorer
+from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.profiles import Neighbourhoods
 from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
@@ -48,6 +50,8 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "right": (np.int32, 1),
     "first": (np.float64, 1),
     "probabilities": (np.float64, 1),
+    "weights": (np.float64, 1),
+    "verdicts": (np.int64, 1),
 }
 """Dtype and number of dimensions by name. Of texts the UTF-8 bytes stand behind each other, with the end of each."""
 
@@ -63,6 +67,8 @@ class ScoredCatalogue:
         images: uint64 [n], image keys.
         stock: bool [n], which had a stock image; of those neither hash nor image key is there.
         scored: what was found.
+        model: that scored them: the matcher's, or what verdicts have made of it.
+        verdicts: how many have.
     """
 
     fingerprints: Mapping[str, int]
@@ -71,6 +77,8 @@ class ScoredCatalogue:
     images: NDArray[np.uint64]
     stock: NDArray[np.bool_]
     scored: ScoredNodes
+    model: PairModel
+    verdicts: int
 
     def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
         """The features of the postings, with embeddings [n, d] by retriever."""
@@ -94,7 +102,7 @@ def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
     if kept["key"].tobytes() != _key(models):
         return None
     try:
-        return _scored(kept, titled="title" in models.matcher.model.signals)
+        return _scored(kept, models.matcher.model)
     except (ValueError, IndexError):  # texts that are none, or arrays that do not fit each other
         return None
 
@@ -105,7 +113,7 @@ def save_scored(
     postings: Sequence[Posting],
     features: Features,
     stock: NDArray[np.bool_],
-    scored: ScoredNodes,
+    search: ProbabilitySearch,
 ) -> None:
     """Keep what was found among postings that were scored together.
 
@@ -115,11 +123,12 @@ def save_scored(
         postings: by their rows.
         features: of the postings, as the index was built from them.
         stock: bool [n], which have a stock image.
-        scored: what was found of them.
+        search: of them, as they were scored together.
 
     Raises:
         SettingsError: the folder cannot be written to, or is full.
     """
+    scored, first = search.scored, search.index.model.first
     found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
@@ -144,16 +153,18 @@ def save_scored(
         "right": pairs.right,
         "first": pairs.first,
         "probabilities": pairs.probabilities,
+        "weights": first.weights if isinstance(first, EvidenceScorer) else np.empty(0),
+        "verdicts": np.array([search.verdicts]),
     }
     with whole_file(data / FILE, PRIVATE_FILE) as file:
         np.savez(file, **arrays)
 
 
-def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogue:
+def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalogue:
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
     postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
     sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
-    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n}
+    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n, "verdicts": 1}
     if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     ids = _texts(kept["ids"], kept["id_ends"])
@@ -169,9 +180,11 @@ def _scored(kept: Mapping[str, NDArray[Any]], *, titled: bool) -> ScoredCatalogu
         kept["stock"],
         ScoredNodes(
             kept["keys"],
-            Neighbourhoods(kept["similarities"], shares if titled else None, (left, right)),
+            Neighbourhoods(kept["similarities"], shares if "title" in model.signals else None, (left, right)),
             ScoredPairs(left, right, kept["first"], kept["probabilities"]),
         ),
+        replace(model, first=EvidenceScorer(kept["weights"].tolist())) if len(kept["weights"]) else model,
+        int(kept["verdicts"][0]),
     )
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
-from pricematch.catalogue.feedback import NO_FEEDBACK
+from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
+from pricematch.learning.verdicts import VerdictTeacher
 from pricematch.matching.matcher import Matcher
-from pricematch.matching.nodes import ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
@@ -81,12 +81,12 @@ class SnapshotBuilder:
         keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
         retrieved = {name: embedded[key] for name, key in keys.items()}
         named = {name: encoder.key for name, encoder in self.models.named.items()}
-        probability = self._probability(base, raw, stock, retrieved)
-        matcher = Matcher(catalogue, embedded, named, probability, keys, stock=stock)
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
+        probability = self._probability(base, raw, stock, retrieved, known)
+        matcher = Matcher(catalogue, embedded, named, probability, keys, known, stock)
         anew = probability is not None and (base is None or probability.changes > 0)
-        return Snapshot(version, matcher.with_feedback(known), anew)
+        return Snapshot(version, matcher, anew)
 
     def _probability(
         self,
@@ -94,6 +94,7 @@ class SnapshotBuilder:
         raw: ParsedFeatures,
         stock: StockImages,
         retrieved: Mapping[str, SimilaritySearch],
+        feedback: Feedback,
     ) -> ProbabilitySearch | None:
         loaded, catalogue = self.models.matcher, stock.catalogue
         if loaded is None:
@@ -102,18 +103,22 @@ class SnapshotBuilder:
         whole = replace(raw.features, embeddings=vectors).without_unseen()
         features = whole.without_images(np.flatnonzero(stock.marked))
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)
-        how = loaded.model, loaded.thresholds, self.progress
         if base is None:
             _warn_of_absent(features, loaded)
-            search = build(ParsedFeatures(features, raw.titles), *how)
-            self._keep(list(catalogue), features, stock.marked, search.scored)
-            return search
+            teacher = VerdictTeacher(feedback, catalogue.located(catalogue.posting_ids))
+            parsed = ParsedFeatures(features, raw.titles)
+            search = build(parsed, loaded.model, loaded.thresholds, self.progress, teacher=teacher)
+            self._keep(list(catalogue), features, stock.marked, search)
+            return replace(search, feedback=feedback)
         count = len(base.fingerprints)
         scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
         before = zip(base.titles, raw.titles, strict=False)
         titles = [now if now.text == title else parse_title(title) for title, now in before]
         parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
-        search = build(parsed, *how, base.scored)
+        search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored)
+        known = sum(one in base.fingerprints and other in base.fingerprints for one, other, _ in feedback)
+        untaught = search.teachable and known != base.verdicts
+        search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
         rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
         for first in range(0, len(rows), _AT_ONCE):
@@ -125,11 +130,11 @@ class SnapshotBuilder:
         return search
 
     def _keep(
-        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], scored: ScoredNodes
+        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], search: ProbabilitySearch
     ) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
-            save_scored(self.settings.data, self.models, postings, features, stock, scored)
+            save_scored(self.settings.data, self.models, postings, features, stock, search)
         except SettingsError as error:
             _log.warning("the scored catalogue is not kept: %s", error)
 

@@ -83,8 +83,9 @@ class Snapshot:
 
     @property
     def changed(self) -> bool:
-        """Whether anything has come or gone since all were scored together."""
-        return self.matcher.probability is not None and self.matcher.probability.changes > 0
+        """Whether anything has come or gone, or been decided, that scoring all together would take into account."""
+        trained = self.matcher.probability
+        return trained is not None and (trained.changes > 0 or trained.untaught)
 
 
 class Snapshots:

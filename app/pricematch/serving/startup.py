@@ -15,6 +15,7 @@ from pricematch.encoding.stored_images import StoredImages
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
+from pricematch.pairs.default_model import EvidenceScorer
 from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
 from pricematch.serving.catalogue_whitening import CatalogueWhitening
@@ -73,8 +74,13 @@ class ServedCatalogue:
         self._thread.start()
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
-        """Of the models that answer, as JSON has them."""
-        return self._build.models.manifests
+        """Of the models that answer, as JSON has them; the default matcher's as verdicts have made it."""
+        first, *others = [*self._build.models.manifests] or [{}]
+        search = self.snapshots.current.matcher.probability
+        if search is None or not isinstance(scorer := search.index.model.first, EvidenceScorer):
+            return self._build.models.manifests
+        moved = {"evidence": scorer.by_term, "probabilities": search.probabilities, "verdicts": search.verdicts}
+        return [{**first, **moved}, *others]
 
     def close(self) -> None:
         """Stop following, and let others serve the store."""

@@ -67,6 +67,7 @@ def _page(found: Clustered, query: ClusterRequest, limit: int, started: float) -
         min_samples=None if probable else query.min_samples,
         target=None if decision.target is None else str(decision.target),
         threshold=finite(decision.threshold) if probable else None,
+        probabilities=decision.probabilities if probable else None,
         total_items=len(batch),
         total_clusters=len(batch.members),
         next_offset=end if end < len(batch) else None,

@@ -107,6 +107,7 @@ async def pairs_to_review(request: Request, service: ReadyService, query: Annota
         catalogue_version=found.snapshot.version,
         matcher=found.snapshot.matcher.trained("a review").label,
         threshold=finite(found.decision.threshold),
+        probabilities=found.decision.probabilities,
         pairs=[_unsure_out(pair, found.snapshot, service.settings.root_path) for pair in found.pairs],
     )
 

@@ -9,6 +9,7 @@ from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
     MinProbability,
+    ProbabilitiesField,
     TargetName,
     absent,
     check_one_threshold,
@@ -100,6 +101,7 @@ class ClustersOut(BaseModel):
     min_samples: int | None = Field(description="Null with method matcher.")
     target: str | None = Field(description="What the threshold was picked for; with method matcher only.")
     threshold: float | None = Field(description="Mean probability clusters were joined at; with method matcher only.")
+    probabilities: ProbabilitiesField
     total_items: int = Field(description="Items of all pages.")
     total_clusters: int = Field(description="Clusters of all pages.")
     next_offset: int | None = Field(description="Where the next page begins; null on the last.")

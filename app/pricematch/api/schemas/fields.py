@@ -2,12 +2,13 @@
 
 import time
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from pricematch.catalogue.postings import Posting
+from pricematch.matching.queries import Calibrated
 from pricematch.pairs.thresholds import Target
 
 _PATH_SIGNS = ":@+~"
@@ -66,3 +67,12 @@ def finite(threshold: float) -> float | None:
 def image_url(posting: Posting, root: str) -> str | None:
     """Where a posting's image is served, below the root path; letters outside of ASCII and blanks are encoded."""
     return None if posting.image is None else f"{root}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
+
+
+ProbabilitiesField: TypeAlias = Annotated[
+    Calibrated | None,
+    Field(
+        description="`calibrated` once label groups or twenty verdicts of this catalogue have taught them; `estimated` "
+        "by the default matcher before; null where similarity decides."
+    ),
+]

@@ -10,6 +10,7 @@ from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
     MinProbability,
+    ProbabilitiesField,
     TargetName,
     absent,
     check_one_threshold,
@@ -152,6 +153,7 @@ class DecidedOut(BaseModel):
     catalogue_size: int = Field(description="Postings that were searched.")
     matcher: str | None = Field(examples=["matcher/1"], description="The trained matcher; null where there is none.")
     decided_by: DecidedBy = Field(description="What the threshold is of.")
+    probabilities: ProbabilitiesField
     target: str | None = Field(description="What the threshold was picked for; null where the request named it.")
     threshold: float | None = Field(
         description="From which on a posting is a match; null where no threshold reaches the target, or where "
@@ -218,6 +220,7 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
         "catalogue_size": len(snapshot.matcher.catalogue),
         "matcher": None if trained is None else trained.label,
         "decided_by": decision.by,
+        "probabilities": decision.probabilities,
         "target": None if decision.target is None else str(decision.target),
         "threshold": finite(decision.threshold),
         "alone": finite(decision.fallback),

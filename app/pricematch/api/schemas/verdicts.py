@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pricematch.api.schemas.fields import CatalogueVersion, TargetName
+from pricematch.api.schemas.fields import CatalogueVersion, ProbabilitiesField, TargetName
 from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut
 from pricematch.catalogue.feedback import Contradiction
@@ -88,6 +88,7 @@ class ReviewOut(BaseModel):
     catalogue_version: CatalogueVersion
     matcher: str
     threshold: float | None = Field(description="That probabilities are near.")
+    probabilities: ProbabilitiesField
     pairs: list[UnsureOut]
 
 
