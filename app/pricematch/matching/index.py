@@ -143,18 +143,24 @@ class MatchIndex:
 
     def features_of(self, row: int, others: NDArray[np.integer]) -> ScoredFeatures:
         """The features of the pairs of a row and some of its candidates."""
-        n, extractor = len(self.extractor), self.extractor
         left, right = np.maximum(row, others), np.minimum(row, others)
-        found = np.empty((len(others), len(extractor.names)), np.float32)
+        found = self.pair_features(left, right)
+        first = self.model.first.predict(found)
+        graph = _graph_features([self.base, self.added], self.alive, left, right, first)
+        every = np.concatenate([found, graph], axis=1)
+        return ScoredFeatures(every, first, self.model.predict_proba(every))
+
+    def pair_features(self, one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float32]:
+        """`PairFeatureExtractor.features`, float32 [m, names], of candidate pairs by the rows [m] of both ends."""
+        n, extractor = len(self.extractor), self.extractor
+        left, right = np.maximum(one, other), np.minimum(one, other)
+        found = np.empty((len(left), len(extractor.names)), np.float32)
         base, delta = left < n, right >= n
         across = ~base & ~delta
         found[base] = extractor.features(extractor.own, left[base], right[base])
         found[delta] = extractor.features(self.delta, left[delta] - n, right[delta] - n)
         found[across] = extractor.features(self.delta, left[across] - n, right[across], extractor.own)
-        first = self.model.first.predict(found)
-        graph = _graph_features([self.base, self.added], self.alive, left, right, first)
-        every = np.concatenate([found, graph], axis=1)
-        return ScoredFeatures(every, first, self.model.predict_proba(every))
+        return found
 
     def query(self, features: Features) -> QueryPairs:
         """Score postings that are not there, together, as if they were."""
