@@ -14,7 +14,7 @@ from pricematch.pairs.explanation import MatchType
 
 
 class ReviewQuery(BaseModel):
-    """How many pairs, and which threshold they are near."""
+    """How many pairs, and which threshold every other one is near."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,7 +87,7 @@ class ReviewOut(BaseModel):
 
     catalogue_version: CatalogueVersion
     matcher: str
-    threshold: float | None = Field(description="That probabilities are near.")
+    threshold: float | None = Field(description="That the probability of every other pair is near.")
     probabilities: ProbabilitiesField
     pairs: list[UnsureOut]
 
