@@ -101,7 +101,7 @@ async def export(service: ReadyService) -> Response:
 
 @router.get("/review", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
 async def pairs_to_review(request: Request, service: ReadyService, query: Annotated[ReviewQuery, Query()]) -> ReviewOut:
-    """The pairs whose verdict would teach most, in turn near the threshold and spread over probabilities, one a crowd."""
+    """The pairs whose verdict would teach most, in turn near the threshold and anywhere above 0.05, one a crowd."""
     found = await while_connected(request, service.review(query.target, query.limit))
     return ReviewOut(
         catalogue_version=found.snapshot.version,
