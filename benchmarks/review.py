@@ -67,7 +67,7 @@ def main() -> None:
     every = list[Sequence[Figures]]()
     with tempfile.TemporaryDirectory() as scratch:
         models = options.models or trained_on_sample(Path(scratch))
-        shops = options.shops or [drawn_sample(Path(scratch) / "shop", 300) / "catalogue.csv"]
+        shops = options.shops or [drawn_sample(Path(scratch) / "shop") / "catalogue.csv"]
         loaded = read_matcher(models, threads=2)
         for shop in shops:
             every.append(list(simulate(*labelled_search(shop, models, loaded), unmoved)))
@@ -134,8 +134,10 @@ def labelled_search(shop: Path, models: Path, loaded: LoadedMatcher) -> tuple[Pr
 
 def trained_on_sample(folder: Path) -> Path:
     """The models folder with a matcher of hash and title, trained on a drawn sample."""
-    catalogue, models = drawn_sample(folder / "taught") / "catalogue.csv", folder / "models"
-    of = ["--catalogue", catalogue, "--images", catalogue.parent / "images", "--models", models]
+    taught, models = folder / "taught", folder / "models"
+    run("sample", "--seed", "1", "--output", str(taught))
+    catalogue = taught / "catalogue.csv"
+    of = ["--catalogue", catalogue, "--images", taught / "images", "--models", models]
     run("train", "matcher", "--signals", "hash,title", *map(str, of))
     return models
 

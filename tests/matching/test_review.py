@@ -118,7 +118,7 @@ class Naive:
 
     def near(self, pair: Asked) -> tuple[float, str, str]:
         joined = sum(self.sizes[crowd] for crowd in {self.crowd[pair[0]], self.crowd[pair[1]]})
-        return round(abs(log_odds(pair[2]) - self.threshold) - log(joined / 2) / 2, 9), pair[0], pair[1]
+        return round(max(abs(log_odds(pair[2]) - self.threshold), 1e-3) / (joined / 2) ** 0.5, 9), pair[0], pair[1]
 
     def spread(self, pair: Asked) -> tuple[int, int, int, float, str, str]:
         number = self.stratum(pair)

@@ -18,6 +18,8 @@ from pricematch.pairs.thresholds import DecisionRule
 _LEAST = 1e-6
 _DECIMALS = 9
 """Places of log odds that count, so that what differs by the order of a sum alone is equal."""
+_EQUALLY_NEAR = 1e-3
+"""Log odds: pairs that are nearer than that to the threshold are equally near."""
 _WEIGHED, _LOOKED_AT, _OF_ONE_CLUSTER = 256, 4096, 4
 """Pairs near the threshold whose signals are compared; of how many; and how many of them touch one cluster."""
 _IMAGE, _TITLE = {"image", "hash", "colours"}, {"title", "facts", *FACTS}
@@ -142,22 +144,22 @@ def _decided(
 
 
 def _near(search: ProbabilitySearch, pairs: _Pairs, threshold: float) -> Iterator[int]:
-    """The places of undecided pairs, those first whose decision is least sure and changes most.
+    """The places of undecided pairs by ascending d / √(n / 2 · (1 + c)): whose decision is least sure and changes most.
 
-    Worth is e^−d · √(n / 2) · (1 + c). d is how far the log odds are from the threshold's: the odds that a person
-    decides otherwise than the threshold fall like e^−d. n is how many postings a decision joins or parts: those of both
-    clusters, or of the one that holds both ends. c is by how much signals disagree, see `_disagreement`: of `_WEIGHED`
-    pairs that are worth most without it; of others it is 0.
+    d is how far the log odds are from the threshold's, `_EQUALLY_NEAR` at least. n is how many postings a decision
+    joins or parts: those of both clusters, or of the one that holds both ends. c is by how much signals disagree, see
+    `_disagreement`, of the first `_WEIGHED` pairs without it; of others it is 0. d is divided, not lessened, since a
+    pair far from the threshold that is chosen for being odd misleads about all that are as probable.
     """
     sizes, (one, other) = np.bincount(pairs.clusters), (pairs.clusters[ends] for ends in (pairs.first, pairs.second))
     joined = sizes[one] + np.where(one == other, 0, sizes[other])
-    away = np.abs(pairs.log_odds - _log_odds(np.array(threshold)))
-    keys = np.round(away - np.log(joined / 2) / 2, _DECIMALS)
+    away = np.maximum(np.abs(pairs.log_odds - _log_odds(np.array(threshold))), _EQUALLY_NEAR)
+    keys = np.round(away / np.sqrt(joined / 2), _DECIMALS)
     places = np.flatnonzero(~pairs.decided)
     order = ascending(keys[places], pairs.first, pairs.second, places)
     looked_at = np.array(list(islice(order, _LOOKED_AT)), np.intp)
     weighed, keys = _shortlist(pairs, looked_at), keys[looked_at]
-    keys[weighed] -= np.log1p(_disagreement(search, pairs, looked_at[weighed]))
+    keys[weighed] /= np.sqrt(1 + _disagreement(search, pairs, looked_at[weighed]))
     return chain(ascending(np.round(keys, _DECIMALS), pairs.first, pairs.second, looked_at), order)
 
 
