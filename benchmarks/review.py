@@ -31,6 +31,7 @@ from pricematch.evaluation.matcher_evaluation import candidates_of
 from pricematch.evaluation.metrics import number_groups, scores
 from pricematch.evaluation.reliability import LIKELY, expected_calibration_error
 from pricematch.evaluation.splits import each_its_own
+from pricematch.formats.default_matcher import DefaultManifest
 from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.review import review
@@ -124,7 +125,9 @@ def labelled_search(shop: Path, models: Path, loaded: LoadedMatcher) -> tuple[Pr
     settings, manifest = Settings(catalogue=shop, models=models), loaded.manifest
     if (shop.parent / "images").is_dir():
         settings = settings.model_copy(update={"images": shop.parent / "images"})
-    if manifest.encoder is not None:
+    if isinstance(manifest, DefaultManifest):
+        settings = settings.model_copy(update={"encoder": manifest.encoder_name})
+    elif manifest.encoder is not None:
         settings = settings.model_copy(update={"encoder": manifest.encoder.name})
     content = read_labelled(settings)
     catalogue, features = load_features(settings, content, manifest.signals, None, silent, manifest.colours)
