@@ -1,20 +1,12 @@
 """Linear embeddings in closed form."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pricematch.encoding.whitening import (
-    DIMENSION,
-    GENERAL,
-    Linear,
-    read_general_whitening,
-    whitening,
-    within_group_whitening,
-    write_general_whitening,
-)
+from pricematch.encoding.default_encoder import general_whitening
+from pricematch.encoding.general_statistics import GeneralStatistics, general_statistics, read_general_statistics
+from pricematch.encoding.whitening import DIMENSION, Linear, blended_whitening, whitening, within_group_whitening
 from pricematch.errors import CatalogueError
 
 
@@ -96,24 +88,93 @@ def test_one_linear_map_then_another_is_one_linear_map() -> None:
     assert np.allclose(first.then(second)(rows), second(first(rows)))
 
 
-def test_the_general_whitening_is_small_and_fits_the_network() -> None:
-    """It comes with the package, in less than 700 kB."""
-    linear, made_of = read_general_whitening()
-    assert linear.kernel.shape[0] == 1280
-    assert linear.kernel.shape[1] == linear.bias.shape[0] <= DIMENSION
+def cosines(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of all pairs of rows [n, d], n × n."""
+    rows: NDArray[np.floating] = values / np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(rows @ rows.T)
+
+
+def general(width: int = 6) -> GeneralStatistics:
+    """Of two drawn shops, with all directions that there are."""
+    return general_statistics([(name, "", correlated(80, width, seed)) for seed, name in enumerate("ab", 7)])
+
+
+def test_without_own_images_the_blend_is_the_general_whitening() -> None:
+    """Features of the general mean and covariance come out uncorrelated, centred and of variance 1."""
+    statistics = general()
+    linear = blended_whitening(statistics, np.empty((0, 6), np.float32), 6, 0.0)
+    assert linear(statistics.mean) == pytest.approx(0)
+    assert linear.kernel.T @ statistics.covariance @ linear.kernel == pytest.approx(np.eye(6), abs=1e-6)
+
+
+def test_shrinkage_of_the_general_whitening_is_that_of_any_other() -> None:
+    """Also in low rank, where all directions but two are left out, and count for the mean variance."""
+    statistics = GeneralStatistics(np.ones(5), np.eye(5)[:, :2], np.array([9.0, 4.0]), 1.0, ())
+    linear = blended_whitening(statistics, np.empty((0, 5), np.float32), 4, 0.5)
+    assert statistics.mean_variance == pytest.approx((9 + 4 + 3) / 5) == np.trace(statistics.covariance) / 5
+    assert linear.kernel == pytest.approx(np.eye(5)[:, :2] / np.sqrt([4.5 + 1.6, 2 + 1.6]))
+    assert linear.bias == pytest.approx(-linear.kernel.sum(axis=0))
+
+
+def test_one_image_hardly_moves_the_blend() -> None:
+    """A first image is a hundred-and-first of the covariance, and an eleventh of the mean."""
+    statistics, own = general(), correlated(40, 6)
+    moved = blended_whitening(statistics, own[:1], 6)
+    nothing = blended_whitening(statistics, own[:0], 6)
+    mean = own[0] / 11 + statistics.mean * 10 / 11
+    assert moved(mean) == pytest.approx(0, abs=1e-6)
+    before, after = (np.linalg.norm(linear(own) - linear(own[1]), axis=1) for linear in (nothing, moved))
+    assert after == pytest.approx(before, rel=0.01, abs=1e-9)
+
+
+def test_the_blend_is_between_both_by_the_number_of_images() -> None:
+    """A hundred of its own make half of the covariance, and ten of eleven parts of the mean."""
+    statistics, own = general(), correlated(100, 6)
+    linear = blended_whitening(statistics, own, 6, 0.0)
+    covariance = (np.cov(own.T.astype(np.float64)) + statistics.covariance) / 2
+    assert linear.kernel.T @ covariance @ linear.kernel == pytest.approx(np.eye(6), abs=1e-6)
+    mean = own.mean(axis=0, dtype=np.float64) * 10 / 11 + statistics.mean / 11
+    assert linear(mean) == pytest.approx(0, abs=1e-6)
+
+
+def test_of_very_many_images_the_blend_is_their_own_whitening() -> None:
+    """The general statistics have no share in it that can be seen."""
+    own = correlated(400_000, 6)
+    blended, alone = (linear(own[:50]) for linear in (blended_whitening(general(), own, 4), whitening(own, 4, 0.3)))
+    assert cosines(blended) == pytest.approx(cosines(alone), abs=2e-3)
+    assert np.linalg.norm(blended, axis=1) == pytest.approx(np.linalg.norm(alone, axis=1), rel=2e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 30])
+def test_few_images_give_as_many_finite_values_as_many_do(count: int) -> None:
+    """Of the network's width: what they do not vary in, the general statistics do."""
+    statistics = read_general_statistics()
+    rng = np.random.default_rng(count)
+    own = np.abs(rng.normal(size=(count, 1280))).astype(np.float32)
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    values = blended_whitening(statistics, own)(own)
+    assert values.shape == (count, DIMENSION)
+    assert np.isfinite(values).all()
+    assert np.linalg.norm(values, axis=1).min() > 0
+
+
+def test_images_that_all_look_the_same_leave_the_general_directions() -> None:
+    """Only their mean has a share; other images are told apart as before."""
+    statistics, others = general(), correlated(40, 6)
+    same = np.tile(others[:1], (50, 1))
+    values = blended_whitening(statistics, same, 6)(others)
+    assert np.isfinite(values).all()
+    before = blended_whitening(statistics, others[:0], 6)(others)
+    distances, old = (np.linalg.norm(rows[:, None] - rows[None], axis=2) for rows in (values, before))
+    scale = np.sqrt(150 / 100)  # a third of the covariance is nothing
+    assert distances == pytest.approx(old * scale, rel=1e-5, abs=1e-5)
+
+
+def test_the_general_whitening_fits_the_network() -> None:
+    """From 1,280 values it makes 256."""
+    linear, made_of = general_whitening()
+    assert linear.kernel.shape == (1280, DIMENSION)
+    assert linear.bias.shape == (DIMENSION,)
+    assert np.isfinite(linear.kernel).all()
     assert made_of.what == "general"
-    assert made_of.images >= linear.kernel.shape[1]
-    assert GENERAL.stat().st_size < 700_000
-
-
-def test_a_whitening_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for rounding, features whitened by it have no mean, and no correlations."""
-    features = np.random.default_rng(0).normal(size=(500, 20)).astype(np.float32) * np.arange(1, 21) + 3
-    write_general_whitening(features, tmp_path / "general.npz")
-    monkeypatch.setattr("pricematch.encoding.whitening.GENERAL", tmp_path / "general.npz")
-    linear, made_of = read_general_whitening()
-    assert made_of.images == 500
-    whitened = linear(features)
-    assert whitened.mean(axis=0) == pytest.approx(0, abs=1e-3)
-    covariance = np.cov(whitened.T)
-    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.01
+    assert made_of.images == sum(source.images for source in made_of.general) > DIMENSION

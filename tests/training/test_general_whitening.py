@@ -1,4 +1,4 @@
-"""The script that makes the general whitening of folders of images, without TensorFlow."""
+"""The script that makes the general statistics of folders of images, without TensorFlow."""
 
 from pathlib import Path
 
@@ -44,9 +44,23 @@ def test_features_have_unit_length_and_bad_images_are_left_out(folder: Path, cap
 
 
 def test_the_script_writes_the_file(folder: Path, tmp_path: Path) -> None:
-    """Where it is told to; two folders count together."""
+    """Where it is told to, with names and licences, and nothing of where the images were."""
     output = tmp_path / "general.npz"
-    main([str(folder), str(folder / "below"), "--output", str(output), "--threads", "1"])
+    shops = [f"Hats: MIT={folder}", f"Shoes below:BSD-3-Clause={folder / 'below'}/.."]
+    main([*shops, "--output", str(output), "--threads", "1", "--most", "8"])
     with np.load(output) as kept:
-        assert kept["kernel"].shape == (1280, 9)
-        assert (kept["kernel"].dtype, kept["bias"].dtype, int(kept["images"])) == (np.float16, np.float32, 11)
+        assert kept["directions"].shape[0] == 1280
+        assert kept["directions"].shape[1] < 16  # two times eight images
+        assert (kept["names"].tolist(), kept["licences"].tolist()) == (["Hats", "Shoes below"], ["MIT", "BSD-3-Clause"])
+        assert kept["images"].max() <= 8
+    assert str(tmp_path).encode() not in output.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["{}", "Hats={}", ":MIT={}", "Hats:={}", "Hats:MIT={}/absent"])
+def test_a_shop_without_name_licence_or_folder_is_refused(
+    folder: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose images they are has to be known."""
+    with pytest.raises(SystemExit):
+        main([text.format(folder)])
+    assert "expected NAME:LICENCE=FOLDER" in capsys.readouterr().err

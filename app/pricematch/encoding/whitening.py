@@ -1,22 +1,18 @@
 """Linear embeddings in closed form: whitening of all features, and whitening of what differs within label groups."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
-from pricematch.errors import ArtefactError, CatalogueError
-from pricematch.formats.array_files import read_kept
-from pricematch.formats.atomic_writes import whole_file
-from pricematch.formats.manifest import WhitenedOn
+from pricematch.encoding.general_statistics import NOTHING, GeneralStatistics, moments
+from pricematch.errors import CatalogueError
 
 DIMENSION, SHRINKAGE = 256, 0.3
 """Values of an embedding by the encoder `cnn`, at most, and how far variances are shrunk, unless a recipe says else."""
-GENERAL = Path(__file__).with_name("general_whitening.npz")
-"""The whitening that comes with the package: kernel float16 [1280, d], bias float32 [d], number of images."""
-_NOTHING = 1e-6
-"""Directions with less than this share of the largest variance are rounding, and are dropped."""
+COVARIANCE_IMAGES, MEAN_IMAGES = 100, 10
+"""So many images of a catalogue's own count as much as the general covariance, and as the general mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +47,55 @@ def whitening(features: NDArray[np.float32], dimension: int, shrinkage: float) -
     Raises:
         CatalogueError: the features do not vary.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
-    centred = features - mean
-    variances, directions = np.linalg.eigh(centred.T @ centred / max(1, len(features) - 1))
+    mean, covariance = moments(features)
+    variances, directions = np.linalg.eigh(covariance)
     variances, directions = variances[::-1], directions[:, ::-1]
     if not variances[0] > np.finfo(np.float32).eps ** 2:
         raise CatalogueError("expected images that differ from each other, got images that all look the same")
-    kept = min(dimension, int((variances > _NOTHING * variances[0]).sum()))
     mean_variance = variances.sum() / min(len(features) - 1, features.shape[1])
+    return _whitening(mean, variances, directions[:, :dimension], mean_variance, shrinkage)
+
+
+def blended_whitening(
+    general: GeneralStatistics,
+    own: NDArray[np.float32],
+    dimension: int = DIMENSION,
+    shrinkage: float = SHRINKAGE,
+) -> Linear:
+    """PCA whitening by a covariance between that of own features [n, f] and the general one, their target.
+
+    It is w · S + (1 − w) · G with w = n / (n + 100), S being the covariance of the own features and G the general one
+    (shrinkage towards a target: Ledoit and Wolf, 2004, with w by the number of images instead of estimated), and the
+    mean accordingly with n / (n + 10), which fewer images tell. Then variances are shrunk and divided by as in
+    `whitening`. Without own features it is the general whitening; images that all look the same only move the mean.
+
+    Args:
+        general: of f features.
+        own: features of a catalogue's images, n of them, 0 or more.
+        dimension: values of an embedding, at most.
+        shrinkage: of variances towards their mean, 0 to 1.
+    """
+    count, width = own.shape
+    if not count:
+        directions = general.directions[:, :dimension]
+        return _whitening(general.mean, general.variances, directions, general.mean_variance, shrinkage)
+    own_mean, own_covariance = moments(own)
+    by_covariance, by_mean = count / (count + COVARIANCE_IMAGES), count / (count + MEAN_IMAGES)
+    mean = by_mean * own_mean + (1 - by_mean) * general.mean
+    covariance = by_covariance * own_covariance + (1 - by_covariance) * general.covariance
+    variances, directions = eigh(covariance, subset_by_index=(max(0, width - dimension), width - 1))
+    return _whitening(mean, variances[::-1], directions[:, ::-1], np.trace(covariance) / width, shrinkage)
+
+
+def _whitening(
+    mean: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    directions: NDArray[np.float64],
+    mean_variance: float,
+    shrinkage: float,
+) -> Linear:
+    """Off with the mean [f], along directions [f, d] of falling variances [d or more], each by its shrunk deviation."""
+    kept = min(directions.shape[1], int((variances > NOTHING * variances[0]).sum()))
     shrunk = (1 - shrinkage) * variances[:kept] + shrinkage * mean_variance
     kernel = directions[:, :kept] / np.sqrt(shrunk)
     return Linear(kernel, -mean @ kernel)
@@ -87,30 +124,3 @@ def within_group_whitening(
     variances, directions = np.linalg.eigh(scatter / sum(len(deviation) - 1 for deviation in deviations))
     shrunk = (1 - shrinkage) * np.maximum(variances, 0) + shrinkage * variances.mean()
     return Linear((directions / np.sqrt(shrunk)) @ directions.T, np.zeros(values.shape[1]))
-
-
-def read_general_whitening() -> tuple[Linear, WhitenedOn]:
-    """The whitening that the package holds, for catalogues of which nothing is known yet; and what it was made of.
-
-    Raises:
-        ArtefactError: its file is missing or damaged.
-    """
-    kept = read_kept(GENERAL, ("kernel", "bias", "images"))
-    if kept is None:
-        raise ArtefactError(f"{GENERAL} is missing or damaged; install pricematch again")
-    kernel, bias, images = kept
-    return Linear(kernel.astype(np.float64), bias.astype(np.float64)), WhitenedOn(what="general", images=int(images))
-
-
-def write_general_whitening(features: NDArray[np.float32], file: Path = GENERAL) -> None:
-    """Whiten pooled features [n, 1280] of many catalogues' images, and write the file that the package holds.
-
-    Raises:
-        CatalogueError: the features do not vary.
-        SettingsError: the file cannot be written.
-    """
-    kernel = whitening(features, DIMENSION, SHRINKAGE).kernel.astype(np.float16)
-    mean = features.mean(axis=0, dtype=np.float64)
-    bias = -mean @ kernel.astype(np.float64)  # of the kernel as it is kept
-    with whole_file(file) as opened:
-        np.savez_compressed(opened, kernel=kernel, bias=bias.astype(np.float32), images=np.int64(len(features)))

@@ -69,16 +69,26 @@ class TrainedOn(Described):
     postings: str | None = None
 
 
+class ImageSet(Described):
+    """Images of one shop that general statistics were made of: their name, their licence, and how many there were."""
+
+    name: str
+    licence: str
+    images: int
+
+
 class WhitenedOn(Described):
     """What the features of a network that was trained on nothing else were whitened on.
 
     Attributes:
-        what: `general`, images of other catalogues; or `catalogue`, those of the catalogue it serves.
-        images: how many distinct ones there were.
+        what: `general`, images of other catalogues; or `catalogue`, those of the catalogue it serves, beside these.
+        images: how many distinct ones there were, of the catalogue where it is that.
+        general: the image sets of other catalogues; none where an earlier version wrote it.
     """
 
     what: Literal["general", "catalogue"]
     images: int
+    general: tuple[ImageSet, ...] = ()
 
 
 class PickedOn(Described):

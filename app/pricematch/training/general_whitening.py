@@ -1,12 +1,14 @@
-"""Makes the general whitening that the package holds: `python -m pricematch.training.general_whitening FOLDER…`.
+"""Makes the general statistics that the package holds: `python -m pricematch.training.general_whitening SHOP…`.
 
-It takes images of many catalogues, whose licences allow it. Of their features it keeps mean and principal components.
+A shop is `NAME:LICENCE=FOLDER`, a folder of images whose licence allows it. Of their features averages of the shops'
+means and covariances are kept, and names and licences beside them, but no folder's path.
 """
 
 import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +18,10 @@ from numpy.typing import NDArray
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.default_encoder import BACKBONE
 from pricematch.encoding.efficientnet_lite import HEAD, POWER, VARIANTS, packaged_weights
+from pricematch.encoding.general_statistics import GENERAL, general_statistics, write_general_statistics
 from pricematch.encoding.openvino_efficientnet import compose, in_float32
 from pricematch.encoding.openvino_import import openvino
 from pricematch.encoding.ports import Pixels
-from pricematch.encoding.whitening import GENERAL, write_general_whitening
 from pricematch.errors import ImageError
 from pricematch.formats.torch_file import read_tensors
 from pricematch.settings import Settings
@@ -63,16 +65,41 @@ def _decoded(files: Sequence[Path]) -> Iterator[Pixels]:
             _log.warning("%s is left out: %s", file, error)
 
 
+@dataclass(frozen=True)
+class Shop:
+    """Images of one shop: a name and a licence for the provenance, and the folder they are in."""
+
+    name: str
+    licence: str
+    folder: Path
+
+
+def shop(text: str) -> Shop:
+    """That which `NAME:LICENCE=FOLDER` means.
+
+    Raises:
+        argparse.ArgumentTypeError: it is of another form, or no such folder is there.
+    """
+    about, _, folder = text.partition("=")
+    name, _, licence = (part.strip() for part in about.partition(":"))
+    if not (name and licence and Path(folder).is_dir()):
+        raise argparse.ArgumentTypeError(f"expected NAME:LICENCE=FOLDER, and that the folder is there, got {text}")
+    return Shop(name, licence, Path(folder))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folders", nargs="+", type=Path, help="images of one catalogue each")
-    parser.add_argument("--most", type=int, default=1000, help="images of a folder, at most")
+    parser.add_argument("shops", nargs="+", type=shop, metavar="NAME:LICENCE=FOLDER", help="images of one shop each")
+    parser.add_argument("--most", type=int, default=1000, help="images of a shop, at most")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=GENERAL)
     options = parser.parse_args(arguments)
-    files = [file for folder in options.folders for file in images_below(folder, options.most)]
-    write_general_whitening(pooled_features(files, options.threads), options.output)
+    found = [
+        (each.name, each.licence, pooled_features(images_below(each.folder, options.most), options.threads))
+        for each in options.shops
+    ]
+    write_general_statistics(general_statistics(found), options.output)
 
 
 if __name__ == "__main__":
