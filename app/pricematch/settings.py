@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """Version of that encoder, a whole number; the newest if absent."""
     encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()
     """Names of encoders that the service holds besides, with commas between them; requests may ask for theirs."""
-    whiten_images: int = Field(default=300, ge=0)
+    whiten_images: int = Field(default=30, ge=0)
     """Different images of the catalogue from which on the untrained default encoder is whitened on them; 0 is never."""
     matcher: str = Field(default="auto", pattern=r"^(auto|default|none|[0-9]{1,9})$")
     """Version of the matcher that decides; auto takes the newest that was trained, else the default one that needs no

@@ -1,8 +1,8 @@
 """Whitens the default encoder anew on the catalogue's own images, once there are enough of them.
 
-The general whitening suits every catalogue somewhat; the catalogue's own tells its images apart better. The network
-stays as it is: pooled features of stored images are computed in the worker processes, and another linear embedding is
-made of them, which is the next version of `cnn`.
+The general whitening suits every catalogue somewhat; one that its own images have a share in tells them apart better,
+and the more there are, the larger is their share. The network stays as it is: pooled features of stored images are
+computed in the worker processes, and another linear embedding is made of them, which is the next version of `cnn`.
 """
 
 import logging
@@ -19,10 +19,11 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.blocking import BlockingEncoding
 from pricematch.encoding.default_encoder import STAGED, write_untrained
 from pricematch.encoding.encoders import encoder_spec
+from pricematch.encoding.general_statistics import read_general_statistics
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.versions import CNN
-from pricematch.encoding.whitening import DIMENSION, SHRINKAGE, whitening
+from pricematch.encoding.whitening import blended_whitening
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.formats.atomic_writes import check_folder
 from pricematch.formats.manifest import WhitenedOn, next_version, verify, versions
@@ -76,7 +77,8 @@ class CatalogueWhitening:
         """Write the next version of the encoder, whitened on these images, at most 4,000 of them; its folder.
 
         Raises:
-            CatalogueError: too few of them can be encoded, or all look the same.
+            CatalogueError: too few of them can be encoded.
+            ArtefactError: the file of the general statistics is missing or damaged.
             SettingsError: the folder of models cannot be written to.
             ModelOutputError, NotReady: they cannot be encoded.
         """
@@ -88,9 +90,10 @@ class CatalogueWhitening:
             self._encoding.retain(models.encoders)
         if 2 * len(features) < len(images[:_MOST]):
             raise CatalogueError(f"{CNN} is not whitened anew: {len(features)} of {len(images)} images can be encoded")
-        linear = whitening(features, DIMENSION, SHRINKAGE)
+        general = read_general_statistics()
+        linear = blended_whitening(general, features)
         version = next_version(self._settings.models, [CNN], None)
-        about = WhitenedOn(what="catalogue", images=len(images))
+        about = WhitenedOn(what="catalogue", images=len(images), general=general.sources)
         path = write_untrained(self._settings.models, version, linear, about)
         self._looks_at = 0
         return path
