@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.train_default import default
 from pricematch.errors import SettingsError
 from pricematch.settings import MIB, load_settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _PRETRAINED = "pretrained"
 
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
+cli.command("default")(default)
 
 
 @cli.command("encoder")

@@ -38,7 +38,7 @@ def resolve_precision(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> 
     return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
 
 
-_COLOURS_SIDE = 128
+COLOURS_SIDE = 128
 """Pixels a side that colours are counted in: many enough for their shares, and quick to resize to."""
 
 
@@ -94,8 +94,8 @@ NEWEST_COLOURS = "2"
 
 def colours_spec(version: str) -> EncoderSpec:
     """The encoder that counts colours, in a version of `COLOURS`."""
-    key = f"colours-{version}-{_COLOURS_SIDE}-decoding{DECODING}"
-    return EncoderSpec(key, _COLOURS_SIDE, COLOURS[version].dimension)
+    key = f"colours-{version}-{COLOURS_SIDE}-decoding{DECODING}"
+    return EncoderSpec(key, COLOURS_SIDE, COLOURS[version].dimension)
 
 
 def find_artefacts(settings: "Settings") -> list[Artefact]:
