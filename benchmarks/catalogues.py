@@ -51,10 +51,10 @@ def matcher_subject() -> Iterator[Subject]:
         yield trained_matcher(drawn_sample(Path(scratch)), "autoencoder")
 
 
-def drawn_sample(folder: Path, postings: int = DRAWN) -> Path:
+def drawn_sample(folder: Path, postings: int = DRAWN, seed: int = 0) -> Path:
     """The folder with a drawn catalogue in it: `catalogue.csv` and `images`; drawn where it is not there yet."""
     if not (folder / "catalogue.csv").exists():
-        run("sample", "--postings", str(postings), "--output", str(folder))
+        run("sample", "--postings", str(postings), "--seed", str(seed), "--output", str(folder))
     return folder
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from catalogues import drawn_sample
 from numpy.typing import NDArray
-from processor import processor
-from review import Figures, simulate
+from processor import described
 from rich.console import Console
 from rich.table import Table
+from simulated_verdicts import Figures, simulate
 
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import Feedback
@@ -80,7 +80,7 @@ def main() -> None:
             f"{first.right:.2f} ({first.sure}) → {last.right:.2f} ({last.sure})",
         )
     console = Console(width=150)
-    console.print(processor())
+    console.print(described())
     console.print(table)
 
 
@@ -103,7 +103,7 @@ def shop(text: str) -> ShopFolder:
 
 def drawn(folder: Path, seed: int) -> ShopFolder:
     """A drawn sample."""
-    return ShopFolder(f"sample {seed}", "", drawn_sample(folder / str(seed), seed) / "catalogue.csv", titles=True)
+    return ShopFolder(f"sample {seed}", "", drawn_sample(folder / str(seed), seed=seed) / "catalogue.csv", titles=True)
 
 
 def root(one: ShopFeatures) -> str:

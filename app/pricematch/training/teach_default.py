@@ -21,7 +21,7 @@ from pricematch.encoding.general_statistics import general_statistics
 from pricematch.encoding.ingest import each_image
 from pricematch.encoding.openvino_efficientnet import compose, in_float32
 from pricematch.encoding.whitening import DIMENSION, blended_whitening
-from pricematch.errors import CatalogueError, SettingsError
+from pricematch.errors import SettingsError
 from pricematch.evaluation.metrics import number_groups
 from pricematch.formats.default_matcher import DefaultManifest, TeachingShop, write_default
 from pricematch.formats.torch_file import read_tensors
@@ -74,7 +74,7 @@ def shop_features(settings: Settings, folder: ShopFolder, progress: Progress) ->
     """Compute the features of a shop's images.
 
     Raises:
-        CatalogueError: a bad row, or no image that can be used.
+        CatalogueError: a bad row, or an image that cannot be used.
         SettingsError: there is no folder of images.
     """
     places = {"catalogue": folder.catalogue, "images": folder.catalogue.parent / "images"}
@@ -92,8 +92,6 @@ def shop_features(settings: Settings, folder: ShopFolder, progress: Progress) ->
 
     found, errors = each_image(content.names(), compute, f"Images of {folder.name}", workers=1, progress=progress)
     content.refuse(content.image_problems(errors))
-    if not found:
-        raise CatalogueError(f"{folder.catalogue}: expected postings with images, got none")
     nothing = None, np.zeros(HEAD, np.float32), np.zeros(colours.dimension, np.float32)
     rows = [nothing if it.image is None else found[it.image] for it in content.postings]
     return ShopFeatures(

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from review import Figures, of_one_row, simulate, unmoved
+from simulated_verdicts import simulate
 
 from pricematch.catalogue.feedback import Feedback
 from pricematch.evaluation.metrics import number_groups
@@ -14,6 +13,11 @@ from tests.support.matchers import scored_search
 
 POSTINGS = labelled_postings(80, 1)
 GROUPS = number_groups([posting.label_group or posting.posting_id for posting in POSTINGS])
+
+
+def unmoved(search: ProbabilitySearch, feedback: Feedback) -> ProbabilitySearch:
+    """A matcher that learns nothing."""
+    return replace(search, feedback=feedback)
 
 
 def test_a_matcher_that_learns_nothing_keeps_its_figures() -> None:
@@ -47,8 +51,3 @@ def test_a_matcher_is_moved_from_its_start_by_all_verdicts() -> None:
 def test_where_no_pair_is_left_there_are_fewer_verdicts() -> None:
     found = list(simulate(scored_search(POSTINGS[:3], ["title"]), GROUPS[:3], unmoved, (0, 10)))
     assert found[1].verdicts < 4
-
-
-def test_the_mean_is_over_shops() -> None:
-    mean = of_one_row([Figures(10, 0.5, 0.2, 1.0), Figures(8, 0.7, 0.1, 0.5)])
-    assert (mean.verdicts, mean.f1, mean.calibration_error, mean.right) == pytest.approx((10, 0.6, 0.15, 0.75))
