@@ -232,3 +232,14 @@ def test_the_thresholds_taken_are_printed(run: Run, folder: Path) -> None:
 def test_an_eps_without_a_method_is_refused(run: Run, folder: Path) -> None:
     ran = submit(run, folder, "--threshold", "hash=8", "--eps", "0.1")
     assert (ran.code, "--eps: expected --method beside it" in ran.one_line()) == (2, True)
+
+
+@pytest.mark.process
+def test_the_default_matcher_takes_what_there_is(run: Run, folder: Path) -> None:
+    """Without a folder of images it compares hashes and titles, and many of its matches are right."""
+    ran = submit(run, folder, "--matcher", "default", "--models", str(folder / "models"))
+    assert ran.code == 0, ran.err
+    assert "matcher/default, f1" in ran.out
+    f1, *_ = naive_means([set(found) for found in submitted(folder)], groups_of(POSTINGS))
+    alone, *_ = naive_means([{row} for row in range(len(POSTINGS))], groups_of(POSTINGS))
+    assert f1 > alone + 0.05

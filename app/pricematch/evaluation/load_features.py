@@ -19,6 +19,7 @@ from pricematch.evaluation.labelled import embedded
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
+from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -41,6 +42,30 @@ def check_embeddings(names: Sequence[str], embeddings: Path | None) -> None:
     """Raise SettingsError where a file of embeddings is given that no signal needs."""
     if embeddings is not None and "image" not in names:
         raise SettingsError(f"--embeddings: expected image among the signals, got --signals {','.join(names)}")
+
+
+def matcher_signals(settings: Settings, content: CsvCatalogue, loaded: LoadedMatcher) -> tuple[str, ...]:
+    """The signals that a matcher compares postings by.
+
+    A trained one compares by all it was trained with; the default one by what there is.
+    """
+    signals = loaded.model.signals
+    if loaded.trained_on is not None:
+        return signals
+    images = any(it.image is not None for it in content.postings) and find_images(settings, content.names()) is not None
+    there = {
+        "hash": images or any(it.image_phash is not None for it in content.postings),
+        "title": any(it.title for it in content.postings),
+        "image": images,
+    }
+    return tuple(signal for signal in signals if there[signal])
+
+
+def with_nothing_for_lacking(features: Features, loaded: LoadedMatcher) -> Features:
+    """Features for a matcher: embeddings that it takes and none has are zeros, as of postings without an image."""
+    lacking = {"image", "colours"} - set(features.embeddings) if "image" in loaded.model.signals else set()
+    zeros = {name: np.zeros((len(features), 1), np.float32) for name in sorted(lacking)}
+    return replace(features, embeddings={**features.embeddings, **zeros})
 
 
 def load_features(

@@ -15,7 +15,7 @@ from pricematch.evaluation.breakdown import ScoredGroup
 from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
-from pricematch.evaluation.load_features import load_features
+from pricematch.evaluation.load_features import load_features, matcher_signals, with_nothing_for_lacking
 from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation
@@ -205,7 +205,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
     content = relabelled(content, labels)
     evaluated = None if loaded is None else unseen(settings, loaded, content.postings, labels, given)
     colours = NEWEST_COLOURS if loaded is None else loaded.colours
-    names = dict.fromkeys([*options.signals, *(() if loaded is None else loaded.model.signals)])
+    names = dict.fromkeys([*options.signals, *(() if loaded is None else matcher_signals(settings, content, loaded))])
     catalogue, features = load_features(settings, content, list(names), options.embeddings, progress, colours)
     groups = number_groups(labels)
     if groups.max() + 1 < options.folds:
@@ -221,7 +221,8 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
         # in the order of the ids, as in training and in the service
         order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
         numbers = number_groups([labels[row] for row in order])
-        told = ParsedFeatures(without_stock_images(catalogue, features), parsed.titles)
+        whole = with_nothing_for_lacking(features, loaded)
+        told = ParsedFeatures(without_stock_images(catalogue, whole), parsed.titles)
         case = MatcherCase(told.select(order), numbers, evaluated[order], loaded.model, loaded.thresholds)
         matched = replace(evaluate_matcher(case, options.seed, progress), evaluated=evaluated)
     label = None if loaded is None else loaded.label

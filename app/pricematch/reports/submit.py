@@ -12,7 +12,12 @@ from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import RowProblem, SettingsError
 from pricematch.evaluation.evaluation_report import read_signals, read_size, read_thresholds
 from pricematch.evaluation.labelled import embedded, limit_setting_named
-from pricematch.evaluation.load_features import load_features, load_signal_features
+from pricematch.evaluation.load_features import (
+    load_features,
+    load_signal_features,
+    matcher_signals,
+    with_nothing_for_lacking,
+)
 from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of, threshold_texts
@@ -102,8 +107,10 @@ def submit_matches(
         thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
     except ValueError as error:
         raise SettingsError(f"--target: {error}") from error
-    ordered, features = load_features(settings, content.by_id(), loaded.model.signals, None, progress, loaded.colours)
-    told = ParsedFeatures.of(without_stock_images(ordered, features))
+    by_id = content.by_id()
+    signals = matcher_signals(settings, by_id, loaded)
+    ordered, features = load_features(settings, by_id, signals, None, progress, loaded.colours)
+    told = ParsedFeatures.of(without_stock_images(ordered, with_nothing_for_lacking(features, loaded)))
     pairs = scored_pairs(told, loaded.model, progress)
     summary = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "
