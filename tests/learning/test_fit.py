@@ -11,7 +11,7 @@ from pricematch.catalogue.features import Features
 from pricematch.learning import held_out as judging
 from pricematch.learning.calibration import calibrate
 from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
-from pricematch.learning.held_out import Calibrate, HeldOut
+from pricematch.learning.held_out import Bound, Calibrate, HeldOut
 from pricematch.learning.samples import SamplePairs
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, TARGETS
@@ -117,10 +117,14 @@ def test_a_fold_is_evaluated_by_the_calibration_fitted_without_it(
     given: list[tuple[Sequence[SamplePairs], Sequence[Calibrate]]] = []
 
     def reported(
-        postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
+        postings: int,
+        parts: Sequence[SamplePairs],
+        groups: NDArray[np.intp],
+        calibrations: Sequence[Calibrate],
+        bounds: Bound,
     ) -> HeldOut:
         given.append((parts, calibrations))
-        return judging.held_out(postings, parts, groups, calibrations)
+        return judging.held_out(postings, parts, groups, calibrations, bounds)
 
     monkeypatch.setattr("pricematch.learning.fit.held_out", reported)
     everything = fitted(data).model.calibration

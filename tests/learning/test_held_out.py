@@ -20,6 +20,11 @@ def same(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores
 
 
+def free(scores: NDArray[np.float64], features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """No bounds."""
+    return scores
+
+
 @pytest.fixture(scope="module")
 def part() -> SamplePairs:
     sample = Sample(np.arange(200), DATA.postings, whole=True)
@@ -29,7 +34,7 @@ def part() -> SamplePairs:
 
 
 def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> None:
-    found = held_out(200, [part], DATA.groups, [same] * FOLDS)
+    found = held_out(200, [part], DATA.groups, [same] * FOLDS, free)
     figures = []
     for fold in range(FOLDS):
         thresholds = pick([scored_sample(part, part.second_scores, DATA.groups, without=fold)], [F1])[F1]
@@ -51,7 +56,7 @@ def test_each_posting_is_evaluated_once_by_other_folds(part: SamplePairs) -> Non
 
 
 def test_errors_are_means_over_trained_postings(part: SamplePairs) -> None:
-    found = held_out(200, [part], DATA.groups, [same] * FOLDS)
+    found = held_out(200, [part], DATA.groups, [same] * FOLDS, free)
     ends = (part.folds != NOT_TRAINED).sum(axis=1)
     squares = (part.second_scores - part.truth) ** 2
     assert found.brier == pytest.approx((ends * squares).sum() / ends.sum())
@@ -65,7 +70,7 @@ def test_calibration_is_that_of_the_fold_that_is_left_out(part: SamplePairs) -> 
     def never(scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros(len(scores))
 
-    found = held_out(200, [part], DATA.groups, [same, never, same, same])
+    found = held_out(200, [part], DATA.groups, [same, never, same, same], free)
     squares, weights = [], []
     for fold in range(FOLDS):
         p = never(part.second_scores) if fold == 1 else part.second_scores
@@ -78,7 +83,19 @@ def test_without_a_likely_pair_there_is_no_error_among_them(part: SamplePairs) -
     def unlikely(scores: NDArray[np.float64]) -> NDArray[np.float64]:
         return scores * LIKELY / 2
 
-    assert held_out(200, [part], DATA.groups, [unlikely] * FOLDS).calibration_error_likely == 0
+    assert held_out(200, [part], DATA.groups, [unlikely] * FOLDS, free).calibration_error_likely == 0
+
+
+def test_probabilities_are_bounded(part: SamplePairs) -> None:
+    """As a pair model's are, by the features of each pair."""
+
+    def alike(scores: NDArray[np.float64], features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.where(features[:, 1] == 1, 1.0, scores / 2)
+
+    found = held_out(200, [part], DATA.groups, [same] * FOLDS, alike)
+    squares = (alike(part.second_scores, part.features) - part.truth) ** 2
+    ends = (part.folds != NOT_TRAINED).sum(axis=1)
+    assert found.brier == pytest.approx((ends * squares).sum() / ends.sum())
 
 
 def test_a_part_predicts_if_postings_are_left_whichever_fold_is(part: SamplePairs) -> None:

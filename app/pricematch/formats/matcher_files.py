@@ -43,7 +43,8 @@ class MatcherManifest(Described):
         encoder: whose embeddings the signal image means; None without that signal.
         colours: version of the histograms that the same signal means; the first where a manifest does not say.
         calibration: see `pricematch.pairs.calibration.Calibration.describe`.
-        thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`.
+        thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`,
+        bounded: and whether they are of probabilities within bounds; not where a manifest does not say.
         held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
@@ -61,6 +62,7 @@ class MatcherManifest(Described):
     colours: Literal["1", "2"] = "1"
     calibration: dict[str, Any]
     thresholds: list[dict[str, Any]]
+    bounded: bool = False
     held_out: list[dict[str, float]]
     briers: dict[str, float]
     counts: dict[str, int | float]
@@ -122,6 +124,7 @@ def write_matcher(
         features=model.feature_names,
         calibration=model.calibration.describe(),
         thresholds=thresholds.describe(),
+        bounded=thresholds.bounded,
         files=dict(digests(staged)),
         **about,
     )
@@ -146,7 +149,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
     manifest = read_manifest(path)
     try:
         calibration = Calibration.from_description(manifest.calibration)
-        thresholds = SizeThresholds.from_description(manifest.thresholds)
+        thresholds = SizeThresholds.from_description(manifest.thresholds, bounded=manifest.bounded)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
     from pricematch.formats.lightgbm_trees import read_trees  # a start without a matcher needs no LightGBM

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own, split_groups
 from pricematch.learning.calibration import calibrate
-from pricematch.learning.held_out import HeldOut, held_out, scored_sample
+from pricematch.learning.held_out import HeldOut, bounded, held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs, sample_pairs, samples
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.graph_features import GRAPH_FEATURES
@@ -104,16 +104,18 @@ def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progr
     progress("Picking thresholds", 0, 1)
     whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
+    model = PairModel(data.signals, first, second, calibration)
     sized, groups = _by_size(whole), each_its_own(data.groups)
     catalogues = [
-        [scored_sample(part, calibration(part.second_scores), groups) for part in same] for same in sized.values()
+        [scored_sample(part, bounded(part, calibration, model.bounds), groups) for part in same]
+        for same in sized.values()
     ]
     picked = [pick(same) for same in catalogues]
     calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
     fitted = FittedMatcher(
-        PairModel(data.signals, first, second, calibration),
+        model,
         SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
-        [held_out(size, same, groups, calibrations) for size, same in sized.items()],
+        [held_out(size, same, groups, calibrations, model.bounds) for size, same in sized.items()],
         briers,
         int((fold_of != NOT_TRAINED).sum()),
         len(np.unique(data.groups[fold_of != NOT_TRAINED])),

@@ -14,6 +14,8 @@ from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalog
 from pricematch.pairs.thresholds import F1
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Bound: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]]
+"""Bounds calibrated scores [m] of pairs by their features [m, f], see `pricematch.pairs.bounds.Bounds`."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,26 @@ class HeldOut:
     candidate_recall: float
 
 
+def bounded(part: SamplePairs, calibration: Calibrate, bounds: Bound) -> NDArray[np.float64]:
+    """Probabilities of the pairs of a part, float64 [m]: what a pair model makes of their held-out scores."""
+    return bounds(calibration(part.second_scores), part.features)
+
+
 def held_out(
-    postings: int, parts: Sequence[SamplePairs], groups: NDArray[np.intp], calibrations: Sequence[Calibrate]
+    postings: int,
+    parts: Sequence[SamplePairs],
+    groups: NDArray[np.intp],
+    calibrations: Sequence[Calibrate],
+    bounds: Bound,
 ) -> HeldOut:
     """Evaluate on the pairs of samples of about one size, all with `has_held_out`.
 
     `groups` [n] number the label groups of the whole catalogue from 0, each its own if unknown; the calibrations are
-    those that were fitted without each fold.
+    those that were fitted without each fold; `bounds` are the pair model's.
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):
-        mapped = [calibration(part.second_scores) for part in parts]
+        mapped = [bounded(part, calibration, bounds) for part in parts]
         others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, mapped, strict=True)]
         thresholds = pick(others, [F1])[F1]
         for part, p, catalogue in zip(parts, mapped, others, strict=True):

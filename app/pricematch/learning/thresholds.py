@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pricematch.evaluation.curves import ROUNDING, Curves
 from pricematch.evaluation.metrics import group_sizes, right_candidates
 from pricematch.evaluation.signals import CANDIDATES, MATCHER, between, pairs_of
+from pricematch.pairs.bounds import allowed
 from pricematch.pairs.thresholds import TARGETS, Target, Thresholds
 from pricematch.search.candidates import Candidates, top_k
 
@@ -100,16 +101,18 @@ def pick(catalogues: Sequence[ScoredCatalogue], targets: Sequence[Target] = TARG
     probability that occurs, the two together have F(t) + C(a) − C(t). Of the t that come within 0.002 of the best with
     their best a, the middle one is taken, and below it the best a, if what it gains is more than 1.645 of its standard
     errors over label groups; otherwise a = t.
+
+    No threshold is so low that everything is a match, nor so high that identical pairs are none: see `bounds.allowed`.
     """
     curve = _mean_curve(catalogues)
     found = {}
     for target in targets:
         if target.precision is None:
-            match = _best_match(curve)
+            match = allowed(_best_match(curve))
             found[target] = Thresholds(match, _best_fallback(curve, match, catalogues))
         else:
             reached = np.flatnonzero((curve.answered > 0) & (curve.right >= target.precision * curve.answered))
-            match = curve.lowest(int(reached[-1])) if len(reached) else np.inf
+            match = allowed(curve.lowest(int(reached[-1]))) if len(reached) else np.inf
             found[target] = Thresholds(match, match)
     return found
 
@@ -164,7 +167,7 @@ def _best_fallback(curve: _Curve, match: float, catalogues: Sequence[ScoredCatal
     place = start + int(curve.first_gains[start:].argmax())
     if place == start:
         return match
-    fallback = min(match, curve.lowest(place))
+    fallback = min(match, allowed(curve.lowest(place)))
     gains, errors = zip(*(_gain(catalogue, match, fallback) for catalogue in catalogues), strict=True)
     # catalogues drawn from one share groups: their errors are averaged as if they were the same one
     return fallback if sum(gains) > SURE * sum(errors) else match

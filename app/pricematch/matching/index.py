@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.graph_features import ProbabilityRows, graph_features, kept_probabilities
+from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, kept_probabilities
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Neighbourhoods, Profiles
@@ -44,6 +44,25 @@ class ScoredFeatures:
     def select(self, pairs: NDArray[np.integer]) -> "ScoredFeatures":
         """Those of some pairs, in the order given."""
         return ScoredFeatures(self.values[pairs], self.first[pairs], self.probabilities[pairs])
+
+    def with_feature(
+        self, model: PairModel, name: str, values: NDArray[np.float32]
+    ) -> tuple["ScoredFeatures", NDArray[np.bool_]]:
+        """The same with other values [m] of a pair feature, and of which pairs it is another one, bool [m].
+
+        These pairs are scored anew; what neighbours say of them stays.
+        """
+        column = model.feature_names.index(name)
+        before = self.values[:, column]
+        changed = np.asarray((before != values) & ~(np.isnan(before) & np.isnan(values)), np.bool_)
+        if not changed.any():
+            return self, changed
+        every, first, probabilities = self.values.copy(), self.first.copy(), self.probabilities.copy()
+        every[changed, column] = values[changed]
+        count = every.shape[1] - len(GRAPH_FEATURES)
+        first[changed] = model.first.predict(every[changed, :count])
+        probabilities[changed] = model.predict_proba(every[changed])
+        return ScoredFeatures(every, first, probabilities), changed
 
     def contributions(self, model: PairModel) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, see `PairModel.contributions`."""

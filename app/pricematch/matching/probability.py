@@ -242,11 +242,12 @@ class ProbabilitySearch:
         rows, probabilities = self._candidates_of(row)
         free = ~np.isin(rows, [row, *decided.values()])
         rows, probabilities = rows[free], probabilities[free]
-        order = self._order(rows, probabilities, rule, fallback=not len(same))
+        image = int(self.images[row])
+        order = self._order(rows, probabilities, rule, self._same_image(rows, image), fallback=not len(same))
         return RankedMatches(
             None,
             row,
-            int(self.images[row]),
+            image,
             np.concatenate([same, rows[order]]),
             np.concatenate([np.ones(len(same)), probabilities[order]]),
             decided=len(same),
@@ -267,12 +268,15 @@ class ProbabilitySearch:
         """
         image = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
         self.check_signals(image=bool(image), title=any(features.titles))
-        found = self.query(features)
+        found, image = self.query(features), int(features.images[0])
         rows, place = self.nodes.rows_of(found.pairs.right, self.catalogue.alive)
-        probabilities = found.pairs.probabilities[place]
-        order = self._order(rows, probabilities, rule)
-        every = found.features.select(place[order])
-        return RankedMatches(found.titles[0], -1, int(features.images[0]), rows[order], probabilities[order], every)
+        same = self._same_image(rows, image)
+        every, probabilities = found.features.select(place), found.pairs.probabilities[place]
+        # features are of nodes, and images of one node may differ in their bytes
+        every, changed = every.with_feature(self.index.model, "same_image", same)
+        probabilities[changed & (probabilities < 1)] = every.probabilities[changed & (probabilities < 1)]
+        order = self._order(rows, probabilities, rule, same)
+        return RankedMatches(found.titles[0], -1, image, rows[order], probabilities[order], every.select(order))
 
     def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
         """Why the matches at some positions are matches; costs about a millisecond each."""
@@ -285,9 +289,7 @@ class ProbabilitySearch:
                 scored = found.features.select(kept)
             features, contributions = scored.values.copy(), scored.contributions(self.index.model)
             # features are of nodes, and images of one node may differ in their bytes
-            column = self.index.model.feature_names.index("same_image")
-            same = np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(found.image))
-            features[:, column] = np.nan if found.image == 0 else same
+            features[:, self.index.model.feature_names.index("same_image")] = self._same_image(rows, found.image)
             title = parse_shown_title(self.catalogue[found.row].title) if found.title is None else found.title
             return self._explainer.explain(features, contributions, title, titles)
 
@@ -298,11 +300,23 @@ class ProbabilitySearch:
         found, place = self.nodes.rows_of(np.append(candidates, node), self.catalogue.alive)
         return found, np.append(probabilities, 1.0)[place]
 
+    def _same_image(self, rows: NDArray[np.integer], image: int) -> NDArray[np.float32]:
+        """Whether some rows have the image of a key, float32 [m]; NaN where there is none."""
+        if image == 0:
+            return np.full(len(rows), np.nan, np.float32)
+        return np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(image)).astype(np.float32)
+
     def _order(
-        self, rows: NDArray[np.int32], probabilities: NDArray[np.float64], rule: DecisionRule, *, fallback: bool = True
+        self,
+        rows: NDArray[np.int32],
+        probabilities: NDArray[np.float64],
+        rule: DecisionRule,
+        same_image: NDArray[np.float32],
+        *,
+        fallback: bool = True,
     ) -> NDArray[np.intp]:
-        """Which candidates match, the most probable first, equal ones by their ids, whatever rows they got."""
+        """Which candidates match, the most probable first, of equal ones the same image first, then by their ids."""
         near = np.flatnonzero(probabilities >= rule.thresholds.fallback)
         posting_ids = np.array(self.catalogue.ids_of(rows[near]), np.str_)
-        order = near[np.lexsort((posting_ids, -probabilities[near]))]
+        order = near[np.lexsort((posting_ids, same_image[near] != 1, -probabilities[near]))]
         return order[: rule.count(probabilities[order], fallback=fallback)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from pricematch.pairs.bounds import NEAR, Bounds
 from pricematch.pairs.calibration import Calibration, log_odds
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
@@ -66,31 +67,51 @@ class PairModel:
         """Names of the f features of a pair: pair features, then graph features."""
         return (*pair_feature_names(self.signals, scaled=self.scaled), *GRAPH_FEATURES)
 
+    @cached_property
+    def bounds(self) -> Bounds:
+        """What bounds calibrated scores."""
+        return Bounds(self.feature_names)
+
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities float64 [m], between 0 and 1, of features [m, f]."""
-        return self.calibration(self.second.predict(features))
+        return self.bounds(self._calibrated(features), features)
 
     def contributions(
         self, features: NDArray[np.float32], first: NDArray[np.float64], probabilities: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f].
 
-        Pair features add what they add to the first scorer's score. By how much the probability differs from that
-        score in the end is added by the neighbours, and stands under `first`, the other graph features being 0: the
-        second scorer sees the pair features again in all that the neighbours say, so its own account would name the
-        neighbours alone. A row's sum is the log odds of the pair's probability, less those of the first scorer's
-        average pair.
+        Pair features add what they add to the first scorer's score. By how much the calibrated score differs from that
+        is added by the neighbours, and stands under `first`, the other graph features being 0: the second scorer sees
+        the pair features again in all that the neighbours say, so its own account would name the neighbours alone.
+        From pairs that the bounds lift neighbours take nothing. What bounds add stands under the equal images or titles
+        that they lift a pair for; what they take, under the size of the catalogue, which is no reason. A row's sum is
+        the log odds of the pair's probability, less those of the first scorer's average pair.
 
         Args:
             features: [m, f].
             first: [m], the first scorer's scores of their pair features.
             probabilities: [m], what `predict_proba` makes of them.
         """
-        count = features.shape[1] - len(GRAPH_FEATURES)
+        names, count = self.feature_names, features.shape[1] - len(GRAPH_FEATURES)
         found = np.zeros(features.shape)
         found[:, :count] = self.first.contributions(features[:, :count])
-        found[:, count + GRAPH_FEATURES.index("first")] = log_odds(probabilities) - log_odds(first)
+        kinds, own = self.bounds.kinds(features), log_odds(first)
+        neighbours = log_odds(self._calibrated(features)) - own
+        neighbours[kinds >= NEAR] = np.maximum(neighbours[kinds >= NEAR], 0)
+        bounded = log_odds(probabilities) - own - neighbours
+        columns = np.full(len(features), names.index("catalogue_size"))
+        lifted = (kinds >= NEAR) & (bounded > 0)
+        columns[lifted] = names.index("same_image")
+        if "same_title" in names:
+            by_title = lifted & self.bounds.without_images(features)
+            columns[by_title] = names.index("same_title")
+        found[np.arange(len(features)), columns] += bounded
+        found[:, count + GRAPH_FEATURES.index("first")] = neighbours
         return found
+
+    def _calibrated(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.calibration(self.second.predict(features))
 
 
 @dataclass(frozen=True, eq=False)

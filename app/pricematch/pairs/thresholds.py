@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.pairs.bounds import allowed, ordinary
 from pricematch.search.candidates import Candidates, Lists
 
 _PRECISION = re.compile(r"precision:(0?\.[0-9]{1,17})")
@@ -125,6 +126,8 @@ class SizeThresholds:
     Attributes:
         sizes: postings n, ascending, at least one.
         thresholds: for each target, `f1` among them, one a size.
+        bounded: whether they were picked on probabilities within bounds (`pricematch.pairs.bounds`); those of earlier
+            versions were not, and are mapped as probabilities are.
 
     Raises:
         ValueError: they are not like that, or no probabilities.
@@ -132,6 +135,7 @@ class SizeThresholds:
 
     sizes: tuple[int, ...]
     thresholds: Mapping[Target, Sequence[Thresholds]]
+    bounded: bool = True
 
     def __post_init__(self) -> None:
         if not self.sizes or self.sizes[0] < 1 or not (np.diff(self.sizes) > 0).all():
@@ -145,7 +149,7 @@ class SizeThresholds:
                 raise ValueError(f"expected probabilities as thresholds for {target}")
 
     def at(self, target: Target, postings: int) -> Thresholds:
-        """The thresholds for a target in a catalogue of so many postings, at least 1.
+        """The thresholds for a target in a catalogue of so many postings, at least 1; see `bounds.allowed`.
 
         Raises:
             ValueError: none were picked for that target; the message names those there are.
@@ -160,9 +164,15 @@ class SizeThresholds:
         if postings < 1:
             raise ValueError(f"expected at least one posting, got {postings}")
         points = self.thresholds[target]
-        match = self._between([point.match for point in points], postings)
+        match, fallback = (
+            self._allowed(self._between(values, postings))
+            for values in ([point.match for point in points], [point.fallback for point in points])
+        )
         # two straight lines that lie apart at their ends do not cross, but may by a rounding
-        return Thresholds(match, min(match, self._between([point.fallback for point in points], postings)))
+        return Thresholds(match, min(match, fallback))
+
+    def _allowed(self, threshold: float) -> float:
+        return allowed(threshold if self.bounded or threshold == inf else float(ordinary(np.array(threshold))))
 
     def _between(self, values: Sequence[float], postings: int) -> float:
         place = bisect_left(self.sizes, postings)
@@ -186,8 +196,8 @@ class SizeThresholds:
         ]
 
     @classmethod
-    def from_description(cls, description: object) -> "SizeThresholds":
-        """The thresholds that `describe` described.
+    def from_description(cls, description: object, *, bounded: bool = True) -> "SizeThresholds":
+        """The thresholds that `describe` described; it does not say whether they are `bounded`.
 
         Raises:
             ValueError: they are none; the message says what was expected.
@@ -198,7 +208,7 @@ class SizeThresholds:
         if len({frozenset(names) for names in named}) > 1:
             raise ValueError("expected thresholds for the same targets at every catalogue size")
         found = {Target.parse(name): [_thresholds(names[name]) for names in named] for name in (named or [{}])[0]}
-        return cls(tuple(entry["postings"] for entry in description), found)
+        return cls(tuple(entry["postings"] for entry in description), found, bounded)
 
 
 def _finite(threshold: float) -> float | None:

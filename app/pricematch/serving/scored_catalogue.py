@@ -28,8 +28,8 @@ from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 3
-"""To be raised whenever the same postings get other pair features or candidates, or other arrays are written."""
+FORMAT = 4
+"""To be raised whenever the same postings get other pair features, candidates or bounds, or the arrays are others."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
     "ids": (np.uint8, 1),
