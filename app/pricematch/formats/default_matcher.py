@@ -85,7 +85,8 @@ class DefaultManifest(Described):
     @cached_property
     def size_thresholds(self) -> SizeThresholds:
         """The thresholds; raises ValueError for some that are none."""
-        return SizeThresholds.from_description(self.thresholds)
+        # picked before probabilities were bounded
+        return SizeThresholds.from_description(self.thresholds, bounded=False)
 
 
 def read_default(file: Path = FILE) -> DefaultManifest:

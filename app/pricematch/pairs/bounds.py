@@ -1,11 +1,11 @@
 """Bounds of probabilities: identical pairs stand above all others, and few words alone prove little.
 
-A pair model learns what is usual. Neighbours that disagree, or labels that are wrong, can pull down the probability even
-of an image that is asked for by its own file; and what was learned of whole titles is applied to a single word, too,
-where nothing else is compared. Both are wrong whatever was learned, so probabilities are bounded behind the
+A pair model learns what is usual. Neighbours that disagree, or labels that are wrong, can pull down the probability
+even of an image that is asked for by its own file; and what was learned of whole titles is applied to a single word,
+too, where nothing else is compared. Both are wrong whatever was learned, so probabilities are bounded behind the
 calibration: of all pair models, in the index, for queries, and where thresholds are picked.
 
-Pairs are of five kinds, each with a range of its own. Within a kind a higher probability stays higher.
+Pairs are of five kinds. Within a kind a higher probability stays higher.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,14 @@ neither bytes nor titles can be compared, or titles, where no images can be and 
 hashes within `NEAR_BITS`, and titles that share most of their words. None of these where titles contradict each other.
 `ONLY_TITLES`: others with different titles, of which no images can be compared. `ORDINARY`: all others.
 """
-_RANGES = {NEAR: (0.985, 0.99), EQUAL: (0.99, 0.995), SAME_FILE: (0.995, 1.0)}
+_IDENTICAL = {EQUAL: (0.99, 0.995), SAME_FILE: (0.995, 1.0)}
 """What 0…1 is mapped to, linearly."""
-IDENTICAL = _RANGES[EQUAL][0]
+LEAST_IDENTICAL = _IDENTICAL[EQUAL][0]
 """The least probability of a pair of the kinds `EQUAL` and `SAME_FILE`; no threshold is higher."""
-_UNCHANGED, _HIGHEST = 0.975, 0.985
-"""Ordinary probabilities up to the first stay; those above, up to 1, are mapped to what lies below the second."""
+_UNCHANGED, _HIGHEST, _HIGHEST_NEAR = 0.975, 0.985, 0.99
+"""Probabilities of all other kinds up to the first stay; from there to 1 they are mapped to below the second, or third.
+
+What near pairs are worth differs too much between shops for a range of their own: that is for the model to say."""
 _CONTRADICTIONS = ("kinds_clashing", *(name for name in SUMMARY if name.endswith("_conflict")))
 """Features above 0 where titles contradict each other, be it in part, or one by saying nothing of its pack."""
 _ALIKE_TITLES = 0.5
@@ -43,15 +45,15 @@ _LEAST_THRESHOLD = 0.05
 """Of all pairs that retrievers propose, nearly all are below: a threshold near 0 makes everything a match."""
 
 
-def ordinary(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities [m] of pairs of no other kind, mapped below the ranges of the others; 1 is mapped to 0.985.
+def ordinary(probabilities: NDArray[np.float64], highest: float = _HIGHEST) -> NDArray[np.float64]:
+    """Probabilities [m] of pairs that are not identical, mapped below those that are; 1 is mapped to the highest.
 
     >>> ordinary(np.array([0.25, 0.975, 0.9875, 1.0])).tolist()
     [0.25, 0.975, 0.98, 0.985]
     """
-    share = (_HIGHEST - _UNCHANGED) / (1 - _UNCHANGED)
+    share = (highest - _UNCHANGED) / (1 - _UNCHANGED)
     above = _UNCHANGED + (probabilities - _UNCHANGED) * share
-    return np.where(probabilities > _UNCHANGED, np.minimum(above, _HIGHEST), probabilities)
+    return np.where(probabilities > _UNCHANGED, np.minimum(above, highest), probabilities)
 
 
 def allowed(threshold: float) -> float:
@@ -60,7 +62,7 @@ def allowed(threshold: float) -> float:
     >>> allowed(0.001), allowed(0.5), allowed(0.9999), allowed(float("inf"))
     (0.05, 0.5, 0.99, inf)
     """
-    return threshold if threshold == inf else min(max(threshold, _LEAST_THRESHOLD), IDENTICAL)
+    return threshold if threshold == inf else min(max(threshold, _LEAST_THRESHOLD), LEAST_IDENTICAL)
 
 
 class Bounds:
@@ -77,10 +79,12 @@ class Bounds:
         """Bounded probabilities, float64 [m], of probabilities [m], 0 to 1, and features [m, f]."""
         kinds = self.kinds(features)
         found = ordinary(probabilities)
+        near = kinds == NEAR
+        found[near] = ordinary(probabilities[near], _HIGHEST_NEAR)
         titles = np.flatnonzero(kinds == ONLY_TITLES)
         if len(titles):
             found[titles] = self._by_titles(found[titles], features[titles])
-        for kind, (low, high) in _RANGES.items():
+        for kind, (low, high) in _IDENTICAL.items():
             some = kinds == kind
             found[some] = np.minimum(low + (high - low) * probabilities[some], _BELOW_ONE)
         return found
@@ -90,7 +94,8 @@ class Bounds:
         hashes, same_image = (self._column(features, name) for name in ("hash_similarity", "same_image"))
         same_title, repeats = (self._column(features, name) for name in ("same_title", "title_repeats_high"))
         no_bytes, no_titles, no_images = np.isnan(same_image), np.isnan(same_title), self.without_images(features)
-        agreeing = ~(np.stack([self._column(features, name) for name in _CONTRADICTIONS]) > 0).any(axis=0)
+        apart = (np.stack([self._column(features, name) for name in _CONTRADICTIONS]) > 0).any(axis=0)
+        agreeing = no_titles | ~apart  # no title contradicts nothing, though it states no pack
         equal_hashes, equal_titles = hashes == 1, same_title == 1
         equal = equal_hashes & (equal_titles | (no_bytes & no_titles))
         equal |= no_images & equal_titles & (repeats <= _MOST_REPEATS)

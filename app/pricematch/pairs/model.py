@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from pricematch.pairs.bounds import NEAR, Bounds
+from pricematch.pairs.bounds import EQUAL, Bounds
 from pricematch.pairs.calibration import Calibration, log_odds
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
@@ -98,10 +98,10 @@ class PairModel:
         found[:, :count] = self.first.contributions(features[:, :count])
         kinds, own = self.bounds.kinds(features), log_odds(first)
         neighbours = log_odds(self._calibrated(features)) - own
-        neighbours[kinds >= NEAR] = np.maximum(neighbours[kinds >= NEAR], 0)
+        neighbours[kinds >= EQUAL] = np.maximum(neighbours[kinds >= EQUAL], 0)
         bounded = log_odds(probabilities) - own - neighbours
         columns = np.full(len(features), names.index("catalogue_size"))
-        lifted = (kinds >= NEAR) & (bounded > 0)
+        lifted = (kinds >= EQUAL) & (bounded > 0)
         columns[lifted] = names.index("same_image")
         if "same_title" in names:
             by_title = lifted & self.bounds.without_images(features)
