@@ -15,6 +15,7 @@ from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.pair_features import pair_feature_names
+from pricematch.pairs.thresholds import F1, SizeThresholds
 from pricematch.settings import Settings
 from tests.support.catalogues import labelled_postings, write_catalogue
 
@@ -53,6 +54,33 @@ def test_a_matcher_that_is_read_gives_the_same_bits(trained: TrainedMatcher, mod
     assert np.array_equal(one.calibration(one.second.predict(features)), expected)
     assert read.thresholds.describe() == learned.thresholds.describe()
     assert [held_out["f1"] for held_out in read.manifest.held_out] == [it.f1 for it in learned.held_out]
+
+
+def test_a_matcher_of_an_earlier_version_decides_as_before(models: Path) -> None:
+    """On all but identical pairs, and pairs of titles alone: its thresholds are not of bounded probabilities."""
+    before = [
+        {"postings": 100, "thresholds": {"f1": {"match": 0.98, "alone": 0.6}}},
+        {"postings": 900, "thresholds": {"f1": {"match": 0.996, "alone": 0.98}}},
+    ]
+
+    def written_before(manifest: dict[str, Any]) -> None:
+        assert manifest.pop("bounded")
+        manifest["thresholds"] = before
+
+    change(models, written_before)
+    read = read_matcher(models)
+    features = np.random.default_rng(0).uniform(0, 0.8, (3000, len(read.model.feature_names))).astype(np.float32)
+    features[:, read.model.feature_names.index("hash_similarity")] = 0.5
+    raw = np.linspace(0.5, 1, 3000)
+    for size in (50, 300, 900):
+        old, new = SizeThresholds.from_description(before), read.thresholds.at(F1, size)
+        match, fallback = (
+            float(np.interp(np.log(size), np.log(old.sizes), [getattr(it, name) for it in old.thresholds[F1]]))
+            for name in ("match", "fallback")
+        )
+        bounded = read.model.bounds(raw, features)
+        assert np.array_equal(bounded >= new.match, raw >= match)
+        assert np.array_equal(bounded >= new.fallback, raw >= fallback)
 
 
 @pytest.mark.parametrize("name", ["first.txt", "second.txt", "manifest.json"])

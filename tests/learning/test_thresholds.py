@@ -150,6 +150,15 @@ def shy_and_loud(shy: int, right: bool = True, loud: int = 40) -> ScoredCatalogu
     return pairs_catalogue(pairs, np.repeat(np.arange(loud + shy), 2).tolist())
 
 
+@pytest.mark.parametrize(("probability", "threshold"), [(0.0001, 0.05), (0.9999, 0.99)])
+def test_no_threshold_takes_everything_or_refuses_identical_pairs(probability: float, threshold: float) -> None:
+    """Though all pairs are right that are that little probable, or only those that are that sure."""
+    groups = np.repeat(np.arange(20), 2).tolist()
+    wrong = [(row, (row + 2) % 40, 0.999 * probability) for row in range(0, 40, 2)]
+    pairs = [(row, row + 1, probability) for row in range(0, 40, 2)] + wrong
+    assert pick([pairs_catalogue(pairs, groups)])[Target(0.99)] == Thresholds(threshold, threshold)
+
+
 def test_lone_postings_take_their_best_candidate() -> None:
     thing = shy_and_loud(10)
     picked = pick([thing])[F1]

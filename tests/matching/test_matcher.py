@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import ONE_COLOUR, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, EncoderInfo, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (
@@ -19,7 +19,7 @@ from pricematch.errors import (
     SignalNeeded,
     TargetUnknown,
 )
-from pricematch.matching.matcher import Matcher
+from pricematch.matching.matcher import NEARLY_SAME, NEARLY_SAME_OTHERWISE, Matcher
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.bounds import ordinary
@@ -288,10 +288,7 @@ def test_a_least_similarity_takes_an_image() -> None:
 def test_a_matcher_of_images_takes_a_title_alone() -> None:
     matcher = with_encoder(trained=True)
     answer = matcher.match(Query(title="Product #ff0000"), Options())
-    assert [match.posting_id for match in answer.matches] == [
-        "bare",
-        "p0",
-    ]  # "#0000ff" has the same words, which half of seven hold
+    assert [match.posting_id for match in answer.matches] == ["bare", "p0"]  # half of the titles hold these words
 
 
 # --- without a trained matcher -----------------------------------------------------------------------------------
@@ -302,7 +299,8 @@ def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_inve
     answer = matcher.match(Query("", RED), Options(limit=3))
     assert [match.posting_id for match in answer.matches][:2] == ["p0", "p1"]
     assert {(match.probability, match.match_type, match.evidence) for match in answer.matches} == {(None, None, None)}
-    assert (answer.decision.by, answer.decision.target, answer.decision.threshold) == ("similarity", None, -1)
+    decided = answer.decision.by, answer.decision.target, answer.decision.threshold
+    assert decided == ("similarity", None, NEARLY_SAME_OTHERWISE)
     assert answer.decision.models == {"mean-colour": "1"}
 
 
@@ -311,6 +309,18 @@ def test_the_threshold_of_the_encoder_decides_by_default() -> None:
     assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
     assert matcher.match_posting("p0", Options()).decision.threshold == 0.9
     assert len(matcher.match_posting("p0", Options(min_similarity=-1)).matches) == len(COLOURS) - 1
+
+
+@pytest.mark.parametrize(("name", "least"), [("cnn", NEARLY_SAME["cnn"]), ("own", NEARLY_SAME_OTHERWISE)])
+def test_without_a_measured_threshold_nearly_the_same_images_match(name: str, least: float) -> None:
+    """Never all of them, unless a request says so."""
+    embeddings = np.array([[1, 0], [least + 1e-4, 0], [least - 1e-4, 0], [0, 1]], np.float32)
+    embeddings[1:3, 1] = np.sqrt(1 - embeddings[1:3, 0] ** 2)
+    encoder = EncoderInfo("key", {name: "1"}, 2)
+    catalogue = Catalogue([Posting(f"p{row}", "image") for row in range(4)])
+    matcher = Matcher(catalogue, {"key": SimilaritySearch.of(encoder, catalogue, embeddings)}, {name: "key"})
+    assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
+    assert len(matcher.match_posting("p0", Options(min_similarity=-1)).matches) == 3
 
 
 @pytest.mark.parametrize("asked", [Options(target=F1), Options(min_probability=0.5)])

@@ -20,7 +20,7 @@ from pricematch.pairs.bounds import ordinary
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
-from tests.support.matchers import hashed, scored_search
+from tests.support.matchers import THRESHOLDS, hashed, scored_search, tiny_model
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +142,28 @@ def test_added_matches_are_explained_by_their_titles() -> None:
         assert [reason.text for reason in explanation.reasons] == [words]
         assert "hash" not in explanation.signals
         assert (explanation.signals["words"] > 0.99) == (posting_id != "p1")
+
+
+def test_of_equal_postings_the_one_with_the_same_file_comes_first() -> None:
+    """They are one node, whose features are those of one of them; an image that was encoded again is another file."""
+    titles = ["kopi susu gula aren", "kopi susu gula aren", "teh manis"]
+    postings = [Posting(f"p{row}", "image", title, "0" * 15 + "f") for row, title in enumerate(titles)]
+    digests = [bytes([row + 1]) * 32 for row in range(3)]
+    features = Features.of(titles, [it.image_phash for it in postings], images=digests)
+    signals = ("hash", "title")
+    catalogue = Catalogue(postings)
+    search = ProbabilitySearch.build("matcher/1", catalogue, features, tiny_model(signals), THRESHOLDS)
+    for row in (0, 1, 2):
+        one = features.select(np.array([row]))
+        for asked in (one, one.without_titles(np.zeros(1, np.intp))):
+            found = search.matches(asked, search.rule(None, 0.5))
+            assert found.rows[0] == row
+            assert found.probabilities[0] >= 0.995
+            [explanation, *_] = search.explain(found, np.arange(len(found.rows)))
+            assert explanation.match_type == "identical"
+    image = features.select(np.array([1])).without_titles(np.zeros(1, np.intp))
+    found = search.matches(image, search.rule(None, 0.5))
+    assert (found.probabilities >= 0.995).tolist() == [True, False, False]
 
 
 def test_a_pair_has_its_probability() -> None:

@@ -91,6 +91,20 @@ def test_a_posting_left_alone_never_needs_more_than_a_match(size: int, values: l
     assert 0 <= found.fallback <= found.match <= 1
 
 
+@pytest.mark.parametrize(("picked", "used"), [(0.0, 0.05), (0.3, 0.3), (1.0, 0.99), (inf, inf)])
+def test_no_threshold_takes_everything_or_refuses_identical_pairs(picked: float, used: float) -> None:
+    assert SizeThresholds((1,), {F1: [Thresholds(picked, picked)]}).at(F1, 10) == Thresholds(used, used)
+
+
+def test_thresholds_of_unbounded_probabilities_are_mapped() -> None:
+    """As the probabilities are that they are compared with."""
+    earlier = SizeThresholds((1,), {F1: [Thresholds(1.0, 0.9875)], Target(0.9): [Thresholds(inf, inf)]}, bounded=False)
+    found = earlier.at(F1, 10)
+    assert (found.match, found.fallback) == (0.985, pytest.approx(0.98))
+    assert earlier.at(Target(0.9), 10) == Thresholds(inf, inf)
+    assert SizeThresholds.from_description(earlier.describe(), bounded=False) == earlier
+
+
 def test_an_unknown_target_is_refused_with_the_known() -> None:
     with pytest.raises(ValueError, match=r"no thresholds for precision:0.90; there are some for f1, precision:0.99"):
         KEPT.at(P90, 1_000)

@@ -26,6 +26,10 @@ from pricematch.matching.queries import Decision, Evidence, Match, Matches, Opti
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
 
+NEARLY_SAME: Mapping[str, float] = {"cnn": 0.95}
+"""By name of an encoder without a threshold, the cosine from which on images are nearly the same."""
+NEARLY_SAME_OTHERWISE = 0.995
+"""The same for all other encoders."""
 _AT_ONCE = 256
 """Rows that are compared all with all."""
 
@@ -336,4 +340,8 @@ def _least(encoder: EncoderInfo, options: Options) -> float:
     """The lowest similarity of a match."""
     if options.min_similarity is not None:
         return options.min_similarity
-    return -1.0 if encoder.threshold is None else encoder.threshold
+    if encoder.threshold is not None:
+        return encoder.threshold
+    return max(
+        (NEARLY_SAME.get(name, NEARLY_SAME_OTHERWISE) for name in encoder.versions), default=NEARLY_SAME_OTHERWISE
+    )
