@@ -28,7 +28,7 @@ from pricematch.matching.stock_images import StockImage, StockImages
 
 NEARLY_SAME: Mapping[str, float] = {"cnn": 0.95}
 """By name of an encoder without a threshold, the cosine from which on images are nearly the same."""
-NEARLY_SAME_OTHERWISE = 0.995
+NEARLY_SAME_OTHERWISE = 0.999
 """The same for all other encoders."""
 _AT_ONCE = 256
 """Rows that are compared all with all."""
