@@ -85,7 +85,7 @@ class DefaultManifest(Described):
     @cached_property
     def size_thresholds(self) -> SizeThresholds:
         """The thresholds; raises ValueError for some that are none."""
-        # picked before probabilities were bounded
+        # `fit_default` picks them on probabilities without bounds
         return SizeThresholds.from_description(self.thresholds, bounded=False)
 
 
