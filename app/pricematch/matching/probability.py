@@ -266,8 +266,8 @@ class ProbabilitySearch:
         Raises:
             SignalNeeded: it has nothing that the pair model compares.
         """
-        image = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
-        self.check_signals(image=bool(image), title=any(features.titles))
+        shown = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
+        self.check_signals(image=bool(shown), title=any(features.titles))
         found, image = self.query(features), int(features.images[0])
         rows, place = self.nodes.rows_of(found.pairs.right, self.catalogue.alive)
         same = self._same_image(rows, image)
