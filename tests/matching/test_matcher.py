@@ -295,7 +295,7 @@ def test_a_matcher_of_images_takes_a_title_alone() -> None:
 
 
 def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_invented() -> None:
-    matcher = tiny_matcher()
+    matcher = tiny_matcher(threshold=None)
     answer = matcher.match(Query("", RED), Options(limit=3))
     assert [match.posting_id for match in answer.matches] == ["p0"]
     assert {(match.probability, match.match_type, match.evidence) for match in answer.matches} == {(None, None, None)}

@@ -132,11 +132,11 @@ def tiny_decoder() -> PillowDecoder:
     return PillowDecoder(SIDE, MAX_PIXELS, MIN_SIDE)
 
 
-MEAN_COLOUR = EncoderInfo("mean-colour", MeanColourEncoder().versions, MeanColourEncoder.dimension)
-"""The encoder of the tiny matcher."""
+MEAN_COLOUR = EncoderInfo("mean-colour", MeanColourEncoder().versions, MeanColourEncoder.dimension, -1.0)
+"""The encoder of the tiny matcher, to which every posting is a match."""
 
 
-def tiny_search(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> SimilaritySearch:
+def tiny_search(colours: Sequence[str] = COLOURS, threshold: float | None = -1.0) -> SimilaritySearch:
     """Postings `p0`, `p1` … whose images are these colours, searchable by similarity."""
     decoder, encoder = tiny_decoder(), MeanColourEncoder()
     contents = tiny_images(colours).contents.values()
@@ -146,7 +146,7 @@ def tiny_search(colours: Sequence[str] = COLOURS, threshold: float | None = None
     return SimilaritySearch.of(encoder_info, Catalogue(tiny_postings(colours)), embeddings)
 
 
-def tiny_matcher(colours: Sequence[str] = COLOURS, threshold: float | None = None) -> Matcher:
+def tiny_matcher(colours: Sequence[str] = COLOURS, threshold: float | None = -1.0) -> Matcher:
     """A matcher by similarity over `tiny_search`."""
     return by_similarity(tiny_search(colours, threshold))
 
