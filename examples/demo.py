@@ -55,10 +55,8 @@ def main() -> None:
     options = parse_options()
     started = time.monotonic()
     catalogue, images, home = find_catalogue(options)
-    models = home / "models"
-    say("Starting the service, with what is there in models and nothing else")
-    paths = ("--catalogue", catalogue, "--images", images, "--models", models)
-    with service([*paths, "--data", home / "data"]) as (url, process):
+    say("Starting the service")
+    with service([*paths_of(catalogue, images, home), "--data", home / "data"]) as (url, process):
         query = pick_query(catalogue)
         print_answer(query, ask(url, images, query), catalogue)
         print(f"From nothing to this answer: {time.monotonic() - started:.0f} seconds")
@@ -71,18 +69,21 @@ def main() -> None:
 
 
 def teach(url: str, catalogue: Path, images: Path, home: Path) -> None:
-    """Train the notebook's networks, which are exported beside the default one, and a matcher on half of the products.
-
-    Where it finds more than the default matcher does, it decides from then on, without a pause of the service.
-    """
-    models = home / "models"
-    if (models / "autoencoder").is_dir():
-        say(f"Using the models of before in {models}; `make clean` starts anew")
+    """Train the notebook's networks, which are exported beside the default one, and a matcher; once."""
+    if (home / "models" / "autoencoder").is_dir():
+        say(f"Using the models of before in {home / 'models'}; `make clean` starts anew")
         return
     say("Training the notebook's networks, the convolutional autoencoder and the autoencoder on its latents")
     training = SMALL_TRAINING if is_small(catalogue) else ("--epochs", "1")
-    paths = ("--catalogue", catalogue, "--images", images, "--models", models)
-    pricematch("train", "encoder", *training, *paths)
+    pricematch("train", "encoder", *training, *paths_of(catalogue, images, home))
+    train_matcher(url, catalogue, images, home)
+
+
+def train_matcher(url: str, catalogue: Path, images: Path, home: Path) -> None:
+    """Let half of the known products teach a matcher, where there are enough.
+
+    Where it finds more than the default matcher does, it decides from then on, without a pause of the service.
+    """
     rows = read_rows(catalogue)
     sizes = Counter(row.get("label_group") for row in rows if row.get("label_group"))
     groups = sum(size > 1 for size in sizes.values())
@@ -94,15 +95,18 @@ def teach(url: str, catalogue: Path, images: Path, home: Path) -> None:
     say(f"Training a matcher on half of {groups} products with several postings")
     signals = "hash,title,image" if any(row.get("title") for row in rows) else "hash,image"
     share = ("--train-share", str(TRAIN_SHARE), "--seed", str(SEED))
+    paths = paths_of(catalogue, images, home)
     pricematch("train", "matcher", "--signals", signals, *share, *paths, "--data", home / "data")
-    if not (models / "matcher").is_dir():
-        return
-    activate(url)
-    after = mean_f1(url, held_out, rows)
-    print(
-        f"Mean F1 on the {len(held_out)} postings of the other products: {before:.3f} by the default matcher, "
-        f"{after:.3f} by the one that labels taught"
-    )
+    told = f"Mean F1 on the {len(held_out)} postings of the other products: {before:.3f} by the default matcher"
+    if (home / "models" / "matcher").is_dir():
+        activate(url)
+        told += f", {mean_f1(url, held_out, rows):.3f} by the one that labels taught"
+    print(told)
+
+
+def paths_of(catalogue: Path, images: Path, home: Path) -> tuple[str | Path, ...]:
+    """The options that name a catalogue and the folder of models."""
+    return "--catalogue", catalogue, "--images", images, "--models", home / "models"
 
 
 def taught(row: dict[str, str]) -> bool:

@@ -80,7 +80,9 @@ def test_demo_trains_serves_and_answers_on_a_catalogue_of_ones_own(
     shown = subprocess.run(
         demo, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=SAFETY_SECONDS
     ).stdout
-    assert "Training a matcher on" in shown
+    assert "probabilities estimated" in shown  # before anything is trained
+    assert "Training a matcher on half of" in shown
+    assert re.search(r"Mean F1 on the \d+ postings of the other products: 0\.\d+ by the default matcher", shown)
     first_match = next(line for line in shown.splitlines() if "sample_" in line and "│" in line)
     assert "yes" in first_match
     assert "probability" in shown
@@ -100,9 +102,9 @@ def test_demo_trains_no_matcher_where_too_few_products_have_several_postings(
     assert specification.loader is not None
     demo = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(demo)
-    demo.train_matcher(catalogue, tmp_path / "images", tmp_path / "home")
+    demo.train_matcher("http://nobody.invalid", catalogue, tmp_path / "images", tmp_path / "home")
     several = 5 if repeats == 2 else 0
-    said = f"{several} products with several postings teach no matcher: similarity decides"
+    said = f"{several} products with several postings teach no matcher: the default one goes on"
     assert said in capsys.readouterr().out
     assert not (tmp_path / "home").exists()
 
