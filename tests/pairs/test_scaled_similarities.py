@@ -93,12 +93,10 @@ def test_an_image_stands_out_from_a_crowd_by_as_much_whatever_its_encoder() -> N
     rng = np.random.default_rng(5)
     similarities = np.sort(rng.uniform(0.2, 1, (1, 9, 30)), axis=2)[:, :, ::-1].copy()
     rows, values = rng.integers(0, 9, (2, 40)), rng.random(40).astype(np.float32)
-    found = [
-        scaled_similarities(
-            (values * share).astype(np.float32), 0, *[Neighbours.of(similarities * share)] * 2, *rows, including=False
-        )
-        for share in (1.0, 0.5)
-    ]
+    found = []
+    for share in (1.0, 0.5):
+        neighbours, scaled = Neighbours.of(similarities * share), (values * share).astype(np.float32)
+        found.append(scaled_similarities(scaled, 0, neighbours, neighbours, *rows, including=False))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 

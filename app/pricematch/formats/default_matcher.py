@@ -97,7 +97,7 @@ def read_default(file: Path = FILE) -> DefaultManifest:
     """
     try:
         manifest = DefaultManifest.model_validate_json(file.read_bytes())
-        features, terms = manifest.model.feature_names, manifest.size_thresholds
+        model, _ = manifest.model, manifest.size_thresholds
     except OSError as error:
         raise ArtefactError(f"{file} cannot be read ({error.strerror})") from error
     except ValidationError as error:
@@ -106,7 +106,7 @@ def read_default(file: Path = FILE) -> DefaultManifest:
         raise ArtefactError(f"{file} holds no default matcher: {where}: {fault['msg']}") from error
     except ValueError as error:
         raise ArtefactError(f"{file} holds no default matcher: {error}") from error
-    if manifest.features != features or not terms.sizes:
+    if (manifest.signals, manifest.features) != (model.signals, model.feature_names):
         raise ArtefactError(f"{file} was written by a version of pricematch with other features; make it anew")
     return manifest
 
