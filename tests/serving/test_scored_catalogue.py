@@ -58,7 +58,7 @@ def saved(folder: Path, models: LoadedModels) -> ProbabilitySearch:
     """A search of `POSTINGS`, kept in a folder."""
     assert models.matcher is not None
     search = ProbabilitySearch.build("matcher/1", Catalogue(POSTINGS), FEATURES, models.matcher.model, THRESHOLDS)
-    save_scored(folder, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), search.scored)
+    save_scored(folder, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), search)
     return search
 
 
@@ -182,7 +182,7 @@ def test_unwritable_folder_raises(tmp_path: Path, models: LoadedModels) -> None:
     """The caller warns and goes on."""
     index = saved(tmp_path, models)
     with pytest.raises(SettingsError):
-        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), index.scored)
+        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), index)
 
 
 def test_pair_features_of_this_format() -> None:

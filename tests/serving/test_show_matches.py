@@ -41,10 +41,10 @@ def _catalogue(folder: Path) -> tuple[Path, Path]:
 
 
 def _settings(folder: Path, models: Path, **given: Any) -> Settings:
+    """Settings by which similarity decides."""
     csv_path, images = _catalogue(folder)
-    return load_settings(
-        catalogue=csv_path, images=images, models=models, data=folder / "data", precision="float32", workers=1, **given
-    )
+    paths = {"catalogue": csv_path, "images": images, "models": models, "data": folder / "data"}
+    return load_settings(**paths, matcher="none", precision="float32", workers=1, **given)
 
 
 def _ignored(*_: object) -> None:
@@ -141,7 +141,7 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(run: Run, tmp_pat
     titles = ["query", "[bold]tas[/x] \x1b[31m", "two\nlines", "W" * 500, "", "", ""]
     postings = [replace(posting, title=title) for posting, title in zip(tiny_postings(), titles, strict=True)]
     write_catalogue(tmp_path / "catalogue.csv", [replace(posting, label_group="g") for posting in postings])
-    ran = show(run, tmp_path, "p0", "--encoder", "cae", "--count", "6")
+    ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae", "--count", "6")
     assert ran.code == 0, ran.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ran.out.splitlines() if "│" in line]
     assert "\x1b" not in ran.out
@@ -162,7 +162,7 @@ def test_the_command_lists_the_matches_with_titles_as_they_are(run: Run, tmp_pat
 def test_an_image_of_one_colour_is_told(run: Run, tmp_path: Path, models: Path) -> None:
     """Instead of matches; fault C7."""
     tiny_catalogue(tmp_path)
-    ran = show(run, tmp_path, "p0", "--encoder", "cae")
+    ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae")
     assert ran.code == 0, ran.err
     assert "its image is of one colour, which is no evidence" in ran.out
     assert "p1" not in ran.out
@@ -349,14 +349,14 @@ def test_without_a_matcher_the_log_names_similarity(
     run: Run, tmp_path: Path, models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tiny_catalogue(tmp_path)
-    ran = show(run, tmp_path, "p0", "--encoder", "cae")
+    ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae")
     assert ran.code == 0, ran.err
-    assert "no trained matcher: similarity decides" in caplog.text
+    assert "no matcher: similarity decides" in caplog.text
 
 
 @pytest.mark.process
 def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, models: Path) -> None:
     tiny_catalogue(tmp_path)
-    ran = show(run, tmp_path, "p0", "--encoder", "cae", "--target", "f1")
+    ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae", "--target", "f1")
     assert ran.code == 1
     assert "target takes a trained matcher" in ran.err.splitlines()[-1]

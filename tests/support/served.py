@@ -42,11 +42,17 @@ class Told:
 
 
 def settings_of(folder: Path, **given: Any) -> Settings:
-    """Settings over a tiny catalogue of one's own, and no models unless given."""
+    """Settings over a tiny catalogue of one's own, and no models unless given.
+
+    Where no matcher was trained similarity decides, unless `matcher` is given: an untrained encoder's weights would have
+    to be written for the default one.
+    """
     if not (folder / "catalogue.csv").exists():
         tiny_catalogue(folder)
     paths = {name: folder / name for name in ("images", "models", "data")}
-    return load_settings(**{"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", **given})
+    matcher = "auto" if (folder / "models" / "matcher").exists() else "none"
+    given = {"catalogue": folder / "catalogue.csv", **paths, "precision": "float32", "matcher": matcher, **given}
+    return load_settings(**given)
 
 
 def titles_and_hashes(folder: Path, **given: Any) -> Settings:

@@ -73,8 +73,7 @@ def show_matches(
 ) -> Shown:
     """Find a posting's matches as the service does, and draw them.
 
-    By the trained matcher that the settings name; where there is none, by similarity, and then as many as are wanted
-    for. A posting whose image cannot be read is drawn as a grey square.
+    By the matcher that the settings name; where they name none, by similarity, and then as many as are wanted. A posting whose image cannot be read is drawn as a grey square.
 
     Args:
         settings: where catalogue, images and models are, and which matcher and encoder to take.
@@ -134,7 +133,7 @@ async def _shown(
         await opening
         matcher = service.snapshot.matcher
         if matcher.probability is None:
-            _log.warning("no trained matcher: similarity decides; `pricematch train matcher` makes one")
+            _log.warning("no matcher: similarity decides, since the setting matcher is none")
         if matcher.probability is None and options.target is None and options.min_probability is None:
             options = replace(options, min_similarity=_ANY)
         result = (await service.matches_of(posting_id, options)).result
