@@ -17,7 +17,7 @@ PricematchError
 │   └── ImageUnavailable      a posting's image is missing or must not be opened
 ├── LimitExceeded             more items than a request may hold
 ├── RequestUnanswerable       the service holds nothing to answer this with
-│   ├── MatcherNeeded         only a trained matcher could
+│   ├── MatcherNeeded         only a matcher could
 │   ├── EncoderNeeded         only an encoder could
 │   ├── EncoderUnknown        it names an encoder that is not held
 │   ├── SignalNeeded          it lacks what the matcher compares
@@ -161,11 +161,10 @@ class RequestUnanswerable(PricematchError):
 
 
 class MatcherNeeded(RequestUnanswerable):
-    """Only a trained matcher could answer this, and the service has none."""
+    """Only a matcher could answer this, and the service was started without one."""
 
     def __init__(self, what: str) -> None:
-        hint = "`pricematch train matcher` makes one"
-        super().__init__(f"{what} takes a trained matcher, and this service has none; {hint}")
+        super().__init__(f"{what} takes a matcher, and this service was started without one (setting matcher: none)")
 
 
 class EncoderNeeded(RequestUnanswerable):

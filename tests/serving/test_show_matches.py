@@ -359,4 +359,4 @@ def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, models
     tiny_catalogue(tmp_path)
     ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae", "--target", "f1")
     assert ran.code == 1
-    assert "target takes a trained matcher" in ran.err.splitlines()[-1]
+    assert "target takes a matcher" in ran.err.splitlines()[-1]

@@ -44,8 +44,8 @@ class Told:
 def settings_of(folder: Path, **given: Any) -> Settings:
     """Settings over a tiny catalogue of one's own, and no models unless given.
 
-    Where no matcher was trained similarity decides, unless `matcher` is given: an untrained encoder's weights would have
-    to be written for the default one.
+    Where no matcher was trained similarity decides, unless `matcher` is given: the default one would have its encoder
+    written first.
     """
     if not (folder / "catalogue.csv").exists():
         tiny_catalogue(folder)

@@ -33,8 +33,8 @@ def evaluate(
     matcher: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|VERSION",
-            help="Evaluate a trained matcher as well, on the label groups it was not trained on.",
+            metavar="auto|default|VERSION",
+            help="Evaluate a matcher as well, a trained one on the label groups it was not trained on.",
         ),
     ] = None,
     verdicts: options.Verdicts = None,

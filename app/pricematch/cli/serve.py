@@ -33,7 +33,7 @@ def serve(
         str | None, setting("encoders", "Encoders held besides, with commas between them; requests may name them.")
     ] = None,
     matcher: Annotated[
-        str | None, setting("matcher", "Version of the trained matcher; auto: the newest if there is one; or none.")
+        str | None, setting("matcher", "A trained version, default, auto for the newest or else default, or none.")
     ] = None,
     skip_bad_images: options.SkipBadImages = None,
     api_keys_file: Annotated[

@@ -61,7 +61,7 @@ def matches(
     models: options.Models = None,
     data: options.Data = None,
     matcher: Annotated[
-        str | None, setting("matcher", "A version of the trained matcher, auto for the newest if any, none.")
+        str | None, setting("matcher", "A trained version, default, auto for the newest or else default, or none.")
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="f1, or a precision such as precision:0.95: what the matcher's threshold is for.")
@@ -76,7 +76,7 @@ def matches(
 ) -> None:
     """List a posting's matches as the service answers them, with the reasons, and draw them beside it.
 
-    With a trained matcher each has its probability; without one, those most similar by the encoder are shown. Where
+    Each has its probability; with --matcher none, those most similar by the encoder are shown instead. Where
     label groups are known, a green frame means the same one, a red frame another.
     """
     from pricematch.serving.show_matches import show_matches

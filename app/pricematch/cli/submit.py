@@ -37,7 +37,10 @@ def submit(
     ] = 2,
     matcher: Annotated[
         str | None,
-        typer.Option(metavar="auto|VERSION", help="A trained matcher instead; auto takes the newest."),
+        typer.Option(
+            metavar="auto|default|VERSION",
+            help="A matcher instead; auto is the newest trained one, or else the default.",
+        ),
     ] = None,
     target: Annotated[
         str,
@@ -53,7 +56,7 @@ def submit(
 ) -> None:
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
 
-    A posting is a match if one signal at least says so; with --matcher, if a trained matcher does; with --method, if a
+    A posting is a match if one signal at least says so; with --matcher, if a matcher does; with --method, if a
     clustering does. The posting itself comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(

@@ -268,7 +268,7 @@ class Matcher:
         """The encoder that decides without a pair model."""
         if options.target is not None or options.min_probability is not None:
             raise MatcherNeeded("target" if options.target is not None else "min_probability")
-        return self.encoder(options.encoder, "matching without a trained matcher")
+        return self.encoder(options.encoder, "matching without a matcher")
 
     def _compared(self, options: Options) -> SimilaritySearch | None:
         """The encoder whose similarity is given beside probabilities; None where none is held and none is wanted."""

@@ -62,7 +62,7 @@ class ProbabilitySearch:
     """A catalogue with a match index over it. Immutable, safe to use from several threads.
 
     Attributes:
-        label: name and version of the trained matcher, `matcher/1`.
+        label: name and version of the matcher, `matcher/1` or `matcher/default`.
         catalogue: the postings.
         index: of the nodes that they are of.
         nodes: which posting is of which.
@@ -135,7 +135,7 @@ class ProbabilitySearch:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Name and version of the trained matcher."""
+        """Name and version of the matcher."""
         name, _, version = self.label.partition("/")
         return {name: version}
 

@@ -31,7 +31,7 @@ class Match:
     Attributes:
         posting_id: which.
         similarity: cosine of the images' embeddings, −1…1; None where one of the two has none.
-        probability: that both are the same product, 0…1; None where no trained matcher scored them, as are
+        probability: that both are the same product, 0…1; None where no matcher scored them, as are
         match_type: how the two are the same, and
         evidence: what the probability rests on.
         feedback: `same` where a person decided so; then the probability is 1.

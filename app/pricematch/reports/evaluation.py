@@ -163,8 +163,8 @@ REPORT, PAGE = "report.json", "report.html"
 class EvaluateOptions:
     """Options of an evaluation: names of the signals, a NumPy file instead of images, folds of the label groups, seed.
 
-    `matcher` is the version of a trained matcher to evaluate too, `auto` for the newest. `verdicts` is a CSV file or a
-    data folder with feedback, which overrules label groups.
+    `matcher` is the version of a matcher to evaluate too, `default`, or `auto` for the newest, else the default.
+    `verdicts` is a CSV file or a data folder with feedback, which overrules label groups.
     """
 
     signals: tuple[str, ...]

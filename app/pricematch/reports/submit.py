@@ -88,7 +88,7 @@ def submit_clusters(
 def submit_matches(
     settings: Settings, version: str, target: str, output: Path, progress: Progress
 ) -> tuple[Submitted, str]:
-    """Write the matches that a trained matcher finds in a catalogue, at its thresholds for a target.
+    """Write the matches that a matcher finds in a catalogue, at its thresholds for a target.
 
     Returns:
         What was written, and by what matcher and threshold.

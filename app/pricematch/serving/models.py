@@ -94,8 +94,8 @@ class ChosenModels:
     Attributes:
         settings: of the service.
         active: version by name of the activated models.
-        matched: settings with the encoder that the pair model was trained with; None where it takes none.
-        matcher: the trained matcher; None where similarity decides.
+        matched: settings with the encoder whose embeddings the pair model takes; None where it takes none.
+        matcher: the matcher; None where similarity decides.
     """
 
     settings: Settings
@@ -148,7 +148,7 @@ class LoadedModels:
     """The models of a service.
 
     Attributes:
-        matcher: the trained matcher; None where similarity decides.
+        matcher: the matcher; None where similarity decides.
         named: encoders that requests may name, the default first.
         retrieved: encoders whose embeddings the pair model takes, by the name of its retriever.
         manifests: of the models, the matcher's first, as JSON has them.

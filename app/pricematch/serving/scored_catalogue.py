@@ -207,7 +207,7 @@ def _texts(encoded: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
 def _key(models: LoadedModels) -> bytes:
     """A digest of all that scores depend on besides the postings: format, matcher, hashes, encoders."""
     if models.matcher is None:
-        raise ValueError("expected a trained matcher")
+        raise ValueError("expected a matcher")
     digest = hashlib.sha256(f"{FORMAT} {HASHING}\n".encode())
     digest.update(models.matcher.manifest.model_dump_json().encode())
     for name, encoder in sorted(models.retrieved.items()):

@@ -73,7 +73,8 @@ def show_matches(
 ) -> Shown:
     """Find a posting's matches as the service does, and draw them.
 
-    By the matcher that the settings name; where they name none, by similarity, and then as many as are wanted. A posting whose image cannot be read is drawn as a grey square.
+    By the matcher that the settings name; where they name none, by similarity, and then as many as are wanted. A
+    posting whose image cannot be read is drawn as a grey square.
 
     Args:
         settings: where catalogue, images and models are, and which matcher and encoder to take.

@@ -42,7 +42,7 @@ class ModelsOut(BaseModel):
     """The models that answer, the one that decides first."""
 
     catalogue_version: CatalogueVersion
-    matcher: str | None = Field(description="The trained matcher; null where similarity decides.")
+    matcher: str | None = Field(description="`matcher/default`, or a trained one; null where similarity decides.")
     encoder: str | None = Field(description="The encoder whose similarity is meant where none is named.")
     models: list[ModelOut]
 

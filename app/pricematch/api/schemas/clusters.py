@@ -44,7 +44,7 @@ class ClusterRequest(BaseModel):
         default="dbscan",
         description="`dbscan`, `optics`: density clusters. `nearest`: each item's cluster is its own list of the at "
         "most 50 items closer than eps. `ensemble`: the longest of the three. Clusters of the last two may overlap. "
-        "`matcher`: postings and images by the probabilities of the trained matcher.",
+        "`matcher`: postings and images by the probabilities of the matcher.",
     )
     eps: _Eps = 0.005
     min_samples: int = Field(default=2, ge=1, le=1000, description="Neighbours that make an item core; not nearest.")

@@ -22,14 +22,14 @@ def _target(value: Any) -> Any:
 
 MinProbability = Annotated[
     float,
-    Field(allow_inf_nan=False, description="With a trained matcher: the threshold of the probability, 0…1."),
+    Field(allow_inf_nan=False, description="With a matcher: the threshold of the probability, 0…1."),
 ]
 TargetName = Annotated[
     Target,
     BeforeValidator(_target),
     WithJsonSchema({"type": "string", "pattern": r"^(f1|precision:0?\.[0-9]+)$"}),
     Field(
-        description="With a trained matcher: take the threshold it picked for `f1`, or for a precision such as "
+        description="With a matcher: take the threshold it picked for `f1`, or for a precision such as "
         "`precision:0.95`, in a catalogue as large as this one.",
     ),
 ]

@@ -39,7 +39,7 @@ class MatchQuery(BaseModel):
         ge=-1,
         le=1,
         allow_inf_nan=False,
-        description="Leave out matches below this cosine similarity. Absent: with a trained matcher none, else those "
+        description="Leave out matches below this cosine similarity. Absent: with a matcher none, else those "
         "below the encoder's threshold, if one was measured.",
     )
     encoder: EncoderName | None = None
@@ -88,7 +88,7 @@ class EvidenceOut(BaseModel):
 
 
 class MatchOut(BaseModel):
-    """One posting that resembles the query. Without a trained matcher there is no probability, and none is invented."""
+    """One posting that resembles the query. Without a matcher there is no probability, and none is invented."""
 
     posting_id: str
     title: str
@@ -98,7 +98,7 @@ class MatchOut(BaseModel):
         ge=0,
         le=1,
         exclude_if=absent,
-        description="That both are the same product; absent without a trained matcher, as are `level` and `evidence`.",
+        description="That both are the same product; absent without a matcher, as are `level` and `evidence`.",
     )
     level: MatchType | None = Field(
         default=None,
@@ -151,7 +151,9 @@ class DecidedOut(BaseModel):
     models: dict[str, str] = Field(description="Version of each model involved.")
     took_ms: float = Field(ge=0, description="Milliseconds spent on this request, waiting included.")
     catalogue_size: int = Field(description="Postings that were searched.")
-    matcher: str | None = Field(examples=["matcher/1"], description="The trained matcher; null where there is none.")
+    matcher: str | None = Field(
+        examples=["matcher/1"], description="`matcher/default`, or a trained one; null where similarity decides."
+    )
     decided_by: DecidedBy = Field(description="What the threshold is of.")
     probabilities: ProbabilitiesField
     target: str | None = Field(description="What the threshold was picked for; null where the request named it.")
@@ -166,7 +168,7 @@ class DecidedOut(BaseModel):
 
 
 class MatchesOut(DecidedOut):
-    """Matches in descending probability, or without a trained matcher in descending similarity."""
+    """Matches in descending probability, or without a matcher in descending similarity."""
 
     matches: list[MatchOut]
     next_cursor: NextCursor = None
