@@ -46,6 +46,7 @@ def test_clusters_come_with_their_cohesion_and_what_decided(by_probability: Test
         "min_samples": None,
         "target": "f1",
         "threshold": 0.9,
+        "probabilities": "calibrated",
         "total_items": 6,
         "total_clusters": 2,
         "next_offset": None,

@@ -43,6 +43,7 @@ def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None
         "catalogue_size": 4,
         "matcher": "matcher/1",
         "decided_by": "probability",
+        "probabilities": "calibrated",
         "target": "f1",
         "threshold": 0.9,
         "alone": 0.5,
@@ -152,7 +153,7 @@ def test_an_unknown_encoder_is_refused_with_the_names_there_are(client: TestClie
 
 
 @pytest.mark.parametrize("params", [{"target": "f1"}, {"min_probability": 0.5}])
-def test_without_a_trained_matcher_probabilities_are_refused_with_what_to_train(
+def test_without_a_matcher_probabilities_are_refused_with_what_to_set(
     client: TestClient, params: dict[str, Any]
 ) -> None:
     for response in (
@@ -160,7 +161,7 @@ def test_without_a_trained_matcher_probabilities_are_refused_with_what_to_train(
         client.post("/match", files={"image": SCENE}, params=params),
     ):
         assert_problem(response, 409, "matcher-needed")
-        assert "pricematch train matcher" in response.json()["detail"]
+        assert "setting matcher: none" in response.json()["detail"]
 
 
 def test_without_a_trained_matcher_a_title_is_refused(client: TestClient) -> None:

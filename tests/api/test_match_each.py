@@ -17,7 +17,17 @@ from tests.support.matchers import scored_search
 from tests.support.odd_images import NOT_IMAGES, truncated
 
 PICTURES = [image_bytes(colour) for colour in COLOURS]
-COMMON = ("catalogue_version", "models", "catalogue_size", "matcher", "decided_by", "target", "threshold", "alone")
+COMMON = (
+    "catalogue_version",
+    "models",
+    "catalogue_size",
+    "matcher",
+    "decided_by",
+    "probabilities",
+    "target",
+    "threshold",
+    "alone",
+)
 
 
 def send(client: TestClient, *images: bytes, **asked: Any) -> Any:

@@ -22,7 +22,9 @@ def list_models(models: options.Models = None, data: options.Data = None) -> Non
 
 @cli.command()
 def activate(
-    label: Annotated[str, typer.Argument(metavar="NAME/VERSION", help="For example matcher/3 or cnn/2.")],
+    label: Annotated[
+        str, typer.Argument(metavar="NAME/VERSION", help="For example matcher/3, matcher/default or cnn/2.")
+    ],
     models: options.Models = None,
     data: options.Data = None,
 ) -> None:

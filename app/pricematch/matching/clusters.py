@@ -156,7 +156,8 @@ def cluster(
         good, errors = _divided(images)
         new = matcher.features(good) if images else None
         found = cluster_by_probability(by_probability, options.posting_ids, threshold, new, errors)
-        return found, Decision("probability", rule.target, threshold, threshold, matcher.models)
+        told = by_probability.probabilities
+        return found, Decision("probability", rule.target, threshold, threshold, matcher.models, told)
     search = matcher.encoder(options.encoder, f"method {options.method}")
     least, key = 1 - options.eps, search.encoder.key
     good, errors = _divided([_told(matcher, image) for image in images])

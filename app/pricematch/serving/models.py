@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.encoding.encoders import EncoderSpec, colours_spec, encoder_spec, find_artefacts
 from pricematch.errors import ArtefactError, SettingsError
-from pricematch.formats.default_matcher import NAME
+from pricematch.formats.default_matcher import DEFAULT, NAME, read_default
 from pricematch.formats.manifest import Artefact, find, verify, versions
 from pricematch.formats.matcher_files import LoadedMatcher, load_matcher, read_manifest, read_matcher
 from pricematch.progress import Progress
@@ -29,7 +29,7 @@ class Exported:
 
     Attributes:
         name, version, created: of its manifest; `created` is what is wrong with it where that cannot be read.
-        status: whether it was activated, or would be taken as the newest.
+        status: whether it was activated, or would be taken: as the newest, or as the default where none was trained.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Exported:
 
 
 def exported(settings: Settings) -> list[Exported]:
-    """Every version of every model, the newest first."""
+    """Every version of every model, the newest first, and the default matcher."""
     active = _active(settings)
     found = []
     for name in NAMES:
@@ -47,20 +47,25 @@ def exported(settings: Settings) -> list[Exported]:
         for place, version in enumerate(every):
             status = "active" if active.get(name) == version else "newest" if place == 0 and name not in active else ""
             found.append(Exported(name, version, _created(settings, name, version), status))
+        if name == NAME:
+            status = "active" if active.get(name) == DEFAULT else "" if every else DEFAULT
+            found.append(Exported(name, DEFAULT, read_default().created, status))
     return found
 
 
 def activate(settings: Settings, label: str) -> str | None:
-    """Let a version serve, named as `cnn/2`; the version of the model that was active before, None for the newest.
+    """Let a version serve, named as `cnn/2` or `matcher/default`; the one that was active before, None for the newest.
 
     Raises:
         SettingsError: this is no name of a model and a version, or there is no store.
         ArtefactError: there is no such version, or it is damaged.
     """
     name, _, version = label.partition("/")
-    if name not in NAMES or not (version.isdecimal() and version.isascii()):
+    if name not in NAMES or not (version == DEFAULT or (version.isdecimal() and version.isascii())):
         raise SettingsError(f"expected {' or '.join(NAMES)}, a slash and a version, such as cnn/2, got {label!r}")
-    if name == NAME:
+    if label == f"{NAME}/{DEFAULT}":
+        read_default()
+    elif name == NAME:
         read_matcher(settings.models, version, settings.workers)
     else:
         find(settings.models, name, version)

@@ -5,7 +5,7 @@ A file of another version, another matcher or another encoder is ignored, as is 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Embeddings, Features, Hashes
+from pricematch.catalogue.feedback import Feedback
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.versions import HASHING
 from pricematch.formats.array_files import read_kept
@@ -52,6 +53,7 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "probabilities": (np.float64, 1),
     "weights": (np.float64, 1),
     "verdicts": (np.int64, 1),
+    "taught": (np.int64, 1),
 }
 """Dtype and number of dimensions by name. Of texts the UTF-8 bytes stand behind each other, with the end of each."""
 
@@ -69,6 +71,7 @@ class ScoredCatalogue:
         scored: what was found.
         model: that scored them: the matcher's, or what verdicts have made of it.
         verdicts: how many have.
+        taught: `feedback_fingerprint` of these.
     """
 
     fingerprints: Mapping[str, int]
@@ -79,6 +82,7 @@ class ScoredCatalogue:
     scored: ScoredNodes
     model: PairModel
     verdicts: int
+    taught: int
 
     def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
         """The features of the postings, with embeddings [n, d] by retriever."""
@@ -87,8 +91,12 @@ class ScoredCatalogue:
 
 def fingerprint(posting: Posting) -> int:
     """63 bits of a digest of all of a posting that the matcher compares."""
-    text = repr((posting.title, posting.image, posting.image_phash)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+    return _digest(repr((posting.title, posting.image, posting.image_phash)))
+
+
+def feedback_fingerprint(feedback: Feedback, posting_ids: Container[str]) -> int:
+    """63 bits of a digest of all decisions on two postings that are both among some."""
+    return _digest(repr([said for said in feedback if said[0] in posting_ids and said[1] in posting_ids]))
 
 
 def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
@@ -123,7 +131,7 @@ def save_scored(
         postings: by their rows.
         features: of the postings, as the index was built from them.
         stock: bool [n], which have a stock image.
-        search: of them, as they were scored together.
+        search: of them, as they were scored together, with the feedback that has taught it.
 
     Raises:
         SettingsError: the folder cannot be written to, or is full.
@@ -155,6 +163,7 @@ def save_scored(
         "probabilities": pairs.probabilities,
         "weights": first.weights if isinstance(first, EvidenceScorer) else np.empty(0),
         "verdicts": np.array([search.verdicts]),
+        "taught": np.array([feedback_fingerprint(search.feedback, {posting.posting_id for posting in postings})]),
     }
     with whole_file(data / FILE, PRIVATE_FILE) as file:
         np.savez(file, **arrays)
@@ -164,7 +173,7 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalog
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
     postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
     sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
-    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n, "verdicts": 1}
+    sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n, "verdicts": 1, "taught": 1}
     if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     ids = _texts(kept["ids"], kept["id_ends"])
@@ -185,7 +194,12 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalog
         ),
         replace(model, first=EvidenceScorer(kept["weights"].tolist())) if len(kept["weights"]) else model,
         int(kept["verdicts"][0]),
+        int(kept["taught"][0]),
     )
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 
 def _bytes(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

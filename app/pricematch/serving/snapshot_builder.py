@@ -23,7 +23,13 @@ from pricematch.matching.stock_images import StockImage, StockImages
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
-from pricematch.serving.scored_catalogue import ScoredCatalogue, fingerprint, load_scored, save_scored
+from pricematch.serving.scored_catalogue import (
+    ScoredCatalogue,
+    feedback_fingerprint,
+    fingerprint,
+    load_scored,
+    save_scored,
+)
 from pricematch.serving.snapshots import FEW, STALE, Snapshot
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
@@ -108,16 +114,16 @@ class SnapshotBuilder:
             teacher = VerdictTeacher(feedback, catalogue.located(catalogue.posting_ids))
             parsed = ParsedFeatures(features, raw.titles)
             search = build(parsed, loaded.model, loaded.thresholds, self.progress, teacher=teacher)
+            search = replace(search, feedback=feedback)
             self._keep(list(catalogue), features, stock.marked, search)
-            return replace(search, feedback=feedback)
+            return search
         count = len(base.fingerprints)
         scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
         before = zip(base.titles, raw.titles, strict=False)
         titles = [now if now.text == title else parse_title(title) for title, now in before]
         parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
         search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored)
-        known = sum(one in base.fingerprints and other in base.fingerprints for one, other, _ in feedback)
-        untaught = search.teachable and known != base.verdicts
+        untaught = search.teachable and feedback_fingerprint(feedback, base.fingerprints) != base.taught
         search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
         rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
@@ -164,7 +170,12 @@ def _warn_of_stock(stock: StockImages) -> None:
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
-    """Warn of signals that no posting has anything for: a column may have been forgotten."""
+    """Warn of signals that no posting has anything for: a column may have been forgotten.
+
+    The default matcher takes what there is.
+    """
+    if loaded.trained_on is None:
+        return
     present = {
         "hash": postings.hashes.known.any(),
         "title": any(title.strip() for title in postings.titles),

@@ -52,7 +52,7 @@ class ActivateIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: str = Field(pattern=r"^[0-9]{1,9}$", examples=["2"])
+    version: str = Field(pattern=r"^([0-9]{1,9}|default)$", examples=["2"])
 
 
 class ActivatedOut(BaseModel):
