@@ -129,7 +129,7 @@ def test_evaluations_take_no_tensorflow(start: Start, tmp_path: Path, earlier_mo
 def test_the_service_takes_no_extra(start: Start, tmp_path: Path, earlier_models: Path) -> None:
     """It starts with encoders, matches an image, and says what runs them."""
     catalogue = labelled(tmp_path)
-    with served(start, *catalogue, *EARLIER, str(earlier_models)) as address:
+    with served(start, *catalogue, "--matcher", "none", *EARLIER, str(earlier_models)) as address:
         image = (tmp_path / "images" / "p0.png").read_bytes()
         answer = httpx2.post(f"{address}/match", content=image, headers={"Content-Type": "image/png"}).json()
         models: list[dict[str, Any]] = httpx2.get(f"{address}/models").json()["models"]
@@ -147,7 +147,8 @@ def test_a_service_starts_from_nothing(start: Start, tmp_path: Path) -> None:
             form = {"image": ("x.png", marked_bytes(colour), "image/png")}
             assert httpx2.put(f"{address}/postings/p{number}", files=form).status_code == 201
         answer = httpx2.post(f"{address}/match", content=marked_bytes("#00ff00"), headers={"Content-Type": "image/png"})
-        assert answer.json()["models"] == {"cnn": "1"}
+        assert answer.json()["models"] == {"matcher": "default", "cnn": "1"}
+        assert answer.json()["probabilities"] == "estimated"
         assert answer.json()["matches"][0]["posting_id"] == "p1"
     assert (tmp_path / "models" / "cnn" / "1" / "network.xml").exists()
 

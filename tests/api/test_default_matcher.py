@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,10 @@ def probability_of(client: TestClient, one: str, other: str) -> float:
     return float(next(match["probability"] for match in every if match["posting_id"] == other))
 
 
+def served_is(client: TestClient, label: str) -> bool:
+    return bool(client.get("/models").json()["matcher"] == label)
+
+
 def test_a_trained_matcher_takes_over_and_the_default_may_come_back(folder: Path) -> None:
     """Activated like any other version."""
     with client_in(folder) as client:
@@ -213,7 +218,7 @@ def test_a_trained_matcher_takes_over_and_the_default_may_come_back(folder: Path
         assert_problem(client.put("/models/cnn", json={"version": "default"}), 422, "model-unusable")
         for version in ("1", "default"):
             assert client.put("/models/matcher", json={"version": version}).status_code == 202
-            eventually(lambda version=version: client.get("/models").json()["matcher"] == f"matcher/{version}")
+            eventually(partial(served_is, client, f"matcher/{version}"))
             probabilities = matches(client, "03a")["probabilities"]
             assert probabilities == ("estimated" if version == "default" else "calibrated")
     with client_in(folder) as client:

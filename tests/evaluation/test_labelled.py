@@ -257,7 +257,10 @@ def test_on_another_catalogue_everything_is_evaluated(run: Run, trained: Path, t
 
 @pytest.mark.parametrize(
     ("version", "code", "reported"),
-    [("7", 1, "expected a version of the matcher among 1, got 7"), ("best", 2, "expected auto or the whole number")],
+    [
+        ("7", 1, "expected a version of the matcher among 1, got 7"),
+        ("best", 2, "expected auto, default or the whole number"),
+    ],
 )
 def test_another_matcher_than_there_is_cannot_be_requested(
     run: Run, trained: Path, tmp_path: Path, version: str, code: int, reported: str

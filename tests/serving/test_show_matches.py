@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from pricematch.encoding import encoding
+from pricematch.formats.default_matcher import NAME
 from pricematch.formats.manifest import MANIFEST
-from pricematch.formats.matcher_files import NAME
 from pricematch.matching.queries import Options
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.serving.show_matches import Shown, show_matches

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import NO_EMBEDDINGS, Embeddings, Features
 from pricematch.catalogue.postings import Catalogue, Posting
+from pricematch.formats.default_matcher import NAME
 from pricematch.formats.lightgbm_trees import Trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, digests
-from pricematch.formats.matcher_files import FIRST, NAME, SECOND, MatcherManifest
+from pricematch.formats.matcher_files import FIRST, SECOND, MatcherManifest
 from pricematch.learning.fit import TrainingData
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.calibration import PLATT, Calibration

@@ -101,6 +101,13 @@ class LoadedMatcher:
         return None if isinstance(self.manifest, DefaultManifest) else self.manifest.trained_on
 
 
+@dataclass(frozen=True, eq=False)
+class TrainedVersion(LoadedMatcher):
+    """A loaded version of the trained matcher."""
+
+    manifest: MatcherManifest
+
+
 def write_matcher(
     models: Path, staged: Path, model: PairModel, thresholds: SizeThresholds, about: Mapping[str, Any]
 ) -> Path:
@@ -134,7 +141,7 @@ def write_matcher(
     return move_whole(staged, models / NAME / manifest.version)
 
 
-def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> LoadedMatcher:
+def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> TrainedVersion:
     """Load the named version of the matcher, or its newest; at most `threads` threads score pairs.
 
     Raises:
@@ -158,7 +165,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
     names = pair_feature_names(manifest.signals, scaled=scaled)
     first = read_trees(path / FIRST, names, threads)
     second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)
-    return LoadedMatcher(manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
+    return TrainedVersion(manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
 
 
 def read_manifest(path: Path) -> MatcherManifest:
