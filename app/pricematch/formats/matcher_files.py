@@ -96,6 +96,11 @@ class LoadedMatcher:
         return self.manifest.colours
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """Signals that some postings have to have something for; the default matcher takes what there is."""
+        return () if isinstance(self.manifest, DefaultManifest) else self.model.signals
+
+    @property
     def trained_on(self) -> TrainedOn | None:
         """The label groups that it was trained on; None for the default matcher, which saw none of this catalogue."""
         return None if isinstance(self.manifest, DefaultManifest) else self.manifest.trained_on

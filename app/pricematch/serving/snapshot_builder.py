@@ -170,18 +170,13 @@ def _warn_of_stock(stock: StockImages) -> None:
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
-    """Warn of signals that no posting has anything for: a column may have been forgotten.
-
-    The default matcher takes what there is.
-    """
-    if loaded.trained_on is None:
-        return
+    """Warn of required signals that no posting has anything for: a column may have been forgotten."""
     present = {
         "hash": postings.hashes.known.any(),
         "title": any(title.strip() for title in postings.titles),
         "image": any(vectors.any() for vectors in postings.embeddings.values()),
     }
-    for signal in loaded.model.signals if len(postings) else ():
+    for signal in loaded.required if len(postings) else ():
         if not present[signal]:
             article = "an" if signal == "image" else "a"
             _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
