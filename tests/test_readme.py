@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def commands(mentioning: str) -> list[str]:
-    """The lines of the README's shell blocks that begin with a word."""
+def commands(mentioning: str | tuple[str, ...]) -> list[str]:
+    """The lines of the README's shell blocks that begin with a word, or with one of several, in their order."""
     return [line for block in BLOCKS for line in block.splitlines() if line.startswith(mentioning)]
 
 
@@ -44,24 +44,29 @@ def test_every_document_the_readme_links_to_exists() -> None:
 @pytest.mark.process
 @pytest.mark.long  # minutes on a small processor; the demo takes the same road
 def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
-    given = commands("pricematch ")
-    [place] = [place for place, command in enumerate(given) if command.startswith("pricematch serve")]
-    serve = given[place]
-    for command in given[:place]:
-        run(command, tmp_path)
-    port = free_port()
-    with served(serve, tmp_path, port):
-        answers = [curl(command.replace(":8000", f":{port}"), tmp_path) for command in commands("curl ")]
-    assert all('"catalogue_version":4' in answer for answer in answers[:3])
-    assert all('"models":{"cnn":"1"' in answer for answer in answers[:3])
-    assert '"posting_id":"sample_000000"' in answers[0]
-    assert '"posting_id":"sample_000000"' not in answers[1]
-    put, decided, matches, deleted = answers[3:]
+    given = commands(("pricematch ", "curl "))
+    assert given[0] == "pricematch serve"
+    last = max(place for place, command in enumerate(given) if command.startswith("curl "))
+    port, answers = free_port(), list[str]()
+    with served(given[0], tmp_path, port):
+        for command in given[1 : last + 1]:
+            if command.startswith("curl "):
+                answers.append(curl(command.replace(":8000", f":{port}"), tmp_path))
+                continue
+            run(command, tmp_path)
+            if command.startswith("pricematch import"):  # another process wrote it; the service looks once a second
+                eventually(lambda: httpx2.get(f"http://127.0.0.1:{port}/postings/sample_000039/matches").is_success)
+    assert all('"models":{"matcher":"default","cnn":"1"' in answer for answer in answers[2:6])
+    assert all('"probabilities":"estimated"' in answer for answer in answers[2:6])
+    assert '"posting_id":"first"' in answers[2]
+    assert '"posting_id":"sample_000000"' in answers[3]
+    assert '"posting_id":"sample_000000"' not in answers[4]
+    put, decided, matches, deleted = answers[6:]
     assert '"title":"Kopi susu 200 ml"' in put
     assert '"verdict":"same"' in decided
     assert '"posting_id":"sample_000000"' in matches
     assert '"posting_id"' in deleted
-    for command in given[place + 1 :]:
+    for command in given[last + 1 :]:
         run(command, tmp_path)
     written = ["reconstructions.png", "swept/sweep.png", "explored/explore.html", "evaluated/report.html"]
     written += ["matches.png", "submission.csv"]
