@@ -83,7 +83,7 @@ def test_matches_are_those_of_the_service_with_their_groups(tmp_path: Path, tiny
     shown = drawn(settings, "p1", 49)
     assert replace(shown.query, image="p1.png") == postings[1]
     elsewhere = settings.model_copy(update={"data": tmp_path / "served"})
-    answer = matcher_of_networks(elsewhere).match_posting("p1", Options(49)).matches
+    answer = matcher_of_networks(elsewhere).match_posting("p1", Options(49, min_similarity=-1)).matches
     assert [it.match for it in shown.found] == list(answer)
     assert {match.posting.posting_id: match.same_group for match in shown.found} == {
         "p0": True,
