@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.matcher import Matcher
+from pricematch.pairs.bounds import ordinary
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from tests.support.applications import Serve, hash_of, make_app
 from tests.support.contract import assert_problem, client_of
@@ -19,6 +20,8 @@ from tests.support.fakes import MeanColourEncoder, encoded, image_bytes, scene, 
 from tests.support.matchers import hashed, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
+ONE_BIT = float(ordinary(np.array(63 / 64)))
+"""The probability of two hashes that differ in one bit."""
 
 
 def by_hash() -> Matcher:
@@ -53,8 +56,8 @@ def test_clusters_come_with_their_cohesion_and_what_decided(by_probability: Test
         "total_contradictions": 0,
         "contradictions": [],
         "clusters": [
-            {"cluster": 0, "posting_ids": ["p0", "p2"], "images": [], "cohesion": pytest.approx(63 / 64)},
-            {"cluster": 1, "posting_ids": ["p1", "p3"], "images": [], "cohesion": pytest.approx(63 / 64)},
+            {"cluster": 0, "posting_ids": ["p0", "p2"], "images": [], "cohesion": pytest.approx(ONE_BIT)},
+            {"cluster": 1, "posting_ids": ["p1", "p3"], "images": [], "cohesion": pytest.approx(ONE_BIT)},
         ],
     }
 
@@ -145,7 +148,9 @@ def test_images_join_the_postings_that_they_show(serve: Serve, signals: list[str
         (None, 0),
         (None, 1),
     ]
-    assert [cluster["cohesion"] for cluster in body["clusters"]] == pytest.approx([63 / 64, 1], abs=1e-4)
+    # equal in all that a matcher of hashes compares, it is one node; with titles, of which one has none, nearly surely
+    equal = 1 if signals == ["hash"] else 0.995
+    assert [cluster["cohesion"] for cluster in body["clusters"]] == pytest.approx([ONE_BIT, equal], abs=1e-4)
     assert (body["models"], body["eps"], body["target"], body["threshold"]) == ({"matcher": "1"}, None, "f1", 0.9)
 
 
@@ -174,7 +179,7 @@ def test_images_alone_are_clustered(serve: Serve) -> None:
 def test_a_probability_and_a_target_decide_of_images_too(serve: Serve) -> None:
     client = serve(matcher=by_image())
     for asked, expected in (
-        ({"min_probability": 0.98}, [(["p1"], [0])]),
+        ({"min_probability": 0.97}, [(["p1"], [0])]),
         ({"min_probability": 0.99}, []),
         ({"target": "precision:0.95"}, []),  # from 0.99 on
     ):
