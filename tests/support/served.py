@@ -185,6 +185,8 @@ async def _made_there(settings: Settings) -> Any:
 
 
 def matched(running: ServedCatalogue, posting_id: str, **options: Any) -> list[str]:
-    """Ids of a posting's matches, as the next request gets them."""
-    result = running.snapshots.current.matcher.match_posting(posting_id, Options(**options))
+    """Ids of a posting's matches, as the next request gets them; where similarity decides, all by descending one."""
+    matcher = running.snapshots.current.matcher
+    least = {"min_similarity": -1.0} if matcher.probability is None else {}
+    result = matcher.match_posting(posting_id, Options(**(least | options)))
     return [match.posting_id for match in result.matches]
