@@ -324,9 +324,9 @@ def test_without_a_measured_threshold_nearly_the_same_images_match(name: str, le
 
 
 @pytest.mark.parametrize("asked", [Options(target=F1), Options(min_probability=0.5)])
-def test_probabilities_take_a_trained_matcher(asked: Options) -> None:
+def test_probabilities_take_a_matcher(asked: Options) -> None:
     for ask in (tiny_matcher().match, lambda _, asked: tiny_matcher().match_posting("p0", asked)):
-        with pytest.raises(MatcherNeeded, match="pricematch train matcher"):
+        with pytest.raises(MatcherNeeded, match="setting matcher: none"):
             ask(Query("", SCENE_FEATURES), asked)
 
 
