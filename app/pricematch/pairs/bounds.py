@@ -122,7 +122,7 @@ class Bounds:
         names = ("shared_weight", "apart_low", "blend_similarity", "catalogue_size")
         shared, apart, blend, size = (self._column(features, name).astype(np.float64) for name in names)
         weight = np.fmax(shared, blend * (shared + apart))
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):  # odds against a pair of probability 0, or next to it
             against = (1 - probabilities) / probabilities + np.exp(size - weight)
         return np.asarray(1 / (1 + against), np.float64)
 
