@@ -196,6 +196,19 @@ def test_a_verdict_that_was_turned_teaches_after_a_restart(folder: Path) -> None
         eventually(lambda: manifest(client)["evidence"]["grams"] < same["grams"])
 
 
+def test_a_verdict_that_is_taken_back_is_forgotten(folder: Path) -> None:
+    """The weights are the shipped ones again."""
+    with client_in(folder) as client:
+        put_shop(client)
+        shipped = manifest(client)
+        decide(client, "00a", "04b", "same")
+        eventually(lambda: manifest(client)["verdicts"] == 1)
+        assert manifest(client)["evidence"] != shipped["evidence"]
+        assert client.delete("/verdicts/00a/04b").is_success
+        eventually(lambda: manifest(client)["verdicts"] == 0)
+        assert manifest(client) == shipped
+
+
 def manifest(client: TestClient) -> Any:
     """Of the matcher."""
     return client.get("/models").json()["models"][0]["manifest"]
