@@ -15,7 +15,7 @@ from pricematch.catalogue.features import Embeddings, Features, unit_rows
 from pricematch.catalogue.postings import Posting
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn
-from pricematch.formats.matcher_files import LoadedMatcher, read_matcher, write_matcher
+from pricematch.formats.matcher_files import TrainedVersion, read_matcher, write_matcher
 from pricematch.learning.fit import TrainingData, fit_matcher
 from pricematch.pairs.pair_features import SIGNALS
 from pricematch.pairs.shades import COLOURS, GREY, LIGHTNESSES, SHADES
@@ -42,7 +42,7 @@ def group_numbers(postings: Sequence[Posting]) -> NDArray[np.intp]:
     return np.unique(labels, return_inverse=True)[1].astype(np.intp)
 
 
-def drawn_matcher(models: Path, postings: Sequence[Posting], features: Features, threads: int) -> LoadedMatcher:
+def drawn_matcher(models: Path, postings: Sequence[Posting], features: Features, threads: int) -> TrainedVersion:
     """The matcher of hash, title and image in a folder; where there is none it is learned from the first postings."""
     if not (models / "matcher" / "1").is_dir():
         models.mkdir(parents=True, exist_ok=True)
