@@ -72,8 +72,8 @@ def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The terms of pairs, float64 [m, `TERMS`], of their pair features [m, `FEATURES`].
 
     What an end lacks adds nothing; that it is lacking is a term of its own. `hash_alone` is `hash` again where there is
-    no embedding, which says most of what a hash does. `firm` is `scaled` again where the titles do not contradict each
-    other: what says that two photos show two variants of one thing takes from their likeness.
+    no embedding, which says most of what a hash does. `firm` is `scaled` again, of images that are more alike than usual only
+    where the titles do not contradict each other: what says that two photos show two variants takes from their likeness.
     """
 
     def column(name: str) -> NDArray[np.float64]:
@@ -85,7 +85,7 @@ def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
     found = np.stack(
         [
             near,
-            np.where(contradicting > 0, 0, near),
+            np.where(contradicting > 0, np.minimum(near, 0), near),
             equal_bits,
             np.where(np.isnan(scaled), equal_bits, 0),
             column("colours_similarity") - 0.6,
