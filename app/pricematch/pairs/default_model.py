@@ -72,8 +72,8 @@ def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The terms of pairs, float64 [m, `TERMS`], of their pair features [m, `FEATURES`].
 
     What an end lacks adds nothing; that it is lacking is a term of its own. `hash_alone` is `hash` again where there is
-    no embedding, which says most of what a hash does. `firm` is `scaled` again, of images that are more alike than usual only
-    where the titles do not contradict each other: what says that two photos show two variants takes from their likeness.
+    no embedding, which says most of what a hash does. `firm` is `scaled` again, above the usual only where the titles
+    do not contradict each other: what says that two photos show two variants takes from their likeness.
     """
 
     def column(name: str) -> NDArray[np.float64]:
