@@ -10,16 +10,34 @@ import numpy as np
 import pytest
 
 from pricematch.errors import ArtefactError
-from pricematch.formats.manifest import digests
-from pricematch.formats.matcher_files import read_matcher
+from pricematch.formats.default_matcher import read_default
+from pricematch.formats.lightgbm_trees import TreeLearner, Trees
+from pricematch.formats.manifest import TrainedOn, digests
+from pricematch.formats.matcher_files import read_matcher, write_matcher
+from pricematch.learning.fit import training_parts
+from pricematch.learning.rungs import Moved, OnTop, Rung
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
 from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import F1, SizeThresholds
 from pricematch.settings import Settings
 from tests.support.catalogues import labelled_postings, write_catalogue
+from tests.support.matchers import drawn_training_data
 
 pytestmark = pytest.mark.slow
+ABOUT: dict[str, Any] = {
+    "version": "1",
+    "created": "2026-01-01T00:00:00+00:00",
+    "seed": 0,
+    "encoder": None,
+    "held_out": [],
+    "briers": {},
+    "counts": {},
+    "trained_on": TrainedOn(share=1, seed=0, groups=()),
+    "catalogue_digest": "",
+    "libraries": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +45,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedMatcher:
     folder = tmp_path_factory.mktemp("trained")
     write_catalogue(folder / "train.csv", labelled_postings(120))
     settings = Settings(catalogue=folder / "train.csv", models=folder / "models")
-    return train_matcher(settings, TrainMatcherOptions(("hash", "title"), 1.0, 0, None), lambda *_: None)
+    return train_matcher(settings, TrainMatcherOptions(("hash", "title"), 1.0, 0, None, force=True), lambda *_: None)
 
 
 @pytest.fixture
 def models(trained: TrainedMatcher, tmp_path: Path) -> Path:
+    assert trained.path is not None
     shutil.copytree(trained.path.parents[1], tmp_path / "models")
     return tmp_path / "models"
 
@@ -46,7 +65,7 @@ def change(models: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_a_matcher_that_is_read_gives_the_same_bits(trained: TrainedMatcher, models: Path) -> None:
     read, learned = read_matcher(models), trained.fitted
     assert read.label == "matcher/1"
-    features = np.random.default_rng(0).normal(size=(300, len(learned.model.feature_names))).astype(np.float32)
+    features = np.random.default_rng(0).random(size=(300, len(learned.model.feature_names))).astype(np.float32)
     first = features[:, : len(pair_feature_names(("hash", "title")))]
     one, other = read.model, learned.model
     assert np.array_equal(one.first.predict(first), other.first.predict(first))
@@ -81,6 +100,39 @@ def test_a_matcher_of_an_earlier_version_decides_as_before(models: Path) -> None
         bounded = read.model.bounds(raw, features)
         assert np.array_equal(bounded >= new.match, raw >= match)
         assert np.array_equal(bounded >= new.fallback, raw >= fallback)
+
+
+@pytest.mark.parametrize("trees", [False, True])
+def test_what_begins_at_the_default_is_read_as_it_was_written(tmp_path: Path, *, trees: bool) -> None:
+    default, data = read_default(), drawn_training_data(120)
+    parts, names = training_parts(data, 0, lambda *_: None), pair_feature_names(("hash", "title"))
+    rung: Rung = OnTop(Moved(default.model), TreeLearner(0, 1)) if trees else Moved(default.model)
+    scorers = rung.scorer(parts, names, 0), rung.scorer(parts, (*names, *GRAPH_FEATURES), 0)
+    model = PairModel(("hash", "title"), *scorers, default.model.calibration)
+    (tmp_path / "staged").mkdir()
+    write_matcher(tmp_path / "models", tmp_path / "staged", model, default.size_thresholds, ABOUT)
+    read = read_matcher(tmp_path / "models")
+    assert read.manifest.files.keys() == ({"first.txt", "second.txt"} if trees else set())
+    features = parts[0].features
+    assert np.array_equal(read.model.predict_proba(features), model.predict_proba(features))
+    change(tmp_path / "models", lambda manifest: manifest["moved"]["evidence"].update(scaled=-1.0))
+    with pytest.raises(ArtefactError, match="expected a weight of scaled from"):
+        read_matcher(tmp_path / "models")
+    change(tmp_path / "models", lambda manifest: manifest.update(moved=None, trees=False))
+    with pytest.raises(ArtefactError, match="expected moved weights where there are no trees"):
+        read_matcher(tmp_path / "models")
+
+
+def test_a_matcher_of_an_earlier_version_is_trees_alone(models: Path) -> None:
+    def older(manifest: dict[str, Any]) -> None:
+        for name in ("moved", "trees", "compared"):
+            del manifest[name]
+
+    change(models, older)
+    file = models / "matcher/1/manifest.json"
+    if not json.loads(file.read_text(encoding="utf-8"))["files"]:
+        pytest.skip("nothing but weights was learned")
+    assert isinstance(read_matcher(models).model.first, Trees)
 
 
 @pytest.mark.parametrize("name", ["first.txt", "second.txt", "manifest.json"])

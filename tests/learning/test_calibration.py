@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.evaluation.reliability import brier_score, expected_calibration_error
 from pricematch.learning.calibration import calibrate, fit_calibration, tempered_weights
-from pricematch.learning.fit import FOLDS
+from pricematch.learning.cross_fitting import FOLDS
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.pairs.calibration import ISOTONIC, PLATT, Calibration, log_odds
 from tests.support.matchers import drawn_training_data

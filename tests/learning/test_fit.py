@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.learning import held_out as judging
 from pricematch.learning.calibration import calibrate
-from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
-from pricematch.learning.held_out import Bound, Calibrate, HeldOut
+from pricematch.learning.cross_fitting import FOLDS
+from pricematch.learning.fit import FittedMatcher, TrainingData, fit_matcher
+from pricematch.learning.held_out import Bound, Calibrate, HeldOut, Settle
 from pricematch.learning.samples import SamplePairs
 from pricematch.matching.index import MatchIndex
 from pricematch.pairs.thresholds import F1, TARGETS
@@ -122,9 +123,10 @@ def test_a_fold_is_evaluated_by_the_calibration_fitted_without_it(
         groups: NDArray[np.intp],
         calibrations: Sequence[Calibrate],
         bounds: Bound,
+        settle: Settle,
     ) -> HeldOut:
         given.append((parts, calibrations))
-        return judging.held_out(postings, parts, groups, calibrations, bounds)
+        return judging.held_out(postings, parts, groups, calibrations, bounds, settle)
 
     monkeypatch.setattr("pricematch.learning.fit.held_out", reported)
     everything = fitted(data).model.calibration
@@ -144,7 +146,7 @@ def test_groups_that_no_signal_proposes_teach_nothing() -> None:
 def test_progress_comes_to_its_end(data: TrainingData) -> None:
     reported: dict[str, tuple[int, int]] = {}
     fit_matcher(data, MeanLearner(), 0, lambda what, done, total: reported.update({what: (done, total)}))
-    assert set(reported) == {"Comparing postings", "Learning", "Picking thresholds"}
+    assert set(reported) == {"Comparing postings", "Learning"}
     assert all(done == total for done, total in reported.values())
 
 

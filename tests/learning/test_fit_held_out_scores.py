@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
-from pricematch.learning.fit import _NEGATIVES, FOLDS, cross_fit, fit_scorer, predict
+from pricematch.learning.cross_fitting import FOLDS, cross_fit, predict
+from pricematch.learning.rungs import _NEGATIVES, Anew
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs
 
 COUNT, GROUP = 40, 2
@@ -75,7 +76,7 @@ def part() -> SamplePairs:
 
 
 def scored(part: SamplePairs) -> NDArray[np.float64]:
-    return cross_fit([part], ("one", "other"), Remembers(), 0, lambda: None)[0]
+    return cross_fit([part], ("one", "other"), Anew(Remembers()), 0, lambda: None)[0]
 
 
 def test_a_pair_is_scored_by_a_model_that_saw_neither_group(part: SamplePairs) -> None:
@@ -96,7 +97,7 @@ def test_groups_that_are_not_trained_on_are_seen_by_no_model(part: SamplePairs) 
 
 def test_a_pair_across_folds_has_the_mean_of_two_models(part: SamplePairs) -> None:
     """Those that did not see one of its ends."""
-    models = [fit_scorer([part], ("one", "other"), Remembers(), fold, without=fold) for fold in range(FOLDS)]
+    models = [Anew(Remembers()).scorer([part], ("one", "other"), fold, without=fold) for fold in range(FOLDS)]
     every = np.array([predict(model, part, 2, np.arange(len(part))) for model in models])
     found = scored(part)
     for pair, ends in enumerate(part.folds.tolist()):
@@ -106,15 +107,15 @@ def test_a_pair_across_folds_has_the_mean_of_two_models(part: SamplePairs) -> No
 
 def test_only_pairs_with_both_ends_trained_on_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    model = fit_scorer([part], ("one", "other"), learner, 0)
+    model = Anew(learner).scorer([part], ("one", "other"), 0)
     assert model.predict(np.array([[g, g] for g in range(20)], np.float32)).tolist() == [1] * 16 + [0] * 4
     assert learner.truth[0].sum() == 16
 
 
 def test_some_wrong_pairs_are_drawn_and_weigh_for_all(part: SamplePairs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
+    monkeypatch.setattr("pricematch.learning.rungs._ENOUGH", 10)
     learner = Remembers()
-    fit_scorer([part], ("one", "other"), learner, 0)
+    Anew(learner).scorer([part], ("one", "other"), 0)
     truth, weights = learner.truth[0], learner.weights[0]
     wrong = part.trainable & ~part.truth
     assert 0.5 * _NEGATIVES * wrong.sum() < (~truth).sum() < 2 * _NEGATIVES * wrong.sum()
@@ -126,22 +127,22 @@ def test_some_wrong_pairs_are_drawn_and_weigh_for_all(part: SamplePairs, monkeyp
 
 def test_of_few_wrong_pairs_all_teach(part: SamplePairs) -> None:
     learner = Remembers()
-    fit_scorer([part], ("one", "other"), learner, 0)
+    Anew(learner).scorer([part], ("one", "other"), 0)
     assert len(learner.truth[0]) == part.trainable.sum()
 
 
 def test_the_same_seed_learns_the_same_pairs_and_another_others(
     part: SamplePairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pricematch.learning.fit._ENOUGH", 10)
+    monkeypatch.setattr("pricematch.learning.rungs._ENOUGH", 10)
     learner = Remembers()
     for seed in (0, 0, 1):
-        fit_scorer([part], ("one", "other"), learner, seed)
+        Anew(learner).scorer([part], ("one", "other"), seed)
     assert np.array_equal(learner.truth[0], learner.truth[1])
     assert not np.array_equal(learner.truth[0], learner.truth[2])
 
 
 def test_each_fold_is_reported_once(part: SamplePairs) -> None:
     reported: list[int] = []
-    cross_fit([part], ("one", "other"), Remembers(), 0, lambda: reported.append(1))
+    cross_fit([part], ("one", "other"), Anew(Remembers()), 0, lambda: reported.append(1))
     assert len(reported) == FOLDS

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.evaluation.reliability import LIKELY
-from pricematch.learning.fit import FOLDS
+from pricematch.learning.cross_fitting import FOLDS
 from pricematch.learning.held_out import held_out, scored_sample
 from pricematch.learning.samples import NOT_TRAINED, Sample, SamplePairs, sample_pairs
 from pricematch.learning.thresholds import pick

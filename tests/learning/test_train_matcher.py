@@ -12,6 +12,7 @@ from pricematch.evaluation.splits import group_digest
 from pricematch.formats import matcher_files
 from pricematch.formats.manifest import TrainedOn
 from pricematch.formats.matcher_files import read_matcher
+from pricematch.learning.comparison import Comparison
 from pricematch.learning.train_matcher import (
     STAGED,
     TrainMatcherOptions,
@@ -27,7 +28,9 @@ POSTINGS = labelled_postings(120)
 
 
 def train(run: Run, folder: Path, *options: str) -> Ran:
-    return run("train", "matcher", "--catalogue", str(folder / "train.csv"), "--models", str(folder / "m"), *options)
+    """A training that writes what it has learned, however good that is."""
+    catalogue = ["--catalogue", str(folder / "train.csv")]
+    return run("train", "matcher", *catalogue, "--models", str(folder / "m"), "--force", *options)
 
 
 def test_a_matcher_is_written_with_its_figures_in_a_table(run: Run, tmp_path: Path) -> None:
@@ -42,6 +45,23 @@ def test_a_matcher_is_written_with_its_figures_in_a_table(run: Run, tmp_path: Pa
     assert "Comparing postings" in ran.err
     assert "Learning" in ran.err
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
+
+
+def test_what_is_no_better_than_the_default_is_not_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence says what was compared, and that is no error; `--force` writes it all the same."""
+    monkeypatch.setattr(Comparison, "better", property(lambda _: False))
+    write_catalogue(tmp_path / "train.csv", POSTINGS)
+    options = ["--catalogue", str(tmp_path / "train.csv"), "--models", str(tmp_path / "m"), "--signals", "hash"]
+    ran = run("train", "matcher", *options)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("not written, the default matcher stays: mean F1 on ")
+    assert "by the default matcher" in ran.out
+    assert "by the signal hash alone" in ran.out
+    assert not (tmp_path / "m" / "matcher").exists()
+    assert run("train", "matcher", *options, "--force").code == 0
+    assert set(read_matcher(tmp_path / "m").manifest.compared) == {"learned", "default", "hash"}
 
 
 def test_the_same_seed_writes_the_same_trees(run: Run, tmp_path: Path) -> None:
@@ -151,7 +171,14 @@ def test_a_catalogue_that_is_not_there_is_named(run: Run, tmp_path: Path) -> Non
 
 def test_help_says_what_is_learned_and_who_takes_it(run: Run) -> None:
     out = " ".join(run("train", "matcher", "--help").out.split())
-    for reported in ("Learn from the label groups", "models/matcher/VERSION", "--train-share", "--signals", "--seed"):
+    for reported in (
+        "Learn from the label groups",
+        "models/matcher/VERSION",
+        "--train-share",
+        "--signals",
+        "--seed",
+        "--force",
+    ):
         assert reported in out
 
 
@@ -166,7 +193,7 @@ def test_a_training_that_ends_while_it_writes_leaves_no_version(
     settings = Settings(catalogue=tmp_path / "train.csv", models=tmp_path / "m")
     monkeypatch.setattr(matcher_files, "move_whole", killed)
     with pytest.raises(KeyboardInterrupt):
-        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None), lambda *_: None)
+        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None, force=True), lambda *_: None)
     assert list((tmp_path / "m").iterdir()) == []
 
 
@@ -177,10 +204,10 @@ def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> N
     (left / "first.txt").write_text("half", encoding="utf-8")
     os.utime(left, (0, 0))
     settings = Settings(catalogue=tmp_path / "train.csv", models=tmp_path / "m")
-    train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None), lambda *_: None)
+    train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, None, force=True), lambda *_: None)
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["matcher"]
     with pytest.raises(ArtefactExists):
-        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, "1"), lambda *_: None)
+        train_matcher(settings, TrainMatcherOptions(("hash",), 1.0, 0, "1", force=True), lambda *_: None)
 
 
 def test_groups_the_encoder_has_seen_teach_nothing() -> None:

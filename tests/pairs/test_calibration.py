@@ -103,3 +103,11 @@ def test_nothing_that_is_no_calibration_is_taken_for_one() -> None:
     for nonsense in others:
         with pytest.raises(ValueError, match="expected a calibration"):
             Calibration.from_description(nonsense)
+
+
+def test_a_share_of_a_calibration_lies_between_it_and_none() -> None:
+    raw = np.linspace(0.01, 0.99, 25)
+    line = Calibration(PLATT, (0.0,), (1.0,), 2.0)
+    np.testing.assert_allclose(line.shrunk(0)(raw), raw, atol=1e-12)
+    np.testing.assert_allclose(line.shrunk(1)(raw), line(raw), atol=1e-12)
+    np.testing.assert_allclose(log_odds(line.shrunk(0.5)(raw)), 1.5 * log_odds(raw) + 0.5, atol=1e-9)

@@ -172,3 +172,16 @@ def test_a_posting_without_match_takes_its_best_candidate() -> None:
 def test_a_catalogue_without_candidates_is_answered_with_itself() -> None:
     none = Candidates(np.empty((2, 0), np.int32), np.empty((2, 0)))
     assert [Thresholds(0.5, 0.1).lists(none)[row].tolist() for row in range(2)] == [[0], [1]]
+
+
+def test_thresholds_move_towards_others_in_log_odds() -> None:
+    one, other = Thresholds(0.5, 0.2), Thresholds(0.9, 0.9)
+    assert one.moved(other, 0).match == pytest.approx(0.5)
+    assert one.moved(other, 1).fallback == pytest.approx(0.9)
+    assert one.moved(other, 0.5).match == pytest.approx(0.75)
+
+
+def test_a_threshold_that_takes_nothing_counts_where_it_is_nearer() -> None:
+    one, other = Thresholds(0.5, 0.5), Thresholds(np.inf, np.inf)
+    assert one.moved(other, 0.4) == one
+    assert one.moved(other, 0.6) == other

@@ -160,10 +160,16 @@ def print_thresholds(trained: "Sequence[Trained]") -> None:
 
 
 def print_matcher(trained: "TrainedMatcher") -> None:
-    """How good a matcher is on label groups that were held out, at every size of the catalogue, and its thresholds."""
+    """How good a matcher is on label groups that were held out, at every size of the catalogue, and its thresholds.
+
+    One that was not written is told in one sentence.
+    """
     from pricematch.pairs.thresholds import TARGETS
 
     fitted = trained.fitted
+    if trained.path is None:
+        typer.echo(f"not written, the default matcher stays: {fitted.comparison}; --force writes it")
+        return
     counts = f"{fitted.postings} postings, {fitted.groups} label groups, {fitted.pairs} candidate pairs"
     rows = []
     for held_out in fitted.held_out:
@@ -180,6 +186,8 @@ def print_matcher(trained: "TrainedMatcher") -> None:
         )
     columns = ["postings", "F1", "precision", "recall", "candidate recall", "Brier", "ECE", "ECE p ≥ 0.05"]
     print_table(f"{trained.path}: {counts}, {trained.seconds:.0f} s; held out", [*columns, *map(str, TARGETS)], rows)
+    if fitted.comparison is not None:
+        typer.echo(str(fitted.comparison))
 
 
 def _shown(losses: Sequence[float] | None, epoch: int) -> str:

@@ -135,11 +135,15 @@ def matcher(
         ),
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,
+    force: Annotated[
+        bool | None, typer.Option("--force", help="Write the matcher also where it is no better than the default.")
+    ] = None,
     skip_bad_images: options.SkipBadImages = None,
 ) -> None:
     """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
 
-    Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take. Minutes for 17,000 postings.
+    Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take, if that is better than the
+    default matcher. Minutes for 17,000 postings.
     """
     from pricematch.evaluation.load_features import parse_signals
     from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
@@ -153,7 +157,7 @@ def matcher(
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
-    chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts)
+    chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts, bool(force))
     with terminal.progress_bars() as bars:
         trained = train_matcher(settings, chosen, bars)
     terminal.print_matcher(trained)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pricematch.errors import ArtefactError
 from pricematch.formats.atomic_writes import write_whole
 from pricematch.formats.manifest import Described
-from pricematch.pairs.default_model import TERMS, default_pair_model
+from pricematch.pairs.default_model import TERMS, AgreementScorer, EvidenceScorer, default_pair_model
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
@@ -19,7 +19,28 @@ from pricematch.pairs.thresholds import SizeThresholds
 
 NAME, DEFAULT = "matcher", "default"
 FILE = Path(__file__).with_name("default_matcher.json")
-_AGREEMENT = ("first", "agreement", "always")
+AGREEMENT = ("first", "agreement", "always")
+
+
+class Weights(Described):
+    """Weights of the default model's regressions.
+
+    Attributes:
+        evidence: by name of a term, see `pricematch.pairs.default_model.TERMS`.
+        agreement: of the second regression, by name.
+    """
+
+    evidence: dict[str, float]
+    agreement: dict[str, float]
+
+    @property
+    def regressions(self) -> tuple[EvidenceScorer, AgreementScorer]:
+        """Both regressions; raises ValueError for weights that are none."""
+        names = [term.name for term in TERMS]
+        if sorted(self.evidence) != sorted(names) or sorted(self.agreement) != sorted(AGREEMENT):
+            raise ValueError(f"expected weights of {', '.join(names)}, and of {', '.join(AGREEMENT)}")
+        first, agreement, always = (self.agreement[name] for name in AGREEMENT)
+        return EvidenceScorer([self.evidence[name] for name in names]), AgreementScorer(first, agreement, always)
 
 
 class TeachingShop(Described):
@@ -76,11 +97,8 @@ class DefaultManifest(Described):
     @cached_property
     def model(self) -> PairModel:
         """The pair model; raises ValueError for weights that are none."""
-        names = [term.name for term in TERMS]
-        if sorted(self.evidence) != sorted(names) or sorted(self.agreement) != sorted(_AGREEMENT):
-            raise ValueError(f"expected weights of {', '.join(names)}, and of {', '.join(_AGREEMENT)}")
-        first, agreement, always = (self.agreement[name] for name in _AGREEMENT)
-        return default_pair_model([self.evidence[name] for name in names], (first, agreement, always))
+        evidence, agreement = Weights(evidence=self.evidence, agreement=self.agreement).regressions
+        return default_pair_model(evidence.weights.tolist(), agreement.weights)
 
     @cached_property
     def size_thresholds(self) -> SizeThresholds:
@@ -121,7 +139,7 @@ def write_default(
     """Write a default matcher; `about` holds the other fields of the manifest. Raises SettingsError."""
     manifest = DefaultManifest(
         evidence={term.name: round(weight, 6) for term, weight in zip(TERMS, evidence, strict=True)},
-        agreement={name: round(weight, 6) for name, weight in zip(_AGREEMENT, agreement, strict=True)},
+        agreement={name: round(weight, 6) for name, weight in zip(AGREEMENT, agreement, strict=True)},
         thresholds=thresholds.describe(),
         **about,
     )

@@ -145,6 +145,13 @@ class Trees:
         threads = 1 if len(features) < _FEW else min(self._threads, idle_cores())
         return np.asarray(self._booster.predict(features, num_threads=threads), np.float64)
 
+    def added(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The sum of the leaves that pairs reach, float64 [m]: what is added to the log odds of an offset."""
+        if not len(features):
+            return np.empty(0)
+        threads = 1 if len(features) < _FEW else min(self._threads, idle_cores())
+        return np.asarray(self._booster.predict(features, num_threads=threads, raw_score=True), np.float64)
+
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f], see `TreePaths`."""
         return self.paths.contributions(features)
@@ -176,10 +183,31 @@ class TreeLearner:
         names: Sequence[str],
     ) -> Trees:
         """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves."""
+        return self._trees(features, truth, weights, names, None)
+
+    def fit_on(
+        self,
+        offset: NDArray[np.float64],
+        features: NDArray[np.float32],
+        truth: NDArray[np.bool_],
+        weights: NDArray[np.float32],
+        names: Sequence[str],
+    ) -> Trees:
+        """See `pairs.offset_model.OffsetLearner`."""
+        return self._trees(features, truth, weights, names, offset)
+
+    def _trees(
+        self,
+        features: NDArray[np.float32],
+        truth: NDArray[np.bool_],
+        weights: NDArray[np.float32],
+        names: Sequence[str],
+        offset: NDArray[np.float64] | None,
+    ) -> Trees:
         leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
         threads = min(self._threads, idle_cores())
         parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": threads}
-        data = lightgbm.Dataset(features, truth, weight=weights, feature_name=list(names))
+        data = lightgbm.Dataset(features, truth, weight=weights, init_score=offset, feature_name=list(names))
         return Trees(lightgbm.train(parameters, data, ROUNDS), self._threads)
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
-from pricematch.formats.default_matcher import DEFAULT, NAME, DefaultManifest, read_default
+from pricematch.formats.default_matcher import AGREEMENT, DEFAULT, NAME, DefaultManifest, Weights, read_default
 from pricematch.formats.manifest import (
     MANIFEST,
     Described,
@@ -24,8 +26,10 @@ from pricematch.formats.manifest import (
     versions,
 )
 from pricematch.pairs.calibration import Calibration
+from pricematch.pairs.default_model import AgreementScorer, EvidenceScorer
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.model import PairModel
+from pricematch.pairs.model import PairModel, Scorer
+from pricematch.pairs.offset_model import MovedScorer, OffsetScorer
 from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
 from pricematch.settings import Settings
@@ -45,6 +49,11 @@ class MatcherManifest(Described):
         calibration: see `pricematch.pairs.calibration.Calibration.describe`.
         thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`,
         bounded: and whether they are of probabilities within bounds; not where a manifest does not say.
+        moved: weights of the default's regressions by name of a term, as label groups have moved them: what it begins
+            at; None where it begins at nothing.
+        trees: whether trees add to that; where not, the moved weights are all of it.
+        compared: mean F1 on held-out label groups, of it (`learned`), the default and each signal alone; empty where
+            nothing was compared.
         held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
@@ -63,6 +72,9 @@ class MatcherManifest(Described):
     calibration: dict[str, Any]
     thresholds: list[dict[str, Any]]
     bounded: bool = False
+    moved: Weights | None = None
+    trees: bool = True
+    compared: dict[str, float] = Field(default_factory=dict)
     held_out: list[dict[str, float]]
     briers: dict[str, float]
     counts: dict[str, int | float]
@@ -118,18 +130,15 @@ def write_matcher(
 ) -> Path:
     """Write a matcher aside, then give it its name `models/matcher/<version>`.
 
-    Both scorers of the model are `Trees`. `staged` is an empty folder on the same file system as `models`; `about`
-    holds the fields of the manifest that model and thresholds do not give.
+    Both scorers of the model are `Trees`, or begin at the default (see `pricematch.pairs.offset_model`). `staged` is an
+    empty folder on the same file system as `models`; `about` holds the fields of the manifest that model and thresholds
+    do not give.
 
     Raises:
         ArtefactExists: the version is there already.
     """
-    from pricematch.formats.lightgbm_trees import Trees
-
     for name, scorer in ((FIRST, model.first), (SECOND, model.second)):
-        if not isinstance(scorer, Trees):
-            raise TypeError(f"expected trees, got {type(scorer).__name__}")
-        scorer.write(staged / name)
+        _write_trees(staged / name, scorer)
     manifest = MatcherManifest(
         name=NAME,
         signals=model.signals,
@@ -137,6 +146,8 @@ def write_matcher(
         calibration=model.calibration.describe(),
         thresholds=thresholds.describe(),
         bounded=thresholds.bounded,
+        moved=_moved(model),
+        trees=not isinstance(model.first, MovedScorer),
         files=dict(digests(staged)),
         **about,
     )
@@ -164,12 +175,14 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         thresholds = SizeThresholds.from_description(manifest.thresholds, bounded=manifest.bounded)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    from pricematch.formats.lightgbm_trees import read_trees  # a start without a matcher needs no LightGBM
-
     scaled = manifest.features == _features(manifest.signals, scaled=True)
     names = pair_feature_names(manifest.signals, scaled=scaled)
-    first = read_trees(path / FIRST, names, threads)
-    second = read_trees(path / SECOND, (*names, *GRAPH_FEATURES), threads)
+    try:
+        offsets = (None, None) if manifest.moved is None else manifest.moved.regressions
+        first = _scorer(path / FIRST, manifest, names, offsets[0], threads)
+        second = _scorer(path / SECOND, manifest, (*names, *GRAPH_FEATURES), offsets[1], threads)
+    except ValueError as error:
+        raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
     return TrainedVersion(manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
 
 
@@ -185,8 +198,50 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
     if manifest.features not in [_features(manifest.signals, scaled=scaled) for scaled in (True, False)]:
         raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
-    check_files(path, manifest.files, (FIRST, SECOND))
+    if not manifest.trees and manifest.moved is None:
+        raise ArtefactError(f"{file}: expected moved weights where there are no trees")
+    check_files(path, manifest.files, (FIRST, SECOND) if manifest.trees else ())
     return manifest
+
+
+def _write_trees(path: Path, scorer: Scorer) -> None:
+    """Write the trees of a scorer; a moved regression has none. Raises TypeError for a scorer of another kind."""
+    if isinstance(scorer, MovedScorer):
+        return
+    from pricematch.formats.lightgbm_trees import Trees
+
+    trees = scorer.trees if isinstance(scorer, OffsetScorer) else scorer
+    if not isinstance(trees, Trees):
+        raise TypeError(f"expected trees, got {type(trees).__name__}")
+    trees.write(path)
+
+
+def _moved(model: PairModel) -> Weights | None:
+    """The weights that a model begins at; None where it begins at nothing."""
+    first, second = (it.offset if isinstance(it, OffsetScorer) else it for it in (model.first, model.second))
+    if not (isinstance(first, MovedScorer) and isinstance(second, MovedScorer)):
+        return None
+    evidence, agreement = first.scorer, second.scorer
+    if not (isinstance(evidence, EvidenceScorer) and isinstance(agreement, AgreementScorer)):
+        raise TypeError("expected both regressions of the default, in their order")
+    return Weights(evidence=evidence.by_term, agreement=dict(zip(AGREEMENT, agreement.weights, strict=True)))
+
+
+def _scorer(
+    file: Path,
+    manifest: MatcherManifest,
+    names: tuple[str, ...],
+    offset: EvidenceScorer | AgreementScorer | None,
+    threads: int,
+) -> Scorer:
+    """The scorer of features of these names: trees, a moved regression, or trees on top of one."""
+    moved = None if offset is None else MovedScorer(offset, names)
+    if moved is not None and not manifest.trees:
+        return moved
+    from pricematch.formats.lightgbm_trees import read_trees  # a start without trees needs no LightGBM
+
+    trees = read_trees(file, names, threads)
+    return trees if moved is None else OffsetScorer(moved, trees)
 
 
 def _features(signals: tuple[str, ...], *, scaled: bool) -> tuple[str, ...]:

@@ -10,21 +10,20 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.evaluation.splits import each_its_own, split_groups
 from pricematch.learning.calibration import calibrate
-from pricematch.learning.held_out import HeldOut, bounded, held_out, scored_sample
+from pricematch.learning.comparison import Comparison
+from pricematch.learning.cross_fitting import FOLDS, cross_fit
+from pricematch.learning.held_out import HeldOut, Settle, as_picked, bounded, held_out, held_out_f1, scored_sample
+from pricematch.learning.rungs import Anew, Rung
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs, sample_pairs, samples
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.model import Learner, PairModel, Scorer
+from pricematch.pairs.model import Learner, PairModel
 from pricematch.pairs.pair_features import pair_feature_names
-from pricematch.pairs.thresholds import TARGETS, SizeThresholds
+from pricematch.pairs.thresholds import TARGETS, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress
 
-FOLDS = 4
-_NEGATIVES = 0.2
-"""Share of many wrong pairs that a model is fitted on, each with weight five; with all of them models are no better."""
-_ENOUGH = 200_000
-"""Up to about so many wrong pairs all are used: on a catalogue of hundreds of postings models are better."""
-_BLOCK = 128 * 1024
+STEPS = 2 * FOLDS + 4
+"""Times that `fit_rung` says how far it is, the beginning and the end among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,8 @@ class FittedMatcher:
         briers: of each way to calibrate, the Brier score on pairs it was not fitted on.
         postings, groups: how many are trained on.
         pairs: candidate pairs of the whole catalogue.
+        f1: float64 [postings], F1 of each of them, evaluated while its fold was left out, in the whole catalogue.
+        comparison: with each signal and the default; None where it began at none.
     """
 
     model: PairModel
@@ -47,6 +48,8 @@ class FittedMatcher:
     postings: int
     groups: int
     pairs: int
+    f1: NDArray[np.float64]
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,53 +78,79 @@ class TrainingData:
 
 
 def fit_matcher(data: TrainingData, learner: Learner, seed: int, progress: Progress) -> FittedMatcher:
-    """Fit a matcher; the seed is that of everything drawn.
+    """Fit a matcher where nothing is known beforehand; the seed is that of everything drawn.
 
     Raises:
         ValueError: fewer label groups than folds, or none of their postings is another's candidate, in all or without
             one of the folds.
     """
-    fold_of = data.folds(seed)
-    parts = _parts(data, fold_of, seed, progress)
+    parts = training_parts(data, seed, progress)
+    done = count()
+    return fit_rung(Anew(learner), parts, data, seed, lambda: progress("Learning", next(done), STEPS - 1))
+
+
+def training_parts(data: TrainingData, seed: int, progress: Progress) -> list[SamplePairs]:
+    """The candidate pairs of every sample, the whole catalogue first; raises ValueError as `fit_matcher`."""
+    parts = _parts(data, data.folds(seed), seed, progress)
     _check(parts)
+    return parts
+
+
+def fit_rung(
+    rung: Rung,
+    parts: Sequence[SamplePairs],
+    data: TrainingData,
+    seed: int,
+    done: Callable[[], None],
+    settle: Settle = as_picked,
+    trust: float = 1.0,
+) -> FittedMatcher:
+    """Fit a matcher of one kind; the parts' scores and graph features become those of it.
+
+    Args:
+        rung: how its scorers are learned.
+        parts: see `training_parts`.
+        data: what they are made of.
+        seed: of everything drawn.
+        done: called `STEPS` times.
+        settle: what becomes of thresholds that are picked.
+        trust: in the calibration that held-out pairs show, 0 to 1; with 0 scores stay as they are.
+    """
     names = pair_feature_names(data.signals)
     every = (*names, *GRAPH_FEATURES)
-    done = count()
-
-    def step() -> None:
-        progress("Learning", next(done), 2 * FOLDS + 2)
-
-    step()
-    for part, scores in zip(parts, cross_fit(parts, names, learner, seed, step), strict=True):
+    done()
+    for part, scores in zip(parts, cross_fit(parts, names, rung, seed, done), strict=True):
         part.first_scores[:] = scores
         part.add_graph_features()
-    for part, scores in zip(parts, cross_fit(parts, every, learner, seed + FOLDS, step), strict=True):
+    for part, scores in zip(parts, cross_fit(parts, every, rung, seed + FOLDS, done), strict=True):
         part.second_scores[:] = scores
-    first = fit_scorer(parts, names, learner, seed)
-    step()
-    second = fit_scorer(parts, every, learner, seed + FOLDS)
-    step()
-    progress("Picking thresholds", 0, 1)
+    first = rung.scorer(parts, names, seed)
+    done()
+    second = rung.scorer(parts, every, seed + FOLDS)
+    done()
     whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
+    calibration = calibration.shrunk(trust)
     model = PairModel(data.signals, first, second, calibration)
     sized, groups = _by_size(whole), each_its_own(data.groups)
-    catalogues = [
-        [scored_sample(part, bounded(part, calibration, model.bounds), groups) for part in same]
-        for same in sized.values()
-    ]
-    picked = [pick(same) for same in catalogues]
-    calibrations = [calibrate(whole, without=fold)[0] for fold in range(FOLDS)]
+    thresholds: dict[Target, list[Thresholds]] = {target: [] for target in TARGETS}
+    for size, same in sized.items():
+        picked = pick([scored_sample(part, bounded(part, calibration, model.bounds), groups) for part in same])
+        for target, found in thresholds.items():
+            found.append(settle(target, picked[target], size))
+    calibrations = [calibrate(whole, without=fold)[0].shrunk(trust) for fold in range(FOLDS)]
+    trained = parts[0].fold_of != NOT_TRAINED
     fitted = FittedMatcher(
         model,
-        SizeThresholds(tuple(sized), {target: [found[target] for found in picked] for target in TARGETS}),
-        [held_out(size, same, groups, calibrations, model.bounds) for size, same in sized.items()],
+        SizeThresholds(tuple(sized), thresholds),
+        [held_out(size, same, groups, calibrations, model.bounds, settle) for size, same in sized.items()],
         briers,
-        int((fold_of != NOT_TRAINED).sum()),
-        len(np.unique(data.groups[fold_of != NOT_TRAINED])),
+        int(trained.sum()),
+        len(np.unique(data.groups[trained])),
         len(parts[0]),
+        held_out_f1(parts[0], groups, calibrations, model.bounds, settle),
     )
-    progress("Picking thresholds", 1, 1)
+    done()
     return fitted
 
 
@@ -160,53 +189,3 @@ def _by_size(parts: Sequence[SamplePairs]) -> dict[int, list[SamplePairs]]:
         else:
             sized[len(part.sample.rows)] = [part]
     return {round(np.mean([len(part.sample.rows) for part in same])): same for same in sized.values()}
-
-
-def cross_fit(
-    parts: Sequence[SamplePairs], names: Sequence[str], learner: Learner, seed: int, done: Callable[[], None]
-) -> list[NDArray[np.float64]]:
-    """Held-out scores of all pairs, float64 [m] a part.
-
-    For each fold a model is fitted on the pairs that have no end in it. A pair gets the mean of the scores by the
-    models of the folds its ends are in; a pair without a trained end the mean of all. The features are the first ones,
-    by their names; the seed chooses among wrong pairs; `done` is called after each fold.
-    """
-    totals = [np.zeros(len(part)) for part in parts]
-    counts = [np.zeros(len(part)) for part in parts]
-    for fold in range(FOLDS):
-        scorer = fit_scorer(parts, names, learner, seed + fold, without=fold)
-        for part, total, models in zip(parts, totals, counts, strict=True):
-            ends = (part.folds == fold).sum(axis=1)
-            ends[(part.folds == NOT_TRAINED).all(axis=1)] = 1
-            rows = np.flatnonzero(ends)
-            total[rows] += ends[rows] * predict(scorer, part, len(names), rows)
-            models[rows] += ends[rows]
-        done()
-    return [total / models for total, models in zip(totals, counts, strict=True)]
-
-
-def fit_scorer(
-    parts: Sequence[SamplePairs], names: Sequence[str], learner: Learner, seed: int, without: int | None = None
-) -> Scorer:
-    """A model fitted on the pairs of all parts with both ends trained on and none in the fold `without`."""
-    random = np.random.default_rng(seed)
-    masks = [part.trainable & part.outside(without) for part in parts]
-    wrong_pairs = sum(int((seen & ~part.truth).sum()) for part, seen in zip(parts, masks, strict=True))
-    share = max(_NEGATIVES, min(1.0, _ENOUGH / max(1, wrong_pairs)))
-    features, truth, weights = [], [], []
-    for part, seen in zip(parts, masks, strict=True):
-        chosen = np.flatnonzero(seen & (part.truth | (random.random(len(part)) < share)))
-        wrong = np.float32(part.negative_weight(seen, without) / share)
-        features.append(part.features[chosen, : len(names)])
-        truth.append(part.truth[chosen])
-        weights.append(np.where(part.truth[chosen], np.float32(1), wrong))
-    return learner.fit(np.concatenate(features), np.concatenate(truth), np.concatenate(weights), names)
-
-
-def predict(scorer: Scorer, part: SamplePairs, columns: int, pairs: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Scores of some pairs of a part, a block at a time."""
-    found = np.empty(len(pairs))
-    for start in range(0, len(pairs), _BLOCK):
-        piece = slice(start, start + _BLOCK)
-        found[piece] = scorer.predict(part.features[pairs[piece], :columns])
-    return found

@@ -11,11 +11,18 @@ from pricematch.evaluation.metrics import Scores, group_sizes, scores
 from pricematch.evaluation.reliability import LIKELY, brier_score, expected_calibration_error
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.learning.thresholds import ScoredCatalogue, pick, scored_catalogue
-from pricematch.pairs.thresholds import F1
+from pricematch.pairs.thresholds import F1, Target, Thresholds
 
 Calibrate: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Bound: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]]
 """Bounds calibrated scores [m] of pairs by their features [m, f], see `pricematch.pairs.bounds.Bounds`."""
+Settle: TypeAlias = Callable[[Target, Thresholds, int], Thresholds]
+"""What becomes of thresholds picked for a target at a catalogue's size: few groups move those known beforehand."""
+
+
+def as_picked(_target: Target, picked: Thresholds, _size: int) -> Thresholds:
+    """Implements `Settle`: nothing is known beforehand."""
+    return picked
 
 
 @dataclass(frozen=True)
@@ -52,17 +59,18 @@ def held_out(
     groups: NDArray[np.intp],
     calibrations: Sequence[Calibrate],
     bounds: Bound,
+    settle: Settle = as_picked,
 ) -> HeldOut:
     """Evaluate on the pairs of samples of about one size, all with `has_held_out`.
 
     `groups` [n] number the label groups of the whole catalogue from 0, each its own if unknown; the calibrations are
-    those that were fitted without each fold; `bounds` are the pair model's.
+    those that were fitted without each fold; `bounds` are the pair model's, and thresholds that are picked are settled.
     """
     scored, weights, truth, probabilities = [], [], [], []
     for fold, calibration in enumerate(calibrations):
         mapped = [bounded(part, calibration, bounds) for part in parts]
         others = [scored_sample(part, p, groups, without=fold) for part, p in zip(parts, mapped, strict=True)]
-        thresholds = pick(others, [F1])[F1]
+        thresholds = settle(F1, pick(others, [F1])[F1], postings)
         for part, p, catalogue in zip(parts, mapped, others, strict=True):
             lists = thresholds.lists(catalogue.candidates)
             scored.append(scores(lists, catalogue.groups).of(part.fold_of == fold))
@@ -86,6 +94,23 @@ def held_out(
         expected_calibration_error(p[likely], right[likely], weight[likely]),
         found / true_pairs if true_pairs else 1.0,
     )
+
+
+def held_out_f1(
+    part: SamplePairs,
+    groups: NDArray[np.intp],
+    calibrations: Sequence[Calibrate],
+    bounds: Bound,
+    settle: Settle = as_picked,
+) -> NDArray[np.float64]:
+    """F1 of each trained posting of one sample, float64 [t], in the order of its rows; the arguments as `held_out`."""
+    found = np.empty(len(part.fold_of))
+    for fold, calibration in enumerate(calibrations):
+        others = scored_sample(part, bounded(part, calibration, bounds), groups, without=fold)
+        thresholds = settle(F1, pick([others], [F1])[F1], len(part.fold_of))
+        own = part.fold_of == fold
+        found[own] = scores(thresholds.lists(others.candidates), others.groups).of(own).f1
+    return np.asarray(found[part.fold_of != NOT_TRAINED], np.float64)
 
 
 def scored_sample(

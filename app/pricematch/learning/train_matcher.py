@@ -26,11 +26,14 @@ from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import digest_postings, group_digest, seen_postings, training_groups
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
-from pricematch.formats.default_matcher import NAME
+from pricematch.formats.default_matcher import NAME, read_default
 from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
 from pricematch.formats.manifest import TrainedOn, next_version
 from pricematch.formats.matcher_files import write_matcher
-from pricematch.learning.fit import FOLDS, FittedMatcher, TrainingData, fit_matcher
+from pricematch.learning.cross_fitting import FOLDS
+from pricematch.learning.fit import FittedMatcher, TrainingData
+from pricematch.learning.ladder import fit_on_prior
+from pricematch.learning.rungs import Prior
 from pricematch.matching.stock_images import without_stock_images
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -45,7 +48,7 @@ class TrainMatcherOptions:
     """Options of a training: names of the signals, share of the label groups to train on, seed, version to write.
 
     The version is None for the next one. `verdicts` is a CSV file or a data folder with feedback, which overrules label
-    groups.
+    groups. `force`: write the matcher also where it is not better than the default.
     """
 
     signals: tuple[str, ...]
@@ -53,19 +56,22 @@ class TrainMatcherOptions:
     seed: int
     version: str | None
     verdicts: Path | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedMatcher:
-    """A written matcher: its folder, the fitted matcher, and how long it took in seconds."""
+    """A trained matcher: its folder, None where it was not written; the fitted matcher, and how long it took."""
 
-    path: Path
+    path: Path | None
     fitted: FittedMatcher
     seconds: float
 
 
 def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
     """Train a matcher on a catalogue's label groups, and write it to `models/matcher/<version>`.
+
+    It begins at the default matcher. Where it is not better than that on label groups held out, it is not written.
 
     Postings without a label group are candidates and are not trained on, nor are groups that the encoder of the
     signal image was trained on: on them its embeddings are better than on others.
@@ -92,9 +98,13 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
         with threadpool_limits(idle_cores()):  # linear algebra waits for its threads just as trees do
-            fitted = fit_matcher(data, TreeLearner(options.seed, settings.workers), options.seed, progress)
+            learner = TreeLearner(options.seed, settings.workers)
+            fitted = fit_on_prior(data, learner, _prior(), options.seed, progress)
     except ValueError as error:
         raise CatalogueError(f"{content.path}: {error}") from error
+    comparison = fitted.comparison
+    if comparison is not None and not comparison.better and not options.force:
+        return TrainedMatcher(None, fitted, time.monotonic() - started)
     make_folder(settings.models)
     remove_abandoned(settings.models, STAGED)
     staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=settings.models))
@@ -110,6 +120,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                 "seed": options.seed,
                 "encoder": encoder and encoder.origin,
                 "colours": NEWEST_COLOURS,
+                "compared": {} if comparison is None else {"learned": comparison.learned, **comparison.others},
                 "held_out": [asdict(held_out) for held_out in fitted.held_out],
                 "briers": dict(fitted.briers),
                 "counts": {
@@ -126,6 +137,12 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return TrainedMatcher(path, fitted, time.monotonic() - started)
+
+
+def _prior() -> Prior:
+    """The default matcher."""
+    default = read_default()
+    return Prior(default.model, default.size_thresholds)
 
 
 def training_postings(

@@ -76,6 +76,13 @@ class Calibration:
         probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(mapped, -_FARTHEST, _FARTHEST)))
         return probabilities
 
+    def shrunk(self, share: float) -> "Calibration":
+        """What lies a share, 0 to 1, of the way from leaving scores as they are to this one, in log odds."""
+        mapped = tuple(
+            share * after + (1 - share) * before for before, after in zip(self.raw, self.log_odds, strict=True)
+        )
+        return Calibration(self.method, self.raw, mapped, share * self.slope + (1 - share))
+
     def describe(self) -> dict[str, Any]:
         """Its values as JSON holds them; the inverse of `from_description`."""
         return {

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.pairs.bounds import allowed, ordinary
+from pricematch.pairs.calibration import log_odds
 from pricematch.search.candidates import Candidates, Lists
 
 _PRECISION = re.compile(r"precision:(0?\.[0-9]{1,17})")
@@ -80,6 +81,11 @@ class Thresholds:
         if not 0 <= self.fallback <= self.match:
             got = f"{self.fallback}, {self.match}"
             raise ValueError(f"expected thresholds of 0 or more, alone at most match, got {got}")
+
+    def moved(self, towards: "Thresholds", share: float) -> "Thresholds":
+        """What lies a share, 0 to 1, of the way from here to others, in log odds; of inf the nearer one's."""
+        match = _between_odds(self.match, towards.match, share)
+        return Thresholds(match, min(match, _between_odds(self.fallback, towards.fallback, share)))
 
     def lists(self, candidates: Candidates) -> Lists:
         """Each posting's matches: itself, then those candidates, whose similarities are probabilities."""
@@ -209,6 +215,13 @@ class SizeThresholds:
             raise ValueError("expected thresholds for the same targets at every catalogue size")
         found = {Target.parse(name): [_thresholds(names[name]) for names in named] for name in (named or [{}])[0]}
         return cls(tuple(entry["postings"] for entry in description), found, bounded)
+
+
+def _between_odds(one: float, other: float, share: float) -> float:
+    if inf in (one, other):
+        return one if share < 0.5 else other
+    odds = log_odds(np.array([one, other]))
+    return float(1 / (1 + np.exp(-((1 - share) * odds[0] + share * odds[1]))))
 
 
 def _finite(threshold: float) -> float | None:

@@ -1,0 +1,56 @@
+"""A matcher that begins at the default: how much it learns depends on how much there is to learn from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pricematch.formats.default_matcher import read_default
+from pricematch.formats.lightgbm_trees import TreeLearner
+from pricematch.learning.fit import FittedMatcher, TrainingData
+from pricematch.learning.ladder import fit_on_prior
+from pricematch.learning.rungs import Prior
+from pricematch.pairs.offset_model import MovedScorer
+from pricematch.pairs.thresholds import F1
+from tests.support.matchers import drawn_training_data
+
+pytestmark = pytest.mark.slow
+DEFAULT = read_default()
+PRIOR = Prior(DEFAULT.model, DEFAULT.size_thresholds)
+
+
+def fitted(data: TrainingData) -> FittedMatcher:
+    return fit_on_prior(data, TreeLearner(0, 1), PRIOR, 0, lambda *_: None)
+
+
+def few(count: int) -> TrainingData:
+    """Of the label groups of a catalogue the first ones are known."""
+    data = drawn_training_data(200)
+    return replace(data, groups=np.where(data.groups < count, data.groups, -1), trained=data.groups < count)
+
+
+def test_few_groups_move_weights_and_thresholds_a_little() -> None:
+    found = fitted(few(6))
+    assert isinstance(found.model.first, MovedScorer)
+    before, after = PRIOR.thresholds.at(F1, 200), found.thresholds.at(F1, 200)
+    assert abs(after.match - before.match) < 0.15
+
+
+def test_it_is_compared_with_the_default_and_each_signal() -> None:
+    found = fitted(few(20))
+    assert found.comparison is not None
+    assert list(found.comparison.others) == ["default", "hash", "title"]
+    assert found.comparison.groups == found.groups == 20
+    assert len(found.f1) == found.postings
+
+
+def test_the_same_seed_learns_the_same() -> None:
+    one, other = fitted(few(20)), fitted(few(20))
+    assert one.comparison == other.comparison
+    assert one.thresholds.describe() == other.thresholds.describe()
+
+
+def test_progress_comes_to_its_end() -> None:
+    told: dict[str, tuple[int, int]] = {}
+    fit_on_prior(few(8), TreeLearner(0, 1), PRIOR, 0, lambda what, done, total: told.update({what: (done, total)}))
+    assert told["Learning"][0] == told["Learning"][1]

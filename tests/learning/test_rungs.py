@@ -1,0 +1,72 @@
+"""Scorers of little and of much capacity, learned from the same pairs."""
+
+import numpy as np
+import pytest
+
+from pricematch.formats.default_matcher import read_default
+from pricematch.formats.lightgbm_trees import TreeLearner
+from pricematch.learning.fit import training_parts
+from pricematch.learning.rungs import Moved, OnTop
+from pricematch.learning.samples import NOT_TRAINED, SamplePairs
+from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.offset_model import narrowed
+from pricematch.pairs.pair_features import pair_feature_names
+from tests.support.matchers import drawn_training_data
+
+DEFAULT, NAMES = read_default().model, pair_feature_names(("hash", "title"))
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[SamplePairs]:
+    return training_parts(drawn_training_data(160), 0, lambda *_: None)
+
+
+def log_loss(part: SamplePairs, scores: np.ndarray, seen: np.ndarray) -> float:
+    p = np.where(part.truth, scores, 1 - scores)[seen]
+    return float(-np.log(np.clip(p, 1e-9, 1)).mean())
+
+
+def test_labels_move_the_weights_towards_what_they_say(parts: list[SamplePairs]) -> None:
+    still, part = narrowed(DEFAULT, ("hash", "title")).first, parts[0]
+    features = part.features[:, : len(NAMES)]
+    moved = Moved(DEFAULT).scorer(parts, NAMES, 0)
+    seen = np.ones(len(part), bool)
+    assert log_loss(part, moved.predict(features), seen) < log_loss(part, still.predict(features), seen)
+
+
+def test_trees_say_more_than_what_they_begin_at(parts: list[SamplePairs]) -> None:
+    part = parts[0]
+    features = part.features[:, : len(NAMES)]
+    moved = Moved(DEFAULT)
+    trees = OnTop(moved, TreeLearner(0, 1)).scorer(parts, NAMES, 0)
+    seen = part.trainable
+    assert log_loss(part, trees.predict(features), seen) < log_loss(
+        part, moved.scorer(parts, NAMES, 0).predict(features), seen
+    )
+
+
+def test_a_fold_that_is_left_out_teaches_nothing(parts: list[SamplePairs]) -> None:
+    """Whatever its pairs say, the weights stay what they are."""
+    before = Moved(DEFAULT).scorer(parts, NAMES, 0, without=1)
+    kept = [part.truth.copy() for part in parts]
+    for part in parts:
+        part.truth[(part.folds == 1).any(axis=1)] ^= True
+    after = Moved(DEFAULT).scorer(parts, NAMES, 0, without=1)
+    for part, truth in zip(parts, kept, strict=True):
+        part.truth[:] = truth
+    features = parts[0].features[:, : len(NAMES)]
+    assert np.array_equal(before.predict(features), after.predict(features))
+
+
+def test_without_a_pair_the_default_stays(parts: list[SamplePairs]) -> None:
+    for names in (NAMES, (*NAMES, *GRAPH_FEATURES)):
+        features = parts[0].features[:, : len(names)]
+        model = narrowed(DEFAULT, ("hash", "title"))
+        still = model.first if names == NAMES else model.second
+        folds = [part.folds.copy() for part in parts]
+        for part in parts:
+            part.folds[:] = NOT_TRAINED
+        moved = Moved(DEFAULT).scorer(parts, names, 0)
+        for part, before in zip(parts, folds, strict=True):
+            part.folds[:] = before
+        np.testing.assert_allclose(moved.predict(features), still.predict(features), rtol=1e-9)
