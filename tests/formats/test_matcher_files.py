@@ -106,6 +106,8 @@ def test_a_matcher_of_an_earlier_version_decides_as_before(models: Path) -> None
 def test_what_begins_at_the_default_is_read_as_it_was_written(tmp_path: Path, *, trees: bool) -> None:
     default, data = read_default(), drawn_training_data(120)
     parts, names = training_parts(data, 0, lambda *_: None), pair_feature_names(("hash", "title"))
+    for part in parts:
+        part.add_graph_features()
     rung: Rung = OnTop(Moved(default.model), TreeLearner(0, 1)) if trees else Moved(default.model)
     scorers = rung.scorer(parts, names, 0), rung.scorer(parts, (*names, *GRAPH_FEATURES), 0)
     model = PairModel(("hash", "title"), *scorers, default.model.calibration)

@@ -42,4 +42,5 @@ def test_the_error_of_a_gain_is_that_over_groups() -> None:
     one = np.array([1.0, 1.0, 0.0, 0.0])
     _, together = mean_gain(one, np.zeros(4), np.array([0, 0, 1, 1]))
     _, apart = mean_gain(one, np.zeros(4), np.arange(4))
-    assert together == pytest.approx(apart * np.sqrt(2))
+    assert together == pytest.approx(0.5)
+    assert apart == pytest.approx(0.5 / np.sqrt(3))

@@ -18,7 +18,10 @@ DEFAULT, NAMES = read_default().model, pair_feature_names(("hash", "title"))
 
 @pytest.fixture(scope="module")
 def parts() -> list[SamplePairs]:
-    return training_parts(drawn_training_data(160), 0, lambda *_: None)
+    found = training_parts(drawn_training_data(160), 0, lambda *_: None)
+    for part in found:
+        part.add_graph_features()
+    return found
 
 
 def log_loss(part: SamplePairs, scores: np.ndarray, seen: np.ndarray) -> float:

@@ -75,7 +75,7 @@ def mean_gain(one: NDArray[np.float64], other: NDArray[np.float64], groups: NDAr
     The error of one group is inf. A single group that gains, among others that do not, gains one standard error.
 
     >>> mean_gain(np.array([1.0, 1.0, 0.5]), np.array([0.5, 0.5, 0.5]), np.array([0, 0, 1]))
-    (0.3333333333333333, 0.33333333333333337)
+    (0.3333333333333333, 0.22222222222222224)
     """
     gains = one - other
     mean = float(gains.mean())
