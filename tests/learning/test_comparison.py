@@ -18,9 +18,10 @@ def test_a_sure_gain_over_all_is_better() -> None:
     assert found.groups == 20
 
 
-def test_a_gain_that_may_be_luck_is_none() -> None:
+@pytest.mark.parametrize("lucky", [1, 2])
+def test_a_gain_that_may_be_luck_is_none(lucky: int) -> None:
     learned = constant(0.6)
-    learned[0] = 1.0
+    learned[: 2 * lucky] = 1.0
     assert not compared(learned, {"default": constant(0.6)}, GROUPS).better
 
 
@@ -44,3 +45,8 @@ def test_the_error_of_a_gain_is_that_over_groups() -> None:
     _, apart = mean_gain(one, np.zeros(4), np.arange(4))
     assert together == pytest.approx(0.5)
     assert apart == pytest.approx(0.5 / np.sqrt(3))
+
+
+def test_one_group_says_nothing_for_sure() -> None:
+    found = compared(constant(0.9), {"default": constant(0.1)}, np.zeros(40, np.intp))
+    assert not found.better

@@ -15,6 +15,7 @@ from pricematch.evaluation.splits import each_its_own
 from pricematch.learning.held_out import scored_sample
 from pricematch.learning.rungs import Prior
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
+from pricematch.learning.thresholds import SURE
 from pricematch.pairs.offset_model import narrowed
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1
@@ -43,9 +44,12 @@ class Comparison:
 
     @property
     def better(self) -> bool:
-        """Whether it gains over the default by more than a standard error, and loses less than one to every signal."""
+        """Whether it surely gains over the default, and loses less than a standard error to each signal.
+
+        Sure is what is more than 1.645 standard errors: 95 % on one side of a normal distribution.
+        """
         return all(
-            gain > error + _ROUNDING if name == DEFAULT else gain >= -error - _ROUNDING
+            gain > SURE * error + _ROUNDING if name == DEFAULT else gain >= -error - _ROUNDING
             for name, (gain, error) in self.gains.items()
         )
 

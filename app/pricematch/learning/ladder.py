@@ -1,15 +1,14 @@
 """Fits a matcher that begins at the default one, of as much capacity as its label groups are sure to bear.
 
-The rungs: the default as it is; its dozen weights moved; trees on top of its log odds. A higher one is taken only where
-it is better on label groups held out, by more than a standard error of the difference: of few groups luck says more
-than a thousand leaves.
+The rungs: the default as it is; its dozen weights moved; trees on top of its log odds. Trees are taken only where they
+are better on label groups held out, by most of a standard error where groups are few, since luck says more of those
+than a thousand leaves, and by less the more there are.
 """
 
 from dataclasses import replace
 from itertools import count
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pricematch.evaluation.curves import ROUNDING
 from pricematch.evaluation.splits import each_its_own
@@ -61,12 +60,7 @@ def fit_on_prior(
 
     moved = Moved(prior.model)
     chosen, trees = fitted(moved, share), fitted(OnTop(moved, learner), 1.0)
-    if _better(trees.f1, chosen.f1, numbers):
+    gain, error = mean_gain(trees.f1, chosen.f1, numbers)
+    if gain > (1 - share) * error + ROUNDING:
         chosen = trees
     return replace(chosen, comparison=compared(chosen.f1, others, numbers))
-
-
-def _better(one: NDArray[np.float64], other: NDArray[np.float64], groups: NDArray[np.intp]) -> bool:
-    """Whether the first of two is better by more than a standard error."""
-    gain, error = mean_gain(one, other, groups)
-    return gain > error + ROUNDING

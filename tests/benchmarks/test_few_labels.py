@@ -1,0 +1,40 @@
+"""A catalogue is taught by few label groups, and evaluated on those that are held out."""
+
+import numpy as np
+import pytest
+from few_labels import Half, half, measure
+
+from pricematch.formats.default_matcher import read_default
+from pricematch.learning.rungs import Prior
+from tests.support.matchers import drawn_training_data
+
+
+@pytest.fixture(scope="module")
+def known() -> Half:
+    data = drawn_training_data(160)
+    return half(data.postings, data.groups, ("hash", "title"), 0)
+
+
+def test_half_of_the_groups_are_held_out(known: Half) -> None:
+    held_out = set(known.groups[known.evaluated].tolist())
+    assert held_out.isdisjoint(known.order.tolist())
+    assert abs(len(held_out) - len(known.order)) <= 1
+
+
+@pytest.mark.slow
+def test_the_curve_ends_with_all_groups_and_never_lies_far_below_its_start(
+    known: Half, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure("drawn", known, (2, 10, 500))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["10", str(len(known.order))]
+    assert float(lines[-1].rpartition(" ")[2]) >= -0.02
+
+
+@pytest.mark.slow
+def test_what_is_taught_is_that_of_the_first_groups(known: Half) -> None:
+    default = read_default()
+    one, other = (known.taught(8, Prior(default.model, default.size_thresholds)) for _ in range(2))
+    assert one == other
+    assert 0 < one[0] <= 1
+    assert np.isfinite(known.best_signal())
