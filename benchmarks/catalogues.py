@@ -69,7 +69,7 @@ def trained_matcher(sample: Path, encoder: str) -> Subject:
     if not (measured.models / "matcher").exists():
         _train_encoder(measured, encoder)
         of = ["--data", sample / f"training-{encoder}", "--encoder", encoder, *_paths(measured)]
-        run("train", "matcher", "--signals", "hash,title,image", *map(str, of))
+        run("train", "matcher", "--force", "--signals", "hash,title,image", *map(str, of))
     return measured
 
 

@@ -2,11 +2,11 @@
 
     python benchmarks/few_labels.py [NAME=FOLDER …] [--models DIR] [--signals hash,title] [--groups 10,20,…] [--seeds N]
 
-A folder holds `train.csv` or `catalogue.csv` and, for the signal image, `images/`; without any a sample is drawn. Of each catalogue half of
-the label groups are held out; of the others 10, 20, 50, 100, 500 and all teach. Printed are the mean F1 of the held-out
-ones by the default matcher, by what was taught at its own thresholds, by what would answer (the default where what was
-taught is no better), and by the best single signal at the threshold of the other half; and the lowest of the answers
-less the default's.
+A folder holds `train.csv` or `catalogue.csv` and, for the signal image, `images/`; without any a sample is drawn. Of
+each catalogue half of the label groups are held out; of the others 10, 20, 50, 100, 500 and all teach. Printed are the
+mean F1 of the held-out ones by the default matcher, by what was taught at its own thresholds, by what would answer (the
+default where what was taught is no better), and by the best single signal at the threshold of the other half; and the
+lowest of the answers less the default's.
 """
 
 import argparse

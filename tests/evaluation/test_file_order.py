@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def train(run: Run, folder: Path, signals: str) -> None:
     ran = run("train", "matcher", "--catalogue", str(folder / "train.csv"), "--models", str(folder / "models"),
-              "--signals", signals, "--train-share", "0.6")  # fmt: skip
+              "--signals", signals, "--train-share", "0.6", "--force")  # fmt: skip
     assert ran.code == 0, ran.err
 
 

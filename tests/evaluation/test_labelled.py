@@ -80,7 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     write_catalogue(folder / "train.csv", POSTINGS)
     settings = Settings(catalogue=folder / "train.csv", models=folder / "models")
-    train_matcher(settings, TrainMatcherOptions(("hash", "title"), 0.5, 0, None), lambda *_: None)
+    train_matcher(settings, TrainMatcherOptions(("hash", "title"), 0.5, 0, None, force=True), lambda *_: None)
     return folder
 
 
