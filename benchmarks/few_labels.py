@@ -41,7 +41,7 @@ from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds
 from pricematch.progress import silent
 from pricematch.sample.catalogue import write_sample
-from pricematch.settings import Settings
+from pricematch.settings import load_settings
 
 GROUPS = (10, 20, 50, 100, 500)
 LEAST = 4
@@ -114,7 +114,7 @@ def catalogue(folder: Path, models: Path, signals: tuple[str, ...]) -> tuple[Fea
     """Features of a folder's postings, and their label groups from 0."""
     images = folder / "images" if "image" in signals else None
     table = next(file for file in (folder / "train.csv", folder / "catalogue.csv") if file.is_file())
-    settings = Settings(catalogue=table, images=images, models=models, encoder="cnn")
+    settings = load_settings(catalogue=table, images=images, models=models, encoder="cnn")
     content = read_to_learn(settings).by_id()
     features = without_stock_images(*load_features(settings, content, signals, None, silent, NEWEST_COLOURS))
     return features, each_its_own(number_groups(labels_of(settings, content, None)))
