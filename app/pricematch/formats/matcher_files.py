@@ -28,6 +28,7 @@ from pricematch.formats.manifest import (
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.default_model import AgreementScorer, EvidenceScorer
 from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.home import Home, Homing
 from pricematch.pairs.model import PairModel, Scorer
 from pricematch.pairs.offset_model import MovedScorer, OffsetScorer
 from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
@@ -54,6 +55,8 @@ class MatcherManifest(Described):
         trees: whether trees add to that; where not, the moved weights are all of it.
         compared: mean F1 on held-out label groups, of it (`learned`), the default and each signal alone; empty where
             nothing was compared.
+        home: mean and spread of each of the default's terms over the candidate pairs it learned on, see
+            `pricematch.pairs.home`; None where it is not known.
         held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
         briers: of each way to calibrate, on groups it was not fitted on.
         counts: postings, groups and candidate pairs it was trained on; and seconds.
@@ -75,6 +78,7 @@ class MatcherManifest(Described):
     moved: Weights | None = None
     trees: bool = True
     compared: dict[str, float] = Field(default_factory=dict)
+    home: dict[str, dict[str, float]] | None = None
     held_out: list[dict[str, float]]
     briers: dict[str, float]
     counts: dict[str, int | float]
@@ -86,11 +90,12 @@ class MatcherManifest(Described):
 
 @dataclass(frozen=True, eq=False)
 class LoadedMatcher:
-    """A loaded matcher: its manifest, model and thresholds."""
+    """A loaded matcher: its manifest, model and thresholds, and what shrinks it where it is not at home."""
 
     manifest: MatcherManifest | DefaultManifest
     model: PairModel
     thresholds: SizeThresholds
+    homing: Homing | None = None
 
     @property
     def label(self) -> str:
@@ -181,9 +186,11 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         offsets = (None, None) if manifest.moved is None else manifest.moved.regressions
         first = _scorer(path / FIRST, manifest, names, offsets[0], threads)
         second = _scorer(path / SECOND, manifest, (*names, *GRAPH_FEATURES), offsets[1], threads)
+        homing = _homing(manifest)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    return TrainedVersion(manifest, PairModel(manifest.signals, first, second, calibration, scaled), thresholds)
+    model = PairModel(manifest.signals, first, second, calibration, scaled)
+    return TrainedVersion(manifest, model, thresholds, homing)
 
 
 def read_manifest(path: Path) -> MatcherManifest:
@@ -202,6 +209,15 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{file}: expected moved weights where there are no trees")
     check_files(path, manifest.files, (FIRST, SECOND) if manifest.trees else ())
     return manifest
+
+
+def _homing(manifest: MatcherManifest) -> Homing | None:
+    """What shrinks a matcher where it is not at home; raises ValueError."""
+    if manifest.home is None:
+        return None
+    default = read_default()
+    home = Home.from_description(manifest.home, int(manifest.counts.get("pairs", 0)))
+    return Homing(home, default.model, default.size_thresholds)
 
 
 def _write_trees(path: Path, scorer: Scorer) -> None:

@@ -17,6 +17,7 @@ from pricematch.learning.rungs import Anew, Rung
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs, sample_pairs, samples
 from pricematch.learning.thresholds import pick
 from pricematch.pairs.graph_features import GRAPH_FEATURES
+from pricematch.pairs.home import Home
 from pricematch.pairs.model import Learner, PairModel
 from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import TARGETS, SizeThresholds, Target, Thresholds
@@ -38,7 +39,8 @@ class FittedMatcher:
         postings, groups: how many are trained on.
         pairs: candidate pairs of the whole catalogue.
         f1: float64 [postings], F1 of each of them, evaluated while its fold was left out, in the whole catalogue.
-        comparison: with each signal and the default; None where it began at none.
+        comparison: with each signal and the default; None where it began at none,
+        home: as is the pairs that it learned on.
     """
 
     model: PairModel
@@ -50,6 +52,7 @@ class FittedMatcher:
     pairs: int
     f1: NDArray[np.float64]
     comparison: Comparison | None = None
+    home: Home | None = None
 
 
 @dataclass(frozen=True, eq=False)

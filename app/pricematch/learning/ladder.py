@@ -16,6 +16,7 @@ from pricematch.learning.comparison import DEFAULT, compared, default_f1, mean_g
 from pricematch.learning.fit import STEPS, FittedMatcher, TrainingData, fit_rung, training_parts
 from pricematch.learning.rungs import Moved, OnTop, Prior, Rung
 from pricematch.learning.samples import NOT_TRAINED
+from pricematch.pairs.home import Home
 from pricematch.pairs.offset_model import OffsetLearner
 from pricematch.pairs.thresholds import Target, Thresholds
 from pricematch.progress import Progress
@@ -63,4 +64,5 @@ def fit_on_prior(
     gain, error = mean_gain(trees.f1, chosen.f1, numbers)
     if gain > (1 - share) * error + ROUNDING:
         chosen = trees
-    return replace(chosen, comparison=compared(chosen.f1, others, numbers))
+    home = Home.of(whole.features, prior.model, data.signals)
+    return replace(chosen, comparison=compared(chosen.f1, others, numbers), home=home)

@@ -121,6 +121,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                 "encoder": encoder and encoder.origin,
                 "colours": NEWEST_COLOURS,
                 "compared": {} if comparison is None else {"learned": comparison.learned, **comparison.others},
+                "home": None if fitted.home is None else fitted.home.describe(),
                 "held_out": [asdict(held_out) for held_out in fitted.held_out],
                 "briers": dict(fitted.briers),
                 "counts": {

@@ -18,6 +18,7 @@ from pricematch.matching.probability_clusters import ProbabilityClusters
 from pricematch.matching.queries import Calibrated
 from pricematch.pairs.default_model import EvidenceScorer
 from pricematch.pairs.explanation import Explainer, Explanation
+from pricematch.pairs.home import Homing
 from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
@@ -31,6 +32,8 @@ Teacher: TypeAlias = Callable[[PairModel, PairFeatureExtractor, NDArray[np.integ
 `pricematch.learning.verdicts.VerdictTeacher`."""
 ENOUGH_VERDICTS = 20
 """Verdicts from which on the probabilities of the default model count as calibrated on this catalogue."""
+FOREIGN = 0.5
+"""Share of being away from which on a trained model's probabilities count as estimated."""
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
 
 
@@ -72,6 +75,7 @@ class ProbabilitySearch:
         feedback: people's decisions on pairs of postings, which overrule probabilities.
         verdicts: how many of them the model has learned from.
         untaught: whether there is feedback that it could learn from and has not.
+        distance, away: of the catalogue from those the model learned on, and the share by which it is shrunk for that.
     """
 
     label: str
@@ -84,6 +88,8 @@ class ProbabilitySearch:
     feedback: Feedback = NO_FEEDBACK
     verdicts: int = 0
     untaught: bool = False
+    distance: float = 0.0
+    away: float = 0.0
 
     @classmethod
     def build(
@@ -95,12 +101,12 @@ class ProbabilitySearch:
         thresholds: SizeThresholds,
         progress: Progress = silent,
         scored: ScoredNodes | None = None,
-        teacher: Teacher | None = None,
+        teacher: Teacher | Homing | None = None,
     ) -> "ProbabilitySearch":
         """The search of a catalogue whose first n rows, alive or not, are scored together; others are to be `placed`.
 
         The other arguments are those of `MatchIndex.build`; `scored` is what was found of the same rows before, and
-        `teacher` teaches the model before they are scored.
+        `teacher` teaches the model before they are scored, or shrinks it where it is not at home.
         """
         parsed = ParsedFeatures.of(features) if isinstance(features, Features) else features
         rows = np.arange(len(parsed))
@@ -109,19 +115,25 @@ class ProbabilitySearch:
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
         pairs, found = (None, None) if scored is None else (scored.pairs, scored.found)
-        verdicts = 0
+        verdicts, distance, away = 0, 0.0, 0.0
 
         def taught(extractor: PairFeatureExtractor) -> PairModel:
-            nonlocal verdicts
+            nonlocal verdicts, distance, away
             if teacher is None:
                 return model
+            if isinstance(teacher, Homing):
+                distance, away = teacher.away(extractor)
+                return teacher.model(model, away) if away else model
             better, verdicts = teacher(model, extractor, nodes.of_row)
             return better
 
         index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, taught)
         index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
-        return cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone, verdicts=verdicts)
+        if isinstance(teacher, Homing) and away:
+            thresholds = teacher.settled(thresholds, away)
+        search = cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone, verdicts=verdicts)
+        return replace(search, distance=distance, away=away)
 
     @property
     def signals(self) -> Sequence[str]:
@@ -141,7 +153,9 @@ class ProbabilitySearch:
 
     @property
     def probabilities(self) -> Calibrated:
-        """Whether label groups or enough verdicts of this catalogue have taught the probabilities."""
+        """Whether label groups or enough verdicts of this catalogue, or one like it, have taught the probabilities."""
+        if self.away >= FOREIGN:
+            return "estimated"
         return "calibrated" if not self.teachable or self.verdicts >= ENOUGH_VERDICTS else "estimated"
 
     @property

@@ -111,10 +111,11 @@ class SnapshotBuilder:
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)
         if base is None:
             _warn_of_absent(features, loaded)
-            teacher = VerdictTeacher(feedback, catalogue.located(catalogue.posting_ids))
+            teacher = loaded.homing or VerdictTeacher(feedback, catalogue.located(catalogue.posting_ids))
             parsed = ParsedFeatures(features, raw.titles)
             search = build(parsed, loaded.model, loaded.thresholds, self.progress, teacher=teacher)
             search = replace(search, feedback=feedback)
+            _warn_of_distance(search)
             self._keep(list(catalogue), features, stock.marked, search)
             return search
         count = len(base.fingerprints)
@@ -122,7 +123,7 @@ class SnapshotBuilder:
         before = zip(base.titles, raw.titles, strict=False)
         titles = [now if now.text == title else parse_title(title) for title, now in before]
         parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
-        search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored)
+        search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored, loaded.homing)
         untaught = search.teachable and feedback_fingerprint(feedback, base.fingerprints) != base.taught
         search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
@@ -167,6 +168,16 @@ def _warn_of_stock(stock: StockImages) -> None:
     if each := stock.each:
         more = f", and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
         _log.warning("stock images are no evidence: %s%s", "; ".join(map(str, each[:_SHOWN])), more)
+
+
+def _warn_of_distance(search: ProbabilitySearch) -> None:
+    """Warn where a trained matcher is not at home, and by how much it is shrunk towards the default."""
+    if search.away > 0:
+        _log.warning(
+            "%s is not at home in this catalogue (distance %.2f): its log odds are shrunk by %.0f %% towards those of "
+            "the default matcher; label groups of this catalogue would teach it",
+            *(search.label, search.distance, 100 * search.away),
+        )
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:

@@ -1,0 +1,156 @@
+"""Where a trained matcher is at home: how far a catalogue's pairs are from those that it learned on.
+
+The distance is that of the means of the default model's terms over candidate pairs, in standard deviations of the pairs
+at home, averaged over the terms. Log odds of a catalogue from far away are shrunk towards those of the default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.pairs.calibration import Calibration, log_odds
+from pricematch.pairs.default_model import TERMS, terms
+from pricematch.pairs.model import PairModel, Scorer
+from pricematch.pairs.offset_model import MovedScorer, narrowed, regressions
+from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.thresholds import SizeThresholds
+
+NEAR, WIDTH = 0.1, 0.2
+"""Distance up to which a large catalogue is at home, and by how much farther one is not at all: the other half of a
+shop is at 0.03 to 0.06 (of several shops in one 0.15), another shop compared by images at 0.2 to 0.9, by titles at 0.12
+to 0.32."""
+_LEAST_SPREAD = 1e-6
+_FARTHEST = 36.0
+_ENOUGH = 20_000
+"""Candidate pairs that the means are taken of, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Home:
+    """The candidate pairs that a matcher learned on.
+
+    Attributes:
+        means, spreads: float64 [`TERMS`], mean and standard deviation of each term.
+        pairs: how many there were.
+
+    Raises:
+        ValueError: they are not as many, or no numbers.
+    """
+
+    means: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+    pairs: int
+
+    def __post_init__(self) -> None:
+        for values in (self.means, self.spreads):
+            if values.shape != (len(TERMS),) or not np.isfinite(values).all():
+                raise ValueError(f"expected {len(TERMS)} finite numbers, got {values.tolist()}")
+
+    @classmethod
+    def of(cls, features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> "Home":
+        """That of pairs, by their pair features [m, f] of some signals; at least one."""
+        told = _terms(features, default, signals)
+        return cls(told.mean(axis=0), told.std(axis=0), len(told))
+
+    def distance(self, features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> float:
+        """How far other pairs [m, f] are away, 0 or more; 0 where there are none.
+
+        Terms that do not vary at home do not count.
+        """
+        varied = self.spreads > _LEAST_SPREAD
+        if not len(features) or not varied.any():
+            return 0.0
+        apart = np.abs(_terms(features, default, signals).mean(axis=0) - self.means)
+        return float((apart[varied] / self.spreads[varied]).mean())
+
+    def describe(self) -> dict[str, dict[str, float]]:
+        """By name of a term its mean and spread, as JSON holds them; the inverse of `from_description`."""
+        return {
+            term.name: {"mean": mean, "spread": spread}
+            for term, mean, spread in zip(TERMS, self.means.tolist(), self.spreads.tolist(), strict=True)
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Mapping[str, float]], pairs: int) -> "Home":
+        """What `describe` described; raises ValueError for anything else."""
+        try:
+            entries = [description[term.name] for term in TERMS]
+            means, spreads = (np.array([entry[name] for entry in entries], np.float64) for name in ("mean", "spread"))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected mean and spread of {', '.join(term.name for term in TERMS)}") from error
+        return cls(means, spreads, pairs)
+
+
+class MixedScorer:
+    """Implements `model.Scorer`: a share of the way, in log odds, from one calibrated scorer to another.
+
+    Args:
+        one, other: scorers of the same features.
+        calibration: of the first one's scores.
+        share: 0 to 1.
+    """
+
+    def __init__(self, one: Scorer, other: Scorer, calibration: Calibration, share: float) -> None:
+        self.one, self.other, self.calibration, self.share = one, other, calibration, share
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `model.Scorer`."""
+        own, others = log_odds(self.calibration(self.one.predict(features))), log_odds(self.other.predict(features))
+        values = (1 - self.share) * own + self.share * others
+        return np.asarray(1 / (1 + np.exp(-np.clip(values, -_FARTHEST, _FARTHEST))), np.float64)
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `model.Scorer`."""
+        own, others = self.one.contributions(features), self.other.contributions(features)
+        return (1 - self.share) * own + self.share * others
+
+
+@dataclass(frozen=True, eq=False)
+class Homing:
+    """Shrinks a trained matcher towards the default one where it is not at home.
+
+    Attributes:
+        home: where it is.
+        default: the default pair model.
+        thresholds: and its thresholds.
+    """
+
+    home: Home
+    default: PairModel
+    thresholds: SizeThresholds
+
+    def away(self, extractor: PairFeatureExtractor) -> tuple[float, float]:
+        """The distance of a catalogue, and the share by which it is away, 0 at home and 1 far away."""
+        left, right = extractor.candidates
+        some = np.unique(np.linspace(0, max(0, len(left) - 1), min(len(left), _ENOUGH)).astype(np.intp))
+        features = extractor.features(extractor.own, left[some], right[some])
+        distance = self.home.distance(features, self.default, extractor.signals)
+        near = NEAR + 1 / np.sqrt(max(1, len(extractor)))  # of few postings means are a matter of luck
+        return distance, float(np.clip((distance - near) / WIDTH, 0, 1))
+
+    def model(self, trained: PairModel, share: float) -> PairModel:
+        """The pair model of a catalogue that is away by a share."""
+        still = narrowed(self.default, trained.signals)
+        as_it_is = self.default.calibration
+        first = MixedScorer(trained.first, still.first, as_it_is, share)
+        return PairModel(
+            trained.signals, first, MixedScorer(trained.second, still.second, trained.calibration, share), as_it_is
+        )
+
+    def settled(self, trained: SizeThresholds, share: float) -> SizeThresholds:
+        """The thresholds of a catalogue that is away by a share."""
+        known = [target for target in trained.thresholds if target in self.thresholds.thresholds]
+        return SizeThresholds(
+            trained.sizes,
+            {
+                target: [trained.at(target, n).moved(self.thresholds.at(target, n), share) for n in trained.sizes]
+                for target in known
+            },
+        )
+
+
+def _terms(features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> NDArray[np.float64]:
+    names = pair_feature_names(signals)
+    return terms(MovedScorer(regressions(default)[0], names).widened(features[:, : len(names)]))
