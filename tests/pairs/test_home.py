@@ -73,7 +73,8 @@ def test_a_home_is_kept_as_json(homing: Homing) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_log_odds_lie_a_share_of_the_way_to_the_default(homing: Homing, share: float) -> None:
     catalogue = shop(0)
-    features = catalogue.features(catalogue.own, *(ends[:200] for ends in catalogue.candidates))
+    left, right = catalogue.candidates
+    features = catalogue.features(catalogue.own, left[:200], right[:200])
     still = narrowed(DEFAULT.model, SIGNALS).first
     double = Calibration(PLATT, (0.0,), (0.0,), 2.0)
     mixed = log_odds(MixedScorer(still, still, double, share).predict(features))
