@@ -17,6 +17,7 @@ from pricematch.encoding.encoders import (
     resolve_precision,
 )
 from pricematch.encoding.ingest import check_images
+from pricematch.encoding.offline_whitening import whiten_offline
 from pricematch.encoding.stored_images import EmbeddedImages, ImageEncoder, embed_images
 from pricematch.errors import ImageError
 from pricematch.formats.array_files import EmbeddingFile
@@ -63,9 +64,12 @@ def embed_postings(
     Raises:
         CatalogueError, ArtefactError, ModelOutputError, SettingsError: it cannot be embedded.
     """
-    artefacts = find_artefacts(settings)
-    images, spec = image_folder(settings), encoder_spec(settings, artefacts)
+    find_artefacts(settings)  # before anything is read
+    images = image_folder(settings)
     _refuse_bad_rows(settings, content, images, progress)
+    whiten_offline(settings, content.names(), images, progress)
+    artefacts = find_artefacts(settings)
+    spec = encoder_spec(settings, artefacts)
     _make_kept(settings)
     progress("Loading models", 0, 1)
     # here, where everything that can fail without a network has been tried

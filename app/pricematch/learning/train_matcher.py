@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.catalogue_files import read_to_learn
+from pricematch.encoding.catalogue_files import find_images, read_to_learn
 from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
+from pricematch.encoding.offline_whitening import whiten_offline
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
 from pricematch.evaluation.load_features import load_features
@@ -28,7 +29,7 @@ from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.default_matcher import NAME, read_default
 from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
-from pricematch.formats.manifest import TrainedOn, next_version
+from pricematch.formats.manifest import Manifest, TrainedOn, next_version
 from pricematch.formats.matcher_files import write_matcher
 from pricematch.learning.cross_fitting import FOLDS
 from pricematch.learning.fit import FittedMatcher, TrainingData
@@ -85,7 +86,7 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     version = next_version(settings.models, [NAME], options.version)
     content = read_to_learn(settings).by_id()
     content.refuse(content.problems)
-    encoder = find_artefacts(settings)[-1].manifest if "image" in options.signals else None
+    encoder = _encoder(settings, content, progress) if "image" in options.signals else None
     labels = labels_of(settings, content, options.verdicts)
     seen = np.zeros(len(labels), np.bool_)
     if encoder is not None and encoder.trained_on is not None:
@@ -144,6 +145,13 @@ def _prior() -> Prior:
     """The default matcher."""
     default = read_default()
     return Prior(default.model, default.size_thresholds)
+
+
+def _encoder(settings: Settings, content: CsvCatalogue, progress: Progress) -> Manifest:
+    """That of the signal image, whitened on the catalogue's images as the one that serves them."""
+    if images := find_images(settings, content.names()):
+        whiten_offline(settings, content.names(), images, progress)
+    return find_artefacts(settings)[-1].manifest
 
 
 def training_postings(

@@ -1,0 +1,74 @@
+"""Whitens the default encoder on the images of a catalogue file, as a service does on those that it stores.
+
+The general whitening is worth less: verbs that work on a file would evaluate, or train on, another encoder than the one
+that serves the same catalogue in the end.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.default_encoder import BACKBONE, write_untrained
+from pricematch.encoding.efficientnet_lite import POWER, VARIANTS, packaged_weights
+from pricematch.encoding.encoders import find_artefacts
+from pricematch.encoding.general_statistics import read_general_statistics
+from pricematch.encoding.ingest import each_image
+from pricematch.encoding.versions import CNN
+from pricematch.encoding.whitening import blended_whitening
+from pricematch.errors import ArtefactExists
+from pricematch.formats.image_folder import ImageFolder
+from pricematch.formats.manifest import WhitenedOn, next_version
+from pricematch.formats.torch_file import read_tensors
+from pricematch.progress import Progress
+from pricematch.settings import Settings
+
+_log = logging.getLogger("pricematch")
+MOST = 4000
+"""Images whose features are computed; more would not change a covariance of 1,280 values by much."""
+
+
+def whiten_offline(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> None:
+    """Write the next version of `cnn`, whitened on these images, where the newest is whitened in general alone.
+
+    One that was trained, that the settings name, or that was whitened on a catalogue already, stays. Images that cannot
+    be used are left out; whoever embeds them tells of them.
+
+    Args:
+        settings: `whiten_images` says how many images are enough, and `models` where versions are.
+        names: of the images, each once.
+        images: where they are.
+        progress: gets what is being done.
+
+    Raises:
+        SettingsError, ArtefactError: as `find_artefacts`.
+    """
+    enough = settings.whiten_images
+    if settings.encoder != CNN or settings.encoder_version is not None or not enough or len(names) < enough:
+        return
+    whitened_on = find_artefacts(settings)[-1].manifest.whitened_on
+    if whitened_on is None or whitened_on.what != "general":
+        return
+    # here, since verbs that find a whitened encoder run it elsewhere
+    from pricematch.encoding.openvino_efficientnet import compose, in_float32
+
+    pooled = in_float32(compose(BACKBONE, read_tensors(packaged_weights(BACKBONE)[0]), POWER, None))
+    side, pixels, least = VARIANTS[BACKBONE].side, settings.max_pixels, settings.min_image_side
+    decoder = PillowDecoder(side, pixels, least, settings.max_scans)
+    found, _ = each_image(
+        sorted(names)[:MOST],
+        lambda name: pooled(decoder.decode(images.read(name))[np.newaxis])[0],
+        "Whitening the encoder",
+        workers=1,  # what runs the network is not for several threads
+        progress=progress,
+    )
+    if len(found) < enough:
+        return
+    general = read_general_statistics()
+    linear = blended_whitening(general, np.stack([found[name] for name in sorted(found)]))
+    about = WhitenedOn(what="catalogue", images=len(found), general=general.sources)
+    with suppress(ArtefactExists):  # another process was quicker, and its own will do
+        path = write_untrained(settings.models, next_version(settings.models, [CNN], None), linear, about)
+        _log.info("%s/%s is whitened on %d images of this catalogue", CNN, path.name, len(found))
