@@ -6,7 +6,7 @@ than a thousand leaves, and by less the more there are.
 """
 
 from dataclasses import replace
-from itertools import count
+from itertools import count as counter
 
 import numpy as np
 
@@ -14,15 +14,17 @@ from pricematch.evaluation.curves import ROUNDING
 from pricematch.evaluation.splits import each_its_own
 from pricematch.learning.comparison import DEFAULT, compared, default_f1, mean_gain, signal_f1
 from pricematch.learning.fit import STEPS, FittedMatcher, TrainingData, fit_rung, training_parts
-from pricematch.learning.rungs import Moved, OnTop, Prior, Rung
+from pricematch.learning.held_out import Settle
+from pricematch.learning.rungs import Moved, OnTop, Prior
 from pricematch.learning.samples import NOT_TRAINED
 from pricematch.pairs.home import Home
 from pricematch.pairs.offset_model import OffsetLearner
 from pricematch.pairs.thresholds import Target, Thresholds
 from pricematch.progress import Progress
 
-_GROUPS_KNOWN = 50.0
-"""As how many label groups the default's thresholds and probabilities count, beside those that are labelled."""
+_GROUPS_KNOWN, _GROUPS_SETTLED = 50.0, 200.0
+"""As how many label groups the default's thresholds count beside those that are labelled: where trees were learned, and
+where its weights were moved."""
 
 
 def fit_on_prior(
@@ -44,23 +46,25 @@ def fit_on_prior(
     whole = parts[0]
     trained = whole.fold_of != NOT_TRAINED
     numbers = data.groups[trained]
-    share = len(np.unique(numbers)) / (len(np.unique(numbers)) + _GROUPS_KNOWN)
+    count = len(np.unique(numbers))
+    share = count / (count + _GROUPS_KNOWN)
     others = {DEFAULT: default_f1(whole, prior, data.signals, each_its_own(data.groups))}
     others |= signal_f1(data.postings, data.signals, data.groups, whole.fold_of)
 
-    def settle(target: Target, picked: Thresholds, size: int) -> Thresholds:
-        return prior.thresholds.at(target, size).moved(picked, share)
+    done = counter()
 
-    done = count()
+    def step() -> None:
+        progress("Learning", next(done), 2 * STEPS - 1)
 
-    def fitted(rung: Rung, trust: float) -> FittedMatcher:
-        def step() -> None:
-            progress("Learning", next(done), 2 * STEPS - 1)
+    def settled(known: float) -> Settle:
+        def settle(target: Target, picked: Thresholds, size: int) -> Thresholds:
+            return prior.thresholds.at(target, size).moved(picked, count / (count + known))
 
-        return fit_rung(rung, parts, data, seed, step, settle, trust)
+        return settle
 
     moved = Moved(prior.model)
-    chosen, trees = fitted(moved, share), fitted(OnTop(moved, learner), 1.0)
+    chosen = fit_rung(moved, parts, data, seed, step, settled(_GROUPS_SETTLED), trust=0.0)
+    trees = fit_rung(OnTop(moved, learner), parts, data, seed, step, settled(_GROUPS_KNOWN))
     gain, error = mean_gain(trees.f1, chosen.f1, numbers)
     if gain > (1 - share) * error + ROUNDING:
         chosen = trees

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pricematch.learning.regression import BOUNDS, SPREADS, fit_weights
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.pairs.calibration import log_odds
-from pricematch.pairs.default_model import AgreementScorer, EvidenceScorer, agreement_terms, terms
+from pricematch.pairs.default_model import EvidenceScorer, terms
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import Learner, PairModel, Scorer
 from pricematch.pairs.offset_model import MovedScorer, OffsetLearner, OffsetScorer, regressions
@@ -20,11 +20,11 @@ _NEGATIVES = 0.2
 """Share of many wrong pairs that trees are fitted on, each with weight five; with all of them they are no better."""
 _ENOUGH = 200_000
 """Up to about so many wrong pairs all are used: on a catalogue of hundreds of postings trees are better."""
-AGREEMENT_SPREADS = np.array([0.35, 0.35, 0.75])
-"""Standard deviations by which the weights of the second regression differ between shops."""
-AGREEMENT_BOUNDS = ((0.0, np.inf), (0.0, np.inf), (-np.inf, np.inf))
-PAIRS_COUNT = 0.1
+PAIRS_COUNT = 0.3
 """As how many independent ones a pair counts: those of one group, and of parts of one catalogue, say the same."""
+OPEN = 0.1
+"""First score by the default from which on a pair teaches the weights. Of the many below nearly all are wrong, as the
+default says; with them the weights would go where they are told apart best, which nobody asks about."""
 
 
 class Rung(Protocol):
@@ -72,10 +72,10 @@ class Anew:
 
 @dataclass(frozen=True)
 class Moved:
-    """Implements `Rung`: the default's regressions, their weights moved.
+    """Implements `Rung`: the default's first regression, its weights moved; the second stays.
 
-    A pair of a trained posting and one without a label group counts as wrong, as most candidates are: so few numbers
-    cannot remember a posting.
+    Pairs of whole samples teach whose first score by the default is `OPEN` at least. A pair of a trained posting and
+    one without a label group counts as wrong, as most candidates are: so few numbers cannot remember a posting.
     """
 
     default: PairModel
@@ -89,21 +89,19 @@ class Moved:
     ) -> MovedScorer:
         """See `Rung`."""
         evidence, agreement = regressions(self.default)
-        second = names[-1] in GRAPH_FEATURES
-        before = MovedScorer(agreement if second else evidence, names)
+        if names[-1] in GRAPH_FEATURES:
+            return MovedScorer(agreement, names)
+        before = MovedScorer(evidence, names)
         told, truth, counts = [], [], []
-        for part in parts:
+        for part in (it for it in parts if it.sample.whole):
             ends = (part.folds != NOT_TRAINED).sum(axis=1) * part.outside(without)
-            chosen = np.flatnonzero(ends)
-            wide = before.widened(part.features[chosen, : len(names)])
-            told.append(agreement_terms(wide) if second else terms(wide))
-            truth.append(part.truth[chosen])
-            counts.append(ends[chosen] * (PAIRS_COUNT / 2))
+            seen = np.flatnonzero(ends)
+            features = part.features[seen, : len(names)]
+            kept = before.predict(features) >= OPEN
+            told.append(terms(before.widened(features[kept])))
+            truth.append(part.truth[seen[kept]])
+            counts.append(ends[seen[kept]] * (PAIRS_COUNT / 2))
         given = np.concatenate(told), np.concatenate(truth), np.concatenate(counts)
-        if second:
-            found = fit_weights(*given, np.array(agreement.weights), AGREEMENT_SPREADS, AGREEMENT_BOUNDS)
-            first, weight, always = found.tolist()
-            return MovedScorer(AgreementScorer(first, weight, always), names)
         return MovedScorer(EvidenceScorer(fit_weights(*given, evidence.weights, SPREADS, BOUNDS).tolist()), names)
 
 
