@@ -91,7 +91,11 @@ class TinyService:
     def encoders(self) -> list[int]:
         """Ids of the processes that encode for it."""
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+        found = list[int]()
+        for thread in threads:
+            with suppress(FileNotFoundError, ProcessLookupError):  # of a thread that has ended meanwhile
+                found += map(int, (thread / "children").read_text().split())
+        return found
 
     def log(self) -> str:
         """What it logged up to now."""
