@@ -17,7 +17,7 @@ from pricematch.encoding.encoders import find_artefacts
 from pricematch.encoding.general_statistics import read_general_statistics
 from pricematch.encoding.ingest import each_image
 from pricematch.encoding.versions import CNN
-from pricematch.encoding.whitening import blended_whitening
+from pricematch.encoding.whitening import MOST_IMAGES, blended_whitening
 from pricematch.errors import ArtefactExists
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import WhitenedOn, next_version
@@ -26,8 +26,6 @@ from pricematch.progress import Progress
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
-MOST = 4000
-"""Images whose features are computed; more would not change a covariance of 1,280 values by much."""
 
 
 def whiten_offline(settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress) -> None:
@@ -58,7 +56,7 @@ def whiten_offline(settings: Settings, names: Sequence[str], images: ImageFolder
     side, pixels, least = VARIANTS[BACKBONE].side, settings.max_pixels, settings.min_image_side
     decoder = PillowDecoder(side, pixels, least, settings.max_scans)
     found, _ = each_image(
-        sorted(names)[:MOST],
+        sorted(names)[:MOST_IMAGES],
         lambda name: pooled(decoder.decode(images.read(name))[np.newaxis])[0],
         "Whitening the encoder",
         workers=1,  # what runs the network is not for several threads

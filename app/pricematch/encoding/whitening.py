@@ -13,6 +13,8 @@ DIMENSION, SHRINKAGE = 256, 0.3
 """Values of an embedding by the encoder `cnn`, at most, and how far variances are shrunk, unless a recipe says else."""
 COVARIANCE_IMAGES, MEAN_IMAGES = 100, 10
 """So many images of a catalogue's own count as much as the general covariance, and as the general mean."""
+MOST_IMAGES = 4000
+"""Images of a catalogue whose features are computed; more would not change a covariance of 1,280 values by much."""
 
 
 @dataclass(frozen=True, eq=False)

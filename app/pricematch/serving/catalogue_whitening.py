@@ -23,7 +23,7 @@ from pricematch.encoding.general_statistics import read_general_statistics
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.versions import CNN
-from pricematch.encoding.whitening import blended_whitening
+from pricematch.encoding.whitening import MOST_IMAGES, blended_whitening
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.formats.atomic_writes import check_folder
 from pricematch.formats.manifest import WhitenedOn, next_version, verify, versions
@@ -33,8 +33,6 @@ from pricematch.settings import Settings
 _log = logging.getLogger("pricematch")
 _GROWTH = 4
 """So many times as many images as before, and the whitening is made again."""
-_MOST = 4000
-"""Images whose features are computed; more would not change a covariance of 1,280 values by much."""
 _AT_ONCE = 64
 
 
@@ -85,10 +83,10 @@ class CatalogueWhitening:
         check_folder(self._settings.models)
         _log.info("whitening %s on %d images of the catalogue", CNN, len(images))
         try:
-            features = self._pooled_features(images[:_MOST])
+            features = self._pooled_features(images[:MOST_IMAGES])
         finally:
             self._encoding.retain(models.encoders)
-        if 2 * len(features) < len(images[:_MOST]):
+        if 2 * len(features) < len(images[:MOST_IMAGES]):
             raise CatalogueError(f"{CNN} is not whitened anew: {len(features)} of {len(images)} images can be encoded")
         general = read_general_statistics()
         linear = blended_whitening(general, features)
