@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pricematch.formats.default_matcher import read_default
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.learning.fit import FittedMatcher, TrainingData
 from pricematch.learning.ladder import fit_on_prior
 from pricematch.learning.rungs import Prior
+from pricematch.pairs.calibration import log_odds
 from pricematch.pairs.thresholds import F1
 from tests.support.matchers import drawn_training_data
 
@@ -53,3 +55,25 @@ def test_progress_comes_to_its_end() -> None:
     told: dict[str, tuple[int, int]] = {}
     fit_on_prior(few(8), TreeLearner(0, 1), PRIOR, 0, lambda what, done, total: told.update({what: (done, total)}))
     assert told["Learning"][0] == told["Learning"][1]
+
+
+class NothingToAdd:
+    """Implements `OffsetLearner` and what it learns, which adds nothing."""
+
+    def fit_on(self, *_: object) -> "NothingToAdd":
+        return self
+
+    def added(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.zeros(len(features))
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.zeros(features.shape)
+
+
+def test_moved_weights_are_not_calibrated_and_keep_most_of_their_thresholds() -> None:
+    """Of twenty groups a tenth of the way, n / (n + 200) in log odds, from the default's to what is picked."""
+    found = fit_on_prior(few(20), NothingToAdd(), PRIOR, 0, lambda *_: None)
+    some = np.array([0.1, 0.5, 0.9])
+    np.testing.assert_allclose(found.model.calibration(some), some, rtol=1e-6)
+    before, after = (log_odds(np.array([it.at(F1, 200).match]))[0] for it in (PRIOR.thresholds, found.thresholds))
+    assert abs(after - before) <= 20 / 220 * 6  # thresholds that are picked lie within six of the default's

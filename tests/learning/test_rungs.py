@@ -6,7 +6,7 @@ import pytest
 from pricematch.formats.default_matcher import read_default
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.learning.fit import training_parts
-from pricematch.learning.rungs import Moved, OnTop
+from pricematch.learning.rungs import OPEN, Moved, OnTop
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.offset_model import narrowed
@@ -73,3 +73,38 @@ def test_without_a_pair_the_default_stays(parts: list[SamplePairs]) -> None:
         for part, before in zip(parts, folds, strict=True):
             part.folds[:] = before
         np.testing.assert_allclose(moved.predict(features), still.predict(features), rtol=1e-9)
+
+
+def flipped(parts: list[SamplePairs], chosen: list[np.ndarray]) -> bool:
+    """Whether the weights move when the truth of chosen pairs is turned."""
+    before = Moved(DEFAULT).scorer(parts, NAMES, 0)
+    for part, pairs in zip(parts, chosen, strict=True):
+        part.truth[pairs] ^= True
+    after = Moved(DEFAULT).scorer(parts, NAMES, 0)
+    for part, pairs in zip(parts, chosen, strict=True):
+        part.truth[pairs] ^= True
+    features = parts[0].features[:, : len(NAMES)]
+    return not np.array_equal(before.predict(features), after.predict(features))
+
+
+def test_pairs_that_the_default_is_sure_are_wrong_teach_nothing(parts: list[SamplePairs]) -> None:
+    """Those below a first score of 0.1; those above do."""
+    first = narrowed(DEFAULT, ("hash", "title")).first
+    scores = [first.predict(part.features[:, : len(NAMES)]) for part in parts]
+    assert any((score < OPEN).any() for score in scores)
+    assert not flipped(parts, [score < OPEN for score in scores])
+    assert flipped(parts, [score >= OPEN for score in scores])
+
+
+def test_samples_that_lack_titles_and_images_do_not_move_weights(parts: list[SamplePairs]) -> None:
+    """They are for trees, which have to learn what is missing."""
+    assert any(not part.sample.whole for part in parts)
+    assert not flipped(parts, [np.full(len(part), not part.sample.whole) for part in parts])
+
+
+def test_the_second_regression_stays(parts: list[SamplePairs]) -> None:
+    """Moved by few groups, it loses more than it gains."""
+    names = (*NAMES, *GRAPH_FEATURES)
+    features = parts[0].features[:, : len(names)]
+    moved, still = Moved(DEFAULT).scorer(parts, names, 0), narrowed(DEFAULT, ("hash", "title")).second
+    np.testing.assert_allclose(moved.predict(features), still.predict(features), rtol=1e-9)
