@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pricematch.encoding.default_encoder import ensure_default_encoder
 from tests.support.cli import Run, runner
 from tests.support.networks import TinyArtefacts, make_artefacts
 from tests.support.stores import small_disk
@@ -118,3 +119,11 @@ def earlier_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs `pricematch …` in this process."""
     return runner(monkeypatch, capfd)
+
+
+@pytest.fixture(scope="session")
+def default_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models as a first start leaves it, with the default encoder alone; not to be changed."""
+    models = tmp_path_factory.mktemp("default")
+    ensure_default_encoder(models)
+    return models

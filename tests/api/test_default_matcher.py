@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.encoding.default_encoder import ensure_default_encoder
 from pricematch.formats.manifest import versions
 from pricematch.settings import Settings, load_settings
 from tests.support.applications import served_app
@@ -24,14 +23,6 @@ from tests.support.waiting import eventually
 SHOWN = [encoded(scene((side, 64)).rotate(90 * (side % 4), expand=True)) for side in range(64, 70)]
 SOLD_TWICE = 24
 TITLES = {"a": "Kopi susu gula aren 200 ml", "b": "Sepatu lari pria ukuran 42"}
-
-
-@pytest.fixture(scope="module")
-def default_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start writes; not to be changed."""
-    models = tmp_path_factory.mktemp("default")
-    ensure_default_encoder(models)
-    return models
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from PIL import Image
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.default_encoder import ensure_default_encoder
 from pricematch.encoding.general_statistics import read_general_statistics
 from pricematch.errors import CatalogueError, SettingsError
 from pricematch.formats.manifest import MANIFEST, Origin, WhitenedOn, find, versions
@@ -24,14 +23,6 @@ from pricematch.settings import Settings, load_settings
 from tests.support.fakes import encoded, marked_bytes, scene
 from tests.support.matchers import export_matcher
 from tests.support.served import Loaded, Told, matched, put, served, worker_processes
-
-
-@pytest.fixture(scope="module")
-def default_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start writes; not to be changed."""
-    models = tmp_path_factory.mktemp("default")
-    ensure_default_encoder(models)
-    return models
 
 
 @pytest.fixture
