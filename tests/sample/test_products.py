@@ -7,7 +7,7 @@ import pytest
 
 from pricematch.sample.articles import DRAWINGS, draw
 from pricematch.sample.kinds import KINDS
-from pricematch.sample.plan import plan_groups
+from pricematch.sample.plan import Assortment, plan_groups
 from pricematch.sample.products import Product, invent, sibling
 
 
@@ -65,6 +65,39 @@ def test_a_shared_photo_differs_in_size_or_pack_only() -> None:
     groups = plan_groups(1000, np.random.default_rng(6))
     borrowed = [differences(group.product, group.stock_product) for group in groups]
     assert {frozenset(difference) for difference in borrowed} == {frozenset(), frozenset({"size"}), frozenset({"pack"})}
+
+
+def test_an_assortment_limits_kinds() -> None:
+    kinds = tuple(kind for kind in KINDS if kind.name in {"can", "mug"})
+    groups = plan_groups(300, np.random.default_rng(7), Assortment(kinds=kinds))
+    assert {group.product.kind for group in groups} == set(kinds)
+
+
+@pytest.mark.parametrize("lone", [0.0, 0.6, 1.0])
+def test_an_assortment_sets_how_many_products_are_sold_once(lone: float) -> None:
+    """The last group is cut where the rows end."""
+    sizes = [len(group.rows) for group in plan_groups(3000, np.random.default_rng(8), Assortment(lone=lone))][:-1]
+    assert np.mean([size == 1 for size in sizes]) == pytest.approx(lone, abs=0.05)
+
+
+def test_variants_share_a_label_group_where_they_are_one_product() -> None:
+    """The same rows sell the same products as where each variant has a label group of its own."""
+    apart, together = (
+        plan_groups(500, np.random.default_rng(9), Assortment(variants=variants)) for variants in (True, False)
+    )
+    assert [(it.product, it.rows) for it in apart] == [(it.product, it.rows) for it in together]
+    assert [it.label_group for it in apart] == [it.number for it in apart]
+    families = {label: [it.product for it in together if it.label_group == label] for label in range(len(together))}
+    found = [family for family in families.values() if len(family) > 1]
+    assert len(found) > 20
+    assert all(len(differences(family[0], it)) == 1 for family in found for it in family[1:])
+
+
+def test_an_impossible_assortment_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one kind"):
+        Assortment(kinds=())
+    with pytest.raises(ValueError, match=r"from 0 to 1, got 1\.5"):
+        Assortment(lone=1.5)
 
 
 def test_every_kind_has_a_drawing() -> None:

@@ -11,7 +11,7 @@ from pricematch.evaluation.metrics import mean_f1_of_partition
 from pricematch.sample.articles import draw
 from pricematch.sample.listings import Picture, choose_side, finish
 from pricematch.sample.photos import photograph
-from pricematch.sample.plan import Group, plan_groups
+from pricematch.sample.plan import USUAL, Assortment, Group, plan_groups
 from pricematch.sample.shots import seller_shot, stock_shot
 from pricematch.sample.titles import write_title
 
@@ -63,7 +63,11 @@ def posting_id(row: int) -> str:
 
 
 def write_sample(
-    output: Path, postings: int, seed: int, progress: Callable[[int, int], None] | None = None
+    output: Path,
+    postings: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+    assortment: Assortment = USUAL,
 ) -> SampleSummary:
     """Draw a catalogue into `output/catalogue.csv` and `output/images/`.
 
@@ -75,6 +79,7 @@ def write_sample(
         postings: rows of the catalogue, at least 1.
         seed: of everything random, at least 0.
         progress: called with how many postings are done, and of how many, after each.
+        assortment: what the shop sells.
 
     Raises:
         ValueError: there are no postings to draw.
@@ -86,7 +91,7 @@ def write_sample(
     for existing in (table, images):
         if existing.exists():
             raise FileExistsError(f"{existing} exists already; choose another directory or remove it first")
-    groups = plan_groups(postings, _stream(seed, _PLAN))
+    groups = plan_groups(postings, _stream(seed, _PLAN), assortment)
     images.mkdir(parents=True)
     rows: list[_Posting] = []
     sizes: dict[str, int] = {}
@@ -103,7 +108,7 @@ def write_sample(
     truth = [posting.label_group for posting in rows]
     return SampleSummary(
         postings=postings,
-        groups=len(groups),
+        groups=len(set(truth)),
         images=len(sizes),
         bytes=sum(sizes.values()),
         f1_equal_hash=mean_f1_of_partition(truth, [posting.phash for posting in rows]),
@@ -140,7 +145,7 @@ def _draw_group(group: Group, seed: int) -> Iterator[tuple[_Posting, bytes]]:
             picture = finish(pixels, posting_id(row), rng, plain=from_stock and rng.random() < 0.6)
         pictures.append(picture)
         title = common if copied else write_title(product, rng)
-        yield _Posting(row, picture.name, picture.phash, title, group.number), picture.data
+        yield _Posting(row, picture.name, picture.phash, title, group.label_group), picture.data
 
 
 def _write_table(path: Path, rows: list[_Posting]) -> None:

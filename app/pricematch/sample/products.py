@@ -57,9 +57,9 @@ class Product:
         return sizes.index(self.size) / max(1, len(sizes) - 1) if sizes else 0.5
 
 
-def invent(rng: np.random.Generator) -> Product:
+def invent(rng: np.random.Generator, kinds: tuple[Kind, ...] = KINDS) -> Product:
     """A product drawn from everything that is on sale."""
-    kind = KINDS[rng.integers(len(KINDS))]
+    kind = kinds[rng.integers(len(kinds))]
     colour = kind.colours[rng.integers(len(kind.colours))]
     number = f" {rng.integers(2, 40)}" if rng.random() < 0.3 else ""
     return Product(
