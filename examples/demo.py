@@ -159,8 +159,8 @@ def find_catalogue(options: argparse.Namespace) -> tuple[Path, Path, Path]:
     home = FOLDER / "sample"
     if not (home / "catalogue.csv").is_file():
         shutil.rmtree(home, ignore_errors=True)  # left by a run that was stopped while drawing
-        say("Drawing a sample catalogue")
-        pricematch("sample", "--postings", POSTINGS, "--output", home)
+        say("Drawing a sample catalogue, of a shop where colours, flavours and sizes of a product are one product")
+        pricematch("sample", "--postings", POSTINGS, "--no-variants", "--output", home)
     return home / "catalogue.csv", home / "images", home
 
 
