@@ -140,6 +140,16 @@ def test_the_service_takes_no_extra(start: Start, tmp_path: Path, earlier_models
     }
 
 
+def test_the_default_matcher_does_without_what_cannot_run(start: Start, tmp_path: Path, earlier_models: Path) -> None:
+    """Where another encoder is named, that one is served, and the default matcher compares by hashes and titles."""
+    with served(start, *labelled(tmp_path), *EARLIER, str(earlier_models)) as address:
+        found = httpx2.get(f"{address}/postings/p0/matches").json()
+        models = httpx2.get(f"{address}/models").json()["models"]
+    assert found["models"] == {"matcher": "default", "cae": "1", "autoencoder": "1"}
+    assert found["matches"][0]["posting_id"] == "p4"  # the same image, by its hash
+    assert [model["name"] for model in models] == ["matcher", "cae", "autoencoder"]
+
+
 def test_a_service_starts_from_nothing(start: Start, tmp_path: Path) -> None:
     """Without models, catalogue, training or TensorFlow it is ready, takes postings and finds them by their images."""
     with served(start) as address:

@@ -23,6 +23,7 @@ PricematchError
 │   ├── SignalNeeded          it lacks what the matcher compares
 │   └── TargetUnknown         the matcher has no thresholds for this target
 ├── ArtefactError             an exported model cannot be used
+│   └── RuntimeMissing        what could run it is not installed
 ├── ArtefactExists            a version or an output would be overwritten
 ├── ModelOutputError          a model answered with something that is no embedding
 ├── NotReady                  the service is still starting, or stopping
@@ -188,6 +189,10 @@ class TargetUnknown(RequestUnanswerable):
 
 class ArtefactError(PricematchError):
     """An exported model is missing, damaged, or does not fit the others."""
+
+
+class RuntimeMissing(ArtefactError):
+    """An exported model is whole, but what could run it is not installed."""
 
 
 class ArtefactExists(PricematchError):

@@ -13,7 +13,7 @@ from pricematch.encoding.encoders import resolve_precision
 from pricematch.encoding.exported_encoder import TOLERANCE, ExportedEncoder
 from pricematch.encoding.ports import Runtime
 from pricematch.encoding.versions import DECODING
-from pricematch.errors import ArtefactError, ModelOutputError
+from pricematch.errors import ArtefactError, ModelOutputError, RuntimeMissing
 from pricematch.formats.manifest import GOLDEN, MANIFEST, Artefact, Manifest, digests, find_chain, verify, write
 from pricematch.settings import Settings
 from tests.support.networks import EMBEDDING, LATENTS
@@ -256,9 +256,11 @@ def test_fault_29_a_model_that_was_damaged_before_it_was_sealed_is_refused(
 @pytest.mark.usefixtures("_without_tensorflow")
 def test_what_openvino_refuses_needs_tensorflow(earlier_models: Path) -> None:
     """OpenVINO does not find the weights of large nested networks that earlier versions wrote."""
-    message = refusal(verify(earlier_models / "cnn" / "1"))
-    assert "does not load in OpenVINO" in message
-    assert message.endswith("TensorFlow may run it: pip install 'pricematch[train]'")
+    with pytest.raises(RuntimeMissing) as caught:
+        ExportedEncoder([verify(earlier_models / "cnn" / "1")])
+    assert "does not load in OpenVINO" in str(caught.value)
+    assert "TensorFlow may run it: pip install 'pricematch[train]'; or" in str(caught.value)
+    assert f"train encoder --recipe pretrained --models {earlier_models}` writes one" in str(caught.value)
 
 
 # --- arithmetic --------------------------------------------------------------------------------------------------

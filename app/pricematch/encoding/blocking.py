@@ -24,7 +24,7 @@ class BlockingEncoding(Protocol):
     """Encodes for threads, behind the requests."""
 
     def load(self, specs: Sequence[EncoderSpec], progress: Progress = silent) -> None:
-        """Hold these encoders; raises ArtefactError, ModelOutputError.
+        """Hold these encoders; raises ArtefactError, RuntimeMissing, ModelOutputError.
 
         Args:
             specs: which.

@@ -13,7 +13,8 @@ from pricematch.catalogue.features import Embeddings, unit_rows
 from pricematch.encoding.openvino_network import OpenVinoNetwork
 from pricematch.encoding.ports import Network, Pixels, Runtime
 from pricematch.encoding.tensorflow_import import import_tensorflow
-from pricematch.errors import ArtefactError, ModelOutputError
+from pricematch.encoding.versions import CNN
+from pricematch.errors import ArtefactError, ModelOutputError, RuntimeMissing
 from pricematch.formats.manifest import GOLDEN, Artefact
 
 TOLERANCE = 1e-3
@@ -30,6 +31,7 @@ class ExportedEncoder:
 
     Raises:
         ArtefactError: a network does not load, or does not answer its golden inputs as it did when it was exported.
+        RuntimeMissing: it takes TensorFlow, which is not installed.
     """
 
     def __init__(self, artefacts: Sequence[Artefact], precision: str = "float32", threads: int = 1) -> None:
@@ -105,15 +107,24 @@ class _CheckedNetwork:
 
 
 def _in_tensorflow(artefact: Artefact, precision: str, threads: int, refused: ArtefactError) -> Network:
-    """A network in TensorFlow, which OpenVINO has refused; raises ArtefactError."""
+    """A network in TensorFlow, which OpenVINO has refused; raises ArtefactError, RuntimeMissing."""
     if not artefact.has_saved_model:
         raise refused
     if find_spec("tensorflow") is None:
-        raise ArtefactError(f"{refused}; TensorFlow may run it: pip install 'pricematch[train]'") from refused
+        text = f"{refused}; TensorFlow may run it: pip install 'pricematch[train]'{_other(artefact)}"
+        raise RuntimeMissing(text) from refused
     import_tensorflow()
     from pricematch.encoding.tensorflow_network import TensorFlowNetwork
 
     return TensorFlowNetwork(artefact, precision, threads, str(refused))
+
+
+def _other(artefact: Artefact) -> str:
+    """How to have another version that needs no TensorFlow, where that takes no training."""
+    if artefact.manifest.name != CNN:
+        return ""
+    models = artefact.path.parents[1]
+    return f"; or `pricematch train encoder --recipe pretrained --models {models}` writes one that needs none"
 
 
 @dataclass(frozen=True)

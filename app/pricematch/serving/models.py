@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
 
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.encoding.encoders import EncoderSpec, colours_spec, encoder_spec, find_artefacts
-from pricematch.errors import ArtefactError, SettingsError
-from pricematch.formats.default_matcher import DEFAULT, NAME, read_default
+from pricematch.encoding.versions import CNN
+from pricematch.errors import ArtefactError, PricematchError, RuntimeMissing, SettingsError
+from pricematch.formats.default_matcher import DEFAULT, NAME, DefaultManifest, read_default
 from pricematch.formats.manifest import Artefact, find, verify, versions
 from pricematch.formats.matcher_files import LoadedMatcher, load_matcher, read_manifest, read_matcher
 from pricematch.progress import Progress
@@ -101,17 +102,34 @@ class ChosenModels:
         active: version by name of the activated models.
         matched: settings with the encoder whose embeddings the pair model takes; None where it takes none.
         matcher: the matcher; None where similarity decides.
+        lacking: why the default matcher goes without its encoder; None where it does not.
     """
 
     settings: Settings
     active: Mapping[str, str]
     matched: Settings | None
     matcher: LoadedMatcher | None
+    lacking: PricematchError | None = None
 
     def artefacts(self, settings: Settings) -> Sequence[Artefact]:
         """Those of an encoder: the version that settings name, else the one that was activated, else the newest."""
         version = settings.encoder_version or self.active.get(settings.encoder)
         return find_artefacts(settings.model_copy(update={"encoder_version": version}))
+
+    def without_encoder(self, reason: PricematchError) -> "ChosenModels":
+        """The same without the default matcher's encoder; raises the reason where something else takes it."""
+        if self.matched is None or self.matcher is None or not isinstance(self.matcher.manifest, DefaultManifest):
+            raise reason
+        return replace(self, matched=None, lacking=reason)
+
+    def check_encoder(self, *, images: bool | None) -> None:
+        """Raise why the default matcher lacks its encoder, unless no image is compared, or another encoder was named.
+
+        Args:
+            images: whether postings have images; None where there is no posting yet.
+        """
+        if self.lacking is not None and images is not False and self.settings.encoder == CNN:
+            raise self.lacking
 
     def encoders(self, *, images: bool) -> Mapping[EncoderName, Settings]:
         """Settings of each encoder that requests may name, the default first.
@@ -133,13 +151,14 @@ class ChosenModels:
         """The default is the one that was named; if none was, the matcher's; else that of the settings."""
         settings, names = self.settings, dict[EncoderName, Settings]()
         named = "encoder" in settings.model_fields_set
-        if named or (self.matched is None and versions(settings.models, settings.encoder)):
+        free = self.matched is None and self.lacking is None
+        if named or (free and versions(settings.models, settings.encoder)):
             names[settings.encoder] = settings
         if self.matched is not None:
             names.setdefault(self.matched.encoder, self.matched)
         for name in settings.encoders:
             names.setdefault(name, self._of(name))
-        if not names:
+        if free and not names:
             _log.info("no encoder: %s holds no %s, and the matcher needs none", settings.models, settings.encoder)
         return names
 
@@ -157,12 +176,14 @@ class LoadedModels:
         named: encoders that requests may name, the default first.
         retrieved: encoders whose embeddings the pair model takes, by the name of its retriever.
         manifests: of the models, the matcher's first, as JSON has them.
+        lacking: why the default matcher goes without its encoder; None where it does not.
     """
 
     matcher: LoadedMatcher | None
     named: Mapping[str, EncoderInfo]
     retrieved: Mapping[str, EncoderInfo]
     manifests: Sequence[Mapping[str, Any]]
+    lacking: PricematchError | None = None
 
     @property
     def encoders(self) -> Mapping[str, EncoderInfo]:
@@ -173,8 +194,11 @@ class LoadedModels:
 def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels:
     """The models that settings name, else the activated ones, else the newest.
 
+    The default matcher goes without its encoder where that cannot be written; whether it may, `load_models` sees.
+
     Raises:
         ArtefactError: one is missing or damaged, or does not fit the others.
+        SettingsError: the default encoder cannot be written, and something else takes it, or settings name it.
     """
     wanted = settings.matcher
     if wanted == "auto" and versions(settings.models, NAME):
@@ -183,13 +207,22 @@ def choose_models(settings: Settings, active: Mapping[str, str]) -> ChosenModels
     if wanted != NONE:
         matched, loaded = load_matcher(settings, wanted)
         chosen = ChosenModels(settings, active, matched if "image" in loaded.model.signals else None, loaded)
-    for encoder in chosen.encoders(images=False).values():
-        chosen.artefacts(encoder)
+    try:
+        _verify(chosen)
+    except SettingsError as error:  # the default encoder is to be written first, and cannot be
+        chosen = chosen.without_encoder(error)
+        _verify(chosen)
     return chosen
 
 
+def _verify(chosen: ChosenModels) -> None:
+    """Raise ArtefactError, SettingsError where an encoder that is taken in any case cannot be had."""
+    for encoder in chosen.encoders(images=False).values():
+        chosen.artefacts(encoder)
+
+
 def load_models(
-    chosen: ChosenModels, load: Callable[[Sequence[EncoderSpec]], None], progress: Progress, *, images: bool
+    chosen: ChosenModels, load: Callable[[Sequence[EncoderSpec]], None], progress: Progress, *, images: bool | None
 ) -> LoadedModels:
     """Load the chosen models.
 
@@ -197,11 +230,13 @@ def load_models(
         chosen: which.
         load: makes encoders ready, and blocks until they are; see `BlockingEncoding.load`.
         progress: called with what is being done.
-        images: whether any posting has an image, see `ChosenModels.encoders`.
+        images: whether any posting has an image, see `ChosenModels.encoders`; None where there is no posting yet.
 
     Raises:
         ArtefactError, ModelOutputError: one does not load, or gives something else than when it was exported.
+        SettingsError: the encoder of the default matcher is needed, and cannot be written.
     """
+    chosen.check_encoder(images=images)
     specs: dict[str, EncoderSpec] = {}
     manifests: list[BaseModel] = [] if chosen.matcher is None else [chosen.matcher.manifest]
 
@@ -214,15 +249,19 @@ def load_models(
         manifests.extend(it.manifest for it in artefacts if it.manifest not in manifests)
         return info(encoder_spec(wanted, artefacts))
 
-    named: Mapping[str, EncoderInfo] = {name: exported(it) for name, it in chosen.encoders(images=images).items()}
+    named: Mapping[str, EncoderInfo] = {name: exported(it) for name, it in chosen.encoders(images=bool(images)).items()}
     retrieved: dict[str, EncoderInfo] = {}
     if chosen.matched is not None and chosen.matcher is not None:
         colours = colours_spec(chosen.matcher.colours)
         retrieved = {"image": exported(chosen.matched), "colours": info(colours)}
     progress("Loading models", 0, 1)
-    load(list(specs.values()))
+    try:
+        load(list(specs.values()))
+    except RuntimeMissing as error:
+        return load_models(chosen.without_encoder(error), load, progress, images=images)
     progress("Loading models", 1, 1)
-    return LoadedModels(chosen.matcher, named, retrieved, [_as_json(manifest) for manifest in manifests])
+    described = [_as_json(manifest) for manifest in manifests]
+    return LoadedModels(chosen.matcher, named, retrieved, described, chosen.lacking)
 
 
 def _as_json(manifest: BaseModel) -> Mapping[str, Any]:

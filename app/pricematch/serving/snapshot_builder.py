@@ -20,6 +20,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
@@ -106,6 +107,8 @@ class SnapshotBuilder:
         if loaded is None:
             return None
         vectors = {name: one.embeddings for name, one in retrieved.items()}
+        if not vectors and "image" in loaded.model.signals:  # the default matcher, without its encoder
+            vectors = dict.fromkeys(IMAGE_RETRIEVERS, np.zeros((catalogue.span, 1), np.float32))
         whole = replace(raw.features, embeddings=vectors).without_unseen()
         features = whole.without_images(np.flatnonzero(stock.marked))
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)

@@ -12,6 +12,7 @@ from typing import Any
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.versions import CNN
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
@@ -118,7 +119,9 @@ class ServedCatalogue:
 
     def _take(self, chosen: ChosenModels) -> None:
         """Serve with other models, once all is encoded and scored with them."""
-        loaded = load_models(chosen, self._encoding.load, silent, images=self.store.postings.has_images())
+        loaded = load_models(chosen, self._encoding.load, silent, images=_has_images(self.store))
+        if loaded.lacking is not None and self._build.models.retrieved:  # who has an encoder goes on with it
+            raise loaded.lacking
         self._build = SnapshotBuilder(self.settings, self.store, self._images, loaded, silent, anew=True)
         self._rebuild()
         self._encoding.retain(loaded.encoders)
@@ -163,9 +166,9 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
     """
     source: Source | None = None
     if not (settings.data / DATABASE).exists() and _names_catalogue(settings):
-        source = read_source(
-            settings, choose_models(settings, {}), encoding.encode, progress
-        )  # before anything is made
+        chosen = choose_models(settings, {})  # before anything is made
+        source = read_source(settings, chosen, encoding.encode, progress)
+        chosen.check_encoder(images=source.images is not None)
     store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
         whitening = CatalogueWhitening(settings, store.images, encoding) if serve else None
@@ -193,9 +196,18 @@ def _started(
         load_catalogue(store, source, loaded, images, settings, progress)
     else:
         _warn_of_changed(settings, loaded_digest)
-        loaded = load(images=store.postings.has_images())
+        loaded = load(images=_has_images(store))
+    if loaded.lacking is not None:
+        later = "; once there are images, a start needs it" if settings.encoder == CNN else ""
+        text = "the default matcher goes without its encoder and compares by hash and title alone%s: %s"
+        _log.warning(text, later, loaded.lacking)
     build = SnapshotBuilder(settings, store, images, loaded, progress)
     return ServedCatalogue(settings, store, images, chosen, build, encoding, whitening)
+
+
+def _has_images(store: Store) -> bool | None:
+    """Whether any posting has an image; None where nothing is stored yet, so that images may come."""
+    return store.postings.has_images() or (None if is_empty(store) else False)
 
 
 def _names_catalogue(settings: Settings) -> bool:
