@@ -16,8 +16,9 @@ from processor import peak_gflops
 from user_networks import Networks, float_operations
 
 from pricematch.catalogue.features import Embeddings
-from pricematch.encoding.bootstrap import decoder, embed_postings
+from pricematch.encoding.bootstrap import embed_postings
 from pricematch.encoding.catalogue_files import image_folder, read_catalogue
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.encoders import encoder_spec, find_artefacts, load_network, resolve_precision
 from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.encoding.stored_images import ImageEncoder, embed_images

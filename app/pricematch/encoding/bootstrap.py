@@ -1,4 +1,4 @@
-"""From Settings to what several verbs embed images with: decoder, encoder, embeddings that are kept."""
+"""From Settings to what several verbs embed images with: encoder, and embeddings that are kept."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from pricematch.catalogue.features import EncoderInfo
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import image_folder, skip_or_refuse
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.encoders import (
     COLOURS,
     colours_spec,
@@ -33,11 +33,6 @@ _KEPT = "embeddings"
 _ANY_SIDE = 32
 _OnErrors: TypeAlias = Callable[[Mapping[str, ImageError]], None]
 """Gets the errors of bad images by name; may refuse."""
-
-
-def decoder(settings: Settings, side: int) -> PillowDecoder:
-    """The one decoder, for pixels of this side."""
-    return PillowDecoder(side, settings.max_pixels, settings.min_image_side, settings.max_scans)
 
 
 def embed_catalogue(settings: Settings, content: CsvCatalogue, progress: Progress) -> SimilaritySearch:

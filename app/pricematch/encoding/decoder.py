@@ -10,6 +10,7 @@ area: nearly what libjpeg gives when it decodes at half the size, and the networ
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -31,6 +32,9 @@ from pricematch.errors import (
     ImageTooSmall,
     Overloaded,
 )
+
+if TYPE_CHECKING:
+    from pricematch.settings import Settings
 
 _JPEGS = ("JPEG", "MPO")
 _FAST = {"RGB": "RGB", "L": "GRAY"}
@@ -159,6 +163,11 @@ class PillowDecoder:
             raise ImageTooLarge(f"expected at most {self._max_pixels} pixels, got {width} × {height}")
         if min(width, height) < self._min_side:
             raise ImageTooSmall(f"expected at least {self._min_side} pixels a side, got {width} × {height}")
+
+
+def decoder(settings: "Settings", side: int) -> PillowDecoder:
+    """The decoder with the limits of settings, for pixels of this side."""
+    return PillowDecoder(side, settings.max_pixels, settings.min_image_side, settings.max_scans)
 
 
 def decode_jpeg(image: bytes, mode: str = "RGB") -> Pixels | None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.default_encoder import BACKBONE, write_untrained
 from pricematch.encoding.efficientnet_lite import POWER, VARIANTS, packaged_weights
 from pricematch.encoding.encoders import find_artefacts
@@ -53,11 +53,10 @@ def whiten_offline(settings: Settings, names: Sequence[str], images: ImageFolder
     from pricematch.encoding.openvino_efficientnet import compose, in_float32
 
     pooled = in_float32(compose(BACKBONE, read_tensors(packaged_weights(BACKBONE)[0]), POWER, None))
-    side, pixels, least = VARIANTS[BACKBONE].side, settings.max_pixels, settings.min_image_side
-    decoder = PillowDecoder(side, pixels, least, settings.max_scans)
+    decode = decoder(settings, VARIANTS[BACKBONE].side)
     found, _ = each_image(
         sorted(names)[:MOST_IMAGES],
-        lambda name: pooled(decoder.decode(images.read(name))[np.newaxis])[0],
+        lambda name: pooled(decode.decode(images.read(name))[np.newaxis])[0],
         "Whitening the encoder",
         workers=1,  # what runs the network is not for several threads
         progress=progress,

@@ -9,8 +9,9 @@ import numpy as np
 
 from pricematch.catalogue.features import Embeddings, Features, image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.encoding.bootstrap import decoder, embed_colours, embed_postings
+from pricematch.encoding.bootstrap import embed_colours, embed_postings
 from pricematch.encoding.catalogue_files import find_images, skip_or_refuse
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.encoders import COLOURS
 from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ingest import digest_images, each_image

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.bootstrap import decoder
 from pricematch.encoding.catalogue_files import find_images, read_catalogue
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.features import phash
 from pricematch.errors import SHOWN_PROBLEMS, ImageError, RowProblem
 from pricematch.evaluation import exploration as finding

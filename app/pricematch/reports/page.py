@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pricematch.encoding.bootstrap import decoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import ImageError

@@ -12,7 +12,7 @@ import numpy as np
 
 from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id
 from pricematch.encoding.catalogue_files import read_catalogue
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError
@@ -171,7 +171,7 @@ def _draw(
 ) -> None:
     from pricematch.reports.sheets import Captioned, draw_sheet, save_sheet
 
-    decode = PillowDecoder(_SIDE, settings.max_pixels, settings.min_image_side, settings.max_scans)
+    decode = decoder(settings, _SIDE)
 
     def pixels(posting: Posting) -> Pixels:
         if (image := images.get(posting.posting_id)) is None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.encoding.bootstrap import decoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError

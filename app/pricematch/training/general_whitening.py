@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.encoding.decoder import PillowDecoder
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.default_encoder import BACKBONE
 from pricematch.encoding.efficientnet_lite import HEAD, POWER, VARIANTS, packaged_weights
 from pricematch.encoding.general_statistics import GENERAL, general_statistics, write_general_statistics
@@ -56,11 +56,10 @@ def _features(model: openvino.Model, files: Sequence[Path]) -> list[NDArray[np.f
 
 def _decoded(files: Sequence[Path]) -> Iterator[Pixels]:
     """Pixels uint8 [1, side, side, 3] of each that decodes."""
-    limits = Settings()
-    decoder = PillowDecoder(VARIANTS[BACKBONE].side, limits.max_pixels, limits.min_image_side, limits.max_scans)
+    decode = decoder(Settings(), VARIANTS[BACKBONE].side)
     for file in files:
         try:
-            yield decoder.decode(file.read_bytes())[np.newaxis]
+            yield decode.decode(file.read_bytes())[np.newaxis]
         except ImageError as error:
             _log.warning("%s is left out: %s", file, error)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pricematch.encoding.bootstrap import decoder
 from pricematch.encoding.catalogue_files import image_folder, read_catalogue
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import check_images, chunks
 from pricematch.encoding.tensorflow_import import check_tensorflow, import_tensorflow
 from pricematch.formats.manifest import find_chain, side_of_pixels

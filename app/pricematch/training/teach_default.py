@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features, unit_rows
-from pricematch.encoding.bootstrap import decoder
 from pricematch.encoding.catalogue_files import image_folder, read_to_learn
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.default_encoder import BACKBONE
 from pricematch.encoding.efficientnet_lite import HEAD, POWER, VARIANTS, packaged_weights
 from pricematch.encoding.encoders import COLOURS, COLOURS_SIDE, NEWEST_COLOURS

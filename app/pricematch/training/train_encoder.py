@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pricematch.catalogue.postings import Catalogue
-from pricematch.encoding.bootstrap import decoder
 from pricematch.encoding.catalogue_files import image_folder, read_to_learn, skip_or_refuse
+from pricematch.encoding.decoder import decoder
 from pricematch.encoding.tensorflow_import import check_tensorflow, import_tensorflow
 from pricematch.errors import ImageError
 from pricematch.progress import Progress
