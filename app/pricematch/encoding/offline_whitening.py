@@ -11,8 +11,7 @@ from contextlib import suppress
 import numpy as np
 
 from pricematch.encoding.decoder import decoder
-from pricematch.encoding.default_encoder import BACKBONE, write_untrained
-from pricematch.encoding.efficientnet_lite import POWER, VARIANTS, packaged_weights
+from pricematch.encoding.default_encoder import write_untrained
 from pricematch.encoding.encoders import find_artefacts
 from pricematch.encoding.general_statistics import read_general_statistics
 from pricematch.encoding.ingest import each_image
@@ -21,7 +20,6 @@ from pricematch.encoding.whitening import MOST_IMAGES, blended_whitening
 from pricematch.errors import ArtefactExists
 from pricematch.formats.image_folder import ImageFolder
 from pricematch.formats.manifest import WhitenedOn, next_version
-from pricematch.formats.torch_file import read_tensors
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
@@ -50,13 +48,12 @@ def whiten_offline(settings: Settings, names: Sequence[str], images: ImageFolder
     if whitened_on is None or whitened_on.what != "general":
         return
     # here, since verbs that find a whitened encoder run it elsewhere
-    from pricematch.encoding.openvino_efficientnet import compose, in_float32
+    from pricematch.encoding.pooled_features import pooling
 
-    pooled = in_float32(compose(BACKBONE, read_tensors(packaged_weights(BACKBONE)[0]), POWER, None))
-    decode = decoder(settings, VARIANTS[BACKBONE].side)
+    pooled, decode = pooling(), decoder(settings, 1)
     found, _ = each_image(
         sorted(names)[:MOST_IMAGES],
-        lambda name: pooled(decode.decode(images.read(name))[np.newaxis])[0],
+        lambda name: pooled(decode.decoded(images.read(name))),
         "Whitening the encoder",
         workers=1,  # what runs the network is not for several threads
         progress=progress,

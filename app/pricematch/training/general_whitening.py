@@ -6,24 +6,19 @@ means and covariances are kept, and names and licences beside them, but no folde
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.encoding.decoder import decoder
-from pricematch.encoding.default_encoder import BACKBONE
-from pricematch.encoding.efficientnet_lite import HEAD, POWER, VARIANTS, packaged_weights
+from pricematch.encoding.efficientnet_lite import HEAD
 from pricematch.encoding.general_statistics import GENERAL, general_statistics, write_general_statistics
-from pricematch.encoding.openvino_efficientnet import compose, in_float32
-from pricematch.encoding.openvino_import import openvino
-from pricematch.encoding.ports import Pixels
+from pricematch.encoding.pooled_features import pooling
 from pricematch.errors import ImageError
-from pricematch.formats.torch_file import read_tensors
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -32,12 +27,10 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 def pooled_features(files: Sequence[Path], threads: int = 1) -> NDArray[np.float32]:
     """Pooled features of image files by the default encoder's network, float32 [m, 1280]; bad images are left out."""
-    model = compose(BACKBONE, read_tensors(packaged_weights(BACKBONE)[0]), POWER, None)
     pieces = [files[first::threads] for first in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(partial(_features, model), pieces)
-        rows = [row for of_piece in found for row in of_piece]
-    return np.concatenate(rows) if rows else np.empty((0, HEAD), np.float32)
+        rows = [row for of_piece in pool.map(_features, pieces) for row in of_piece]
+    return np.array(rows, np.float32).reshape(len(rows), HEAD)
 
 
 def images_below(folder: Path, most: int, seed: int = 0) -> list[Path]:
@@ -49,19 +42,15 @@ def images_below(folder: Path, most: int, seed: int = 0) -> list[Path]:
     return [files[place] for place in sorted(chosen)]
 
 
-def _features(model: openvino.Model, files: Sequence[Path]) -> list[NDArray[np.float32]]:
-    run = in_float32(model)
-    return [run(pixels) for pixels in _decoded(files)]
-
-
-def _decoded(files: Sequence[Path]) -> Iterator[Pixels]:
-    """Pixels uint8 [1, side, side, 3] of each that decodes."""
-    decode = decoder(Settings(), VARIANTS[BACKBONE].side)
+def _features(files: Sequence[Path]) -> list[NDArray[np.float32]]:
+    """Those of each that decodes."""
+    pooled, decode, found = pooling(), decoder(Settings(), 1), list[NDArray[np.float32]]()
     for file in files:
         try:
-            yield decode.decode(file.read_bytes())[np.newaxis]
+            found.append(pooled(decode.decoded(file.read_bytes())))
         except ImageError as error:
             _log.warning("%s is left out: %s", file, error)
+    return found
 
 
 @dataclass(frozen=True)

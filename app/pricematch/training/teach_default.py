@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features, unit_rows
 from pricematch.encoding.catalogue_files import image_folder, read_to_learn
 from pricematch.encoding.decoder import decoder
-from pricematch.encoding.default_encoder import BACKBONE
-from pricematch.encoding.efficientnet_lite import HEAD, POWER, VARIANTS, packaged_weights
+from pricematch.encoding.efficientnet_lite import HEAD
 from pricematch.encoding.encoders import COLOURS, COLOURS_SIDE, NEWEST_COLOURS
 from pricematch.encoding.features import matching_hash
 from pricematch.encoding.general_statistics import general_statistics
 from pricematch.encoding.ingest import each_image
-from pricematch.encoding.openvino_efficientnet import compose, in_float32
+from pricematch.encoding.pooled_features import pooling
 from pricematch.encoding.whitening import DIMENSION, blended_whitening
 from pricematch.errors import SettingsError
 from pricematch.evaluation.metrics import number_groups
 from pricematch.formats.default_matcher import DefaultManifest, TeachingShop, write_default
-from pricematch.formats.torch_file import read_tensors
 from pricematch.learning.default_matcher import FittedDefault, Shop, fit_default
 from pricematch.progress import Progress
 from pricematch.settings import Settings
@@ -82,13 +80,12 @@ def shop_features(settings: Settings, folder: ShopFolder, progress: Progress) ->
     content = read_to_learn(settings).by_id()
     content.refuse(content.problems)
     images, colours = image_folder(settings), COLOURS[NEWEST_COLOURS]
-    run = in_float32(compose(BACKBONE, read_tensors(packaged_weights(BACKBONE)[0]), POWER, None))
-    decode, shades = decoder(settings, VARIANTS[BACKBONE].side), decoder(settings, COLOURS_SIDE)
+    pooled, decode = pooling(), decoder(settings, COLOURS_SIDE)
 
     def compute(name: str) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
-        image = images.read(name)
-        shown = colours.encode(shades.decode(image)[np.newaxis])[0]
-        return matching_hash(decode.decoded(image)), run(decode.decode(image)[np.newaxis])[0], shown
+        image = decode.decoded(images.read(name))
+        shown = colours.encode(image.squeezed(COLOURS_SIDE)[np.newaxis])[0]
+        return matching_hash(image), pooled(image), shown
 
     found, errors = each_image(content.names(), compute, f"Images of {folder.name}", workers=1, progress=progress)
     content.refuse(content.image_problems(errors))
@@ -98,7 +95,7 @@ def shop_features(settings: Settings, folder: ShopFolder, progress: Progress) ->
         folder,
         [it.title for it in content.postings],
         [hashed for hashed, _, _ in rows],
-        np.stack([pooled for _, pooled, _ in rows]),
+        np.stack([features for _, features, _ in rows]),
         np.stack([shown for _, _, shown in rows]),
         number_groups([it.label_group for it in content.postings]),
     )
