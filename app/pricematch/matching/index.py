@@ -15,8 +15,9 @@ from scipy.sparse import csr_array
 from pricematch.catalogue.features import Features
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, kept_probabilities
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
+from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.pairs.pair_features import PairFeatureExtractor
-from pricematch.pairs.profiles import Neighbourhoods, Profiles
+from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress, silent
 from pricematch.search.candidates import ranges

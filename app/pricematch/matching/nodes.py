@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.pairs.model import ScoredPairs
-from pricematch.pairs.profiles import Neighbourhoods
+from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.pairs.retriever import ParsedFeatures
 
 _NOTHING = 0

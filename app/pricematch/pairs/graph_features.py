@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from pricematch.pairs.profiles import low_high
+from pricematch.pairs.neighbours import low_high
 from pricematch.search.sparse import reduced, runs_of, shared_values
 
 LEAST = 0.02

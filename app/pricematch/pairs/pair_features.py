@@ -12,16 +12,15 @@ from pricematch.catalogue.features import Features
 from pricematch.pairs.candidate_pairs import TOP_K, are_near, concatenated, distinct, ends_of, top_pairs
 from pricematch.pairs.equal_values import EqualValues
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS, EmbeddingRetriever
-from pricematch.pairs.profiles import (
+from pricematch.pairs.neighbours import (
     RANK_FEATURES,
     Neighbourhoods,
     Neighbours,
-    Profiles,
     low_high,
-    occurrences,
     rank_features,
     scaled_similarities,
 )
+from pricematch.pairs.profiles import Profiles, occurrences
 from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved
 from pricematch.pairs.retrievers import retrievers_of
 from pricematch.pairs.title_features import WORDS, TitleWords, word_features

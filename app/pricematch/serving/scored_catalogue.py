@@ -24,7 +24,7 @@ from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.default_model import EvidenceScorer
 from pricematch.pairs.model import PairModel, ScoredPairs
-from pricematch.pairs.profiles import Neighbourhoods
+from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 

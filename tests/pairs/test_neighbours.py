@@ -1,10 +1,10 @@
-"""Similarities of images as multiples of what is usual around both ends, against naive means of sorted lists."""
+"""Ranks of pairs among nearest neighbours, and similarities scaled by these, against naive sorted lists."""
 
 import numpy as np
 import pytest
 
+from pricematch.pairs.neighbours import Neighbours, rank_features, scaled_similarities
 from pricematch.pairs.pair_features import SCALED, PairFeatureExtractor, pair_feature_names
-from pricematch.pairs.profiles import Neighbours, scaled_similarities
 from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.catalogues import drawn
 
@@ -109,3 +109,37 @@ def test_models_of_earlier_versions_do_without() -> None:
     one, other = (PairFeatureExtractor(whole, ("hash", "image"), scaled=scaled) for scaled in (True, False))
     left, right = other.candidates
     np.testing.assert_array_equal(one.features(one.own, left, right)[:, :-1], other.features(other.own, left, right))
+
+
+def naive_end(nearest: list[float], more: float | None, similarity: float) -> list[float]:
+    """Rank, lead and height of a similarity among the 5 nearest of one end, with a further one or not."""
+    nearest = sorted([*nearest, *([] if more is None else [more])], reverse=True)[:5]
+    higher = sum(value > similarity + 2e-6 for value in nearest)
+    padded = [*nearest, -np.inf, -np.inf]
+    other = padded[1] if similarity >= padded[0] - 2e-6 else padded[0]
+    known = [value for value in nearest if np.isfinite(value)]
+    density = sum(known) / len(known) if known else np.nan
+    return [higher, similarity - max(other, -1), similarity - density]
+
+
+@pytest.mark.parametrize("least", [None, (-np.inf, 0.5)])
+def test_rank_features_are_those_of_sorted_lists(least: tuple[float, float] | None) -> None:
+    """By two retrievers, with ties, ends of fewer neighbours, of none, and pairs whose similarity is not known."""
+    rng = np.random.default_rng(0)
+    steps = np.array([-np.inf, 0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    tables = [np.sort(rng.choice(steps, (2, 9, 5)), axis=2)[:, :, ::-1].copy() for _ in range(2)]
+    tables[0][:, 0], tables[1][:, 0] = -np.inf, -np.inf
+    ends = [Neighbours.of(table) for table in tables]
+    rows = rng.integers(0, 9, (2, 300))
+    similarity = rng.choice(np.array([0, 0.25, 0.4, 0.5, 1, np.nan], np.float32), (2, 300))
+    found = rank_features(similarity, ends[0], ends[1], rows[0], rows[1], None if least is None else np.array(least))
+    assert found.shape == (300, 14)
+    for retriever in (0, 1):
+        lines = found[:, 7 * retriever : 7 * retriever + 7].tolist()
+        for value, left, right, line in zip(similarity[retriever].tolist(), *rows, lines, strict=True):
+            more = None if least is None else value if value >= least[retriever] else -np.inf
+            one = naive_end(tables[0][retriever, left].tolist(), None, value)
+            other = naive_end(tables[1][retriever, right].tolist(), more, value)
+            both = zip(one, other, strict=True)
+            expected = [value, *(float(f(*pair)) for pair in both for f in (np.minimum, np.maximum))]
+            np.testing.assert_allclose(line, [np.nan] * 7 if np.isnan(value) else expected, atol=1e-6)
