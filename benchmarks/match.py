@@ -31,6 +31,7 @@ from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.ranked_matches import explain, match_query
 from pricematch.pairs.thresholds import DecisionRule
 from pricematch.settings import Settings
 
@@ -90,8 +91,8 @@ def main() -> None:
 
 def match(search: ProbabilitySearch, query: Features, rule: DecisionRule) -> None:
     """Match one query, and explain what a page shows."""
-    found = search.matches(query, rule)
-    search.explain(found, np.arange(min(SHOWN, len(found.rows))))
+    found = match_query(search, query, rule)
+    explain(search, found, np.arange(min(SHOWN, len(found.rows))))
 
 
 def drawn_queries(every: Features, count: int) -> dict[str, list[Features]]:

@@ -23,7 +23,8 @@ from pricematch.evaluation.metrics import number_groups
 from pricematch.formats.default_matcher import read_default
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.learning.fit import TrainingData, fit_matcher
-from pricematch.matching.probability import ProbabilitySearch, RankedMatches
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.ranked_matches import RankedMatches, match_query
 from pricematch.matching.stock_images import without_stock_images
 from pricematch.pairs.calibration import PLATT, Calibration
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
@@ -115,7 +116,7 @@ def not_found(read: Read, search: ProbabilitySearch) -> Iterator[tuple[str, str,
         if words and repeats[words] == 1:
             ways["title"] = one.without_images(only)
         for way, asked in ways.items():
-            found: RankedMatches = search.matches(asked, search.rule(None, 0))
+            found: RankedMatches = match_query(search, asked, search.rule(None, 0))
             first = int(found.rows[0]) if len(found.rows) else -1
             same_image, same_title = read.features.images[first] == image, read.words[first] == words
             if first != row and not (same_image and (same_title or way == "image")):
@@ -146,6 +147,6 @@ def test_one_common_word_is_no_product(drawn: Read) -> None:
         for word in ("kopi", *common):
             asked = Features.of([word], [None])
             asked = drawn.bare(asked) if "image" in search.signals else asked
-            found = search.matches(asked, search.rule(None, 0))
+            found = match_query(search, asked, search.rule(None, 0))
             assert found.probabilities.max(initial=0) < 0.3, (matcher, word)
-            assert not len(search.matches(asked, search.rule(None, None)).rows)
+            assert not len(match_query(search, asked, search.rule(None, None)).rows)

@@ -15,6 +15,7 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import Nodes, node_keys
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Options
+from pricematch.matching.ranked_matches import match_row
 from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.matchers import scored_search
 
@@ -127,7 +128,7 @@ def test_postings_of_which_nothing_is_known_are_no_copies() -> None:
     """Fault C6."""
     search = scored_search(equal(60, title="", phash=None))
     assert clusters(search) == set()
-    assert len(search.matches_of(3, search.rule(None, 0)).rows) == 0
+    assert len(match_row(search, 3, search.rule(None, 0)).rows) == 0
 
 
 def test_some_copies_are_clustered_among_each_other() -> None:
@@ -143,9 +144,9 @@ def test_a_copy_that_goes_and_comes_back_is_found() -> None:
     search = scored_search([*equal(1), Posting("other", None, "teh", "0" * 16)])
     gone = search.placed(search.catalogue.changed([], ["p000"]), np.arange(0), features_of([]))
     search = added(added(gone, [Posting("near", None, "", NEAR)]), equal(2))
-    found = search.matches_of(search.catalogue.row("near"), search.rule(None, 0.9))
+    found = match_row(search, search.catalogue.row("near"), search.rule(None, 0.9))
     assert search.catalogue.ids_of(found.rows) == ["p000", "p001"]
-    assert len(search.matches_of(search.catalogue.row("p001"), search.rule(None, 0.9)).rows) == 2
+    assert len(match_row(search, search.catalogue.row("p001"), search.rule(None, 0.9)).rows) == 2
 
 
 def test_matches_come_in_pages() -> None:

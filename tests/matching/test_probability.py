@@ -1,26 +1,28 @@
 """Search by probability over a catalogue that changes, against one whose postings were all scored together."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
 
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import NO_EMBEDDINGS, Embeddings, Features
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.errors import ImageCorrupt, ImageError, PostingNotFound, SignalNeeded
 from pricematch.matching.clusters import Clusters, cluster_by_probability
-from pricematch.matching.probability import ProbabilitySearch, RankedMatches
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.ranked_matches import match_query
 from pricematch.matching.review import Unsure, review
 from pricematch.pairs.bounds import ordinary
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.fakes import tiny_search
-from tests.support.matchers import THRESHOLDS, hashed, scored_search, tiny_model
+from tests.support.matchers import hashed, scored_search
+from tests.support.searches import after, features_of, matches, queried
 
 pytestmark = pytest.mark.slow
 
@@ -28,32 +30,6 @@ HASH = ("hash",)
 BIT_APART = float(ordinary(np.array(63 / 64)))
 """The probability of postings whose hashes differ in one bit."""
 DECISIONS: Sequence[Decision | None] = ["same", "different", None]
-
-
-def features_of(put: Sequence[Posting], embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS) -> Features:
-    """Titles and hashes of postings, and embeddings by retriever."""
-    return Features.of([it.title for it in put], [it.image_phash for it in put], embeddings)
-
-
-def after(search: ProbabilitySearch, put: Sequence[Posting], removed: Sequence[str] = ()) -> ProbabilitySearch:
-    """The search after a change."""
-    catalogue = search.catalogue.changed(put, removed)
-    return search.placed(catalogue, np.arange(search.catalogue.span, catalogue.span), features_of(put))
-
-
-def pairs(search: ProbabilitySearch, found: RankedMatches) -> list[tuple[str, float]]:
-    """Id and probability of each match."""
-    ids = [search.catalogue[row].posting_id for row in found.rows]
-    return list(zip(ids, found.probabilities.round(6).tolist(), strict=True))
-
-
-def matches(search: ProbabilitySearch, posting_id: str) -> list[tuple[str, float]]:
-    return pairs(search, search.matches_of(search.catalogue.row(posting_id), search.rule(None, 0)))
-
-
-def queried(search: ProbabilitySearch, posting: Posting) -> list[tuple[str, float]]:
-    """The same of a posting that is not stored."""
-    return pairs(search, search.matches(features_of([posting]), search.rule(None, 0)))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -84,37 +60,6 @@ def test_matches_after_changes_are_those_of_a_rebuild(seed: int) -> None:
         assert queried(search, stranger) == queried(anew, stranger)
 
 
-def test_equal_probabilities_come_by_their_ids() -> None:
-    """Whenever the postings came."""
-    search = scored_search([Posting("m", None, image_phash="0" * 16), Posting("x", None, image_phash="0" * 16)], HASH)
-    search = after(search, [Posting("z", None, image_phash="0" * 16), Posting("a", None, image_phash="0" * 16)])
-    search = after(search, [Posting("x", None, image_phash="0" * 16), Posting("c", None, image_phash="0" * 16)])
-    assert [name for name, _ in matches(search, "m")] == ["a", "c", "x", "z"]
-    assert [name for name, _ in queried(search, Posting("new", None, image_phash="0" * 16))] == [
-        "a",
-        "c",
-        "m",
-        "x",
-        "z",
-    ]
-
-
-def test_the_fallback_takes_the_best_candidate_alone() -> None:
-    """From the fallback threshold on the best one matches where none reaches the other; below it none does."""
-    search = scored_search(hashed(0, 4, 8), HASH)
-    best, second = matches(search, "p0")[:2]
-    assert best[1] > second[1]
-
-    def found(match: float, fallback: float) -> list[str]:
-        ranked = search.matches_of(search.catalogue.row("p0"), DecisionRule(None, Thresholds(match, fallback)))
-        return search.catalogue.ids_of(ranked.rows)
-
-    above = np.nextafter(best[1], 1)
-    assert found(above, best[1]) == found(above, second[1]) == [best[0]]
-    assert found(above, above) == []
-    assert found(second[1], second[1]) == [best[0], second[0]]
-
-
 def test_a_replaced_posting_matches_by_its_new_title() -> None:
     """And no longer by its old one; the search of before still finds that."""
     titles = {"p0": "kopi susu gula aren", "p1": "kopi susu aren", "p2": "teh manis melati", "p3": "teh melati"}
@@ -128,51 +73,6 @@ def test_a_replaced_posting_matches_by_its_new_title() -> None:
     assert dict(matches(search, "p2"))["p1"] == pytest.approx(1, abs=1e-5)
     assert dict(queried(before, old))["p1"] == pytest.approx(1, abs=1e-5)  # who holds the catalogue of before sees that
     assert [name for name, _ in matches(before, "p0")] == ["p1"]
-
-
-def test_added_matches_are_explained_by_their_titles() -> None:
-    """Whether the posting, its match, or both were added."""
-    search = scored_search([Posting("p0", None, "kopi susu 200 ml"), Posting("p1", None, "kopi hitam", "0" * 16)])
-    search = after(search, [Posting("p1", None, "kopi susu 1 l"), Posting("p2", None, "kopi susu 200 ml")])
-    for posting_id, other in (("p0", "p2"), ("p2", "p0"), ("p1", "p2")):
-        found = search.matches_of(search.catalogue.row(posting_id), search.rule(None, 0))
-        place = [search.catalogue[row].posting_id for row in found.rows].index(other)
-        [explanation] = search.explain(found, np.array([place]))
-        words = "titles have the same words" if posting_id != "p1" else "titles share the word 'susu'"
-        assert [reason.text for reason in explanation.reasons] == [words]
-        assert "hash" not in explanation.signals
-        assert (explanation.signals["words"] > 0.99) == (posting_id != "p1")
-
-
-def test_of_equal_postings_the_one_with_the_same_file_comes_first() -> None:
-    """They are one node, whose features are those of one of them; an image that was encoded again is another file."""
-    titles = ["kopi susu gula aren", "kopi susu gula aren", "teh manis"]
-    postings = [Posting(f"p{row}", "image", title, "0" * 15 + "f") for row, title in enumerate(titles)]
-    digests = [bytes([row + 1]) * 32 for row in range(3)]
-    features = Features.of(titles, [it.image_phash for it in postings], images=digests)
-    signals = ("hash", "title")
-    catalogue = Catalogue(postings)
-    search = ProbabilitySearch.build("matcher/1", catalogue, features, tiny_model(signals), THRESHOLDS)
-    for row in (0, 1, 2):
-        one = features.select(np.array([row]))
-        for asked in (one, one.without_titles(np.zeros(1, np.intp))):
-            found = search.matches(asked, search.rule(None, 0.5))
-            assert found.rows[0] == row
-            assert found.probabilities[0] >= 0.995
-            [explanation, *_] = search.explain(found, np.arange(len(found.rows)))
-            assert explanation.match_type == "identical"
-    image = features.select(np.array([1])).without_titles(np.zeros(1, np.intp))
-    found = search.matches(image, search.rule(None, 0.5))
-    assert (found.probabilities >= 0.995).tolist() == [True, False, False]
-
-
-def test_a_pair_has_its_probability() -> None:
-    """Whichever end is named first; 0 where it is no candidate."""
-    search = after(scored_search(hashed(0, 60), HASH), [Posting("p2", None, image_phash=f"{1:016x}")])
-    row = search.catalogue.row
-    assert search.pair(row("p0"), row("p2")).probabilities.tolist() == pytest.approx([BIT_APART])
-    assert search.pair(row("p2"), row("p0")).probabilities.tolist() == pytest.approx([BIT_APART])
-    assert search.pair(row("p2"), row("p1")).probabilities.tolist() == [0]
 
 
 def test_decisions_follow_ids() -> None:
@@ -245,7 +145,7 @@ def test_added_images_are_compared_by_embeddings() -> None:
     assert matches(changed, "bare") == []
     nothing = {name: np.zeros((1, 4), np.float32) for name in IMAGE_RETRIEVERS}
     with pytest.raises(SignalNeeded, match="compares by image"):
-        changed.matches(features_of([Posting("new", None, "kopi")], nothing), changed.rule(None, 0))
+        match_query(changed, features_of([Posting("new", None, "kopi")], nothing), changed.rule(None, 0))
 
 
 def test_a_filled_catalogue_is_clustered() -> None:

@@ -21,8 +21,9 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.made_features import MadeFeatures, every_vector
-from pricematch.matching.probability import ProbabilitySearch, RankedMatches
+from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
+from pricematch.matching.ranked_matches import RankedMatches, explain, match_query, match_row
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
 
@@ -247,7 +248,7 @@ class Matcher:
         if self.probability is not None:
             rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
-            found = self.probability.matches_of(row, rule)
+            found = match_row(self.probability, row, rule)
             return self._explained(self.probability, found, options, compared, embedding)
         search, decision = self._deciding(options), self.decision(options)
         feedback, most = self.feedback.of(posting_id), options.last + 1
@@ -283,7 +284,7 @@ class Matcher:
         image = None if query.image is None else self.evidence(query.image)
         if image is not query.image and not search.compares(title=bool(query.title)):
             return Result(Matches([]), self.decision(options))
-        found = search.matches(self._made.of_images(search, [query.title], [image]), rule)
+        found = match_query(search, self._made.of_images(search, [query.title], [image]), rule)
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
@@ -307,7 +308,7 @@ class Matcher:
             if place < found.decided or least is None or (similarity is not None and similarity >= least)
         ]
         more, kept = len(kept) > options.last, kept[options.first : options.last]
-        explained = search.explain(found, np.array(kept, np.intp))
+        explained = explain(search, found, np.array(kept, np.intp))
         matches = [
             Match(
                 posting_id,

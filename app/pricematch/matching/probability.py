@@ -1,4 +1,4 @@
-"""The search by probability over a match index: matches of queries and of stored postings."""
+"""The search by probability over a match index: a catalogue that is scored, changes, and is decided on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +12,18 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import SignalNeeded, TargetUnknown
-from pricematch.matching.index import MatchIndex, QueryPairs, ScoredFeatures
+from pricematch.matching.index import MatchIndex, QueryPairs
 from pricematch.matching.nodes import Nodes, ScoredNodes, node_keys, spread
 from pricematch.matching.probability_clusters import ProbabilityClusters
 from pricematch.matching.queries import Calibrated
 from pricematch.pairs.default_model import EvidenceScorer
-from pricematch.pairs.explanation import Explainer, Explanation
+from pricematch.pairs.explanation import Explainer
 from pricematch.pairs.home import Homing
 from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
-from pricematch.stages import stage
-from pricematch.titles.normalise import ParsedTitle, parse_shown_title
 
 Teacher: TypeAlias = Callable[[PairModel, PairFeatureExtractor, NDArray[np.integer]], tuple[PairModel, int]]
 """Teaches a model by feedback, given what extracts the features of nodes and the node of each row; see
@@ -35,29 +33,6 @@ ENOUGH_VERDICTS = 20
 FOREIGN = 0.5
 """Share of being away from which on a trained model's probabilities count as estimated."""
 _OF_IMAGES, _OF_TITLES = {"hash", "image"}, {"title"}
-
-
-@dataclass(frozen=True, eq=False)
-class RankedMatches:
-    """The matches of one posting: decided ones, then the most probable, equally probable ones by their ids.
-
-    Attributes:
-        title: of the query; None for a stored posting, whose title is read where matches are explained.
-        row: of the posting; −1 for a query.
-        image: its image key, 0 where it has none.
-        rows: int32 [m], of its matches.
-        probabilities: float64 [m].
-        features: of the pairs; None where they are computed from the rows.
-        decided: how many of the matches, the first ones, are the same by feedback.
-    """
-
-    title: ParsedTitle | None
-    row: int
-    image: int
-    rows: NDArray[np.int32]
-    probabilities: NDArray[np.float64]
-    features: ScoredFeatures | None = None
-    decided: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +157,8 @@ class ProbabilitySearch:
         return ProbabilityClusters(self.catalogue, self.nodes, self.index, self.feedback, self.query)
 
     @cached_property
-    def _explainer(self) -> Explainer:
+    def explainer(self) -> Explainer:
+        """Says why two postings match."""
         return Explainer(self.index.model.feature_names, self.index.extractor.word_counts)
 
     def placed(self, catalogue: Catalogue, rows: NDArray[np.integer], features: Features) -> "ProbabilitySearch":
@@ -247,90 +223,3 @@ class ProbabilitySearch:
         equal = (left == right) & (left != 0) & (found.pairs.left >= span)
         probabilities = np.where(equal, 1.0, found.pairs.probabilities)
         return replace(found, pairs=replace(found.pairs, probabilities=probabilities))
-
-    def matches_of(self, row: int, rule: DecisionRule) -> RankedMatches:
-        """The matches of a stored posting; those that are the same by feedback come first."""
-        feedback = self.feedback.of(self.catalogue[row].posting_id)
-        decided = self.catalogue.located(sorted(feedback))
-        same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)
-        rows, probabilities = self._candidates_of(row)
-        free = ~np.isin(rows, [row, *decided.values()])
-        rows, probabilities = rows[free], probabilities[free]
-        image = int(self.images[row])
-        order = self._order(rows, probabilities, rule, self._same_image(rows, image), fallback=not len(same))
-        return RankedMatches(
-            None,
-            row,
-            image,
-            np.concatenate([same, rows[order]]),
-            np.concatenate([np.ones(len(same)), probabilities[order]]),
-            decided=len(same),
-        )
-
-    def pair(self, row: int, other: int) -> RankedMatches:
-        """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
-        candidates, probabilities = self._candidates_of(row)
-        found = probabilities[candidates == other]
-        image = int(self.images[row])
-        return RankedMatches(None, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
-
-    def matches(self, features: Features, rule: DecisionRule) -> RankedMatches:
-        """The matches of one posting that is not stored.
-
-        Raises:
-            SignalNeeded: it has nothing that the pair model compares.
-        """
-        shown = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
-        self.check_signals(image=bool(shown), title=any(features.titles))
-        found, image = self.query(features), int(features.images[0])
-        rows, place = self.nodes.rows_of(found.pairs.right, self.catalogue.alive)
-        same = self._same_image(rows, image)
-        every, probabilities = found.features.select(place), found.pairs.probabilities[place]
-        # features are of nodes, and images of one node may differ in their bytes
-        every, changed = every.with_feature(self.index.model, "same_image", same)
-        probabilities[changed & (probabilities < 1)] = every.probabilities[changed & (probabilities < 1)]
-        order = self._order(rows, probabilities, rule, same)
-        return RankedMatches(found.titles[0], -1, image, rows[order], probabilities[order], every.select(order))
-
-    def explain(self, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
-        """Why the matches at some positions are matches; costs about a millisecond each."""
-        with stage("score"):
-            rows, of_row = found.rows[kept], self.nodes.of_row
-            titles = [parse_shown_title(posting.title) for posting in self.catalogue.select(rows)]
-            if found.features is None:
-                scored = self.index.features_of(int(of_row[found.row]), of_row[rows])
-            else:
-                scored = found.features.select(kept)
-            features, contributions = scored.values.copy(), scored.contributions(self.index.model)
-            # features are of nodes, and images of one node may differ in their bytes
-            features[:, self.index.model.feature_names.index("same_image")] = self._same_image(rows, found.image)
-            title = parse_shown_title(self.catalogue[found.row].title) if found.title is None else found.title
-            return self._explainer.explain(features, contributions, title, titles)
-
-    def _candidates_of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """The rows of a posting's candidates and of those equal to it, itself among them, and their probabilities."""
-        node = int(self.nodes.of_row[row])
-        candidates, probabilities = self.index.candidates_of(node)
-        found, place = self.nodes.rows_of(np.append(candidates, node), self.catalogue.alive)
-        return found, np.append(probabilities, 1.0)[place]
-
-    def _same_image(self, rows: NDArray[np.integer], image: int) -> NDArray[np.float32]:
-        """Whether some rows have the image of a key, float32 [m]; NaN where there is none."""
-        if image == 0:
-            return np.full(len(rows), np.nan, np.float32)
-        return np.where(self.images[rows] == 0, np.nan, self.images[rows] == np.uint64(image)).astype(np.float32)
-
-    def _order(
-        self,
-        rows: NDArray[np.int32],
-        probabilities: NDArray[np.float64],
-        rule: DecisionRule,
-        same_image: NDArray[np.float32],
-        *,
-        fallback: bool = True,
-    ) -> NDArray[np.intp]:
-        """Which candidates match, the most probable first, of equal ones the same image first, then by their ids."""
-        near = np.flatnonzero(probabilities >= rule.thresholds.fallback)
-        posting_ids = np.array(self.catalogue.ids_of(rows[near]), np.str_)
-        order = near[np.lexsort((posting_ids, same_image[near] != 1, -probabilities[near]))]
-        return order[: rule.count(probabilities[order], fallback=fallback)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.probability_clusters import LEAST_MEAN
+from pricematch.matching.ranked_matches import explain, match_pair
 from pricematch.matching.review_strata import Strata, ascending
 from pricematch.pairs.explanation import Explanation, family_of
 from pricematch.pairs.reason_sentences import FACTS
@@ -190,6 +191,6 @@ def _disagreement(search: ProbabilitySearch, pairs: _Pairs, places: NDArray[np.i
 
 def _unsure(search: ProbabilitySearch, pairs: _Pairs, place: int) -> Unsure:
     left, right = (int(search.catalogue.by_id[ends[place]]) for ends in (pairs.first, pairs.second))
-    [explanation] = search.explain(search.pair(left, right), np.array([0]))
+    [explanation] = explain(search, match_pair(search, left, right), np.array([0]))
     first, second = search.catalogue.ids_of([left, right])
     return Unsure(first, second, float(pairs.probabilities[place]), explanation)

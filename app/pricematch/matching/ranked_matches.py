@@ -1,0 +1,131 @@
+"""The matches of one posting by probability: those above the thresholds of a rule, ranked, and explained."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.features import Features
+from pricematch.matching.index import ScoredFeatures
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.pairs.explanation import Explanation
+from pricematch.pairs.thresholds import DecisionRule
+from pricematch.stages import stage
+from pricematch.titles.normalise import ParsedTitle, parse_shown_title
+
+
+@dataclass(frozen=True, eq=False)
+class RankedMatches:
+    """The matches of one posting: decided ones, then the most probable, equally probable ones by their ids.
+
+    Attributes:
+        title: of the query; None for a stored posting, whose title is read where matches are explained.
+        row: of the posting; −1 for a query.
+        image: its image key, 0 where it has none.
+        rows: int32 [m], of its matches.
+        probabilities: float64 [m].
+        features: of the pairs; None where they are computed from the rows.
+        decided: how many of the matches, the first ones, are the same by feedback.
+    """
+
+    title: ParsedTitle | None
+    row: int
+    image: int
+    rows: NDArray[np.int32]
+    probabilities: NDArray[np.float64]
+    features: ScoredFeatures | None = None
+    decided: int = 0
+
+
+def match_row(search: ProbabilitySearch, row: int, rule: DecisionRule) -> RankedMatches:
+    """The matches of a stored posting; those that are the same by feedback come first."""
+    feedback = search.feedback.of(search.catalogue[row].posting_id)
+    decided = search.catalogue.located(sorted(feedback))
+    same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)
+    rows, probabilities = _candidates_of(search, row)
+    free = ~np.isin(rows, [row, *decided.values()])
+    rows, probabilities = rows[free], probabilities[free]
+    image = int(search.images[row])
+    order = _order(search, rows, probabilities, rule, _same_image(search, rows, image), fallback=not len(same))
+    return RankedMatches(
+        None,
+        row,
+        image,
+        np.concatenate([same, rows[order]]),
+        np.concatenate([np.ones(len(same)), probabilities[order]]),
+        decided=len(same),
+    )
+
+
+def match_pair(search: ProbabilitySearch, row: int, other: int) -> RankedMatches:
+    """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
+    candidates, probabilities = _candidates_of(search, row)
+    found = probabilities[candidates == other]
+    image = int(search.images[row])
+    return RankedMatches(None, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
+
+
+def match_query(search: ProbabilitySearch, features: Features, rule: DecisionRule) -> RankedMatches:
+    """The matches of one posting that is not stored.
+
+    Raises:
+        SignalNeeded: it has nothing that the pair model compares.
+    """
+    shown = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
+    search.check_signals(image=bool(shown), title=any(features.titles))
+    found, image = search.query(features), int(features.images[0])
+    rows, place = search.nodes.rows_of(found.pairs.right, search.catalogue.alive)
+    same = _same_image(search, rows, image)
+    every, probabilities = found.features.select(place), found.pairs.probabilities[place]
+    # features are of nodes, and images of one node may differ in their bytes
+    every, changed = every.with_feature(search.index.model, "same_image", same)
+    probabilities[changed & (probabilities < 1)] = every.probabilities[changed & (probabilities < 1)]
+    order = _order(search, rows, probabilities, rule, same)
+    return RankedMatches(found.titles[0], -1, image, rows[order], probabilities[order], every.select(order))
+
+
+def explain(search: ProbabilitySearch, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
+    """Why the matches at some positions are matches; costs about a millisecond each."""
+    with stage("score"):
+        rows, of_row = found.rows[kept], search.nodes.of_row
+        titles = [parse_shown_title(posting.title) for posting in search.catalogue.select(rows)]
+        if found.features is None:
+            scored = search.index.features_of(int(of_row[found.row]), of_row[rows])
+        else:
+            scored = found.features.select(kept)
+        features, contributions = scored.values.copy(), scored.contributions(search.index.model)
+        # features are of nodes, and images of one node may differ in their bytes
+        features[:, search.index.model.feature_names.index("same_image")] = _same_image(search, rows, found.image)
+        title = parse_shown_title(search.catalogue[found.row].title) if found.title is None else found.title
+        return search.explainer.explain(features, contributions, title, titles)
+
+
+def _candidates_of(search: ProbabilitySearch, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The rows of a posting's candidates and of those equal to it, itself among them, and their probabilities."""
+    node = int(search.nodes.of_row[row])
+    candidates, probabilities = search.index.candidates_of(node)
+    found, place = search.nodes.rows_of(np.append(candidates, node), search.catalogue.alive)
+    return found, np.append(probabilities, 1.0)[place]
+
+
+def _same_image(search: ProbabilitySearch, rows: NDArray[np.integer], image: int) -> NDArray[np.float32]:
+    """Whether some rows have the image of a key, float32 [m]; NaN where there is none."""
+    if image == 0:
+        return np.full(len(rows), np.nan, np.float32)
+    return np.where(search.images[rows] == 0, np.nan, search.images[rows] == np.uint64(image)).astype(np.float32)
+
+
+def _order(
+    search: ProbabilitySearch,
+    rows: NDArray[np.int32],
+    probabilities: NDArray[np.float64],
+    rule: DecisionRule,
+    same_image: NDArray[np.float32],
+    *,
+    fallback: bool = True,
+) -> NDArray[np.intp]:
+    """Which candidates match, the most probable first, of equal ones the same image first, then by their ids."""
+    near = np.flatnonzero(probabilities >= rule.thresholds.fallback)
+    posting_ids = np.array(search.catalogue.ids_of(rows[near]), np.str_)
+    order = near[np.lexsort((posting_ids, same_image[near] != 1, -probabilities[near]))]
+    return order[: rule.count(probabilities[order], fallback=fallback)]
