@@ -17,7 +17,7 @@ from tests.support.applications import Serve, hash_of, make_app
 from tests.support.contract import assert_problem, client_of
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import MeanColourEncoder, encoded, image_bytes, scene, tiny_search
-from tests.support.matchers import hashed, scored_search
+from tests.support.matchers import hashed, matcher_over, scored_search
 
 BY_MATCHER = {"posting_ids": "all", "method": "matcher"}
 ONE_BIT = float(ordinary(np.array(63 / 64)))
@@ -27,7 +27,7 @@ ONE_BIT = float(ordinary(np.array(63 / 64)))
 def by_hash() -> Matcher:
     """Two pairs of postings that are alike, p0 and p2, p1 and p3, and two that are alone."""
     postings = hashed(0, 30, 1, 31, 60, None)
-    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
+    return matcher_over(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def by_image(signals: Sequence[str] = ("hash",)) -> Matcher:
     hashes = [f"{scenes:016x}", f"{scenes ^ 1:016x}", hash_of(TURNED), None]
     titles = ["kopi", "teh", "susu", "gula"]
     postings = [Posting(f"p{row}", None, titles[row], image_phash=value) for row, value in enumerate(hashes)]
-    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, signals))
+    return matcher_over(Catalogue(postings), {}, {}, scored_search(postings, signals))
 
 
 def members(response: Any) -> list[tuple[list[str], list[int]]]:
@@ -217,7 +217,7 @@ def test_all_images_are_encoded_in_one_call(serve: Serve) -> None:
     key, encoder = embedded.encoder.key, MeanColourEncoder()
     judge = scored_search(postings, ["image"], dict.fromkeys(IMAGE_RETRIEVERS, embedded.embeddings))
     retrieved = dict.fromkeys(IMAGE_RETRIEVERS, key)
-    matcher = Matcher(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
+    matcher = matcher_over(Catalogue(postings), {key: embedded}, {"mean-colour": key}, judge, retrieved)
     client = serve(matcher=matcher, encoding=TinyEncoding(encoder))
     asked = {"posting_ids": ["p0", "p4"], "min_probability": 0.98}
     response = send(client, image_bytes("#0402fd"), b"", RED, image_bytes("#fd0402"), **asked)

@@ -16,7 +16,7 @@ from tests.support.applications import ALL, POSTINGS, SCENE, Serve, hash_of, jud
 from tests.support.contract import assert_problem, client_of
 from tests.support.fakes import image_bytes
 from tests.support.http_bytes import FORM, field, form
-from tests.support.matchers import scored_search
+from tests.support.matchers import matcher_over, scored_search
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client
 
 
 def test_a_matcher_of_hashes_refuses_a_title_alone(serve: Serve) -> None:
-    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, ["hash"])))
+    client = serve(matcher=matcher_over(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, ["hash"])))
     assert_problem(client.post("/match", json={"title": "kopi"}), 422, "signal-needed")
     assert ids(client.post("/match", files={"image": SCENE}, data={"title": "teh"})) == ["scene", "twin"]
 
@@ -248,7 +248,7 @@ def test_a_target_out_of_reach_has_no_threshold_and_matches(serve: Serve) -> Non
     from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 
     thresholds = SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)], Target(0.99): [Thresholds(inf, inf)]})
-    client = serve(matcher=Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, thresholds=thresholds)))
+    client = serve(matcher=matcher_over(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS, thresholds=thresholds)))
     body = client.get("/postings/scene/matches", params={"target": "precision:0.99"}).json()
     assert (body["threshold"], body["alone"], body["matches"]) == (None, None, [])
     body = client.post("/cluster", json={"posting_ids": "all", "method": "matcher", "target": "precision:0.99"}).json()
@@ -258,7 +258,7 @@ def test_a_target_out_of_reach_has_no_threshold_and_matches(serve: Serve) -> Non
 def test_matches_beyond_a_page_come_by_its_cursor(serve: Serve) -> None:
     """Of a stored posting, a title and an image; fault C6."""
     postings = [Posting(f"p{row:03}", None, "Kopi Susu", hash_of(SCENE)) for row in range(120)]
-    client = serve(matcher=Matcher(Catalogue(postings), {}, {}, scored_search(postings)))
+    client = serve(matcher=matcher_over(Catalogue(postings), {}, {}, scored_search(postings)))
 
     def every(ask: Callable[[str], Any]) -> list[str]:
         found, cursor = list[str](), ""
@@ -285,7 +285,7 @@ def test_a_stock_image_is_told_in_answers(serve: Serve) -> None:
     catalogue = Catalogue(postings)
     stock = StockImages.of(catalogue, features.hashes, features.images, parse_titles(features.titles))
     told = scored_search([replace(posting, image_phash=None) for posting in postings])
-    client = serve(matcher=Matcher(catalogue, {}, {}, replace(told, catalogue=catalogue), stock=stock))
+    client = serve(matcher=Matcher(catalogue, {}, {}, stock, replace(told, catalogue=catalogue)))
     for body in (
         client.post("/match", files={"image": SCENE}).json(),
         client.post("/match", files=[("images", SCENE)]).json()["items"][0],

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
 from tests.support.applications import POSTINGS, SCENE, Serve, judged_matcher
 from tests.support.contract import PREFIX, assert_problem, assert_still_answers
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
 from tests.support.http_bytes import FORM, field, file, form
-from tests.support.matchers import scored_search
+from tests.support.matchers import matcher_over, scored_search
 from tests.support.odd_images import NOT_IMAGES, truncated
 
 PICTURES = [image_bytes(colour) for colour in COLOURS]
@@ -124,7 +123,7 @@ def test_a_matcher_of_titles_only_needs_another_signal(serve: Serve) -> None:
 
 
 def test_a_service_without_encoder_needs_one(serve: Serve) -> None:
-    client = serve(matcher=Matcher(tiny_matcher().catalogue, {}, {}))
+    client = serve(matcher=matcher_over(tiny_matcher().catalogue, {}, {}))
     assert_problem(send(client, SCENE, SCENE), 409, "encoder-needed")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import ONE_COLOUR, EncoderInfo, Wanted
+from pricematch.catalogue.features import ONE_COLOUR, Wanted
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (
@@ -19,15 +19,15 @@ from pricematch.errors import (
     SignalNeeded,
     TargetUnknown,
 )
-from pricematch.matching.matcher import NEARLY_SAME, NEARLY_SAME_OTHERWISE, Matcher
+from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.similarity import SimilaritySearch
+from pricematch.matching.similarity_matches import NEARLY_SAME_OTHERWISE
 from pricematch.pairs.bounds import ordinary
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.thresholds import F1, Target
 from tests.support.encoding import image_features
 from tests.support.fakes import (
-    COLOURS,
     encoded,
     image_bytes,
     scene,
@@ -36,7 +36,7 @@ from tests.support.fakes import (
     tiny_matcher,
     tiny_search,
 )
-from tests.support.matchers import hashed, scored_search
+from tests.support.matchers import hashed, matcher_over, scored_search
 
 SCENE = encoded(scene())
 SCENE_FEATURES = image_features(SCENE)
@@ -49,7 +49,7 @@ NAMED = {"mean-colour": "mean-colour"}
 def by_hash(*bits: int | None) -> Matcher:
     """A matcher of postings whose hashes have that many bits set; see `hashed`."""
     postings = hashed(*bits)
-    return Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
+    return matcher_over(Catalogue(postings), {}, {}, scored_search(postings, ["hash"]))
 
 
 def told(answer: Result) -> list[tuple[str, Any]]:
@@ -92,7 +92,7 @@ def test_a_new_posting_finds_what_a_stored_one_does() -> None:
     """And the stored one as well."""
     titles = ["kopi susu gula aren", "kopi susu aren", "kopi hitam", "teh manis", ""]
     postings = [Posting(f"p{row}", None, title) for row, title in enumerate(titles)]
-    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
+    matcher = matcher_over(Catalogue(postings), {}, {}, scored_search(postings))
     stored = told(matcher.match_posting("p0", ALL))
     assert [posting_id for posting_id, _ in stored] == ["p1", "p2"]
     new = told(matcher.match(Query(title=titles[0]), ALL))
@@ -107,7 +107,7 @@ def test_an_image_or_a_title_alone_finds_its_equals() -> None:
         Posting("picture", None, image_phash=SCENE_FEATURES.phash),
         Posting("title", None, "Kopi Susu 200 ml"),
     ]
-    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
+    matcher = matcher_over(Catalogue(postings), {}, {}, scored_search(postings))
     assert told(matcher.match(Query("", SCENE_FEATURES), Options())) == [("picture", pytest.approx(1))]
     assert told(matcher.match(Query(title="susu kopi 200ml"), ALL))[0][0] == "title"
     assert {match[0] for match in told(matcher.match(Query("Kopi Susu 200 ml", SCENE_FEATURES), Options()))} == {
@@ -159,7 +159,7 @@ def test_signals_the_matcher_lacks_are_refused() -> None:
     with pytest.raises(SignalNeeded, match="compares by hash"):
         matcher.match(Query(title="kopi"), Options())
     postings = [Posting("p0", None, "kopi")]
-    by_title = Matcher(Catalogue(postings), {}, {}, scored_search(postings, ["title"]))
+    by_title = matcher_over(Catalogue(postings), {}, {}, scored_search(postings, ["title"]))
     with pytest.raises(SignalNeeded, match="compares by title"):
         by_title.match(Query("", SCENE_FEATURES), Options())
     with pytest.raises(SignalNeeded, match="compares by title"):
@@ -172,7 +172,7 @@ def test_a_posting_that_carries_nothing_has_no_matches() -> None:
 
 def test_a_match_has_its_level_and_evidence() -> None:
     postings = [replace(posting, title="kopi susu") for posting in hashed(0, 0, 2)]
-    matcher = Matcher(Catalogue(postings), {}, {}, scored_search(postings))
+    matcher = matcher_over(Catalogue(postings), {}, {}, scored_search(postings))
     [first, second] = matcher.match_posting("p0", ALL).matches
     assert first.match_type == "identical"
     assert first.evidence is not None
@@ -183,7 +183,7 @@ def test_a_match_has_its_level_and_evidence() -> None:
 
 def test_a_signal_that_one_of_two_postings_lacks_says_nothing() -> None:
     postings = [Posting("p0", None, "kopi susu"), Posting("p1", None, "kopi susu", image_phash="0" * 16)]
-    [match] = Matcher(Catalogue(postings), {}, {}, scored_search(postings)).match_posting("p0", ALL).matches
+    [match] = matcher_over(Catalogue(postings), {}, {}, scored_search(postings)).match_posting("p0", ALL).matches
     assert match.evidence is not None
     assert "words" in match.evidence.signals
     assert "hash" not in match.evidence.signals
@@ -208,10 +208,10 @@ def with_encoder(*, trained: bool) -> Matcher:
     vectors = np.concatenate([embedded.embeddings, np.zeros((1, 4), np.float32)])
     embedded = SimilaritySearch.of(embedded.encoder, catalogue, vectors)
     if not trained:
-        return Matcher(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
+        return matcher_over(catalogue, {"mean-colour": embedded}, NAMED, scored_search(list(catalogue)))
     judge = scored_search(list(catalogue), ["hash", "title", "image"], dict.fromkeys(IMAGE_RETRIEVERS, vectors))
     retrieved = dict.fromkeys(IMAGE_RETRIEVERS, "mean-colour")
-    return Matcher(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
+    return matcher_over(catalogue, {"mean-colour": embedded}, NAMED, judge, retrieved)
 
 
 def test_embeddings_are_wanted_where_they_are_used() -> None:
@@ -271,11 +271,11 @@ def test_a_decision_rule_is_known_before_the_match(trained: bool, options: Optio
 
 def test_what_cannot_be_answered_is_refused_before_an_image_is_encoded() -> None:
     """Signals, encoders and pair models that a query needs are looked for first."""
-    by_title = Matcher(Catalogue([]), {}, {}, scored_search([Posting("a", None, "kopi")], ["title"]))
+    by_title = matcher_over(Catalogue([]), {}, {}, scored_search([Posting("a", None, "kopi")], ["title"]))
     with pytest.raises(SignalNeeded):
         by_title.wanted(Options(), image=True, title=False)
     with pytest.raises(EncoderNeeded):
-        Matcher(Catalogue([]), {}, {}).wanted(Options(), image=True, title=False)
+        matcher_over(Catalogue([]), {}, {}).wanted(Options(), image=True, title=False)
     with pytest.raises(MatcherNeeded):
         tiny_matcher().wanted(Options(min_probability=0.5), image=True, title=False)
 
@@ -304,25 +304,6 @@ def test_without_a_trained_matcher_similarity_decides_and_no_probability_is_inve
     assert answer.decision.models == {"mean-colour": "1"}
 
 
-def test_the_threshold_of_the_encoder_decides_by_default() -> None:
-    matcher = tiny_matcher(threshold=0.9)
-    assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
-    assert matcher.match_posting("p0", Options()).decision.threshold == 0.9
-    assert len(matcher.match_posting("p0", Options(min_similarity=-1)).matches) == len(COLOURS) - 1
-
-
-@pytest.mark.parametrize(("name", "least"), [("cnn", NEARLY_SAME["cnn"]), ("own", NEARLY_SAME_OTHERWISE)])
-def test_without_a_measured_threshold_nearly_the_same_images_match(name: str, least: float) -> None:
-    """Never all of them, unless a request says so."""
-    embeddings = np.array([[1, 0], [least + 1e-4, 0], [least - 1e-4, 0], [0, 1]], np.float32)
-    embeddings[1:3, 1] = np.sqrt(1 - embeddings[1:3, 0] ** 2)
-    encoder = EncoderInfo("key", {name: "1"}, 2)
-    catalogue = Catalogue([Posting(f"p{row}", "image") for row in range(4)])
-    matcher = Matcher(catalogue, {"key": SimilaritySearch.of(encoder, catalogue, embeddings)}, {name: "key"})
-    assert [match.posting_id for match in matcher.match_posting("p0", Options()).matches] == ["p1"]
-    assert len(matcher.match_posting("p0", Options(min_similarity=-1)).matches) == 3
-
-
 @pytest.mark.parametrize("asked", [Options(target=F1), Options(min_probability=0.5)])
 def test_probabilities_take_a_matcher(asked: Options) -> None:
     for ask in (tiny_matcher().match, lambda _, asked: tiny_matcher().match_posting("p0", asked)):
@@ -340,7 +321,7 @@ def test_the_encoder_may_be_named_among_several() -> None:
     """An unknown name is refused with those there are."""
     one, other = tiny_search(), tiny_search()
     other = SimilaritySearch.of(other.encoder, other.catalogue, np.roll(other.embeddings, 1, axis=0))
-    matcher = Matcher(one.catalogue, {"1": one, "2": other}, {"one": "1", "other": "2"})
+    matcher = matcher_over(one.catalogue, {"1": one, "2": other}, {"one": "1", "other": "2"})
     assert matcher.encoder(None, "") is matcher.encoder("one", "") is one
     assert matcher.encoder("other", "") is other
     with pytest.raises(EncoderUnknown, match="one, other, got 'third'"):

@@ -11,13 +11,12 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
-from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import Nodes, node_keys
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Options
 from pricematch.matching.ranked_matches import match_row
 from pricematch.pairs.retriever import ParsedFeatures
-from tests.support.matchers import scored_search
+from tests.support.matchers import matcher_over, scored_search
 
 HASH = "8f" * 8
 NEAR = f"{int(HASH, 16) ^ 3:016x}"
@@ -87,7 +86,7 @@ def test_copies_are_one_cluster_however_they_come(
     search = come(scored_search([Posting("other", None, "teh manis", "0" * 16)]), KINDS[kind])
     assert clusters(search) == {frozenset(posting.posting_id for posting in KINDS[kind])}
     assert search.clusters.all(0.9).cohesion.tolist() == [1]
-    found = Matcher(search.catalogue, {}, {}, search).match_posting("p003", Options(limit=200)).matches
+    found = matcher_over(search.catalogue, {}, {}, search).match_posting("p003", Options(limit=200)).matches
     assert [match.posting_id for match in found] == [it.posting_id for it in KINDS[kind] if it.posting_id != "p003"]
     assert {match.probability for match in found} == {1}
 
@@ -113,7 +112,7 @@ def test_decisions_count_for_single_copies() -> None:
     [cluster] = clusters(decided)
     assert len(cluster) == 59
     assert len(cluster & {"p003", "p004"}) == 1
-    found = Matcher(search.catalogue, {}, {}, decided).match_posting("p003", Options(limit=100)).matches
+    found = matcher_over(search.catalogue, {}, {}, decided).match_posting("p003", Options(limit=100)).matches
     assert {match.posting_id for match in found} == {it.posting_id for it in equal(60)} - {"p003", "p004"}
     linked = replace(search, feedback=NO_FEEDBACK.changed(changes[1:]))
     assert clusters(linked, float("inf")) == {frozenset({"p007", "other"})}
@@ -152,7 +151,7 @@ def test_a_copy_that_goes_and_comes_back_is_found() -> None:
 def test_matches_come_in_pages() -> None:
     """All other copies, each once; fault C6."""
     search = scored_search(equal(120))
-    matcher, found, first = Matcher(Catalogue(equal(120)), {}, {}, search), list[str](), 0
+    matcher, found, first = matcher_over(Catalogue(equal(120)), {}, {}, search), list[str](), 0
     for size in (50, 50, 19):
         page = matcher.match_posting("p000", Options(limit=50, first=first))
         assert len(page.matches) == size

@@ -40,7 +40,7 @@ def matcher_of(postings: Sequence[Posting], signals: Sequence[str] = ("hash", "t
         for posting, marked in zip(postings, stock.marked.tolist(), strict=True)
     ]
     search = replace(scored_search(told, signals), catalogue=catalogue)
-    return Matcher(catalogue, {}, {}, search, stock=stock)
+    return Matcher(catalogue, {}, {}, stock, search)
 
 
 def image(phash: str) -> ImageFeatures:
@@ -51,7 +51,6 @@ def image(phash: str) -> ImageFeatures:
 def test_an_image_under_many_titles_is_a_stock_image(count: int) -> None:
     """Fault C5."""
     stock = matcher_of([*logos(count), *others(30)]).stock
-    assert stock is not None
     [found] = stock.each
     assert (found.postings, found.titles, found.example) == (count, count, "logo00")
     assert str(found) == f"the image of logo00, which {count} postings show under {count} titles"
@@ -61,7 +60,6 @@ def test_many_sellers_of_one_product_share_its_shot() -> None:
     """Their titles share a telling word, which other postings lack; fault C5."""
     for catalogue in ([*sellers(43), *others(30)], sellers(43)):
         stock = matcher_of(catalogue).stock
-        assert stock is not None
         assert stock.each == []
 
 
@@ -69,7 +67,6 @@ def test_many_sellers_of_one_product_share_its_shot() -> None:
 def test_few_titles_or_none_make_no_stock_image(titles: list[str]) -> None:
     """Fault C5."""
     stock = matcher_of([Posting(f"p{row}", None, title, LOGO) for row, title in enumerate(titles)]).stock
-    assert stock is not None
     assert stock.each == []
 
 
@@ -123,8 +120,6 @@ def test_a_catalogue_answers_alike_however_it_came(seed: int) -> None:
     for posting in gone:
         matcher = matcher.changed([], [posting.posting_id], [])
     anew = matcher_of(sorted(held, key=lambda posting: posting.posting_id))
-    assert matcher.stock is not None
-    assert anew.stock is not None
     assert matcher.stock.each == anew.stock.each
     assert answers(matcher) == answers(anew)
 
@@ -133,7 +128,6 @@ def test_a_logo_becomes_evidence_again_when_its_postings_go() -> None:
     """Fault C5."""
     matcher = matcher_of([*logos(12), *others(12)])
     matcher = matcher.changed([], [posting.posting_id for posting in logos(10)], [])
-    assert matcher.stock is not None
     assert matcher.stock.each == []
     found = matcher.match(Query("", image(LOGO)), replace(ALL, min_probability=0.9)).matches
     assert {match.posting_id for match in found} == {"logo10", "logo11"}
@@ -151,7 +145,7 @@ def by_similarity() -> Matcher:
     plain = np.array([text == ONE_COLOUR for text in hashes])
     stock = StockImages.of(catalogue, features.hashes, features.images, parse_titles(features.titles), plain)
     search = replace(search, catalogue=catalogue, no_evidence=stock.no_evidence)
-    return Matcher(catalogue, {KEY: search}, {"tiny": KEY}, stock=stock)
+    return Matcher(catalogue, {KEY: search}, {"tiny": KEY}, stock)
 
 
 def red(phash: str) -> ImageFeatures:
@@ -169,7 +163,6 @@ def test_without_a_matcher_stock_images_match_nothing() -> None:
     assert list(matcher.match(Query("", red(LOGO)), Options(limit=50)).matches) == []
     near = matcher.match(Query("", red(SHOT)), Options(limit=50, min_similarity=-1.0)).matches
     assert [match.posting_id for match in near] == ["p12", "p15"]
-    assert matcher.stock is not None
     none = replace(matcher, stock=replace(matcher.stock, found={}))
     assert none.wanted(Options(), image=True, title=False) == Wanted(
         frozenset({KEY})

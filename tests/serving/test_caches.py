@@ -332,7 +332,7 @@ def test_results_count_by_their_matches_and_titles() -> None:
             return Result(Matches([Match(str(row), 0.5) for row in range(options.limit)]), decision)
 
     async def run() -> None:
-        matcher, sizes = Answers(judged_matcher().catalogue, {}, {}), list[int]()
+        matcher, sizes = Answers(**vars(judged_matcher())), list[int]()
         for title, limit in (("kopi", 1), ("kopi", 9), ("kopi" * 200, 1)):
             cache = ResultCache(10**6)
             await cache.match(matcher, Query(title), Options(limit=limit), Asked())

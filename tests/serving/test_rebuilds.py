@@ -10,10 +10,9 @@ from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes
 from pricematch.errors import ImageCorrupt
-from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.serving.snapshots import Snapshot, Snapshots
-from tests.support.matchers import hashed, scored_search
+from tests.support.matchers import hashed, matcher_over, scored_search
 from tests.support.shop import Shop, found, told
 
 
@@ -125,7 +124,7 @@ def test_a_young_catalogue_is_scored_together_at_once() -> None:
         features = Features.of([""] * come, [posting.image_phash for posting in more])
         catalogue = search.catalogue.changed(more, [])
         search = search.placed(catalogue, np.arange(search.catalogue.span, catalogue.span), features)
-        return Snapshot(0, Matcher(search.catalogue, {}, {}, search))
+        return Snapshot(0, matcher_over(search.catalogue, {}, {}, search))
 
     assert snapshot(0, 1).young(10)
     assert snapshot(3, 2).young(10)

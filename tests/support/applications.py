@@ -24,7 +24,7 @@ from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_matcher
-from tests.support.matchers import scored_search
+from tests.support.matchers import matcher_over, scored_search
 from tests.support.memory_store import MemoryStore
 from tests.support.served import Loaded, served
 
@@ -116,4 +116,4 @@ POSTINGS = [
 
 def judged_matcher() -> Matcher:
     """A matcher of hashes and titles, without encoders."""
-    return Matcher(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS))
+    return matcher_over(Catalogue(POSTINGS), {}, {}, scored_search(POSTINGS))

@@ -18,6 +18,7 @@ from pricematch.encoding.ports import Pixels, Runtime
 from pricematch.errors import ImageUnavailable, ModelOutputError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.similarity import SimilaritySearch
+from tests.support.matchers import matcher_over
 from tests.support.waiting import SAFETY_SECONDS
 
 SIDE = 16
@@ -154,7 +155,7 @@ def tiny_matcher(colours: Sequence[str] = COLOURS, threshold: float | None = -1.
 def by_similarity(search: SimilaritySearch) -> Matcher:
     """A matcher without a pair model."""
     key = search.encoder.key
-    return Matcher(search.catalogue, {key: search}, {"mean-colour": key})
+    return matcher_over(search.catalogue, {key: search}, {"mean-colour": key})
 
 
 STORED_AS = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import lightgbm
 import numpy as np
@@ -17,17 +18,24 @@ from pricematch.formats.lightgbm_trees import Trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, digests
 from pricematch.formats.matcher_files import FIRST, SECOND, MatcherManifest
 from pricematch.learning.fit import TrainingData
+from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.similarity import SimilaritySearch
+from pricematch.matching.stock_images import StockImages
 from pricematch.pairs.calibration import PLATT, Calibration
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.pair_features import pair_feature_names
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from tests.support.catalogues import groups_of, labelled_postings
 
 RETRIEVERS = {"hash": "hash", "title": "words", "image": "image"}
 """By signal, the retriever whose similarity counts."""
 THRESHOLDS = SizeThresholds((1,), {F1: [Thresholds(0.9, 0.5)], Target(0.95): [Thresholds(0.99, 0.99)]})
+
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class HighestSimilarity:
@@ -65,6 +73,20 @@ def scored_search(
         [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
     )
     return ProbabilitySearch.build("matcher/1", Catalogue(postings), features, tiny_model(signals), thresholds)
+
+
+def matcher_over(
+    catalogue: Catalogue,
+    similarity: Mapping[str, SimilaritySearch],
+    named: Mapping[str, str],
+    probability: ProbabilitySearch | None = None,
+    retrieved: Mapping[str, str] = NOTHING,
+) -> Matcher:
+    """A matcher over postings whose own hashes are all that is known of their images."""
+    every = catalogue.select(range(catalogue.span))
+    raw = ParsedFeatures.of(Features.of([it.title for it in every], [it.image_phash for it in every]))
+    stock = StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles)
+    return Matcher(catalogue, similarity, named, stock, probability, retrieved)
 
 
 def hashed(*bits: int | None) -> list[Posting]:

@@ -40,7 +40,7 @@ class MadeFeatures:
         vectors = {name: self.embeddings(key, images) for name, key in self.retrieved.items()}
         phashes = [None if image is None else image.phash for image in images]
         digests = [None if image is None else image.digest for image in images]
-        return Features.of(titles, phashes, every_vector(search, len(titles), vectors), digests)
+        return Features.of(titles, phashes, _every_vector(search, len(titles), vectors), digests)
 
     def of_stored(
         self, search: ProbabilitySearch, catalogue: Catalogue, stock: StockImages, rows: NDArray[np.integer]
@@ -48,12 +48,12 @@ class MadeFeatures:
         """Features of some rows; stock images are none."""
         vectors = {name: self.similarity[key].embeddings[rows] for name, key in self.retrieved.items()}
         titles = [posting.title for posting in catalogue.select(rows)]
-        every = every_vector(search, len(rows), vectors)
+        every = _every_vector(search, len(rows), vectors)
         found = Features(titles, stock.hashes.select(rows), every, stock.images[rows]).without_unseen()
         return found.without_images(np.flatnonzero(stock.marked[rows]))
 
 
-def every_vector(search: ProbabilitySearch, count: int, vectors: Mapping[str, Embeddings]) -> Mapping[str, Embeddings]:
+def _every_vector(search: ProbabilitySearch, count: int, vectors: Mapping[str, Embeddings]) -> Mapping[str, Embeddings]:
     """Embeddings of `count` postings for every retriever of the pair model; zeros where there are none."""
     return {
         name: vectors[name] if name in vectors else np.zeros((count, size), np.float32)

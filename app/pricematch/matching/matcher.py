@@ -8,7 +8,6 @@ import numpy as np
 from pricematch.catalogue.features import (
     ONE_COLOUR,
     Embeddings,
-    EncoderInfo,
     Features,
     ImageFeatures,
     Wanted,
@@ -18,19 +17,15 @@ from pricematch.catalogue.features import (
 )
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Decision as Decided
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
-from pricematch.matching.made_features import MadeFeatures, every_vector
+from pricematch.matching.made_features import MadeFeatures
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
 from pricematch.matching.ranked_matches import RankedMatches, explain, match_query, match_row
 from pricematch.matching.similarity import SimilaritySearch
-from pricematch.matching.stock_images import StockImage, StockImages
+from pricematch.matching.similarity_matches import similar_to, similar_to_posting, similarity_decision
+from pricematch.matching.stock_images import StockImages
 
-NEARLY_SAME: Mapping[str, float] = {"cnn": 0.95}
-"""By name of an encoder without a threshold, the cosine from which on images are nearly the same."""
-NEARLY_SAME_OTHERWISE = 0.999
-"""The same for all other encoders."""
 _AT_ONCE = 256
 """Rows that are compared all with all."""
 
@@ -46,19 +41,19 @@ class Matcher:
         catalogue: n postings.
         similarity: by encoder key, the search by similarity.
         named: encoder key by the name that requests give, the default first.
+        stock: stored images that are no evidence.
         probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
         feedback: on pairs of postings, which overrules what is computed.
-        stock: stored images that are no evidence; None where none are looked for.
     """
 
     catalogue: Catalogue
     similarity: Mapping[str, SimilaritySearch]
     named: Mapping[str, str]
+    stock: StockImages
     probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
     feedback: Feedback = NO_FEEDBACK
-    stock: StockImages | None = None
 
     @property
     def encoders(self) -> Mapping[str, SimilaritySearch]:
@@ -94,30 +89,21 @@ class Matcher:
             images: k, the features of the images of `put`; None where one has none, or none that can be used.
         """
         before, catalogue = self.catalogue.span, self.catalogue.changed(put, removed)
-        rows = np.arange(before, catalogue.span)
-        made = self._made
-        embeddings = {key: made.embeddings(key, images) for key in self.similarity}
         computed = [None if image is None else image.phash for image in images]
         hashes = decisive_hashes([it.image_phash for it in put], computed)
         keys = [None if image is None or image.one_colour else image.digest for image in images]
-        stock = self.stock
-        if stock is not None and self.stock is not None:
-            one_colour = np.array([text == ONE_COLOUR for text in computed], np.bool_)
-            stock = stock.changed(catalogue, parse_hashes(hashes), image_keys(keys), one_colour)
-            turned = np.flatnonzero((stock.marked[:before] != self.stock.marked) & catalogue.alive[:before])
-            rows = np.concatenate([rows, turned])
-        no_evidence = None if stock is None else stock.no_evidence
-        similarity = {key: it.changed(catalogue, embeddings[key], no_evidence) for key, it in self.similarity.items()}
+        one_colour = np.array([text == ONE_COLOUR for text in computed], np.bool_)
+        stock = self.stock.changed(catalogue, parse_hashes(hashes), image_keys(keys), one_colour)
+        turned = np.flatnonzero((stock.marked[:before] != self.stock.marked) & catalogue.alive[:before])
+        similarity = {
+            key: it.changed(catalogue, self._made.embeddings(key, images), stock.no_evidence)
+            for key, it in self.similarity.items()
+        }
         changed = replace(self, catalogue=catalogue, similarity=similarity, stock=stock)
         if self.probability is None:
             return changed
-        if stock is None:
-            vectors = {name: embeddings[key] for name, key in self.retrieved.items()}
-            every = every_vector(self.probability, len(put), vectors)
-            features = Features.of([posting.title for posting in put], hashes, every, keys)
-        else:
-            features = changed._made.of_stored(self.probability, catalogue, stock, rows)
-        probability = self.probability
+        rows = np.concatenate([np.arange(before, catalogue.span), turned])
+        features, probability = changed._made.of_stored(self.probability, catalogue, stock, rows), self.probability
         for first in range(0, max(1, len(rows)), _AT_ONCE):
             piece = np.arange(first, min(first + _AT_ONCE, len(rows)))
             probability = probability.placed(catalogue, rows[piece], features.select(piece))
@@ -185,7 +171,7 @@ class Matcher:
 
     def evidence(self, image: ImageFeatures) -> ImageFeatures | None:
         """An image, unless it is a stock image or of one colour."""
-        return None if image.one_colour or self._stock_of(image) else image
+        return None if image.one_colour or self.stock.of_image(image) else image
 
     def features(self, images: Sequence[ImageFeatures]) -> Features:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
@@ -202,9 +188,7 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
-            search = self._deciding(options)
-            least = _least(search.encoder, options)
-            return Decision("similarity", None, least, least, search.encoder.versions)
+            return similarity_decision(self._deciding(options), options)
         rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
         models = dict(self.models)
         if compared is not None and compared.encoder.key in encoders:
@@ -224,12 +208,10 @@ class Matcher:
         elif query.title or image is None:
             raise MatcherNeeded("matching by title")
         else:
-            search, decision = self._deciding(options), self.decision(options)
-            embedding = image.embeddings[search.encoder.key][np.newaxis]
+            search = self._deciding(options)
             told = self.evidence(image) is not None
-            near = [*search.nearest(embedding, options.last + 1, decision.threshold)] if told else []
-            found = Result.page(near, options, decision)
-        return found if image is None else replace(found, stock=self._stock_of(image), one_colour=image.one_colour)
+            found = similar_to(search, image.embeddings[search.encoder.key] if told else None, options)
+        return found if image is None else replace(found, stock=self.stock.of_image(image), one_colour=image.one_colour)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
@@ -239,31 +221,14 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
         row = self.catalogue.row(posting_id)
-        found = self._matches_of(row, posting_id, options)
-        if self.stock is None:
-            return found
-        return replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
-
-    def _matches_of(self, row: int, posting_id: str, options: Options) -> Result:
-        if self.probability is not None:
+        if self.probability is None:
+            found = similar_to_posting(self._deciding(options), posting_id, options, self.feedback)
+        else:
             rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
-            found = match_row(self.probability, row, rule)
-            return self._explained(self.probability, found, options, compared, embedding)
-        search, decision = self._deciding(options), self.decision(options)
-        feedback, most = self.feedback.of(posting_id), options.last + 1
-        near = search.nearest_of(posting_id, most + len(feedback), decision.threshold)
-        return Result.page(self._overruled(search, posting_id, near, feedback), options, decision)
-
-    def _overruled(
-        self, search: SimilaritySearch, posting_id: str, found: Matches, feedback: Mapping[str, Decided]
-    ) -> list[Match]:
-        """The matches of a posting by similarity, after the feedback on it and others."""
-        located = self.catalogue.located(sorted(feedback))
-        same = {other: row for other, row in located.items() if feedback[other] == "same"}
-        similarities = search.similarities(search.embedding(posting_id), np.array([*same.values()], np.intp))
-        decided = [Match(other, value, feedback="same") for other, value in zip(same, similarities, strict=True)]
-        return [*decided, *(match for match in found if match.posting_id not in feedback)]
+            ranked = match_row(self.probability, row, rule)
+            found = self._explained(self.probability, ranked, options, compared, embedding)
+        return replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
 
     def _deciding(self, options: Options) -> SimilaritySearch:
         """The encoder that decides without a pair model."""
@@ -317,8 +282,8 @@ class Matcher:
                 why.match_type,
                 Evidence(why.signals, why.reasons),
                 "same" if place < found.decided else None,
-                self.stock is not None and bool(self.stock.marked[rows[place]]),
-                self.stock is not None and bool(self.stock.one_colour[rows[place]]),
+                bool(self.stock.marked[rows[place]]),
+                bool(self.stock.one_colour[rows[place]]),
             )
             for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
         ]
@@ -329,20 +294,6 @@ class Matcher:
     def _made(self) -> MadeFeatures:
         return MadeFeatures(self.similarity, self.retrieved)
 
-    def _stock_of(self, image: ImageFeatures) -> StockImage | None:
-        return None if self.stock is None else self.stock.of_image(image)
-
     def _wanted_by_similarity(self, search: SimilaritySearch) -> Wanted:
         """Hashes take as long as all else, and tell nothing where there is no stock image to be known by one."""
-        return Wanted(frozenset({search.encoder.key}), phash=bool(self.stock and self.stock.found))
-
-
-def _least(encoder: EncoderInfo, options: Options) -> float:
-    """The lowest similarity of a match."""
-    if options.min_similarity is not None:
-        return options.min_similarity
-    if encoder.threshold is not None:
-        return encoder.threshold
-    return max(
-        (NEARLY_SAME.get(name, NEARLY_SAME_OTHERWISE) for name in encoder.versions), default=NEARLY_SAME_OTHERWISE
-    )
+        return Wanted(frozenset({search.encoder.key}), phash=bool(self.stock.found))

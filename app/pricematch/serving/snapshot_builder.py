@@ -91,7 +91,7 @@ class SnapshotBuilder:
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
         probability = self._probability(base, raw, stock, retrieved, known)
-        matcher = Matcher(catalogue, embedded, named, probability, keys, known, stock)
+        matcher = Matcher(catalogue, embedded, named, stock, probability, keys, known)
         anew = probability is not None and (base is None or probability.changes > 0)
         return Snapshot(version, matcher, anew)
 
