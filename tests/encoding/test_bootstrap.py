@@ -20,7 +20,8 @@ from pricematch.errors import (
     SettingsError,
 )
 from pricematch.formats.csv_files import CsvCatalogue
-from pricematch.formats.manifest import find, write
+from pricematch.formats.exports import write_manifest
+from pricematch.formats.manifest import find
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.settings import Settings
 from tests.support import served
@@ -205,5 +206,5 @@ def test_fault_30_a_model_of_another_signature_stops_the_start(tmp_path: Path, e
     models = Path(shutil.copytree(earlier_models, tmp_path / "models"))
     cae = find(models, "cae")
     other = cae.manifest.input.model_copy(update={"name": "image"})
-    write(cae.path, cae.manifest.model_copy(update={"input": other}))
+    write_manifest(cae.path, cae.manifest.model_copy(update={"input": other}))
     assert "expected the signature" in refuse(settings_of(tmp_path, models=models), ArtefactError)

@@ -14,7 +14,8 @@ from pricematch.encoding.exported_encoder import TOLERANCE, ExportedEncoder
 from pricematch.encoding.ports import Runtime
 from pricematch.encoding.versions import DECODING
 from pricematch.errors import ArtefactError, ModelOutputError, RuntimeMissing
-from pricematch.formats.manifest import GOLDEN, MANIFEST, Artefact, Manifest, digests, find_chain, verify, write
+from pricematch.formats.exports import write_manifest
+from pricematch.formats.manifest import GOLDEN, MANIFEST, Artefact, Manifest, digests, find_chain, verify
 from pricematch.settings import Settings
 from tests.support.networks import EMBEDDING, LATENTS
 
@@ -50,7 +51,7 @@ def _without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 def resealed(path: Path, **changes: Any) -> Artefact:
     """The version with a manifest that fits its files, whatever they are now."""
     manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
-    write(path, manifest.model_copy(update={"files": dict(digests(path)), **changes}))
+    write_manifest(path, manifest.model_copy(update={"files": dict(digests(path)), **changes}))
     return verify(path)
 
 

@@ -1,4 +1,4 @@
-"""Golden inputs, and how a version gets its name."""
+"""Golden inputs, which version is the next, and how it gets its name."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.errors import ArtefactExists
-from pricematch.formats.exports import golden_pixels, publish
+from pricematch.errors import ArtefactExists, SettingsError
+from pricematch.formats.exports import golden_pixels, next_version, publish
 from pricematch.formats.manifest import Manifest, verify
 from tests.support.networks import export
 
@@ -55,7 +55,7 @@ def test_an_existing_version_is_left_as_it_is(tmp_path: Path) -> None:
     assert (existing / "saved_model.pb").read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("moment", ["pricematch.formats.exports.write", "os.fsync", "pathlib.Path.rename"])
+@pytest.mark.parametrize("moment", ["pricematch.formats.exports.write_manifest", "os.fsync", "pathlib.Path.rename"])
 def test_a_publication_that_breaks_off_leaves_no_version(
     tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,3 +90,29 @@ def test_everything_is_on_the_disk_before_the_version_has_its_name(
         ["saved_model.pb", "golden.npz", "manifest.json", "variables.index", "variables", "staged"]
     )
     assert after == ["cae"]
+
+
+NETWORKS = ("cae", "autoencoder")
+
+
+def test_the_next_version_is_after_the_newest_of_any_network(tmp_path: Path) -> None:
+    assert next_version(tmp_path, NETWORKS, None) == "1"
+    for name in ("cae/9", "cae/10", "autoencoder/3", "other/70"):
+        (tmp_path / name).mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, None) == "11"
+    (tmp_path / "autoencoder" / "12").mkdir()
+    assert next_version(tmp_path, NETWORKS, None) == "13"
+
+
+def test_a_wanted_version_is_taken_unless_a_network_has_it(tmp_path: Path) -> None:
+    (tmp_path / "autoencoder" / "3").mkdir(parents=True)
+    assert next_version(tmp_path, NETWORKS, "2") == "2"
+    assert next_version(tmp_path, NETWORKS, "999999999") == "999999999"
+    with pytest.raises(ArtefactExists, match="autoencoder/3 exists; versions are never overwritten"):
+        next_version(tmp_path, NETWORKS, "3")
+
+
+@pytest.mark.parametrize("version", ["", "v1", "1.0", "-1", "01", "1 ", "../1", "٣", "1234567890", "1e3", "one", "1.5"])
+def test_a_version_that_is_no_whole_number_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(SettingsError, match="whole number"):
+        next_version(tmp_path, NETWORKS, version)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError
+from pricematch.formats.exports import write_manifest
 from pricematch.formats.manifest import (
     MANIFEST,
     PickedOn,
@@ -16,11 +17,9 @@ from pricematch.formats.manifest import (
     digest_of_file,
     find,
     find_chain,
-    next_version,
     side_of_pixels,
     verify,
     versions,
-    write,
 )
 from tests.support.networks import FILES, LATENTS_TENSOR, PIXELS_TENSOR, export, origin
 
@@ -98,7 +97,9 @@ def test_fault_29_a_missing_file_is_named(models: Path, relative: str) -> None:
 def test_a_manifest_that_leaves_out_what_is_needed_is_refused(models: Path, required: str) -> None:
     path = export(models, "cae", "1")
     whole = verify(path).manifest
-    write(path, whole.model_copy(update={"files": {name: d for name, d in whole.files.items() if name != required}}))
+    write_manifest(
+        path, whole.model_copy(update={"files": {name: d for name, d in whole.files.items() if name != required}})
+    )
     assert f"expected {required} among its files" in refusal(path)
 
 
@@ -137,7 +138,7 @@ def test_a_field_of_another_type_or_name_is_named(models: Path, field: str, valu
 @pytest.mark.parametrize(("name", "version"), [("other", "1"), ("cae", "2")])
 def test_a_manifest_of_another_model_or_version_is_refused(models: Path, name: str, version: str) -> None:
     path = export(models, "cae", "1")
-    write(path, verify(path).manifest.model_copy(update={"name": name, "version": version}))
+    write_manifest(path, verify(path).manifest.model_copy(update={"name": name, "version": version}))
     assert f"expected cae/1, got {name}/{version}" in refusal(path)
 
 
@@ -145,7 +146,7 @@ def test_a_manifest_of_another_model_or_version_is_refused(models: Path, name: s
 def test_a_path_that_leaves_the_version_is_never_opened(models: Path, relative: str) -> None:
     path = export(models, "cae", "1")
     whole = verify(path).manifest
-    write(path, whole.model_copy(update={"files": {relative: "0", **whole.files}}))
+    write_manifest(path, whole.model_copy(update={"files": {relative: "0", **whole.files}}))
     assert f"expected paths inside the version, got {relative!r}" in refusal(path)
 
 
@@ -252,29 +253,3 @@ def test_the_side_of_the_pixels_is_in_the_manifest(models: Path) -> None:
 def test_an_encoder_that_takes_no_square_pixels_is_refused(models: Path, described: TensorDescription) -> None:
     with pytest.raises(ArtefactError, match="expected"):
         side_of_pixels(verify(export(models, "cae", "1", input=described)))
-
-
-NETWORKS = ("cae", "autoencoder")
-
-
-def test_the_next_version_is_after_the_newest_of_any_network(tmp_path: Path) -> None:
-    assert next_version(tmp_path, NETWORKS, None) == "1"
-    for name in ("cae/9", "cae/10", "autoencoder/3", "other/70"):
-        (tmp_path / name).mkdir(parents=True)
-    assert next_version(tmp_path, NETWORKS, None) == "11"
-    (tmp_path / "autoencoder" / "12").mkdir()
-    assert next_version(tmp_path, NETWORKS, None) == "13"
-
-
-def test_a_wanted_version_is_taken_unless_a_network_has_it(tmp_path: Path) -> None:
-    (tmp_path / "autoencoder" / "3").mkdir(parents=True)
-    assert next_version(tmp_path, NETWORKS, "2") == "2"
-    assert next_version(tmp_path, NETWORKS, "999999999") == "999999999"
-    with pytest.raises(ArtefactExists, match="autoencoder/3 exists; versions are never overwritten"):
-        next_version(tmp_path, NETWORKS, "3")
-
-
-@pytest.mark.parametrize("version", ["", "v1", "1.0", "-1", "01", "1 ", "../1", "٣", "1234567890", "1e3", "one", "1.5"])
-def test_a_version_that_is_no_whole_number_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(SettingsError, match="whole number"):
-        next_version(tmp_path, NETWORKS, version)

@@ -12,16 +12,9 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.ports import ImageSource
 from pricematch.errors import ImageError
+from pricematch.formats.exports import write_manifest
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.manifest import (
-    Artefact,
-    Manifest,
-    Origin,
-    TensorDescription,
-    digests,
-    find_chain,
-    write,
-)
+from pricematch.formats.manifest import Artefact, Manifest, Origin, TensorDescription, digests, find_chain
 from pricematch.training.recipes import CNN, AutoencoderRecipe, CaeRecipe, CnnTrainingRecipe, Recipe, TrainOptions
 from tests.support.fakes import MAX_PIXELS, MIN_SIDE, SIDE, FolderlessImages, encoded, tiny_catalogue, tiny_images
 
@@ -59,7 +52,7 @@ def export(models: Path, name: str, version: str, **changes: Any) -> Path:
         "libraries": {},
         "files": dict(digests(path)),
     }
-    write(path, Manifest(**fields | changes))
+    write_manifest(path, Manifest(**fields | changes))
     return path
 
 

@@ -21,16 +21,8 @@ from pricematch.encoding.versions import CNN
 from pricematch.encoding.whitening import Linear, blended_whitening
 from pricematch.errors import ArtefactExists, SettingsError
 from pricematch.formats.atomic_writes import check_folder, make_folder, remove_abandoned
-from pricematch.formats.exports import golden_pixels, publish, write_golden
-from pricematch.formats.manifest import (
-    NETWORK,
-    Manifest,
-    TensorDescription,
-    WeightsOrigin,
-    WhitenedOn,
-    next_version,
-    versions,
-)
+from pricematch.formats.exports import golden_pixels, next_version, publish, write_golden
+from pricematch.formats.manifest import NETWORK, Manifest, TensorDescription, WeightsOrigin, WhitenedOn, versions
 from pricematch.formats.torch_file import Tensors, read_tensors
 
 BACKBONE = "efficientnet-lite0"

@@ -18,8 +18,9 @@ from pricematch.encoding.ingest import each_image
 from pricematch.encoding.versions import CNN
 from pricematch.encoding.whitening import MOST_IMAGES, blended_whitening
 from pricematch.errors import ArtefactExists
+from pricematch.formats.exports import next_version
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.manifest import WhitenedOn, next_version
+from pricematch.formats.manifest import WhitenedOn
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 

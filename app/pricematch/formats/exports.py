@@ -1,13 +1,34 @@
-"""What every export has beside its network: golden vectors, a manifest, and a name that it gets by one rename."""
+"""What every export has beside its network: golden vectors, a manifest, a version, and a name by one rename."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.errors import ArtefactExists, SettingsError
 from pricematch.formats.atomic_writes import move_whole
-from pricematch.formats.manifest import GOLDEN, Manifest, digests, write
+from pricematch.formats.manifest import GOLDEN, MANIFEST, Manifest, digests, versions
+
+
+def next_version(models: Path, names: Sequence[str], wanted: str | None) -> str:
+    """The version to write: the wanted one, or the one after the newest of any model with one of the names.
+
+    Raises:
+        ArtefactExists: a model has the wanted version.
+        SettingsError: the wanted version is no whole number.
+    """
+    present = {name: versions(models, name) for name in names}
+    if wanted is None:
+        return str(1 + max((int(version) for each in present.values() for version in each), default=0))
+    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
+        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
+    for name, each in present.items():
+        if wanted in each:
+            raise ArtefactExists(f"{models / name / wanted} exists; versions are never overwritten")
+    return wanted
 
 
 def write_golden(folder: Path, inputs: NDArray[Any], outputs: NDArray[np.float32]) -> None:
@@ -28,5 +49,11 @@ def publish(staged: Path, manifest: Manifest, models: Path) -> Path:
     Raises:
         ArtefactExists: the version is there already; it is left as it is.
     """
-    write(staged, manifest.model_copy(update={"files": dict(digests(staged))}))
+    write_manifest(staged, manifest.model_copy(update={"files": dict(digests(staged))}))
     return move_whole(staged, models / manifest.name / manifest.version)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest into a version's folder."""
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (path / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ Versions are whole numbers, as TensorFlow Serving wants them. Nothing here impor
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pricematch.errors import ArtefactError, ArtefactExists, SettingsError
+from pricematch.errors import ArtefactError
 
 MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
@@ -185,24 +184,6 @@ def versions(models: Path, name: str) -> list[str]:
     return sorted(numbers, key=int)
 
 
-def next_version(models: Path, names: Sequence[str], wanted: str | None) -> str:
-    """The version to write: the wanted one, or the one after the newest of any model with one of the names.
-
-    Raises:
-        ArtefactExists: a model has the wanted version.
-        SettingsError: the wanted version is no whole number.
-    """
-    present = {name: versions(models, name) for name in names}
-    if wanted is None:
-        return str(1 + max((int(version) for each in present.values() for version in each), default=0))
-    if not (wanted.isdecimal() and wanted.isascii() and len(wanted) <= 9) or wanted != str(int(wanted)):
-        raise SettingsError(f"expected a version that is a whole number, got {wanted!r}")
-    for name, each in present.items():
-        if wanted in each:
-            raise ArtefactExists(f"{models / name / wanted} exists; versions are never overwritten")
-    return wanted
-
-
 def find(models: Path, name: str, version: str | None = None) -> Artefact:
     """The named version of an encoder, or its newest.
 
@@ -277,12 +258,6 @@ def check_files(path: Path, files: Mapping[str, str], required: Sequence[str]) -
     for name in required:
         if name not in files:
             raise ArtefactError(f"{path / MANIFEST}: expected {name} among its files, got none")
-
-
-def write(path: Path, manifest: Manifest) -> None:
-    """Write the manifest into a version's folder."""
-    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    (path / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def digests(path: Path) -> Mapping[str, str]:

@@ -28,8 +28,9 @@ from pricematch.evaluation.splits import digest_postings, group_digest, seen_pos
 from pricematch.formats.atomic_writes import make_folder, remove_abandoned
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.default_matcher import NAME, read_default
+from pricematch.formats.exports import next_version
 from pricematch.formats.lightgbm_trees import TreeLearner, idle_cores
-from pricematch.formats.manifest import Manifest, TrainedOn, next_version
+from pricematch.formats.manifest import Manifest, TrainedOn
 from pricematch.formats.matcher_files import write_matcher
 from pricematch.learning.cross_fitting import FOLDS
 from pricematch.learning.fit import FittedMatcher, TrainingData

@@ -26,7 +26,8 @@ from pricematch.encoding.versions import CNN
 from pricematch.encoding.whitening import MOST_IMAGES, blended_whitening
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.formats.atomic_writes import check_folder
-from pricematch.formats.manifest import WhitenedOn, next_version, verify, versions
+from pricematch.formats.exports import next_version
+from pricematch.formats.manifest import WhitenedOn, verify, versions
 from pricematch.serving.models import LoadedModels
 from pricematch.settings import Settings
 

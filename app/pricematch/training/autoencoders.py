@@ -7,8 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.formats.exports import golden_pixels
-from pricematch.formats.manifest import next_version
+from pricematch.formats.exports import golden_pixels, next_version
 from pricematch.training.batches import Batches, LatentBatches, PixelBatches
 from pricematch.training.export import export_autoencoder, export_cae
 from pricematch.training.fit import Checkpoint, Fit, Fitted, decayed

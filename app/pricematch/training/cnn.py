@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pricematch.encoding.default_encoder import BFLOAT16_TOLERANCE
 from pricematch.encoding.versions import CNN
 from pricematch.encoding.whitening import Linear, whitening, within_group_whitening
-from pricematch.formats.exports import golden_pixels
-from pricematch.formats.manifest import next_version
+from pricematch.formats.exports import golden_pixels, next_version
 from pricematch.training.cnn_stages import ImageViews, PixelFunction, cached, fine_tune, fit_head
 from pricematch.training.export import export_cnn
 from pricematch.training.fit import Fitted
