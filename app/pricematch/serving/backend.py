@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.encoding.image_formats import TOP_BYTES, media_type
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
@@ -63,6 +64,15 @@ class Backend:
                 spent("encode", image.seconds.encode)
                 break
         return found
+
+    def opened(self, name: str) -> tuple[BinaryIO, str]:
+        """The file of an image, to be closed, and its media type; raises ImageError."""
+        with ExitStack() as closed_if_bad:
+            file = closed_if_bad.enter_context(self.open_image(name))
+            kind = media_type(file.read(TOP_BYTES))
+            file.seek(0)
+            closed_if_bad.pop_all()
+        return file, kind
 
     def activating(self) -> Callable[[str], str | None]:
         """`activate`; raises StoreUnavailable where the models are fixed."""

@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
-from pricematch.encoding.image_formats import TOP_BYTES, media_type
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import (
     FeedbackNotFound,
@@ -160,17 +158,8 @@ class Service(Readiness):
         name = backend.snapshot.matcher.catalogue.posting(posting_id).image
         if name is None:
             raise ImageUnavailable(f"posting {posting_id!r} has no image here")
-
-        def opened() -> tuple[BinaryIO, str]:
-            with ExitStack() as closed_if_bad:
-                file = closed_if_bad.enter_context(backend.open_image(name))
-                kind = media_type(file.read(TOP_BYTES))
-                file.seek(0)
-                closed_if_bad.pop_all()
-            return file, kind
-
         try:
-            return await self._workers.store(opened)
+            return await self._workers.store(backend.opened, name)
         except ImageError as error:
             # the reason names a path of the server: it is for the log alone
             _log.warning("the image of posting %s: %s", posting_id, error)
