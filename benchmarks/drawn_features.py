@@ -17,7 +17,7 @@ from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.formats.manifest import Origin, TrainedOn
 from pricematch.formats.matcher_files import TrainedVersion, read_matcher, write_matcher
 from pricematch.learning.fit import TrainingData, fit_matcher
-from pricematch.pairs.pair_features import SIGNALS
+from pricematch.pairs.feature_names import SIGNALS
 from pricematch.pairs.shades import COLOURS, GREY, LIGHTNESSES, SHADES
 from pricematch.progress import silent
 

@@ -13,6 +13,7 @@ from pricematch.catalogue.features import (
     GrowingArray,
     decisive_hashes,
     image_keys,
+    same_images,
     unit_rows,
 )
 from pricematch.errors import ModelOutputError
@@ -169,3 +170,12 @@ def test_a_posting_of_one_colour_is_as_one_without_an_image() -> None:
     np.testing.assert_array_equal(found.images != 0, [True, False, True])
     for of in found.embeddings.values():
         np.testing.assert_array_equal(of.any(axis=1), [True, False, True])
+
+
+def test_keys_say_whether_images_are_the_same() -> None:
+    """Also keys whose highest bit is set; nothing is known where an image was not read."""
+    high = 2**63 + 5
+    one, other = np.array([high, high, 0, high], np.uint64), np.array([high, 7, 0, 0], np.uint64)
+    np.testing.assert_array_equal(same_images(one, other), [1, 0, np.nan, np.nan])
+    np.testing.assert_array_equal(same_images(one, high), [1, 1, np.nan, 1])
+    np.testing.assert_array_equal(same_images(one, 0), [np.nan] * 4)

@@ -17,9 +17,9 @@ from pricematch.formats.matcher_files import read_matcher, write_matcher
 from pricematch.learning.fit import training_parts
 from pricematch.learning.rungs import Moved, OnTop, Rung
 from pricematch.learning.train_matcher import TrainedMatcher, TrainMatcherOptions, train_matcher
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import F1, SizeThresholds
 from pricematch.settings import Settings
 from tests.support.catalogues import labelled_postings, write_catalogue

@@ -8,9 +8,9 @@ from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.learning.fit import training_parts
 from pricematch.learning.rungs import OPEN, Moved, OnTop
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.offset_model import narrowed
-from pricematch.pairs.pair_features import pair_feature_names
 from tests.support.matchers import drawn_training_data
 
 DEFAULT, NAMES = read_default().model, pair_feature_names(("hash", "title"))

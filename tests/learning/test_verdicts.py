@@ -12,8 +12,9 @@ from pricematch.catalogue.records import Decision, FeedbackChange
 from pricematch.formats.default_matcher import read_default
 from pricematch.learning.verdicts import VerdictTeacher
 from pricematch.pairs.default_model import TERMS, EvidenceScorer
+from pricematch.pairs.feature_names import SIGNALS
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SIGNALS, PairFeatureExtractor
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from tests.support.catalogues import drawn
 from tests.support.matchers import tiny_model
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.matching.index import MatchIndex, QueryPairs
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.catalogues import drawn
 from tests.support.matchers import tiny_model

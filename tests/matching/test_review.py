@@ -13,7 +13,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.review import Unsure, review
-from pricematch.pairs.pair_features import pair_feature_names
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.thresholds import DecisionRule, Thresholds
 from tests.support.matchers import scored_search
 

@@ -20,9 +20,9 @@ from pricematch.pairs.bounds import (
     ordinary,
 )
 from pricematch.pairs.calibration import PLATT, Calibration
+from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 
 NAMES = (*pair_feature_names(SIGNALS), *GRAPH_FEATURES)
 NONE = float("nan")

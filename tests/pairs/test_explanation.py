@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.explanation import LONGEST_TEXT, MOST_REASONS, Explainer, MatchType, Reason, family_of
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.reason_sentences import NEAR_BITS
 from pricematch.search.hamming import similarity_of
 from pricematch.titles.normalise import parse_title

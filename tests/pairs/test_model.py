@@ -5,9 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pricematch.pairs.calibration import PLATT, Calibration
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
-from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.progress import silent
 from tests.support.catalogues import drawn
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pricematch.pairs.feature_names import SCALED, pair_feature_names
 from pricematch.pairs.neighbours import Neighbours, rank_features, scaled_similarities
-from pricematch.pairs.pair_features import SCALED, PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from tests.support.catalogues import drawn
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pricematch.formats.default_matcher import read_default
 from pricematch.pairs.calibration import log_odds
 from pricematch.pairs.default_model import FEATURES
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.offset_model import MovedScorer, OffsetScorer, narrowed, regressions
-from pricematch.pairs.pair_features import pair_feature_names
 from tests.support.matchers import tiny_model
 
 DEFAULT = read_default().model

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.candidate_pairs import TOP_K
+from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
 from pricematch.pairs.neighbours import RANK_FEATURES
-from pricematch.pairs.pair_features import SIGNALS, PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.title_features import WORDS
 from pricematch.titles.comparison import SUMMARY

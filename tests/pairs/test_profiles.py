@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.candidate_pairs import TOP_K
-from pricematch.pairs.pair_features import SIGNALS, PairFeatureExtractor
+from pricematch.pairs.feature_names import SIGNALS
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.search import sparse

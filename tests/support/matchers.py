@@ -23,9 +23,9 @@ from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImages
 from pricematch.pairs.calibration import PLATT, Calibration
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from tests.support.catalogues import groups_of, labelled_postings

@@ -232,6 +232,11 @@ def image_keys(digests: Sequence[bytes | None]) -> NDArray[np.uint64]:
     return np.array([0 if digest is None else int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
+def same_images(one: NDArray[np.uint64], other: NDArray[np.uint64] | int) -> NDArray[np.float32]:
+    """Whether image keys [m] are those of others, [m] or one, float32 [m]; NaN where an image was not read."""
+    return np.where((one == 0) | (other == 0), np.nan, one == other).astype(np.float32)
+
+
 class _Buffer(Generic[T]):
     """Memory for more rows than are used."""
 

@@ -12,9 +12,9 @@ from pricematch.errors import ArtefactError
 from pricematch.formats.atomic_writes import write_whole
 from pricematch.formats.manifest import Described
 from pricematch.pairs.default_model import TERMS, AgreementScorer, EvidenceScorer, default_pair_model
+from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
 
 NAME, DEFAULT = "matcher", "default"

@@ -27,11 +27,11 @@ from pricematch.formats.manifest import (
 )
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.default_model import AgreementScorer, EvidenceScorer
+from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.home import Home, Homing
 from pricematch.pairs.model import PairModel, Scorer
 from pricematch.pairs.offset_model import MovedScorer, OffsetScorer
-from pricematch.pairs.pair_features import SIGNALS, pair_feature_names
 from pricematch.pairs.thresholds import SizeThresholds
 from pricematch.settings import Settings
 

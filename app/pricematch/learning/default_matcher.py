@@ -26,9 +26,10 @@ from pricematch.pairs.default_model import (
     default_pair_model,
     terms,
 )
+from pricematch.pairs.feature_names import SCALED, SIGNALS
 from pricematch.pairs.graph_features import ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SCALED, SIGNALS, PairFeatureExtractor
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.thresholds import F1, TARGETS, SizeThresholds, Thresholds
 
 _SHARES = ((1.0, 0.0), (0.5, 0.0), (0.25, 0.0), (1.0, 0.5), (0.6, 0.8))

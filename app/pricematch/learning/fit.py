@@ -16,10 +16,10 @@ from pricematch.learning.held_out import HeldOut, Settle, as_picked, bounded, he
 from pricematch.learning.rungs import Anew, Rung
 from pricematch.learning.samples import NOT_TRAINED, SamplePairs, sample_pairs, samples
 from pricematch.learning.thresholds import pick
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.home import Home
 from pricematch.pairs.model import Learner, PairModel
-from pricematch.pairs.pair_features import pair_feature_names
 from pricematch.pairs.thresholds import TARGETS, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
+from pricematch.catalogue.features import Features, same_images
 from pricematch.matching.index import ScoredFeatures
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.explanation import Explanation
@@ -46,7 +46,8 @@ def match_row(search: ProbabilitySearch, row: int, rule: DecisionRule) -> Ranked
     free = ~np.isin(rows, [row, *decided.values()])
     rows, probabilities = rows[free], probabilities[free]
     image = int(search.images[row])
-    order = _order(search, rows, probabilities, rule, _same_image(search, rows, image), fallback=not len(same))
+    alike = same_images(search.images[rows], image)
+    order = _order(search, rows, probabilities, rule, alike, fallback=not len(same))
     return RankedMatches(
         None,
         row,
@@ -75,7 +76,7 @@ def match_query(search: ProbabilitySearch, features: Features, rule: DecisionRul
     search.check_signals(image=bool(shown), title=any(features.titles))
     found, image = search.query(features), int(features.images[0])
     rows, place = search.nodes.rows_of(found.pairs.right, search.catalogue.alive)
-    same = _same_image(search, rows, image)
+    same = same_images(search.images[rows], image)
     every, probabilities = found.features.select(place), found.pairs.probabilities[place]
     # features are of nodes, and images of one node may differ in their bytes
     every, changed = every.with_feature(search.index.model, "same_image", same)
@@ -95,7 +96,9 @@ def explain(search: ProbabilitySearch, found: RankedMatches, kept: NDArray[np.in
             scored = found.features.select(kept)
         features, contributions = scored.values.copy(), scored.contributions(search.index.model)
         # features are of nodes, and images of one node may differ in their bytes
-        features[:, search.index.model.feature_names.index("same_image")] = _same_image(search, rows, found.image)
+        features[:, search.index.model.feature_names.index("same_image")] = same_images(
+            search.images[rows], found.image
+        )
         title = parse_shown_title(search.catalogue[found.row].title) if found.title is None else found.title
         return search.explainer.explain(features, contributions, title, titles)
 
@@ -106,13 +109,6 @@ def _candidates_of(search: ProbabilitySearch, row: int) -> tuple[NDArray[np.int3
     candidates, probabilities = search.index.candidates_of(node)
     found, place = search.nodes.rows_of(np.append(candidates, node), search.catalogue.alive)
     return found, np.append(probabilities, 1.0)[place]
-
-
-def _same_image(search: ProbabilitySearch, rows: NDArray[np.integer], image: int) -> NDArray[np.float32]:
-    """Whether some rows have the image of a key, float32 [m]; NaN where there is none."""
-    if image == 0:
-        return np.full(len(rows), np.nan, np.float32)
-    return np.where(search.images[rows] == 0, np.nan, search.images[rows] == np.uint64(image)).astype(np.float32)
 
 
 def _order(

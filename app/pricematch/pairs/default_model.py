@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import BITS
 from pricematch.pairs.calibration import PLATT, Calibration, log_odds
+from pricematch.pairs.feature_names import SCALED, SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
-from pricematch.pairs.pair_features import SCALED, SIGNALS, pair_feature_names
 
 FEATURES = pair_feature_names(SIGNALS)
 """Names of the pair features that the model takes."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import Alive
 from pricematch.search.candidates import ranges
 
@@ -57,3 +58,30 @@ class EqualValues:
         counts = np.bincount(line, minlength=len(values))
         kept = ((counts > found) & (counts <= _MOST_EQUAL))[line]
         return line[kept], rows[kept]
+
+
+@dataclass(frozen=True, eq=False)
+class EqualPostings:
+    """The hashes and the titles of n postings, each None where it is no signal."""
+
+    hashes: EqualValues | None
+    titles: EqualValues | None
+
+    @classmethod
+    def of(cls, own: Profiles) -> "EqualPostings":
+        """Those of the postings of a catalogue."""
+        hashes, titles = own.hashes, own.titles
+        return cls(
+            None if hashes is None else EqualValues.of(hashes.values, hashes.known),
+            None if titles is None else EqualValues.of(titles.keys, titles.keys >= 0),
+        )
+
+    def equal(self, new: Profiles, alive: Alive, found: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of new postings and rows of those with an equal hash or title, see `EqualValues.equal`."""
+        pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+        if new.hashes is not None and self.hashes is not None:
+            pairs.append(self.hashes.equal(new.hashes.values, new.hashes.known, alive, found))
+        if new.titles is not None and self.titles is not None:
+            pairs.append(self.titles.equal(new.titles.keys, new.titles.keys >= 0, alive, found))
+        left, right = zip(*pairs, strict=True)
+        return np.concatenate(left), np.concatenate(right)

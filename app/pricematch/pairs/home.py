@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pricematch.pairs.calibration import Calibration, log_odds
 from pricematch.pairs.default_model import TERMS, terms
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.model import PairModel, Scorer
 from pricematch.pairs.offset_model import MovedScorer, narrowed, regressions
-from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.thresholds import SizeThresholds
 
 NEAR, WIDTH = 0.1, 0.2

@@ -11,8 +11,9 @@ from scipy.sparse import coo_array, csr_array
 
 from pricematch.pairs.bounds import EQUAL, Bounds
 from pricematch.pairs.calibration import Calibration, log_odds
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
-from pricematch.pairs.pair_features import PairFeatureExtractor, pair_feature_names
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.progress import Progress
 
 _BLOCK = 128 * 1024
@@ -53,7 +54,7 @@ class PairModel:
         first: of the pair features.
         second: of the pair features, and of the graph features behind them.
         calibration: from the second's scores to probabilities.
-        scaled: whether the pair features include `pricematch.pairs.pair_features.SCALED`, where images are a signal.
+        scaled: whether the pair features include `pricematch.pairs.feature_names.SCALED`, where images are a signal.
     """
 
     signals: tuple[str, ...]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pricematch.pairs.calibration import log_odds
 from pricematch.pairs.default_model import FEATURES, AgreementScorer, EvidenceScorer
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel, Scorer
-from pricematch.pairs.pair_features import pair_feature_names
 
 _FARTHEST = 36.0
 EVERY = (*FEATURES, *GRAPH_FEATURES)

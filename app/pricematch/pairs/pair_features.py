@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features
+from pricematch.catalogue.features import Features, same_images
 from pricematch.pairs.candidate_pairs import TOP_K, are_near, concatenated, distinct, ends_of, top_pairs
-from pricematch.pairs.equal_values import EqualValues
-from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS, EmbeddingRetriever
+from pricematch.pairs.equal_values import EqualPostings
+from pricematch.pairs.feature_names import SCALED, pair_feature_names
+from pricematch.pairs.image_retrievers import EmbeddingRetriever
 from pricematch.pairs.neighbours import (
-    RANK_FEATURES,
     Neighbourhoods,
     Neighbours,
     low_high,
@@ -23,28 +23,15 @@ from pricematch.pairs.neighbours import (
 from pricematch.pairs.profiles import Profiles, occurrences
 from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved
 from pricematch.pairs.retrievers import retrievers_of
-from pricematch.pairs.title_features import WORDS, TitleWords, word_features
+from pricematch.pairs.title_features import TitleWords, word_features
 from pricematch.pairs.title_retrievers import ExpandedTitleRetriever
 from pricematch.search.candidates import Candidates
-from pricematch.titles.comparison import SUMMARY, compare, summarise
+from pricematch.titles.comparison import compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
 _NEAREST = 100
 """Neighbours that ranks are counted among."""
-SIGNALS = ("hash", "title", "image")
-SCALED = "image_scaled"
-"""Name of the feature of embeddings that means the same in every shop, see `scaled_similarities`; the last one."""
 _BLOCK = 128 * 1024
-
-
-def pair_feature_names(signals: Sequence[str], *, scaled: bool = True) -> tuple[str, ...]:
-    """Names of the pair features of some signals, in order; `scaled` is false for models of versions without it."""
-    retrievers = {"hash": ("hash",), "title": ("words", "grams", "blend"), "image": IMAGE_RETRIEVERS}
-    ranks = [f"{name}_{what}" for signal in signals for name in retrievers[signal] for what in RANK_FEATURES]
-    titles = [*WORDS, *SUMMARY] if "title" in signals else []
-    hashes = ["hash_repeats_low", "hash_repeats_high"] if "hash" in signals else []
-    more = [SCALED] if scaled and "image" in signals else []
-    return ("catalogue_size", *ranks, *titles, *hashes, "same_image", *more)
 
 
 class PairFeatureExtractor:
@@ -91,7 +78,7 @@ class PairFeatureExtractor:
             similarities = found.similarities
         self.own = self._profiles(parsed, vectors, similarities, len(features))
         if found is None:
-            one, other = concatenated(top_pairs(nearest), self._equal(self.own, None))
+            one, other = concatenated(top_pairs(nearest), self._equal.equal(self.own, None, TOP_K))
             apart = one != other
             one, other = one[apart], other[apart]
             self.candidates = distinct(np.minimum(one, other), np.maximum(one, other), len(features))
@@ -149,7 +136,7 @@ class PairFeatureExtractor:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         compared = {name: it.compared for name, it in retrieved.items() if it.compared is not None}
         found = replace(found, compared=compared)
-        one, other = concatenated(top_pairs(nearest), self._equal(found, alive))
+        one, other = concatenated(top_pairs(nearest), self._equal.equal(found, alive, TOP_K))
         return found, *distinct(one, other, len(self))
 
     def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
@@ -244,8 +231,8 @@ class PairFeatureExtractor:
             it.similarities(one.vectors[name], other.vectors[name], left, right, known.get(name))
             for name, it in self._retrievers.items()
         ]
-        least = None if others is None else self._least
-        parts.append(rank_features(np.stack(compared), one.neighbours, other.neighbours, left, right, least))
+        least, ends = None if others is None else self._least, (one.neighbours, other.neighbours, left, right)
+        parts.append(rank_features(np.stack(compared), *ends, least))
         if one.titles is not None and other.titles is not None:
             parts.append(word_features(one.titles, other.titles, left, right))
             parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
@@ -255,39 +242,16 @@ class PairFeatureExtractor:
             repeats = one.hash_repeats[left]
             both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
             parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
-        images = one.images[left], other.images[right]  # 0 where an image was not read
-        same = np.where((images[0] == 0) | (images[1] == 0), np.nan, images[0] == images[1])
-        parts.append(same.astype(np.float32)[:, np.newaxis])
+        parts.append(same_images(one.images[left], other.images[right])[:, np.newaxis])
         if self.names[-1] == SCALED:
             place = list(self._retrievers).index("image")
-            ends = one.neighbours, other.neighbours, left, right
-            parts.append(
-                scaled_similarities(compared[place], place, *ends, including=others is not None)[:, np.newaxis]
-            )
+            scaled = scaled_similarities(compared[place], place, *ends, including=others is not None)
+            parts.append(scaled[:, np.newaxis])
         return parts
 
-    def _equal(self, new: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which postings, and which of the catalogue's that are alive, have equal hashes or titles, where many have.
-
-        Of equally near ones only some would be candidates, and which would depend on their order.
-        """
-        left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        by_hash, by_title = self._ordered
-        if new.hashes is not None and by_hash is not None:
-            one, other = by_hash.equal(new.hashes.values, new.hashes.known, alive, TOP_K)
-            left, right = [*left, one], [*right, other]
-        if new.titles is not None and by_title is not None:
-            one, other = by_title.equal(new.titles.keys, new.titles.keys >= 0, alive, TOP_K)
-            left, right = [*left, one], [*right, other]
-        return np.concatenate(left), np.concatenate(right)
-
     @cached_property
-    def _ordered(self) -> tuple[EqualValues | None, EqualValues | None]:
-        hashes, titles = self.own.hashes, self.own.titles
-        return (
-            None if hashes is None else EqualValues.of(hashes.values, hashes.known),
-            None if titles is None else EqualValues.of(titles.keys, titles.keys >= 0),
-        )
+    def _equal(self) -> EqualPostings:
+        return EqualPostings.of(self.own)
 
     def _profiles(
         self,
