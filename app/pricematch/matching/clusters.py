@@ -194,14 +194,10 @@ def cluster_by_similarity(
             return Clusters(posting_ids, 0, found.labels, found.members, problems)
     else:
         posting_ids, rows, problems = _located(search.catalogue, posting_ids)
-        without = (
-            (position, row)
-            for position, row in zip(_good(len(posting_ids), problems), rows, strict=True)
-            if not search.compared[row]
-        )
         problems |= {
             position: ImageUnavailable(f"posting {posting_ids[position]!r} {_lack(search, int(row))}")
-            for position, row in without
+            for position, row in zip(_good(len(posting_ids), problems), rows, strict=True)
+            if not search.compared[row]
         }
         rows = rows[search.compared[rows]]
     found = cluster_graph(_graph(search, rows, embeddings, how), how.method, how.eps, how.min_samples).assignment
