@@ -1,6 +1,7 @@
 """What the service answers with, from settings."""
 
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
@@ -81,7 +82,7 @@ print([name for name in ("tensorflow", "keras", "torch") if name in sys.modules]
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'app'}"},
     )
     assert ran.stdout == "[]\n", ran.stderr
 
