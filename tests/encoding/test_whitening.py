@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pricematch.encoding.default_encoder import general_whitening
 from pricematch.encoding.general_statistics import GeneralStatistics, general_statistics, read_general_statistics
@@ -178,3 +179,14 @@ def test_the_general_whitening_fits_the_network() -> None:
     assert np.isfinite(linear.kernel).all()
     assert made_of.what == "general"
     assert made_of.images == sum(source.images for source in made_of.general) > DIMENSION
+
+
+def test_threads_are_no_part_of_a_whitening() -> None:
+    """Directions of equal variance, and the sign of each, are a matter of what is rounded off."""
+    general, own = read_general_statistics(), np.abs(np.random.default_rng(0).normal(size=(60, 1280)))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(blended_whitening(general, own.astype(np.float32)))
+    assert np.array_equal(found[0].kernel, found[1].kernel)
+    assert np.array_equal(found[0].bias, found[1].bias)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 
 from pricematch.encoding.general_statistics import NOTHING, GeneralStatistics, moments
 from pricematch.errors import CatalogueError
@@ -70,6 +71,8 @@ def blended_whitening(
     (shrinkage towards a target: Ledoit and Wolf, 2004, with w by the number of images instead of estimated), and the
     mean accordingly with n / (n + 10), which fewer images tell. Then variances are shrunk and divided by as in
     `whitening`. Without own features it is the general whitening; images that all look the same only move the mean.
+    The same features give the same whitening to the last bit, on as many cores as there are: trees that learn from few
+    pairs of its embeddings may be others for the last one.
 
     Args:
         general: of f features.
@@ -77,6 +80,11 @@ def blended_whitening(
         dimension: values of an embedding, at most.
         shrinkage: of variances towards their mean, 0 to 1.
     """
+    with threadpool_limits(1, user_api="blas"):  # how much is rounded off depends on how many threads there are
+        return _blended(general, own, dimension, shrinkage)
+
+
+def _blended(general: GeneralStatistics, own: NDArray[np.float32], dimension: int, shrinkage: float) -> Linear:
     count, width = own.shape
     if not count:
         directions = general.directions[:, :dimension]

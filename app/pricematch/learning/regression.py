@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pricematch.pairs.default_model import TERMS
 
@@ -22,6 +23,7 @@ def fit_weights(
     """Weights of a logistic regression, float64 [t], the most probable ones (maximum a posteriori).
 
     Beforehand each weight is normally distributed, independently of the others; with no pairs it stays what it was.
+    Sums are computed in one thread, so that they are rounded alike however many cores are idle.
 
     Args:
         terms: float64 [m, t], of pairs.
@@ -41,6 +43,7 @@ def fit_weights(
         value = (counts * (np.logaddexp(0, z) - right * z)).sum() + (precision * apart**2).sum() / 2
         return float(value), terms.T @ errors + precision * apart
 
-    found = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1000})
+    with threadpool_limits(1, user_api="blas"):
+        found = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1000})
     low, high = np.array(bounds).T
     return np.asarray(np.clip(found.x, low, high), np.float64)
