@@ -107,6 +107,8 @@ def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: s
         [f"{point.postings}{_times(point)}", _least(point.threshold), f"{point.f1:.4f}", f"{point.f1_fixed:.4f}"]
         for point in matched.by_catalogue_size
     ]
+    if sentence := matched.shrunk.sentence(matcher):
+        typer.echo(sentence)
     columns = ["postings", "stored threshold", "F1", "F1 at the threshold of the whole"]
     terminal.print_table(f"{matcher} by the size of the catalogue", columns, sizes)
     _print_sized_target(matched, matcher)

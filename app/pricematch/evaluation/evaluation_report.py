@@ -143,6 +143,8 @@ def _describe_matched(matched: MatcherEvaluation, evaluation: Evaluation) -> _Js
     return {
         "judged_postings": int(matched.evaluated.sum()),
         "judged_groups": len(set(evaluation.groups[matched.evaluated].tolist())),
+        "distance": matched.shrunk.distance,
+        "shrunk": matched.shrunk.away,
         "threshold": {"match": _finite(matched.thresholds.match), "alone": _finite(matched.thresholds.fallback)},
         **_scores(matched.scores),
         "f1_interval": _interval(matched.interval),

@@ -1,6 +1,6 @@
 """How good a matcher is on label groups it was not trained on, with the thresholds it was stored with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -26,7 +26,9 @@ from pricematch.evaluation.signals import CANDIDATES
 from pricematch.evaluation.splits import whole_groups
 from pricematch.matching.index import MatchIndex
 from pricematch.matching.nodes import Nodes, node_keys, spread
+from pricematch.pairs.home import Homing, Shrunk
 from pricematch.pairs.model import PairModel, ScoredPairs
+from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
@@ -86,6 +88,7 @@ class MatcherEvaluation(Measured):
         calibration_error_likely: of those of 0.05 and more.
         reliability: for a diagram, of the likely ones.
         by_catalogue_size: ascending, the whole catalogue last; without sub-catalogues in which nothing is evaluated.
+        shrunk: how the matcher decides in the whole catalogue.
     """
 
     evaluated: NDArray[np.bool_]
@@ -97,6 +100,7 @@ class MatcherEvaluation(Measured):
     calibration_error_likely: float
     reliability: Reliability
     by_catalogue_size: Sequence[MatchedSize]
+    shrunk: Shrunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +112,7 @@ class MatcherCase:
         groups: [n], the number of each posting's label group, from 0, none left out.
         evaluated: bool [n], whole groups that the matcher was not trained on, one posting at least.
         model, stored: the matcher's pair model and thresholds.
+        homing: what shrinks them where the matcher is not at home; None where that is not known.
     """
 
     features: ParsedFeatures
@@ -115,6 +120,7 @@ class MatcherCase:
     evaluated: NDArray[np.bool_]
     model: PairModel
     stored: SizeThresholds
+    homing: Homing | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +152,9 @@ class _Answers:
 
 def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> MatcherEvaluation:
     """Evaluate a matcher on the groups that it was not trained on; the seed draws interval and sub-catalogues."""
-    groups, evaluated, stored = case.groups, case.evaluated, case.stored
-    pairs = scored_pairs(case.features, case.model, progress)
+    groups, evaluated = case.groups, case.evaluated
+    pairs, shrunk = shrunk_pairs(case.features, case.model, case.stored, case.homing, progress)
+    stored = shrunk.thresholds
     answers = _Answers(candidates_of(pairs, len(groups)), groups, evaluated)
     thresholds = stored.at(F1, len(groups))
     points, sizes = [], sizes_below(len(groups))
@@ -180,13 +187,42 @@ def evaluate_matcher(case: MatcherCase, seed: int, progress: Progress) -> Matche
         expected_calibration_error(p[likely], truth[likely], weights[likely]),
         reliability(p[likely], truth[likely], weights[likely]),
         points,
+        shrunk,
     )
 
 
 def scored_pairs(features: ParsedFeatures, model: PairModel, progress: Progress = silent) -> ScoredPairs:
     """The candidate pairs of n postings, equal ones being the same for sure, as the service has them."""
+    return _scored_pairs(features, model, progress, None)
+
+
+def shrunk_pairs(
+    features: ParsedFeatures,
+    model: PairModel,
+    thresholds: SizeThresholds,
+    homing: Homing | None,
+    progress: Progress = silent,
+) -> tuple[ScoredPairs, Shrunk]:
+    """The candidate pairs of n postings by a matcher, and how it decides: shrunk where it is not at home, as served."""
+    found = Shrunk(model, thresholds)
+
+    def shrink(extractor: PairFeatureExtractor) -> PairModel:
+        nonlocal found
+        if homing is not None:
+            found = homing.shrunk(extractor, model, thresholds)
+        return found.model
+
+    return _scored_pairs(features, model, progress, shrink), found
+
+
+def _scored_pairs(
+    features: ParsedFeatures,
+    model: PairModel,
+    progress: Progress,
+    taught: Callable[[PairFeatureExtractor], PairModel] | None,
+) -> ScoredPairs:
     nodes, first = Nodes.of(node_keys(features, model.signals))
-    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies)
+    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies, taught=taught)
     left, right, probabilities = spread(nodes.of_row, index.base, nodes)
     return ScoredPairs(left, right, probabilities, probabilities)
 
@@ -217,8 +253,9 @@ def smaller(case: MatcherCase, size: int, seed: int) -> MatchedSize | None:
 def sized_part(case: MatcherCase, rows: NDArray[np.intp]) -> MatchedSize:
     """The answers in the sub-catalogue of some rows, an evaluated one among them."""
     groups = np.unique(case.groups[rows], return_inverse=True)[1].astype(np.intp)
-    proposed = candidates_of(scored_pairs(case.features.select(rows), case.model), len(rows))
-    return _Answers(proposed, groups, case.evaluated[rows]).sized(case.stored, len(case.groups))
+    pairs, shrunk = shrunk_pairs(case.features.select(rows), case.model, case.stored, case.homing)
+    proposed = candidates_of(pairs, len(rows))
+    return _Answers(proposed, groups, case.evaluated[rows]).sized(shrunk.thresholds, len(case.groups))
 
 
 def _merged(points: Sequence[MatchedSize]) -> MatchedSize:

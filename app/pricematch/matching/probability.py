@@ -18,7 +18,7 @@ from pricematch.matching.probability_clusters import ProbabilityClusters
 from pricematch.matching.queries import Calibrated
 from pricematch.pairs.default_model import EvidenceScorer
 from pricematch.pairs.explanation import Explainer
-from pricematch.pairs.home import Homing
+from pricematch.pairs.home import Homing, Shrunk
 from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
@@ -50,7 +50,7 @@ class ProbabilitySearch:
         feedback: people's decisions on pairs of postings, which overrule probabilities.
         verdicts: how many of them the model has learned from.
         untaught: whether there is feedback that it could learn from and has not.
-        distance, away: of the catalogue from those the model learned on, and the share by which it is shrunk for that.
+        shrunk: how the matcher decides in this catalogue, and how far it is from home; `build` knows.
     """
 
     label: str
@@ -63,8 +63,7 @@ class ProbabilitySearch:
     feedback: Feedback = NO_FEEDBACK
     verdicts: int = 0
     untaught: bool = False
-    distance: float = 0.0
-    away: float = 0.0
+    shrunk: Shrunk | None = None
 
     @classmethod
     def build(
@@ -90,25 +89,24 @@ class ProbabilitySearch:
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
         pairs, found = (None, None) if scored is None else (scored.pairs, scored.found)
-        verdicts, distance, away = 0, 0.0, 0.0
+        verdicts, shrunk = 0, Shrunk(model, thresholds)
 
         def taught(extractor: PairFeatureExtractor) -> PairModel:
-            nonlocal verdicts, distance, away
+            nonlocal verdicts, shrunk
             if teacher is None:
                 return model
             if isinstance(teacher, Homing):
-                distance, away = teacher.away(extractor)
-                return teacher.model(model, away) if away else model
+                shrunk = teacher.shrunk(extractor, model, thresholds)
+                return shrunk.model
             better, verdicts = teacher(model, extractor, nodes.of_row)
             return better
 
         index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, taught)
         index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
-        if isinstance(teacher, Homing) and away:
-            thresholds = teacher.settled(thresholds, away)
-        search = cls(label, catalogue, index, nodes, parsed.features.images, thresholds, gone, verdicts=verdicts)
-        return replace(search, distance=distance, away=away)
+        images = parsed.features.images
+        search = cls(label, catalogue, index, nodes, images, shrunk.thresholds, gone, verdicts=verdicts)
+        return replace(search, shrunk=shrunk)
 
     @property
     def signals(self) -> Sequence[str]:
@@ -129,7 +127,7 @@ class ProbabilitySearch:
     @property
     def probabilities(self) -> Calibrated:
         """Whether label groups or enough verdicts of this catalogue, or one like it, have taught the probabilities."""
-        if self.away >= FOREIGN:
+        if self.shrunk is not None and self.shrunk.away >= FOREIGN:
             return "estimated"
         return "calibrated" if not self.teachable or self.verdicts >= ENOUGH_VERDICTS else "estimated"
 

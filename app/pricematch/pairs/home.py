@@ -109,6 +109,33 @@ class MixedScorer:
 
 
 @dataclass(frozen=True, eq=False)
+class Shrunk:
+    """How a matcher decides in a catalogue.
+
+    Attributes:
+        model, thresholds: those of a trained matcher, shrunk towards the default's where it is not at home.
+        distance: of the catalogue from those pairs that it learned on; None where they are not known.
+        away: the share by which it is shrunk, 0 at home and 1 far away.
+    """
+
+    model: PairModel
+    thresholds: SizeThresholds
+    distance: float | None = None
+    away: float = 0.0
+
+    def sentence(self, label: str) -> str:
+        """Whether a matcher of some name is at home, how far away, and what follows; empty where that is not known."""
+        if self.distance is None:
+            return ""
+        if not self.away:
+            return f"{label} is at home in this catalogue (distance {self.distance:.2f})"
+        return (
+            f"{label} is not at home in this catalogue (distance {self.distance:.2f}): its log odds are shrunk by "
+            f"{100 * self.away:.0f} % towards those of the default matcher"
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Homing:
     """Shrinks a trained matcher towards the default one where it is not at home.
 
@@ -130,6 +157,13 @@ class Homing:
         distance = self.home.distance(features, self.default, extractor.signals)
         near = NEAR + 1 / np.sqrt(max(1, len(extractor)))  # of few postings means are a matter of luck
         return distance, float(np.clip((distance - near) / WIDTH, 0, 1))
+
+    def shrunk(self, extractor: PairFeatureExtractor, model: PairModel, thresholds: SizeThresholds) -> Shrunk:
+        """How the trained matcher of a pair model and thresholds decides in a catalogue."""
+        distance, away = self.away(extractor)
+        if not away:
+            return Shrunk(model, thresholds, distance)
+        return Shrunk(self.model(model, away), self.settled(thresholds, away), distance, away)
 
     def model(self, trained: PairModel, share: float) -> PairModel:
         """The pair model of a catalogue that is away by a share."""

@@ -223,7 +223,8 @@ def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progres
         numbers = number_groups([labels[row] for row in order])
         whole = with_nothing_for_lacking(features, loaded)
         told = ParsedFeatures(without_stock_images(catalogue, whole), parsed.titles)
-        case = MatcherCase(told.select(order), numbers, evaluated[order], loaded.model, loaded.thresholds)
+        how = loaded.model, loaded.thresholds, loaded.homing
+        case = MatcherCase(told.select(order), numbers, evaluated[order], *how)
         matched = replace(evaluate_matcher(case, options.seed, progress), evaluated=evaluated)
     label = None if loaded is None else loaded.label
     page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)

@@ -18,12 +18,12 @@ from pricematch.evaluation.load_features import (
     matcher_signals,
     with_nothing_for_lacking,
 )
-from pricematch.evaluation.matcher_evaluation import candidates_of, scored_pairs
+from pricematch.evaluation.matcher_evaluation import candidates_of, shrunk_pairs
 from pricematch.evaluation.signal_evaluation import find_candidates
 from pricematch.evaluation.signals import MEASURES, SIGNALS, meant, pairs_of, threshold_texts
 from pricematch.formats.atomic_writes import check_output
 from pricematch.formats.csv_files import CsvCatalogue, write_submission
-from pricematch.formats.matcher_files import load_matcher
+from pricematch.formats.matcher_files import LoadedMatcher, load_matcher
 from pricematch.matching.clusters import SimilarityClustering
 from pricematch.matching.stock_images import without_stock_images
 from pricematch.pairs.retriever import ParsedFeatures
@@ -91,7 +91,7 @@ def submit_matches(
     """Write the matches that a matcher finds in a catalogue, at its thresholds for a target.
 
     Returns:
-        What was written, and by what matcher and threshold.
+        What was written, and by what matcher and threshold, and how far the matcher is from home where that is known.
 
     Raises:
         CatalogueError: a bad row; nothing is written.
@@ -103,23 +103,33 @@ def submit_matches(
     check_output(output, (settings.catalogue,))
     settings, loaded = load_matcher(settings, version)
     content = _read_catalogue(settings)
-    try:
-        thresholds = loaded.thresholds.at(Target.parse(target), max(1, len(content.postings)))
-    except ValueError as error:
-        raise SettingsError(f"--target: {error}") from error
+    wanted = _target(target, loaded)
     by_id = content.by_id()
     signals = matcher_signals(settings, by_id, loaded)
     ordered, features = load_features(settings, by_id, signals, None, progress, loaded.colours)
     told = ParsedFeatures.of(without_stock_images(ordered, with_nothing_for_lacking(features, loaded)))
-    pairs = scored_pairs(told, loaded.model, progress)
+    pairs, shrunk = shrunk_pairs(told, loaded.model, loaded.thresholds, loaded.homing, progress)
+    thresholds = shrunk.thresholds.at(wanted, max(1, len(ordered)))
     summary = (
         f"{loaded.label}, {target}: probability at least {thresholds.match:.4f}, "
         f"{thresholds.fallback:.4f} if left alone"
     )
+    if sentence := shrunk.sentence(loaded.label):
+        summary = f"{summary}\n{sentence}"
     every = Catalogue(content.postings)
     rows = np.array([every.row(posting_id) for posting_id in ordered.posting_ids], np.intp)
     lists = among(thresholds.lists(candidates_of(pairs, len(ordered))), rows, len(every))
     return _write(output, every.posting_ids, lists), summary
+
+
+def _target(text: str, loaded: LoadedMatcher) -> Target:
+    """The target that a text names; raises SettingsError where a matcher has no thresholds for it."""
+    try:
+        target = Target.parse(text)
+        loaded.thresholds.at(target, 1)
+    except ValueError as error:
+        raise SettingsError(f"--target: {error}") from error
+    return target
 
 
 def _read_catalogue(settings: Settings) -> CsvCatalogue:

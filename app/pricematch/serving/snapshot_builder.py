@@ -175,12 +175,8 @@ def _warn_of_stock(stock: StockImages) -> None:
 
 def _warn_of_distance(search: ProbabilitySearch) -> None:
     """Warn where a trained matcher is not at home, and by how much it is shrunk towards the default."""
-    if search.away > 0:
-        _log.warning(
-            "%s is not at home in this catalogue (distance %.2f): its log odds are shrunk by %.0f %% towards those of "
-            "the default matcher; label groups of this catalogue would teach it",
-            *(search.label, search.distance, 100 * search.away),
-        )
+    if search.shrunk is not None and search.shrunk.away:
+        _log.warning("%s; label groups of this catalogue would teach it", search.shrunk.sentence(search.label))
 
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
