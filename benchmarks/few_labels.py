@@ -1,12 +1,14 @@
 """How good is a matcher that few label groups have taught, then more, on the half of the groups it has not seen?
 
-    python benchmarks/few_labels.py [NAME=FOLDER …] [--models DIR] [--signals hash,title] [--groups 10,20,…] [--seeds N]
+    python benchmarks/few_labels.py [NAME=FOLDER …] [--models DIR] [--signals hash,title] [--groups 10,…] [--splits N]
 
 A folder holds `train.csv` or `catalogue.csv` and, for the signal image, `images/`; without any a sample is drawn. Of
 each catalogue half of the label groups are held out; of the others 10, 20, 50, 100, 500 and all teach. Printed are the
 mean F1 of the held-out ones by the default matcher, by what was taught at its own thresholds, by what would answer (the
 default where what was taught is no better), and by the best single signal at the threshold of the other half; and the
-lowest of the answers less the default's.
+lowest of the answers less the default's. Of several splits, each into other halves, the last answers (all groups teach)
+less the best signal's, and less the default's: the mean over the splits and its standard error. `--groups all` measures
+these alone.
 """
 
 import argparse
@@ -45,6 +47,7 @@ from pricematch.settings import load_settings
 
 GROUPS = (10, 20, 50, 100, 500)
 LEAST = 4
+ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,21 @@ class Half:
         return self.f1(fitted.model, fitted.thresholds), fitted.comparison is not None and fitted.comparison.better
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Mean F1 of the held-out postings of one split.
+
+    Attributes:
+        signal: by the best single signal.
+        default: by the default matcher.
+        answer: by what would answer where all groups of the other half teach.
+    """
+
+    signal: float
+    default: float
+    answer: float
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -96,18 +114,21 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="folder of exported models, for the signal image")
     parser.add_argument("--signals", default="hash,title")
     parser.add_argument("--groups", default=",".join(map(str, GROUPS)), help="how many teach; all do at last")
-    parser.add_argument("--seeds", type=int, default=3, help="halves that are drawn of each")
+    parser.add_argument("--splits", type=int, default=3, help="halves that are drawn of each")
     options = parser.parse_args()
-    signals, counts = parse_signals(options.signals), [int(count) for count in options.groups.split(",")]
+    signals, given = parse_signals(options.signals), options.groups.split(",")
+    counts = [int(count) for count in given if count != ALL]
     with tempfile.TemporaryDirectory() as folder:
         named = [given.partition("=")[::2] for given in options.catalogues]
         if not named:
             write_sample(Path(folder), 600, 0)
             named = [("drawn sample", folder)]
         for name, where in named:
-            features, groups = catalogue(Path(where), options.models or Path(folder) / "models", signals)
-            for seed in range(options.seeds):
-                measure(f"{name}, half {seed}", half(features, groups, signals, seed), counts)
+            models = options.models or Path(folder) / "models" / name  # encoders are whitened on one catalogue each
+            features, groups = catalogue(Path(where), models, signals)
+            halves = (half(features, groups, signals, seed) for seed in range(options.splits))
+            found = [measure(f"{name}, half {seed}", known, counts) for seed, known in enumerate(halves)]
+            print(f"{name}, all groups: {paired(found)}", flush=True)
 
 
 def catalogue(folder: Path, models: Path, signals: tuple[str, ...]) -> tuple[Features, NDArray[np.intp]]:
@@ -126,17 +147,34 @@ def half(features: Features, groups: NDArray[np.intp], signals: tuple[str, ...],
     return Half(features, signals, groups, order[len(order) // 2 :])
 
 
-def measure(name: str, known: Half, counts: Sequence[int]) -> None:
-    """Print the curve of a catalogue."""
+def measure(name: str, known: Half, counts: Sequence[int]) -> Ends:
+    """Print the curve of a catalogue; its ends."""
     default = read_default()
     prior = Prior(default.model, default.size_thresholds)
     start, answers = known.f1(narrowed(prior.model, known.signals), prior.thresholds), list[float]()
-    print(f"{name}: {len(known.groups)} postings; default {start:.3f}, best single signal {known.best_signal():.3f}")
+    signal = known.best_signal()
+    print(f"{name}: {len(known.groups)} postings; default {start:.3f}, best single signal {signal:.3f}")
     for count in [*(count for count in counts if LEAST <= count < len(known.order)), len(known.order)]:
         found, written = known.taught(count, prior)
         answers.append(found if written else start)
         print(f"{count:6d} groups: taught {found:.3f}, {'written' if written else 'not written'}: {answers[-1]:.3f}")
     print(f"lowest answer less the default's: {min(answers) - start:+.3f}", flush=True)
+    return Ends(signal, start, answers[-1])
+
+
+def paired(splits: Sequence[Ends]) -> str:
+    """By how much the last answers exceed the best signal, and the default, on average over splits."""
+    gains = {
+        "best single signal": [split.answer - split.signal for split in splits],
+        "default": [split.answer - split.default for split in splits],
+    }
+    return ", ".join(f"less the {name} {_mean(each)}" for name, each in gains.items()) + f" ({len(splits)} splits)"
+
+
+def _mean(values: Sequence[float]) -> str:
+    """Their mean and its standard error, which one value has none of."""
+    error = f" ± {np.std(values, ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):+.3f}{error}"
 
 
 if __name__ == "__main__":

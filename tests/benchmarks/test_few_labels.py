@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from few_labels import Half, half, measure
+from few_labels import Ends, Half, half, measure, paired
 
 from pricematch.formats.default_matcher import read_default
 from pricematch.learning.rungs import Prior
@@ -25,10 +25,20 @@ def test_half_of_the_groups_are_held_out(known: Half) -> None:
 def test_the_curve_ends_with_all_groups_and_never_lies_far_below_its_start(
     known: Half, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measure("drawn", known, (2, 10, 500))
+    ends = measure("drawn", known, (2, 10, 500))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:-1]] == ["10", str(len(known.order))]
     assert float(lines[-1].rpartition(" ")[2]) >= -0.02
+    assert lines[-2].endswith(f"written: {ends.answer:.3f}")
+    assert ends.signal == known.best_signal()
+
+
+def test_splits_are_compared_in_pairs() -> None:
+    """What differs between splits alone is no error of the gain."""
+    assert paired([Ends(0.5, 0.6, 0.7), Ends(0.3, 0.2, 0.5)]) == (
+        "less the best single signal +0.200 ± 0.000, less the default +0.200 ± 0.100 (2 splits)"
+    )
+    assert paired([Ends(0.5, 0.6, 0.7)]) == "less the best single signal +0.200, less the default +0.100 (1 splits)"
 
 
 @pytest.mark.slow
