@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pricematch.evaluation.matcher_evaluation import shrunk_pairs
 from pricematch.formats.default_matcher import read_default
 from pricematch.formats.lightgbm_trees import TreeLearner
 from pricematch.learning.fit import FittedMatcher, TrainingData
 from pricematch.learning.ladder import fit_on_prior
 from pricematch.learning.rungs import Prior
 from pricematch.pairs.calibration import log_odds
+from pricematch.pairs.home import Homing
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1
 from tests.support.matchers import drawn_training_data
 
@@ -55,6 +58,18 @@ def test_progress_comes_to_its_end() -> None:
     told: dict[str, tuple[int, int]] = {}
     fit_on_prior(few(8), TreeLearner(0, 1), PRIOR, 0, lambda what, done, total: told.update({what: (done, total)}))
     assert told["Learning"][0] == told["Learning"][1]
+
+
+def test_a_catalogue_full_of_equal_postings_is_at_home_in_itself() -> None:
+    """They are one node where it is searched, and no pairs of their own."""
+    data = drawn_training_data(150)
+    rows = np.concatenate([np.arange(150), np.repeat(np.arange(0, 150, 3), 3)])
+    twice = replace(data, postings=data.postings.select(rows), groups=data.groups[rows], trained=data.trained[rows])
+    found = fit_on_prior(twice, NothingToAdd(), PRIOR, 0, lambda *_: None)
+    assert found.home is not None
+    homing = Homing(found.home, PRIOR.model, PRIOR.thresholds)
+    how = found.model, found.thresholds, homing
+    assert shrunk_pairs(ParsedFeatures.of(twice.postings), *how)[1].distance == pytest.approx(0, abs=1e-6)
 
 
 class NothingToAdd:

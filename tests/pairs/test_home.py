@@ -12,7 +12,7 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.formats.default_matcher import read_default
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.calibration import PLATT, Calibration, log_odds
-from pricematch.pairs.home import Home, Homing, MixedScorer
+from pricematch.pairs.home import Home, Homing, MixedScorer, Shrunk, share_away
 from pricematch.pairs.model import PairModel
 from pricematch.pairs.offset_model import narrowed
 from pricematch.pairs.pair_features import PairFeatureExtractor
@@ -40,9 +40,7 @@ def foreign() -> PairFeatureExtractor:
 
 @pytest.fixture(scope="module")
 def homing() -> Homing:
-    at_home = shop(0)
-    features = at_home.features(at_home.own, *at_home.candidates)
-    return Homing(Home.of(features, DEFAULT.model, SIGNALS), DEFAULT.model, DEFAULT.size_thresholds)
+    return Homing(Home.of(shop(0), DEFAULT.model), DEFAULT.model, DEFAULT.size_thresholds)
 
 
 def test_the_catalogue_that_taught_is_at_home(homing: Homing) -> None:
@@ -56,6 +54,30 @@ def test_another_draw_of_the_same_shop_is_at_home_and_another_shop_is_not(homing
     assert near < far
     assert at_home == 0
     assert away == 1
+
+
+@pytest.mark.parametrize(("distance", "postings"), [(0.062, 365), (0.082, 269), (0.098, 63), (0.099, 2106)])
+def test_the_other_half_of_a_shop_is_at_home(distance: float, postings: int) -> None:
+    """The farthest that were measured of clothes, drawn goods, groceries and a marketplace."""
+    assert share_away(distance, postings) == 0
+
+
+@pytest.mark.parametrize(("distance", "postings"), [(0.145, 4001), (0.205, 600), (0.167, 714), (0.408, 150)])
+def test_another_shop_is_not_at_home_at_all(distance: float, postings: int) -> None:
+    """The nearest that were measured of matchers that are worse there than the default; but for a fiftieth."""
+    assert share_away(distance, postings) >= 0.97
+
+
+def test_a_sentence_says_what_is_better_where_the_encoder_is_foreign_too() -> None:
+    model, thresholds = DEFAULT.model, DEFAULT.size_thresholds
+    assert Shrunk(model, thresholds).sentence("matcher/1") == ""
+    assert (
+        Shrunk(model, thresholds, 0.05).sentence("matcher/1")
+        == "matcher/1 is at home in this catalogue (distance 0.05)"
+    )
+    assert "of this catalogue's own" in Shrunk(model, thresholds, 0.5, 1.0).sentence("matcher/1")
+    without = Shrunk(narrowed(model, SIGNALS), thresholds, 0.5, 1.0).sentence("matcher/1")
+    assert without.endswith("shrunk by 100 % towards those of the default matcher")
 
 
 def test_nothing_is_at_home_everywhere(homing: Homing) -> None:

@@ -17,8 +17,11 @@ from pricematch.learning.fit import STEPS, FittedMatcher, TrainingData, fit_rung
 from pricematch.learning.held_out import Settle
 from pricematch.learning.rungs import Moved, OnTop, Prior
 from pricematch.learning.samples import NOT_TRAINED
+from pricematch.matching.nodes import Nodes, node_keys
 from pricematch.pairs.home import Home
 from pricematch.pairs.offset_model import OffsetLearner
+from pricematch.pairs.pair_features import PairFeatureExtractor
+from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import Target, Thresholds
 from pricematch.progress import Progress
 
@@ -68,5 +71,12 @@ def fit_on_prior(
     gain, error = mean_gain(trees.f1, chosen.f1, numbers)
     if gain > (1 - share) * error + ROUNDING:
         chosen = trees
-    home = Home.of(whole.features, prior.model, data.signals)
-    return replace(chosen, comparison=compared(chosen.f1, others, numbers), home=home)
+    return replace(chosen, comparison=compared(chosen.f1, others, numbers), home=_home(data, prior))
+
+
+def _home(data: TrainingData, prior: Prior) -> Home | None:
+    """That of a catalogue as it is where it is searched, equal postings being one; None without candidate pairs."""
+    postings = ParsedFeatures.of(data.postings)
+    nodes, first = Nodes.of(node_keys(postings, data.signals))
+    extractor = PairFeatureExtractor(postings.select(first), data.signals, copies=nodes.copies)
+    return Home.of(extractor, prior.model) if len(extractor.candidates[0]) else None

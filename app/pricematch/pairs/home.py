@@ -18,10 +18,10 @@ from pricematch.pairs.offset_model import MovedScorer, narrowed, regressions
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.thresholds import SizeThresholds
 
-NEAR, WIDTH = 0.1, 0.2
-"""Distance up to which a large catalogue is at home, and by how much farther one is not at all: the other half of a
-shop is at 0.03 to 0.06 (of several shops in one 0.15), another shop compared by images at 0.2 to 0.9, by titles at 0.12
-to 0.32."""
+NEAR, WIDTH = 0.08, 0.05
+"""Distance up to which a large catalogue is at home, and by how much farther one is not at all. The other half of a
+shop is at 0.01 to 0.10, of three shops in one at up to 0.18; another shop, where what was learned is of no use, at 0.15
+to 0.38 by titles and 0.2 to 1.4 by images."""
 _LEAST_SPREAD = 1e-6
 _FARTHEST = 36.0
 _ENOUGH = 20_000
@@ -50,20 +50,20 @@ class Home:
                 raise ValueError(f"expected {len(TERMS)} finite numbers, got {values.tolist()}")
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> "Home":
-        """That of pairs, by their pair features [m, f] of some signals; at least one."""
-        told = _terms(features, default, signals)
-        return cls(told.mean(axis=0), told.std(axis=0), len(told))
+    def of(cls, extractor: PairFeatureExtractor, default: PairModel) -> "Home":
+        """That of a catalogue that has a candidate pair at least, its postings being the nodes that are compared."""
+        found = _terms(extractor, default)
+        return cls(found.mean(axis=0), found.std(axis=0), len(extractor.candidates[0]))
 
-    def distance(self, features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> float:
-        """How far other pairs [m, f] are away, 0 or more; 0 where there are none.
+    def distance(self, extractor: PairFeatureExtractor, default: PairModel) -> float:
+        """How far another catalogue is away, 0 or more; 0 where it has no candidate pairs.
 
         Terms that do not vary at home do not count.
         """
-        varied = self.spreads > _LEAST_SPREAD
-        if not len(features) or not varied.any():
+        found, varied = _terms(extractor, default), self.spreads > _LEAST_SPREAD
+        if not len(found) or not varied.any():
             return 0.0
-        apart = np.abs(_terms(features, default, signals).mean(axis=0) - self.means)
+        apart = np.abs(found.mean(axis=0) - self.means)
         return float((apart[varied] / self.spreads[varied]).mean())
 
     def describe(self) -> dict[str, dict[str, float]]:
@@ -129,10 +129,13 @@ class Shrunk:
             return ""
         if not self.away:
             return f"{label} is at home in this catalogue (distance {self.distance:.2f})"
-        return (
+        sentence = (
             f"{label} is not at home in this catalogue (distance {self.distance:.2f}): its log odds are shrunk by "
             f"{100 * self.away:.0f} % towards those of the default matcher"
         )
+        if self.away < 1 or "image" not in self.model.signals:
+            return sentence
+        return f"{sentence}, which alone (matcher default) takes an encoder of this catalogue's own"
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +154,8 @@ class Homing:
 
     def away(self, extractor: PairFeatureExtractor) -> tuple[float, float]:
         """The distance of a catalogue, and the share by which it is away, 0 at home and 1 far away."""
-        left, right = extractor.candidates
-        some = np.unique(np.linspace(0, max(0, len(left) - 1), min(len(left), _ENOUGH)).astype(np.intp))
-        features = extractor.features(extractor.own, left[some], right[some])
-        distance = self.home.distance(features, self.default, extractor.signals)
-        near = NEAR + 1 / np.sqrt(max(1, len(extractor)))  # of few postings means are a matter of luck
-        return distance, float(np.clip((distance - near) / WIDTH, 0, 1))
+        distance = self.home.distance(extractor, self.default)
+        return distance, share_away(distance, len(extractor))
 
     def shrunk(self, extractor: PairFeatureExtractor, model: PairModel, thresholds: SizeThresholds) -> Shrunk:
         """How the trained matcher of a pair model and thresholds decides in a catalogue."""
@@ -186,6 +185,21 @@ class Homing:
         )
 
 
-def _terms(features: NDArray[np.float32], default: PairModel, signals: tuple[str, ...]) -> NDArray[np.float64]:
-    names = pair_feature_names(signals)
+def share_away(distance: float, postings: int) -> float:
+    """By which share a catalogue of so many postings is away from home: 0 up to `NEAR` + 1 / √n, 1 from `WIDTH` on.
+
+    Of few postings means are a matter of luck.
+
+    >>> share_away(0.15, 100), round(share_away(0.15, 1600), 3), share_away(0.15, 10_000)
+    (0.0, 0.9, 1.0)
+    """
+    return float(np.clip((distance - NEAR - 1 / np.sqrt(max(1, postings))) / WIDTH, 0, 1))
+
+
+def _terms(extractor: PairFeatureExtractor, default: PairModel) -> NDArray[np.float64]:
+    """The default's terms of a catalogue's candidate pairs, evenly chosen where there are very many."""
+    left, right = extractor.candidates
+    some = np.unique(np.linspace(0, max(0, len(left) - 1), min(len(left), _ENOUGH)).astype(np.intp))
+    features = extractor.features(extractor.own, left[some], right[some])
+    names = pair_feature_names(extractor.signals)
     return terms(MovedScorer(regressions(default)[0], names).widened(features[:, : len(names)]))
