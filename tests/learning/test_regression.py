@@ -102,3 +102,22 @@ def test_the_terms_have_bounds_and_spreads() -> None:
     assert [*BOUNDS] == [(term.least, term.most) for term in TERMS]
     assert SPREADS.shape == (len(TERMS),)
     assert (SPREADS > 0).all()
+
+
+def test_weights_that_may_grow_together_keep_their_proportion() -> None:
+    """A steepness lets a pair of one term move the other as well, by the share that it has of them."""
+    terms, truth, before = np.array([[1.0, 0.0]]), np.array([True]), np.array([0.4, 0.8])
+    apart, together = (
+        fit_weights(terms, truth, np.ones(1), before, np.full(2, 0.01), FREE, steepness) for steepness in (0.0, 1.0)
+    )
+    assert apart[1] == pytest.approx(before[1])
+    assert together[1] > before[1]
+    assert together[1] / together[0] == pytest.approx(2, rel=0.01)
+
+
+def test_a_truth_that_is_a_probability_pulls_towards_it() -> None:
+    """Pairs of 0.8 give weights that say 0.8 where nothing else is known."""
+    [found, _] = fit_weights(
+        np.array([[1.0, 0.0]]), np.array([0.8]), np.array([1e4]), np.zeros(2), np.full(2, 5.0), FREE
+    )
+    assert 1 / (1 + np.exp(-found)) == pytest.approx(0.8, abs=1e-3)
