@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pricematch.pairs.calibration import PLATT, Calibration
 from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
+from pricematch.pairs.model import PairModel, ScoredPairs, first_scores, second_scores
 from pricematch.pairs.pair_features import PairFeatureExtractor
-from pricematch.progress import silent
+from pricematch.progress import Progress, silent
 from tests.support.catalogues import drawn
 
 MEAN = -1.25
@@ -82,9 +82,14 @@ MODEL = PairModel(
 )
 
 
+def scored_pairs(extractor: PairFeatureExtractor, progress: Progress = silent) -> ScoredPairs:
+    """All candidates, by both stages."""
+    return second_scores(extractor, MODEL, first_scores(extractor, MODEL, progress), progress)
+
+
 @pytest.fixture(scope="module")
 def scored() -> ScoredPairs:
-    return score_candidates(EXTRACTOR, MODEL, silent)
+    return scored_pairs(EXTRACTOR)
 
 
 def test_pairs_of_a_row_are_all_with_it(scored: ScoredPairs) -> None:
@@ -118,7 +123,7 @@ def test_the_second_stage_sees_first_scores_of_neighbours(scored: ScoredPairs) -
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_tiny_catalogues_have_one_pair_at_most(count: int) -> None:
     """No posting, one or two are no special case."""
-    scored = score_candidates(PairFeatureExtractor(drawn(count, lacking=0), SIGNALS), MODEL, silent)
+    scored = scored_pairs(PairFeatureExtractor(drawn(count, lacking=0), SIGNALS))
     assert len(scored) <= (count == 2)
     assert [len(scored.of(row)[0]) for row in range(count)] in ([], [0], [1, 1], [0, 0])
 
@@ -127,7 +132,7 @@ def test_progress_counts_blocks_of_both_stages(monkeypatch: pytest.MonkeyPatch) 
     """Each block is told of twice, in ascending order."""
     monkeypatch.setattr("pricematch.pairs.model._BLOCK", 500)
     told = list[tuple[int, int]]()
-    scored = score_candidates(EXTRACTOR, MODEL, lambda _, done, total: told.append((done, total)))
+    scored = scored_pairs(EXTRACTOR, lambda _, done, total: told.append((done, total)))
     blocks = -(-len(scored) // 500)
     assert blocks > 1
     assert told == [(done, 2 * blocks) for done in range(1, 2 * blocks + 1)]

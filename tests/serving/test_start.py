@@ -138,7 +138,7 @@ def test_stock_images_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_a_second_start_scores_nothing_and_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = titles_and_hashes(tmp_path)
     before = served_matcher(settings, Told()).match_posting("p0", Options())
-    monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
+    monkeypatch.setattr("pricematch.matching.index.first_scores", None)
     after = served_matcher(settings, Told()).match_posting("p0", Options())
     assert list(after.matches) == list(before.matches)
 

@@ -64,7 +64,7 @@ def test_a_second_start_encodes_and_scores_nothing(
     with served(settings) as running:
         before = running.snapshots.current.matcher.match_posting("p0", Options())
     loaded.encoded.clear()
-    monkeypatch.setattr("pricematch.matching.index.score_candidates", None)
+    monkeypatch.setattr("pricematch.matching.index.first_scores", None)
     told = Told()
     with served(settings, told) as running:
         assert list(running.snapshots.current.matcher.match_posting("p0", Options()).matches) == list(before.matches)

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, kept_probabilities
-from pricematch.pairs.model import PairModel, ScoredPairs, score_candidates
+from pricematch.pairs.model import PairModel, ScoredPairs, first_scores, second_scores
 from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Profiles
@@ -114,7 +114,8 @@ class MatchIndex:
         scored: ScoredPairs | None = None,
         found: Neighbourhoods | None = None,
         copies: NDArray[np.integer] | None = None,
-        taught: Callable[[PairFeatureExtractor], PairModel] | None = None,
+        shrunk: Callable[[PairFeatureExtractor], PairModel] | None = None,
+        taught: Callable[[PairModel, PairFeatureExtractor, NDArray[np.float64]], PairModel] | None = None,
     ) -> "MatchIndex":
         """An index of postings that are scored together.
 
@@ -125,14 +126,18 @@ class MatchIndex:
             scored: their candidate pairs, where the same model has scored the same features before.
             found: what was found among the same features before; with both, hardly any time is needed.
             copies: [n], see `PairFeatureExtractor`.
-            taught: gives the model that scores them, once they have features; None: the one given.
+            shrunk: gives the model that scores them, once they have features; None: the one given.
+            taught: gives that one with another second scorer, once the candidate pairs have first scores, float64 [m].
         """
         progress("Comparing postings", 0, 1)
         extractor = PairFeatureExtractor(features, model.signals, found, copies, scaled=model.scaled)
         progress("Comparing postings", 1, 1)
-        model = model if taught is None else taught(extractor)
-        base = score_candidates(extractor, model, progress) if scored is None else scored
-        return cls(model, extractor, base, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))
+        model = model if shrunk is None else shrunk(extractor)
+        if scored is None:
+            first = first_scores(extractor, model, progress)
+            model = model if taught is None else taught(model, extractor, first)
+            scored = second_scores(extractor, model, first, progress)
+        return cls(model, extractor, scored, extractor.nothing(), ScoredPairs.none(), np.ones(len(features), np.bool_))
 
     def __len__(self) -> int:
         """How many postings are there."""

@@ -25,9 +25,11 @@ from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, DecisionRule, SizeThresholds, Target, Thresholds
 from pricematch.progress import Progress, silent
 
-Teacher: TypeAlias = Callable[[PairModel, PairFeatureExtractor, NDArray[np.integer]], tuple[PairModel, int]]
-"""Teaches a model by feedback, given what extracts the features of nodes and the node of each row; see
-`pricematch.learning.verdicts.VerdictTeacher`."""
+Teacher: TypeAlias = Callable[
+    [PairModel, PairFeatureExtractor, NDArray[np.float64], NDArray[np.integer]], tuple[PairModel, int]
+]
+"""Teaches a model's second scorer by feedback, given what extracts the features of nodes, the first scores of their
+candidate pairs and the node of each row; see `pricematch.learning.verdicts.VerdictTeacher`."""
 ENOUGH_VERDICTS = 20
 """Verdicts from which on the probabilities of the default model count as calibrated on this catalogue."""
 FOREIGN = 0.5
@@ -91,17 +93,20 @@ class ProbabilitySearch:
         pairs, found = (None, None) if scored is None else (scored.pairs, scored.found)
         verdicts, shrunk = 0, Shrunk(model, thresholds)
 
-        def taught(extractor: PairFeatureExtractor) -> PairModel:
-            nonlocal verdicts, shrunk
-            if teacher is None:
-                return model
+        def at_home(extractor: PairFeatureExtractor) -> PairModel:
+            nonlocal shrunk
             if isinstance(teacher, Homing):
                 shrunk = teacher.shrunk(extractor, model, thresholds)
-                return shrunk.model
-            better, verdicts = teacher(model, extractor, nodes.of_row)
+            return shrunk.model
+
+        def taught(now: PairModel, extractor: PairFeatureExtractor, first: NDArray[np.float64]) -> PairModel:
+            nonlocal verdicts
+            if teacher is None or isinstance(teacher, Homing):
+                return now
+            better, verdicts = teacher(now, extractor, first, nodes.of_row)
             return better
 
-        index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, taught)
+        index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, at_home, taught)
         index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
         images = parsed.features.images

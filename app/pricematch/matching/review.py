@@ -184,7 +184,7 @@ def _disagreement(search: ProbabilitySearch, pairs: _Pairs, places: NDArray[np.i
     model = search.index.model
     features = search.index.pair_features(pairs.one[places], pairs.other[places])
     families = [family_of(name) for name in model.feature_names[: features.shape[1]]]
-    added = model.first.contributions(features)
+    added = (model.evidence or model.first).contributions(features)
     image, title = (added[:, [it in of for it in families]].sum(axis=1) for of in (_IMAGE, _TITLE))
     return np.where(image * title < 0, np.minimum(np.abs(image), np.abs(title)), 0.0)
 

@@ -2,12 +2,13 @@
 
 Boosted trees learn from thousands of label groups what one shop looks like, and are wrong in the next. This model is
 two logistic regressions of few terms: the first sums what images and titles say, each normalised against the posting's
-own neighbours or bounded by itself; the second adds whether the neighbours of both ends agree. No weight has a sign by
-which a more similar pair would be less probable.
+own neighbours or bounded by itself; the second adds whether the neighbours of both ends agree. Where verdicts of a
+catalogue teach, they teach a second one that has all of these terms. No weight has a sign by which a more similar pair
+would be less probable.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ _USUAL = 1.2
 _NEAR_BITS = 16
 _MOST_FACTS = 3.0
 _LEAST_COSINE = 0.01
+_COSINE = len(FEATURES) + GRAPH_FEATURES.index("cosine")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ TERMS = (
     Term("blend", "blend_similarity", *_UP, 1.0),
     Term("grams", "grams_similarity", *_UP, 1.0),
     Term("lead", "blend_lead_low", *_UP, 1.0),
+    Term("same_title", "same_title", *_UP, 2.0, travels=False),
     Term("contradicting", "kinds_clashing", *_DOWN, 0.75),
     Term("agreeing", "kinds_agreeing", *_UP, 0.35),
     Term("no_image", "catalogue_size", *_ANY, 0.25),
@@ -66,6 +69,7 @@ TERMS = (
     Term("always", "catalogue_size", *_ANY, 0.75),
 )
 """The terms of the first regression, in the order of its weights."""
+ALWAYS = [term.name for term in TERMS].index("always")
 
 
 def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -93,6 +97,7 @@ def terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
             column("blend_similarity") - 0.5,
             titles - 0.3,
             np.clip(column("blend_lead_low"), -0.6, 0.2) + 0.2,
+            column("same_title"),
             np.minimum(contradicting, _MOST_FACTS),
             np.minimum(column("kinds_agreeing"), _MOST_FACTS),
             np.isnan(scaled),
@@ -165,18 +170,64 @@ class AgreementScorer:
         return found
 
 
+class TaughtScorer:
+    """Implements `model.Scorer` over `FEATURES` and `GRAPH_FEATURES`: the second regression as verdicts have taught it.
+
+    Log odds: the sum of `TERMS` by their weights + agreement · ln(0.01 + c), c being the cosine of both ends' rows of
+    first scores. Immutable.
+
+    Args:
+        evidence: weights of the terms, as `EvidenceScorer` takes them.
+        agreement: weight of 0 or more, else raises ValueError.
+    """
+
+    def __init__(self, evidence: Sequence[float], agreement: float) -> None:
+        if not 0 <= agreement < np.inf:
+            raise ValueError(f"expected a weight of 0 or more, got {agreement}")
+        self.evidence, self.agreement = EvidenceScorer(evidence), agreement
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Those of the terms, and that of agreement behind them."""
+        return np.append(self.evidence.weights, self.agreement)
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `model.Scorer`."""
+        return _logistic(taught_terms(features) @ self.weights)
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `model.Scorer`."""
+        found = np.zeros(features.shape)
+        found[:, : len(FEATURES)] = self.evidence.contributions(features[:, : len(FEATURES)])
+        found[:, _COSINE] = self.agreement * _agreeing(features)
+        return found
+
+
+def taught_terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The terms of a taught second regression, float64 [m, `TERMS` and agreement], of features as the second has."""
+    return np.column_stack([terms(features[:, : len(FEATURES)]), _agreeing(features)])
+
+
 def agreement_terms(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """The terms of the second regression, float64 [m, 3], of features [m, `FEATURES` and `GRAPH_FEATURES`]."""
-    first, cosine = (
-        features[:, len(FEATURES) + GRAPH_FEATURES.index(name)].astype(np.float64) for name in ("first", "cosine")
-    )
-    return np.stack([log_odds(np.clip(first, 0, 1)), np.log(_LEAST_COSINE + cosine), np.ones(len(first))], axis=1)
+    first = features[:, len(FEATURES) + GRAPH_FEATURES.index("first")].astype(np.float64)
+    return np.stack([log_odds(np.clip(first, 0, 1)), _agreeing(features), np.ones(len(first))], axis=1)
 
 
 def default_pair_model(evidence: Sequence[float], agreement: tuple[float, float, float]) -> PairModel:
     """The pair model of both regressions' weights; their probabilities stay as they are."""
     as_it_is = Calibration(PLATT, (0.0,), (0.0,), 1.0)
     return PairModel(SIGNALS, EvidenceScorer(evidence), AgreementScorer(*agreement), as_it_is)
+
+
+def taught_pair_model(default: PairModel, weights: Sequence[float]) -> PairModel:
+    """The default pair model with a taught second regression, of the weights that a `TaughtScorer` has."""
+    second = TaughtScorer(weights[:-1], weights[-1])
+    return replace(default, second=second, evidence=second.evidence)
+
+
+def _agreeing(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.log(_LEAST_COSINE + features[:, _COSINE].astype(np.float64)), np.float64)
 
 
 def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:

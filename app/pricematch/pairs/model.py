@@ -55,6 +55,7 @@ class PairModel:
         second: of the pair features, and of the graph features behind them.
         calibration: from the second's scores to probabilities.
         scaled: whether the pair features include `pricematch.pairs.feature_names.SCALED`, where images are a signal.
+        evidence: of the pair features, what these say in the second's sum; None where it is what the first says.
     """
 
     signals: tuple[str, ...]
@@ -62,6 +63,7 @@ class PairModel:
     second: Scorer
     calibration: Calibration
     scaled: bool = True
+    evidence: Scorer | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -82,12 +84,12 @@ class PairModel:
     ) -> NDArray[np.float64]:
         """What each feature adds to the log odds of each pair, float64 [m, f].
 
-        Pair features add what they add to the first scorer's score. By how much the calibrated score differs from that
+        Pair features add what they add to the score of `evidence`. By how much the calibrated score differs from that
         is added by the neighbours, and stands under `first`, the other graph features being 0: the second scorer sees
         the pair features again in all that the neighbours say, so its own account would name the neighbours alone.
         From pairs that the bounds lift neighbours take nothing. What bounds add stands under the equal images or titles
         that they lift a pair for; what they take, under the size of the catalogue, which is no reason. A row's sum is
-        the log odds of the pair's probability, less those of the first scorer's average pair.
+        the log odds of the pair's probability, less those of the average pair of `evidence`.
 
         Args:
             features: [m, f].
@@ -96,8 +98,10 @@ class PairModel:
         """
         names, count = self.feature_names, features.shape[1] - len(GRAPH_FEATURES)
         found = np.zeros(features.shape)
-        found[:, :count] = self.first.contributions(features[:, :count])
-        kinds, own = self.bounds.kinds(features), log_odds(first)
+        evidence = self.evidence or self.first
+        found[:, :count] = evidence.contributions(features[:, :count])
+        own = log_odds(first if self.evidence is None else self.evidence.predict(features[:, :count]))
+        kinds = self.bounds.kinds(features)
         neighbours = log_odds(self._calibrated(features)) - own
         neighbours[kinds >= EQUAL] = np.maximum(neighbours[kinds >= EQUAL], 0)
         bounded = log_odds(probabilities) - own - neighbours
@@ -176,8 +180,8 @@ class ScoredPairs:
         return int(max(self.left.max(initial=-1), self.right.max(initial=-1))) + 1
 
 
-def score_candidates(extractor: PairFeatureExtractor, model: PairModel, progress: Progress) -> ScoredPairs:
-    """All candidate pairs of a catalogue, in the order of `PairFeatureExtractor.candidates`.
+def first_scores(extractor: PairFeatureExtractor, model: PairModel, progress: Progress) -> NDArray[np.float64]:
+    """First scores of all candidate pairs of a catalogue, float64 [m], in the order of their candidates.
 
     Args:
         extractor: of the catalogue.
@@ -185,12 +189,20 @@ def score_candidates(extractor: PairFeatureExtractor, model: PairModel, progress
         progress: gets how many blocks of pairs are scored, each by both stages.
     """
     left, right = extractor.candidates
-    first, probabilities = np.empty(len(left)), np.empty(len(left))
-    pieces = [slice(start, start + _BLOCK) for start in range(0, len(left), _BLOCK)]
-    tell = partial(progress, "Scoring pairs")
+    first, pieces = np.empty(len(left)), _pieces(len(left))
     for done, piece in enumerate(pieces, start=1):
         first[piece] = model.first.predict(extractor.features(extractor.own, left[piece], right[piece]))
-        tell(done, 2 * len(pieces))
+        progress("Scoring pairs", done, 2 * len(pieces))
+    return first
+
+
+def second_scores(
+    extractor: PairFeatureExtractor, model: PairModel, first: NDArray[np.float64], progress: Progress
+) -> ScoredPairs:
+    """All candidate pairs of a catalogue, in that order, by their first scores. Other arguments as `first_scores`."""
+    left, right = extractor.candidates
+    probabilities, pieces = np.empty(len(left)), _pieces(len(left))
+    tell = partial(progress, "Scoring pairs")
     rows = ProbabilityRows.of(probability_matrix(left, right, first, len(extractor)))
     for done, piece in enumerate(pieces, start=len(pieces) + 1):
         ends = left[piece], right[piece]
@@ -198,3 +210,7 @@ def score_candidates(extractor: PairFeatureExtractor, model: PairModel, progress
         probabilities[piece] = model.predict_proba(np.concatenate(features, axis=1))
         tell(done, 2 * len(pieces))
     return ScoredPairs(left, right, first, probabilities)
+
+
+def _pieces(count: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]

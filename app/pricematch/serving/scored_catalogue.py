@@ -6,7 +6,7 @@ A file of another version, another matcher or another encoder is ignored, as is 
 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pricematch.formats.array_files import read_kept
 from pricematch.formats.atomic_writes import whole_file
 from pricematch.matching.nodes import Nodes, ScoredNodes
 from pricematch.matching.probability import ProbabilitySearch
-from pricematch.pairs.default_model import EvidenceScorer
+from pricematch.pairs.default_model import TaughtScorer, taught_pair_model
 from pricematch.pairs.model import PairModel, ScoredPairs
 from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.serving.models import LoadedModels
@@ -136,7 +136,7 @@ def save_scored(
     Raises:
         SettingsError: the folder cannot be written to, or is full.
     """
-    scored, first = search.scored, search.index.model.first
+    scored, second = search.scored, search.index.model.second
     found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
@@ -161,7 +161,7 @@ def save_scored(
         "right": pairs.right,
         "first": pairs.first,
         "probabilities": pairs.probabilities,
-        "weights": first.weights if isinstance(first, EvidenceScorer) else np.empty(0),
+        "weights": second.weights if isinstance(second, TaughtScorer) else np.empty(0),
         "verdicts": np.array([search.verdicts]),
         "taught": np.array([feedback_fingerprint(search.feedback, {posting.posting_id for posting in postings})]),
     }
@@ -192,7 +192,7 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalog
             Neighbourhoods(kept["similarities"], shares if "title" in model.signals else None, (left, right)),
             ScoredPairs(left, right, kept["first"], kept["probabilities"]),
         ),
-        replace(model, first=EvidenceScorer(kept["weights"].tolist())) if len(kept["weights"]) else model,
+        taught_pair_model(model, kept["weights"].tolist()) if len(kept["weights"]) else model,
         int(kept["verdicts"][0]),
         int(kept["taught"][0]),
     )

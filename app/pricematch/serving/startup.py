@@ -16,7 +16,7 @@ from pricematch.encoding.versions import CNN
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import ImageError, NotReady, PricematchError
 from pricematch.formats.manifest import digest_of_file
-from pricematch.pairs.default_model import EvidenceScorer
+from pricematch.pairs.default_model import TaughtScorer
 from pricematch.progress import Progress, silent
 from pricematch.serving.backend import Backend
 from pricematch.serving.catalogue_whitening import CatalogueWhitening
@@ -78,9 +78,11 @@ class ServedCatalogue:
         """Of the models that answer, as JSON has them; the default matcher's as verdicts have made it."""
         first, *others = [*self._build.models.manifests] or [{}]
         search = self.snapshots.current.matcher.probability
-        if search is None or not isinstance(scorer := search.index.model.first, EvidenceScorer):
+        if search is None or not search.teachable:
             return self._build.models.manifests
-        moved = {"evidence": scorer.by_term, "probabilities": search.probabilities, "verdicts": search.verdicts}
+        moved: dict[str, Any] = {"probabilities": search.probabilities, "verdicts": search.verdicts}
+        if isinstance(scorer := search.index.model.second, TaughtScorer):
+            moved["taught"] = {**scorer.evidence.by_term, "agreement": scorer.agreement}
         return [{**first, **moved}, *others]
 
     def close(self) -> None:
