@@ -223,3 +223,17 @@ def test_a_manifest_that_is_none_is_refused(models: Path, text: str) -> None:
 def test_without_a_matcher_the_way_to_one_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="holds no matcher; `pricematch train matcher` writes one"):
         read_matcher(tmp_path)
+
+
+def test_a_matcher_of_before_a_term_was_known_decides_as_it_did(tmp_path: Path) -> None:
+    """Trained by the version before equal titles became a term: it has no weight in that, and no home of it."""
+    version = tmp_path / "models" / "matcher" / "1"
+    version.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "matcher_before_same_title.json", version / "manifest.json")
+    read = read_matcher(tmp_path / "models", None)
+    known = read.manifest.moved
+    assert known is not None
+    evidence = known.regressions[0]
+    assert evidence.by_term == known.evidence | {"same_title": 0.0}
+    assert read.homing is not None
+    assert read.homing.home.describe()["same_title"] == {"mean": 0.0, "spread": 0.0}

@@ -219,10 +219,10 @@ def _scored_pairs(
     features: ParsedFeatures,
     model: PairModel,
     progress: Progress,
-    taught: Callable[[PairFeatureExtractor], PairModel] | None,
+    shrunk: Callable[[PairFeatureExtractor], PairModel] | None,
 ) -> ScoredPairs:
     nodes, first = Nodes.of(node_keys(features, model.signals))
-    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies, taught=taught)
+    index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies, shrunk=shrunk)
     left, right, probabilities = spread(nodes.of_row, index.base, nodes)
     return ScoredPairs(left, right, probabilities, probabilities)
 

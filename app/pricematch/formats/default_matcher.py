@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pricematch.errors import ArtefactError
 from pricematch.formats.atomic_writes import write_whole
 from pricematch.formats.manifest import Described
-from pricematch.pairs.default_model import TERMS, AgreementScorer, EvidenceScorer, default_pair_model
+from pricematch.pairs.default_model import LATER, TERMS, AgreementScorer, EvidenceScorer, default_pair_model
 from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.model import PairModel
@@ -36,11 +36,11 @@ class Weights(Described):
     @property
     def regressions(self) -> tuple[EvidenceScorer, AgreementScorer]:
         """Both regressions; raises ValueError for weights that are none."""
-        names = [term.name for term in TERMS]
-        if sorted(self.evidence) != sorted(names) or sorted(self.agreement) != sorted(AGREEMENT):
+        names, evidence = [term.name for term in TERMS], dict.fromkeys(LATER, 0.0) | self.evidence
+        if sorted(evidence) != sorted(names) or sorted(self.agreement) != sorted(AGREEMENT):
             raise ValueError(f"expected weights of {', '.join(names)}, and of {', '.join(AGREEMENT)}")
         first, agreement, always = (self.agreement[name] for name in AGREEMENT)
-        return EvidenceScorer([self.evidence[name] for name in names]), AgreementScorer(first, agreement, always)
+        return EvidenceScorer([evidence[name] for name in names]), AgreementScorer(first, agreement, always)
 
 
 class TeachingShop(Described):

@@ -69,6 +69,8 @@ TERMS = (
     Term("always", "catalogue_size", *_ANY, 0.75),
 )
 """The terms of the first regression, in the order of its weights."""
+LATER = frozenset({"same_title"})
+"""Terms that files of earlier versions do not name, and in which they have no weight."""
 ALWAYS = [term.name for term in TERMS].index("always")
 
 

@@ -6,12 +6,13 @@ at home, averaged over the terms. Log odds of a catalogue from far away are shru
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.pairs.calibration import Calibration, log_odds
-from pricematch.pairs.default_model import TERMS, terms
+from pricematch.pairs.default_model import LATER, TERMS, terms
 from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.model import PairModel, Scorer
 from pricematch.pairs.offset_model import MovedScorer, narrowed, regressions
@@ -23,6 +24,7 @@ NEAR, WIDTH = 0.08, 0.05
 shop is at 0.01 to 0.10, of three shops in one at up to 0.18; another shop, where what was learned is of no use, at 0.15
 to 0.38 by titles and 0.2 to 1.4 by images."""
 _LEAST_SPREAD = 1e-6
+_STILL: Mapping[str, float] = MappingProxyType({"mean": 0.0, "spread": 0.0})
 _FARTHEST = 36.0
 _ENOUGH = 20_000
 """Candidate pairs that the means are taken of, at most."""
@@ -76,8 +78,9 @@ class Home:
     @classmethod
     def from_description(cls, description: Mapping[str, Mapping[str, float]], pairs: int) -> "Home":
         """What `describe` described; raises ValueError for anything else."""
+        known = dict.fromkeys(LATER, _STILL) | dict(description)
         try:
-            entries = [description[term.name] for term in TERMS]
+            entries = [known[term.name] for term in TERMS]
             means, spreads = (np.array([entry[name] for entry in entries], np.float64) for name in ("mean", "spread"))
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected mean and spread of {', '.join(term.name for term in TERMS)}") from error

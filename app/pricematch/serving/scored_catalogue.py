@@ -29,7 +29,7 @@ from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 4
+FORMAT = 5
 """To be raised whenever the same postings get other pair features, candidates or bounds, or the arrays are others."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
