@@ -31,10 +31,11 @@ PricematchError
 │   ├── StoreUnavailable      cannot be read or written now
 │   ├── StoreFull             has no room for more
 │   ├── StoreDamaged          is not whole, or no store at all
-│   │   └── RowDamaged        one posting, verdict or job is not as it was stored
+│   │   └── RowDamaged        one posting, verdict, job or product is not as it was stored
 │   ├── StoreNewer            was written by a newer pricematch
 │   └── StoreInUse            is served by another process
 ├── ConditionFailed           a posting is not as the request says it must be
+├── ProductsChanged           products are not as they were when they were read
 ├── HistoryLost               changes too long ago to be listed one by one
 ├── Overloaded                more requests wait than may
 ├── DeadlineExceeded          it took longer than it may
@@ -115,6 +116,39 @@ class JobNotFound(PricematchError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}")
+
+
+class ProductNotFound(PricematchError):
+    """There never was such a product."""
+
+    def __init__(self, product_id: str) -> None:
+        super().__init__(f"there never was a product {product_id}")
+
+
+class ProductGone(PricematchError):
+    """None of a product's postings is left."""
+
+    def __init__(self, product_id: str) -> None:
+        super().__init__(f"none of the postings of product {product_id} is left; its history goes on being answered")
+
+
+class ProductMerged(PricematchError):
+    """A product has merged into another.
+
+    Attributes:
+        into: number of the other one.
+    """
+
+    def __init__(self, product_id: str, into: int) -> None:
+        super().__init__(f"product {product_id} has merged into another")
+        self.into = into
+
+
+class ProductsUnknown(PricematchError):
+    """Products could not be kept, and are not known until all is scored anew."""
+
+    def __init__(self) -> None:
+        super().__init__("products could not be kept, as the log says; they are known again once all is scored anew")
 
 
 class ImportRefused(PricematchError):
@@ -224,7 +258,7 @@ class StoreDamaged(StoreError):
 
 
 class RowDamaged(StoreDamaged):
-    """One posting, verdict or job is not as it was stored; the others are answered. Names it, and no folder."""
+    """A posting, verdict, job or product is not as it was stored; the others are answered. Names it, and no folder."""
 
 
 class StoreNewer(StoreError):
@@ -237,6 +271,10 @@ class StoreInUse(StoreError):
 
 class ConditionFailed(PricematchError):
     """A stored posting is not as the request says it must be."""
+
+
+class ProductsChanged(PricematchError):
+    """Another process or thread has written products since they were read; read them anew."""
 
 
 class HistoryLost(PricematchError):

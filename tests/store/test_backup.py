@@ -21,6 +21,7 @@ from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite import checks
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.changes import VERSIONED
+from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
 from tests.support.stores import check_whole, everything, image_bytes, name_of, put
@@ -234,7 +235,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE third (x);"))
     for module in ("sqlite.schema", "sqlite.store", "sqlite.backup", "backup_file"):
-        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 3)
+        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 1)
     restore(of(tmp_path / "new"), taken, quiet)
     with closing(open_store(tmp_path / "new")) as new:
         assert new.postings.count() == 60
@@ -377,7 +378,7 @@ def test_an_altered_backup_is_refused_before_changes(wrong: str, store: Store, t
     check_whole(store)
 
 
-@pytest.mark.parametrize(("said", "known"), [({"format": 2}, 1), ({"schema": 99}, sqlite_schema.SCHEMA)])
+@pytest.mark.parametrize(("said", "known"), [({"format": 2}, 1), ({"schema": 99}, SCHEMA)])
 def test_a_backup_of_a_newer_pricematch_is_refused(said: dict[str, int], known: int, store: Store, taken: Path) -> None:
     rewrite(taken, say(**said))
     with pytest.raises(StoreNewer, match=f"this pricematch knows {known}"):

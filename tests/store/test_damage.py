@@ -20,6 +20,7 @@ from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import IMAGES, JOBS, LOST_FOUND, open_store
 from pricematch.store.verify import verify
+from tests.support.products import contents as products_kept
 from tests.support.stores import everything, image_names
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ from pricematch.catalogue.features import unit_rows
 from pricematch.errors import RowProblem
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import open_store
+from tests.support.products import partition
 from tests.support.stores import image_bytes, put
 store = open_store(Path(sys.argv[1]), serve=True)
 images = [image_bytes(number) for number in range(6)]
@@ -45,6 +47,7 @@ store.postings.delete("017")
 store.computed.keep_embeddings("cae", digests, unit_rows(np.random.default_rng(1).standard_normal((6, 16)), 16))
 store.computed.keep_hashes("phash", digests, [f"{n:016x}" for n in range(6)])
 store.models.activate("cae", "3")
+partition(store.products, [[f"{n:03}", f"{n + 1:03}"] for n in range(0, 90, 2)], {1: 0.5})
 if sys.argv[2] == "closed":
     store.close()
     store = open_store(Path(sys.argv[1]), serve=True)
@@ -55,6 +58,7 @@ with files.open(job_id, "postings") as file:
 job = store.jobs.create("import", json.dumps({"digests": files.sync(job_id)}), job_id)
 store.jobs.change(replace(job, state="running", done=7, total=40), [RowProblem(3, "title", "too long", "3")])
 some(90, 120)
+partition(store.products, [[f"{n:03}", f"{n + 1:03}", f"{n + 2:03}"] for n in range(0, 120, 3)], {1: 0.5})
 store.models.activate("matcher", "2")
 os._exit(9)
 """
@@ -90,6 +94,7 @@ def contents(folder: Path) -> dict[str, Any]:
             "jobs": [(job, store.jobs.problems(job.job_id, 0, 10)) for job in jobs],
             "embeddings": store.computed.embeddings("cae", digests),
             "hashes": store.computed.hashes("phash", digests),
+            "products": (products_kept(store.products), store.products.page("doubt", None, 99)),
             "changes": [change.posting_id for change in store.postings.changes(0).postings],
         }
 

@@ -10,6 +10,7 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.store.sqlite.store import open_store
+from tests.support.products import check_products
 from tests.support.stores import changes, check_whole, everything, work
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -19,7 +20,7 @@ LONGEST_SECONDS = 0.08
 @pytest.mark.process
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.long)])
 def test_fault_33_acknowledged_changes_outlive_a_killed_process(tmp_path: Path, kills: int) -> None:
-    """Of the change in flight all is there or nothing; no image is missing, none is left over."""
+    """Of the change in flight all is there or nothing; no image is missing, none is left over; products are whole."""
     nursery = multiprocessing.get_context("forkserver")
     nursery.set_forkserver_preload(["tests.support.stores"])
     draw, expected, made, in_flight = random.Random(33), dict[str, Posting](), 0, 0
@@ -41,6 +42,7 @@ def test_fault_33_acknowledged_changes_outlive_a_killed_process(tmp_path: Path, 
         found = everything(store)
         assert found in (expected, last.on(expected)), f"seed {seed}, {acknowledged} acknowledged"
         check_whole(store)
+        check_products(store.products)
         store.close()
         made, in_flight, expected = made + acknowledged, in_flight + (found != expected), found
     assert made >= kills // 2

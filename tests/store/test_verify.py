@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import DATABASE, open_store
 from pricematch.store.verify import accept_loss, verify
 from tests.support.cli import Run
+from tests.support.products import check_products, partition
+from tests.support.products import contents as products_kept
 from tests.support.stores import check_whole, everything, image_bytes, name_of, put
 
 
@@ -115,6 +118,72 @@ def test_what_is_damaged_is_given_up_only_without_a_service(folder: Path, run: R
     with closing(open_store(folder, serve=True)) as store:
         assert everything(store).keys() == {"0", "1", "4"}
         check_whole(store)
+
+
+def altered(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
+        for statement in statements:
+            assert connection.execute(statement).rowcount, statement
+
+
+@pytest.fixture
+def clustered(folder: Path) -> Path:
+    """The folder of a store where product 1 has merged into 2, and 2 into 3; 4 is gone, and 5 has one posting."""
+    with closing(open_store(folder)) as store:
+        for clusters in (["a", "bc", "defg", "h", "z"], ["abc", "defg", "h", "z"], ["abcdefg", "z"]):
+            partition(store.products, clusters, {3: 0.5} if len(clusters) == 2 else {})
+    return folder
+
+
+@pytest.mark.parametrize("lost", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3, 4, 5)])
+def test_products_that_are_damaged_are_made_anew_of_their_history(lost: tuple[int, ...], clustered: Path) -> None:
+    """Their numbers and redirects outlive their rows; a service clusters anew, which gives doubts as well."""
+    with closing(open_store(clustered)) as store:
+        before, state = products_kept(store.products), store.products.state()
+    with closing(sqlite3.connect(clustered / DATABASE)) as connection, connection:
+        connection.executemany("UPDATE product SET size = size + 1 WHERE number = ?", [(number,) for number in lost])
+    assert len(faults(clustered)) == len(lost)
+    given_up = accept_loss(Settings(data=clustered))
+    assert given_up == [f"the product {number} was damaged, and is deleted" for number in lost]
+    assert faults(clustered) == []
+    with closing(open_store(clustered, serve=True)) as store:
+        check_products(store.products)
+        after = products_kept(store.products)
+        assert [it[:3] for it in after["products"]] == [it[:3] for it in before["products"]]
+        assert after["members"] == before["members"]
+        assert store.products.state() == replace(state, revision=state.revision + 1)
+
+
+def test_a_damaged_member_is_left_to_the_service(clustered: Path) -> None:
+    """Sizes are those of what is left, and what had the last one is no more."""
+    altered(clustered, "UPDATE product_member SET number = 4 WHERE posting_id IN ('a', 'z')")
+    assert len(faults(clustered)) == 2
+    accept_loss(Settings(data=clustered))
+    with closing(open_store(clustered, serve=True)) as store:
+        assert [it and it.size for it in map(store.products.product, range(1, 6))] == [0, 0, 6, 0, 0]
+        assert store.products.members() == dict.fromkeys("bcdefg", 3)
+        partition(store.products, ["abcdefg", "z"])
+        assert store.products.members() == dict.fromkeys("abcdefg", 3) | {"z": 6}
+
+
+def test_a_product_without_a_row_or_history_keeps_its_number(clustered: Path) -> None:
+    altered(clustered, "DELETE FROM product WHERE number = 3", "DELETE FROM product_event WHERE number = 3")
+    accept_loss(Settings(data=clustered))
+    with closing(open_store(clustered, serve=True)) as store:
+        product = store.products.product(3)
+        assert product is not None
+        assert (product.size, product.into) == (7, None)
+
+
+def test_a_number_above_the_last_is_found(clustered: Path) -> None:
+    """The next product would get a number that another has."""
+    altered(clustered, "UPDATE catalogue SET product_number = 4")
+    [fault] = faults(clustered)
+    assert "numbers up to 4, and has one of number 5" in fault
+    accept_loss(Settings(data=clustered))
+    assert faults(clustered) == []
+    with closing(open_store(clustered, serve=True)) as store:
+        assert store.products.state().last_number == 5
 
 
 def test_no_store_is_one_sentence(tmp_path: Path, run: Run) -> None:

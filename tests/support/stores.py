@@ -15,6 +15,7 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Put, Stored
 from pricematch.store.sqlite.store import IMAGES, INCOMING, Store, open_store
+from tests.support.products import partition
 
 
 def image_bytes(number: int, size: int = 300) -> bytes:
@@ -99,10 +100,12 @@ def drawn_image(draw: random.Random) -> bytes | None:
 
 
 def work(folder: Path, seed: int, acknowledged: Connection) -> None:
-    """Make the changes of a seed, and tell of each one that is made; until killed."""
-    store = open_store(folder, serve=True)
+    """Make the changes of a seed, cluster all anew after each, and tell of each one that is made; until killed."""
+    store, draw = open_store(folder, serve=True), random.Random(seed)
     for change in changes(seed):
         change.make(store)
+        clusters = [[posting_id for posting_id in everything(store) if draw.random() < 0.5]]
+        partition(store.products, filter(None, clusters))
         acknowledged.send_bytes(b".")
 
 

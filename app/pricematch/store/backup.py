@@ -37,7 +37,7 @@ class BackedUp:
 
 
 def backup(settings: Settings, output: Path, progress: Progress) -> BackedUp:
-    """Write postings, images, feedback and what was computed to one file, as they are at one version.
+    """Write postings, images, feedback, products and what was computed to one file, as they are at one version.
 
     Others read and write the store meanwhile. Images that they delete stay until the backup is done.
 
@@ -118,10 +118,11 @@ class Restored:
 
 
 def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
-    """Make the postings and feedback of a store those of a backup; a service that runs on it follows.
+    """Make postings, feedback and products of a store those of a backup; a service that runs on it follows.
 
     The whole file is checked first. Postings that are as they are in the backup stay as they are; the others change in
-    one transaction. Jobs and the choice of models stay. A damaged database is moved aside.
+    one transaction. Jobs and the choice of models stay, and numbers of products are never given again. A damaged
+    database is moved aside.
 
     Args:
         settings: where the store is; it is made if there is none.
@@ -132,7 +133,7 @@ def restore(settings: Settings, source: Path, progress: Progress) -> Restored:
         SettingsError: the file cannot be read, or the folder cannot be written to.
         StoreDamaged, StoreNewer: the backup is not whole, or not for this pricematch; nothing is changed.
         StoreInUse: the database is damaged, and a service runs on it.
-        StoreError: the store cannot be written to; no posting or feedback is changed.
+        StoreError: the store cannot be written to; no posting, feedback or product is changed.
     """
     begun = time.monotonic()
     with open_backup(source) as file, _room_for_copy(settings.data) as copied:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.products import CausedChange, Place, Product, ProductEvent, ProductSort, ProductState
 from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision, Job, Kept, PairFeedback, Put, Stored
 from pricematch.errors import RowProblem
 
@@ -107,6 +108,67 @@ class FeedbackStore(Protocol):
 
     def withdraw(self, one: str, other: str) -> bool:
         """Withdraw a decision; whether it was there."""
+        ...
+
+
+class ProductStore(Protocol):
+    """Keeps products, which partition postings, and their events; raises as `PostingStore` does."""
+
+    def state(self) -> ProductState:
+        """How they are."""
+        ...
+
+    def members(self) -> Mapping[str, int]:
+        """Number of its product by posting_id, of all that have one; postings may be gone meanwhile."""
+        ...
+
+    def doubts(self) -> Mapping[int, float]:
+        """By their numbers, the doubts of products that have any."""
+        ...
+
+    def keep(
+        self,
+        changes: Sequence[CausedChange],
+        doubts: Mapping[int, float],
+        *,
+        matcher: str,
+        expected: int,
+    ) -> tuple[Sequence[ProductEvent], ProductState]:
+        """Change products, all of them or none; the event of each change, and the state afterwards.
+
+        Products that had merged into one that merges follow it.
+
+        Args:
+            changes: one of a product at most; new ones have numbers above the last that was given.
+            doubts: by number, of products that have postings; that of others stays, of a new one it is 0. One that
+                changes otherwise in nothing has no event.
+            matcher: label of the matcher that made them.
+            expected: revision of the state that the changes start from.
+
+        Raises:
+            ProductsChanged: the state is of another revision; nothing is changed.
+            ValueError: the changes do not fit what is stored, or each other; nothing is changed.
+        """
+        ...
+
+    def product(self, number: int) -> Product | None:
+        """The product with a number, also one that is no more; None where there never was one."""
+        ...
+
+    def members_of(self, number: int) -> Sequence[str]:
+        """posting_ids of a product's members, ascending; none where it is no more."""
+        ...
+
+    def page(self, sort: ProductSort, after: Place | None, limit: int) -> Sequence[Product]:
+        """The first `limit` products that have postings, in an order, behind a place in it."""
+        ...
+
+    def count(self) -> int:
+        """How many products have postings."""
+        ...
+
+    def events_of(self, number: int, before: int | None, limit: int) -> Sequence[ProductEvent]:
+        """The last `limit` events of a product, the newest first, of those before a revision where one is given."""
         ...
 
 

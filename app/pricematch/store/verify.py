@@ -17,6 +17,7 @@ from pricematch.store.sqlite.checks import structure_faults
 from pricematch.store.sqlite.checksums import COLUMNS, count_rows, damaged_rows, delete_damaged
 from pricematch.store.sqlite.database import Database, witnessed
 from pricematch.store.sqlite.jobs import SqliteJobs
+from pricematch.store.sqlite.product_rows import mend
 from pricematch.store.sqlite.store import (
     DATABASE,
     IMAGES,
@@ -190,6 +191,7 @@ def _mended(database: Database) -> list[str]:
         for table in COLUMNS:
             given_up += [f"{name} was damaged, and is deleted" for name in delete_damaged(connection, table)]
         forget_all(connection)
+        mend(connection)
         if faults := list(structure_faults(connection)):
             raise StoreDamaged("; ".join(faults))
     return given_up

@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.products import ProductState
 from pricematch.catalogue.records import Condition
 from pricematch.errors import ConditionFailed, RowDamaged, RowProblem, StoreDamaged
 from pricematch.settings import Settings
 from pricematch.store.backup import backup
 from pricematch.store.sqlite.checksums import COLUMNS, row_checksum
+from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
 from pricematch.store.verify import verify
+from tests.support.products import partition
 from tests.support.stores import everything, image_bytes, name_of, put
 
-WRITTEN_BY_2 = Path(__file__).with_name("store_2.sql")
+HERE = Path(__file__).parent
 DIGEST = hashlib.sha256(image_bytes(0)).digest()
 
 
@@ -32,6 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.computed.keep_hashes("phash", [DIGEST], ["0" * 16])
         store.computed.keep_embeddings("cae", [DIGEST], np.array([[1, 0]], np.float32))
         store.models.activate("cae", "1")
+        partition(store.products, ["0", "12"])
         store.jobs.change(store.jobs.create("import", "{}", "0" * 32), [RowProblem(2, "title", "too long")])
         yield store
 
@@ -68,6 +72,16 @@ ALTERATIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
     "the choice of a model 'cae'": ("UPDATE active_model SET version = '2'", lambda s: s.models.active()),
     f"the job '{'0' * 32}'": ("UPDATE job SET done = 5", lambda s: s.jobs.unfinished("import")),
     "the job problem 1": ("UPDATE job_problem SET message = 'too song'", lambda s: s.jobs.problems("0" * 32, 0, 9)),
+    "the product 2": ("UPDATE product SET doubt = 0.5 WHERE number = 2", lambda s: s.products.page("size", None, 9)),
+    "the product 1": ("UPDATE product SET into_number = 2 WHERE number = 1", lambda s: s.products.product(1)),
+    "the product member '1'": (
+        "UPDATE product_member SET number = 1 WHERE posting_id = '1'",
+        lambda s: (s.products.members(), s.products.members_of(1)),
+    ),
+    "the product event 5": (
+        "UPDATE product_event SET joined = '[]' WHERE number = 1",
+        lambda s: s.products.events_of(1, None, 9),
+    ),
     "the key of embeddings 'cae'": (
         "UPDATE computed_key SET dimension = 3 WHERE key = 'cae'",
         lambda s: s.computed.embeddings("cae", [DIGEST]),
@@ -138,13 +152,14 @@ def test_a_damaged_verdict_may_be_decided_again_or_withdrawn(store: Store) -> No
     assert [it.decision for it in store.feedback.all_feedback()] == ["same"]
 
 
-def test_a_store_of_the_version_before_gets_checksums(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("schema", [2, 3])
+def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Fault F14: as that version wrote it, nothing is lost, and what is altered from now on is told."""
     caplog.set_level("INFO")
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        connection.executescript(WRITTEN_BY_2.read_text(encoding="utf-8"))
+        connection.executescript((HERE / f"store_{schema}.sql").read_text(encoding="utf-8"))
         connection.executescript(
-            f"PRAGMA application_id = {0x50724D63}; PRAGMA user_version = 2; PRAGMA journal_mode=WAL"
+            f"PRAGMA application_id = {0x50724D63}; PRAGMA user_version = {schema}; PRAGMA journal_mode=WAL"
         )
     for number in range(3):
         path = tmp_path / "images" / name_of(image_bytes(number))[:2] / name_of(image_bytes(number))[2:]
@@ -162,9 +177,10 @@ def test_a_store_of_the_version_before_gets_checksums(tmp_path: Path, caplog: py
             assert len(store.computed.embeddings("cae", [DIGEST])) == 1
             assert len(store.computed.hashes("phash", [DIGEST])) == 1
             assert store.models.active() == {"cae": "3"}
+            assert store.products.state() == ProductState()
             [job] = store.jobs.unfinished("import")
             assert (job.done, job.counts.created, len(store.jobs.problems(job.job_id, 0, 9))) == (3, 2, 1)
-    assert caplog.text.count("schema 2 became 3") == caplog.text.count("cannot be told") == 1
+    assert caplog.text.count(f"schema {schema} became {SCHEMA}") == caplog.text.count("cannot be told") == 1
     assert not any(checked.faults for checked in verify(Settings(data=tmp_path), lambda *_: None))
     with closing(open_store(tmp_path)) as store:
         store.jobs.change(replace(job, done=4))

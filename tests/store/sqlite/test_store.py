@@ -15,6 +15,7 @@ import pytest
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.settings import Settings
 from pricematch.store.sqlite import schema as sqlite_schema
+from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, LOST_FOUND, open_store
 from pricematch.store.verify import verify
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
@@ -88,10 +89,12 @@ def test_fault_36_a_second_service_on_the_folder_is_refused(tmp_path: Path) -> N
 
 
 def test_a_newer_schema_is_refused_and_left_alone(filled: Path) -> None:
-    statement(filled, f"PRAGMA user_version = {sqlite_schema.SCHEMA + 1}")
+    statement(filled, f"PRAGMA user_version = {SCHEMA + 1}")
     before = (filled / DATABASE).read_bytes()
     for serve in (False, True):
-        with pytest.raises(StoreNewer, match=r"has version 4 of the schema, and this pricematch knows 3: .*--data"):
+        with pytest.raises(
+            StoreNewer, match=rf"has version {SCHEMA + 1} .*, and this pricematch knows {SCHEMA}: .*--data"
+        ):
             open_store(filled, serve=serve)
     assert (filled / DATABASE).read_bytes() == before
 
@@ -116,12 +119,12 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
 ) -> None:
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT, "CREATE TABLE last (x);"))
     for module in ("sqlite.schema", "sqlite.store"):
-        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 5)
+        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 2)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
         assert store.postings.changes(0).version == 400
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (5,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA + 2,)
         assert connection.execute("SELECT count(shop) FROM posting").fetchone() == (0,)
 
 
@@ -129,11 +132,11 @@ def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monke
     broken = ("CREATE TABLE next (x);", "CREATE TABLE last (x); INSERT INTO nowhere VALUES (1);")
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
     for module in ("sqlite.schema", "sqlite.store"):
-        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 5)
+        monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 2)
     with pytest.raises(StoreError):
         open_store(filled)
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA + 1,)
         assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'last'").fetchone() == (0,)
 
 
@@ -141,7 +144,7 @@ def test_a_served_store_is_not_migrated(filled: Path, monkeypatch: pytest.Monkey
     with closing(open_store(filled, serve=True)):
         monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT))
         for module in ("sqlite.schema", "sqlite.store"):
-            monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", 4)
+            monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 1)
         for work in (open_store, lambda folder: verify(Settings(data=folder), lambda *_: None)):
             with pytest.raises(StoreInUse):
                 work(filled)

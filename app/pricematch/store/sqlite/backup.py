@@ -19,6 +19,7 @@ from pricematch.store.sqlite.feedback import write as write_feedback
 from pricematch.store.sqlite.postings import find
 from pricematch.store.sqlite.postings import remove as remove_posting
 from pricematch.store.sqlite.postings import write as write_posting
+from pricematch.store.sqlite.restored_products import restore_products
 from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
 
 
@@ -86,14 +87,16 @@ class Replaced:
 
 
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
-    """Make postings and feedback those of a copy, in a transaction that is open, and keep what was computed.
+    """Make postings, feedback and products those of a copy, in a transaction that is open; keep what was computed.
 
     Equal rows stay; each change has a revision of its own, later than any in either.
     """
     later = copy.execute("SELECT version FROM catalogue").fetchone()
     connection.execute("UPDATE catalogue SET version = max(version, ?)", later)
     _take_computed(connection, copy)
-    return Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
+    replaced = Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
+    restore_products(connection, copy)
+    return replaced
 
 
 def _replace_postings(connection: sqlite3.Connection, copy: sqlite3.Connection) -> tuple[int, int]:
@@ -144,5 +147,7 @@ def _take_computed(connection: sqlite3.Connection, copy: sqlite3.Connection) -> 
 def _wrong_id(connection: sqlite3.Connection) -> str | None:
     """An id that no posting can have, if there is one."""
     of_feedback = "SELECT first FROM verdict UNION SELECT second FROM verdict"
-    ids = connection.execute(f"SELECT posting_id FROM posting UNION {of_feedback}")
+    ids = connection.execute(
+        f"SELECT posting_id FROM posting UNION SELECT posting_id FROM product_member UNION {of_feedback}"
+    )
     return next((posting_id for (posting_id,) in ids if not is_posting_id(posting_id)), None)

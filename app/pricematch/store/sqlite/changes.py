@@ -35,6 +35,12 @@ def next_revision(connection: sqlite3.Connection) -> int:
     return int(connection.execute("UPDATE catalogue SET version = version + 1 RETURNING version").fetchone()[0])
 
 
+def next_revisions(connection: sqlite3.Connection, count: int) -> range:
+    """The revisions of that many changes that are made in this transaction."""
+    grown = connection.execute("UPDATE catalogue SET version = version + ? RETURNING version", (count,)).fetchone()
+    return range(grown[0] - count + 1, grown[0] + 1)
+
+
 def forget_history(connection: sqlite3.Connection, kept: int) -> None:
     """Forget what was deleted before the last `kept` postings and the last `kept` decisions that were.
 
@@ -53,7 +59,7 @@ def forget_history(connection: sqlite3.Connection, kept: int) -> None:
         connection.execute("UPDATE catalogue SET floor = ?", (floor,))
 
 
-VERSIONED = ("posting", "posting_gone", "verdict", "verdict_gone")
+VERSIONED = ("posting", "posting_gone", "verdict", "verdict_gone", "product", "product_event")
 """Tables whose rows have a revision each."""
 
 

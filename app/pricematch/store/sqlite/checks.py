@@ -25,6 +25,10 @@ def structure_faults(connection: sqlite3.Connection) -> Iterator[str]:
     latest = max(connection.execute(f"{revisions}{table}").fetchone()[0] or 0 for table in VERSIONED)
     if not 0 <= floor <= version or latest > version:
         yield f"it is of version {version}, remembers changes since {floor}, and has one of revision {latest}"
+    [given] = connection.execute("SELECT product_number FROM catalogue").fetchone()
+    highest = connection.execute("SELECT coalesce(max(number), 0) FROM product").fetchone()[0]
+    if highest > given:
+        yield f"it has given products numbers up to {given}, and has one of number {highest}"
 
 
 def row_faults(connection: sqlite3.Connection) -> Iterator[str]:

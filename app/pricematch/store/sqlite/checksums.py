@@ -22,6 +22,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "computed_key": ("key", "dimension"),
         "embedding": ("number", "digest", "value"),
         "hash": ("number", "digest", "value"),
+        "product": ("number", "size", "into_number", "doubt", "created_at", "changed_at", "revision"),
+        "product_member": ("posting_id", "number"),
+        "product_event": ("revision", "number", "kind", "cause", "joined", "gone", "size", "into_number", "at"),
     }
 )
 """Columns that a row's checksum covers, in its order, by table."""
@@ -102,8 +105,10 @@ def count_rows(connection: sqlite3.Connection, table: str) -> int:
 
 
 def seal_rows(connection: sqlite3.Connection) -> None:
-    """Give all rows their checksums; they are taken for right."""
-    for table, columns in COLUMNS.items():
+    """Give all rows of the tables that there are their checksums; they are taken for right."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in COLUMNS.keys() & there:
+        columns = COLUMNS[table]
         some = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {_AT_ONCE}"
         last = 0
         while rows := connection.execute(some, (last,)).fetchall():

@@ -107,7 +107,50 @@ ALTER TABLE embedding ADD COLUMN checksum BLOB;
 ALTER TABLE hash ADD COLUMN checksum BLOB;
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+CREATE TABLE product (
+    number INTEGER PRIMARY KEY CHECK (number > 0),
+    size INTEGER NOT NULL CHECK (size >= 0),  -- 0: it is no more
+    into_number INTEGER,                      -- of the product it merged into, which has not merged itself
+    doubt REAL NOT NULL,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    revision INTEGER NOT NULL,                -- of its last event
+    checksum BLOB NOT NULL
+) STRICT;
+CREATE INDEX product_by_size ON product (size DESC, number) WHERE size > 0;
+CREATE INDEX product_by_doubt ON product (doubt DESC, number) WHERE size > 0;
+CREATE INDEX product_by_revision ON product (revision DESC, number) WHERE size > 0;
+CREATE INDEX product_by_into ON product (into_number) WHERE into_number IS NOT NULL;
+
+CREATE TABLE product_member (
+    posting_id TEXT PRIMARY KEY,  -- of a posting that may be gone, until the product follows
+    number INTEGER NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+CREATE INDEX product_member_by_number ON product_member (number, posting_id);
+
+CREATE TABLE product_event (
+    revision INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('created', 'changed', 'split', 'merged', 'removed')),
+    cause TEXT NOT NULL,
+    joined TEXT NOT NULL,  -- posting_ids that came, as JSON
+    gone TEXT NOT NULL,    -- those that left
+    size INTEGER NOT NULL,
+    into_number INTEGER,
+    at REAL NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+CREATE INDEX product_event_by_number ON product_event (number, revision);
+
+ALTER TABLE catalogue ADD COLUMN product_number INTEGER NOT NULL DEFAULT 0;    -- highest that a product ever had
+ALTER TABLE catalogue ADD COLUMN product_revision INTEGER NOT NULL DEFAULT 0;  -- grows with every write of products
+ALTER TABLE catalogue ADD COLUMN products_by TEXT NOT NULL DEFAULT '';         -- matcher that made them
+ALTER TABLE catalogue ADD COLUMN event_floor INTEGER NOT NULL DEFAULT 0;       -- events up to this are forgotten
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""

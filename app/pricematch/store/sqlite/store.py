@@ -29,6 +29,8 @@ from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead,
 from pricematch.store.sqlite.feedback import SqliteFeedback
 from pricematch.store.sqlite.jobs import SqliteJobs
 from pricematch.store.sqlite.postings import SqlitePostings
+from pricematch.store.sqlite.product_rows import forget_events
+from pricematch.store.sqlite.products import SqliteProducts
 from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
 from pricematch.store.sqlite.unused_images import LEFT_BY_A_KILL, UnusedImages
 from pricematch.store.witness import Witness, Witnessed
@@ -157,6 +159,7 @@ class SqliteModels:
 
 _log = logging.getLogger("pricematch")
 KEPT_DELETIONS = 100_000
+KEPT_EVENTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ class Store:
         computed: embeddings and hashes, a `ComputedStore`.
         feedback: a `FeedbackStore`.
         models: versions that were activated.
+        products: a `ProductStore`.
         jobs: a `JobStore`.
         database: what all but the images is in.
         unused: takes images away that no posting shows.
@@ -181,6 +185,7 @@ class Store:
     images: ImageFiles
     computed: SqliteComputed
     feedback: SqliteFeedback
+    products: SqliteProducts
     models: SqliteModels
     jobs: SqliteJobs
     database: Database
@@ -257,6 +262,7 @@ def open_store(
         images=images,
         computed=SqliteComputed(database),
         feedback=SqliteFeedback(database),
+        products=SqliteProducts(database),
         models=SqliteModels(database),
         jobs=SqliteJobs(database),
         database=database,
@@ -283,5 +289,6 @@ def _tidy(database: Database, unused: UnusedImages, incoming: Path, lost_found_d
             sweep_incoming(incoming)
         with database.write(witness=False) as connection:
             forget_history(connection, KEPT_DELETIONS)
+            forget_events(connection, KEPT_EVENTS)
     except StoreError as error:
         _log.warning("%s could not be tidied: %s", incoming.parent, error)
