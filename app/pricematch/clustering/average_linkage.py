@@ -25,6 +25,8 @@ from pricematch.search.candidates import NOISE
 
 _SCALE = 2**30
 """Probabilities are whole multiples of 1 / _SCALE, so that their sums do not depend on the order of the pairs."""
+PRECISION = 1 / _SCALE
+"""Probabilities that differ by less may be taken for equal."""
 _SAME, _DIFFERENT = _SCALE * 10**24, -_SCALE * 10**12
 """Weights of must-linked and cannot-linked pairs: no sum of probabilities outweighs either, and the first outweighs the
 second where they contradict each other."""
