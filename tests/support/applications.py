@@ -25,6 +25,7 @@ from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_matcher
 from tests.support.matchers import matcher_over, scored_search
+from tests.support.memory_products import MemoryProducts
 from tests.support.memory_store import MemoryStore
 from tests.support.served import Loaded, served
 
@@ -54,6 +55,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
     return Backend(
         encode=encoding,
         intake=intake,
+        products=MemoryProducts(store),
         jobs=store,
         open_image=lambda name: io.BytesIO(intake.images.images.read(name)),
     )
@@ -89,6 +91,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
     return Backend(
         encode=encoding,
         intake=running.intake,
+        products=store.products,
         jobs=store.jobs,
         open_image=store.images.open,
         manifests=running.manifests,

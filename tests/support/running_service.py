@@ -28,6 +28,7 @@ from pricematch.serving.intake import Intake
 from pricematch.settings import KIB, Settings
 from tests.support.applications import in_memory
 from tests.support.fakes import MEAN_COLOUR, SIDE, marked_bytes, tiny_images, tiny_matcher
+from tests.support.memory_products import MemoryProducts
 from tests.support.memory_store import MemoryStore
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -133,7 +134,7 @@ class OneStore:
     """The part of `pricematch.store.sqlite.store.Store` that a service needs; a test puts images into its folder."""
 
     def __init__(self, store: MemoryStore, folder: Path) -> None:
-        self.jobs, self.images, self._folder = store, self, folder
+        self.jobs, self.products, self.images, self._folder = store, MemoryProducts(store), self, folder
 
     def open(self, name: str) -> BinaryIO:
         """The file of an image."""

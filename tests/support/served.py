@@ -87,8 +87,8 @@ def put(intake: Intake, offered: Offered) -> tuple[Posting, Kept, int]:
         if isinstance(found, ImageError):
             raise found
         put = Put(replace(offered.posting, image=found.digest.hex()), found.stored_form, offered.condition)
-    kept, version = intake.put(put)
-    return put.posting, kept, version
+    kept, snapshot = intake.put(put)
+    return put.posting, kept, snapshot.version
 
 
 class Loaded(TinyEncoding):

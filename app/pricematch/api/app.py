@@ -15,7 +15,7 @@ from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import HeadCheck, MemoryLimits
-from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, verdicts
+from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, products, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.routing import EveryRoute, check_root_path
 from pricematch.api.telemetry import Metrics, Telemetry
@@ -98,7 +98,7 @@ def create_api(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
-    for module in (match, imports, postings, jobs, verdicts, clusters, models, health):
+    for module in (match, imports, postings, products, jobs, verdicts, clusters, models, health):
         app.include_router(module.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))

@@ -18,7 +18,7 @@ from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import JobStore
+from pricematch.store.ports import JobStore, ProductStore
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Backend:
     Attributes:
         encode: gives the images of requests their features, see `Encoding.encode`.
         intake: changes the catalogue, whose stores and snapshots it holds.
+        products: a store.
         jobs: a store.
         open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
@@ -40,6 +41,7 @@ class Backend:
 
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
+    products: ProductStore
     jobs: JobStore
     open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple

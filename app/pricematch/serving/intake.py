@@ -12,7 +12,7 @@ from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
 from pricematch.formats.posting_rows import PostingRow
-from pricematch.serving.snapshots import Snapshots
+from pricematch.serving.snapshots import Snapshot, Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
 
 
@@ -47,18 +47,18 @@ class Intake:
     images: StoredImages
     snapshots: Snapshots
 
-    def put(self, put: Put) -> tuple[Kept, int]:
+    def put(self, put: Put) -> tuple[Kept, Snapshot]:
         """Store a posting; the features of its image are kept already, see `StoredImages.keep`.
 
         Returns:
-            What became of it, and the catalogue's version in which it is found.
+            What became of it, and the snapshot in which it is found.
 
         Raises:
             ConditionFailed: the stored one is not as the condition says.
             StoreError: it cannot be kept.
         """
         [kept] = self.store.put([put])
-        return kept, self.snapshots.follow([put.posting.posting_id]).version
+        return kept, self.snapshots.follow([put.posting.posting_id])
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
         """Store those of some postings whose image can be used; images are encoded together.

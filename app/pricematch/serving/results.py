@@ -46,13 +46,13 @@ class Page:
     """A page of stored postings.
 
     Attributes:
-        version: of the catalogue.
+        snapshot: the newest one.
         total: postings that are stored.
         postings: of the page.
         more: whether there are some behind it.
     """
 
-    version: int
+    snapshot: Snapshot
     total: int
     postings: Sequence[Stored]
     more: bool
@@ -60,9 +60,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PutResult:
-    """A posting as it is stored, what became of it, and the catalogue's version that has it."""
+    """A posting as it is stored, what became of it, and a snapshot that has it."""
 
-    version: int
+    snapshot: Snapshot
     posting: Posting
     kept: Kept
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
+from pricematch.catalogue.products import Place, ProductSort
 from pricematch.catalogue.records import ANYHOW, Condition, Decision, Job, Put, Stored
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import (
@@ -24,6 +25,14 @@ from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache
 from pricematch.serving.intake import Offered
+from pricematch.serving.product_pages import (
+    ProductDetails,
+    ProductHistory,
+    ProductPage,
+    details_of_product,
+    history_of_product,
+    page_of_products,
+)
 from pricematch.serving.results import (
     AllFeedback,
     Clustered,
@@ -34,6 +43,7 @@ from pricematch.serving.results import (
     PutResult,
     Reviewed,
 )
+from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.uploads import ImportOptions
 from pricematch.settings import Settings
 
@@ -138,16 +148,16 @@ class Service(Readiness):
 
         def page() -> Page:
             found = backend.intake.store.page(after, limit + 1)
-            return Page(backend.snapshot.version, backend.intake.store.count(), found[:limit], len(found) > limit)
+            return Page(backend.snapshot, backend.intake.store.count(), found[:limit], len(found) > limit)
 
         return await self._workers.store(page)
 
-    async def posting(self, posting_id: str) -> tuple[Stored, int]:
-        """A stored posting, and the catalogue's version; raises PostingNotFound."""
+    async def posting(self, posting_id: str) -> tuple[Stored, Snapshot]:
+        """A stored posting, and the newest snapshot; raises PostingNotFound."""
         backend = self._ready
         if (stored := await self._workers.store(backend.intake.store.get, posting_id)) is None:
             raise PostingNotFound(posting_id)
-        return stored, backend.snapshot.version
+        return stored, backend.snapshot
 
     async def image(self, posting_id: str) -> tuple[BinaryIO, str]:
         """The file of a stored posting's image, to be closed, and its media type.
@@ -180,12 +190,34 @@ class Service(Readiness):
                 form = await self._features(backend, offered.image, Wanted(stored_form=True))
                 await self._keep_features(backend, form)
                 put = replace(put, image=form.stored_form, posting=replace(offered.posting, image=form.digest.hex()))
-            kept, version = await self._workers.match(backend.intake.put, put)
-        return PutResult(version, put.posting, kept)
+            kept, snapshot = await self._workers.match(backend.intake.put, put)
+        return PutResult(snapshot, put.posting, kept)
 
     async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""
         return await self._workers.store(self._ready.intake.remove, posting_id, condition)
+
+    # products
+
+    async def products(self, sort: ProductSort, after: Place | None, limit: int) -> ProductPage:
+        """Products in an order, see `page_of_products`."""
+        backend = self._ready
+        async with self._workers.request():
+            run = self._workers.match
+            return await run(page_of_products, backend.snapshot, backend.products, sort, after, limit)
+
+    async def product(self, number: int) -> ProductDetails:
+        """A product with its members, see `details_of_product`."""
+        backend = self._ready
+        async with self._workers.request():
+            return await self._workers.match(details_of_product, backend.snapshot, backend.products, number)
+
+    async def product_history(self, number: int, before: int | None, limit: int) -> ProductHistory:
+        """The events of a product, see `history_of_product`."""
+        backend = self._ready
+        async with self._workers.request():
+            run = self._workers.match
+            return await run(history_of_product, backend.snapshot, backend.products, number, before, limit)
 
     # feedback
 

@@ -7,10 +7,12 @@ from threading import Lock, RLock
 from typing import TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
+from pricematch.catalogue.products import Cause, product_id
 from pricematch.catalogue.records import Changes, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
+from pricematch.serving.products import ProductKeeper, Products
 from pricematch.store.ports import PostingStore
 
 _PIECE = 16
@@ -57,17 +59,26 @@ class Snapshot:
         matcher: answers from it.
         anew: whether it may answer otherwise than what was served of the same version before.
         has: which changes of the store; None: all up to the version.
+        products: of the catalogue; None where no matcher decides, or they could not be kept.
     """
 
     version: int
     matcher: Matcher
     anew: bool = False
     has: Held | None = None
+    products: Products | None = None
 
     @property
     def held(self) -> Held:
         """Which changes of the store it has."""
         return self.has or Held(self.version, self.version)
+
+    def product_of(self, posting_id: str) -> str | None:
+        """The id of a posting's product; None where it has none that is known."""
+        if self.products is None or self.products.state is None:
+            return None
+        row = self.matcher.catalogue.located([posting_id]).get(posting_id)
+        return None if row is None else product_id(int(self.products.partition.numbers[row]))
 
     @property
     def stale(self) -> bool:
@@ -97,6 +108,7 @@ class Snapshots:
         build: reads everything from the store, encodes what images lack, and scores all together.
         first: what to begin with; None: what `build` gives.
         few: so few postings are scored together at once when a quarter of them has changed.
+        keeper: keeps the products of what serves; None: there are none.
     """
 
     def __init__(
@@ -106,14 +118,16 @@ class Snapshots:
         build: Callable[[], Snapshot],
         first: Snapshot | None = None,
         few: int = 0,
+        keeper: ProductKeeper | None = None,
     ) -> None:
-        self._store, self._images, self._build, self._few = store, images, build, few
+        self._store, self._images, self._build, self._few, self._keeper = store, images, build, few, keeper
         self._lock, self._next, self._encoding = Lock(), Lock(), RLock()
         self._current = first or build()
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
                 self._current = replace(self._current, version=store.renew(), has=self._current.held)
                 self.follow(())
+        self._current = self._adopted(self._current)
 
     @property
     def current(self) -> Snapshot:
@@ -130,7 +144,7 @@ class Snapshots:
             StoreError: the store cannot be read, or a version cannot be made.
         """
         with self._turn():
-            self._current = self._followed(self._current, self._build, written)
+            self._current = self._adopted(self._followed(self._current, self._build, written))
             return self._current
 
     def complete(self) -> Snapshot:
@@ -166,7 +180,7 @@ class Snapshots:
             built = self._caught_up(build(), build)
             with self._turn():
                 self._store.renew()
-                self._current, self._build = self._followed(built, build), build
+                self._current, self._build = self._adopted(self._followed(built, build)), build
                 return self._current
 
     @contextmanager
@@ -248,7 +262,31 @@ class Snapshots:
             put = [(it.posting, image) for it, image in new if it.posting is not None]
             removed = [it.posting_id for it, _ in new if it.posting is None]
             matcher = matcher.changed([posting for posting, _ in put], removed, [image for _, image in put])
-        return Snapshot(number, matcher, has=now)
+        products = self._products(snapshot, matcher, [it for it, _ in new])
+        return Snapshot(
+            number if products is None else max(number, products.version), matcher, has=now, products=products
+        )
+
+    def _adopted(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot that is to serve, whose products have numbers that last."""
+        products, search = snapshot.products, snapshot.matcher.probability
+        if products is None or products.state is not None or search is None:
+            return snapshot
+        kept = None if self._keeper is None else self._keeper.adopted(products, search)
+        version = snapshot.version if kept is None else max(snapshot.version, kept.version)
+        return replace(snapshot, version=version, has=snapshot.held, products=kept)
+
+    def _products(self, snapshot: Snapshot, matcher: Matcher, changes: Sequence[PostingChange]) -> Products | None:
+        """The products of a snapshot after changes, by the matcher that has them."""
+        before, now = snapshot.matcher.probability, matcher.probability
+        if self._keeper is None or snapshot.products is None or before is None or now is None:
+            return None
+        held = snapshot.matcher.catalogue.holds
+        causes: dict[str, Cause] = {
+            it.posting_id: "deletion" if it.posting is None else "change" if held(it.posting_id) else "arrival"
+            for it in changes
+        }
+        return self._keeper.followed(snapshot.products, before, now, causes)
 
 
 def _many(snapshot: Snapshot, changes: Changes) -> bool:

@@ -24,6 +24,7 @@ from pricematch.serving.imports import Importer
 from pricematch.serving.initial_load import Source, is_empty, load_catalogue, loaded_from, read_source
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
+from pricematch.serving.products import ProductKeeper
 from pricematch.serving.service import Service
 from pricematch.serving.snapshot_builder import SnapshotBuilder
 from pricematch.serving.snapshots import FEW, Snapshots
@@ -63,7 +64,8 @@ class ServedCatalogue:
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
-        self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW)
+        keeper = ProductKeeper(store.products)
+        self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW, keeper)
         self._rest_until = started + (1 + _REST) * (time.monotonic() - started)
         self.intake = Intake(store.postings, store.feedback, images, self.snapshots)
         files = JobFiles(settings.data / JOBS)
@@ -284,6 +286,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
     return Backend(
         encode=encoding.encode,
         intake=running.intake,
+        products=running.store.products,
         jobs=running.store.jobs,
         open_image=running.store.images.open,
         manifests=running.manifests,

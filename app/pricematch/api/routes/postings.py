@@ -30,7 +30,7 @@ from pricematch.settings import KIB
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _LIST = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
-_STRONG = re.compile(r'"([1-9][0-9]{0,17})"')
+_STRONG = re.compile(r'"([1-9][0-9]{0,17})(?:\.p[1-9][0-9]*)?"')
 _MAX = 2000
 
 _IfMatch = Annotated[
@@ -46,12 +46,21 @@ _PIECE_BYTES = 64 * KIB
 _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
 # a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
 _IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-_TAGGED = {"ETag": {"description": "Its revision, for If-Match and If-None-Match.", "schema": {"type": "string"}}}
+_TAGGED = {
+    "ETag": {
+        "description": "Its revision and product, for If-Match, which compares the revision, and If-None-Match.",
+        "schema": {"type": "string"},
+    }
+}
 
 
-def etag(revision: int) -> str:
-    """The entity tag of a posting."""
-    return f'"{revision}"'
+def etag(revision: int, product: str | None) -> str:
+    """The entity tag of a posting and the id of its product, which may change while the posting stays.
+
+    >>> etag(12, "p7"), etag(12, None)
+    ('"12.p7"', '"12"')
+    """
+    return f'"{revision}"' if product is None else f'"{revision}.{product}"'
 
 
 def condition(if_match: str | None, if_none_match: str | None) -> Condition:
@@ -71,17 +80,15 @@ def condition(if_match: str | None, if_none_match: str | None) -> Condition:
     return ANYHOW
 
 
-def is_known(if_none_match: str | None, revision: int) -> bool:
-    """Whether a client that reads knows this revision already; a header that is none is ignored."""
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether a client that reads knows what has this tag already; a header that is none is ignored."""
     if if_none_match is None:
         return False
-    return if_none_match.strip() == "*" or etag(revision) in [
-        tag.removeprefix("W/") for tag in _TAG.findall(if_none_match)
-    ]
+    return if_none_match.strip() == "*" or tag in [tag.removeprefix("W/") for tag in _TAG.findall(if_none_match)]
 
 
 def _revisions(tags: str) -> frozenset[int]:
-    """Those of strong tags; weak ones never match."""
+    """Those of strong tags, whatever product these name; weak ones never match."""
     if not _LIST.fullmatch(tags.strip()):
         raise ValueError(f'expected If-Match: * or tags such as "7", got {tags[:80]!r}')
     return frozenset(int(found[1]) for tag in _TAG.findall(tags) if (found := _STRONG.fullmatch(tag)))
@@ -99,11 +106,14 @@ async def postings(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
 ) -> PostingsOut:
     """The stored postings in the order of their ids, page by page."""
-    page = await service.postings(cursor, limit)
+    page, root = await service.postings(cursor, limit), service.settings.root_path
+    product_of = page.snapshot.product_of
     return PostingsOut(
-        catalogue_version=page.version,
+        catalogue_version=page.snapshot.version,
         total=page.total,
-        postings=[PostingOut(**posting_fields(stored.posting, service.settings.root_path)) for stored in page.postings],
+        postings=[
+            PostingOut(**posting_fields(it.posting, root, product_of(it.posting.posting_id))) for it in page.postings
+        ],
         next_cursor=page.postings[-1].posting.posting_id if page.more else None,
     )
 
@@ -117,11 +127,13 @@ async def posting(
     posting_id: PostingId, service: ReadyService, response: Response, if_none_match: _IfNoneMatch = None
 ) -> StoredPostingOut:
     """A stored posting."""
-    stored, version = await service.posting(posting_id)
-    response.headers["ETag"] = etag(stored.revision)
-    if is_known(if_none_match, stored.revision):
+    stored, snapshot = await service.posting(posting_id)
+    product = snapshot.product_of(posting_id)
+    response.headers["ETag"] = tag = etag(stored.revision, product)
+    if is_known(if_none_match, tag):
         response.status_code = 304
-    return StoredPostingOut(catalogue_version=version, **posting_fields(stored.posting, service.settings.root_path))
+    fields = posting_fields(stored.posting, service.settings.root_path, product)
+    return StoredPostingOut(catalogue_version=snapshot.version, **fields)
 
 
 @router.put(
@@ -143,10 +155,10 @@ async def put(
     offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
     found = await while_connected(request, service.put(offered))
     response.status_code = 201 if found.kept.outcome == "created" else 200
-    response.headers["ETag"] = etag(found.kept.revision)
-    return StoredPostingOut(
-        catalogue_version=found.version, **posting_fields(found.posting, service.settings.root_path)
-    )
+    product = found.snapshot.product_of(posting_id)
+    response.headers["ETag"] = etag(found.kept.revision, product)
+    fields = posting_fields(found.posting, service.settings.root_path, product)
+    return StoredPostingOut(catalogue_version=found.snapshot.version, **fields)
 
 
 @router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))

@@ -131,7 +131,7 @@ def _csv(verdicts: Sequence[PairFeedback]) -> str:
 
 def _unsure_out(pair: Unsure, snapshot: Snapshot, root: str) -> UnsureOut:
     postings = [snapshot.matcher.catalogue.posting(it) for it in (pair.first, pair.second)]
-    first, second = (PostingOut(**posting_fields(it, root)) for it in postings)
+    first, second = (PostingOut(**posting_fields(it, root, snapshot.product_of(it.posting_id))) for it in postings)
     why = pair.explanation
     return UnsureOut(
         first=first,

@@ -54,6 +54,18 @@ CatalogueVersion = Annotated[
 ]
 
 
+PRODUCT_ID_PATTERN = r"^p[1-9][0-9]*$"
+ProductOf = Annotated[
+    str | None,
+    Field(
+        pattern=PRODUCT_ID_PATTERN,
+        examples=["p17"],
+        description="The product that it is of, see `/products`; absent or null without a matcher, and "
+        "while products could not be kept.",
+    ),
+]
+
+
 def took_ms(started: float) -> float:
     """Milliseconds since a moment of `time.perf_counter`."""
     return round((time.perf_counter() - started) * 1e3, 3)

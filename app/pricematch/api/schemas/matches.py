@@ -11,6 +11,7 @@ from pricematch.api.schemas.fields import (
     EncoderName,
     MinProbability,
     ProbabilitiesField,
+    ProductOf,
     TargetName,
     absent,
     check_one_threshold,
@@ -93,6 +94,7 @@ class MatchOut(BaseModel):
     posting_id: str
     title: str
     image_url: str | None = Field(description="Null where the posting has no image.")
+    product_id: Annotated[ProductOf, Field(exclude_if=absent)] = None
     probability: float | None = Field(
         default=None,
         ge=0,
@@ -243,7 +245,10 @@ def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, A
 def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
-    return [_match_fields(match, posting, root) for match, posting in zip(matches, postings, strict=True)]
+    return [
+        _match_fields(match, posting, snapshot.product_of(match.posting_id), root)
+        for match, posting in zip(matches, postings, strict=True)
+    ]
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:
@@ -251,9 +256,10 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _match_fields(match: Match, posting: Posting, root: str) -> dict[str, Any]:
+def _match_fields(match: Match, posting: Posting, product: str | None, root: str) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
+        "product_id": product,
         "probability": match.probability,
         "level": match.match_type,
         "similarity": match.similarity,

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pricematch.api.schemas.fields import CatalogueVersion, image_url
+from pricematch.api.schemas.fields import CatalogueVersion, ProductOf, image_url
 from pricematch.catalogue.postings import Posting
 
 
@@ -16,6 +16,7 @@ class PostingOut(BaseModel):
     image_phash: str | None = Field(description="16 hexadecimal digits, if the catalogue has them.")
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
     image_url: str | None = Field(description="Null where the posting has no image.")
+    product_id: ProductOf
 
 
 class StoredPostingOut(PostingOut):
@@ -47,12 +48,13 @@ class HealthOut(BaseModel):
     status: Literal["ok", "ready"]
 
 
-def posting_fields(posting: Posting, root: str) -> dict[str, Any]:
-    """A posting by the fields of `PostingOut`; `root` is the root path."""
+def posting_fields(posting: Posting, root: str, product: str | None) -> dict[str, Any]:
+    """A posting and the id of its product by the fields of `PostingOut`; `root` is the root path."""
     return {
         "posting_id": posting.posting_id,
         "title": posting.title,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,
         "image_url": image_url(posting, root),
+        "product_id": product,
     }

@@ -1,0 +1,148 @@
+"""Products as they are asked for: pages in an order, one with its members, its history."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.products import Place, Product, ProductEvent, ProductSort, place_of, product_id
+from pricematch.errors import ProductGone, ProductMerged, ProductNotFound, ProductsUnknown
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.product_links import ProductLinks, product_links
+from pricematch.serving.products import Products
+from pricematch.serving.snapshots import Snapshot
+from pricematch.store.ports import ProductStore
+
+_EXAMPLES = 3
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProduct:
+    """A product, and the first of its postings, by their ids."""
+
+    product: Product
+    examples: Sequence[Posting]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPage:
+    """A page of products.
+
+    Attributes:
+        version: of the catalogue.
+        total: how many there are.
+        products: of the page.
+        next: behind which the next page begins; None where there is none.
+    """
+
+    version: int
+    total: int
+    products: Sequence[ListedProduct]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDetails:
+    """A product with all of its postings, in the order of their ids, and how they hold together."""
+
+    version: int
+    product: Product
+    threshold: float
+    members: Sequence[Posting]
+    links: ProductLinks
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """An event of a product, and its members before and after, ascending."""
+
+    event: ProductEvent
+    before: Sequence[str]
+    after: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductHistory:
+    """The events of a product, the newest first, and whether there are older ones behind them."""
+
+    version: int
+    events: Sequence[PastEvent]
+    more: bool
+
+
+def page_of_products(
+    snapshot: Snapshot, store: ProductStore, sort: ProductSort, after: Place | None, limit: int
+) -> ProductPage:
+    """Products in an order.
+
+    Raises:
+        MatcherNeeded, ProductsUnknown: there are none.
+        StoreError: they cannot be read.
+    """
+    _known(snapshot)
+    found = store.page(sort, after, limit + 1)
+    catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
+    for product in found[:limit]:
+        first = catalogue.located(store.members_of(product.number)[:_EXAMPLES])
+        listed.append(ListedProduct(product, catalogue.select(first.values())))
+    last = place_of(found[limit - 1], sort) if len(found) > limit else None
+    return ProductPage(snapshot.version, store.count(), listed, last)
+
+
+def details_of_product(snapshot: Snapshot, store: ProductStore, number: int) -> ProductDetails:
+    """A product with its members.
+
+    Raises:
+        MatcherNeeded, ProductsUnknown: there are none.
+        ProductNotFound, ProductMerged, ProductGone: there is no such product, or not any more.
+        StoreError: it cannot be read.
+    """
+    products, search = _known(snapshot)
+    stored, rows, own = store.product(number), products.partition.rows_of([number]), product_id(number)
+    if stored is None:
+        raise ProductNotFound(own)
+    if not len(rows):
+        raise ProductGone(own) if stored.into is None else ProductMerged(own, stored.into)
+    threshold = products.partition.threshold
+    links = product_links(search, rows, threshold)
+    located = search.catalogue.located(links.posting_ids)
+    members = search.catalogue.select(located.values())
+    return ProductDetails(snapshot.version, stored, threshold, members, links)
+
+
+def history_of_product(
+    snapshot: Snapshot, store: ProductStore, number: int, before: int | None, limit: int
+) -> ProductHistory:
+    """The events of a product, also of one that is no more; raises ProductNotFound, StoreError."""
+    if store.product(number) is None:
+        raise ProductNotFound(product_id(number))
+    members, found = set(store.members_of(number)), list[PastEvent]()
+    for event in _events(store, number):
+        after = sorted(members)
+        members = members.difference(event.joined).union(event.left)
+        if before is None or event.revision < before:
+            found.append(PastEvent(event, sorted(members), after))
+        if len(found) > limit:
+            break
+    return ProductHistory(snapshot.version, found[:limit], len(found) > limit)
+
+
+def _events(store: ProductStore, number: int) -> Iterator[ProductEvent]:
+    """The events of a product, the newest first."""
+    before = None
+    while some := store.events_of(number, before, _AT_ONCE):
+        yield from some
+        before = some[-1].revision
+
+
+def _known(snapshot: Snapshot) -> tuple[Products, ProbabilitySearch]:
+    """The products of a snapshot and the search they are of.
+
+    Raises:
+        MatcherNeeded: no matcher decides.
+        ProductsUnknown: they could not be kept.
+    """
+    search = snapshot.matcher.trained("products")
+    if snapshot.products is None:
+        raise ProductsUnknown
+    return snapshot.products, search

@@ -1,0 +1,130 @@
+"""Products of the served catalogue: kept with every change, under numbers that last."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricematch.catalogue.products import Cause, CausedChange, ProductChange, ProductState
+from pricematch.errors import ProductsChanged, StoreError
+from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.products import NO_PRODUCT, Partition, clustered, followed, renumbered
+from pricematch.store.ports import ProductStore
+
+_log = logging.getLogger("pricematch")
+_FIRST: Sequence[Cause] = ("arrival", "change", "deletion")
+"""Where postings came, changed and went in one step, the first of these that touches a product is the cause."""
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """The products of a catalogue in memory. Immutable.
+
+    Attributes:
+        partition: which product each posting is of.
+        state: of the store that has them; None while their numbers are no lasting ones yet.
+        version: the catalogue's that the last of their events made, 0 before any.
+    """
+
+    partition: Partition
+    state: ProductState | None = None
+    version: int = 0
+
+
+class ProductKeeper:
+    """Keeps the products of what is served in a store; for one thread at a time.
+
+    Where the store fails, what has changed in the catalogue stays changed, and which product a posting is of is not
+    known until all is scored anew.
+    """
+
+    def __init__(self, store: ProductStore) -> None:
+        self._store = store
+
+    def adopted(self, products: Products, search: ProbabilitySearch) -> Products | None:
+        """Products of a catalogue under the numbers of those they continue, kept; None where they cannot be.
+
+        Args:
+            products: whose numbers do not last.
+            search: over the catalogue.
+        """
+        catalogue = search.catalogue
+
+        def keep() -> Products:
+            state, members = self._store.state(), self._store.members()
+            partition, changes = renumbered(products.partition, catalogue, members, state.last_number + 1)
+            came: dict[str, Cause] = {it: "arrival" for it in catalogue.posting_ids if it not in members}
+            gone: dict[str, Cause] = {it: "deletion" for it in members if not catalogue.holds(it)}
+            why: Cause = "rescoring" if state.matcher in {"", search.label} else "model"
+            changed = [CausedChange(change, _cause(change, came | gone, why)) for change in changes]
+            before, doubts = self._store.doubts(), _doubts(partition)
+            moved = {number: doubt for number, doubt in doubts.items() if before.get(number, 0.0) != doubt}
+            return self._kept(Products(partition, state), changed, moved, search.label)
+
+        return _unless_it_fails(keep)
+
+    def followed(
+        self, products: Products, before: ProbabilitySearch, now: ProbabilitySearch, causes: Mapping[str, Cause]
+    ) -> Products | None:
+        """Products after a change of the catalogue or of feedback; kept where their numbers last, else in memory alone.
+
+        Args:
+            products: of the catalogue before the change.
+            before: the search over it.
+            now: the search after the change.
+            causes: by posting_id, of those that came, went or changed: which it was.
+        """
+        was, state = products.partition, products.state
+        first = 1 + (int(was.numbers.max(initial=NO_PRODUCT)) if state is None else state.last_number)
+        partition, changes = followed(was, before, now, first)
+        if state is None:
+            return Products(partition)
+        either: Cause = next((it for it in _FIRST if it in causes.values()), "feedback")
+        changed = [CausedChange(change, _cause(change, causes, either)) for change in changes]
+        span = len(was.doubts)
+        moved = np.flatnonzero(was.doubts != partition.doubts[:span])
+        numbers = {int(number) for number in partition.numbers[moved]} | {change.number for change in changes}
+        rows = partition.rows_of(sorted(numbers - {NO_PRODUCT}))
+        doubts = _doubts(partition, rows)
+        return _unless_it_fails(
+            lambda: self._kept(Products(partition, state, products.version), changed, doubts, now.label)
+        )
+
+    def _kept(
+        self, products: Products, changes: Sequence[CausedChange], doubts: Mapping[int, float], matcher: str
+    ) -> Products:
+        """Products whose changes are kept; raises StoreError, ProductsChanged."""
+        state = products.state
+        if state is None:
+            raise ValueError("expected products of a state of the store")
+        if not changes and not doubts and state.matcher == matcher:
+            return products
+        events, state = self._store.keep(changes, doubts, matcher=matcher, expected=state.revision)
+        return Products(products.partition, state, max((it.revision for it in events), default=products.version))
+
+
+def provisional(search: ProbabilitySearch) -> Products:
+    """The products of a whole catalogue, under numbers that do not last."""
+    return Products(clustered(search))
+
+
+def _doubts(partition: Partition, rows: NDArray[np.intp] | None = None) -> dict[int, float]:
+    """The doubt of each product, or of those of some rows, by its number."""
+    some = np.flatnonzero(partition.numbers) if rows is None else rows
+    return dict(zip(partition.numbers[some].tolist(), partition.doubts[some].tolist(), strict=True))
+
+
+def _cause(change: ProductChange, causes: Mapping[str, Cause], otherwise: Cause) -> Cause:
+    """Why a product changed: the first cause among those of postings that it won or lost."""
+    own = {causes[it] for it in (*change.joined, *change.left) if it in causes}
+    return next((it for it in _FIRST if it in own), otherwise)
+
+
+def _unless_it_fails(keep: Callable[[], Products]) -> Products | None:
+    try:
+        return keep()
+    except (StoreError, ProductsChanged) as error:
+        _log.warning("which products postings are of is not known until all is scored anew: %s", error)
+        return None
