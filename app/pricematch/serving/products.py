@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.products import Cause, CausedChange, ProductChange, ProductState
+from pricematch.catalogue.records import PostingChange
 from pricematch.errors import ProductsChanged, StoreError
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.products import NO_PRODUCT, Partition, clustered, followed, renumbered
@@ -66,7 +68,7 @@ class ProductKeeper:
         return _unless_it_fails(keep)
 
     def followed(
-        self, products: Products, before: ProbabilitySearch, now: ProbabilitySearch, causes: Mapping[str, Cause]
+        self, products: Products, before: ProbabilitySearch, now: ProbabilitySearch, changes: Sequence[PostingChange]
     ) -> Products | None:
         """Products after a change of the catalogue or of feedback; kept where their numbers last, else in memory alone.
 
@@ -74,18 +76,19 @@ class ProductKeeper:
             products: of the catalogue before the change.
             before: the search over it.
             now: the search after the change.
-            causes: by posting_id, of those that came, went or changed: which it was.
+            changes: of postings.
         """
         was, state = products.partition, products.state
         first = 1 + (int(was.numbers.max(initial=NO_PRODUCT)) if state is None else state.last_number)
-        partition, changes = followed(was, before, now, first)
+        partition, found = followed(was, before, now, first)
         if state is None:
             return Products(partition)
+        causes = _causes(before.catalogue, changes)
         either: Cause = next((it for it in _FIRST if it in causes.values()), "feedback")
-        changed = [CausedChange(change, _cause(change, causes, either)) for change in changes]
+        changed = [CausedChange(change, _cause(change, causes, either)) for change in found]
         span = len(was.doubts)
         moved = np.flatnonzero(was.doubts != partition.doubts[:span])
-        numbers = {int(number) for number in partition.numbers[moved]} | {change.number for change in changes}
+        numbers = {int(number) for number in partition.numbers[moved]} | {change.number for change in found}
         rows = partition.rows_of(sorted(numbers - {NO_PRODUCT}))
         doubts = _doubts(partition, rows)
         return _unless_it_fails(
@@ -114,6 +117,14 @@ def _doubts(partition: Partition, rows: NDArray[np.intp] | None = None) -> dict[
     """The doubt of each product, or of those of some rows, by its number."""
     some = np.flatnonzero(partition.numbers) if rows is None else rows
     return dict(zip(partition.numbers[some].tolist(), partition.doubts[some].tolist(), strict=True))
+
+
+def _causes(before: Catalogue, changes: Sequence[PostingChange]) -> Mapping[str, Cause]:
+    """By posting_id, whether it came, changed or went, given the catalogue before."""
+    return {
+        it.posting_id: "deletion" if it.posting is None else "change" if before.holds(it.posting_id) else "arrival"
+        for it in changes
+    }
 
 
 def _cause(change: ProductChange, causes: Mapping[str, Cause], otherwise: Cause) -> Cause:

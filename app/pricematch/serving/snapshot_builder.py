@@ -24,7 +24,6 @@ from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.serving.models import LoadedModels
-from pricematch.serving.products import provisional
 from pricematch.serving.scored_catalogue import (
     ScoredCatalogue,
     feedback_fingerprint,
@@ -94,8 +93,7 @@ class SnapshotBuilder:
         probability = self._probability(base, raw, stock, retrieved, known)
         matcher = Matcher(catalogue, embedded, named, stock, probability, keys, known)
         anew = probability is not None and (base is None or probability.changes > 0)
-        products = None if probability is None else provisional(probability)
-        return Snapshot(version, matcher, anew, products=products)
+        return Snapshot(version, matcher, anew)
 
     def _probability(
         self,

@@ -7,12 +7,12 @@ from threading import Lock, RLock
 from typing import TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
-from pricematch.catalogue.products import Cause, product_id
+from pricematch.catalogue.products import product_id
 from pricematch.catalogue.records import Changes, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
-from pricematch.serving.products import ProductKeeper, Products
+from pricematch.serving.products import ProductKeeper, Products, provisional
 from pricematch.store.ports import PostingStore
 
 _PIECE = 16
@@ -122,7 +122,7 @@ class Snapshots:
     ) -> None:
         self._store, self._images, self._build, self._few, self._keeper = store, images, build, few, keeper
         self._lock, self._next, self._encoding = Lock(), Lock(), RLock()
-        self._current = first or build()
+        self._current = self._partitioned(first or build())
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
                 self._current = replace(self._current, version=store.renew(), has=self._current.held)
@@ -177,7 +177,7 @@ class Snapshots:
         """
         with self._encoding:
             build = build or self._build
-            built = self._caught_up(build(), build)
+            built = self._caught_up(self._partitioned(build()), build)
             with self._turn():
                 self._store.renew()
                 self._current, self._build = self._adopted(self._followed(built, build)), build
@@ -197,7 +197,7 @@ class Snapshots:
         """A snapshot that nobody has yet, with what came meanwhile but for a little that lacks nothing."""
         while (changes := self._changes(built)) is None or not self._is_little(built, changes, ()):
             if changes is None or _many(built, changes):
-                built = build()
+                built = self._partitioned(build())
             else:
                 built = self._changed(built, changes, self._encoded(built.matcher, changes.postings), changes.version)
         return built
@@ -217,12 +217,12 @@ class Snapshots:
     ) -> Snapshot:
         """A snapshot with what was written, see `follow`; None: with all changes."""
         if (changes := self._changes(snapshot)) is None:
-            return build()
+            return self._partitioned(build())
         chosen, version = changes.postings, changes.version
         if written is not None and not self._is_little(snapshot, changes, written):
             chosen, version = [it for it in chosen if it.posting_id in written], snapshot.held.version
         found = self._changed(snapshot, changes, self._encoded(snapshot.matcher, chosen), version)
-        return build() if version == changes.version and found.young(self._few) else found
+        return self._partitioned(build()) if version == changes.version and found.young(self._few) else found
 
     def _changes(self, snapshot: Snapshot) -> Changes | None:
         """The changes since a snapshot; None where everything must be read anew."""
@@ -267,12 +267,17 @@ class Snapshots:
             number if products is None else max(number, products.version), matcher, has=now, products=products
         )
 
+    def _partitioned(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot with the products of its catalogue, where they are to be kept."""
+        search = snapshot.matcher.probability
+        return snapshot if self._keeper is None or search is None else replace(snapshot, products=provisional(search))
+
     def _adopted(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot that is to serve, whose products have numbers that last."""
         products, search = snapshot.products, snapshot.matcher.probability
-        if products is None or products.state is not None or search is None:
+        if self._keeper is None or products is None or products.state is not None or search is None:
             return snapshot
-        kept = None if self._keeper is None else self._keeper.adopted(products, search)
+        kept = self._keeper.adopted(products, search)
         version = snapshot.version if kept is None else max(snapshot.version, kept.version)
         return replace(snapshot, version=version, has=snapshot.held, products=kept)
 
@@ -281,12 +286,7 @@ class Snapshots:
         before, now = snapshot.matcher.probability, matcher.probability
         if self._keeper is None or snapshot.products is None or before is None or now is None:
             return None
-        held = snapshot.matcher.catalogue.holds
-        causes: dict[str, Cause] = {
-            it.posting_id: "deletion" if it.posting is None else "change" if held(it.posting_id) else "arrival"
-            for it in changes
-        }
-        return self._keeper.followed(snapshot.products, before, now, causes)
+        return self._keeper.followed(snapshot.products, before, now, changes)
 
 
 def _many(snapshot: Snapshot, changes: Changes) -> bool:

@@ -64,7 +64,7 @@ class ServedCatalogue:
         self._active: Mapping[str, str] = chosen.active
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
-        keeper = ProductKeeper(store.products)
+        keeper = None if store.lock is None else ProductKeeper(store.products)  # one process keeps them
         self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW, keeper)
         self._rest_until = started + (1 + _REST) * (time.monotonic() - started)
         self.intake = Intake(store.postings, store.feedback, images, self.snapshots)
