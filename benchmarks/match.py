@@ -1,12 +1,13 @@
-"""How long a trained matcher takes: to score a catalogue, and to match one posting against it, in-process.
+"""How long a matcher takes: to score a catalogue, and to match one posting against it, in-process.
 
     python benchmarks/match.py --catalogue CSV [--models DIR | --drawn DIR] [--dimension D] [--queries 200] [--stages]
 
 Queries are a title, an image (its hash, embedding and shades, without the network), and both, each a stored posting as
 another seller would put it. With `--drawn` the catalogue needs no images: embeddings and shades are drawn by label
 group, and a matcher of hash, title and image that learned from them is kept in that folder; with `--models` it is a
-trained matcher of hash and title. The peer is scikit-learn: TF-IDF of the same titles, and the 50 nearest of each query
-by brute force. It only searches, the matcher also scores and gives reasons.
+trained matcher of hash and title, with neither the default matcher of these two. The peer is scikit-learn: TF-IDF of
+the same titles, and the 50 nearest of each query by brute force. It only searches, the matcher also scores and gives
+reasons.
 """
 
 import argparse
@@ -29,9 +30,11 @@ from threadpoolctl import threadpool_limits
 from pricematch.catalogue.features import Features, Hashes
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import read_catalogue
-from pricematch.formats.matcher_files import read_matcher
+from pricematch.formats.default_matcher import read_default
+from pricematch.formats.matcher_files import LoadedMatcher, read_matcher
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.ranked_matches import explain, match_query
+from pricematch.pairs.offset_model import narrowed
 from pricematch.pairs.thresholds import DecisionRule
 from pricematch.settings import Settings
 
@@ -50,7 +53,7 @@ def main() -> None:
     titles = [posting.title for posting in postings]
     if options.drawn is None:
         every = Features.of(titles, [posting.image_phash for posting in postings])
-        loaded = read_matcher(options.models, threads=THREADS)
+        loaded = default_matcher() if options.models is None else read_matcher(options.models, threads=THREADS)
     else:
         every = drawn_features(postings, options.dimension)
         loaded = drawn_matcher(options.drawn, postings, every, THREADS)
@@ -142,11 +145,17 @@ def profile(name: str, search: ProbabilitySearch, asked: Sequence[Features], rul
     pstats.Stats(profiler).sort_stats("cumulative").print_stats("pricematch|lightgbm|built-in|scipy", 60)
 
 
+def default_matcher() -> LoadedMatcher:
+    """The default matcher where hash and title are compared."""
+    manifest = read_default()
+    return LoadedMatcher(manifest, narrowed(manifest.model, ("hash", "title")), manifest.size_thresholds)
+
+
 def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--catalogue", type=Path, required=True, help="CSV of postings with titles and hashes")
-    subject = parser.add_mutually_exclusive_group(required=True)
+    subject = parser.add_mutually_exclusive_group()
     subject.add_argument("--models", type=Path, help="folder with a matcher of hash and title")
     subject.add_argument("--drawn", type=Path, help="folder that keeps a matcher of drawn features")
     parser.add_argument("--dimension", type=int, default=256, help="length of drawn embeddings")
