@@ -12,7 +12,7 @@ from pricematch.catalogue.records import FeedbackChange, Put
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.serving.intake import Intake
-from pricematch.serving.products import ProductKeeper, provisional
+from pricematch.serving.products import ProductKeeper
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore, ProductStore
 from pricematch.store.sqlite.store import open_store
@@ -34,7 +34,7 @@ class ProductShop:
     """A served catalogue whose probability is the similarity of hashes.
 
     Attributes:
-        label: of the matcher that the next rebuild uses.
+        label, signal: of the matcher that the next rebuild uses, and what it compares.
         built: how often all was read.
         products: keeps its products.
     """
@@ -43,6 +43,7 @@ class ProductShop:
         self, postings: PostingStore, feedback: FeedbackStore, products: ProductStore, images: StoredImages, few: int
     ) -> None:
         self.label, self.built = "matcher/1", 0
+        self.signal = "hash"
         self.products, self._postings, self._feedback = products, postings, feedback
         self.snapshots = Snapshots(postings, images, self.build, None, few, ProductKeeper(products))
         self.intake = Intake(postings, feedback, images, self.snapshots)
@@ -53,9 +54,9 @@ class ProductShop:
         version, postings = self._postings.version(), [it.posting for it in self._postings.page("", 10_000)]
         said = [FeedbackChange(it.first, it.second, it.revision, it.decision) for it in self._feedback.all_feedback()]
         known = NO_FEEDBACK.changed(said)
-        search = replace(scored_search(postings, ["hash"]), label=self.label, feedback=known)
+        search = replace(scored_search(postings, [self.signal]), label=self.label, feedback=known)
         matcher = replace(matcher_over(search.catalogue, {}, {}, search), feedback=known)
-        return Snapshot(version, matcher, anew=True, products=provisional(search))
+        return Snapshot(version, matcher, anew=True)
 
     def put(self, posting_id: str, bits: int, title: str = "") -> Snapshot:
         """Put a posting by its hash, see `hashed`."""

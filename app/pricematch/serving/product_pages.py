@@ -143,6 +143,6 @@ def _known(snapshot: Snapshot) -> tuple[Products, ProbabilitySearch]:
         ProductsUnknown: they could not be kept.
     """
     search = snapshot.matcher.trained("products")
-    if snapshot.products is None:
+    if snapshot.products is None or snapshot.products.state is None:
         raise ProductsUnknown
     return snapshot.products, search

@@ -26,7 +26,7 @@ class Products:
 
     Attributes:
         partition: which product each posting is of.
-        state: of the store that has them; None while their numbers are no lasting ones yet.
+        state: of the store that has them; None while it has not, and their numbers do not last.
         version: the catalogue's that the last of their events made, 0 before any.
     """
 
@@ -38,15 +38,16 @@ class Products:
 class ProductKeeper:
     """Keeps the products of what is served in a store; for one thread at a time.
 
-    Where the store fails, what has changed in the catalogue stays changed, and which product a posting is of is not
-    known until all is scored anew.
+    Where the store fails, what has changed in the catalogue stays changed, and products go on under numbers that do
+    not last, until they can be adopted.
     """
 
     def __init__(self, store: ProductStore) -> None:
         self._store = store
+        self._trouble = ""
 
-    def adopted(self, products: Products, search: ProbabilitySearch) -> Products | None:
-        """Products of a catalogue under the numbers of those they continue, kept; None where they cannot be.
+    def adopted(self, products: Products, search: ProbabilitySearch) -> Products:
+        """Products of a catalogue under the numbers of those they continue, kept; as they are where they cannot be.
 
         Args:
             products: whose numbers do not last.
@@ -65,11 +66,11 @@ class ProductKeeper:
             moved = {number: doubt for number, doubt in doubts.items() if before.get(number, 0.0) != doubt}
             return self._kept(Products(partition, state), changed, moved, search.label)
 
-        return _unless_it_fails(keep)
+        return self._unless_it_fails(keep, products.partition)
 
     def followed(
         self, products: Products, before: ProbabilitySearch, now: ProbabilitySearch, changes: Sequence[PostingChange]
-    ) -> Products | None:
+    ) -> Products:
         """Products after a change of the catalogue or of feedback; kept where their numbers last, else in memory alone.
 
         Args:
@@ -91,8 +92,8 @@ class ProductKeeper:
         numbers = {int(number) for number in partition.numbers[moved]} | {change.number for change in found}
         rows = partition.rows_of(sorted(numbers - {NO_PRODUCT}))
         doubts = _doubts(partition, rows)
-        return _unless_it_fails(
-            lambda: self._kept(Products(partition, state, products.version), changed, doubts, now.label)
+        return self._unless_it_fails(
+            lambda: self._kept(Products(partition, state, products.version), changed, doubts, now.label), partition
         )
 
     def _kept(
@@ -106,6 +107,18 @@ class ProductKeeper:
             return products
         events, state = self._store.keep(changes, doubts, matcher=matcher, expected=state.revision)
         return Products(products.partition, state, max((it.revision for it in events), default=products.version))
+
+    def _unless_it_fails(self, keep: Callable[[], Products], partition: Partition) -> Products:
+        """Products that are kept, or in memory alone; the same trouble again is not logged again."""
+        try:
+            kept = keep()
+        except (StoreError, ProductsChanged) as error:
+            if self._trouble != str(error):
+                _log.warning("which products postings are of is not known until they can be kept: %s", error)
+            self._trouble = str(error)
+            return Products(partition)
+        self._trouble = ""
+        return kept
 
 
 def provisional(search: ProbabilitySearch) -> Products:
@@ -131,11 +144,3 @@ def _cause(change: ProductChange, causes: Mapping[str, Cause], otherwise: Cause)
     """Why a product changed: the first cause among those of postings that it won or lost."""
     own = {causes[it] for it in (*change.joined, *change.left) if it in causes}
     return next((it for it in _FIRST if it in own), otherwise)
-
-
-def _unless_it_fails(keep: Callable[[], Products]) -> Products | None:
-    try:
-        return keep()
-    except (StoreError, ProductsChanged) as error:
-        _log.warning("which products postings are of is not known until all is scored anew: %s", error)
-        return None

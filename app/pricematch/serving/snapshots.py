@@ -59,7 +59,7 @@ class Snapshot:
         matcher: answers from it.
         anew: whether it may answer otherwise than what was served of the same version before.
         has: which changes of the store; None: all up to the version.
-        products: of the catalogue; None where no matcher decides, or they could not be kept.
+        products: of the catalogue; None where no matcher decides, or nobody keeps them.
     """
 
     version: int
@@ -162,7 +162,11 @@ class Snapshots:
                 if changes is None or _many(current, changes):
                     return self.rebuild()
                 self._take(changes, self._encoded(current.matcher, changes.postings[:_ENCODED]))
-            return self.rebuild() if self._current.young(self._few) else self._current
+            if self._current.young(self._few):
+                return self.rebuild()
+            with self._turn():
+                self._current = self._adopted(self._current)  # those that could not be kept before
+                return self._current
 
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
         """Read everything from the store anew, while the old version goes on serving, and then take its place.
@@ -278,8 +282,7 @@ class Snapshots:
         if self._keeper is None or products is None or products.state is not None or search is None:
             return snapshot
         kept = self._keeper.adopted(products, search)
-        version = snapshot.version if kept is None else max(snapshot.version, kept.version)
-        return replace(snapshot, version=version, has=snapshot.held, products=kept)
+        return replace(snapshot, version=max(snapshot.version, kept.version), has=snapshot.held, products=kept)
 
     def _products(self, snapshot: Snapshot, matcher: Matcher, changes: Sequence[PostingChange]) -> Products | None:
         """The products of a snapshot after changes, by the matcher that has them."""
