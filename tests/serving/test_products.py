@@ -313,8 +313,8 @@ def test_where_products_cannot_be_kept_the_posting_is(
         assert shop.snapshots.current.matcher.catalogue.holds("g")
         assert shop.groups() == {}
         with pytest.raises(ProductsUnknown):
-            page_of_products(shop.snapshots.current, shop.products, "size", None, 10)
-        assert [it.event.number for it in history_of_product(shop.snapshots.current, shop.products, 1, None, 9).events]
+            page_of_products(shop.snapshots.current, shop.snapshots.settled, shop.products, "size", None, 10)
+        assert history_of_product(shop.snapshots.current, shop.snapshots.settled, shop.products, 1, None, 9).events
         shop.snapshots.rebuild()
         assert shop.groups() == {}
     assert [str(error) in it.getMessage() for it in caplog.records] == [True]

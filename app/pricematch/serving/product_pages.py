@@ -1,7 +1,8 @@
 """Products as they are asked for: pages in an order, one with its members, its history."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import Place, Product, ProductEvent, ProductSort, place_of, product_id
@@ -14,6 +15,8 @@ from pricematch.store.ports import ProductStore
 
 _EXAMPLES = 3
 _AT_ONCE = 1000
+_Newest: TypeAlias = Callable[[], Snapshot]
+"""Gives the snapshot that has all which is kept now, though whoever changes it may have to be waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class ProductHistory:
 
 
 def page_of_products(
-    snapshot: Snapshot, store: ProductStore, sort: ProductSort, after: Place | None, limit: int
+    snapshot: Snapshot, newest: _Newest, store: ProductStore, sort: ProductSort, after: Place | None, limit: int
 ) -> ProductPage:
     """Products in an order.
 
@@ -81,6 +84,7 @@ def page_of_products(
     """
     _known(snapshot)
     found = store.page(sort, after, limit + 1)
+    snapshot = _having(snapshot, newest, max((product.revision for product in found), default=0))
     catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
     for product in found[:limit]:
         first = catalogue.located(store.members_of(product.number)[:_EXAMPLES])
@@ -89,7 +93,7 @@ def page_of_products(
     return ProductPage(snapshot.version, store.count(), listed, last)
 
 
-def details_of_product(snapshot: Snapshot, store: ProductStore, number: int) -> ProductDetails:
+def details_of_product(snapshot: Snapshot, newest: _Newest, store: ProductStore, number: int) -> ProductDetails:
     """A product with its members.
 
     Raises:
@@ -97,39 +101,58 @@ def details_of_product(snapshot: Snapshot, store: ProductStore, number: int) -> 
         ProductNotFound, ProductMerged, ProductGone: there is no such product, or not any more.
         StoreError: it cannot be read.
     """
-    products, search = _known(snapshot)
-    stored, rows, own = store.product(number), products.partition.rows_of([number]), product_id(number)
+    _known(snapshot)
+    stored, own = store.product(number), product_id(number)
     if stored is None:
         raise ProductNotFound(own)
+    snapshot = _having(snapshot, newest, stored.revision)
+    products, search = _known(snapshot)
+    rows = products.partition.rows_of([number])
     if not len(rows):
-        raise ProductGone(own) if stored.into is None else ProductMerged(own, stored.into)
+        into = (store.product(number) or stored).into
+        raise ProductGone(own) if into is None else ProductMerged(own, into)
+    # others may have changed it meanwhile: its members are those of the snapshot
+    product = replace(stored, size=len(rows), doubt=float(products.partition.doubts[rows[0]]))
     threshold = products.partition.threshold
     links = product_links(search, rows, threshold)
     located = search.catalogue.located(links.posting_ids)
     members = search.catalogue.select(located.values())
-    return ProductDetails(snapshot.version, stored, threshold, members, links)
+    return ProductDetails(snapshot.version, product, threshold, members, links)
 
 
 def history_of_product(
-    snapshot: Snapshot, store: ProductStore, number: int, before: int | None, limit: int
+    snapshot: Snapshot, newest: _Newest, store: ProductStore, number: int, before: int | None, limit: int
 ) -> ProductHistory:
     """The events of a product, also of one that is no more; raises ProductNotFound, StoreError."""
-    if store.product(number) is None:
-        raise ProductNotFound(product_id(number))
-    members, found = set(store.members_of(number)), list[PastEvent]()
-    for event in _events(store, number):
+    last, members = _with_members(store, number)
+    found = list[PastEvent]()
+    for event in _events(store, number, last.revision + 1):
         after = sorted(members)
         members = members.difference(event.joined).union(event.left)
         if before is None or event.revision < before:
             found.append(PastEvent(event, sorted(members), after))
         if len(found) > limit:
             break
-    return ProductHistory(snapshot.version, found[:limit], len(found) > limit)
+    return ProductHistory(_having(snapshot, newest, last.revision).version, found[:limit], len(found) > limit)
 
 
-def _events(store: ProductStore, number: int) -> Iterator[ProductEvent]:
-    """The events of a product, the newest first."""
-    before = None
+def _having(snapshot: Snapshot, newest: _Newest, revision: int) -> Snapshot:
+    """The snapshot, or the newest where it has not yet what is kept: an event of a product."""
+    return snapshot if revision <= snapshot.version else newest()
+
+
+def _with_members(store: ProductStore, number: int) -> tuple[Product, set[str]]:
+    """A product with its members after its last event; raises ProductNotFound, StoreError."""
+    while True:
+        product, members = store.product(number), set(store.members_of(number))
+        if product is None:
+            raise ProductNotFound(product_id(number))
+        if product == store.product(number):  # else it has changed in between
+            return product, members
+
+
+def _events(store: ProductStore, number: int, before: int) -> Iterator[ProductEvent]:
+    """The events of a product before a revision, the newest first."""
     while some := store.events_of(number, before, _AT_ONCE):
         yield from some
         before = some[-1].revision

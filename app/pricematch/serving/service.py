@@ -203,21 +203,26 @@ class Service(Readiness):
         """Products in an order, see `page_of_products`."""
         backend = self._ready
         async with self._workers.request():
-            run = self._workers.match
-            return await run(page_of_products, backend.snapshot, backend.products, sort, after, limit)
+            newest = backend.intake.snapshots.settled
+            return await self._workers.match(
+                page_of_products, backend.snapshot, newest, backend.products, sort, after, limit
+            )
 
     async def product(self, number: int) -> ProductDetails:
         """A product with its members, see `details_of_product`."""
         backend = self._ready
         async with self._workers.request():
-            return await self._workers.match(details_of_product, backend.snapshot, backend.products, number)
+            newest = backend.intake.snapshots.settled
+            return await self._workers.match(details_of_product, backend.snapshot, newest, backend.products, number)
 
     async def product_history(self, number: int, before: int | None, limit: int) -> ProductHistory:
         """The events of a product, see `history_of_product`."""
         backend = self._ready
         async with self._workers.request():
-            run = self._workers.match
-            return await run(history_of_product, backend.snapshot, backend.products, number, before, limit)
+            newest = backend.intake.snapshots.settled
+            return await self._workers.match(
+                history_of_product, backend.snapshot, newest, backend.products, number, before, limit
+            )
 
     # feedback
 

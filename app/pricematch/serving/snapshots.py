@@ -134,6 +134,11 @@ class Snapshots:
         """The newest version there is in memory."""
         return self._current
 
+    def settled(self) -> Snapshot:
+        """The newest version, once who makes one is done: it has all that was kept before the call."""
+        with self._turn():
+            return self._current
+
     def follow(self, written: Collection[str]) -> Snapshot:
         """Take in what the caller has written to the store: feedback, and these postings; the answer has it.
 

@@ -13,7 +13,7 @@ from pricematch.serving.product_pages import ListedProduct, PastEvent, ProductDe
 
 ProductIdField = Annotated[str, Field(pattern=PRODUCT_ID_PATTERN, examples=["p17"])]
 _MOST_BRIDGES = 20
-_PLACE = r"^([0-9.e-]{1,30}:[1-9][0-9]{0,17})?$"
+_PLACE = r"^([0-9]{1,18}(\.[0-9]{1,24})?(e-[0-9]{1,3})?:[1-9][0-9]{0,17})?$"
 
 
 class ProductsQuery(BaseModel):
