@@ -27,6 +27,7 @@ from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_
 from tests.support.matchers import matcher_over, scored_search
 from tests.support.memory_products import MemoryProducts
 from tests.support.memory_store import MemoryStore
+from tests.support.product_shop import ProductShop
 from tests.support.served import Loaded, served
 
 
@@ -73,6 +74,21 @@ def make_app(
     """An application that is ready."""
     service = Service(Settings(**settings))
     service.open(backend(matcher or tiny_matcher(), images or tiny_images(), encoding))
+    return create_app(service)
+
+
+def make_app_of(shop: ProductShop, **settings: Any) -> ASGIApp:
+    """An application that is ready, over a catalogue whose products are kept."""
+    service = Service(Settings(**settings))
+    service.open(
+        Backend(
+            encode=TinyEncoding(),
+            intake=shop.intake,
+            products=shop.products,
+            jobs=MemoryStore(),
+            open_image=lambda name: io.BytesIO(shop.intake.images.images.read(name)),
+        )
+    )
     return create_app(service)
 
 
