@@ -30,6 +30,7 @@ from pricematch.store.sqlite.store import DATABASE, open_store
 from pricematch.store.verify import verify
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.matchers import export_matcher
+from tests.support.products import check_products
 from tests.support.served import titles_and_hashes
 from tests.support.stores import check_whole, everything
 from tests.support.waiting import SAFETY_SECONDS, eventually
@@ -171,11 +172,29 @@ def killed(times: int, *, at_length: int) -> pytest.MarkDecorator:
 
 
 def stored(folder: Path) -> dict[str, str]:
-    """All that is in a store, as clients know it; raises StoreDamaged."""
+    """All that is in a store, as clients know it, and its products are what their events say; raises StoreDamaged."""
     with closing(open_store(folder, serve=True)) as store:
         check_whole(store)
+        check_products(store.products)
         found = {f"/postings/{posting_id}": posting.title for posting_id, posting in everything(store).items()}
         return found | {f"/verdicts/{it.first}/{it.second}": it.decision for it in store.feedback.all_feedback()}
+
+
+def made_at(folder: Path, before: Mapping[int, float]) -> dict[int, float]:
+    """When each product was made, by its number; none of before was made again."""
+    with closing(open_store(folder, serve=True)) as store:
+        numbers = range(1, store.products.state().last_number + 1)
+        found = {number: it.created_at for number in numbers if (it := store.products.product(number)) is not None}
+    assert before.items() <= found.items()
+    return found
+
+
+def check_all_in_products(folder: Path, before: Mapping[int, float]) -> None:
+    """Every stored posting is in a product, nothing else is, and no number was given twice."""
+    with closing(open_store(folder, serve=True)) as store:
+        check_products(store.products)
+        assert store.products.members().keys() == everything(store).keys()
+    made_at(folder, before)
 
 
 def without_log(data: Path, damaged: Path, draw: random.Random) -> dict[str, str] | None:
@@ -196,9 +215,12 @@ def without_log(data: Path, damaged: Path, draw: random.Random) -> dict[str, str
 
 @killed(2, at_length=60)
 def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills: int) -> None:
-    """Fault F1: also where the log is lost with the process: then the start is refused, or nothing is missing."""
+    """Fault F1: also where the log is lost with the process: then the start is refused, or nothing is missing.
+
+    Products are what their events say after each kill, and after the next start each stored posting is in one.
+    """
     titles_and_hashes(tmp_path)
-    draw, refused, more = random.Random(60), 0, 0
+    draw, refused, more, numbers = random.Random(60), 0, 0, dict[int, float]()
     clients = [Client(number, random.Random(number)) for number in range(CLIENTS)]
     for _ in range(kills):
         with service_of(tmp_path) as service:
@@ -212,6 +234,7 @@ def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills:
         left = without_log(tmp_path / "data", tmp_path / "damaged", draw)
         refused += left is None
         found = stored(shutil.copytree(tmp_path / "data", tmp_path / "copy"))
+        numbers |= made_at(tmp_path / "copy", numbers)
         for client in clients:
             if left is not None:
                 client.check(left)
@@ -224,6 +247,7 @@ def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills:
         for client in clients:
             postings = {path: title for path, title in client.known.items() if path.startswith("/postings")}
             assert {path: service.ask("GET", path)[1]["title"] for path in postings} == postings
+    check_all_in_products(tmp_path / "data", numbers)
     made = sum(client.acknowledged for client in clients)
     assert made >= kills
     print(f"{kills} kills, {made} changes acknowledged, 0 lost, {more} more found; log lost: {refused} refused")
@@ -250,6 +274,7 @@ def test_an_import_goes_on_behind_a_kill(tmp_path: Path, kills: int) -> None:
                 jobs.add(job["job_id"])
                 expected |= rows
             time.sleep(draw.uniform(0, 0.5))
+    check_all_in_products(tmp_path / "data", {})
     with closing(open_store(tmp_path / "data", serve=True)) as store:
         found = {name: posting.title for name, posting in everything(store).items() if name.startswith("i")}
     assert found == expected

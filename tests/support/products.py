@@ -50,6 +50,7 @@ def check_products(products: ProductStore) -> None:
     events = [event for number in numbers for event in products.events_of(number, None, 10**6)]
     made, into = defaultdict[int, set[str]](set), dict[int, int | None]()
     for event in sorted(events, key=lambda event: event.revision):
+        assert (event.kind == "created") == (event.number not in into) or event.cause == "restore", "given twice"
         assert made[event.number] >= set(event.left)
         made[event.number] -= set(event.left)
         assert not made[event.number] & set(event.joined)
