@@ -34,10 +34,11 @@ def parts(ids: list[str], pairs: list[Link]) -> int:
     return len(set(of.values()))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_links_are_those_of_every_pair(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("step", [2, 13], ids=["few equal", "many equal"])
+def test_links_are_those_of_every_pair(seed: int, step: int) -> None:
     drawn = random.Random(seed)
-    search = scored_search(hashed(*(drawn.choice([None, *range(0, 40, 2)]) for _ in range(12))), HASH)
+    search = scored_search(hashed(*(drawn.choice([None, *range(0, 40, step)]) for _ in range(12))), HASH)
     decided = [FeedbackChange(f"p{it}", f"p{it + 1}", 1, drawn.choice(["same", "different"])) for it in (2, 6)]
     search = search.with_feedback(NO_FEEDBACK.changed(decided))
     rows = np.array(drawn.sample(range(12), drawn.randint(1, 9)))
@@ -53,6 +54,25 @@ def test_links_are_those_of_every_pair(seed: int) -> None:
     assert found.probabilities.tolist() == pytest.approx(means)
     assert {(it.first, it.second) for it in found.bridges} == {(it.first, it.second) for it in bridges}
     assert (None if found.weakest is None else found.weakest.probability) == (max(held) if held else None)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_equal_postings_are_the_same_for_sure(count: int) -> None:
+    """Of two alone the one pair is a bridge; of more none is."""
+    found = product_links(scored_search(hashed(*[5] * count), HASH), np.arange(count), 0.9)
+    assert found.probabilities.tolist() == [1.0] * count
+    assert found.weakest == Link("p0", "p1", 1.0)
+    assert found.bridges == ([Link("p0", "p1", 1.0)] if count == 2 else [])
+
+
+def test_links_of_many_equal_postings_are_not_looked_at_one_by_one() -> None:
+    """A hundred thousand are five thousand million pairs."""
+    search = scored_search(hashed(*[5] * 100_000, 6), HASH)
+    items, left, _, _ = search.clusters.within(search.catalogue.rows)
+    assert (items.max(), len(left)) == (1, 1)
+    found = product_links(search, search.catalogue.rows, 0.9)
+    assert found.weakest is not None
+    assert (found.weakest.first, found.bridges) == ("p0", [])
 
 
 def test_a_posting_alone_needs_no_link() -> None:

@@ -92,23 +92,32 @@ class ProbabilityClusters:
         ranks, decisions = np.argsort(np.argsort(np.array(ids, np.str_))), self._feedback_on(ids)
         return every.astype(np.intp), self._clustered(every, 0, self._among(found), ranks, decisions, threshold)
 
-    def within(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    def within(
+        self, rows: NDArray[np.integer]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """The candidate pairs of some postings with each other, and those decided on.
+
+        Thousands of equal postings are millions of pairs; so those of which nothing else was decided are one item, and
+        are the same for sure.
 
         Args:
             rows: [n], of the catalogue, each once.
 
         Returns:
-            Both ends as positions in `rows`, int32 [p], left above right, and probabilities, float64 [p], which
-            feedback overrules.
+            The item of each posting, intp [n], from 0 on; of pairs of items both ends, int32 [p], left above right, and
+            probabilities, float64 [p], which feedback overrules.
         """
         place = np.full(self._catalogue.span, NOISE, np.int32)
         place[rows] = np.arange(len(rows), dtype=np.int32)
         node = self._nodes.of_row[rows]
-        left, right, probabilities = spread(node, self._among(np.unique(node).astype(np.intp)), self._nodes)
         decisions = _decisions(self._feedback_on(self._catalogue.ids_of(rows)), self._catalogue, place)
-        left, right, probabilities, _ = _overruled(left, right, probabilities, decisions)
-        return np.maximum(left, right), np.minimum(left, right), probabilities
+        items = _items(node, self._nodes, decisions)
+        item_node = np.empty(items.max(initial=-1) + 1, np.intp)
+        item_node[items] = node
+        left, right, probabilities = spread(item_node, self._among(np.unique(node).astype(np.intp)), self._nodes)
+        of_items = {(int(items[one]), int(items[other])): same for (one, other), same in decisions.items()}
+        left, right, probabilities, _ = _overruled(left, right, probabilities, of_items)
+        return items, np.maximum(left, right), np.minimum(left, right), probabilities
 
     def _feedback_on(self, posting_ids: Iterable[str]) -> Iterator[tuple[str, str, Decision]]:
         """The decisions on pairs whose lower id is among some."""

@@ -49,23 +49,45 @@ def product_links(search: ProbabilitySearch, rows: NDArray[np.integer], threshol
     ids = search.catalogue.ids_of(rows)
     order = sorted(range(len(ids)), key=lambda place: ids[place])
     ids, rows = [ids[place] for place in order], rows[order]
-    left, right, probabilities = search.clusters.within(rows)
-    sums = np.bincount(left, probabilities, len(ids)) + np.bincount(right, probabilities, len(ids))
-    means = sums / (len(ids) - 1) if len(ids) > 1 else np.ones(1)
+    items, left, right, probabilities = search.clusters.within(rows)
+    count, sizes = len(ids), np.bincount(items)
+    by_item = np.split(np.argsort(items, kind="stable"), np.cumsum(sizes)[:-1])
+    first = np.array([places[0] for places in by_item])
+    sums = sizes - 1.0  # equal ones are the same for sure
+    np.add.at(sums, left, probabilities * sizes[right])
+    np.add.at(sums, right, probabilities * sizes[left])
+    means = sums[items] / (count - 1) if count > 1 else np.ones(1)
 
-    def link(pair: int) -> Link:
-        first, second = sorted((ids[left[pair]], ids[right[pair]]))
-        return Link(first, second, float(probabilities[pair]))
+    def link(one: int, other: int, probability: float) -> Link:
+        ends = sorted((ids[one], ids[other]))
+        return Link(ends[0], ends[1], probability)
 
-    weakest = _weakest(len(ids), left, right, probabilities)
-    near = np.flatnonzero(probabilities >= threshold)
-    found = [link(pair) for pair in near[bridges(len(ids), left[near], right[near])]]
-    return ProductLinks(
-        ids,
-        means,
-        None if weakest is None else link(weakest),
-        sorted(found, key=lambda it: (it.probability, it.first, it.second)),
+    found = [
+        link(int(first[left[pair]]), int(first[right[pair]]), float(probabilities[pair]))
+        for pair in _bridges(sizes, left, right, probabilities >= threshold)
+    ]
+    lonely = np.setdiff1d(
+        np.flatnonzero(sizes == 2), np.concatenate([left, right])[np.tile(probabilities >= threshold, 2)]
     )
+    found += [link(int(by_item[item][0]), int(by_item[item][1]), 1.0) for item in lonely]
+    weakest = _weakest(len(sizes), left, right, probabilities)
+    if weakest is not None:
+        weak = link(int(first[left[weakest]]), int(first[right[weakest]]), float(probabilities[weakest]))
+    elif len(sizes) == 1 < count:
+        weak = link(0, 1, 1.0)
+    else:
+        weak = None
+    return ProductLinks(ids, means, weak, sorted(found, key=lambda it: (it.probability, it.first, it.second)))
+
+
+def _bridges(
+    sizes: NDArray[np.integer], left: NDArray[np.integer], right: NDArray[np.integer], near: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Which pairs of items are bridges, of those that are near; between equal postings there is always another way."""
+    pairs = np.flatnonzero(near)
+    found = pairs[bridges(len(sizes), left[pairs], right[pairs])]
+    alone: NDArray[np.intp] = found[(sizes[left[found]] == 1) & (sizes[right[found]] == 1)]
+    return alone
 
 
 def _weakest(
