@@ -125,5 +125,23 @@ def test_a_history_is_whole_though_it_changes_while_it_is_read(
     ]
 
 
+def test_a_history_of_many_members_comes_in_smaller_pages(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One event at least; together all."""
+    monkeypatch.setattr("pricematch.serving.product_pages._MOST_IDS", 8)
+    for number in range(6):
+        shop.put(f"d{number}", 2)
+    pages, before = list[int](), None
+    events = list[PastEvent]()
+    while True:
+        page = history_of_product(shop.snapshots.current, shop.snapshots.settled, shop.products, 1, before, 100)
+        pages.append(len(page.events))
+        events += page.events
+        before = page.events[-1].event.revision
+        if not page.more:
+            break
+    assert pages == [1, 1, 1, 1, 1, 2, 1]
+    assert [len(it.after) for it in events] == list(range(8, 0, -1))
+
+
 def _shown(past: PastEvent) -> tuple[list[str], list[str]]:
     return [*past.before], [*past.after]

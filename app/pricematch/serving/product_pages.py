@@ -15,6 +15,8 @@ from pricematch.store.ports import ProductStore
 
 _EXAMPLES = 3
 _AT_ONCE = 1000
+_MOST_IDS = 50_000
+"""Members of before and after that a page of events tells, but for those of its first event."""
 _Newest: TypeAlias = Callable[[], Snapshot]
 """Gives the snapshot that has all which is kept now, though whoever changes it may have to be waited for."""
 
@@ -123,17 +125,23 @@ def details_of_product(snapshot: Snapshot, newest: _Newest, store: ProductStore,
 def history_of_product(
     snapshot: Snapshot, newest: _Newest, store: ProductStore, number: int, before: int | None, limit: int
 ) -> ProductHistory:
-    """The events of a product, also of one that is no more; raises ProductNotFound, StoreError."""
+    """The events of a product, also of one that is no more; fewer than `limit` where it has very many members.
+
+    Raises ProductNotFound, StoreError.
+    """
     last, members = _with_members(store, number)
-    found = list[PastEvent]()
+    found, told, more = list[PastEvent](), 0, False
     for event in _events(store, number, last.revision + 1):
         after = sorted(members)
         members = members.difference(event.joined).union(event.left)
-        if before is None or event.revision < before:
-            found.append(PastEvent(event, sorted(members), after))
-        if len(found) > limit:
+        if before is not None and event.revision >= before:
+            continue
+        told += len(members) + len(after)
+        if len(found) == limit or (found and told > _MOST_IDS):
+            more = True
             break
-    return ProductHistory(_having(snapshot, newest, last.revision).version, found[:limit], len(found) > limit)
+        found.append(PastEvent(event, sorted(members), after))
+    return ProductHistory(_having(snapshot, newest, last.revision).version, found, more)
 
 
 def _having(snapshot: Snapshot, newest: _Newest, revision: int) -> Snapshot:

@@ -93,7 +93,7 @@ async def history(
     request: Request,
     service: ReadyService,
     cursor: Annotated[int | None, Query(ge=1, le=2**62, description="Where the page begins: a `next_cursor`.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="Events at most.")] = 20,
+    limit: Annotated[int, Query(ge=1, le=100, description="Events at most; of huge products fewer.")] = 20,
 ) -> ProductHistoryOut:
     """What became of a product, the newest first; also of one that has merged, or of which nothing is left."""
     found = await while_connected(request, service.product_history(product, cursor, limit))
