@@ -103,6 +103,23 @@ def test_a_history_has_the_version_of_its_events(shop: ProductShop, between: Cal
     assert found.events[0].after == ["a", "b", "d"]
 
 
+def test_a_product_that_goes_while_a_page_is_read_is_not_listed(
+    shop: ProductShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next page begins where it would have."""
+    page = shop.products.page
+
+    def then_somebody_removes(*given: Any) -> Any:
+        found = page(*given)
+        shop.intake.remove("c")
+        return found
+
+    shop.put("d", 30)
+    monkeypatch.setattr(shop.products, "page", then_somebody_removes)
+    found = page_of_products(shop.snapshots.current, shop.snapshots.settled, shop.products, "size", None, 2)
+    assert ([it.product.number for it in found.products], found.next) == ([1], (1, 2))
+
+
 def test_a_history_is_whole_though_it_changes_while_it_is_read(
     shop: ProductShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

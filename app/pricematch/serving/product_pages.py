@@ -90,7 +90,8 @@ def page_of_products(
     catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
     for product in found[:limit]:
         first = catalogue.located(store.members_of(product.number)[:_EXAMPLES])
-        listed.append(ListedProduct(product, catalogue.select(first.values())))
+        if first:  # else it has gone since
+            listed.append(ListedProduct(product, catalogue.select(first.values())))
     last = place_of(found[limit - 1], sort) if len(found) > limit else None
     return ProductPage(snapshot.version, store.count(), listed, last)
 
