@@ -145,10 +145,10 @@ class ProductMerged(PricematchError):
 
 
 class ProductsUnknown(PricematchError):
-    """Products could not be kept, and are not known until all is scored anew."""
+    """Products could not be kept, and are not known until they can be."""
 
     def __init__(self) -> None:
-        super().__init__("products could not be kept, as the log says; they are known again once all is scored anew")
+        super().__init__("products could not be kept, as the log says; they are known again as soon as they can be")
 
 
 class ImportRefused(PricematchError):
