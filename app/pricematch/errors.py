@@ -35,6 +35,10 @@ PricematchError
 │   ├── StoreNewer            was written by a newer pricematch
 │   └── StoreInUse            is served by another process
 ├── ConditionFailed           a posting is not as the request says it must be
+├── ProductNotFound           no product ever had this id
+├── ProductGone               no posting of the product is left
+├── ProductMerged             the product is part of another now
+├── ProductsUnknown           products could not be kept, and are not known until they can be
 ├── ProductsChanged           products are not as they were when they were read
 ├── HistoryLost               changes too long ago to be listed one by one
 ├── Overloaded                more requests wait than may
