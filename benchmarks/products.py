@@ -1,20 +1,23 @@
 """Do products and matches that follow arrivals end where scoring all together ends, and what does it take?
 
     python benchmarks/products.py [--catalogue FILE] [--matcher DIR] [--postings 4001] [--shares 0.01,0.1,0.25,0.5]
+        [--stale 0.25] [--at-home]
 
 Without a catalogue of hashes, titles and label groups, as the Shopee competition's is, a sample is drawn. Half of the
 label groups teach a matcher, as `train matcher --train-share 0.5` does, which is kept in DIR; of the others whole
 groups of so many postings are compared, by the default matcher and by that one. A share of them comes one by one, then
 all are scored anew. Printed are mean F1 of the match lists and of the products, after arrivals and of all together; the
 share of postings whose product is another one once all are scored anew; milliseconds that an arrival takes to be
-placed, and its products to be followed. The last row scores anew meanwhile as often as the service does.
+placed, and its products to be followed. In the last rows all are scored anew meanwhile, as often as the service does
+unless other shares are given. A trained matcher is shrunk towards the default where a catalogue is far from home, as
+the part that was scored last may be and the whole not; `--at-home` takes it as it is.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +117,8 @@ def main() -> None:
     parser.add_argument("--matcher", type=Path, help="folder of models; the matcher is trained where it has none")
     parser.add_argument("--postings", type=int, default=4001, help="at most, of groups that taught nothing")
     parser.add_argument("--shares", default="0.01,0.1,0.25,0.5", help="of the postings that come one by one")
+    parser.add_argument("--stale", default=str(STALE), help="shares after whose arrival all are scored anew, if any")
+    parser.add_argument("--at-home", action="store_true", help="shrink no matcher towards the default")
     parser.add_argument("--seed", type=int, default=0, help="of which groups, and in which order")
     options = parser.parse_args()
     console = Console(width=150)
@@ -121,8 +126,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         table = options.catalogue or drawn_sample(Path(scratch), DRAWN) / "catalogue.csv"
         models = options.matcher or Path(scratch) / "models"
-        for case in cases(table, models, options.postings, options.seed):
-            console.print(measured(case, [float(share) for share in options.shares.split(",")]))
+        for found in cases(table, models, options.postings, options.seed):
+            case = replace(found, homing=None) if options.at_home else found
+            console.print(measured(case, numbers(options.shares), numbers(options.stale)))
+
+
+def numbers(text: str) -> list[float]:
+    """Those of a list with commas."""
+    return [float(number) for number in text.split(",") if number]
 
 
 def cases(table: Path, models: Path, postings: int, seed: int) -> Iterator[Case]:
@@ -157,8 +168,8 @@ def held_out(settings: Settings, count: int, seed: int) -> tuple[list[Posting], 
     return [postings[row] for row in rows], features.select(rows), chosen
 
 
-def measured(case: Case, shares: Sequence[float]) -> Table:
-    """The figures of one matcher."""
+def measured(case: Case, shares: Sequence[float], stale: Sequence[float]) -> Table:
+    """The figures of one matcher, after shares have come; and after the last, where it is scored anew meanwhile."""
     started = time.perf_counter()
     whole = case.together(len(case.postings))
     scored = time.perf_counter()
@@ -167,19 +178,20 @@ def measured(case: Case, shares: Sequence[float]) -> Table:
     f1 = case.f1(whole, partition)
     again = moved(Live(whole, partition, 1, np.zeros(0), np.zeros(0)), case.together(len(case.postings)))
     title = (
-        f"{case.label}, {len(case.postings)} postings: scored together in {seconds[0]:.1f} s, clustered in "
-        f"{seconds[1]:.2f} s; scored again without a change, {again:.2%} of postings get another product"
+        f"{case.label}, shrunk by {away(whole):.0%}, {len(case.postings)} postings: scored together in "
+        f"{seconds[0]:.1f} s, clustered in {seconds[1]:.2f} s; "
+        f"scored again without a change, {again:.2%} of postings get another product"
     )
-    table = Table("came", "lists", "together", "products", "together", "another product", title=title)
+    table = Table("came", "shrunk", "lists", "together", "products", "together", "another product", title=title)
     table.add_column("placing, p50, p99")
     table.add_column("following, p50, p99")
-    for share, stale in [*((share, None) for share in shares), (shares[-1], STALE)]:
-        live = grown(case, round((1 - share) * len(case.postings)), stale)
-        came = f"{share:.0%}" + ("" if stale is None else f", anew after {stale:.0%}")
+    for share, limit in [*((share, None) for share in shares), *((shares[-1], limit) for limit in stale)]:
+        live = grown(case, round((1 - share) * len(case.postings)), limit)
+        came = f"{share:.0%}" + ("" if limit is None else f", anew after {limit:.0%}")
         lists, products = case.f1(live.search, live.partition)
         figures = [f"{value:.4f}" for value in (lists, f1[0], products, f1[1])]
         times = [milliseconds(live.placing), milliseconds(live.following)]
-        table.add_row(came, *figures, f"{moved(live, whole):.2%}", *times)
+        table.add_row(came, f"{away(live.search):.0%}", *figures, f"{moved(live, whole):.2%}", *times)
     return table
 
 
@@ -222,6 +234,11 @@ def moved(live: Live, anew: ProbabilitySearch) -> float:
     partition, _ = renumbered(clustered(anew), anew.catalogue, before, int(live.partition.numbers.max(initial=0)) + 1)
     after = members_of(anew, partition)
     return float(np.mean([after[posting_id] != number for posting_id, number in before.items()]))
+
+
+def away(search: ProbabilitySearch) -> float:
+    """The share by which a matcher was shrunk towards the default when all were scored last."""
+    return 0.0 if search.shrunk is None else search.shrunk.away
 
 
 def milliseconds(seconds: NDArray[np.float64]) -> str:
