@@ -11,9 +11,7 @@ from pricematch.errors import ProductGone, ProductMerged
 from pricematch.serving.product_pages import (
     PastEvent,
     ProductDetails,
-    details_of_product,
-    history_of_product,
-    page_of_products,
+    ProductReader,
 )
 from pricematch.serving.snapshots import Snapshot
 from tests.support.product_shop import ProductShop, in_memory
@@ -31,7 +29,7 @@ def shop() -> ProductShop:
 
 def details(shop: ProductShop, number: int, snapshot: Snapshot | None = None) -> ProductDetails:
     """Of a product, as who had an older snapshot gets it."""
-    return details_of_product(snapshot or shop.snapshots.current, shop.snapshots.settled, shop.products, number)
+    return ProductReader(snapshot or shop.snapshots.current, shop.snapshots.settled, shop.products).details(number)
 
 
 def test_a_product_that_was_just_made_is_found(shop: ProductShop) -> None:
@@ -86,19 +84,19 @@ def between(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
 def test_what_is_kept_and_not_served_yet_is_waited_for(shop: ProductShop, between: Callable[[], Snapshot]) -> None:
     before = shop.snapshots.current
-    found = details_of_product(before, between, shop.products, 1)
+    found = ProductReader(before, between, shop.products).details(1)
     assert found.version >= shop.events()[-1].revision > before.version
     assert found.product.size == len(found.members) == 3
 
 
 def test_a_page_has_the_version_of_its_products(shop: ProductShop, between: Callable[[], Snapshot]) -> None:
-    found = page_of_products(shop.snapshots.current, between, shop.products, "size", None, 1)
+    found = ProductReader(shop.snapshots.current, between, shop.products).page("size", None, 1)
     assert [it.posting_id for it in found.products[0].examples] == ["a", "b", "d"]
     assert found.version >= found.products[0].product.revision
 
 
 def test_a_history_has_the_version_of_its_events(shop: ProductShop, between: Callable[[], Snapshot]) -> None:
-    found = history_of_product(shop.snapshots.current, between, shop.products, 1, None, 9)
+    found = ProductReader(shop.snapshots.current, between, shop.products).history(1, None, 9)
     assert found.version >= found.events[0].event.revision
     assert found.events[0].after == ["a", "b", "d"]
 
@@ -116,7 +114,7 @@ def test_a_product_that_goes_while_a_page_is_read_is_not_listed(
 
     shop.put("d", 30)
     monkeypatch.setattr(shop.products, "page", then_somebody_removes)
-    found = page_of_products(shop.snapshots.current, shop.snapshots.settled, shop.products, "size", None, 2)
+    found = ProductReader(shop.snapshots.current, shop.snapshots.settled, shop.products).page("size", None, 2)
     assert ([it.product.number for it in found.products], found.next) == ([1], (1, 2))
 
 
@@ -134,7 +132,7 @@ def test_a_history_is_whole_though_it_changes_while_it_is_read(
         return found
 
     monkeypatch.setattr(shop.products, "members_of", then_somebody_puts)
-    found = history_of_product(shop.snapshots.current, shop.snapshots.settled, shop.products, 1, None, 9)
+    found = ProductReader(shop.snapshots.current, shop.snapshots.settled, shop.products).history(1, None, 9)
     assert [_shown(it) for it in found.events] == [
         (["a", "b"], ["a", "b", "d"]),
         (["a"], ["a", "b"]),
@@ -150,7 +148,7 @@ def test_a_history_of_many_members_comes_in_smaller_pages(shop: ProductShop, mon
     pages, before = list[int](), None
     events = list[PastEvent]()
     while True:
-        page = history_of_product(shop.snapshots.current, shop.snapshots.settled, shop.products, 1, before, 100)
+        page = ProductReader(shop.snapshots.current, shop.snapshots.settled, shop.products).history(1, before, 100)
         pages.append(len(page.events))
         events += page.events
         before = page.events[-1].event.revision

@@ -14,7 +14,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes
 from pricematch.errors import PricematchError, ProductsChanged, ProductsUnknown, StoreFull, StoreUnavailable
 from pricematch.serving.intake import Offered
-from pricematch.serving.product_pages import history_of_product, page_of_products
+from pricematch.serving.product_pages import ProductReader
 from pricematch.serving.scored_catalogue import FILE
 from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.startup import ServedCatalogue, start
@@ -313,8 +313,8 @@ def test_where_products_cannot_be_kept_the_posting_is(
         assert shop.snapshots.current.matcher.catalogue.holds("g")
         assert shop.groups() == {}
         with pytest.raises(ProductsUnknown):
-            page_of_products(shop.snapshots.current, shop.snapshots.settled, shop.products, "size", None, 10)
-        assert history_of_product(shop.snapshots.current, shop.snapshots.settled, shop.products, 1, None, 9).events
+            ProductReader(shop.snapshots.current, shop.snapshots.settled, shop.products).page("size", None, 10)
+        assert ProductReader(shop.snapshots.current, shop.snapshots.settled, shop.products).history(1, None, 9).events
         shop.snapshots.rebuild()
         assert shop.groups() == {}
     assert [str(error) in it.getMessage() for it in caplog.records] == [True]

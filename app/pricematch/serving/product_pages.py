@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import Place, Product, ProductEvent, ProductSort, place_of, product_id
@@ -17,8 +16,6 @@ _EXAMPLES = 3
 _AT_ONCE = 1000
 _MOST_IDS = 50_000
 """Members of before and after that a page of events tells, but for those of its first event."""
-_Newest: TypeAlias = Callable[[], Snapshot]
-"""Gives the snapshot that has all which is kept now, though whoever changes it may have to be waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,79 +72,88 @@ class ProductHistory:
     more: bool
 
 
-def page_of_products(
-    snapshot: Snapshot, newest: _Newest, store: ProductStore, sort: ProductSort, after: Place | None, limit: int
-) -> ProductPage:
-    """Products in an order.
+@dataclass(frozen=True)
+class ProductReader:
+    """Answers about products: what is kept of them in a store, and of one snapshot of the catalogue.
 
-    Raises:
-        MatcherNeeded, ProductsUnknown: there are none.
-        StoreError: they cannot be read.
+    The store may be ahead, since it is changed before the snapshot that has the change serves.
+
+    Attributes:
+        snapshot: of the catalogue.
+        newest: gives the one that has all which is kept now; whoever changes it may have to be waited for.
+        store: of products.
     """
-    _known(snapshot)
-    found = store.page(sort, after, limit + 1)
-    snapshot = _having(snapshot, newest, max((product.revision for product in found), default=0))
-    catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
-    for product in found[:limit]:
-        first = catalogue.located(store.members_of(product.number)[:_EXAMPLES])
-        if first:  # else it has gone since
-            listed.append(ListedProduct(product, catalogue.select(first.values())))
-    last = place_of(found[limit - 1], sort) if len(found) > limit else None
-    return ProductPage(snapshot.version, store.count(), listed, last)
 
+    snapshot: Snapshot
+    newest: Callable[[], Snapshot]
+    store: ProductStore
 
-def details_of_product(snapshot: Snapshot, newest: _Newest, store: ProductStore, number: int) -> ProductDetails:
-    """A product with its members.
+    def page(self, sort: ProductSort, after: Place | None, limit: int) -> ProductPage:
+        """Products in an order.
 
-    Raises:
-        MatcherNeeded, ProductsUnknown: there are none.
-        ProductNotFound, ProductMerged, ProductGone: there is no such product, or not any more.
-        StoreError: it cannot be read.
-    """
-    _known(snapshot)
-    stored, own = store.product(number), product_id(number)
-    if stored is None:
-        raise ProductNotFound(own)
-    snapshot = _having(snapshot, newest, stored.revision)
-    products, search = _known(snapshot)
-    rows = products.partition.rows_of([number])
-    if not len(rows):
-        into = (store.product(number) or stored).into
-        raise ProductGone(own) if into is None else ProductMerged(own, into)
-    # others may have changed it meanwhile: its members are those of the snapshot
-    product = replace(stored, size=len(rows), doubt=float(products.partition.doubts[rows[0]]))
-    threshold = products.partition.threshold
-    links = product_links(search, rows, threshold)
-    located = search.catalogue.located(links.posting_ids)
-    members = search.catalogue.select(located.values())
-    return ProductDetails(snapshot.version, product, threshold, members, links)
+        Raises:
+            MatcherNeeded, ProductsUnknown: there are none.
+            StoreError: they cannot be read.
+        """
+        _known(self.snapshot)
+        found = self.store.page(sort, after, limit + 1)
+        snapshot = self._having(max((product.revision for product in found), default=0))
+        catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
+        for product in found[:limit]:
+            first = catalogue.located(self.store.members_of(product.number)[:_EXAMPLES])
+            if first:  # else it has gone since
+                listed.append(ListedProduct(product, catalogue.select(first.values())))
+        last = place_of(found[limit - 1], sort) if len(found) > limit else None
+        return ProductPage(snapshot.version, self.store.count(), listed, last)
 
+    def details(self, number: int) -> ProductDetails:
+        """A product with its members.
 
-def history_of_product(
-    snapshot: Snapshot, newest: _Newest, store: ProductStore, number: int, before: int | None, limit: int
-) -> ProductHistory:
-    """The events of a product, also of one that is no more; fewer than `limit` where it has very many members.
+        Raises:
+            MatcherNeeded, ProductsUnknown: there are none.
+            ProductNotFound, ProductMerged, ProductGone: there is no such product, or not any more.
+            StoreError: it cannot be read.
+        """
+        _known(self.snapshot)
+        stored, own = self.store.product(number), product_id(number)
+        if stored is None:
+            raise ProductNotFound(own)
+        snapshot = self._having(stored.revision)
+        products, search = _known(snapshot)
+        rows = products.partition.rows_of([number])
+        if not len(rows):
+            into = (self.store.product(number) or stored).into
+            raise ProductGone(own) if into is None else ProductMerged(own, into)
+        # others may have changed it meanwhile: its members are those of the snapshot
+        product = replace(stored, size=len(rows), doubt=float(products.partition.doubts[rows[0]]))
+        threshold = products.partition.threshold
+        links = product_links(search, rows, threshold)
+        located = search.catalogue.located(links.posting_ids)
+        members = search.catalogue.select(located.values())
+        return ProductDetails(snapshot.version, product, threshold, members, links)
 
-    Raises ProductNotFound, StoreError.
-    """
-    last, members = _with_members(store, number)
-    found, told, more = list[PastEvent](), 0, False
-    for event in _events(store, number, last.revision + 1):
-        after = sorted(members)
-        members = members.difference(event.joined).union(event.left)
-        if before is not None and event.revision >= before:
-            continue
-        told += len(members) + len(after)
-        if len(found) == limit or (found and told > _MOST_IDS):
-            more = True
-            break
-        found.append(PastEvent(event, sorted(members), after))
-    return ProductHistory(_having(snapshot, newest, last.revision).version, found, more)
+    def history(self, number: int, before: int | None, limit: int) -> ProductHistory:
+        """The events of a product, also of one that is no more; fewer than `limit` where it has very many members.
 
+        Raises ProductNotFound, StoreError.
+        """
+        last, members = _with_members(self.store, number)
+        found, told, more = list[PastEvent](), 0, False
+        for event in _events(self.store, number, last.revision + 1):
+            after = sorted(members)
+            members = members.difference(event.joined).union(event.left)
+            if before is not None and event.revision >= before:
+                continue
+            told += len(members) + len(after)
+            if len(found) == limit or (found and told > _MOST_IDS):
+                more = True
+                break
+            found.append(PastEvent(event, sorted(members), after))
+        return ProductHistory(self._having(last.revision).version, found, more)
 
-def _having(snapshot: Snapshot, newest: _Newest, revision: int) -> Snapshot:
-    """The snapshot, or the newest where it has not yet what is kept: an event of a product."""
-    return snapshot if revision <= snapshot.version else newest()
+    def _having(self, revision: int) -> Snapshot:
+        """The snapshot, or the newest where it has not yet what is kept: an event of a product."""
+        return self.snapshot if revision <= self.snapshot.version else self.newest()
 
 
 def _with_members(store: ProductStore, number: int) -> tuple[Product, set[str]]:

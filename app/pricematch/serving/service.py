@@ -1,9 +1,9 @@
 """The service without HTTP: one method a verb."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
@@ -25,14 +25,7 @@ from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache
 from pricematch.serving.intake import Offered
-from pricematch.serving.product_pages import (
-    ProductDetails,
-    ProductHistory,
-    ProductPage,
-    details_of_product,
-    history_of_product,
-    page_of_products,
-)
+from pricematch.serving.product_pages import ProductDetails, ProductHistory, ProductPage, ProductReader
 from pricematch.serving.results import (
     AllFeedback,
     Clustered,
@@ -48,6 +41,7 @@ from pricematch.serving.uploads import ImportOptions
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
+T = TypeVar("T")
 
 
 class Service(Readiness):
@@ -200,29 +194,22 @@ class Service(Readiness):
     # products
 
     async def products(self, sort: ProductSort, after: Place | None, limit: int) -> ProductPage:
-        """Products in an order, see `page_of_products`."""
-        backend = self._ready
-        async with self._workers.request():
-            newest = backend.intake.snapshots.settled
-            return await self._workers.match(
-                page_of_products, backend.snapshot, newest, backend.products, sort, after, limit
-            )
+        """Products in an order, see `ProductReader.page`."""
+        return await self._read_products(lambda reader: reader.page(sort, after, limit))
 
     async def product(self, number: int) -> ProductDetails:
-        """A product with its members, see `details_of_product`."""
-        backend = self._ready
-        async with self._workers.request():
-            newest = backend.intake.snapshots.settled
-            return await self._workers.match(details_of_product, backend.snapshot, newest, backend.products, number)
+        """A product with its members, see `ProductReader.details`."""
+        return await self._read_products(lambda reader: reader.details(number))
 
     async def product_history(self, number: int, before: int | None, limit: int) -> ProductHistory:
-        """The events of a product, see `history_of_product`."""
+        """The events of a product, see `ProductReader.history`."""
+        return await self._read_products(lambda reader: reader.history(number, before, limit))
+
+    async def _read_products(self, read: Callable[[ProductReader], T]) -> T:
         backend = self._ready
         async with self._workers.request():
-            newest = backend.intake.snapshots.settled
-            return await self._workers.match(
-                history_of_product, backend.snapshot, newest, backend.products, number, before, limit
-            )
+            reader = ProductReader(backend.snapshot, backend.intake.snapshots.settled, backend.products)
+            return await self._workers.match(read, reader)
 
     # feedback
 
