@@ -79,6 +79,9 @@ def followed(
 ) -> tuple[Partition, Sequence[ProductChange]]:
     """The partition after a change of the catalogue or of feedback, and how products changed.
 
+    What changed can only have reached what is connected with it now, or with the rest of a product that it was in: two
+    clusters are joined by a pair of the threshold or more, and what was never joined took no part in any other.
+
     Args:
         partition: of the catalogue before the change.
         before: the search over it.
@@ -87,16 +90,13 @@ def followed(
     """
     span, alive = before.catalogue.span, now.catalogue.alive
     start = _changed_rows(before, now)
-    were = start[start < span]
-    reached, _ = before.clusters.around(were[before.catalogue.alive[were]], partition.threshold)
-    start = np.union1d(start, reached)
     while True:
         rows, found = now.clusters.around(start[alive[start]], partition.threshold)
         touched = np.union1d(start, rows)
         every = partition.rows_of(np.setdiff1d(partition.numbers[touched[touched < span]], [NO_PRODUCT]))
         if np.isin(every[alive[every]], rows).all():
             break
-        start = np.union1d(start, every)  # products that were clustered by other probabilities reach farther
+        start = np.union1d(start, every)
     return _placed(
         _grown(partition, alive), now.catalogue, rows, found, partition.members(before.catalogue, every), first
     )
