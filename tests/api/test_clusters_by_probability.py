@@ -262,5 +262,5 @@ def test_answers_of_other_methods_hold_no_cohesion(client: TestClient) -> None:
 
 def test_the_documented_example_is_one_that_this_service_can_answer(by_probability: TestClient) -> None:
     document = by_probability.get("/openapi.json").json()
-    example = document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    example = document["paths"]["/v1/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert len(by_probability.post("/cluster", json=example).json()["clusters"]) == 2

@@ -94,7 +94,7 @@ def test_the_description_is_open_and_names_no_posting(closed: Any) -> None:
     document = client.get("/openapi.json")
     assert '"p0"' not in document.text
     assert document.json()["components"]["securitySchemes"].keys() == {"key", "keyHeader"}
-    assert {"401", "403", "429"} <= document.json()["paths"]["/match"]["post"]["responses"].keys()
+    assert {"401", "403", "429"} <= document.json()["paths"]["/v1/match"]["post"]["responses"].keys()
     assert "401" not in document.json()["paths"]["/healthz"]["get"]["responses"]
 
 

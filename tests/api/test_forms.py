@@ -74,7 +74,7 @@ def test_an_image_without_a_file_name_is_stored(serve: Serve) -> None:
     client = serve()
     content = form([field("image", RED), file("title", b"Kopi", "blob")])
     stored = client.put("/postings/new", content=content, headers={"Content-Type": FORM}).json()
-    assert (stored["title"], stored["image_url"]) == ("Kopi", "/postings/new/image")
+    assert (stored["title"], stored["image_url"]) == ("Kopi", "/v1/postings/new/image")
     assert client.get("/postings/new/image").content == RED
 
 

@@ -89,7 +89,7 @@ def imported(client: TestClient, postings: bytes, images: bytes | None = None, *
     """The job of an import that was taken, once it has ended."""
     response = send(client, postings, images, **fields)
     assert response.status_code == 202, response.text
-    assert response.headers["location"] == f"/jobs/{response.json()['job_id']}"
+    assert response.headers["location"] == f"/v1/jobs/{response.json()['job_id']}"
     return ended(client, response.headers["location"])
 
 
@@ -417,7 +417,7 @@ def test_jobs_are_listed_newest_first_in_pages(client: TestClient) -> None:
     for location in locations:
         ended(client, location)
     first = client.get("/jobs", params={"limit": 3}).json()
-    assert [f"/jobs/{job['job_id']}" for job in first["jobs"]] == locations[::-1]
+    assert [f"/v1/jobs/{job['job_id']}" for job in first["jobs"]] == locations[::-1]
     assert (first["total"], first["next_offset"]) == (4, 3)
     rest = client.get("/jobs", params={"limit": 3, "offset": 3}).json()
     assert [(job["kind"], job["state"]) for job in rest["jobs"]] == [("seed", "done")]
@@ -518,7 +518,7 @@ def test_a_job_is_found_where_its_import_says(start: Start) -> None:
     """Its address is below the path that a proxy serves the service at (fault C17)."""
     client = start(root_path="/match-api")
     location = send(client, csv_of(("a", "", "x"))).headers["location"]
-    assert location.startswith("/match-api/jobs/")
+    assert location.startswith("/match-api/v1/jobs/")
     assert ended(client, location)["state"] == "done"
 
 

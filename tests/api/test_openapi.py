@@ -22,7 +22,7 @@ def document(client: TestClient) -> dict[str, Any]:
 
 
 def test_the_documented_example_of_a_batch_works_when_sent(client: TestClient, document: dict[str, Any]) -> None:
-    example = document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    example = document["paths"]["/v1/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]
     response = client.post("/cluster", json=example)
     assert response.status_code == 200
     assert [item["posting_id"] for item in response.json()["items"]] == example["posting_ids"]
@@ -30,7 +30,7 @@ def test_the_documented_example_of_a_batch_works_when_sent(client: TestClient, d
 
 
 def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient, document: dict[str, Any]) -> None:
-    paths = [path for path in document["paths"] if path.startswith("/postings/{posting_id}")]
+    paths = [path for path in document["paths"] if path.startswith("/v1/postings/{posting_id}")]
     assert len(paths) == 3
     for path in paths:
         [parameter] = [p for p in document["paths"][path]["get"]["parameters"] if p["name"] == "posting_id"]
@@ -38,7 +38,7 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
 
 
 def test_every_documented_way_to_send_an_image_works(client: TestClient, document: dict[str, Any]) -> None:
-    content = document["paths"]["/match"]["post"]["requestBody"]["content"]
+    content = document["paths"]["/v1/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}
     assert client.post("/match", files={"image": image_bytes("#ff0000")}).status_code == 200
@@ -49,7 +49,7 @@ def test_every_documented_way_to_send_an_image_works(client: TestClient, documen
 def test_the_answers_to_one_image_and_to_several_are_both_documented(
     client: TestClient, document: dict[str, Any]
 ) -> None:
-    schema = document["paths"]["/match"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = document["paths"]["/v1/match"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     documented = [document["components"]["schemas"][one["$ref"].rpartition("/")[2]] for one in schema["anyOf"]]
     for part, model in zip(("image", "images"), documented, strict=True):
         body = client.post("/match", files={part: image_bytes("#ff0000")}).json()
@@ -57,7 +57,7 @@ def test_the_answers_to_one_image_and_to_several_are_both_documented(
 
 
 def test_the_documented_way_to_send_a_title_works(client: TestClient, document: dict[str, Any]) -> None:
-    schema = document["paths"]["/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = document["paths"]["/v1/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     [(name, field)] = schema["properties"].items()
     response = client.post("/match", json={name: field["examples"][0]})
     assert response.json()["type"].endswith("matcher-needed")  # understood, and this service has none
@@ -81,37 +81,71 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, Any]) -> None:
     assert {(method, path) for path, operations in document["paths"].items() for method in operations} == {
-        ("post", "/match"),
-        ("post", "/cluster"),
-        ("get", "/postings"),
-        ("get", "/postings/{posting_id}"),
-        ("put", "/postings/{posting_id}"),
-        ("delete", "/postings/{posting_id}"),
-        ("get", "/postings/{posting_id}/image"),
-        ("get", "/postings/{posting_id}/matches"),
-        ("get", "/verdicts"),
-        ("get", "/verdicts.csv"),
-        ("get", "/verdicts/{posting_id}/{other_id}"),
-        ("put", "/verdicts/{posting_id}/{other_id}"),
-        ("delete", "/verdicts/{posting_id}/{other_id}"),
-        ("get", "/review"),
-        ("get", "/products"),
-        ("get", "/products/{product}"),
-        ("get", "/products/{product}/history"),
-        ("post", "/postings/import"),
-        ("get", "/jobs"),
-        ("get", "/jobs/{job_id}"),
-        ("delete", "/jobs/{job_id}"),
-        ("get", "/models"),
-        ("put", "/models/{name}"),
+        ("post", "/v1/match"),
+        ("post", "/v1/cluster"),
+        ("get", "/v1/postings"),
+        ("get", "/v1/postings/{posting_id}"),
+        ("put", "/v1/postings/{posting_id}"),
+        ("delete", "/v1/postings/{posting_id}"),
+        ("get", "/v1/postings/{posting_id}/image"),
+        ("get", "/v1/postings/{posting_id}/matches"),
+        ("get", "/v1/verdicts"),
+        ("get", "/v1/verdicts.csv"),
+        ("get", "/v1/verdicts/{posting_id}/{other_id}"),
+        ("put", "/v1/verdicts/{posting_id}/{other_id}"),
+        ("delete", "/v1/verdicts/{posting_id}/{other_id}"),
+        ("get", "/v1/review"),
+        ("get", "/v1/products"),
+        ("get", "/v1/products/{product}"),
+        ("get", "/v1/products/{product}/history"),
+        ("post", "/v1/postings/import"),
+        ("get", "/v1/jobs"),
+        ("get", "/v1/jobs/{job_id}"),
+        ("delete", "/v1/jobs/{job_id}"),
+        ("get", "/v1/models"),
+        ("put", "/v1/models/{name}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
         ("get", "/metrics"),
     }
 
 
+def test_every_path_is_served_without_its_version_too(client: TestClient, document: dict[str, Any]) -> None:
+    """Under the paths that there were before versions, which clients have in use."""
+    for path, operations in document["paths"].items():
+        allowed = [client.options(alias).headers["allow"] for alias in (path, path.removeprefix("/v1"))]
+        assert set(map(str.upper, operations)) <= set(allowed[0].split(", "))
+        assert allowed[0] == allowed[1]
+
+
+def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
+    """Which generators of clients make the names of functions of."""
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z]+([A-Z][a-z]+)+", name) for name in names), names
+    assert {"matchImage", "putPosting"} <= set(names)
+
+
+def test_every_tag_is_described(document: dict[str, Any]) -> None:
+    used = {tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
+def test_pages_by_cursors_say_how_they_follow_each_other(document: dict[str, Any]) -> None:
+    pages = document["paths"]["/v1/postings"]["get"]["x-speakeasy-pagination"]
+    assert pages["outputs"] == {"nextCursor": "$.next_cursor"}
+    assert "x-speakeasy-pagination" not in document["paths"]["/v1/models"]["get"]
+
+
+def test_the_server_is_the_path_below_which_it_is_served() -> None:
+    assert [it["url"] for it in create_api(Service(Settings())).openapi()["servers"]] == ["/"]
+    below = create_api(Service(Settings(root_path="/match-api")))
+    assert [it["url"] for it in below.openapi()["servers"]] == ["/match-api"]
+
+
 def test_the_documented_limits_are_those_enforced(client: TestClient, document: dict[str, Any]) -> None:
-    parameters = {p["name"]: p["schema"] for p in document["paths"]["/match"]["post"]["parameters"]}
+    parameters = {p["name"]: p["schema"] for p in document["paths"]["/v1/match"]["post"]["parameters"]}
     assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"], parameters["limit"]["default"]) == (
         1,
         50,
@@ -136,7 +170,7 @@ def test_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
 
 def test_a_starting_service_describes_itself_without_examples() -> None:
     document = create_api(Service(Settings())).openapi()
-    assert document["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"] == {
+    assert document["paths"]["/v1/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"] == {
         "posting_ids": [],
         "method": "dbscan",
         "eps": 0.005,
@@ -150,7 +184,7 @@ def test_the_description_is_made_anew_when_its_examples_change() -> None:
     assert app.openapi() is starting
     service.open(backend(tiny_matcher(), tiny_images()))
     ready = app.openapi()
-    assert ready["paths"]["/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]["posting_ids"]
+    assert ready["paths"]["/v1/cluster"]["post"]["requestBody"]["content"]["application/json"]["example"]["posting_ids"]
     assert app.openapi() is ready
 
 

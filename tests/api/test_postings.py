@@ -25,7 +25,7 @@ def test_a_posting_is_answered_with_all_that_is_known_of_it(serve: Serve) -> Non
         "title": "Rosé “Öl”",
         "image_phash": "0123456789abcdef",
         "label_group": "g1",
-        "image_url": "/postings/p0/image",
+        "image_url": "/v1/postings/p0/image",
         "product_id": None,
     }
 

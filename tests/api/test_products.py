@@ -203,7 +203,7 @@ def test_a_merged_product_leads_to_the_other(shop: ProductShop, root: str) -> No
         shop.put("h", 2)
         for posting_id in "hi":
             answer = client.get(f"/products/{before[posting_id]}")
-            assert (answer.status_code, answer.headers["location"]) == (308, f"{root}/products/p1")
+            assert (answer.status_code, answer.headers["location"]) == (308, f"{root}/v1/products/p1")
             assert answer.json() == {"product_id": before[posting_id], "merged_into": "p1"}
         event = client.get(f"/products/{before['i']}/history").json()["events"][0]
         assert (event["kind"], event["after"], event["merged_into"]) == ("merged", [], before["h"])

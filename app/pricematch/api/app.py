@@ -1,20 +1,21 @@
 """Puts the endpoints together."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from pricematch import __version__
 from pricematch.api import problems
 from pricematch.api.dependencies import Guard, State
+from pricematch.api.description import DESCRIPTION, TAGS, describe
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import HeadCheck, MemoryLimits
+from pricematch.api.links import VERSION_PREFIX, Links
 from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, products, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.routing import EveryRoute, check_root_path
@@ -24,12 +25,6 @@ from pricematch.serving.service import Service
 
 if TYPE_CHECKING:
     from pricematch.api.tracing import Spans
-
-_DESCRIPTION = """Which postings show the same product?
-
-Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
-`Authorization: Bearer KEY` or `X-API-Key: KEY`."""
-
 
 _Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -74,12 +69,13 @@ def create_api(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
         async with lifetime():
-            yield {"app": State(service, Guard(settings, known))}
+            yield {"app": State(service, Guard(settings, known), Links(settings.root_path))}
 
     app = FastAPIOffline(
         title="pricematch",
         version=__version__,
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would go to whatever host the client names
@@ -98,45 +94,19 @@ def create_api(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
-    for module in (match, imports, postings, products, jobs, verdicts, clusters, models, health):
-        app.include_router(module.router)
+    for module in (match, imports, postings, products, jobs, verdicts, clusters, models):
+        app.include_router(module.router, prefix=VERSION_PREFIX)
+        app.include_router(module.router, include_in_schema=False)
+    app.include_router(health.router)
     if settings.metrics != "off":
         app.include_router(metrics_router(metrics, guarded=settings.metrics == "key"))
     check_root_path(settings.root_path, app.routes)
-    described = lru_cache(maxsize=1)(lambda ids, method: _openapi(app, ids, method))  # open to all: keep it cheap
+    described = lru_cache(maxsize=1)(
+        lambda ids, method: describe(app, settings.root_path, ids, method)
+    )  # open to all: keep it cheap
     # the way that FastAPI documents (docs: "Extending OpenAPI")
     app.openapi = lambda: described(*_examples(service, known))  # type: ignore[method-assign]
     return app
-
-
-def _openapi(app: FastAPI, example_ids: tuple[str, ...], method: str) -> dict[str, Any]:
-    """The API's description, its examples taken from the catalogue that is served, so that they work when tried."""
-    schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    schema["components"]["schemas"] |= _definitions()
-    how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
-    for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            for parameter in operation.get("parameters", ()):
-                if parameter["name"] == "posting_id" and example_ids:
-                    parameter["example"] = example_ids[0]
-            operation["responses"] |= _of_all(operation)
-            if path == "/cluster":
-                body = operation["requestBody"]["content"]
-                body["application/json"]["example"] = {"posting_ids": list(example_ids), **how}
-    return schema
-
-
-def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers that all operations with a body, or all that need a key, may give."""
-    statuses = [408, 413, 422] if "requestBody" in operation else [422]
-    statuses += [401, 403, 429] if "security" in operation else []
-    return {str(status): response for status, response in problems.responses(*statuses).items()}
-
-
-def _definitions() -> dict[str, Any]:
-    """Schemas that only answers of errors refer to."""
-    definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**definitions.pop("$defs"), "Problem": definitions}
 
 
 def _examples(service: Service, keys: KeyRing) -> tuple[tuple[str, ...], str]:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from pricematch.api.keys import KeyRing, Scope
+from pricematch.api.links import Links
 from pricematch.api.logs import current
 from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
@@ -163,10 +164,12 @@ class State:
     Attributes:
         service: does the work.
         guard: checks keys and rates.
+        links: makes the addresses of answers.
     """
 
     service: Service
     guard: Guard
+    links: Links
 
 
 # asynchronous though they wait for nothing: FastAPI runs the others in threads, which takes longer than they do
@@ -184,8 +187,14 @@ async def _ready_service(request: Request) -> Service:
     return service
 
 
+async def _links(request: Request) -> Links:
+    state: State = request.state.app
+    return state.links
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
 ReadyService = Annotated[Service, Depends(_ready_service)]
+LinksDep = Annotated[Links, Depends(_links)]
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

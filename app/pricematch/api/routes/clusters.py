@@ -29,6 +29,7 @@ _BODY = described(
 
 @router.post(
     "/cluster",
+    operation_id="clusterPostings",
     dependencies=[READ],
     response_model=ClustersOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),

@@ -12,13 +12,13 @@ from pricematch.errors import NotReady
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", dependencies=[OPEN])
+@router.get("/healthz", operation_id="getHealth", dependencies=[OPEN])
 async def healthz() -> HealthOut:
     """The process answers."""
     return HealthOut(status="ok")
 
 
-@router.get("/readyz", dependencies=[OPEN], responses=responses(503))
+@router.get("/readyz", operation_id="getReadiness", dependencies=[OPEN], responses=responses(503))
 async def readyz(service: ServiceDep) -> HealthOut:
     """Models are loaded and exercised, and the index is built; 503 with the reason before and while stopping."""
     if (reason := service.why_not_ready()) is not None:
@@ -32,6 +32,7 @@ def metrics_router(metrics: Metrics, *, guarded: bool) -> APIRouter:
 
     @found.get(
         "/metrics",
+        operation_id="getMetrics",
         response_class=Response,
         responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import described
 from pricematch.api.content import MULTIPART, content_type, invalid, refuse_type, validated
-from pricematch.api.dependencies import WRITE, ReadyService
+from pricematch.api.dependencies import WRITE, LinksDep, ReadyService
 from pricematch.api.forms import Parts, Places, once, open_form
 from pricematch.api.limits import allow_import
 from pricematch.api.problems import responses
@@ -71,13 +71,18 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/postings/import",
+    operation_id="importPostings",
     dependencies=[WRITE],
     status_code=202,
     openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
 )
 async def import_postings(
-    request: Request, service: ReadyService, response: Response, query: Annotated[ImportQuery, Query()]
+    request: Request,
+    service: ReadyService,
+    links: LinksDep,
+    response: Response,
+    query: Annotated[ImportQuery, Query()],
 ) -> JobOut:
     """Store the postings of a file, each in place of the one with its id; a bad row fails alone."""
     allow_import(request.scope, service.settings)
@@ -90,7 +95,7 @@ async def import_postings(
         job = await service.queue_import(job_id, folder, options)
     finally:
         await service.discard_import(job_id)
-    response.headers["Location"] = f"{service.settings.root_path}/jobs/{job.job_id}"
+    response.headers["Location"] = links.job(job.job_id)
     return JobOut.model_validate(job_fields(job))
 
 

@@ -13,7 +13,7 @@ _MAX_PAGE, _MAX_PROBLEMS = 100, 1000
 _JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a job.")]
 
 
-@router.get("/jobs", dependencies=[READ], responses=responses(422, 500, 503))
+@router.get("/jobs", operation_id="listJobs", dependencies=[READ], responses=responses(422, 500, 503))
 async def jobs(
     service: ReadyService,
     offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
@@ -28,14 +28,16 @@ async def jobs(
     )
 
 
-@router.get("/jobs/{job_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
+@router.get("/jobs/{job_id}", operation_id="getJob", dependencies=[READ], responses=responses(404, 422, 500, 503))
 async def job(job_id: _JobId, service: ReadyService) -> WholeJobOut:
     """How far a job is, and which rows could not be stored."""
     found, problems = await service.job(job_id, _MAX_PROBLEMS)
     return WholeJobOut.model_validate(whole_job_fields(found, problems))
 
 
-@router.delete("/jobs/{job_id}", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507))
+@router.delete(
+    "/jobs/{job_id}", operation_id="endJob", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507)
+)
 async def end(job_id: _JobId, service: ReadyService) -> EndedJobOut:
     """Cancel a job, or forget one that has ended; what it has stored stays."""
     found, removed = await service.end_job(job_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pricematch.api.bodies import IMAGE, SentImages, described, read_query
 from pricematch.api.content import JSON, MULTIPART, OCTETS, written
-from pricematch.api.dependencies import READ, ReadyService, while_connected
+from pricematch.api.dependencies import READ, LinksDep, ReadyService, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import (
     EachMatchesOut,
@@ -33,18 +33,20 @@ _FORM = {
 
 @router.post(
     "/match",
+    operation_id="matchImage",
     dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
     openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE, OCTETS: IMAGE}),
 )
-async def match(request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService) -> Response:
+async def match(
+    request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService, links: LinksDep
+) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
-    root = service.settings.root_path
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
-        return written(each_fields(each, sent.names, started, root))
+        return written(each_fields(each, sent.names, started, links))
     found = await while_connected(request, service.match(sent.image, sent.title, options))
-    return written(matches_fields(found, started, root))
+    return written(matches_fields(found, started, links))

@@ -65,6 +65,7 @@ class ActivatedOut(BaseModel):
 
 @router.put(
     "/models/{name}",
+    operation_id="activateModel",
     dependencies=[ADMIN],
     status_code=202,
     openapi_extra=described({JSON: ActivateIn.model_json_schema()}),
@@ -77,7 +78,7 @@ async def activate(name: ModelName, request: Request, service: ReadyService) -> 
     return ActivatedOut(name=name, version=wanted.version, before=before)
 
 
-@router.get("/models", dependencies=[READ], responses=responses(503))
+@router.get("/models", operation_id="listModels", dependencies=[READ], responses=responses(503))
 async def models(service: ReadyService) -> ModelsOut:
     """The models that are loaded, with their manifests."""
     snapshot = service.snapshot

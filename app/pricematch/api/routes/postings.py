@@ -17,6 +17,7 @@ from pricematch.api.content import written
 from pricematch.api.dependencies import (
     READ,
     WRITE,
+    LinksDep,
     PostingId,
     ReadyService,
     read_posting_id,
@@ -99,20 +100,21 @@ def _cursor(value: str) -> str:
     return read_posting_id(value) if value else value
 
 
-@router.get("/postings", dependencies=[READ], responses=responses(422, 500, 503))
+@router.get("/postings", operation_id="listPostings", dependencies=[READ], responses=responses(422, 500, 503))
 async def postings(
     service: ReadyService,
+    links: LinksDep,
     cursor: Annotated[str, AfterValidator(_cursor), Query(description="Where the page begins: a `next_cursor`.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
 ) -> PostingsOut:
     """The stored postings in the order of their ids, page by page."""
-    page, root = await service.postings(cursor, limit), service.settings.root_path
+    page = await service.postings(cursor, limit)
     product_of = page.snapshot.product_of
     return PostingsOut(
         catalogue_version=page.snapshot.version,
         total=page.total,
         postings=[
-            PostingOut(**posting_fields(it.posting, root, product_of(it.posting.posting_id))) for it in page.postings
+            PostingOut(**posting_fields(it.posting, links, product_of(it.posting.posting_id))) for it in page.postings
         ],
         next_cursor=page.postings[-1].posting.posting_id if page.more else None,
     )
@@ -120,11 +122,16 @@ async def postings(
 
 @router.get(
     "/postings/{posting_id}",
+    operation_id="getPosting",
     dependencies=[READ],
     responses=responses(404, 422, 500, 503) | _NOT_MODIFIED | {200: {"headers": _TAGGED}},
 )
 async def posting(
-    posting_id: PostingId, service: ReadyService, response: Response, if_none_match: _IfNoneMatch = None
+    posting_id: PostingId,
+    service: ReadyService,
+    links: LinksDep,
+    response: Response,
+    if_none_match: _IfNoneMatch = None,
 ) -> StoredPostingOut:
     """A stored posting."""
     stored, snapshot = await service.posting(posting_id)
@@ -132,12 +139,13 @@ async def posting(
     response.headers["ETag"] = tag = etag(stored.revision, product)
     if is_known(if_none_match, tag):
         response.status_code = 304
-    fields = posting_fields(stored.posting, service.settings.root_path, product)
+    fields = posting_fields(stored.posting, links, product)
     return StoredPostingOut(catalogue_version=snapshot.version, **fields)
 
 
 @router.put(
     "/postings/{posting_id}",
+    operation_id="putPosting",
     dependencies=[WRITE],
     openapi_extra=BODY,
     responses=responses(400, 412, 413, 415, 422, 429, 500, 503, 504, 507)
@@ -147,6 +155,7 @@ async def put(
     posting_id: PostingId,
     request: Request,
     service: ReadyService,
+    links: LinksDep,
     response: Response,
     if_match: _IfMatch = None,
     if_none_match: _IfNoneMatch = None,
@@ -157,11 +166,16 @@ async def put(
     response.status_code = 201 if found.kept.outcome == "created" else 200
     product = found.snapshot.product_of(posting_id)
     response.headers["ETag"] = etag(found.kept.revision, product)
-    fields = posting_fields(found.posting, service.settings.root_path, product)
+    fields = posting_fields(found.posting, links, product)
     return StoredPostingOut(catalogue_version=found.snapshot.version, **fields)
 
 
-@router.delete("/postings/{posting_id}", dependencies=[WRITE], responses=responses(412, 422, 500, 503, 507))
+@router.delete(
+    "/postings/{posting_id}",
+    operation_id="deletePosting",
+    dependencies=[WRITE],
+    responses=responses(412, 422, 500, 503, 507),
+)
 async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatch = None) -> RemovedOut:
     """Remove a stored posting; one that is not there is no error."""
     there, version = await service.remove(posting_id, _condition(if_match, None))
@@ -170,6 +184,7 @@ async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatc
 
 @router.get(
     "/postings/{posting_id}/image",
+    operation_id="getPostingImage",
     dependencies=[READ],
     response_class=Response,
     responses=responses(404, 422, 503)
@@ -199,17 +214,22 @@ class _ImageFile(StreamingResponse):
 
 @router.get(
     "/postings/{posting_id}/matches",
+    operation_id="getPostingMatches",
     dependencies=[READ],
     response_model=MatchesOut,
     responses=responses(404, 409, 422, 429, 500, 503, 504),
 )
 async def matches(
-    posting_id: PostingId, query: Annotated[MatchQuery, Query()], request: Request, service: ReadyService
+    posting_id: PostingId,
+    query: Annotated[MatchQuery, Query()],
+    request: Request,
+    service: ReadyService,
+    links: LinksDep,
 ) -> Response:
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
     found = await while_connected(request, service.matches_of(posting_id, query.options()))
-    return written(matches_fields(found, started, service.settings.root_path))
+    return written(matches_fields(found, started, links))
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> Condition:

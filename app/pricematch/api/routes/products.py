@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from pricematch.api.dependencies import READ, ReadyService, read_posting_id, while_connected
+from pricematch.api.dependencies import READ, LinksDep, ReadyService, read_posting_id, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import PRODUCT_ID_PATTERN
 from pricematch.api.schemas.products import (
@@ -51,20 +51,25 @@ _NO_MORE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/products", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504))
-async def products(request: Request, service: ReadyService, query: Annotated[ProductsQuery, Query()]) -> ProductsOut:
+@router.get(
+    "/products", operation_id="listProducts", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504)
+)
+async def products(
+    request: Request, service: ReadyService, links: LinksDep, query: Annotated[ProductsQuery, Query()]
+) -> ProductsOut:
     """The products that the stored postings are of, page by page; a posting alone is a product of one."""
     found = await while_connected(request, service.products(query.sort, query.place(), query.limit))
     return ProductsOut(
         catalogue_version=found.version,
         total=found.total,
-        products=[listed_out(it, service.settings.root_path) for it in found.products],
+        products=[listed_out(it, links) for it in found.products],
         next_cursor=None if found.next is None else cursor_of(found.next),
     )
 
 
 @router.get(
     "/products/{product}",
+    operation_id="getProduct",
     dependencies=[READ],
     response_model=ProductDetailsOut,
     responses=responses(404, 409, 410, 422, 429, 500, 503, 504) | _NO_MORE,
@@ -73,21 +78,26 @@ async def product(
     product: _Number,
     request: Request,
     service: ReadyService,
+    links: LinksDep,
     cursor: Annotated[str, AfterValidator(_after), Query(description="Where members begin: a `next_cursor`.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_MEMBERS, description="Members at most.")] = 100,
 ) -> ProductDetailsOut | Response:
     """A product with its members, and how they hold together; one that has merged leads to what it merged into."""
-    root = service.settings.root_path
     try:
         found = await while_connected(request, service.product(product))
     except ProductMerged as error:
         merged = MergedOut(product_id=product_id(product), merged_into=product_id(error.into))
-        location = {"Location": f"{root}/products/{merged.merged_into}"}
+        location = {"Location": links.product(merged.merged_into)}
         return JSONResponse(merged.model_dump(), status.HTTP_308_PERMANENT_REDIRECT, location)
-    return details_out(found, cursor, limit, root)
+    return details_out(found, cursor, limit, links)
 
 
-@router.get("/products/{product}/history", dependencies=[READ], responses=responses(404, 422, 429, 500, 503, 504))
+@router.get(
+    "/products/{product}/history",
+    operation_id="getProductHistory",
+    dependencies=[READ],
+    responses=responses(404, 422, 429, 500, 503, 504),
+)
 async def history(
     product: _Number,
     request: Request,

@@ -10,7 +10,8 @@ from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
-from pricematch.api.dependencies import READ, WRITE, OtherId, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import READ, WRITE, LinksDep, OtherId, PostingId, ReadyService, while_connected
+from pricematch.api.links import Links
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import finite
 from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
@@ -39,6 +40,7 @@ COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
 
 @router.put(
     "/verdicts/{posting_id}/{other_id}",
+    operation_id="putVerdict",
     dependencies=[WRITE],
     openapi_extra=described({JSON: VerdictIn.model_json_schema()}),
     responses=responses(400, 404, 413, 415, 422, 429, 500, 503, 507)
@@ -57,20 +59,30 @@ async def decide(
     return _stored(found)
 
 
-@router.get("/verdicts/{posting_id}/{other_id}", dependencies=[READ], responses=responses(404, 422, 500, 503))
+@router.get(
+    "/verdicts/{posting_id}/{other_id}",
+    operation_id="getVerdict",
+    dependencies=[READ],
+    responses=responses(404, 422, 500, 503),
+)
 async def verdict(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> StoredVerdictOut:
     """The verdict on two postings, in whichever order they are given."""
     return _stored(await service.feedback_on(posting_id, other_id))
 
 
-@router.delete("/verdicts/{posting_id}/{other_id}", dependencies=[WRITE], responses=responses(422, 500, 503, 507))
+@router.delete(
+    "/verdicts/{posting_id}/{other_id}",
+    operation_id="deleteVerdict",
+    dependencies=[WRITE],
+    responses=responses(422, 500, 503, 507),
+)
 async def withdraw(posting_id: PostingId, other_id: OtherId, service: ReadyService) -> WithdrawnOut:
     """Take a verdict back; one that is not there is no error."""
     there, version = await service.withdraw(posting_id, other_id)
     return WithdrawnOut(catalogue_version=version, withdrawn=there)
 
 
-@router.get("/verdicts", dependencies=[READ], responses=responses(422, 500, 503))
+@router.get("/verdicts", operation_id="listVerdicts", dependencies=[READ], responses=responses(422, 500, 503))
 async def verdicts(
     service: ReadyService,
     offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
@@ -90,6 +102,7 @@ async def verdicts(
 
 @router.get(
     "/verdicts.csv",
+    operation_id="exportVerdicts",
     dependencies=[READ],
     response_class=Response,
     responses=responses(500, 503) | {200: {"content": {"text/csv": {}}, "description": "All verdicts."}},
@@ -99,8 +112,16 @@ async def export(service: ReadyService) -> Response:
     return Response(_csv((await service.all_feedback()).feedback), media_type="text/csv")
 
 
-@router.get("/review", dependencies=[READ], responses=responses(409, 422, 429, 500, 503, 504), tags=["verdicts"])
-async def pairs_to_review(request: Request, service: ReadyService, query: Annotated[ReviewQuery, Query()]) -> ReviewOut:
+@router.get(
+    "/review",
+    operation_id="listPairsToReview",
+    dependencies=[READ],
+    responses=responses(409, 422, 429, 500, 503, 504),
+    tags=["verdicts"],
+)
+async def pairs_to_review(
+    request: Request, service: ReadyService, links: LinksDep, query: Annotated[ReviewQuery, Query()]
+) -> ReviewOut:
     """The pairs whose verdict would teach most, in turn near the threshold and anywhere above 0.05, one a crowd."""
     found = await while_connected(request, service.review(query.target, query.limit))
     return ReviewOut(
@@ -108,7 +129,7 @@ async def pairs_to_review(request: Request, service: ReadyService, query: Annota
         matcher=found.snapshot.matcher.trained("a review").label,
         threshold=finite(found.decision.threshold),
         probabilities=found.decision.probabilities,
-        pairs=[_unsure_out(pair, found.snapshot, service.settings.root_path) for pair in found.pairs],
+        pairs=[_unsure_out(pair, found.snapshot, links) for pair in found.pairs],
     )
 
 
@@ -129,9 +150,9 @@ def _csv(verdicts: Sequence[PairFeedback]) -> str:
     return file.getvalue()
 
 
-def _unsure_out(pair: Unsure, snapshot: Snapshot, root: str) -> UnsureOut:
+def _unsure_out(pair: Unsure, snapshot: Snapshot, links: Links) -> UnsureOut:
     postings = [snapshot.matcher.catalogue.posting(it) for it in (pair.first, pair.second)]
-    first, second = (PostingOut(**posting_fields(it, root, snapshot.product_of(it.posting_id))) for it in postings)
+    first, second = (PostingOut(**posting_fields(it, links, snapshot.product_of(it.posting_id))) for it in postings)
     why = pair.explanation
     return UnsureOut(
         first=first,

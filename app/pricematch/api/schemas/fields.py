@@ -3,16 +3,11 @@
 import time
 from math import isfinite
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from pricematch.catalogue.postings import Posting
 from pricematch.matching.queries import Calibrated
 from pricematch.pairs.thresholds import Target
-
-_PATH_SIGNS = ":@+~"
-"""Of an id, that stand in a path as they are (RFC 3986, pchar)."""
 
 
 def _target(value: Any) -> Any:
@@ -74,11 +69,6 @@ def took_ms(started: float) -> float:
 def finite(threshold: float) -> float | None:
     """A threshold as JSON holds it."""
     return threshold if isfinite(threshold) else None
-
-
-def image_url(posting: Posting, root: str) -> str | None:
-    """Where a posting's image is served, below the root path; letters outside of ASCII and blanks are encoded."""
-    return None if posting.image is None else f"{root}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
 
 
 ProbabilitiesField: TypeAlias = Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pricematch.api.links import Links
 from pricematch.api.problems import Problem, problem_of
 from pricematch.api.schemas.fields import (
     CatalogueVersion,
@@ -16,7 +17,6 @@ from pricematch.api.schemas.fields import (
     absent,
     check_one_threshold,
     finite,
-    image_url,
     took_ms,
 )
 from pricematch.catalogue.postings import Posting
@@ -196,20 +196,20 @@ class EachMatchesOut(DecidedOut):
     items: list[ItemMatchesOut]
 
 
-def matches_fields(found: Matched, started: float, root: str) -> dict[str, Any]:
-    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`, and `root` the root path."""
+def matches_fields(found: Matched, started: float, links: Links) -> dict[str, Any]:
+    """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
     return {
         **_decided_fields(found.result.decision, found.snapshot, started),
-        **_result_fields(found.result, found.snapshot, root),
+        **_result_fields(found.result, found.snapshot, links),
     }
 
 
-def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, root: str) -> dict[str, Any]:
+def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, links: Links) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
         {"index": index, "name": name, "problem": problem_of(result).model_dump()}
         if isinstance(result, ImageError)
-        else {"index": index, "name": name, **_present(_result_fields(result, found.snapshot, root))}
+        else {"index": index, "name": name, **_present(_result_fields(result, found.snapshot, links))}
         for index, (name, result) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
@@ -231,10 +231,10 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
-def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, Any]:
+def _result_fields(result: Result, snapshot: Snapshot, links: Links) -> dict[str, Any]:
     """Matches, where the next ones are, and why the image was no evidence where it was none."""
     cursor = None if result.next is None else str(result.next)
-    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, root), "next_cursor": cursor}
+    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, links), "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
     if result.one_colour:
@@ -242,11 +242,11 @@ def _result_fields(result: Result, snapshot: Snapshot, root: str) -> dict[str, A
     return fields
 
 
-def _matches_fields(matches: Matches, snapshot: Snapshot, root: str) -> list[dict[str, Any]]:
+def _matches_fields(matches: Matches, snapshot: Snapshot, links: Links) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
     return [
-        _match_fields(match, posting, snapshot.product_of(match.posting_id), root)
+        _match_fields(match, posting, snapshot.product_of(match.posting_id), links)
         for match, posting in zip(matches, postings, strict=True)
     ]
 
@@ -256,7 +256,7 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _match_fields(match: Match, posting: Posting, product: str | None, root: str) -> dict[str, Any]:
+def _match_fields(match: Match, posting: Posting, product: str | None, links: Links) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
         "product_id": product,
@@ -271,7 +271,7 @@ def _match_fields(match: Match, posting: Posting, product: str | None, root: str
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
-        "image_url": image_url(posting, root),
+        "image_url": links.image(posting),
         **_present(optional),
     }
 

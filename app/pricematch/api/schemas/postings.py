@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pricematch.api.schemas.fields import CatalogueVersion, ProductOf, image_url
+from pricematch.api.links import Links
+from pricematch.api.schemas.fields import CatalogueVersion, ProductOf
 from pricematch.catalogue.postings import Posting
 
 
@@ -48,13 +49,13 @@ class HealthOut(BaseModel):
     status: Literal["ok", "ready"]
 
 
-def posting_fields(posting: Posting, root: str, product: str | None) -> dict[str, Any]:
-    """A posting and the id of its product by the fields of `PostingOut`; `root` is the root path."""
+def posting_fields(posting: Posting, links: Links, product: str | None) -> dict[str, Any]:
+    """A posting and the id of its product by the fields of `PostingOut`."""
     return {
         "posting_id": posting.posting_id,
         "title": posting.title,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,
-        "image_url": image_url(posting, root),
+        "image_url": links.image(posting),
         "product_id": product,
     }

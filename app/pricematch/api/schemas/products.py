@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pricematch.api.links import Links
 from pricematch.api.schemas.fields import PRODUCT_ID_PATTERN, CatalogueVersion
 from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.catalogue.products import Cause, Kind, Place, Product, ProductSort, product_id
@@ -130,19 +131,19 @@ def cursor_of(place: Place) -> str:
     return "{!r}:{}".format(*place)
 
 
-def listed_out(found: ListedProduct, root: str) -> ListedProductOut:
-    """A product in a list; `root` is the root path."""
+def listed_out(found: ListedProduct, links: Links) -> ListedProductOut:
+    """A product in a list."""
     own = product_id(found.product.number)
-    postings = [PostingOut(**posting_fields(it, root, own)) for it in found.examples]
+    postings = [PostingOut(**posting_fields(it, links, own)) for it in found.examples]
     return ListedProductOut(**_fields(found.product), postings=postings)
 
 
-def details_out(found: ProductDetails, after: str, limit: int, root: str) -> ProductDetailsOut:
+def details_out(found: ProductDetails, after: str, limit: int, links: Links) -> ProductDetailsOut:
     """A product with its members whose ids are greater than `after`, `limit` at most."""
     own = product_id(found.product.number)
     probabilities = found.links.probabilities.round(6).tolist()
     every = [it for it in zip(found.members, probabilities, strict=True) if it[0].posting_id > after]
-    members = [MemberOut(**posting_fields(posting, root, own), probability=value) for posting, value in every[:limit]]
+    members = [MemberOut(**posting_fields(posting, links, own), probability=value) for posting, value in every[:limit]]
     return ProductDetailsOut(
         **_fields(found.product),
         catalogue_version=found.version,

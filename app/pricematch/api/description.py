@@ -1,0 +1,78 @@
+"""The description of the API in OpenAPI's form: examples that work when tried, and what generators of clients read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from pricematch.api import problems
+from pricematch.api.links import VERSION_PREFIX
+
+DESCRIPTION = """Which postings show the same product?
+
+Errors are `application/problem+json` (RFC 9457). Where the service asks for keys, send yours as
+`Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+TAGS = [
+    {"name": "match", "description": "Postings that are the same product as an image, a title, or both."},
+    {"name": "postings", "description": "The catalogue: read it, change it, import into it."},
+    {"name": "products", "description": "Which product each posting is of, under ids that last."},
+    {"name": "jobs", "description": "What goes on behind the requests."},
+    {"name": "verdicts", "description": "What people say of pairs, and pairs to ask them about."},
+    {"name": "cluster", "description": "Which of a batch belong together."},
+    {"name": "models", "description": "The models that answer."},
+    {"name": "health", "description": "For whoever watches the process."},
+]
+_PAGES = {
+    "type": "cursor",
+    "inputs": [{"name": "cursor", "in": "parameters", "type": "cursor"}],
+    "outputs": {"nextCursor": "$.next_cursor"},
+}
+"""How pages follow each other, in the form of Speakeasy's extension, which other generators read, too."""
+
+
+def describe(app: FastAPI, root_path: str, example_ids: Sequence[str], method: str) -> dict[str, Any]:
+    """The description of an application, its examples taken from the catalogue that is served.
+
+    Args:
+        app: has the routes.
+        root_path: setting `root_path`.
+        example_ids: of stored postings.
+        method: of clustering, which this service has.
+    """
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        servers=[{"url": root_path or "/"}],
+    )
+    schema["components"]["schemas"] |= _definitions()
+    how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            parameters = operation.get("parameters", ())
+            for parameter in parameters:
+                if parameter["name"] == "posting_id" and example_ids:
+                    parameter["example"] = example_ids[0]
+            if any(parameter["name"] == "cursor" for parameter in parameters):
+                operation["x-speakeasy-pagination"] = _PAGES
+            operation["responses"] |= _of_all(operation)
+            if path == f"{VERSION_PREFIX}/cluster":
+                body = operation["requestBody"]["content"]
+                body["application/json"]["example"] = {"posting_ids": list(example_ids), **how}
+    return schema
+
+
+def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers that all operations with a body, or all that need a key, may give."""
+    statuses = [408, 413, 422] if "requestBody" in operation else [422]
+    statuses += [401, 403, 429] if "security" in operation else []
+    return {str(status): response for status, response in problems.responses(*statuses).items()}
+
+
+def _definitions() -> dict[str, Any]:
+    """Schemas that only answers of errors refer to."""
+    definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**definitions.pop("$defs"), "Problem": definitions}

@@ -1,0 +1,40 @@
+"""Addresses of the service that stand in answers."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pricematch.catalogue.postings import Posting
+
+VERSION_PREFIX = "/v1"
+"""Where the API is served; the same paths without it are aliases."""
+_PATH_SIGNS = ":@+~"
+"""Of an id, that stand in a path as they are (RFC 3986, pchar)."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes addresses without a host, as a client of a proxy sees them.
+
+    Attributes:
+        root_path: setting `root_path`.
+    """
+
+    root_path: str = ""
+
+    def image(self, posting: Posting) -> str | None:
+        """Of a posting's image; None where it has none. Letters outside of ASCII and blanks are encoded."""
+        if posting.image is None:
+            return None
+        return f"{self._base}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
+
+    def job(self, job_id: str) -> str:
+        """Of a job."""
+        return f"{self._base}/jobs/{job_id}"
+
+    def product(self, product: str) -> str:
+        """Of a product by its id."""
+        return f"{self._base}/products/{product}"
+
+    @property
+    def _base(self) -> str:
+        return self.root_path + VERSION_PREFIX
