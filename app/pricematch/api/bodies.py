@@ -23,11 +23,13 @@ from pricematch.api.content import (
 )
 from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.limits import allow_large
-from pricematch.api.schemas.clusters import ClusterRequest
-from pricematch.api.schemas.matches import TitleRequest
+from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
+from pricematch.api.schemas.images import EncodedImage
+from pricematch.api.schemas.matches import MatchRequest
 from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
 from pricematch.catalogue.records import Condition
+from pricematch.encoding.image_formats import known_format
 from pricematch.errors import ImageEmpty, ImageTooLarge, LimitExceeded
 from pricematch.serving.intake import Offered
 from pricematch.settings import Settings
@@ -74,11 +76,13 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
         LimitExceeded: more images or postings than Settings allow.
     """
     allow_large(request.scope, settings)
-    images: list[bytes] = []
+    query: ClusterRequest
     if is_json(kind := content_type(request)):
-        query = await read_json(request, ClusterRequest, settings.max_cluster_postings * _JSON_BYTES_PER_POSTING)
-        if "posting_ids" not in query.model_fields_set:
+        limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
+        query = sent = await read_json(request, ClusterJson, limit, images=True)
+        if not {"posting_ids", "images"} & query.model_fields_set:
             raise invalid("posting_ids", 'expected a list of ids or "all", got none')
+        images = _counted(sent.images, settings.max_cluster_images)
     elif kind == MULTIPART:
         query, images = await _read_form(request, settings)
     else:
@@ -134,8 +138,12 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
     allow_large(request.scope, settings)
     kind = content_type(request)
     if is_json(kind):
-        limit = settings.max_title_chars * _JSON_BYTES_PER_CHARACTER
-        image, title = None, (await read_json(request, TitleRequest, limit)).title
+        given = await read_json(
+            request, MatchRequest, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER, images=True
+        )
+        if given.images:
+            return _several(given, settings)
+        image, title = given.image, given.title
     elif kind == MULTIPART:
         sent = await _read_match_form(request, settings)
         if isinstance(sent, SentImages):
@@ -147,6 +155,21 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
     return SentPosting(image, title)
+
+
+def _several(given: MatchRequest, settings: Settings) -> SentImages:
+    """Images that came in JSON; raises RequestValidationError for anything beside them."""
+    if beside := sorted({"title", "image"} & given.model_fields_set):
+        raise invalid(beside[0], "expected either images or this, got both")
+    images = _counted(given.images, settings.max_match_images)
+    return SentImages(images, [None] * len(images))
+
+
+def _counted(images: list[bytes], most: int) -> list[bytes]:
+    """Images that came in JSON; raises LimitExceeded for more than a request may have."""
+    if len(images) > most:
+        raise LimitExceeded(f"expected at most {most} images, got {len(images)}")
+    return images
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
@@ -163,10 +186,11 @@ async def _read_match_form(request: Request, settings: Settings) -> SentPosting 
 
 
 async def _raw_image(request: Request, kind: str) -> bytes:
-    """The body as an image; raises HTTPException where it is declared to be something else, or nothing."""
-    body = await request.body() if may_be_image(kind) else b""
-    if not may_be_image(kind) or not (body or kind):
-        refuse_type(kind, MULTIPART, JSON, "an image as image/*", OCTETS)
+    """The body as an image; raises HTTPException where it is declared to be something else and is none, or nothing."""
+    body = await request.body()
+    is_image = bool(body or kind) if may_be_image(kind) else known_format(body) is not None
+    if not is_image:
+        refuse_type(kind, MULTIPART, JSON, "an image")
     return body
 
 
@@ -188,8 +212,14 @@ class PostingIn(BaseModel):
     )
 
 
+class PostingJson(PostingIn):
+    """A posting in JSON, which has the image as a text."""
+
+    image: EncodedImage | None = None
+
+
 _FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
-BODY = described({MULTIPART: _FORM, JSON: PostingIn.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
+BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
 
 
 async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
@@ -204,9 +234,12 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     """
     allow_large(request.scope, settings)
     kind = content_type(request)
+    given: PostingIn
     image: bytes | None = None
     if is_json(kind):
-        given = await read_json(request, PostingIn, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER)
+        limit = settings.max_title_chars * _JSON_BYTES_PER_CHARACTER
+        given = sent = await read_json(request, PostingJson, limit, images=True)
+        image = sent.image
     elif kind == MULTIPART:
         names = PostingIn.model_fields
         async with open_form(request, Parts({"image"}, names, 1, len(names), _field_bytes(settings))) as form:

@@ -18,6 +18,9 @@ FIELD_BYTES = 4 * KIB
 """Of one text field, at most, where nothing else is given."""
 _RAW = ("", OCTETS, "binary/octet-stream")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+_SIGNS = (b",", b":", b"[", b"{", b"\\")
+"""What takes memory in JSON beside the bytes of texts: each value has one of these before it, each escape the last."""
+_BYTES_PER_SIGN = 2
 _MAX_FAULTS = 1000
 _Body = TypeVar("_Body", bound=BaseModel)
 _FIELDS = TypeAdapter(dict[str, Any])
@@ -64,8 +67,10 @@ def type_parameters(request: Request, what: str) -> Mapping[bytes, bytes]:
     return parameters
 
 
-async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Body:
+async def read_json(request: Request, model: type[_Body], limit: int = 0, *, images: bool = False) -> _Body:
     """A body of JSON as its model: of so many bytes at most, and some for other fields.
+
+    With `images` one that names any may have long texts, and what is limited is how many values and escapes it has.
 
     Raises:
         HTTPException: 415 for another media type or charset, 413 for more bytes.
@@ -76,7 +81,10 @@ async def read_json(request: Request, model: type[_Body], limit: int = 0) -> _Bo
     type_parameters(request, "JSON")
     body, limit = await request.body(), limit + FIELD_BYTES
     if len(body) > limit:  # parsing holds up every other request, and takes many times the memory
-        raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
+        if not images or b'"image' not in body:
+            raise HTTPException(413, f"expected at most {limit} bytes of JSON, got {len(body)}")
+        if (count := sum(map(body.count, _SIGNS))) > limit // _BYTES_PER_SIGN:
+            raise HTTPException(413, f"expected images and at most {limit} bytes of other JSON, got {count} signs")
     if not (encoding := json.detect_encoding(body)).startswith("utf-8"):
         raise HTTPException(415, f"expected JSON in utf-8, got {encoding!r}")
     try:

@@ -9,7 +9,7 @@ from pricematch.api.bodies import described, read_batch
 from pricematch.api.content import JSON, MULTIPART
 from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
-from pricematch.api.schemas.clusters import ClusterOut, ClusterRequest, ClustersOut, ItemOut
+from pricematch.api.schemas.clusters import ClusterJson, ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from pricematch.api.schemas.fields import finite, took_ms
 from pricematch.api.schemas.verdicts import contradictions_out
 from pricematch.matching.clusters import ClusterOptions, Clusters, Item
@@ -21,7 +21,7 @@ _FIELDS = ClusterRequest.model_json_schema()["properties"]
 _IMAGES = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "Images to cluster."}
 _BODY = described(
     {
-        JSON: {"type": "object", "required": ["posting_ids"], "properties": _FIELDS},
+        JSON: ClusterJson.model_json_schema(),
         MULTIPART: {"type": "object", "properties": {"images": _IMAGES, **_FIELDS}},
     }
 )

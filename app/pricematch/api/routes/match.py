@@ -13,19 +13,19 @@ from pricematch.api.schemas.matches import (
     EachMatchesOut,
     MatchesOut,
     MatchQuery,
-    TitleRequest,
+    MatchRequest,
     each_fields,
     matches_fields,
 )
 
 router = APIRouter(tags=["match"])
-_TITLE = TitleRequest.model_json_schema()
+_JSON = MatchRequest.model_json_schema()
 _FORM = {
     "type": "object",
     "description": "`image`, `title` or both; or several `images`, which are answered item by item.",
     "properties": {
         "image": IMAGE,
-        "title": _TITLE["properties"]["title"],
+        "title": _JSON["properties"]["title"],
         "images": {"type": "array", "items": IMAGE},
     },
 }
@@ -37,7 +37,7 @@ _FORM = {
     dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
-    openapi_extra=described({MULTIPART: _FORM, JSON: _TITLE, "image/*": IMAGE, OCTETS: IMAGE}),
+    openapi_extra=described({MULTIPART: _FORM, JSON: _JSON, "image/*": IMAGE, OCTETS: IMAGE}),
 )
 async def match(
     request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService, links: LinksDep

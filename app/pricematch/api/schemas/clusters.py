@@ -14,6 +14,7 @@ from pricematch.api.schemas.fields import (
     absent,
     check_one_threshold,
 )
+from pricematch.api.schemas.images import EncodedImage
 from pricematch.api.schemas.verdicts import ContradictionOut
 from pricematch.catalogue.postings import as_posting_id
 from pricematch.clustering.assignment import Method
@@ -63,6 +64,12 @@ class ClusterRequest(BaseModel):
             raise ValueError(f"method {self.method} takes no {', '.join(given)}")
         check_one_threshold(self.min_probability, self.target)
         return self
+
+
+class ClusterJson(ClusterRequest):
+    """A request in JSON, which has the images as texts."""
+
+    images: list[EncodedImage] = Field(default=[], description="Images that are clustered with the postings.")
 
 
 class ItemOut(BaseModel):

@@ -19,6 +19,7 @@ from pricematch.api.schemas.fields import (
     finite,
     took_ms,
 )
+from pricematch.api.schemas.images import EncodedImage
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
 from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
@@ -61,12 +62,14 @@ class MatchQuery(BaseModel):
         return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder, first)
 
 
-class TitleRequest(BaseModel):
-    """A title to match, sent as JSON."""
+class MatchRequest(BaseModel):
+    """An image, a title or both to match, or several images, sent as JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
+    title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
+    image: EncodedImage | None = None
+    images: list[EncodedImage] = Field(default=[], description="Several images, and nothing beside them.")
 
 
 class ReasonOut(BaseModel):
