@@ -117,7 +117,9 @@ def test_requests_pass(proxy: Proxy) -> None:
 def test_the_service_may_be_below_a_path(proxy: Proxy, path: str) -> None:
     """Its addresses lead back through the proxy, which passes the path on or strips it (fault C17)."""
     close = b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    assert b'"image_url":"/match-api/v1/postings/p0/image"' in proxy.send(b"GET %s/postings/p0" % path.encode() + close)
+    assert b'"image_url":"/match-api/v1/postings/p0/image?v=' in proxy.send(
+        b"GET %s/postings/p0" % path.encode() + close
+    )
     assert proxy.send(b"GET /match-api/postings/p0/image" + close).startswith(b"HTTP/1.1 200")
     assert b"/match-api/openapi.json" in proxy.send(b"GET %s/docs" % path.encode() + close)
 

@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     """Bytes of features of images that are kept for requests with the same image; 0 keeps none."""
     max_cached_result_bytes: int = Field(default=16 * MIB, ge=0)
     """Bytes of matches that are kept, until something changes, for requests that ask the same; 0 keeps none."""
+    max_cached_thumbnail_bytes: int = Field(default=16 * MIB, ge=0)
+    """Bytes of thumbnails that are kept; 0 keeps none."""
     request_seconds: float = Field(default=30.0, gt=0, le=3600)
     """Seconds a request may take once it is read."""
     start_seconds: float = Field(default=600.0, gt=0, le=86400)
@@ -119,6 +121,11 @@ class Settings(BaseSettings):
     """Keys as `pricematch key` prints them, NAME SCOPE sha256:HEX, with commas between them; digests, never keys."""
     api_keys_file: Path | None = None
     """File of such lines; read again on SIGHUP."""
+    image_url_secret: SecretStr = SecretStr("")
+    """Secret that signs `image_url` where keys are asked for, so that `<img>` needs none; drawn at the start if empty.
+    Services behind one balancer take the same."""
+    image_url_seconds: int = Field(default=3600, ge=60, le=86400)
+    """Seconds that a signed `image_url` holds, at least; twice as many at most."""
     trusted_proxies: Annotated[tuple[_Proxy, ...], NoDecode, BeforeValidator(_names)] = ()
     """Addresses or networks of proxies whose X-Forwarded-For and -Proto hold, with commas between them; none."""
     no_auth: bool = False

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from hashlib import sha256
 from urllib.parse import quote
 
 import pytest
@@ -39,7 +40,7 @@ def test_what_is_put_is_found_by_the_next_request(client: TestClient) -> None:
         response = client.put(f"/postings/{posting_id}", **given_)  # type: ignore[arg-type]
         assert response.status_code == 201
         assert response.json()["catalogue_version"] == before + 1
-        assert response.json()["image_url"] == f"/v1/postings/{posting_id}/image"
+        assert response.json()["image_url"] == f"/v1/postings/{posting_id}/image?v={sha256(RED).hexdigest()[:16]}"
         found = client.post("/match?limit=50", files={"image": RED}).json()
         assert found["catalogue_version"] == before + 1
         assert posting_id in [match["posting_id"] for match in found["matches"]]

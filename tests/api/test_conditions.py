@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.api.routes.postings import condition, etag, is_known
+from pricematch.api.conditions import condition, etag, is_known
 from pricematch.catalogue.records import ANYHOW, Condition
 
 REVISIONS = st.integers(1, 10**18 - 1)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from pricematch.api.app import create_api
-from pricematch.api.dependencies import ADMIN, OPEN, READ, WRITE, Guard, Rates
+from pricematch.api.dependencies import ADMIN, OPEN, READ, READ_IMAGE, WRITE, Guard, Rates
 from pricematch.api.keys import ApiKey, KeyRing, Scope, new_key
 from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
@@ -64,7 +64,7 @@ def routes() -> list[APIRoute]:
 def test_every_endpoint_has_a_scope() -> None:
     assert len(routes()) > 15
     for route in routes():
-        declared = [one for one in route.dependencies if one in (READ, WRITE, ADMIN, OPEN)]
+        declared = [one for one in route.dependencies if one in (READ, READ_IMAGE, WRITE, ADMIN, OPEN)]
         assert len(declared) == 1, f"{route.methods} {route.path}"
         changes = (route.methods or set()) & {"PUT", "DELETE"} or route.path == "/postings/import"
         assert not changes or declared[0] in (WRITE, ADMIN), f"{route.methods} {route.path}"

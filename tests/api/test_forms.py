@@ -2,6 +2,7 @@
 
 import base64
 import random
+from hashlib import sha256
 
 import pytest
 from starlette.testclient import TestClient
@@ -74,7 +75,10 @@ def test_an_image_without_a_file_name_is_stored(serve: Serve) -> None:
     client = serve()
     content = form([field("image", RED), file("title", b"Kopi", "blob")])
     stored = client.put("/postings/new", content=content, headers={"Content-Type": FORM}).json()
-    assert (stored["title"], stored["image_url"]) == ("Kopi", "/v1/postings/new/image")
+    assert (stored["title"], stored["image_url"]) == (
+        "Kopi",
+        f"/v1/postings/new/image?v={sha256(RED).hexdigest()[:16]}",
+    )
     assert client.get("/postings/new/image").content == RED
 
 

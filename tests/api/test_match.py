@@ -49,7 +49,7 @@ def test_a_form_with_an_image_finds_its_postings_most_similar_first(client: Test
     assert similarities == sorted(similarities, reverse=True)
     assert similarities[0] == pytest.approx(1)
     assert body["matches"][0]["title"] == "Product #ff0000"
-    assert body["matches"][0]["image_url"] == "/v1/postings/p0/image"
+    assert body["matches"][0]["image_url"] == "/v1/postings/p0/image?v=p0.png"
     assert body["models"] == {"mean-colour": "1"}
     assert body["took_ms"] >= 0
 

@@ -580,3 +580,18 @@ def test_a_mutated_image_gives_pixels_or_an_image_error(name: str, data: st.Data
         return
     assert pixels.shape == (8, 8, 3)
     assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("orientation", STORED_AS)
+@pytest.mark.parametrize("side", [1, 7, 60, 120, 121, 500])
+def test_an_image_is_fitted_upright_in_its_proportions(orientation: int, side: int) -> None:
+    """The longer side is the one that is wanted, or that of the image: none is enlarged."""
+    turn, exif = STORED_AS[orientation], Image.Exif()
+    exif[0x0112] = orientation
+    image = scene((120, 30))
+    stored = encoded(image if turn is None else image.transpose(turn), exif=exif)
+    fitted = PillowDecoder(1, 10_000).decoded(stored).fitted(side)
+    width = min(side, 120)
+    assert fitted.shape == (max(1, round(width / 4)), width, 3)
+    expected = image.resize((fitted.shape[1], fitted.shape[0]), Image.Resampling.BOX)
+    assert np.abs(fitted.astype(int) - np.asarray(expected)).mean() < 3

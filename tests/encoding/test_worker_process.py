@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.blocking import ForThreads
@@ -28,6 +30,7 @@ from pricematch.errors import (
     ArtefactError,
     ImageCorrupt,
     ImageEmpty,
+    ImageError,
     ImageTooComplex,
     ImageTooLarge,
     ModelOutputError,
@@ -132,6 +135,22 @@ async def test_a_process_gives_the_form_in_which_an_image_is_stored() -> None:
     assert first.digest == hashlib.sha256(image).digest()
     np.testing.assert_allclose(first.embeddings["mean"], of_itself.embeddings["mean"], rtol=1e-6)
     assert [type(it) for it in (truncated, empty)] == [ImageCorrupt, ImageEmpty]
+
+
+async def test_a_process_makes_thumbnails() -> None:
+    """Of good images, beside their stored forms or without."""
+    image, hidden = encoded(scene((20, 30)), "PNG"), b"hidden"
+    async with encoding() as it:
+        small, bad = await it.encode([image, b"no image"], Wanted(thumbnail_side=15))
+        [stored, other] = await it.encode([image + hidden] * 2, Wanted(stored_form=True, thumbnail_side=15))
+    assert isinstance(small, ImageFeatures)
+    assert isinstance(stored, ImageFeatures)
+    assert isinstance(other, ImageFeatures)
+    assert isinstance(bad, ImageError)
+    with Image.open(io.BytesIO(small.thumbnail)) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (10, 15))
+    assert (stored.stored_form, other.stored_form) == (image, image)
+    assert stored.thumbnail == other.thumbnail == small.thumbnail
 
 
 async def test_too_many_scans_have_no_stored_form() -> None:

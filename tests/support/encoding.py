@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
@@ -16,7 +17,7 @@ from pricematch.encoding.ports import Decoder, Encoder, Pixels, Runtime
 from pricematch.encoding.stored_form import stored_form
 from pricematch.errors import ImageError, ModelOutputError
 from pricematch.progress import Progress, silent
-from tests.support.fakes import MeanColourEncoder, tiny_decoder
+from tests.support.fakes import MeanColourEncoder, encoded, tiny_decoder
 
 
 class TinyEncoding:
@@ -32,6 +33,7 @@ class TinyEncoding:
         fails: by version of an encoder, why it does not load.
         encoded: how many images each key has encoded.
         retained: keys of the encoders that were not to be forgotten.
+        thumbnails: how many were made.
         blank: images that are of one colour; others of one colour count as if they showed something.
     """
 
@@ -43,6 +45,7 @@ class TinyEncoding:
         self.encoded: dict[str, int] = {}
         self.retained: set[str] = set()
         self.blank: set[bytes] = set()
+        self.thumbnails = 0
 
     async def __call__(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
         return await asyncio.to_thread(self.encode, images, wanted)
@@ -74,8 +77,14 @@ class TinyEncoding:
             hashed = phash(tiny_decoder().decoded(image)) if wanted.phash else None
             hashed = ONE_COLOUR if image in self.blank else hashed
             embeddings: dict[str, NDArray[np.float32]] = {} if row is None else dict.fromkeys(wanted.encoders, row)
-            found.append(ImageFeatures(hashlib.sha256(image).digest(), hashed, embeddings))
+            thumbnail = self._thumbnail(image, wanted.thumbnail_side) if wanted.thumbnail_side else b""
+            digest = hashlib.sha256(image).digest()
+            found.append(ImageFeatures(digest, hashed, embeddings, thumbnail=thumbnail))
         return found
+
+    def _thumbnail(self, image: bytes, side: int) -> bytes:
+        self.thumbnails += 1
+        return encoded(Image.fromarray(tiny_decoder().decoded(image).fitted(side)), "JPEG")
 
     def _of_stored_form(self, image: bytes, wanted: Wanted) -> ImageFeatures | ImageError:
         try:
@@ -180,4 +189,4 @@ def _of(image: bytes, *, hashed: bool) -> Mapping[str, Any]:
     if image == BAD:
         return {"error": ["ImageCorrupt", "it does not decode"]}
     digits = image.hex()[:16] if hashed else None
-    return {"digest": hashlib.sha256(image).hexdigest(), "phash": digits, "stored": None}
+    return {"digest": hashlib.sha256(image).hexdigest(), "phash": digits, "stored": None, "thumbnail": 0}

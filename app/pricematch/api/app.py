@@ -16,9 +16,10 @@ from pricematch.api.description import DESCRIPTION, TAGS, describe
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import HeadCheck, MemoryLimits
 from pricematch.api.links import VERSION_PREFIX, Links
-from pricematch.api.routes import clusters, health, imports, jobs, match, models, postings, products, verdicts
+from pricematch.api.routes import clusters, health, images, imports, jobs, match, models, postings, products, verdicts
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.routing import EveryRoute, check_root_path
+from pricematch.api.signatures import ImageSigner
 from pricematch.api.telemetry import Metrics, Telemetry
 from pricematch.errors import NotReady
 from pricematch.serving.service import Service
@@ -65,11 +66,13 @@ def create_api(
     """The endpoints over a service, with their middleware; GET /metrics shows `metrics`, or new ones."""
     metrics, settings = metrics or Metrics(service), service.settings
     known = KeyRing(keys_of(settings)) if keys is None else keys
+    signer = ImageSigner(settings)
+    links = Links(settings.root_path, signer if known.required else None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[_Lifespan]:
         async with lifetime():
-            yield {"app": State(service, Guard(settings, known), Links(settings.root_path))}
+            yield {"app": State(service, Guard(settings, known), links, signer)}
 
     app = FastAPIOffline(
         title="pricematch",
@@ -94,7 +97,7 @@ def create_api(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
-    for module in (match, imports, postings, products, jobs, verdicts, clusters, models):
+    for module in (match, imports, postings, images, products, jobs, verdicts, clusters, models):
         app.include_router(module.router, prefix=VERSION_PREFIX)
         app.include_router(module.router, include_in_schema=False)
     app.include_router(health.router)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Path, Request, Security
+from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from pricematch.api.keys import KeyRing, Scope
 from pricematch.api.links import Links
 from pricematch.api.logs import current
+from pricematch.api.signatures import ImageSigner
 from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
@@ -43,6 +44,7 @@ _Header = Annotated[str | None, Security(_HEADER)]
 _MAX_CALLERS = 10_000
 """Beyond, the caller whose last request is oldest is forgotten, so that memory does not grow with callers."""
 _MAX_KEY_CHARS = 256
+_MAX_TEXT = 64
 _ALL = "all addresses"
 _ALL_TIMES = 50
 """All addresses together may present so many times as many wrong keys as one."""
@@ -131,6 +133,10 @@ class Guard:
             raise Forbidden(f"this takes a key of scope {scope}, got one of scope {known.scope}")
         return known.name
 
+    def admit_signed(self, address: str) -> None:
+        """Let a request with a signed address go on; raises RateExceeded."""
+        self._check_rate(_network(address), "this address")
+
     def _check_rate(self, caller: str | None, name: str) -> None:
         if caller is not None and (wait := self._requests.take(caller)):
             raise RateExceeded(f"more requests with {name} than may be", wait)
@@ -165,11 +171,13 @@ class State:
         service: does the work.
         guard: checks keys and rates.
         links: makes the addresses of answers.
+        signer: tells whether a signed address of an image holds.
     """
 
     service: Service
     guard: Guard
     links: Links
+    signer: ImageSigner
 
 
 # asynchronous though they wait for nothing: FastAPI runs the others in threads, which takes longer than they do
@@ -221,6 +229,17 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
+def _admit(scope: Scope, request: Request, bearer: _Bearer, header: _Header) -> None:
+    """Raise Unauthenticated, Forbidden or RateExceeded."""
+    state: State = request.state.app
+    key = header if bearer is None else bearer.credentials
+    current().key = state.guard.admit(scope, key, _address(request))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
 class _Needs:
     """Lets only requests through whose key covers a scope. The endpoint declares it: no decision rests on the URL."""
 
@@ -229,10 +248,29 @@ class _Needs:
 
     async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> None:
         """Raise Unauthenticated, Forbidden or RateExceeded."""
+        _admit(self.scope, request, bearer, header)
+
+
+class _NeedsKeyOrSignature:
+    """Lets requests for an image through whose key covers reading, or whose address is signed; whether it is."""
+
+    async def __call__(
+        self,
+        request: Request,
+        bearer: _Bearer,
+        header: _Header,
+        version: Annotated[str, Query(alias="v", max_length=_MAX_TEXT)] = "",
+        expires: Annotated[int, Query(ge=0, le=2**53, description="As `image_url` has it.")] = 0,
+        signature: Annotated[str, Query(max_length=_MAX_TEXT, description="As `image_url` has it.")] = "",
+    ) -> bool:
+        """Raise Unauthenticated, Forbidden or RateExceeded."""
         state: State = request.state.app
-        key = header if bearer is None else bearer.credentials
-        address = request.client.host if request.client is not None else ""
-        current().key = state.guard.admit(self.scope, key, address)
+        posting_id = as_posting_id(request.path_params["posting_id"])
+        if signature and state.signer.holds(posting_id, version, expires, signature):
+            state.guard.admit_signed(_address(request))
+            return True
+        _admit("read", request, bearer, header)
+        return False
 
 
 class _NeedsNothing:
@@ -245,4 +283,6 @@ class _NeedsNothing:
 READ: Any = Depends(_Needs("read"))
 WRITE: Any = Depends(_Needs("write"))
 ADMIN: Any = Depends(_Needs("admin"))
+READ_IMAGE: Any = Depends(_NeedsKeyOrSignature())
+Signed = Annotated[bool, READ_IMAGE]
 OPEN: Any = Depends(_NeedsNothing())

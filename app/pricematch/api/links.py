@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from pricematch.api.signatures import ImageSigner
 from pricematch.catalogue.postings import Posting
 
 VERSION_PREFIX = "/v1"
 """Where the API is served; the same paths without it are aliases."""
+_VERSION_CHARS = 16
 _PATH_SIGNS = ":@+~"
 """Of an id, that stand in a path as they are (RFC 3986, pchar)."""
 
@@ -17,15 +19,24 @@ class Links:
 
     Attributes:
         root_path: setting `root_path`.
+        signer: signs addresses of images, where reading them takes a key; None where it does not.
     """
 
     root_path: str = ""
+    signer: ImageSigner | None = None
 
     def image(self, posting: Posting) -> str | None:
-        """Of a posting's image; None where it has none. Letters outside of ASCII and blanks are encoded."""
+        """Of a posting's image, in the version that it has now; None where it has none.
+
+        Letters outside of ASCII and blanks are encoded.
+        """
         if posting.image is None:
             return None
-        return f"{self._base}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image"
+        version = image_version(posting.image)
+        query = f"v={version}"
+        if self.signer is not None:
+            query += f"&{self.signer.query(posting.posting_id, version)}"
+        return f"{self._base}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image?{query}"
 
     def job(self, job_id: str) -> str:
         """Of a job."""
@@ -38,3 +49,8 @@ class Links:
     @property
     def _base(self) -> str:
         return self.root_path + VERSION_PREFIX
+
+
+def image_version(name: str) -> str:
+    """The version of a posting's image in its address: of its name, a digest, as much as tells it from others."""
+    return quote(name[:_VERSION_CHARS], safe="")

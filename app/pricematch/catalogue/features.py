@@ -47,6 +47,7 @@ class ImageFeatures:
         embeddings: by encoder key, float32 [d] of unit length.
         seconds: how long it took.
         stored_form: the bytes that are stored of it, of which all else is; empty where they were not wanted.
+        thumbnail: a JPEG of it; empty where it was not wanted.
     """
 
     digest: bytes
@@ -54,6 +55,7 @@ class ImageFeatures:
     embeddings: Mapping[str, NDArray[np.float32]]
     seconds: Seconds = Seconds()
     stored_form: bytes = b""
+    thumbnail: bytes = b""
 
     @property
     def one_colour(self) -> bool:
@@ -70,11 +72,13 @@ class Wanted:
         phash: whether the perceptual hash is.
         stored_form: whether they are to be those of its stored form, which is wanted too; if nothing else is, the image
             is not decoded.
+        thumbnail_side: pixels of the longer side of the thumbnail that is wanted; 0: none is.
     """
 
     encoders: frozenset[str] = frozenset()
     phash: bool = False
     stored_form: bool = False
+    thumbnail_side: int = 0
 
 
 @dataclass(frozen=True, slots=True)

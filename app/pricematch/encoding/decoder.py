@@ -81,6 +81,16 @@ class DecodedImage:
         """Pixels uint8 [side, side, 3], the whole image squeezed to a square as the notebook does."""
         return oriented(_resized(self._halved(side), side), self._orientation)
 
+    def fitted(self, side: int) -> Pixels:
+        """Pixels uint8 [height, width, 3], upright, in its proportions; the longer side is shrunk to `side`."""
+        height, width = self._pixels.shape[:2]
+        scale = side / max(height, width)
+        if scale >= 1:
+            return self.upright()
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        resized = cv2.resize(self._halved(min(size)), size, interpolation=cv2.INTER_AREA)
+        return oriented(np.asarray(resized, np.uint8), self._orientation)
+
     def _halved(self, side: int) -> Pixels:
         """Halved as often as it may be while it stays as large as `side`; halvings are kept for other sides."""
         times: int = min((min(self._pixels.shape[:2]) // side).bit_length() - 1, self._most_halvings)

@@ -8,21 +8,18 @@ it was at goes to another one.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.features import Seconds, Wanted
 from pricematch.encoding.image_queue import Company, ImageQueue, ImageResult, WaitingImage
+from pricematch.encoding.image_results import image_results
 from pricematch.encoding.worker_launch import LaunchedWorker, worker_commands
 from pricematch.encoding.worker_pool import WorkerPool
-from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess, error_of
+from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
 from pricematch.errors import (
     ImageCorrupt,
-    ImageError,
     ImageTooComplex,
     NotReady,
     Overloaded,
@@ -253,15 +250,18 @@ class Encoding:
             "keys": sorted(wanted.encoders),
             "hashed": wanted.phash,
             "stored": wanted.stored_form,
-            "max_pixels": self._settings.max_pixels,
-            "min_side": self._settings.min_image_side,
-            "max_scans": self._settings.max_scans,
+            "thumbnail_side": wanted.thumbnail_side,
+            "limits": {
+                "max_pixels": self._settings.max_pixels,
+                "min_side": self._settings.min_image_side,
+                "max_scans": self._settings.max_scans,
+            },
             "image_seconds": self._settings.image_seconds,
         }
         encoders = {key: self.pool.known[key] for key in wanted.encoders}
         answer, body = await process.call(encoders, self.pool.held, message, [item.image for item in batch])
         queued = [started - item.queued for item in batch]
-        for item, result in zip(batch, _results(answer, body, batch, queued), strict=True):
+        for item, result in zip(batch, image_results(answer, body, batch, queued), strict=True):
             item.end(result)
         if self._observer is not None:
             self._observer.observe_batch(len(batch), Seconds(max(queued), **answer["seconds"]))
@@ -272,29 +272,3 @@ def _tries(item: WaitingImage, why: Loss) -> int:
     if why is Loss.OVERDRAWN:
         return 1
     return _TRIES_KILLED if why is Loss.KILLED and item.background else _TRIES
-
-
-def _results(
-    answer: Mapping[str, Any], body: bytes, batch: Sequence[WaitingImage], queued: Sequence[float]
-) -> Sequence[ImageResult]:
-    """Features by image from the answer of a process; `queued` holds the seconds that each has waited."""
-    good = sum("error" not in image for image in answer["images"])
-    start = 0
-    rows: dict[str, Iterator[NDArray[np.float32]]] = {}
-    for key, dimension in answer["dimensions"].items():
-        values = np.frombuffer(body, "<f4", good * dimension, start)
-        rows[key] = iter(values.reshape(good, dimension))
-        start += values.nbytes
-    results: list[ImageResult] = []
-    for image, item, waited in zip(answer["images"], batch, queued, strict=True):
-        if "error" in image:
-            error = error_of(*image["error"])
-            results.append(error if isinstance(error, ImageError) else ImageCorrupt(str(error)))
-            continue
-        form = item.image if item.wanted.stored_form else b""
-        if (size := image["stored"]) is not None:
-            form, start = body[start : start + size], start + size
-        embeddings = {key: next(those) for key, those in rows.items()}
-        seconds = Seconds(waited, **answer["seconds"])
-        results.append(ImageFeatures(bytes.fromhex(image["digest"]), image["phash"], embeddings, seconds, form))
-    return results

@@ -19,6 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import simplejpeg
 
 from pricematch.catalogue.features import ONE_COLOUR, Embeddings
 from pricematch.encoding.decoder import DecodedImage, PillowDecoder
@@ -36,6 +37,8 @@ _NICE = 10
 
 Until the first image nobody waits for answers, but for the process: it starts and loads like any other.
 """
+_QUALITY = 85
+"""Of thumbnails, in JPEG's scale to 100."""
 
 
 def main(threads: int, processor: int | None) -> None:
@@ -112,20 +115,19 @@ class _ImageFeaturesComputer:
         keys: Sequence[str],
         hashed: bool,
         stored: bool,
-        max_pixels: int,
-        min_side: int,
-        max_scans: int,
+        thumbnail_side: int,
+        limits: Mapping[str, int],
         image_seconds: float,
     ) -> tuple[Mapping[str, Any], Sequence[bytes]]:
         """The features of images; one that takes more than `image_seconds` of a processor ends this process.
 
         Returns:
-            Per image its digest and hash and how long its stored form is, None for as it came, or why it is bad; the
-            dimension by key of an encoder; seconds by stage; and per encoder its embeddings, float32 [m, d] of the m
-            good ones in order, then their stored forms that differ.
+            Per image its digest and hash, how long its stored form is, None for as it came, and its thumbnail, or why
+            it is bad; the dimension by key of an encoder; seconds by stage; and per encoder its embeddings, float32
+            [m, d] of the m good ones in order, then of each the stored form, if that differs, and the thumbnail.
         """
         started = time.perf_counter()
-        decoder = PillowDecoder(1, max_pixels, min_side, max_scans)
+        decoder = PillowDecoder(1, **limits)
         sides = {self._encoders[key][0] for key in keys}
         found: list[Mapping[str, Any]] = []
         pixels: dict[int, list[Pixels]] = {side: [] for side in sides}
@@ -134,16 +136,18 @@ class _ImageFeaturesComputer:
             note_place(place)
             signal.setitimer(signal.ITIMER_PROF, image_seconds)  # its signal ends native code, too
             try:
-                form = _checked_form(image, max_scans) if stored else image
-                decoded = decoder.decoded(form) if sides or hashed or not stored else None
+                form = _checked_form(image, limits["max_scans"]) if stored else image
+                decoded = decoder.decoded(form) if sides or hashed or thumbnail_side or not stored else None
                 squeezed = {} if decoded is None else {side: decoded.squeezed(side) for side in sides}
                 digits = None if decoded is None else _told_hash(decoded, hashed=hashed)
+                thumbnail = b"" if decoded is None or not thumbnail_side else _jpeg(decoded.fitted(thumbnail_side))
             except ImageError as error:
                 found.append({"error": [type(error).__name__, str(error)]})
             else:
                 size = None if form == image else len(form)
-                found.append({"digest": hashlib.sha256(form).hexdigest(), "phash": digits, "stored": size})
-                forms += [] if size is None else [form]
+                digest = hashlib.sha256(form).hexdigest()
+                found.append({"digest": digest, "phash": digits, "stored": size, "thumbnail": len(thumbnail)})
+                forms += [thumbnail] if size is None else [form, thumbnail]
                 for side, view in squeezed.items():
                     pixels[side].append(view)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -179,6 +183,10 @@ def _told_hash(image: DecodedImage, *, hashed: bool) -> str | None:
     if hashed:
         return matching_hash(image)
     return ONE_COLOUR if image.one_colour() else None
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), _QUALITY))
 
 
 def _checked_form(image: bytes, max_scans: int) -> bytes:

@@ -76,7 +76,7 @@ class FeatureCache(BoundedCache[ImageFeatures]):
     """Features by the bytes of an image and what is wanted of it. For one event loop.
 
     The key of an encoder names everything that its embeddings depend on, so that no other model can be the one that
-    kept features are of. Bad images and stored forms are not kept.
+    kept features are of. Bad images, stored forms and thumbnails are not kept.
     """
 
     def __init__(self, most: int) -> None:
@@ -91,7 +91,7 @@ class FeatureCache(BoundedCache[ImageFeatures]):
             wanted: which features.
             compute: gives those that are not kept; what it raises is raised.
         """
-        if wanted.stored_form or not self.most:
+        if wanted.stored_form or wanted.thumbnail_side or not self.most:
             return list(await compute(images, wanted))
         keys = [(digest, wanted) for digest in await _digests(images)]
         lacking, computed = dict(zip(keys, images, strict=True)), 0
@@ -132,6 +132,20 @@ class FeatureCache(BoundedCache[ImageFeatures]):
         embeddings = {name: image.embeddings[name].copy() for name in wanted.encoders if name in image.embeddings}
         size = _FEATURES_BYTES + sum(_EMBEDDING_BYTES + row.nbytes for row in embeddings.values())
         self.put(key, replace(image, embeddings=embeddings, seconds=Seconds(), stored_form=b""), size)
+
+
+class ThumbnailCache(BoundedCache[bytes]):
+    """Thumbnails of stored images, by the images' names and the side. For one event loop."""
+
+    async def thumbnail(self, name: str, side: int, compute: Callable[[], Awaitable[bytes]]) -> bytes:
+        """A thumbnail; what `compute` raises where it is not kept is raised."""
+        if (kept := self.get((name, side))) is not None:
+            self.hits += 1
+            return kept
+        self.misses += 1
+        found = await compute()
+        self.put((name, side), found, len(found) + _FEATURES_BYTES)
+        return found
 
 
 class ResultCache(BoundedCache[Result]):

@@ -23,7 +23,7 @@ from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
-from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache
+from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.intake import Offered
 from pricematch.serving.product_pages import ProductDetails, ProductHistory, ProductPage, ProductReader
 from pricematch.serving.results import (
@@ -56,11 +56,12 @@ class Service(Readiness):
         self._workers = Workers(settings)
         self._image_features = FeatureCache(settings.max_cached_feature_bytes)
         self._results = ResultCache(settings.max_cached_result_bytes)
+        self._thumbnails = ThumbnailCache(settings.max_cached_thumbnail_bytes)
 
     @property
     def caches(self) -> Mapping[str, BoundedCache[Any]]:
         """What is kept for requests that come again, by what is kept."""
-        return {"features": self._image_features, "results": self._results}
+        return {"features": self._image_features, "results": self._results, "thumbnails": self._thumbnails}
 
     def close(self) -> None:
         """Let no further work begin."""
@@ -153,15 +154,34 @@ class Service(Readiness):
             raise PostingNotFound(posting_id)
         return stored, backend.snapshot
 
+    def image_name(self, posting_id: str) -> str:
+        """The name of a stored posting's image, its digest; raises PostingNotFound, ImageUnavailable."""
+        if (name := self.snapshot.matcher.catalogue.posting(posting_id).image) is None:
+            raise ImageUnavailable(f"posting {posting_id!r} has no image here")
+        return name
+
+    async def thumbnail(self, posting_id: str, side: int) -> bytes:
+        """A JPEG of a stored posting's image whose longer side has `side` pixels, or as many as there are.
+
+        Raises PostingNotFound, ImageError, Overloaded, DeadlineExceeded, NotReady.
+        """
+        backend, name = self._ready, self.image_name(posting_id)
+
+        async def compute() -> bytes:
+            file, _ = await self.image(posting_id)
+            with file:
+                content = await self._workers.store(file.read)
+            return (await self._features(backend, content, Wanted(thumbnail_side=side))).thumbnail
+
+        async with self._workers.request():
+            return await self._thumbnails.thumbnail(name, side, compute)
+
     async def image(self, posting_id: str) -> tuple[BinaryIO, str]:
         """The file of a stored posting's image, to be closed, and its media type.
 
         Raises PostingNotFound, ImageUnavailable.
         """
-        backend = self._ready
-        name = backend.snapshot.matcher.catalogue.posting(posting_id).image
-        if name is None:
-            raise ImageUnavailable(f"posting {posting_id!r} has no image here")
+        backend, name = self._ready, self.image_name(posting_id)
         try:
             return await self._workers.store(backend.opened, name)
         except ImageError as error:

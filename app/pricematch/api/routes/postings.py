@@ -1,18 +1,14 @@
-"""/postings: stored postings, changes to them, their images and their matches."""
+"""/postings: stored postings, changes to them, and their matches."""
 
-import re
 import time
-from functools import partial
-from os import SEEK_END
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator
-from starlette.types import Receive, Scope, Send
 
 from pricematch.api.bodies import BODY, read_posting
+from pricematch.api.conditions import condition, etag, is_known
 from pricematch.api.content import written
 from pricematch.api.dependencies import (
     READ,
@@ -26,12 +22,8 @@ from pricematch.api.dependencies import (
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
-from pricematch.catalogue.records import ANYHOW, Condition
-from pricematch.settings import KIB
+from pricematch.catalogue.records import Condition
 
-_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
-_LIST = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t]*{_TAG.pattern})*")
-_STRONG = re.compile(r'"([1-9][0-9]{0,17})(?:\.p[1-9][0-9]*)?"')
 _MAX = 2000
 
 _IfMatch = Annotated[
@@ -43,56 +35,13 @@ _IfNoneMatch = Annotated[
 ]
 router = APIRouter(tags=["postings"])
 MAX_PAGE = 100
-_PIECE_BYTES = 64 * KIB
 _NOT_MODIFIED = {304: {"description": "The client knows it already."}}
-# a stored image is somebody's upload: whatever else its bytes may be, a browser must take it as an image only
-_IMAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 _TAGGED = {
     "ETag": {
         "description": "Its revision and product, for If-Match, which compares the revision, and If-None-Match.",
         "schema": {"type": "string"},
     }
 }
-
-
-def etag(revision: int, product: str | None) -> str:
-    """The entity tag of a posting and the id of its product, which may change while the posting stays.
-
-    >>> etag(12, "p7"), etag(12, None)
-    ('"12.p7"', '"12"')
-    """
-    return f'"{revision}"' if product is None else f'"{revision}.{product}"'
-
-
-def condition(if_match: str | None, if_none_match: str | None) -> Condition:
-    """The condition of a change on the stored posting; tags that are none match nothing.
-
-    Raises:
-        ValueError: a header is not as RFC 9110 has it.
-    """
-    if if_match is not None and if_none_match is not None:
-        raise ValueError("expected If-Match or If-None-Match, got both")
-    if if_match is not None:
-        return Condition(exists=True) if if_match.strip() == "*" else Condition(revisions=_revisions(if_match))
-    if if_none_match is not None:
-        if if_none_match.strip() != "*":
-            raise ValueError(f"expected If-None-Match: *, got {if_none_match[:80]!r}")
-        return Condition(exists=False)
-    return ANYHOW
-
-
-def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether a client that reads knows what has this tag already; a header that is none is ignored."""
-    if if_none_match is None:
-        return False
-    return if_none_match.strip() == "*" or tag in [tag.removeprefix("W/") for tag in _TAG.findall(if_none_match)]
-
-
-def _revisions(tags: str) -> frozenset[int]:
-    """Those of strong tags, whatever product these name; weak ones never match."""
-    if not _LIST.fullmatch(tags.strip()):
-        raise ValueError(f'expected If-Match: * or tags such as "7", got {tags[:80]!r}')
-    return frozenset(int(found[1]) for tag in _TAG.findall(tags) if (found := _STRONG.fullmatch(tag)))
 
 
 def _cursor(value: str) -> str:
@@ -180,36 +129,6 @@ async def remove(posting_id: PostingId, service: ReadyService, if_match: _IfMatc
     """Remove a stored posting; one that is not there is no error."""
     there, version = await service.remove(posting_id, _condition(if_match, None))
     return RemovedOut(catalogue_version=version, posting_id=posting_id, removed=there)
-
-
-@router.get(
-    "/postings/{posting_id}/image",
-    operation_id="getPostingImage",
-    dependencies=[READ],
-    response_class=Response,
-    responses=responses(404, 422, 503)
-    | {200: {"content": {"image/*": {}}, "description": "The image as it is stored."}},
-)
-async def image(posting_id: PostingId, service: ReadyService) -> Response:
-    """A stored posting's image."""
-    file, media_type = await service.image(posting_id)
-    return _ImageFile(file, media_type)
-
-
-class _ImageFile(StreamingResponse):
-    """The bytes of an open file, read as its client takes them; it is closed in the end."""
-
-    def __init__(self, file: BinaryIO, media_type: str) -> None:
-        size = file.seek(0, SEEK_END)
-        file.seek(0)
-        headers = {**_IMAGE_HEADERS, "Content-Length": str(size)}
-        super().__init__(iter(partial(file.read, _PIECE_BYTES), b""), headers=headers, media_type=media_type)
-        self._file = file
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        with self._file:
-            await super().__call__(scope, receive, send)
 
 
 @router.get(
