@@ -5,6 +5,8 @@ PricematchError
 ├── CatalogueError            a catalogue cannot be used; carries its row problems
 ├── PostingNotFound           no posting has this id
 ├── FeedbackNotFound          there is no feedback on these two postings
+├── BatchNotFound             no batch of feedback has this id
+├── ItemsRefused              some of many items cannot be used; names each
 ├── JobNotFound               no job has this id
 ├── ImportRefused             what is to be imported cannot be, as a whole
 ├── ImageError                one image cannot be used
@@ -113,6 +115,25 @@ class FeedbackNotFound(PricematchError):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"there is no verdict on the postings {one!r} and {other!r}")
+
+
+class BatchNotFound(PricematchError):
+    """No batch of feedback has this id, or it was forgotten."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"no batch of verdicts that is kept has the id {batch_id!r}")
+
+
+class ItemsRefused(PricematchError):
+    """Some of many items cannot be used, so nothing is done.
+
+    Attributes:
+        faults: where each is, such as `decisions.3.left`, and what was expected and what came.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f"{place}: {message}" for place, message in self.faults[:SHOWN_PROBLEMS]))
 
 
 class JobNotFound(PricematchError):

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import unit_rows
+from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import Remark
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
@@ -29,6 +31,7 @@ from tests.support.stores import check_whole, everything, image_bytes, name_of, 
 pytestmark = pytest.mark.slow
 
 EMBEDDINGS = unit_rows(np.random.default_rng(3).standard_normal((20, 8)), 8)
+ANN = Remark("Ann", "another size")
 DIGESTS = [bytes.fromhex(name_of(image_bytes(number))) for number in range(20)]
 
 
@@ -50,7 +53,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.computed.keep_embeddings("cae", DIGESTS, EMBEDDINGS)
         store.computed.keep_hashes("phash", DIGESTS, [f"{row:016x}" for row in range(20)])
         store.feedback.decide("01", "02", "same")
-        store.feedback.decide("03", "gone", "different")
+        store.feedback.decide("03", "gone", "different", ANN)
         store.jobs.create("import", "{}")
         store.models.activate("cae", "2")
         yield store
@@ -64,7 +67,7 @@ def taken(store: Store, tmp_path: Path) -> Path:
 
 def contents(store: Store) -> tuple[dict[str, Posting], set[object]]:
     feedback = store.feedback.all_feedback()
-    return everything(store), {(each.first, each.second, each.decision, each.decided_at) for each in feedback}
+    return everything(store), {(each.first, each.second, each.said, each.decided_at) for each in feedback}
 
 
 def test_a_backup_restored_elsewhere_is_the_store_it_was_taken_of(store: Store, taken: Path, tmp_path: Path) -> None:
@@ -80,6 +83,22 @@ def test_a_backup_restored_elsewhere_is_the_store_it_was_taken_of(store: Store, 
         assert new.postings.version() == store.postings.version() + 62, "later than any revision of either"
         assert new.jobs.jobs() == []
         assert new.models.active() == {}
+
+
+def test_a_batch_is_undone_in_a_store_that_was_restored(store: Store, tmp_path: Path) -> None:
+    """Its decisions have other revisions there; batches of before the restore are forgotten."""
+    before = contents(store)
+    batch = store.feedback.decide_each([PairDecision("02", "01", "different"), PairDecision("04", "05", "same")], ANN)
+    backup(of(store.folder), tmp_path / "backup.tar", quiet)
+    with closing(open_store(tmp_path / "new")) as new:
+        new.postings.put([put("x")])
+        new.feedback.decide_each([PairDecision("x", "y", "same")], ANN)
+    restore(of(tmp_path / "new"), tmp_path / "backup.tar", quiet)
+    with closing(open_store(tmp_path / "new", serve=True)) as new:
+        assert new.feedback.batches(None, 9) == [batch]
+        undone = new.feedback.undo(batch.batch_id)
+        assert (undone.restored, undone.kept) == (2, 0)
+        assert contents(new) == before
 
 
 def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:

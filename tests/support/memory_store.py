@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.feedback_batches import (
+    BatchCounts,
+    FeedbackBatch,
+    FeedbackFilter,
+    FeedbackPlace,
+    FeedbackSort,
+    PairDecision,
+)
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import (
     ANYHOW,
+    NO_REMARK,
     Changes,
     Condition,
     Decision,
@@ -25,9 +34,10 @@ from pricematch.catalogue.records import (
     PairFeedback,
     PostingChange,
     Put,
+    Remark,
     Stored,
 )
-from pricematch.errors import ConditionFailed, ImageUnavailable, RowProblem
+from pricematch.errors import BatchNotFound, ConditionFailed, ImageUnavailable, RowProblem
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,6 +62,10 @@ class MemoryStore:
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
     said: dict[tuple[str, str], FeedbackChange] = field(default_factory=dict)
+    feedback: dict[tuple[str, str], PairFeedback] = field(default_factory=dict)
+    kept_batches: dict[str, tuple[FeedbackBatch, dict[tuple[str, str], tuple[PairFeedback, PairFeedback | None]]]] = (
+        field(default_factory=dict)
+    )
     images: dict[str, bytes] = field(default_factory=dict)
     vectors: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
@@ -131,30 +145,90 @@ class MemoryStore:
         self.hashed.update({(key, digest): said for digest, said in zip(digests, hashes, strict=True)})
 
     def feedback_on(self, one: str, other: str) -> PairFeedback | None:
-        change = self.said.get((min(one, other), max(one, other)))
-        return None if change is None else _verdict(change)
+        return self.feedback.get((min(one, other), max(one, other)))
 
     def all_feedback(self) -> Sequence[PairFeedback]:
-        found = (_verdict(self.said[pair]) for pair in sorted(self.said))
-        return [verdict for verdict in found if verdict is not None]
+        return [self.feedback[pair] for pair in sorted(self.feedback)]
 
     @_alone
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
+    def feedback_page(
+        self, chosen: FeedbackFilter, sort: FeedbackSort, after: FeedbackPlace | None, offset: int, limit: int
+    ) -> tuple[int, Sequence[PairFeedback]]:
+        found = [
+            it
+            for it in self.all_feedback()
+            if chosen.by in (None, it.by)
+            and chosen.posting_id in (None, it.first, it.second)
+            and chosen.decision in (None, it.decision)
+        ]
+        total = len(found)
+        if sort == "time":
+            found = sorted(found, key=_place, reverse=True)
+            found = [it for it in found if after is None or _place(it) < after]
+        else:
+            found = [it for it in found if after is None or (it.first, it.second) > after[1:]]
+        return total, found[offset : offset + limit]
+
+    @_alone
+    def decide(self, one: str, other: str, decision: Decision, remark: Remark = NO_REMARK) -> tuple[PairFeedback, bool]:
         if one == other:
             raise ValueError("expected two postings")
         before = self.feedback_on(one, other)
-        if before is None or before.decision != decision:
-            self._say(one, other, decision)
-        found = self.feedback_on(one, other)
-        assert found is not None
-        return found, before is None
+        if before is not None and before.said == (decision, remark.by, remark.note):
+            return before, False
+        return self._say(one, other, (decision, remark, time.time())), before is None
 
     @_alone
     def withdraw(self, one: str, other: str) -> bool:
         there = self.feedback_on(one, other) is not None
         if there:
-            self._say(one, other, None)
+            self._unsay(one, other)
         return there
+
+    @_alone
+    def decide_each(
+        self, decisions: Sequence[PairDecision], remark: Remark, expected: int | None = None, *, undecided: bool = False
+    ) -> FeedbackBatch:
+        if expected not in (None, self.latest):
+            raise ConditionFailed("another version")
+        chosen = [it for it in decisions if not undecided or it.pair not in self.feedback]
+        before = {it.pair: self.feedback.get(it.pair) for it in chosen}
+        told = [(it, before[it.pair]) for it in chosen]
+        new = sum(was is None for _, was in told)
+        unchanged = sum(was is not None and was.decision == it.decision for it, was in told)
+        counts, now = BatchCounts(new, len(told) - new - unchanged, unchanged), time.time()
+        batch = FeedbackBatch(uuid.uuid4().hex, len(self.kept_batches) + 1, remark.by, remark.note, now, counts)
+        pairs = {
+            it.pair: (self._say(*it.pair, (it.decision, remark, now)), was)
+            for it, was in told
+            if was is None or was.decision != it.decision
+        }
+        self.kept_batches[batch.batch_id] = batch, pairs
+        return batch
+
+    @_alone
+    def undo(self, batch_id: str) -> FeedbackBatch:
+        if batch_id not in self.kept_batches:
+            raise BatchNotFound(batch_id)
+        batch, pairs = self.kept_batches[batch_id]
+        if batch.undone_at is None:
+            as_left = {pair: was for pair, (now, was) in pairs.items() if _same(self.feedback.get(pair), now)}
+            for pair, was in sorted(as_left.items()):
+                if was is None:
+                    self._unsay(*pair)
+                else:
+                    self._say(*pair, (was.decision, Remark(was.by, was.note), was.decided_at))
+            kept = len(pairs) - len(as_left)
+            batch = replace(batch, undone_at=time.time(), restored=len(as_left), kept=kept)
+            self.kept_batches[batch_id] = batch, pairs
+        return batch
+
+    def batch(self, batch_id: str) -> FeedbackBatch | None:
+        return self.kept_batches[batch_id][0] if batch_id in self.kept_batches else None
+
+    def batches(self, before: int | None, limit: int) -> Sequence[FeedbackBatch]:
+        found = [batch for batch, _ in reversed(self.kept_batches.values())]
+        return [it for it in found if before is None or it.number < before][:limit]
 
     def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
         now = time.time()
@@ -215,15 +289,23 @@ class MemoryStore:
         self.postings[posting_id] = PostingChange(posting_id, self.latest, posting)
         return self.latest
 
-    def _say(self, one: str, other: str, decision: Decision | None) -> None:
+    def _say(self, one: str, other: str, what: tuple[Decision, Remark, float]) -> PairFeedback:
+        self.latest += 1
+        (decision, remark, at), pair = what, (min(one, other), max(one, other))
+        self.said[pair] = FeedbackChange(*pair, self.latest, decision)
+        self.feedback[pair] = PairFeedback(*pair, decision, self.latest, at, remark.by, remark.note)
+        return self.feedback[pair]
+
+    def _unsay(self, one: str, other: str) -> None:
         self.latest += 1
         pair = (min(one, other), max(one, other))
-        self.said[pair] = FeedbackChange(*pair, self.latest, decision)
+        self.said[pair] = FeedbackChange(*pair, self.latest, None)
+        del self.feedback[pair]
 
 
-def _verdict(change: FeedbackChange) -> PairFeedback | None:
-    return (
-        None
-        if change.decision is None
-        else PairFeedback(change.first, change.second, change.decision, change.revision, 0.0)
-    )
+def _place(it: PairFeedback) -> FeedbackPlace:
+    return it.decided_at, it.first, it.second
+
+
+def _same(one: PairFeedback | None, other: PairFeedback) -> bool:
+    return one is not None and (one.said, one.decided_at) == (other.said, other.decided_at)

@@ -8,6 +8,8 @@ from pricematch.catalogue.postings import Posting
 
 Decision: TypeAlias = Literal["same", "different"]
 """A person's decision on two postings: the same product (must-link), or not (cannot-link)."""
+MAX_AUTHOR_CHARS, MAX_NOTE_CHARS = 100, 1000
+"""Characters of who decided, and of a note to a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,17 @@ class PostingChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Who decided, or None, and a note; both are kept with a decision and mean nothing to the matcher."""
+
+    by: str | None = None
+    note: str = ""
+
+
+NO_REMARK = Remark()
+
+
+@dataclass(frozen=True, slots=True)
 class PairFeedback:
     """A person's decision on two postings, which need not be stored: it outlives them.
 
@@ -86,6 +99,7 @@ class PairFeedback:
         decision: same or different.
         revision: the catalogue's version that it made.
         decided_at: seconds since 1970, UTC.
+        by, note: see `Remark`.
     """
 
     first: str
@@ -93,6 +107,13 @@ class PairFeedback:
     decision: Decision
     revision: int
     decided_at: float
+    by: str | None = None
+    note: str = ""
+
+    @property
+    def said(self) -> tuple[Decision, str | None, str]:
+        """What was said, whenever it was."""
+        return self.decision, self.by, self.note
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.feedback_batches import (
+    FeedbackBatch,
+    FeedbackFilter,
+    FeedbackPlace,
+    FeedbackSort,
+    PairDecision,
+)
 from pricematch.catalogue.products import CausedChange, Place, Product, ProductEvent, ProductSort, ProductState
-from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision, Job, Kept, PairFeedback, Put, Stored
+from pricematch.catalogue.records import (
+    ANYHOW,
+    NO_REMARK,
+    Changes,
+    Condition,
+    Decision,
+    Job,
+    Kept,
+    PairFeedback,
+    Put,
+    Remark,
+    Stored,
+)
 from pricematch.errors import RowProblem
 
 
@@ -102,12 +121,52 @@ class FeedbackStore(Protocol):
         """All of them, by their ids."""
         ...
 
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
-        """Keep a decision in place of the one there is; whether it is the first. ValueError for one posting twice."""
+    def feedback_page(
+        self, chosen: FeedbackFilter, sort: FeedbackSort, after: FeedbackPlace | None, offset: int, limit: int
+    ) -> tuple[int, Sequence[PairFeedback]]:
+        """How many are chosen; and `limit` of them in an order, behind a place in it and `offset` more."""
+        ...
+
+    def decide(self, one: str, other: str, decision: Decision, remark: Remark = NO_REMARK) -> tuple[PairFeedback, bool]:
+        """Keep a decision in place of the one there is; whether it is the first. ValueError for one posting twice.
+
+        The same decision with the same remark changes nothing.
+        """
         ...
 
     def withdraw(self, one: str, other: str) -> bool:
         """Withdraw a decision; whether it was there."""
+        ...
+
+    def decide_each(
+        self, decisions: Sequence[PairDecision], remark: Remark, expected: int | None = None, *, undecided: bool = False
+    ) -> FeedbackBatch:
+        """Keep many decisions in one transaction, all of them or none. Who decided the same stays its author.
+
+        Args:
+            decisions: on pairs that are all different.
+            remark: of all.
+            expected: the catalogue's version, if it has to be that one.
+            undecided: whether those on pairs that somebody decided on are left out.
+
+        Raises:
+            ConditionFailed: the catalogue is of another version; nothing is changed.
+        """
+        ...
+
+    def undo(self, batch_id: str) -> FeedbackBatch:
+        """Make feedback what it was before a batch, on those of its pairs that are as it left them.
+
+        A batch that was undone stays as it is. Raises BatchNotFound.
+        """
+        ...
+
+    def batch(self, batch_id: str) -> FeedbackBatch | None:
+        """The batch with an id; None where there is none. The oldest beyond a thousand are forgotten."""
+        ...
+
+    def batches(self, before: int | None, limit: int) -> Sequence[FeedbackBatch]:
+        """The last `limit` batches, the newest first, of those before a number where one is given."""
         ...
 
 

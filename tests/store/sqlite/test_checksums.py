@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.products import ProductState
-from pricematch.catalogue.records import Condition
+from pricematch.catalogue.records import Condition, Remark
 from pricematch.errors import ConditionFailed, RowDamaged, RowProblem, StoreDamaged
 from pricematch.settings import Settings
 from pricematch.store.backup import backup
@@ -37,6 +38,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.models.activate("cae", "1")
         partition(store.products, ["0", "12"])
         store.jobs.change(store.jobs.create("import", "{}", "0" * 32), [RowProblem(2, "title", "too long")])
+        store.feedback.decide_each([PairDecision("0", "2", "same")], Remark("Ann"))
         yield store
 
 
@@ -68,7 +70,15 @@ ALTERATIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
     "the posting '1'": ("UPDATE posting SET title = 'Title 1' WHERE posting_id = '1'", lambda s: s.postings.get("1")),
     "the posting '2'": ("UPDATE posting SET image = NULL WHERE posting_id = '2'", lambda s: s.postings.page("", 9)),
     "the posting '0'": ("UPDATE posting SET label_group = 'x' WHERE posting_id = '0'", lambda s: s.postings.changes(0)),
-    "the verdict '0' and '1'": ("UPDATE verdict SET decision = 'different'", lambda s: s.feedback.all_feedback()),
+    "the verdict '0' and '1'": (
+        "UPDATE verdict SET decision = 'different' WHERE second = '1'",
+        lambda s: s.feedback.all_feedback(),
+    ),
+    "the verdict '0' and '2'": (
+        "UPDATE verdict SET note = 'x' WHERE second = '2'",
+        lambda s: s.feedback.all_feedback(),
+    ),
+    "the verdict batch 1": ("UPDATE verdict_batch SET decided_by = 'Bob'", lambda s: s.feedback.batches(None, 9)),
     "the choice of a model 'cae'": ("UPDATE active_model SET version = '2'", lambda s: s.models.active()),
     f"the job '{'0' * 32}'": ("UPDATE job SET done = 5", lambda s: s.jobs.unfinished("import")),
     "the job problem 1": ("UPDATE job_problem SET message = 'too song'", lambda s: s.jobs.problems("0" * 32, 0, 9)),
@@ -120,6 +130,16 @@ def test_an_altered_hash_or_embedding_is_computed_again(store: Store, caplog: py
     open_store(store.folder, serve=True).close()
 
 
+def test_an_altered_pair_of_a_batch_is_told_and_undoes_nothing(store: Store) -> None:
+    """Fault F14: all of the batch or nothing is undone."""
+    [batch] = store.feedback.batches(None, 9)
+    alter(store, "UPDATE verdict_batch_item SET before_decision = 'different'")
+    with pytest.raises(RowDamaged, match="^the verdict batch item 1 and '0' and '2' is"):
+        store.feedback.undo(batch.batch_id)
+    assert len(store.feedback.all_feedback()) == 2
+    assert store.feedback.batch(batch.batch_id) == batch
+
+
 def test_text_that_is_not_utf_8_is_told_by_its_row(store: Store) -> None:
     """Fault F14: it is named, too, and the others are read."""
     alter(store, "UPDATE posting SET title = CAST(X'ff' AS TEXT) WHERE posting_id = '1'")
@@ -149,10 +169,11 @@ def test_a_damaged_verdict_may_be_decided_again_or_withdrawn(store: Store) -> No
     _, first = store.feedback.decide("0", "1", "same")
     assert not first
     assert store.feedback.withdraw("2", "1")
+    assert store.feedback.withdraw("2", "0")
     assert [it.decision for it in store.feedback.all_feedback()] == ["same"]
 
 
-@pytest.mark.parametrize("schema", [2, 3])
+@pytest.mark.parametrize("schema", [2, 3, 4])
 def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Fault F14: as that version wrote it, nothing is lost, and what is altered from now on is told."""
     caplog.set_level("INFO")
@@ -183,6 +204,20 @@ def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog
     assert caplog.text.count(f"schema {schema} became {SCHEMA}") == caplog.text.count("cannot be told") == 1
     assert not any(checked.faults for checked in verify(Settings(data=tmp_path), lambda *_: None))
     with closing(open_store(tmp_path)) as store:
+        [said] = store.feedback.all_feedback()
+        assert (said.by, said.note) == (None, "")
         store.jobs.change(replace(job, done=4))
         alter(store, "UPDATE embedding SET value = X'0000803F000000000000000000000000'")
         assert store.computed.embeddings("cae", [DIGEST]) == {}
+
+
+def test_a_row_that_was_altered_before_an_update_is_told_afterwards(tmp_path: Path) -> None:
+    """Fault F14: verdicts get new checksums with their authors, but not those that are not as they were written."""
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        connection.executescript((HERE / "store_4.sql").read_text(encoding="utf-8"))
+        connection.execute("UPDATE verdict SET decision = 'different'")
+        connection.executescript(
+            f"PRAGMA application_id = {0x50724D63}; PRAGMA user_version = 4; PRAGMA journal_mode=WAL"
+        )
+    with closing(open_store(tmp_path)) as store, pytest.raises(RowDamaged, match="the verdict '000' and '001'"):
+        store.feedback.all_feedback()

@@ -1,15 +1,18 @@
 """A store does what dictionaries do, over long random streams of changes."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pricematch.catalogue.records import ANYHOW, Changes, Condition, Decision
+from pricematch.catalogue.feedback_batches import FeedbackBatch, FeedbackFilter, FeedbackSort, PairDecision
+from pricematch.catalogue.records import ANYHOW, NO_REMARK, Changes, Condition, Decision, PairFeedback, Remark
 from pricematch.errors import ConditionFailed
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.memory_store import MemoryStore
@@ -19,6 +22,13 @@ pytestmark = pytest.mark.slow
 
 IDS = [f"{letter}{number}" for letter in "aZ_" for number in range(4)]
 STEPS = 400
+SORTS: tuple[FeedbackSort, ...] = ("ids", "time")
+CHOSEN = (
+    FeedbackFilter(),
+    FeedbackFilter(by="Ann"),
+    FeedbackFilter(posting_id="Z2"),
+    FeedbackFilter(by="Bob", decision="same"),
+)
 
 
 def told(changes: Changes) -> Changes:
@@ -50,10 +60,46 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
     elif what < 0.9:
         decision: Decision = "same" if draw.random() < 0.5 else "different"
-        verdict, new = store.feedback.decide(one, other, decision)
-        assert (replace(verdict, decided_at=0.0), new) == oracle.decide(one, other, decision)
-    else:
+        remark = draw.choice((NO_REMARK, Remark("Ann"), Remark("Ann", "nul\0 é 😀")))
+        verdict, new = store.feedback.decide(one, other, decision, remark)
+        expected, was_new = oracle.decide(one, other, decision, remark)
+        assert (timeless([verdict]), new) == (timeless([expected]), was_new)
+    elif what < 0.94:
         assert store.feedback.withdraw(one, other) == oracle.withdraw(one, other)
+    elif what < 0.98:
+        decide_each(draw, store, oracle)
+    else:
+        undo(draw, store, oracle)
+
+
+def decide_each(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
+    """Make the same batch of decisions in both."""
+    pairs = list(combinations(IDS, 2))
+    decisions = [PairDecision(*it, draw.choice(("same", "different"))) for it in draw.sample(pairs, 6)]
+    remark, expected = draw.choice((NO_REMARK, Remark("Bob", "all"))), draw.choice((None, oracle.version(), 0))
+    undecided = draw.random() < 0.5
+    found = answer(partial(store.feedback.decide_each, undecided=undecided), decisions, remark, expected)
+    told = answer(partial(oracle.decide_each, undecided=undecided), decisions, remark, expected)
+    if not isinstance(found, FeedbackBatch):
+        assert found is told
+        return
+    assert isinstance(told, FeedbackBatch)
+    assert (found.counts, found.by, found.note) == (told.counts, told.by, told.note)
+
+
+def undo(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
+    """Take the same batch back in both; a second time changes nothing."""
+    batches = list(zip(store.feedback.batches(None, 10**6), oracle.batches(None, 10**6), strict=True))
+    if batches:
+        mine, theirs = draw.choice(batches)
+        found, told = store.feedback.undo(mine.batch_id), oracle.undo(theirs.batch_id)
+        assert (found.restored, found.kept) == (told.restored, told.kept)
+        assert store.feedback.undo(mine.batch_id) == found
+
+
+def timeless(feedback: Sequence[PairFeedback]) -> list[PairFeedback]:
+    """The same, whenever it was said."""
+    return [replace(it, decided_at=0.0) for it in feedback]
 
 
 def drawn_image(draw: random.Random) -> bytes | None:
@@ -72,7 +118,16 @@ def compare(store: Store, oracle: MemoryStore) -> None:
     assert store.postings.page("", 100) == oracle.page("", 100)
     assert store.postings.page("Z2", 3) == oracle.page("Z2", 3)
     assert [store.postings.get(posting_id) for posting_id in IDS] == [oracle.get(posting_id) for posting_id in IDS]
-    assert [replace(verdict, decided_at=0.0) for verdict in store.feedback.all_feedback()] == oracle.all_feedback()
+    assert timeless(store.feedback.all_feedback()) == timeless(oracle.all_feedback())
+    for sort, chosen in product(SORTS, CHOSEN):
+        total, found = store.feedback.feedback_page(chosen, sort, None, 0, 5)
+        expected, told = oracle.feedback_page(chosen, sort, None, 0, 5)
+        assert (total, timeless(found)) == (expected, timeless(told))
+        if found:
+            places = [(it.decided_at, it.first, it.second) for it in (found[-1], told[-1])]
+            _, rest = store.feedback.feedback_page(chosen, sort, places[0], 1, 9)
+            _, expected_rest = oracle.feedback_page(chosen, sort, places[1], 1, 9)
+            assert timeless(rest) == timeless(expected_rest)
     check_whole(store)
 
 

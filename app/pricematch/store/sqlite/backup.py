@@ -12,10 +12,11 @@ from pricematch.store.folder import store_errors
 from pricematch.store.sqlite.changes import next_revision, posting_of
 from pricematch.store.sqlite.checksums import COMPUTED, insertion, is_sound, opened, sealed, selected
 from pricematch.store.sqlite.database import Database, Mode, connect
-from pricematch.store.sqlite.feedback import feedback_of
-from pricematch.store.sqlite.feedback import find as find_feedback
-from pricematch.store.sqlite.feedback import remove as remove_feedback
-from pricematch.store.sqlite.feedback import write as write_feedback
+from pricematch.store.sqlite.feedback_batches import replace_batches
+from pricematch.store.sqlite.feedback_rows import feedback_of
+from pricematch.store.sqlite.feedback_rows import find as find_feedback
+from pricematch.store.sqlite.feedback_rows import remove as remove_feedback
+from pricematch.store.sqlite.feedback_rows import write as write_feedback
 from pricematch.store.sqlite.postings import find
 from pricematch.store.sqlite.postings import remove as remove_posting
 from pricematch.store.sqlite.postings import write as write_posting
@@ -87,14 +88,15 @@ class Replaced:
 
 
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
-    """Make postings, feedback and products those of a copy, in a transaction that is open; keep what was computed.
+    """Make postings, feedback, batches and products those of a copy, in a transaction that is open.
 
-    Equal rows stay; each change has a revision of its own, later than any in either.
+    What was computed is kept. Equal rows stay; each change has a revision of its own, later than any in either.
     """
     later = copy.execute("SELECT version FROM catalogue").fetchone()
     connection.execute("UPDATE catalogue SET version = max(version, ?)", later)
     _take_computed(connection, copy)
     replaced = Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
+    replace_batches(connection, copy)
     restore_products(connection, copy)
     return replaced
 
@@ -122,7 +124,7 @@ def _replace_feedback(connection: sqlite3.Connection, copy: sqlite3.Connection) 
         first, second = feedback.first, feedback.second
         unseen.discard((first, second))
         stored = find_feedback(connection, first, second)
-        if stored is None or (stored.decision, stored.decided_at) != (feedback.decision, feedback.decided_at):
+        if stored is None or (stored.said, stored.decided_at) != (feedback.said, feedback.decided_at):
             write_feedback(connection, replace(feedback, revision=next_revision(connection)))
             written += 1
     for first, second in sorted(unseen):
@@ -146,7 +148,9 @@ def _take_computed(connection: sqlite3.Connection, copy: sqlite3.Connection) -> 
 
 def _wrong_id(connection: sqlite3.Connection) -> str | None:
     """An id that no posting can have, if there is one."""
-    of_feedback = "SELECT first FROM verdict UNION SELECT second FROM verdict"
+    of_feedback = " UNION ".join(
+        f"SELECT {end} FROM {table}" for table in ("verdict", "verdict_batch_item") for end in ("first", "second")
+    )
     ids = connection.execute(
         f"SELECT posting_id FROM posting UNION SELECT posting_id FROM product_member UNION {of_feedback}"
     )

@@ -14,7 +14,7 @@ ORDER BY revision
 """
 _FEEDBACK = f"""
 SELECT {selected("verdict")} FROM verdict WHERE revision > ?1
-UNION ALL SELECT first, second, NULL, revision, NULL, NULL FROM verdict_gone WHERE revision > ?1
+UNION ALL SELECT first, second, NULL, revision, NULL, NULL, NULL, NULL FROM verdict_gone WHERE revision > ?1
 ORDER BY revision
 """
 
@@ -94,5 +94,5 @@ def _posting_change(row: Row) -> PostingChange:
 
 
 def _feedback_change(row: Row) -> FeedbackChange:
-    first, second, decision, revision, _, _ = row if row[2] is None else (*opened("verdict", row), None)
+    first, second, decision, revision = (row if row[2] is None else opened("verdict", row))[:4]
     return FeedbackChange(first, second, revision, decision)

@@ -12,7 +12,15 @@ Row: TypeAlias = tuple[Any, ...]
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "posting": ("posting_id", "image", "title", "image_phash", "label_group", "revision"),
-        "verdict": ("first", "second", "decision", "revision", "decided_at"),
+        "verdict": ("first", "second", "decision", "revision", "decided_at", "decided_by", "note"),
+        "verdict_batch": (
+            *("number", "batch_id", "decided_by", "note", "decided_at", "created", "changed", "unchanged"),
+            *("undone_at", "restored", "kept"),
+        ),
+        "verdict_batch_item": (
+            *("batch", "first", "second", "decision"),
+            *("before_decision", "before_at", "before_by", "before_note"),
+        ),
         "active_model": ("name", "version"),
         "job": (
             *("job_id", "kind", "spec", "state", "done", "total", "cancelling", "reason", "created_at", "changed_at"),
@@ -31,7 +39,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 COMPUTED = ("embedding", "hash")
 """Tables that can be large, and whose rows are computed again where they are damaged."""
 _AT_ONCE = 1000
-_NAMED_BY: Mapping[str, int] = MappingProxyType({"verdict": 2})
+_NAMED_BY: Mapping[str, int] = MappingProxyType({"verdict": 2, "verdict_batch_item": 3})
 """How many of the first columns name a row; one if absent."""
 _KINDS: Mapping[str, str] = MappingProxyType({"active_model": "choice of a model", "computed_key": "key of embeddings"})
 
@@ -104,14 +112,26 @@ def count_rows(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def seal_rows(connection: sqlite3.Connection) -> None:
-    """Give all rows of the tables that there are their checksums; they are taken for right."""
+def seal_rows(connection: sqlite3.Connection, before: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+    """Give rows the checksums of the columns that their tables have by now.
+
+    Args:
+        connection: to the database; a transaction is open.
+        before: the columns that checksums covered up to now, by the tables whose rows are meant; a row that is not as
+            it was written keeps its checksum. Left out, all rows are meant, and are taken for right.
+    """
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for table in COLUMNS.keys() & there:
-        columns = COLUMNS[table]
-        some = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {_AT_ONCE}"
+    for table in before or COLUMNS.keys() & there:
+        known = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+        columns = [column for column in COLUMNS[table] if column in known]
+        covered = [columns.index(column) for column in before.get(table, ())]
+        some = f"SELECT rowid, checksum, {', '.join(columns)} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"
         last = 0
-        while rows := connection.execute(some, (last,)).fetchall():
-            checksums = [(row_checksum(values), number) for number, *values in rows]
+        while rows := connection.execute(some, (last, _AT_ONCE)).fetchall():
+            checksums = [
+                (row_checksum(values), number)
+                for number, checksum, *values in rows
+                if not before or checksum == row_checksum([values[place] for place in covered])
+            ]
             connection.executemany(f"UPDATE {table} SET checksum = ? WHERE rowid = ?", checksums)
             last = rows[-1][0]

@@ -1,20 +1,22 @@
 """Feedback in SQLite."""
 
-import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from pricematch.catalogue.records import Decision, PairFeedback
-from pricematch.errors import RowDamaged
-from pricematch.store.sqlite.changes import next_revision
-from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
-from pricematch.store.sqlite.database import Database
-
-COLUMNS = selected("verdict")
-_WRITE = (
-    f"{insertion('verdict')} ON CONFLICT (first, second) DO UPDATE SET decision = excluded.decision, "
-    "revision = excluded.revision, decided_at = excluded.decided_at, checksum = excluded.checksum"
+from pricematch.catalogue.feedback_batches import (
+    BatchCounts,
+    FeedbackBatch,
+    FeedbackFilter,
+    FeedbackPlace,
+    FeedbackSort,
+    PairDecision,
 )
+from pricematch.catalogue.records import NO_REMARK, Decision, PairFeedback, Remark
+from pricematch.store.sqlite import feedback_batches, feedback_rows
+from pricematch.store.sqlite.changes import next_revision
+from pricematch.store.sqlite.database import Database
+from pricematch.store.sqlite.feedback_rows import COLUMNS, feedback_of, find, find_any, remove, write
 
 
 class SqliteFeedback:
@@ -34,16 +36,25 @@ class SqliteFeedback:
             rows = connection.execute(f"SELECT {COLUMNS} FROM verdict ORDER BY first, second")
             return [feedback_of(row) for row in rows]
 
-    def decide(self, one: str, other: str, decision: Decision) -> tuple[PairFeedback, bool]:
+    def feedback_page(
+        self, chosen: FeedbackFilter, sort: FeedbackSort, after: FeedbackPlace | None, offset: int, limit: int
+    ) -> tuple[int, Sequence[PairFeedback]]:
+        """See the port."""
+        with self._database.read() as connection:
+            found = feedback_rows.page(connection, chosen, sort, after, offset, limit)
+            return feedback_rows.count(connection, chosen), found
+
+    def decide(self, one: str, other: str, decision: Decision, remark: Remark = NO_REMARK) -> tuple[PairFeedback, bool]:
         """See the port; an equal decision keeps its revision and time."""
         if one == other:
             raise ValueError(f"expected two postings, got {one!r} twice")
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            stored = _before(connection, first, second)
-            if isinstance(stored, PairFeedback) and stored.decision == decision:
+            stored = find_any(connection, first, second)
+            if isinstance(stored, PairFeedback) and stored.said == (decision, remark.by, remark.note):
                 return stored, False
-            feedback = PairFeedback(first, second, decision, next_revision(connection), time.time())
+            now = next_revision(connection), time.time()
+            feedback = PairFeedback(first, second, decision, *now, remark.by, remark.note)
             write(connection, feedback)
         return feedback, stored is None
 
@@ -51,42 +62,46 @@ class SqliteFeedback:
         """See the port."""
         first, second = sorted((one, other))
         with self._database.write() as connection:
-            if _before(connection, first, second) is None:
+            if find_any(connection, first, second) is None:
                 return False
             remove(connection, first, second)
         return True
 
+    def take(self, feedback: Iterable[PairFeedback]) -> BatchCounts:
+        """Store decisions of elsewhere, with their times, authors and notes, all of them or none.
 
-def write(connection: sqlite3.Connection, feedback: PairFeedback) -> None:
-    """Store a decision in place of the one on its pair."""
-    values = (feedback.first, feedback.second, feedback.decision, feedback.revision, float(feedback.decided_at))
-    connection.execute(_WRITE, sealed(*values))
-    connection.execute("DELETE FROM verdict_gone WHERE first = ? AND second = ?", (feedback.first, feedback.second))
+        Their revisions do not matter. One that is stored already stays unchanged; `changed` counts others in whatever
+        they differ.
+        """
+        new = changed = unchanged = 0
+        with self._database.write() as connection:
+            for it in feedback:
+                stored = find_any(connection, it.first, it.second)
+                if isinstance(stored, PairFeedback) and (stored.said, stored.decided_at) == (it.said, it.decided_at):
+                    unchanged += 1
+                    continue
+                new, changed = new + (stored is None), changed + (stored is not None)
+                write(connection, replace(it, revision=next_revision(connection)))
+        return BatchCounts(new, changed, unchanged)
 
+    def decide_each(
+        self, decisions: Sequence[PairDecision], remark: Remark, expected: int | None = None, *, undecided: bool = False
+    ) -> FeedbackBatch:
+        """See the port."""
+        with self._database.write() as connection:
+            return feedback_batches.decide_each(connection, decisions, remark, expected, undecided=undecided)
 
-def remove(connection: sqlite3.Connection, first: str, second: str) -> None:
-    """Delete a decision that is stored, and remember that it was there."""
-    connection.execute("DELETE FROM verdict WHERE first = ? AND second = ?", (first, second))
-    connection.execute("INSERT INTO verdict_gone VALUES (?, ?, ?)", (first, second, next_revision(connection)))
+    def undo(self, batch_id: str) -> FeedbackBatch:
+        """See the port."""
+        with self._database.write() as connection:
+            return feedback_batches.undo(connection, batch_id)
 
+    def batch(self, batch_id: str) -> FeedbackBatch | None:
+        """See the port."""
+        with self._database.read() as connection:
+            return feedback_batches.find(connection, batch_id)
 
-def find(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | None:
-    """The decision on a pair, first < second, if there is one; raises RowDamaged."""
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM verdict WHERE first = ? AND second = ?",
-        (first, second),
-    ).fetchone()
-    return None if row is None else feedback_of(row)
-
-
-def feedback_of(row: Row) -> PairFeedback:
-    """A decision from its columns; raises RowDamaged."""
-    return PairFeedback(*opened("verdict", row))
-
-
-def _before(connection: sqlite3.Connection, first: str, second: str) -> PairFeedback | RowDamaged | None:
-    """The decision that is to be replaced or withdrawn, which a damaged one may be."""
-    try:
-        return find(connection, first, second)
-    except RowDamaged as error:
-        return error
+    def batches(self, before: int | None, limit: int) -> Sequence[FeedbackBatch]:
+        """See the port."""
+        with self._database.read() as connection:
+            return feedback_batches.page(connection, before, limit)

@@ -1,8 +1,10 @@
 """The tables of a store, and how older ones become newer ones."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from pricematch.errors import StoreNewer
 from pricematch.store.folder import damaged
@@ -150,10 +152,48 @@ ALTER TABLE catalogue ADD COLUMN products_by TEXT NOT NULL DEFAULT '';         -
 ALTER TABLE catalogue ADD COLUMN event_floor INTEGER NOT NULL DEFAULT 0;       -- events up to this are forgotten
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+ALTER TABLE verdict ADD COLUMN decided_by TEXT;
+ALTER TABLE verdict ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE INDEX verdict_by_second ON verdict (second, first);
+CREATE INDEX verdict_by_time ON verdict (decided_at, first, second);
+
+CREATE TABLE verdict_batch (
+    number INTEGER PRIMARY KEY,
+    batch_id TEXT NOT NULL UNIQUE,
+    decided_by TEXT,
+    note TEXT NOT NULL,
+    decided_at REAL NOT NULL,
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    unchanged INTEGER NOT NULL,
+    undone_at REAL,
+    restored INTEGER NOT NULL,
+    kept INTEGER NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+CREATE TABLE verdict_batch_item (
+    batch INTEGER NOT NULL REFERENCES verdict_batch ON DELETE CASCADE,
+    first TEXT NOT NULL,
+    second TEXT NOT NULL CHECK (first < second),
+    decision TEXT NOT NULL CHECK (decision IN ('same', 'different')),
+    before_decision TEXT CHECK (before_decision IN ('same', 'different')),  -- NULL: nobody had decided
+    before_at REAL,
+    before_by TEXT,
+    before_note TEXT,
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (batch, first, second)
+) STRICT;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""
+_SEALED_BEFORE: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType(
+    {5: {"verdict": ("first", "second", "decision", "revision", "decided_at")}}
+)
+"""By the version that adds columns to tables, those that checksums covered before."""
 SCHEMA = len(MIGRATIONS)
 
 
@@ -215,5 +255,7 @@ def _apply(connection: sqlite3.Connection, schema: int) -> None:
             statement = ""
     if schema + 1 == _SEALED:
         seal_rows(connection)
+    elif (before := _SEALED_BEFORE.get(schema + 1)) is not None:
+        seal_rows(connection, before)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {schema + 1}")
