@@ -26,6 +26,7 @@ from pricematch.cli import (
     sweep,
     terminal,
     train,
+    verdicts,
     verify,
 )
 from pricematch.errors import PricematchError, SettingsError, TrainingInterrupted
@@ -60,6 +61,7 @@ cli.command()(verify.verify)
 cli.command()(sweep.sweep)
 cli.add_typer(show.cli, name="show")
 cli.add_typer(models.cli, name="models")
+cli.add_typer(verdicts.cli, name="verdicts")
 
 
 def main() -> None:

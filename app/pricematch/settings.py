@@ -179,6 +179,10 @@ class Settings(BaseSettings):
     """Pairs within eps in one /cluster request or sweep; each takes up to 50 bytes while neighbours are found."""
     max_match_images: int = Field(default=64, ge=1)
     """Uploaded images in one /match request."""
+    max_batch_items: int = Field(default=1000, ge=1, le=100_000)
+    """Decisions in one /verdicts:batch request;"""
+    max_batch_pairs: int = Field(default=10_000, ge=1, le=1_000_000)
+    """or pairs that its selection may mean."""
     max_import_bytes: int = Field(default=1024 * MIB, ge=KIB)
     """Bytes of one /postings/import request: the file of postings and the ZIP file of their images."""
     max_import_images: int = Field(default=100_000, ge=1)

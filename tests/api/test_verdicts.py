@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -10,10 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from pricematch.api.keys import new_key
 from pricematch.catalogue.postings import is_posting_id
-from pricematch.formats.csv_files import read_feedback
+from pricematch.formats.feedback_files import read_feedback
 from tests.support.applications import Serve, judged_matcher
 from tests.support.contract import assert_problem
 
@@ -148,12 +152,103 @@ def test_an_export_is_read_back_and_holds_no_formula(client: TestClient, tmp_pat
     expected = [(one, other, "different") for one, other in combinations(sorted(stored), 2)]
     assert list(read_feedback(tmp_path / "verdicts.csv", 1000)) == expected
     rows = list(csv.reader(io.StringIO(client.get("/verdicts.csv").text)))
-    assert all(cell[0] not in "=+-@\t\r" for row in rows for cell in row)
+    assert all(cell[:1] not in tuple("=+-@\t\r") for row in rows for cell in row)
 
 
 @given(st.sampled_from("=+-@\t\r\n|%;"), st.text(max_size=20))
 def test_no_id_begins_as_a_formula_does(sign: str, rest: str) -> None:
     assert not is_posting_id(sign + rest)
+
+
+def test_an_author_and_a_note_are_kept_and_shown(client: TestClient) -> None:
+    """Without an author it is nobody where no keys are; said again without them they are gone."""
+    body = {"verdict": "same", "by": " Ann ", "note": "one box\r\nof two"}
+    first = client.put("/verdicts/scene/twin", json=body).json()
+    assert (first["by"], first["note"]) == ("Ann", "one box\nof two")
+    again = client.put("/verdicts/twin/scene", json=body)
+    assert (again.status_code, again.json()) == (200, first)
+    [listed] = client.get("/verdicts").json()["verdicts"]
+    assert listed.items() <= first.items()
+    assert "Ann" in client.get("/verdicts.csv").text
+    last = say(client, "scene", "twin", "same").json()
+    assert (last["by"], last["note"], last["catalogue_version"]) == (None, "", first["catalogue_version"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [("by", "x" * 101), ("by", "a\nb"), ("note", "x" * 1001), ("note", "\0"), ("by", 5)]
+)
+def test_what_is_no_author_or_note_is_refused(client: TestClient, field: str, text: object) -> None:
+    answer = client.put("/verdicts/scene/twin", json={"verdict": "same", field: text})
+    assert_problem(answer, 422, "invalid-request")
+    assert f"body.{field}" in answer.json()["detail"]
+
+
+def test_the_longest_author_and_note_are_taken(client: TestClient) -> None:
+    """However they are escaped."""
+    body = json.dumps({"verdict": "same", "by": "😀" * 100, "note": "😀" * 1000})
+    assert len(body) > 13000
+    answer = client.put("/verdicts/scene/twin", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["note"]) == (201, "😀" * 1000)
+
+
+def test_the_key_is_the_author_where_none_is_named(serve: Serve) -> None:
+    key, kept = new_key("reviewer-7", "write")
+    client = serve(matcher=judged_matcher(), api_keys=SecretStr(kept.line()))
+    client.headers["X-API-Key"] = key
+    assert say(client, "scene", "twin", "same").json()["by"] == "reviewer-7"
+    named = {"verdict": "same", "by": "Ann"}
+    assert client.put("/verdicts/scene/twin", json=named).json()["by"] == "Ann"
+    batch = {"decisions": [{"left": "scene", "right": "other", "decision": "same"}]}
+    assert client.post("/verdicts:batch", json=batch).json()["by"] == "reviewer-7"
+
+
+def test_verdicts_are_listed_by_author_posting_and_decision_in_pages(client: TestClient) -> None:
+    """In two orders; a cursor is of one of them, and misses none when others decide meanwhile."""
+    for by, one, other, said in (
+        ("Ann", "twin", "scene", "same"),
+        ("Bob", "other", "worded", "different"),
+        ("Ann", "other", "scene", "different"),
+    ):
+        client.put(f"/verdicts/{one}/{other}", json={"verdict": said, "by": by})
+
+    def listed(**asked: Any) -> list[str]:
+        found, cursor = list[str](), ""
+        while cursor is not None:
+            page = client.get("/verdicts", params={**asked, "cursor": cursor, "limit": 1}).json()
+            found += [f"{it['first']}-{it['second']}" for it in page["verdicts"]]
+            cursor = page["next_cursor"]
+        assert page["total"] == len(found)
+        return found
+
+    assert listed() == ["other-scene", "other-worded", "scene-twin"]
+    assert listed(sort="time") == ["other-scene", "other-worded", "scene-twin"]
+    assert listed(by="Ann", sort="time") == ["other-scene", "scene-twin"]
+    assert listed(posting_id="twin") == ["scene-twin"]
+    assert listed(decision="different", by="Bob") == ["other-worded"]
+    assert listed(by="nobody") == []
+    page = client.get("/verdicts", params={"limit": 2}).json()
+    client.delete("/verdicts/other/scene")
+    rest = client.get("/verdicts", params={"limit": 2, "cursor": page["next_cursor"]}).json()
+    assert [it["first"] for it in rest["verdicts"]] == ["scene"]
+    assert rest["next_offset"] is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"cursor": "x"},
+        {"cursor": urlsafe_b64encode(b"[" * 1500).decode()},
+        {"cursor": urlsafe_b64encode(b'["ids", 1e999, "a", 5]').decode()},
+        {"cursor": urlsafe_b64encode(b'["ids", ' + b"9" * 400 + b', "a", "b"]').decode()},
+        {"cursor": urlsafe_b64encode(b'["time", 1, "a", "b"]').decode()},
+        {"cursor": urlsafe_b64encode(b'["ids", 1, "a", "b"]').decode(), "offset": 1},
+        {"sort": "size"},
+        {"decision": "perhaps"},
+        {"posting_id": "?"},
+    ],
+)
+def test_what_is_no_page_is_refused(client: TestClient, asked: dict[str, Any]) -> None:
+    assert_problem(client.get("/verdicts", params=asked), 422, "invalid-request")
 
 
 # --- contradictions ----------------------------------------------------------------------------------------------

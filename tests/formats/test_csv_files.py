@@ -1,4 +1,4 @@
-"""Verdicts from a CSV file."""
+"""Catalogues and submissions as CSV files."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pricematch.catalogue.labels import says_nothing, strip_blanks
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, ImageEmpty, RowProblem, SettingsError
-from pricematch.formats.csv_files import CsvCatalogue, read_csv, read_feedback, write_submission
+from pricematch.formats.csv_files import CsvCatalogue, read_csv, write_submission
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.search.candidates import Lists
 
@@ -327,65 +327,3 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "submission.csv").mkdir()
     with pytest.raises(SettingsError, match=r"cannot write .*submission\.csv"):
         write_submission(tmp_path / "submission.csv", ["a", "b", "c"], LISTS)
-
-
-FEEDBACK_HEADER = "posting_id,other_posting_id,verdict"
-
-
-def written(folder: Path, *rows: str, header: str = FEEDBACK_HEADER) -> Path:
-    path = folder / "verdicts.csv"
-    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    return path
-
-
-def test_of_several_decisions_on_a_pair_the_last_holds(tmp_path: Path) -> None:
-    path = written(tmp_path, "a,b,same", "c,b,different", "b,a,different")
-    assert list(read_feedback(path, 1000)) == [("a", "b", "different"), ("b", "c", "different")]
-
-
-def test_other_columns_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
-    path = written(tmp_path, "2026,same,b,a", header="\ufeffdecided_at,verdict,posting_id,other_posting_id")
-    assert list(read_feedback(path, 1000)) == [("a", "b", "same")]
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ("a,a,same", "expected two ids, got 'a' and 'a'"),
-        ("../a,b,same", "expected two ids"),
-        ("a,,same", "expected two ids"),
-        ("a", "expected 3 fields, got 1"),
-        ("a,b,maybe", "expected same or different, got 'maybe'"),
-    ],
-)
-def test_a_bad_row_is_named(tmp_path: Path, row: str, message: str) -> None:
-    with pytest.raises(CatalogueError) as refused:
-        read_feedback(written(tmp_path, "x,y,same", row), 1000)
-    assert "1 bad row" in str(refused.value)
-    assert "row 3" in str(refused.value)
-    assert message in str(refused.value)
-
-
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="missing verdict"):
-        read_feedback(written(tmp_path, header="posting_id,other_posting_id"), 1000)
-    with pytest.raises(CatalogueError, match="cannot be read"):
-        read_feedback(tmp_path / "absent.csv", 1000)
-    with pytest.raises(CatalogueError, match="at most 1000 bytes"):
-        read_feedback(written(tmp_path, f"a,b,{'x' * 5000}"), 1000)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
-def test_feedback_that_a_spreadsheet_has_saved_is_read(tmp_path: Path, encoding: str) -> None:
-    """With its encoding and delimiter, and ids in whichever Unicode form (fault C19)."""
-    path = tmp_path / "verdicts.csv"
-    path.write_bytes("posting_id;other_posting_id;verdict\r\ncafé 1;b;same\r\n".encode(encoding))
-    assert list(read_feedback(path, 1000)) == [("b", "café 1", "same")]
-    path.write_text("posting_id,other_posting_id,verdict\ncafe\u0301,b,same\n café ,b,different\n", encoding="utf-8")
-    assert list(read_feedback(path, 1000)) == [("b", "café", "different")]
-
-
-def test_feedback_that_does_not_decode_is_refused_by_row(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes(FEEDBACK_HEADER.encode() + "\né,ö,same\na,b,".encode() + b"\xe9\n")
-    with pytest.raises(CatalogueError, match="row 3: expected UTF-8, got the byte 0xe9"):
-        read_feedback(tmp_path / "latin.csv", 1000)

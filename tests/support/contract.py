@@ -76,10 +76,10 @@ def assert_still_answers(client: TestClient) -> None:
 
 
 def _operations(path: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of the templates that a path fits, or it with the version in front; those of literal ones first."""
+    """Of the templates that a path fits, or it with the version in front; those of more literal ones first."""
     found: dict[str, Any] = {}
     paths = (path, f"/v1{path}")
-    for template in sorted(document["paths"], key=lambda template: "{" not in template):
+    for template in sorted(document["paths"], key=lambda template: -template.count("{")):
         pattern = re.sub(r"\{\w+\}", "[^/]+", template)
         if any(re.fullmatch(pattern, it) for it in paths):
             found |= document["paths"][template]

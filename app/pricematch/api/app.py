@@ -16,7 +16,19 @@ from pricematch.api.description import DESCRIPTION, TAGS, describe
 from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import HeadCheck, MemoryLimits
 from pricematch.api.links import VERSION_PREFIX, Links
-from pricematch.api.routes import clusters, health, images, imports, jobs, match, models, postings, products, verdicts
+from pricematch.api.routes import (
+    clusters,
+    health,
+    images,
+    imports,
+    jobs,
+    match,
+    models,
+    postings,
+    products,
+    verdict_batches,
+    verdicts,
+)
 from pricematch.api.routes.health import metrics_router
 from pricematch.api.routing import EveryRoute, check_root_path
 from pricematch.api.signatures import ImageSigner
@@ -97,7 +109,7 @@ def create_api(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
-    for module in (match, imports, postings, images, products, jobs, verdicts, clusters, models):
+    for module in (match, imports, postings, images, products, jobs, verdict_batches, verdicts, clusters, models):
         app.include_router(module.router, prefix=VERSION_PREFIX)
         app.include_router(module.router, include_in_schema=False)
     app.include_router(health.router)

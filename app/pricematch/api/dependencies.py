@@ -229,11 +229,12 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _admit(scope: Scope, request: Request, bearer: _Bearer, header: _Header) -> None:
-    """Raise Unauthenticated, Forbidden or RateExceeded."""
+def _admit(scope: Scope, request: Request, bearer: _Bearer, header: _Header) -> str | None:
+    """The name of the key, None where none is needed; raises Unauthenticated, Forbidden or RateExceeded."""
     state: State = request.state.app
     key = header if bearer is None else bearer.credentials
-    current().key = state.guard.admit(scope, key, _address(request))
+    name = current().key = state.guard.admit(scope, key, _address(request))
+    return name
 
 
 def _address(request: Request) -> str:
@@ -246,9 +247,9 @@ class _Needs:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> None:
-        """Raise Unauthenticated, Forbidden or RateExceeded."""
-        _admit(self.scope, request, bearer, header)
+    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> str | None:
+        """The name of the key, None where none is needed; raises Unauthenticated, Forbidden or RateExceeded."""
+        return _admit(self.scope, request, bearer, header)
 
 
 class _NeedsKeyOrSignature:
@@ -286,3 +287,5 @@ ADMIN: Any = Depends(_Needs("admin"))
 READ_IMAGE: Any = Depends(_NeedsKeyOrSignature())
 Signed = Annotated[bool, READ_IMAGE]
 OPEN: Any = Depends(_NeedsNothing())
+Writer = Annotated[str | None, WRITE]
+"""The name of the key of a request that changes something; None where none is needed."""

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from pricematch.api import problems
 from pricematch.api.links import VERSION_PREFIX
+from pricematch.api.schemas.verdict_batches import BODY_PARTS
 
 DESCRIPTION = """Which postings show the same product?
 
@@ -73,6 +74,6 @@ def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _definitions() -> dict[str, Any]:
-    """Schemas that only answers of errors refer to."""
+    """Schemas that only answers of errors, or bodies that endpoints read themselves, refer to."""
     definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**definitions.pop("$defs"), "Problem": definitions}
+    return {**definitions.pop("$defs"), "Problem": definitions, **BODY_PARTS}

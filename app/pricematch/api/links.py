@@ -46,6 +46,10 @@ class Links:
         """Of a product by its id."""
         return f"{self._base}/products/{product}"
 
+    def verdict_batch(self, batch_id: str) -> str:
+        """Of a batch of verdicts."""
+        return f"{self._base}/verdicts/batches/{batch_id}"
+
     @property
     def _base(self) -> str:
         return self.root_path + VERSION_PREFIX

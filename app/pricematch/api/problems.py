@@ -32,6 +32,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ImageUnavailable: (404, "image-unavailable"),
     errors.PostingNotFound: (404, "posting-not-found"),
     errors.FeedbackNotFound: (404, "verdict-not-found"),
+    errors.BatchNotFound: (404, "batch-not-found"),
     errors.JobNotFound: (404, "job-not-found"),
     errors.ProductNotFound: (404, "product-not-found"),
     errors.ProductGone: (410, "product-gone"),
@@ -105,6 +106,8 @@ class Problem(BaseModel):
 
 def problem_of(error: errors.PricematchError) -> Problem:
     """The problem that stands for a domain error."""
+    if isinstance(error, errors.ItemsRefused):
+        return invalid_request([Fault(location=f"body.{place}", message=message) for place, message in error.faults])
     status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
     return _problem(status, slug, _PUBLIC_DETAILS.get(type(error), str(error)))
 

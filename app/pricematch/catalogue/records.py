@@ -1,5 +1,6 @@
 """Records of a store: stored postings and feedback, conditional changes, jobs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -88,6 +89,35 @@ class Remark:
 
 
 NO_REMARK = Remark()
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_OF_NOTES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def as_author(text: str) -> str | None:
+    """Who decided as it is kept, without blanks around it; None for nothing. Raises ValueError.
+
+    >>> as_author(" Ann "), as_author("")
+    ('Ann', None)
+    """
+    text = text.strip()
+    _check_length(text, MAX_AUTHOR_CHARS)
+    if _CONTROL.search(text):
+        raise ValueError("expected a name, got a control character in it")
+    return text or None
+
+
+def as_note(text: str) -> str:
+    """A note as it is kept, its lines ended by a line feed, without blanks around it. Raises ValueError."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    _check_length(text, MAX_NOTE_CHARS)
+    if _CONTROL_OF_NOTES.search(text):
+        raise ValueError("expected text, got a control character in it")
+    return text
+
+
+def _check_length(text: str, most: int) -> None:
+    if len(text) > most:
+        raise ValueError(f"expected at most {most} characters, got {len(text)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ ImagesIfAny: TypeAlias = Annotated[
 ]
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
+StoreFolder: TypeAlias = Annotated[Path | None, setting("data", "Folder of the store.")]
 Encoder: TypeAlias = Annotated[
     str | None, setting("encoder", "cnn (256 values, needs no training), cae (2,048) or autoencoder (64).")
 ]
@@ -38,8 +39,8 @@ Signals: TypeAlias = Annotated[
 Verdicts: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="What people decided on pairs of postings, which overrules label groups: a CSV file as GET /verdicts.csv "
-        "gives it, or the data folder of a service."
+        help="What people decided on pairs of postings, which overrules label groups: a file as `pricematch verdicts "
+        "export` writes it, or the data folder of a service."
     ),
 ]
 SkipBadImages: TypeAlias = Annotated[

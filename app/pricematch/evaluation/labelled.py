@@ -18,7 +18,8 @@ from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import CatalogueError, LimitExceeded
 from pricematch.evaluation.splits import seen_postings
 from pricematch.formats.array_files import read_embeddings
-from pricematch.formats.csv_files import CsvCatalogue, read_feedback
+from pricematch.formats.csv_files import CsvCatalogue
+from pricematch.formats.feedback_files import read_feedback
 from pricematch.formats.manifest import Origin, TrainedOn, find
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.progress import Progress
@@ -67,7 +68,7 @@ def limit_setting_named() -> Iterator[None]:
 
 
 def load_feedback(settings: Settings, path: Path) -> Feedback:
-    """The feedback in a CSV file, or in the store of a data folder.
+    """The feedback in a file, or in the store of a data folder.
 
     Raises:
         CatalogueError: the file has bad rows.

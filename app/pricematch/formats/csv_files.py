@@ -1,22 +1,15 @@
-"""CSV files: catalogues and feedback to read, submissions to write."""
+"""CSV files: catalogues to read, submissions to write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.labels import is_rounded, strip_blanks
-from pricematch.catalogue.postings import Posting, as_posting_id, is_posting_id
-from pricematch.catalogue.records import Decision, FeedbackChange
+from pricematch.catalogue.labels import is_rounded
+from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, ImageError, RowProblem
 from pricematch.formats.atomic_writes import write_whole
-from pricematch.formats.csv_records import CsvRecords
 from pricematch.formats.posting_rows import DETECTED, PostingRow, PostingRows, RowLimits, TextFormat
-from pricematch.formats.text_lines import TextLines
 from pricematch.search.candidates import Lists
-
-_FEEDBACK_COLUMNS = ("posting_id", "other_posting_id", "verdict")
-_DECISIONS: dict[str, Decision] = {"same": "same", "different": "different"}
 
 
 @dataclass
@@ -120,42 +113,3 @@ def write_submission(path: Path, posting_ids: Sequence[str], lists: Lists) -> No
     lines = ["posting_id,matches"]
     lines += [f"{name},{' '.join(posting_ids[row] for row in lists[line])}" for line, name in enumerate(posting_ids)]
     write_whole(path, ("\n".join(lines) + "\n").encode())
-
-
-def read_feedback(path: Path, max_row_bytes: int) -> Feedback:
-    """The feedback of a CSV file as `GET /verdicts.csv` exports it; of several decisions on one pair the last one.
-
-    It has the columns `posting_id`, `other_posting_id` and `verdict`; others are ignored. Encoding and delimiter are
-    detected, since people open such files with spreadsheets.
-
-    Raises:
-        CatalogueError: it cannot be read, lacks a column, or has bad rows; names them.
-    """
-    try:
-        with path.open("rb") as file:
-            lines = TextLines(file, max_row_bytes)
-            return _feedback(path, CsvRecords(lines, str(path), max_row_bytes, _FEEDBACK_COLUMNS), lines)
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _feedback(path: Path, records: CsvRecords, lines: TextLines) -> Feedback:
-    problems: list[RowProblem] = []
-    changes: dict[tuple[str, str], FeedbackChange] = {}
-    for number, cells in records:
-        fault = cells if isinstance(cells, str) else lines.undecoded("".join(cells))
-        if isinstance(cells, str) or fault is not None:
-            problems.append(RowProblem(number, None, str(fault)))
-            continue
-        row = {column: strip_blanks(text) for column, text in zip(records.columns, cells, strict=True)}
-        one, other = as_posting_id(row["posting_id"]), as_posting_id(row["other_posting_id"])
-        if not (is_posting_id(one) and is_posting_id(other)) or one == other:
-            problems.append(RowProblem(number, "posting_id", f"expected two ids, got {one[:80]!r} and {other[:80]!r}"))
-        elif (decision := row["verdict"]) not in _DECISIONS:
-            problems.append(RowProblem(number, "verdict", f"expected same or different, got {decision[:80]!r}"))
-        else:
-            pair = (min(one, other), max(one, other))
-            changes[pair] = FeedbackChange(*pair, number, _DECISIONS[decision])
-    if problems:
-        raise CatalogueError(f"{path}: {len(problems)} bad row{'s' if len(problems) > 1 else ''}", problems)
-    return NO_FEEDBACK.changed(changes.values())

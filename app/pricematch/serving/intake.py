@@ -6,8 +6,20 @@ from itertools import islice
 from typing import TypeAlias
 
 from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.feedback_batches import FeedbackBatch, PairDecision
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
-from pricematch.catalogue.records import ANYHOW, Condition, Counts, Decision, Kept, PairFeedback, Put, Stored
+from pricematch.catalogue.records import (
+    ANYHOW,
+    NO_REMARK,
+    Condition,
+    Counts,
+    Decision,
+    Kept,
+    PairFeedback,
+    Put,
+    Remark,
+    Stored,
+)
 from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
@@ -84,9 +96,11 @@ class Intake:
         there = self.store.delete(posting_id, condition)
         return there, self.snapshots.follow([posting_id]).version
 
-    def decide(self, left: str, right: str, decision: Decision) -> tuple[PairFeedback, bool]:
+    def decide(
+        self, left: str, right: str, decision: Decision, remark: Remark = NO_REMARK
+    ) -> tuple[PairFeedback, bool]:
         """Keep feedback on a pair; whether it is new. Raises StoreError, ValueError for a posting and itself."""
-        feedback, new = self.feedback.decide(left, right, decision)
+        feedback, new = self.feedback.decide(left, right, decision, remark)
         self.snapshots.follow(())
         return feedback, new
 
@@ -94,6 +108,18 @@ class Intake:
         """Take feedback back: whether it was there, and the catalogue's version without it; raises StoreError."""
         there = self.feedback.withdraw(left, right)
         return there, self.snapshots.follow(()).version
+
+    def decide_each(
+        self, decisions: Sequence[PairDecision], remark: Remark, version: int | None = None, *, undecided: bool = False
+    ) -> tuple[FeedbackBatch, int]:
+        """Keep feedback on many pairs as one change, see `FeedbackStore.decide_each`; and the version that has it."""
+        batch = self.feedback.decide_each(decisions, remark, version, undecided=undecided)
+        return batch, self.snapshots.follow(()).version
+
+    def undo(self, batch_id: str) -> tuple[FeedbackBatch, int]:
+        """Take a batch of feedback back, see `FeedbackStore.undo`; and the version without it."""
+        batch = self.feedback.undo(batch_id)
+        return batch, self.snapshots.follow(()).version
 
 
 def put_each(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pricematch.catalogue.feedback import Contradiction, contradictions
+from pricematch.catalogue.feedback_batches import FeedbackBatch
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, PairFeedback, Stored
 from pricematch.errors import ImageError
@@ -101,12 +102,39 @@ class FeedbackResult:
 
 
 @dataclass(frozen=True, slots=True)
-class AllFeedback:
-    """All feedback, and all contradictions in it."""
+class FeedbackPage:
+    """A page of feedback, and all contradictions in all of it.
+
+    Attributes:
+        version: of the catalogue.
+        total: how many decisions of all pages there are.
+        feedback: of the page.
+        more: whether there is some behind it.
+        contradictions: of all feedback, whatever is listed.
+    """
 
     version: int
+    total: int
     feedback: Sequence[PairFeedback]
+    more: bool
     contradictions: Sequence[Contradiction]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """A batch of feedback as it is now, and the catalogue's version."""
+
+    version: int
+    batch: FeedbackBatch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """A page of batches of feedback, and whether there are more behind it."""
+
+    version: int
+    batches: Sequence[FeedbackBatch]
+    more: bool
 
 
 def _pairs_of(found: Contradiction) -> list[set[str]]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.products import product_id
-from pricematch.catalogue.records import Changes, PostingChange
+from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
@@ -259,7 +259,7 @@ class Snapshots:
         """
         held = snapshot.held
         new = [(it, image) for it, image in encoded if it.revision > held.ahead.get(it.posting_id, 0)]
-        feedback = [it for it in changes.feedback if it.revision > held.feedback]
+        feedback = [it for it in changes.feedback if it.revision > held.feedback and _is_news(snapshot.matcher, it)]
         now = held.and_more([it for it, _ in new], version, changes.version)
         if not new and not feedback:
             return replace(snapshot, version=max(snapshot.version, version), has=now)
@@ -300,6 +300,11 @@ class Snapshots:
 def _many(snapshot: Snapshot, changes: Changes) -> bool:
     """Whether reading everything anew is quicker than taking changes in."""
     return len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue))
+
+
+def _is_news(matcher: Matcher, change: FeedbackChange) -> bool:
+    """Whether feedback decides otherwise than a matcher knows; another author or note does not."""
+    return matcher.feedback.of(change.first).get(change.second) != change.decision
 
 
 def _digests(changes: Sequence[PostingChange]) -> list[bytes | None]:

@@ -134,7 +134,7 @@ def test_an_altered_pair_of_a_batch_is_told_and_undoes_nothing(store: Store) -> 
     """Fault F14: all of the batch or nothing is undone."""
     [batch] = store.feedback.batches(None, 9)
     alter(store, "UPDATE verdict_batch_item SET before_decision = 'different'")
-    with pytest.raises(RowDamaged, match="^the verdict batch item 1 and '0' and '2' is"):
+    with pytest.raises(RowDamaged, match=r"^the verdict batch item 1 and '0' and '2' is"):
         store.feedback.undo(batch.batch_id)
     assert len(store.feedback.all_feedback()) == 2
     assert store.feedback.batch(batch.batch_id) == batch

@@ -1,8 +1,5 @@
 """/verdicts: people's feedback on pairs of postings; /review: pairs for them to decide."""
 
-import csv
-import io
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
-from pricematch.api.dependencies import READ, WRITE, LinksDep, OtherId, PostingId, ReadyService, while_connected
+from pricematch.api.dependencies import READ, WRITE, LinksDep, OtherId, PostingId, ReadyService, Writer, while_connected
 from pricematch.api.links import Links
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import finite
@@ -23,19 +20,21 @@ from pricematch.api.schemas.verdicts import (
     UnsureOut,
     VerdictIn,
     VerdictsOut,
+    VerdictsQuery,
     WithdrawnOut,
     contradictions_out,
     verdict_out,
 )
-from pricematch.catalogue.records import PairFeedback
+from pricematch.catalogue.records import MAX_AUTHOR_CHARS, MAX_NOTE_CHARS, Remark
+from pricematch.formats.feedback_files import to_csv
 from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
 from pricematch.serving.results import FeedbackResult
 from pricematch.serving.snapshots import Snapshot
 
 router = APIRouter(tags=["verdicts"])
-MAX_PAGE = 1000
-COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
+_BODY_BYTES = 12 * (MAX_AUTHOR_CHARS + MAX_NOTE_CHARS)
+"""Of author and note, each character escaped twice as \\u…."""
 
 
 @router.put(
@@ -47,14 +46,14 @@ COLUMNS = ("posting_id", "other_posting_id", "verdict", "decided_at")
     | {201: {"model": StoredVerdictOut, "description": "New."}},
 )
 async def decide(
-    posting_id: PostingId, other_id: OtherId, request: Request, service: ReadyService, response: Response
+    posting_id: PostingId, other_id: OtherId, request: Request, service: ReadyService, key: Writer, response: Response
 ) -> StoredVerdictOut:
     """Say whether two postings are the same product; in whichever order they are given, it is one verdict."""
     if posting_id == other_id:
         fault = {"type": "value_error", "loc": ("path", "other_id"), "msg": "expected another posting, got the same"}
         raise RequestValidationError([fault])
-    given = await read_json(request, VerdictIn)
-    found = await service.decide(posting_id, other_id, given.verdict)
+    given = await read_json(request, VerdictIn, _BODY_BYTES)
+    found = await service.decide(posting_id, other_id, given.verdict, Remark(given.by or key, given.note))
     response.status_code = 201 if found.new else 200
     return _stored(found)
 
@@ -83,18 +82,15 @@ async def withdraw(posting_id: PostingId, other_id: OtherId, service: ReadyServi
 
 
 @router.get("/verdicts", operation_id="listVerdicts", dependencies=[READ], responses=responses(422, 500, 503))
-async def verdicts(
-    service: ReadyService,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Feedback at most.")] = 100,
-) -> VerdictsOut:
+async def verdicts(service: ReadyService, query: Annotated[VerdictsQuery, Query()]) -> VerdictsOut:
     """The verdicts page by page, and where people contradict each other."""
-    found, end = await service.all_feedback(), offset + limit
+    found = await service.feedback(query.chosen, query.sort, query.place(), query.offset, query.limit)
     return VerdictsOut(
         catalogue_version=found.version,
-        total=len(found.feedback),
-        verdicts=[verdict_out(verdict) for verdict in found.feedback[offset:end]],
-        next_offset=end if end < len(found.feedback) else None,
+        total=found.total,
+        verdicts=[verdict_out(verdict) for verdict in found.feedback],
+        next_cursor=query.cursor_of(found.feedback[-1]) if found.more else None,
+        next_offset=query.offset + query.limit if found.more and not query.cursor else None,
         total_contradictions=len(found.contradictions),
         contradictions=contradictions_out(found.contradictions),
     )
@@ -109,7 +105,7 @@ async def verdicts(
 )
 async def export(service: ReadyService) -> Response:
     """All verdicts as CSV, as `train matcher` and `evaluate` take them."""
-    return Response(_csv((await service.all_feedback()).feedback), media_type="text/csv")
+    return Response(to_csv(await service.all_feedback()), media_type="text/csv")
 
 
 @router.get(
@@ -139,15 +135,6 @@ def _stored(found: FeedbackResult) -> StoredVerdictOut:
         contradictions=contradictions_out(found.contradictions),
         **verdict_out(found.feedback).model_dump(),
     )
-
-
-def _csv(verdicts: Sequence[PairFeedback]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for verdict in map(verdict_out, verdicts):
-        writer.writerow([verdict.first, verdict.second, verdict.verdict, verdict.decided_at.isoformat()])
-    return file.getvalue()
 
 
 def _unsure_out(pair: Unsure, snapshot: Snapshot, links: Links) -> UnsureOut:

@@ -1,6 +1,5 @@
 """Feedback in SQLite."""
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from pricematch.catalogue.records import NO_REMARK, Decision, PairFeedback, Rema
 from pricematch.store.sqlite import feedback_batches, feedback_rows
 from pricematch.store.sqlite.changes import next_revision
 from pricematch.store.sqlite.database import Database
-from pricematch.store.sqlite.feedback_rows import COLUMNS, feedback_of, find, find_any, remove, write
+from pricematch.store.sqlite.feedback_rows import COLUMNS, as_shown, feedback_of, find, find_any, now, remove, write
 
 
 class SqliteFeedback:
@@ -53,8 +52,8 @@ class SqliteFeedback:
             stored = find_any(connection, first, second)
             if isinstance(stored, PairFeedback) and stored.said == (decision, remark.by, remark.note):
                 return stored, False
-            now = next_revision(connection), time.time()
-            feedback = PairFeedback(first, second, decision, *now, remark.by, remark.note)
+            revision = next_revision(connection)
+            feedback = PairFeedback(first, second, decision, revision, now(), remark.by, remark.note)
             write(connection, feedback)
         return feedback, stored is None
 
@@ -77,7 +76,7 @@ class SqliteFeedback:
         with self._database.write() as connection:
             for it in feedback:
                 stored = find_any(connection, it.first, it.second)
-                if isinstance(stored, PairFeedback) and (stored.said, stored.decided_at) == (it.said, it.decided_at):
+                if isinstance(stored, PairFeedback) and _as_shown(stored) == _as_shown(it):
                     unchanged += 1
                     continue
                 new, changed = new + (stored is None), changed + (stored is not None)
@@ -105,3 +104,7 @@ class SqliteFeedback:
         """See the port."""
         with self._database.read() as connection:
             return feedback_batches.page(connection, before, limit)
+
+
+def _as_shown(it: PairFeedback) -> tuple[object, ...]:
+    return *it.said, as_shown(it.decided_at)

@@ -2,7 +2,6 @@
 
 import secrets
 import sqlite3
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -34,8 +33,9 @@ def decide_each(
     found = [(it, feedback_rows.find_any(connection, *it.pair)) for it in decisions]
     if undecided:
         found = [(it, before) for it, before in found if before is None]
-    decided_at, counts = time.time(), counted([it for it, _ in found], [_decision(before) for _, before in found])
-    batch = FeedbackBatch(secrets.token_hex(16), _next(connection), remark.by, remark.note, decided_at, counts)
+    counts = counted([it for it, _ in found], [_decision(before) for _, before in found])
+    decided_at, number = feedback_rows.now(), _next(connection)
+    batch = FeedbackBatch(secrets.token_hex(16), number, remark.by, remark.note, decided_at, counts)
     _write(connection, batch)
     for it, before in found:
         if _decision(before) == it.decision:
@@ -67,7 +67,7 @@ def undo(connection: sqlite3.Connection, batch_id: str) -> FeedbackBatch:
             feedback_rows.remove(connection, item.first, item.second)
         else:
             feedback_rows.write(connection, before)
-    batch = replace(batch, undone_at=time.time(), restored=restored, kept=kept)
+    batch = replace(batch, undone_at=feedback_rows.now(), restored=restored, kept=kept)
     _write(connection, batch)
     return batch
 

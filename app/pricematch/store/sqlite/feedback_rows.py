@@ -1,6 +1,7 @@
 """Rows of feedback in SQLite, in transactions that are open."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 
 from pricematch.catalogue.feedback_batches import FeedbackFilter, FeedbackPlace, FeedbackSort
@@ -20,6 +21,16 @@ _ORDER = {"ids": "first, second", "time": "decided_at DESC, first DESC, second D
 _CHOSEN = (
     "(?4 IS NULL OR decided_by = ?4) AND (?5 IS NULL OR first = ?5 OR second = ?5) AND (?6 IS NULL OR decision = ?6)"
 )
+
+
+def now() -> float:
+    """The time of a decision that is made now, as exact as it is shown, so that it comes back from a file the same."""
+    return as_shown(time.time())
+
+
+def as_shown(decided_at: float) -> float:
+    """A time in whole microseconds."""
+    return round(decided_at, 6)
 
 
 def write(connection: sqlite3.Connection, feedback: PairFeedback) -> None:
