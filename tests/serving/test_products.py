@@ -5,14 +5,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Changes
+from pricematch.catalogue.records import Changes, Remark
 from pricematch.errors import PricematchError, ProductsChanged, ProductsUnknown, StoreFull, StoreUnavailable
+from pricematch.matching.products import followed
+from pricematch.serving import products
 from pricematch.serving.intake import Offered
 from pricematch.serving.product_pages import ProductReader
 from pricematch.serving.scored_catalogue import FILE
@@ -95,6 +99,41 @@ def test_feedback_merges_products_and_its_withdrawal_splits_them(shop: ProductSh
         ("p4", "created", "feedback"),
         ("p5", "created", "feedback"),
     ]
+    shop.check()
+
+
+def test_another_note_scores_nothing_anew(shop: ProductShop) -> None:
+    """Nor does another author: the version grows, and what answers stays what it was."""
+    for posting_id, bits in (("a", 0), ("b", 60)):
+        shop.put(posting_id, bits)
+    shop.intake.decide("a", "b", "same", Remark("Ann"))
+    before, events = shop.snapshots.current, len(shop.events())
+    shop.intake.decide("a", "b", "same", Remark("Bob", "one box"))
+    now = shop.snapshots.current
+    assert now.version == before.version + 1
+    assert now.matcher is before.matcher
+    assert len(shop.events()) == events
+    shop.check()
+
+
+def test_a_batch_is_taken_in_as_one_change(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products are followed once, and so is its end."""
+    for place in range(12):
+        shop.put(f"p{place:02}", place * 5)
+    made = list[int]()
+
+    def counted(*given: Any) -> Any:
+        made.append(1)
+        return followed(*given)
+
+    monkeypatch.setattr(products, "followed", counted)
+    pairs = [PairDecision(f"p{one:02}", f"p{other:02}", "different") for one, other in combinations(range(12), 2)]
+    batch, version = shop.intake.decide_each(pairs, Remark("Ann"))
+    assert (len(made), version) == (1, shop.snapshots.current.version)
+    assert len(set(shop.groups().values())) == 12
+    shop.check()
+    shop.intake.undo(batch.batch_id)
+    assert len(made) == 2
     shop.check()
 
 
