@@ -22,6 +22,7 @@ PricematchError
 │   ├── MatcherNeeded         only a matcher could
 │   ├── EncoderNeeded         only an encoder could
 │   ├── EncoderUnknown        it names an encoder that is not held
+│   ├── LabelsNeeded          too few label groups and verdicts to learn from
 │   ├── SignalNeeded          it lacks what the matcher compares
 │   └── TargetUnknown         the matcher has no thresholds for this target
 ├── ArtefactError             an exported model cannot be used
@@ -236,6 +237,10 @@ class EncoderNeeded(RequestUnanswerable):
 
 class EncoderUnknown(RequestUnanswerable):
     """It names an encoder that the service does not hold."""
+
+
+class LabelsNeeded(RequestUnanswerable):
+    """There are too few label groups, and too little feedback, to train a matcher."""
 
 
 class SignalNeeded(RequestUnanswerable):

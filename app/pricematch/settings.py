@@ -193,6 +193,8 @@ class Settings(BaseSettings):
     """How many times its own size a ZIP file of more than 16 MiB may hold."""
     max_imports: int = Field(default=8, ge=1)
     """Imports that wait or run; each keeps its files until it has ended."""
+    max_trainings: int = Field(default=4, ge=1)
+    """Trainings of a matcher that wait or run; they run one after the other."""
     import_folder: Path | None = None
     """Folder below which imports may read images from the server's disk; absent: none may."""
     max_catalogue_rows: int = Field(default=1_000_000, ge=1)

@@ -112,6 +112,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         open_image=store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,
+        trainer=running.trainer,
         activate=partial(activate, running.settings),
     )
 

@@ -43,6 +43,7 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.MatcherNeeded: (409, "matcher-needed"),
     errors.EncoderNeeded: (409, "encoder-needed"),
     errors.EncoderUnknown: (422, "encoder-unknown"),
+    errors.LabelsNeeded: (409, "labels-needed"),
     errors.SignalNeeded: (422, "signal-needed"),
     errors.TargetUnknown: (422, "target-unknown"),
     errors.ModelOutputError: (500, "model-output"),

@@ -197,7 +197,7 @@ class Job:
 
     Attributes:
         job_id: 32 hexadecimal digits.
-        kind: what it does, `import`.
+        kind: what it does, `import` or `train-matcher`.
         spec: its options, as JSON text.
         state: how it is; `done` may have problems, `failed` has a reason.
         done, total: items; total is None until it is known.
@@ -205,6 +205,7 @@ class Job:
         reason: why it failed, or None.
         created_at, changed_at: seconds since 1970, UTC.
         counts: outcomes of the items that are done.
+        result: what it found, as JSON text; None while there is nothing.
     """
 
     job_id: str
@@ -218,6 +219,7 @@ class Job:
     created_at: float
     changed_at: float
     counts: Counts = Counts()
+    result: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -125,6 +125,14 @@ def matcher(
     encoder_version: options.EncoderVersion = None,
     version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
     verdicts: options.Verdicts = None,
+    stored: Annotated[
+        bool | None,
+        typer.Option(
+            "--stored",
+            help="Learn from the store in the data folder, its label groups and verdicts, while a service may run on "
+            "it; no catalogue file is read.",
+        ),
+    ] = None,
     train_share: Annotated[
         float,
         typer.Option(
@@ -147,6 +155,7 @@ def matcher(
     """
     from pricematch.evaluation.load_features import parse_signals
     from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
+    from pricematch.learning.train_stored import train_stored
 
     settings = load_settings(
         catalogue=catalogue,
@@ -158,8 +167,10 @@ def matcher(
         skip_bad_images=skip_bad_images,
     )
     chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts, bool(force))
+    if stored and (catalogue, images, verdicts) != (None, None, None):
+        raise SettingsError("--stored: expected no --catalogue, --images or --verdicts, which the store has")
     with terminal.progress_bars() as bars:
-        trained = train_matcher(settings, chosen, bars)
+        trained = train_stored(settings, chosen, bars) if stored else train_matcher(settings, chosen, bars)
     terminal.print_matcher(trained)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pricematch.formats.manifest import Origin, TrainedOn, find
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.progress import Progress
 from pricematch.settings import Settings
-from pricematch.store.sqlite.store import open_store
+from pricematch.store.sqlite.store import Store, open_store
 
 _log = logging.getLogger("pricematch")
 _SHOWN = 5
@@ -76,11 +76,13 @@ def load_feedback(settings: Settings, path: Path) -> Feedback:
     """
     if not path.is_dir():
         return read_feedback(path, settings.max_csv_row_bytes)
-    store = open_store(path, create=False)
-    try:
-        found = store.feedback.all_feedback()
-    finally:
-        store.close()
+    with closing(open_store(path, create=False)) as store:
+        return stored_feedback(store)
+
+
+def stored_feedback(store: Store) -> Feedback:
+    """The feedback of a store; raises StoreError."""
+    found = store.feedback.all_feedback()
     return NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in found)
 
 
@@ -95,12 +97,20 @@ def labels_of(settings: Settings, content: CsvCatalogue, verdicts: Path | None) 
 
     Contradicting feedback is logged. Raises as `load_feedback`.
     """
-    given = [posting.label_group for posting in content.postings]
     if verdicts is None:
-        return given
-    found = corrected_labels([it.posting_id for it in content.postings], given, load_feedback(settings, verdicts))
+        return [posting.label_group for posting in content.postings]
+    return corrected(content.postings, load_feedback(settings, verdicts), verdicts)
+
+
+def corrected(postings: Sequence[Posting], feedback: Feedback, path: Path) -> Sequence[str | None]:
+    """The label group of each posting, corrected by the feedback of a file or folder; None where it is not known.
+
+    Contradicting feedback is logged.
+    """
+    given = [posting.label_group for posting in postings]
+    found = corrected_labels([it.posting_id for it in postings], given, feedback)
     changed = sum(before != after for before, after in zip(given, found.labels, strict=True))
-    _log.info("%d verdicts of %s changed the label group of %d postings", found.used, verdicts, changed)
+    _log.info("%d verdicts of %s changed the label group of %d postings", found.used, path, changed)
     text = "contradiction, the verdict is left out: %s and %s are different, and the same by %s"
     for it in found.contradicting[:_SHOWN]:
         _log.warning(text, it.first, it.second, " = ".join(it.chain))

@@ -5,7 +5,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.catalogue_files import find_images, read_to_learn
 from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
@@ -70,8 +71,52 @@ class TrainedMatcher:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingSource:
+    """What a matcher is trained on.
+
+    Attributes:
+        name: of where it is from, for sentences.
+        postings: n, by their ids, with the label groups that were given.
+        labels: [n], label groups corrected by feedback; None where none is known.
+        signals: names of those to compare by.
+        encoder: of the signal image; None where that is not compared.
+        features: gives the postings' features without those of stock images; called once there is enough to learn from.
+    """
+
+    name: str
+    postings: Sequence[Posting]
+    labels: Sequence[str | None]
+    signals: Sequence[str]
+    encoder: Manifest | None
+    features: Callable[[], Features]
+
+
 def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
-    """Train a matcher on a catalogue's label groups, and write it to `models/matcher/<version>`.
+    """Train a matcher on a catalogue's label groups, and write it to `models/matcher/<version>`; see `train_on`.
+
+    Raises:
+        CatalogueError: a bad row, or too few label groups.
+        ArtefactExists, SettingsError: the version is there already, or no whole number.
+        PricematchError: as `load_features`.
+    """
+    next_version(settings.models, [NAME], options.version)  # before anything is read
+    content = read_to_learn(settings).by_id()
+    content.refuse(content.problems)
+    encoder = _encoder(settings, content, progress) if "image" in options.signals else None
+
+    def features() -> Features:
+        return without_stock_images(*load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS))
+
+    labels = labels_of(settings, content, options.verdicts)
+    source = TrainingSource(str(content.path), content.postings, labels, options.signals, encoder, features)
+    return train_on(settings, options, source, progress)
+
+
+def train_on(
+    settings: Settings, options: TrainMatcherOptions, source: TrainingSource, progress: Progress
+) -> TrainedMatcher:
+    """Train a matcher, and write it.
 
     It begins at the default matcher. Where it is not better than that on label groups held out, it is not written.
 
@@ -79,31 +124,26 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     signal image was trained on: on them its embeddings are better than on others.
 
     Raises:
-        CatalogueError: a bad row, or too few label groups.
+        CatalogueError: too few label groups.
         ArtefactExists, SettingsError: the version is there already, or no whole number.
-        PricematchError: as `load_features`.
     """
     started = time.monotonic()
     version = next_version(settings.models, [NAME], options.version)
-    content = read_to_learn(settings).by_id()
-    content.refuse(content.problems)
-    encoder = _encoder(settings, content, progress) if "image" in options.signals else None
-    labels = labels_of(settings, content, options.verdicts)
+    labels, encoder = source.labels, source.encoder
     seen = np.zeros(len(labels), np.bool_)
     if encoder is not None and encoder.trained_on is not None:
-        seen = seen_postings(encoder.trained_on, labels, content.postings)
+        seen = seen_postings(encoder.trained_on, labels, source.postings)
     trained = training_postings(labels, options.train_share, options.seed, seen)
-    _check_groups(content, labels, trained, seen)
-    loaded = load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS)
-    postings = without_stock_images(*loaded)
-    signals = tuple(signal for signal in SIGNALS if signal in options.signals)  # features are in one order
+    _check_groups(source.name, labels, trained, seen)
+    postings = source.features()
+    signals = tuple(signal for signal in SIGNALS if signal in source.signals)  # features are in one order
     data = TrainingData(postings, signals, number_groups(labels), trained)
     try:
         with threadpool_limits(idle_cores()):  # linear algebra waits for its threads just as trees do
             learner = TreeLearner(options.seed, settings.workers)
             fitted = fit_on_prior(data, learner, _prior(), options.seed, progress)
     except ValueError as error:
-        raise CatalogueError(f"{content.path}: {error}") from error
+        raise CatalogueError(f"{source.name}: {error}") from error
     comparison = fitted.comparison
     if comparison is not None and not comparison.better and not options.force:
         return TrainedMatcher(None, fitted, time.monotonic() - started)
@@ -132,8 +172,8 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
                     "pairs": fitted.pairs,
                     "seconds": round(time.monotonic() - started, 3),
                 },
-                "trained_on": _record(content, labels, trained, options),
-                "catalogue_digest": _digest(content.postings),
+                "trained_on": _record(source, trained, options),
+                "catalogue_digest": _digest(source.postings),
                 "libraries": {"python": platform.python_version()} | {it: version_of(it) for it in _LIBRARIES},
             },
         )
@@ -164,9 +204,7 @@ def training_postings(
     return np.asarray(chosen & known & ~seen, bool)
 
 
-def _check_groups(
-    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: NDArray[np.bool_]
-) -> None:
+def _check_groups(name: str, labels: Sequence[str | None], trained: NDArray[np.bool_], seen: NDArray[np.bool_]) -> None:
     """Raise CatalogueError where there are too few groups to train on."""
     groups = {label for label, taken in zip(labels, trained, strict=True) if taken}
     if len(groups) >= FOLDS:
@@ -178,23 +216,21 @@ def _check_groups(
         "the matcher, as `pricematch train encoder --recipe cnn --train-share 0.3` does"
     )
     raise CatalogueError(
-        f"{content.path}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {len(known)}"
+        f"{name}: expected at least {FOLDS} label groups to learn from, got {len(groups)} of {len(known)}"
         f"{left if taught else ''}"
     )
 
 
-def _record(
-    content: CsvCatalogue, labels: Sequence[str | None], trained: NDArray[np.bool_], options: TrainMatcherOptions
-) -> TrainedOn:
-    """The groups that were trained on, with their labels by feedback and by the file, and their postings."""
-    given = [posting.label_group for posting in content.postings]
-    both = zip(labels, given, trained, strict=True)
+def _record(source: TrainingSource, trained: NDArray[np.bool_], options: TrainMatcherOptions) -> TrainedOn:
+    """The groups that were trained on, with their labels by feedback and as given, and their postings."""
+    given = [posting.label_group for posting in source.postings]
+    both = zip(source.labels, given, trained, strict=True)
     groups = {label for *names, taken in both if taken for label in names if label is not None}
     return TrainedOn(
         share=options.train_share,
         seed=options.seed,
         groups=tuple(sorted(map(group_digest, groups))),
-        postings=digest_postings(it for it, taken in zip(content.postings, trained, strict=True) if taken),
+        postings=digest_postings(it for it, taken in zip(source.postings, trained, strict=True) if taken),
     )
 
 

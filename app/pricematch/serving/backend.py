@@ -15,6 +15,7 @@ from pricematch.encoding.ports import Runtime
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
 from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
@@ -33,6 +34,7 @@ class Backend:
         open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
+        trainer: trains matchers; None where nothing does.
         activate: lets a version of a model serve, named as `cnn/2`; None where the models are fixed.
         trouble: why images cannot be encoded for the time being; None if they can.
         process_ids: of the worker processes that run.
@@ -46,6 +48,7 @@ class Backend:
     open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None
+    trainer: Trainer | None = None
     activate: Callable[[str], str | None] | None = None
     trouble: Callable[[], str | None] = lambda: None
     process_ids: Callable[[], Sequence[int]] = tuple
@@ -81,6 +84,12 @@ class Backend:
         if self.activate is None:
             raise StoreUnavailable("the models of this service are fixed")
         return self.activate
+
+    def training(self) -> Trainer:
+        """`trainer`; raises StoreUnavailable where there is none."""
+        if self.trainer is None:
+            raise StoreUnavailable("this service trains no matcher")
+        return self.trainer
 
     def uploading(self) -> Uploads:
         """`uploads`; raises StoreUnavailable where there are none."""

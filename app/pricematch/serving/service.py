@@ -52,6 +52,7 @@ from pricematch.serving.results import (
     Reviewed,
 )
 from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.training_jobs import TrainingOptions
 from pricematch.serving.uploads import ImportOptions
 from pricematch.settings import Settings
 
@@ -347,6 +348,16 @@ class Service(Readiness):
     async def discard_import(self, job_id: str) -> None:
         """Delete an upload, unless a job was made of it."""
         await self._workers.store(self._ready.uploading().discard, job_id)
+
+    async def queue_training(self, options: TrainingOptions) -> Job:
+        """Make a job that trains a matcher, see `Trainer.queue`; raises LabelsNeeded, Overloaded, StoreError."""
+        backend = self._ready
+
+        def queue() -> Job:
+            matcher = backend.intake.snapshots.settled().matcher
+            return backend.training().queue(options, matcher.catalogue, matcher.feedback)
+
+        return await self._workers.store(queue)
 
     async def jobs(self) -> Sequence[Job]:
         """The jobs that are kept, the newest first."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
@@ -15,6 +15,7 @@ from pricematch.encoding.stored_images import StoredImages
 from pricematch.encoding.versions import CNN
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import ImageError, NotReady, PricematchError
+from pricematch.formats.default_matcher import NAME, DefaultManifest
 from pricematch.formats.manifest import digest_of_file
 from pricematch.pairs.default_model import TaughtScorer
 from pricematch.progress import Progress, silent
@@ -28,6 +29,7 @@ from pricematch.serving.products import ProductKeeper
 from pricematch.serving.service import Service
 from pricematch.serving.snapshot_builder import SnapshotBuilder
 from pricematch.serving.snapshots import FEW, Snapshots
+from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
@@ -46,6 +48,7 @@ class ServedCatalogue:
         snapshots: the catalogue in memory.
         intake: changes it.
         uploads: takes files of postings.
+        trainer: trains matchers.
         store: what is kept.
     """
 
@@ -62,6 +65,7 @@ class ServedCatalogue:
         self.settings, self.store, self._images, self._encoding = settings, store, images, encoding
         self._whitening = whitening
         self._active: Mapping[str, str] = chosen.active
+        self._activating = Lock()
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
         keeper = None if store.lock is None else ProductKeeper(store.products)  # one process keeps them
@@ -71,6 +75,7 @@ class ServedCatalogue:
         files = JobFiles(settings.data / JOBS)
         self.uploads = Uploads(settings, store, files)
         self._importer = Importer(settings, store, self.intake, files)
+        self.trainer = Trainer(settings, store, self._described, self._keep_matcher)
         self._warn_of_named()
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")
@@ -90,6 +95,7 @@ class ServedCatalogue:
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
+        self.trainer.close()
         self._importer.close()
         self._thread.join()
         self.store.close()
@@ -102,15 +108,35 @@ class ServedCatalogue:
         """
         current = self.snapshots.complete()
         served = current.matcher.catalogue
-        active = self.store.models.active()
-        if active != self._active:
+        with self._activating:
+            active, before = self.store.models.active(), self._active
             self._active = active  # if it fails, it is not tried again and again
+        if active != before:
             self._take(choose_models(self.settings, active))
         elif self._whitening is not None and (images := self._whitening.due(served, self._build.models, active)):
             self._whitening.whiten(images, self._build.models)
             self._take(choose_models(self.settings, active))  # the newest, since none is activated
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild()
+
+    def _described(self) -> Mapping[str, Any] | None:
+        """The matcher that serves, and its own held-out figures; the default one has none. None without a matcher."""
+        loaded = self._build.models.matcher
+        if loaded is None:
+            return None
+        held_out = [] if isinstance(loaded.manifest, DefaultManifest) else list(loaded.manifest.held_out)
+        return {"matcher": loaded.label, "held_out": held_out}
+
+    def _keep_matcher(self) -> None:
+        """Activate the matcher that serves, where none was: else the next start would take one that was trained since.
+
+        Nothing is loaded anew. Raises StoreError.
+        """
+        loaded = self._build.models.matcher
+        with self._activating:
+            if loaded is not None and self.settings.matcher == "auto" and NAME not in self._active:
+                self.store.models.activate(NAME, loaded.manifest.version)
+                self._active = {**self._active, NAME: loaded.manifest.version}
 
     def _watch(self) -> None:
         while not self._stop.wait(self.settings.follow_seconds):
@@ -291,6 +317,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         open_image=running.store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,
+        trainer=running.trainer,
         activate=partial(activate, running.settings),
         trouble=encoding.trouble,
         process_ids=lambda: encoding.pool.pids,

@@ -1,15 +1,31 @@
 """/jobs: what goes on behind the requests."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from pricematch.api.dependencies import READ, WRITE, ReadyService
+from pricematch.api.bodies import described
+from pricematch.api.content import JSON, read_json
+from pricematch.api.dependencies import ADMIN, READ, WRITE, LinksDep, ReadyService
 from pricematch.api.problems import responses
-from pricematch.api.schemas.jobs import EndedJobOut, JobOut, JobsOut, WholeJobOut, job_fields, whole_job_fields
+from pricematch.api.schemas.jobs import (
+    EndedJobOut,
+    JobOut,
+    JobsOut,
+    TrainingIn,
+    WholeJobOut,
+    job_fields,
+    whole_job_fields,
+)
 
 router = APIRouter(tags=["jobs"])
 _MAX_PAGE, _MAX_PROBLEMS = 100, 1000
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "It is kept, and will be done whatever happens to the service.",
+        "headers": {"Location": {"description": "The job.", "schema": {"type": "string"}}},
+    }
+}
 _JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a job.")]
 
 
@@ -26,6 +42,22 @@ async def jobs(
         jobs=[JobOut.model_validate(job_fields(job)) for job in every[offset:end]],
         next_offset=end if end < len(every) else None,
     )
+
+
+@router.post(
+    "/jobs",
+    operation_id="createJob",
+    dependencies=[ADMIN],
+    status_code=202,
+    openapi_extra=described({JSON: TrainingIn.model_json_schema()}),
+    responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,
+)
+async def create(request: Request, service: ReadyService, links: LinksDep, response: Response) -> JobOut:
+    """Train a matcher behind the requests; whether it serves, PUT /models/matcher says."""
+    given = await read_json(request, TrainingIn)
+    job = await service.queue_training(given.options())
+    response.headers["Location"] = links.job(job.job_id)
+    return JobOut.model_validate(job_fields(job))
 
 
 @router.get("/jobs/{job_id}", operation_id="getJob", dependencies=[READ], responses=responses(404, 422, 500, 503))

@@ -24,7 +24,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "active_model": ("name", "version"),
         "job": (
             *("job_id", "kind", "spec", "state", "done", "total", "cancelling", "reason", "created_at", "changed_at"),
-            *("created", "replaced", "unchanged", "failed"),
+            *("created", "replaced", "unchanged", "failed", "result"),
         ),
         "job_problem": ("job", "row", "column", "message", "posting_id"),
         "computed_key": ("key", "dimension"),

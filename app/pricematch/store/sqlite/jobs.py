@@ -27,7 +27,7 @@ class SqliteJobs:
         """See the port."""
         now = time.time()
         job = Job(job_id or secrets.token_hex(16), kind, spec, "queued", 0, None, False, None, now, now)  # noqa: FBT003
-        values = (job.job_id, kind, spec, job.state, job.done, None, 0, None, now, now, 0, 0, 0, 0)
+        values = (job.job_id, kind, spec, job.state, job.done, None, 0, None, now, now, 0, 0, 0, 0, None)
         with self._database.write() as connection:
             connection.execute(insertion("job"), sealed(*values))
             connection.execute(
@@ -66,8 +66,8 @@ class SqliteJobs:
                 return stored
             connection.execute(
                 "UPDATE job SET state = ?, done = ?, total = ?, reason = ?, changed_at = ?, "
-                "created = ?, replaced = ?, unchanged = ?, failed = ? WHERE job_id = ?",
-                (job.state, job.done, job.total, job.reason, time.time(), *astuple(job.counts), job.job_id),
+                "created = ?, replaced = ?, unchanged = ?, failed = ?, result = ? WHERE job_id = ?",
+                (job.state, job.done, job.total, job.reason, time.time(), *astuple(job.counts), job.result, job.job_id),
             )
             _seal(connection, job.job_id)
             (number,) = connection.execute("SELECT number FROM job WHERE job_id = ?", (job.job_id,)).fetchone()
@@ -121,7 +121,6 @@ def _seal(connection: sqlite3.Connection, job_id: str) -> None:
 
 def _job(row: Row) -> Job:
     values = opened("job", row)
-    job_id, kind, spec, state, done, total, cancelling, reason, created_at, changed_at, *counts = values
-    return Job(
-        job_id, kind, spec, state, done, total, bool(cancelling), reason, created_at, changed_at, Counts(*counts)
-    )
+    job_id, kind, spec, state, done, total, cancelling, reason, created_at, changed_at, *counts, result = values
+    times, outcome = (created_at, changed_at), (Counts(*counts), result)
+    return Job(job_id, kind, spec, state, done, total, bool(cancelling), reason, *times, *outcome)

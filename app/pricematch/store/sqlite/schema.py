@@ -184,6 +184,8 @@ CREATE TABLE verdict_batch_item (
     checksum BLOB NOT NULL,
     PRIMARY KEY (batch, first, second)
 ) STRICT;
+
+ALTER TABLE job ADD COLUMN result TEXT;  -- JSON
 """
 
 MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
@@ -191,7 +193,15 @@ MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""
 _SEALED_BEFORE: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType(
-    {5: {"verdict": ("first", "second", "decision", "revision", "decided_at")}}
+    {
+        5: {
+            "verdict": ("first", "second", "decision", "revision", "decided_at"),
+            "job": (
+                *("job_id", "kind", "spec", "state", "done", "total", "cancelling", "reason", "created_at"),
+                *("changed_at", "created", "replaced", "unchanged", "failed"),
+            ),
+        }
+    }
 )
 """By the version that adds columns to tables, those that checksums covered before."""
 SCHEMA = len(MIGRATIONS)

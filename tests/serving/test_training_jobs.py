@@ -1,0 +1,206 @@
+"""Trainings behind the requests: what they answer, and how they end."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pricematch.catalogue.feedback import NO_FEEDBACK
+from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.records import FeedbackChange, Put
+from pricematch.errors import LabelsNeeded
+from pricematch.formats.matcher_files import read_matcher
+from pricematch.learning.cross_fitting import FOLDS
+from pricematch.serving import training_jobs
+from pricematch.serving.training_jobs import COMMAND, LEAST_GROUPS, check_labels
+from pricematch.settings import Settings
+from pricematch.store.sqlite.store import open_store
+from tests.support.applications import served_app
+from tests.support.catalogues import labelled_postings
+from tests.support.contract import assert_problem, client_of
+from tests.support.waiting import eventually
+
+POSTINGS = [replace(it, image=None) for it in labelled_postings(120)]
+RESULT: dict[str, Any] = {
+    "version": None,
+    "signals": ["hash"],
+    "postings": 1,
+    "groups": 1,
+    "pairs": 1,
+    "seconds": 1.0,
+    "better": False,
+    "summary": None,
+    "f1": {},
+    "held_out": [],
+}
+HANGS = "import sys; print('no JSON', flush=True); sys.stdin.read()"
+DIES = "import os; os.kill(os.getpid(), 9)"
+FAILS = "raise ZeroDivisionError"
+ANSWERS = f"print({json.dumps(json.dumps({'result': RESULT}))})"
+REFUSES = f"print({json.dumps(json.dumps({'error': 'too few'}))})"
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., TestClient]]:
+    """Starts services over one store of labelled postings, one after the other; `program` stands for the training."""
+    with closing(open_store(tmp_path / "data")) as store:
+        store.postings.put([Put(it) for it in POSTINGS])
+    with ExitStack() as stack:
+
+        def begin(program: str | None = None, **given: Any) -> TestClient:
+            stack.close()
+            command = COMMAND if program is None else (sys.executable, "-c", program)
+            monkeypatch.setattr(training_jobs, "COMMAND", command)
+            paths = {"data": tmp_path / "data", "models": tmp_path / "models"}
+            app = stack.enter_context(served_app(Settings(**{**paths, "follow_seconds": 0.02, **given})))
+            return stack.enter_context(client_of(app))
+
+        yield begin
+
+
+def train(client: TestClient, **options: Any) -> str:
+    """The path of a new job."""
+    answer = client.post("/jobs", json={"kind": "train-matcher", **options})
+    assert answer.status_code == 202, answer.text
+    path = str(answer.headers["location"])
+    assert path == f"/v1/jobs/{answer.json()['job_id']}"
+    return path
+
+
+def ended(client: TestClient, path: str) -> dict[str, Any]:
+    """A job once it has ended."""
+    eventually(lambda: client.get(path).json()["state"] not in {"queued", "running"})
+    found: dict[str, Any] = client.get(path).json()
+    return found
+
+
+def served(client: TestClient) -> str:
+    return str(client.get("/review").json()["matcher"])
+
+
+def test_a_matcher_is_trained_behind_the_requests_and_activated_by_a_call(
+    start: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    """The default matcher goes on serving, also after a start, until somebody says so."""
+    client = start()
+    job = ended(client, train(client, signals=["hash", "title"], force=True))
+    assert (job["state"], job["reason"]) == ("done", None)
+    result = job["result"]
+    assert result["version"] == "1"
+    assert set(result["f1"]) == {"learned", "default", "hash", "title"}
+    manifest = read_matcher(tmp_path / "models").manifest
+    assert [it["f1"] for it in result["held_out"]] == [it["f1"] for it in manifest.held_out]
+    assert {"brier", "calibration_error"} <= set(result["held_out"][0])
+    assert result["before"] == {"matcher": "matcher/default", "held_out": []}
+    assert job["total"] == job["done"] > 0
+    assert served(client) == "matcher/default"
+    client = start()
+    assert served(client) == "matcher/default"
+    client.put("/models/matcher", json={"version": "1"})
+    eventually(lambda: served(client) == "matcher/1")
+    assert client.get(f"/jobs/{job['job_id']}").json()["result"] == result
+
+
+def test_what_waits_is_cancelled_and_what_runs_is_ended(start: Callable[..., TestClient]) -> None:
+    client = start(HANGS, max_trainings=2)
+    first, second = train(client), train(client)
+    refused = client.post("/jobs", json={"kind": "train-matcher"})
+    assert_problem(refused, 429, "overloaded")
+    eventually(lambda: client.get(first).json()["state"] == "running")
+    assert client.delete(second).json()["state"] == "cancelled"
+    assert client.delete(first).json()["cancelling"]
+    assert ended(client, first)["state"] == "cancelled"
+    assert client.get("/review").status_code == 200
+
+
+def test_imports_go_on_while_a_matcher_is_trained(start: Callable[..., TestClient]) -> None:
+    client = start(HANGS)
+    running = train(client)
+    sent = client.post("/postings/import", files={"postings": ("p.csv", b"posting_id,image,title\nnew,,kopi\n")})
+    assert ended(client, sent.headers["location"])["created"] == 1
+    assert client.get(running).json()["state"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (DIES, "the process that learns was ended from outside (signal 9); perhaps memory was short"),
+        (FAILS, "the process that learns failed; the log says why"),
+        (REFUSES, "too few"),
+    ],
+)
+def test_a_process_that_ends_costs_its_job_alone(start: Callable[..., TestClient], program: str, reason: str) -> None:
+    client = start(program)
+    for _ in range(2):
+        job = ended(client, train(client))
+        assert (job["state"], job["reason"], job["result"]) == ("failed", reason, None)
+    assert client.get("/review").status_code == 200
+
+
+def test_a_training_starts_again_with_the_service(start: Callable[..., TestClient]) -> None:
+    client = start(HANGS)
+    path = train(client)
+    eventually(lambda: client.get(path).json()["state"] == "running")
+    client = start(ANSWERS)
+    job = ended(client, path)
+    assert (job["state"], job["result"]["before"]) == ("done", {"matcher": "matcher/default", "held_out": []})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "import"},
+        {"kind": "train-matcher", "signals": []},
+        {"kind": "train-matcher", "signals": ["smell"]},
+        {"kind": "train-matcher", "train_share": 0},
+        {"kind": "train-matcher", "version": "3"},
+    ],
+)
+def test_what_is_no_job_is_refused(start: Callable[..., TestClient], body: Any) -> None:
+    client = start(HANGS)
+    assert_problem(client.post("/jobs", json=body), 422, "invalid-request")
+    assert client.get("/jobs").json()["total"] == 0
+
+
+def test_without_labels_it_is_refused_at_once(start: Callable[..., TestClient]) -> None:
+    client = start(HANGS)
+    for it in POSTINGS[4:]:
+        client.delete(f"/postings/{it.posting_id}")
+    assert_problem(client.post("/jobs", json={"kind": "train-matcher"}), 409, "labels-needed")
+    assert client.get("/jobs").json()["total"] == 0
+
+
+def test_label_groups_and_verdicts_are_counted_together() -> None:
+    """Four groups are the least, as many as there are folds; one has to have two postings."""
+    assert LEAST_GROUPS == FOLDS
+    names = "abcdefgh"
+    bare = Catalogue([replace(POSTINGS[0], posting_id=name, label_group=None) for name in names])
+    pairs = [FeedbackChange(names[place], names[place + 1], place + 1, "same") for place in (0, 2, 4, 6)]
+    check_labels(bare, NO_FEEDBACK.changed(pairs))
+    with pytest.raises(LabelsNeeded, match=r"expected at least 4 label groups .* got 3, 3 of them of several"):
+        check_labels(bare, NO_FEEDBACK.changed(pairs[:3]))
+    alone = Catalogue([replace(POSTINGS[0], posting_id=name, label_group=name) for name in names])
+    with pytest.raises(LabelsNeeded, match="got 8, 0 of them of several"):
+        check_labels(alone, NO_FEEDBACK)
+    check_labels(alone, NO_FEEDBACK.changed(pairs[:1]))
+
+
+def test_the_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "data")) as store:
+        store.postings.put([Put(it) for it in POSTINGS])
+    settings = {"data": str(tmp_path / "data"), "models": str(tmp_path / "models")}
+    options = {"signals": [], "train_share": 1.0, "seed": 0, "force": True}
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"settings": settings, "options": options}).encode() + b"\n")
+        process.stdin.close()
+        assert process.wait(60) == 1
+    assert not (tmp_path / "models" / "matcher").exists()
