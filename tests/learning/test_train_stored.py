@@ -13,7 +13,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.encoding.encoders import NEWEST_COLOURS, colours_spec, encoder_spec, find_artefacts
 from pricematch.encoding.versions import HASHING
-from pricematch.errors import CatalogueError, SettingsError
+from pricematch.errors import CatalogueError
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.train_matcher import TrainMatcherOptions
 from pricematch.learning.train_stored import train_stored
@@ -80,7 +80,7 @@ def test_without_signals_it_compares_by_what_there_is(tmp_path: Path) -> None:
     fill(tmp_path / "data", [replace(it, image_phash=None) for it in POSTINGS])
     settings = Settings(data=tmp_path / "data", models=tmp_path / "m")
     assert train_stored(settings, FORCED, silent).fitted.model.signals == ("title",)
-    with pytest.raises(SettingsError, match="signal hash: no posting of the store"):
+    with pytest.raises(CatalogueError, match="signal hash: no posting of the store"):
         train_stored(settings, replace(FORCED, signals=("hash",)), silent)
 
 

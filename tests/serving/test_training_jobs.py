@@ -5,26 +5,31 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.records import FeedbackChange, Put
 from pricematch.errors import LabelsNeeded
+from pricematch.formats.manifest import Origin, find
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.cross_fitting import FOLDS
 from pricematch.serving import training_jobs
-from pricematch.serving.training_jobs import COMMAND, LEAST_GROUPS, check_labels
+from pricematch.serving.training_jobs import COMMAND, LEAST_GROUPS, TRAIN_MATCHER, TrainingOptions, check_labels
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.applications import served_app
 from tests.support.catalogues import labelled_postings
 from tests.support.contract import assert_problem, client_of
+from tests.support.matchers import export_matcher
+from tests.support.networks import export
+from tests.support.served import Loaded, served, settings_of
 from tests.support.waiting import eventually
 
 POSTINGS = [replace(it, image=None) for it in labelled_postings(120)]
@@ -42,6 +47,10 @@ RESULT: dict[str, Any] = {
 }
 HANGS = "import sys; print('no JSON', flush=True); sys.stdin.read()"
 DIES = "import os; os.kill(os.getpid(), 9)"
+TELLS = (
+    "import json, sys; it = json.loads(sys.stdin.readline())['settings']; "
+    "print(json.dumps({'error': f\"{it['encoder']}/{it['encoder_version']} {'api_keys' in it}\"}))"
+)
 FAILS = "raise ZeroDivisionError"
 ANSWERS = f"print({json.dumps(json.dumps({'result': RESULT}))})"
 REFUSES = f"print({json.dumps(json.dumps({'error': 'too few'}))})"
@@ -81,7 +90,7 @@ def ended(client: TestClient, path: str) -> dict[str, Any]:
     return found
 
 
-def served(client: TestClient) -> str:
+def matcher_of(client: TestClient) -> str:
     return str(client.get("/review").json()["matcher"])
 
 
@@ -100,11 +109,11 @@ def test_a_matcher_is_trained_behind_the_requests_and_activated_by_a_call(
     assert {"brier", "calibration_error"} <= set(result["held_out"][0])
     assert result["before"] == {"matcher": "matcher/default", "held_out": []}
     assert job["total"] == job["done"] > 0
-    assert served(client) == "matcher/default"
+    assert matcher_of(client) == "matcher/default"
     client = start()
-    assert served(client) == "matcher/default"
+    assert matcher_of(client) == "matcher/default"
     client.put("/models/matcher", json={"version": "1"})
-    eventually(lambda: served(client) == "matcher/1")
+    eventually(lambda: matcher_of(client) == "matcher/1")
     assert client.get(f"/jobs/{job['job_id']}").json()["result"] == result
 
 
@@ -151,6 +160,25 @@ def test_a_training_starts_again_with_the_service(start: Callable[..., TestClien
     client = start(ANSWERS)
     job = ended(client, path)
     assert (job["state"], job["result"]["before"]) == ("done", {"matcher": "matcher/default", "held_out": []})
+
+
+def test_the_encoder_that_serves_is_learned_from(
+    tmp_path: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a newer one is there: what it has computed is kept. No key leaves the service."""
+    export(tmp_path / "models", "cae", "7")
+    cae = find(tmp_path / "models", "cae").manifest
+    origin = Origin(name="cae", version="7", weights_digest=cae.weights_digest)
+    export_matcher(tmp_path / "models", ["image"], origin)
+    settings = settings_of(tmp_path, api_keys=SecretStr("k read sha256:" + "0" * 64))
+    monkeypatch.setattr(training_jobs, "COMMAND", (sys.executable, "-c", TELLS))
+    with served(settings, encoding=loaded) as running:
+        export(settings.models, "cae", "9")
+        job = running.store.jobs.create(TRAIN_MATCHER, json.dumps(asdict(TrainingOptions())))
+        eventually(lambda: (running.store.jobs.job(job.job_id) or job).ended)
+        found = running.store.jobs.job(job.job_id)
+    assert found is not None
+    assert found.reason == "cae/7 False"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def train_stored(settings: Settings, options: TrainMatcherOptions, progress: Pro
         progress: gets what is being done.
 
     Raises:
-        SettingsError: there is no store, or no posting has anything for a signal.
+        SettingsError: there is no store.
+        CatalogueError: no posting has anything for a signal.
         PricematchError: as `train_on`.
     """
     with closing(open_store(settings.data, create=False)) as store:
@@ -58,7 +59,7 @@ def train_stored(settings: Settings, options: TrainMatcherOptions, progress: Pro
         artefacts, signals = _compared(settings, store, postings, options.signals)
         features = _Features(settings, store, postings, signals, artefacts, progress)
         encoder = artefacts[-1].manifest if artefacts else None
-        source = TrainingSource(f"the store in {settings.data}", postings, labels, signals, encoder, features)
+        source = TrainingSource("the store", postings, labels, signals, encoder, features)
         return train_on(settings, options, source, progress)
 
 
@@ -73,7 +74,7 @@ def _compared(
         "image": images,
     }
     if lacking := [signal for signal in asked if not there[signal]]:
-        raise SettingsError(f"signal {lacking[0]}: no posting of the store in {settings.data} has anything for it")
+        raise CatalogueError(f"signal {lacking[0]}: no posting of the store has anything for it")
     signals = [signal for signal in asked or SIGNALS if there[signal]]
     if "image" not in signals:
         return [], signals

@@ -48,7 +48,7 @@ class ServedCatalogue:
         snapshots: the catalogue in memory.
         intake: changes it.
         uploads: takes files of postings.
-        trainer: trains matchers.
+        trainer: trains matchers; None where another process may serve the store.
         store: what is kept.
     """
 
@@ -75,7 +75,9 @@ class ServedCatalogue:
         files = JobFiles(settings.data / JOBS)
         self.uploads = Uploads(settings, store, files)
         self._importer = Importer(settings, store, self.intake, files)
-        self.trainer = Trainer(settings, store, self._described, self._keep_matcher)
+        self.trainer: Trainer | None = None
+        if store.lock is not None:  # one process trains
+            self.trainer = Trainer(self._served_settings, store, self._described, self._keep_matcher)
         self._warn_of_named()
         self._stop = Event()
         self._thread = Thread(target=self._watch, daemon=True, name="follow")
@@ -95,7 +97,8 @@ class ServedCatalogue:
     def close(self) -> None:
         """Stop following, and let others serve the store."""
         self._stop.set()
-        self.trainer.close()
+        if self.trainer is not None:
+            self.trainer.close()
         self._importer.close()
         self._thread.join()
         self.store.close()
@@ -118,6 +121,14 @@ class ServedCatalogue:
             self._take(choose_models(self.settings, active))  # the newest, since none is activated
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild()
+
+    def _served_settings(self) -> Settings:
+        """The settings, with the encoder of images that serves: what it has computed is kept."""
+        info = self._build.models.retrieved.get("image")
+        if info is None or not info.versions:
+            return self.settings
+        name, version = list(info.versions.items())[-1]
+        return self.settings.model_copy(update={"encoder": name, "encoder_version": version})
 
     def _described(self) -> Mapping[str, Any] | None:
         """The matcher that serves, and its own held-out figures; the default one has none. None without a matcher."""

@@ -54,7 +54,7 @@ class Trainer:
     Imports go on meanwhile. A process that is ended from outside costs its job alone.
 
     Args:
-        settings: of the service.
+        settings: gives those of the service, with the encoder of images that serves.
         store: has the jobs, and what is learned from.
         before: describes the matcher that serves, for the result.
         on_written: called before a job that wrote a version is done.
@@ -62,7 +62,7 @@ class Trainer:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[], Settings],
         store: Store,
         before: Callable[[], Mapping[str, Any] | None],
         on_written: Callable[[], None],
@@ -82,7 +82,7 @@ class Trainer:
         """
         check_labels(catalogue, feedback)
         with self._queueing:
-            waiting, most = len(self._store.jobs.unfinished(TRAIN_MATCHER)), self._settings.max_trainings
+            waiting, most = len(self._store.jobs.unfinished(TRAIN_MATCHER)), self._settings().max_trainings
             if waiting >= most:
                 raise Overloaded(f"expected at most {most} trainings that wait or run, and there are {waiting}")
             job = self._store.jobs.create(TRAIN_MATCHER, json.dumps(asdict(options)))
@@ -100,7 +100,7 @@ class Trainer:
         while not self._stop.is_set():
             self._wake.wait(pause)
             self._wake.clear()
-            pause = self._settings.follow_seconds
+            pause = self._settings().follow_seconds
             try:
                 for job in self._store.jobs.unfinished(TRAIN_MATCHER):
                     if not self._stop.is_set():
@@ -118,7 +118,7 @@ class Trainer:
             self._store.jobs.change(replace(job, state="cancelled"))
             return
         try:
-            with _Process(self._settings, json.loads(job.spec)) as process:
+            with _Process(self._settings(), json.loads(job.spec)) as process:
                 job = self._followed(job, process)
         except OSError as error:
             job = replace(job, state="failed", reason=f"no process could be started ({error.strerror})")

@@ -14,7 +14,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pricematch.errors import PricematchError
+from pricematch.errors import CatalogueError, PricematchError
 from pricematch.learning.train_matcher import TrainMatcherOptions
 from pricematch.learning.train_stored import train_stored
 from pricematch.settings import Settings
@@ -22,6 +22,7 @@ from pricematch.settings import Settings
 if TYPE_CHECKING:
     from pricematch.learning.train_matcher import TrainedMatcher
 
+_log = logging.getLogger("pricematch")
 _NICE = 15
 _ENDED = 1
 
@@ -70,8 +71,11 @@ def main() -> None:
 
     try:
         answers.write(result=_described(train_stored(Settings(**asked["settings"]), options, progress)))
-    except PricematchError as error:
+    except CatalogueError as error:
         answers.write(error=str(error))
+    except PricematchError as error:  # whose sentence may name folders of the server
+        _log.error("%s", error)
+        answers.write(error="a model, a setting or the store does not allow it; the log of the service says which")
 
 
 def _end_with_service() -> None:
