@@ -253,6 +253,17 @@ def test_products_follow_a_batch_as_one_change(shop: ProductShop) -> None:
         assert shop.built == built
 
 
+def test_what_another_process_decided_meanwhile_is_not_overruled(shop: ProductShop) -> None:
+    """Though nobody here has taken it in: a selection leaves it out, and a version that is expected is the store's."""
+    body = {"decision": "same", "pairs": {"min_probability": 0.9}}
+    with client_of(make_app_of(shop)) as client:
+        version = client.post("/verdicts:batch", json={**body, "preview": True}).json()["catalogue_version"]
+        shop.intake.feedback.decide("a", "b", "different")
+        assert_problem(client.post("/verdicts:batch", json={**body, "if_version": version}), 412, "condition-failed")
+        assert client.post("/verdicts:batch", json=body).json()["new"] == 2
+        assert listed(client) == {"a-b": "different", "a-c": "same", "b-c": "same"}
+
+
 def test_a_batch_is_kept_in_the_store(tmp_path: Path) -> None:
     """Also by a service that starts anew."""
     settings = Settings(data=tmp_path / "data", matcher="none")

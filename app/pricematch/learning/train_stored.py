@@ -57,7 +57,7 @@ def train_stored(settings: Settings, options: TrainMatcherOptions, progress: Pro
         postings = _learnable(_read_postings(store))
         labels = corrected(postings, stored_feedback(store), settings.data)
         artefacts, signals = _compared(settings, store, postings, options.signals)
-        features = _Features(settings, store, postings, signals, artefacts, progress)
+        features = _Features(settings, store, postings, artefacts, progress)
         encoder = artefacts[-1].manifest if artefacts else None
         source = TrainingSource("the store", postings, labels, signals, encoder, features)
         return train_on(settings, options, source, progress)
@@ -95,7 +95,6 @@ class _Features:
     settings: Settings
     store: Store
     postings: Sequence[Posting]
-    signals: Sequence[str]
     artefacts: Sequence[Artefact]
     progress: Progress
 
@@ -109,8 +108,8 @@ class _Features:
         return without_stock_images(
             Catalogue(self.postings),
             Features.of(
-                [it.title if "title" in self.signals else "" for it in self.postings],
-                own if "hash" in self.signals else [None] * len(own),
+                [it.title for it in self.postings],
+                own,
                 {name: images.embeddings(key, length, digests) for name, key, length, _, _ in encoders},
                 digests,
             ),
