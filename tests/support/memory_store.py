@@ -58,7 +58,10 @@ def _alone(
 
 @dataclass
 class MemoryStore:
-    """Implements all stores of `pricematch.store.ports`, and `ImageSource`; safe to use from several threads."""
+    """Implements all stores of `pricematch.store.ports`, and `ImageSource`; safe to use from several threads.
+
+    Decisions are made at the version of the catalogue, in seconds since 1970.
+    """
 
     postings: dict[str, PostingChange] = field(default_factory=dict)
     said: dict[tuple[str, str], FeedbackChange] = field(default_factory=dict)
@@ -176,7 +179,7 @@ class MemoryStore:
         before = self.feedback_on(one, other)
         if before is not None and before.said == (decision, remark.by, remark.note):
             return before, False
-        return self._say(one, other, (decision, remark, time.time())), before is None
+        return self._say(one, other, (decision, remark, self.latest + 1.0)), before is None
 
     @_alone
     def withdraw(self, one: str, other: str) -> bool:
@@ -196,7 +199,7 @@ class MemoryStore:
         told = [(it, before[it.pair]) for it in chosen]
         new = sum(was is None for _, was in told)
         unchanged = sum(was is not None and was.decision == it.decision for it, was in told)
-        counts, now = BatchCounts(new, len(told) - new - unchanged, unchanged), time.time()
+        counts, now = BatchCounts(new, len(told) - new - unchanged, unchanged), self.latest + 1.0
         batch = FeedbackBatch(uuid.uuid4().hex, len(self.kept_batches) + 1, remark.by, remark.note, now, counts)
         pairs = {
             it.pair: (self._say(*it.pair, (it.decision, remark, now)), was)

@@ -149,6 +149,7 @@ class InMemory:
     intake: Intake
     store: OneStore
     uploads: None = None
+    trainer: None = None
 
     def manifests(self) -> Sequence[Mapping[str, Any]]:
         """None: nothing was exported."""
