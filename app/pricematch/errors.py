@@ -3,6 +3,7 @@
 PricematchError
 ├── SettingsError             an option or environment variable does not make sense
 ├── CatalogueError            a catalogue cannot be used; carries its row problems
+├── FieldInvalid              a field of a posting, or something in its metadata, is not as it must be
 ├── PostingNotFound           no posting has this id
 ├── FeedbackNotFound          there is no feedback on these two postings
 ├── BatchNotFound             no batch of feedback has this id
@@ -102,6 +103,19 @@ class CatalogueError(PricematchError):
         if hidden > 0:
             lines.append(f"  … and {hidden} more")
         super().__init__("\n".join(lines))
+
+
+class FieldInvalid(PricematchError):
+    """A field of a posting, or something in its metadata, is not as it must be.
+
+    Attributes:
+        field: its name, or the path of what is meant, such as `metadata.brand.name`.
+        reason: what was expected and what came.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}")
 
 
 class PostingNotFound(PricematchError):

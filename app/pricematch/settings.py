@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     """Scans of one JPEG, read from its markers: each takes as long as all its pixels, and is a few bytes."""
     max_title_chars: int = Field(default=1000, ge=1, le=100_000)
     """Characters of a title that is matched."""
+    max_metadata_bytes: int = Field(default=8 * KIB, ge=2, le=MIB)
+    """Bytes of a posting's metadata as JSON without blanks."""
+    max_metadata_depth: int = Field(default=4, ge=1, le=100)
+    """Objects and lists within each other in a posting's metadata."""
+    max_metadata_fields: int = Field(default=64, ge=0, le=10_000)
+    """Fields of a posting's metadata, those of all objects in it counted."""
     max_cluster_postings: int = Field(default=20_000, ge=1)
     """Postings in one /cluster request, and items in one page of its answer."""
     max_cluster_images: int = Field(default=64, ge=1)

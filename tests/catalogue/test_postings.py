@@ -1,11 +1,14 @@
 """Postings and the catalogue that holds them."""
 
+import random
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id, decode_byte_escapes, is_posting_id
 from pricematch.errors import CatalogueError, PostingNotFound
 
@@ -194,6 +197,60 @@ def test_only_the_newest_catalogue_can_get_more_postings() -> None:
     with pytest.raises(ValueError, match="expected the newest catalogue, got one of 4 rows where there are 5"):
         before.changed([Posting("f", None)], [])
     assert (list(before), list(after)) == (POSTINGS, [*POSTINGS, Posting("e", None)])
+
+
+def test_metadata_changes_no_row_and_no_earlier_catalogue() -> None:
+    """Over several chunks, whatever else changes in between, against dictionaries."""
+    draw = random.Random(0)
+    held = {f"p{number}": Posting(f"p{number}", None) for number in range(600)}
+    catalogue = Catalogue(list(held.values()))
+    every = [(catalogue, held)]
+    for step in range(60):
+        metadata = Metadata({"step": step})
+        if step % 3:
+            chosen = draw.sample(sorted(held), draw.choice([1, 3, 300]))
+            before = catalogue
+            catalogue = catalogue.with_metadata({catalogue.row(posting_id): metadata for posting_id in chosen})
+            held = held | {posting_id: replace(held[posting_id], metadata=metadata) for posting_id in chosen}
+            assert catalogue.span == before.span
+            assert catalogue.by_id.tolist() == before.by_id.tolist()
+            assert [catalogue.metadata_of(catalogue.row(posting_id)) for posting_id in chosen] == [metadata] * len(
+                chosen
+            )
+        else:
+            put = [Posting(f"p{draw.randrange(700)}", None, f"{step}", metadata=metadata)]
+            removed = draw.sample(sorted(held), 5)
+            catalogue = catalogue.changed(put, removed)
+            held = {posting_id: posting for posting_id, posting in held.items() if posting_id not in removed}
+            held |= {posting.posting_id: posting for posting in put}
+        every.append((catalogue, held))
+    for earlier, expected in every:
+        assert {posting.posting_id: posting for posting in earlier} == expected
+
+
+def test_a_catalogue_with_other_metadata_can_be_changed_instead() -> None:
+    """Where it is, the one of before cannot be any more."""
+    before = Catalogue(POSTINGS)
+    after = before.with_metadata({0: Metadata({"a": 1})})
+    assert before.newest
+    assert after.newest
+    changed = after.changed([Posting("e", None)], [])
+    assert changed.posting("a").metadata == Metadata({"a": 1})
+    assert not before.newest
+    assert before.posting("a").metadata is NO_METADATA
+
+
+def test_postings_that_differ_in_metadata_match_alike() -> None:
+    posting = Posting("a", "1.png", "title", "0" * 16, "group")
+    assert posting.matches_as(replace(posting, metadata=Metadata({"a": 1})))
+    for other in (
+        Posting("b", "1.png", "title", "0" * 16, "group"),
+        Posting("a", "2.png", "title", "0" * 16, "group"),
+        Posting("a", "1.png", "other", "0" * 16, "group"),
+        Posting("a", "1.png", "title", None, "group"),
+        Posting("a", "1.png", "title", "0" * 16, None),
+    ):
+        assert not posting.matches_as(other)
 
 
 def test_one_per_image_is_of_what_is_still_there() -> None:

@@ -109,6 +109,8 @@ def problem_of(error: errors.PricematchError) -> Problem:
     """The problem that stands for a domain error."""
     if isinstance(error, errors.ItemsRefused):
         return invalid_request([Fault(location=f"body.{place}", message=message) for place, message in error.faults])
+    if isinstance(error, errors.FieldInvalid):
+        return invalid_request([Fault(location=f"body.{error.field}", message=error.reason)])
     status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
     return _problem(status, slug, _PUBLIC_DETAILS.get(type(error), str(error)))
 

@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.errors import CatalogueError, PostingNotFound
 
 POSTING_ID_RULE = (
@@ -19,6 +21,8 @@ MAX_POSTING_ID_BYTES = 128
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
 _NOWHERE = -1
+_CHUNK = 256
+"""Rows that are copied together where one of them gets other metadata."""
 _ASCII_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@+~ -]*[A-Za-z0-9_.:@+~-])?")
 _SIGNS = frozenset("_.:@+~- ")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
@@ -62,6 +66,7 @@ class Posting:
         title: decoded text, "" where absent.
         image_phash: 16 hexadecimal digits (64 bits), or None.
         label_group: ground truth, the same for postings of the same product, or None.
+        metadata: fields of its seller's own, which nothing is matched by.
     """
 
     posting_id: str
@@ -69,6 +74,15 @@ class Posting:
     title: str = ""
     image_phash: str | None = None
     label_group: str | None = None
+    metadata: Metadata = NO_METADATA
+
+    def matches_as(self, other: "Posting") -> bool:
+        """Whether it differs from another in its metadata at most."""
+        return self is other or _MATCHED(self) == _MATCHED(other)
+
+
+_MATCHED = attrgetter(*(field.name for field in fields(Posting) if field.name != "metadata"))
+"""All of a posting but its metadata."""
 
 
 class Catalogue:
@@ -76,15 +90,15 @@ class Catalogue:
 
     A posting's *row* is its position, from 0. A changed catalogue keeps the rows there were: what is replaced or
     removed leaves a row behind that is no longer alive, and what is new gets one at the end. So a change costs what is
-    changed, and the catalogue of before stays as it is.
+    changed, and the catalogue of before stays as it is. A posting that gets other metadata keeps its row.
 
     Raises:
         CatalogueError: an id occurs twice.
     """
 
     def __init__(self, postings: Sequence[Posting]) -> None:
-        self._log = _Log(postings)
-        self._span = len(self._log.postings)
+        self._log, self._postings = _Log(postings), _Chunks.of(postings)
+        self._span = len(self._log.previous)
         self.alive: NDArray[np.bool_] = np.ones(self._span, np.bool_)
         """bool [span], which rows hold a posting of this catalogue."""
         self._count = self._span
@@ -99,7 +113,7 @@ class Catalogue:
     @property
     def newest(self) -> bool:
         """Whether it can be changed: no rows have been put behind its own yet."""
-        return len(self._log.postings) == self._span
+        return len(self._log.previous) == self._span
 
     def __len__(self) -> int:
         return self._count
@@ -113,16 +127,20 @@ class Catalogue:
 
     def __getitem__(self, row: int) -> Posting:
         """The posting of a row, alive or not."""
-        return self._log.postings[row]
+        return self._postings[row]
+
+    def metadata_of(self, row: int) -> Metadata:
+        """The metadata of the posting of a row, alive or not."""
+        return self._postings[row].metadata
 
     def select(self, rows: Iterable[int]) -> list[Posting]:
         """The postings of some rows, alive or not, in the order given."""
-        postings = self._log.postings
+        postings = self._postings
         return [postings[row] for row in rows]
 
     def ids_of(self, rows: Iterable[int]) -> list[str]:
         """The posting_ids of some rows, alive or not, in the order given."""
-        postings = self._log.postings
+        postings = self._postings
         return [postings[row].posting_id for row in rows]
 
     @property
@@ -133,7 +151,7 @@ class Catalogue:
     @cached_property
     def by_id(self) -> NDArray[np.intp]:
         """The rows that are alive, by ascending ids of their postings."""
-        return np.array(sorted(self.rows.tolist(), key=lambda row: self._log.postings[row].posting_id), np.intp)
+        return np.array(sorted(self.rows.tolist(), key=lambda row: self._postings[row].posting_id), np.intp)
 
     @property
     def posting_ids(self) -> Sequence[str]:
@@ -158,7 +176,7 @@ class Catalogue:
 
     def posting(self, posting_id: str) -> Posting:
         """The posting with this id; raises PostingNotFound."""
-        return self._log.postings[self.row(posting_id)]
+        return self._postings[self.row(posting_id)]
 
     def one_per_image(self) -> "Catalogue":
         """The first posting of each image name, as the notebook cleans its data; those without one left out."""
@@ -175,11 +193,20 @@ class Catalogue:
         """
         gone = [self._find(posting_id) for posting_id in (*removed, *(posting.posting_id for posting in put))]
         changed: Catalogue = Catalogue.__new__(Catalogue)
-        changed._log = self._log.extended(put, self._span)
+        changed._log, changed._postings = self._log.extended(put, self._span), self._postings.extended(put)
         changed._span = self._span + len(put)
         changed.alive = np.concatenate([self.alive, np.ones(len(put), np.bool_)])
         changed.alive[[row for row in gone if row is not None]] = False
         changed._count = int(changed.alive.sum())
+        return changed
+
+    def with_metadata(self, metadata: Mapping[int, Metadata]) -> "Catalogue":
+        """The same postings in the same rows, some with other metadata, by their rows."""
+        changed: Catalogue = Catalogue.__new__(Catalogue)
+        vars(changed).update(vars(self))
+        changed._postings = self._postings.replaced(
+            {row: replace(self._postings[row], metadata=value) for row, value in metadata.items()}
+        )
         return changed
 
     def _find(self, posting_id: str) -> int | None:
@@ -189,29 +216,64 @@ class Catalogue:
         return row if row != _NOWHERE and self.alive[row] else None
 
 
+class _Chunks:
+    """Postings by row. Immutable: a change copies the chunks that it is in, and shares the others.
+
+    Args:
+        chunks: of `_CHUNK` postings each, but for the last.
+    """
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: tuple[tuple[Posting, ...], ...]) -> None:
+        self._chunks = chunks
+
+    @classmethod
+    def of(cls, postings: Sequence[Posting]) -> "_Chunks":
+        """Those of some postings."""
+        return cls(tuple(tuple(postings[first : first + _CHUNK]) for first in range(0, len(postings), _CHUNK)))
+
+    def __getitem__(self, row: int) -> Posting:
+        return self._chunks[row // _CHUNK][row % _CHUNK]
+
+    def extended(self, postings: Sequence[Posting]) -> "_Chunks":
+        """With some more behind the last."""
+        full = len(self._chunks) - bool(self._chunks and len(self._chunks[-1]) < _CHUNK)
+        begun = [posting for chunk in self._chunks[full:] for posting in chunk]
+        return _Chunks(self._chunks[:full] + _Chunks.of([*begun, *postings])._chunks)
+
+    def replaced(self, postings: Mapping[int, Posting]) -> "_Chunks":
+        """With others in some rows."""
+        copies: dict[int, list[Posting]] = {}
+        for row, posting in postings.items():
+            number = int(row) // _CHUNK
+            copies.setdefault(number, list(self._chunks[number]))[row % _CHUNK] = posting
+        chunks = list(self._chunks)
+        for number, copy in copies.items():
+            chunks[number] = tuple(copy)
+        return _Chunks(tuple(chunks))
+
+
 class _Log:
-    """The postings that all catalogues of one descent have had, row by row.
+    """The rows that all catalogues of one descent have had, by the ids of their postings.
 
     Attributes:
-        postings: by row.
         latest: last row of each id.
         previous: by row, the row that the id had before; `_NOWHERE` for none.
     """
 
     def __init__(self, postings: Sequence[Posting]) -> None:
-        self.postings = list(postings)
-        self.latest = {posting.posting_id: row for row, posting in enumerate(self.postings)}
-        self.previous = [_NOWHERE] * len(self.postings)
+        self.latest = {posting.posting_id: row for row, posting in enumerate(postings)}
+        self.previous = [_NOWHERE] * len(postings)
 
     def extended(self, postings: Sequence[Posting], span: int) -> "_Log":
         """Itself with more rows; raises ValueError if it has been extended beyond a span."""
-        if len(self.postings) != span:
+        if len(self.previous) != span:
             raise ValueError(
-                f"expected the newest catalogue, got one of {span} rows where there are {len(self.postings)}"
+                f"expected the newest catalogue, got one of {span} rows where there are {len(self.previous)}"
             )
         for row, posting in enumerate(postings, start=span):
             self.previous.append(self.latest.get(posting.posting_id, _NOWHERE))
-            self.postings.append(posting)
             self.latest[posting.posting_id] = row
         return self
 

@@ -1,7 +1,7 @@
 """Records of a store: stored postings and feedback, conditional changes, jobs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -59,12 +59,29 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """A change of some of a stored posting, made of it as it is when its turn comes: no other change is lost by it.
+
+    Attributes:
+        posting_id: of the posting.
+        change: what is to be stored in its place, given the stored one; the id stays. What it raises, the store raises.
+        image: the bytes of an image that the change may name; None where it brings none.
+        condition: if it does not hold, nothing is changed.
+    """
+
+    posting_id: str
+    change: Callable[[Posting], Posting]
+    image: bytes | None = None
+    condition: Condition = ANYHOW
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """The outcome of a put: the posting is stored, and its image.
+    """The outcome of a put or patch: the posting is stored, and its image.
 
     Attributes:
         revision: of the stored posting; an older one where nothing had to be changed.
-        outcome: what the put did.
+        outcome: what was done.
     """
 
     revision: int
