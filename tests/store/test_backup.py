@@ -8,6 +8,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import pytest
 
 from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.feedback_batches import PairDecision
+from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Remark
+from pricematch.catalogue.records import Patch, Remark
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
@@ -45,10 +47,18 @@ def of(folder: Path) -> Settings:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with 60 postings, some without an image, embeddings, hashes, verdicts and a job."""
+    """A store with 60 postings, some without an image or metadata, embeddings, hashes, verdicts and a job."""
     with closing(open_store(tmp_path / "data", serve=True)) as store:
         store.postings.put(
-            [put(f"{row:02}", image_bytes(row % 20) if row % 7 else None, f"title {row}") for row in range(60)]
+            [
+                put(
+                    f"{row:02}",
+                    image_bytes(row % 20) if row % 7 else None,
+                    f"title {row}",
+                    metadata=Metadata({"row": row} if row % 2 else {}),
+                )
+                for row in range(60)
+            ]
         )
         store.computed.keep_embeddings("cae", DIGESTS, EMBEDDINGS)
         store.computed.keep_hashes("phash", DIGESTS, [f"{row:016x}" for row in range(20)])
@@ -106,7 +116,7 @@ def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:
     job, version_then = store.jobs.jobs(), store.postings.version()
     store.postings.delete("05")
     store.postings.put([put("06", image_bytes(99), "new"), put("new", image_bytes(98)), put("07", image_bytes(97))])
-    store.postings.put([put("07", None, "title 7")])  # as it was
+    store.postings.put([put("07", None, "title 7", metadata=Metadata({"row": 7}))])  # as it was
     store.feedback.withdraw("01", "02")
     store.feedback.decide("10", "11", "same")
     before = store.postings.version()
@@ -130,6 +140,16 @@ def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:
     assert store.postings.get("08") == untouched
     assert store.jobs.jobs() == job
     assert version_then < before
+
+
+def test_a_restore_brings_metadata_back(store: Store, taken: Path) -> None:
+    """Of a posting that is otherwise as it was, too; one that has it still is left alone."""
+    was = contents(store)
+    store.postings.patch(Patch("01", lambda posting: replace(posting, metadata=Metadata({"row": 2}))))
+    store.postings.patch(Patch("02", lambda posting: replace(posting, metadata=Metadata({"row": 2}))))
+    assert contents(store) != was
+    assert restore(of(store.folder), taken, quiet).replaced.postings_written == 2
+    assert contents(store) == was
 
 
 def test_a_backup_during_changes_lacks_no_image(store: Store, tmp_path: Path) -> None:

@@ -32,12 +32,13 @@ from pricematch.catalogue.records import (
     Job,
     Kept,
     PairFeedback,
+    Patch,
     PostingChange,
     Put,
     Remark,
     Stored,
 )
-from pricematch.errors import BatchNotFound, ConditionFailed, ImageUnavailable, RowProblem
+from pricematch.errors import BatchNotFound, ConditionFailed, ImageUnavailable, PostingNotFound, RowProblem
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,6 +114,15 @@ class MemoryStore:
             if put.posting.image is not None and put.image is None and put.posting.image not in self.images:
                 raise ImageUnavailable(f"no image {put.posting.image}")
         return [self._put(put) for put in puts]
+
+    @_alone
+    def patch(self, patch: Patch) -> tuple[Posting, Kept]:
+        if (stored := self.get(patch.posting_id)) is None:
+            raise PostingNotFound(patch.posting_id)
+        self._check(patch.posting_id, patch.condition)
+        posting = patch.change(stored.posting)
+        [kept] = self.put([Put(posting, patch.image)])
+        return posting, kept
 
     @_alone
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import ANYHOW, Condition, Put, Stored
 from pricematch.store.sqlite.store import IMAGES, INCOMING, Store, open_store
@@ -28,9 +29,16 @@ def name_of(image: bytes) -> str:
     return hashlib.sha256(image).hexdigest()
 
 
-def put(posting_id: str, image: bytes | None = None, title: str = "", condition: Condition = ANYHOW) -> Put:
+def put(
+    posting_id: str,
+    image: bytes | None = None,
+    title: str = "",
+    condition: Condition = ANYHOW,
+    metadata: Metadata = NO_METADATA,
+) -> Put:
     """A posting to be stored with its image."""
-    return Put(Posting(posting_id, None if image is None else name_of(image), title), image, condition)
+    name = None if image is None else name_of(image)
+    return Put(Posting(posting_id, name, title, metadata=metadata), image, condition)
 
 
 def everything(store: Store) -> dict[str, Posting]:

@@ -14,6 +14,7 @@ from pricematch.catalogue.feedback_batches import (
     FeedbackSort,
     PairDecision,
 )
+from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import CausedChange, Place, Product, ProductEvent, ProductSort, ProductState
 from pricematch.catalogue.records import (
     ANYHOW,
@@ -24,6 +25,7 @@ from pricematch.catalogue.records import (
     Job,
     Kept,
     PairFeedback,
+    Patch,
     Put,
     Remark,
     Stored,
@@ -67,6 +69,17 @@ class PostingStore(Protocol):
         Raises:
             ConditionFailed: one of them is not as its condition says; nothing is changed.
             ImageUnavailable: an image was not given and is not stored.
+        """
+        ...
+
+    def patch(self, patch: Patch) -> tuple[Posting, Kept]:
+        """Change some of a stored posting; the posting afterwards, and what became of it.
+
+        Raises:
+            PostingNotFound: there is none.
+            ConditionFailed: it is not as the condition says; nothing is changed.
+            ImageUnavailable: it was to show an image that is neither given nor stored.
+            PricematchError: what the change raises; nothing is changed.
         """
         ...
 

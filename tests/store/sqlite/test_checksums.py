@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.feedback_batches import PairDecision
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.products import ProductState
 from pricematch.catalogue.records import Condition, Remark
 from pricematch.errors import ConditionFailed, RowDamaged, RowProblem, StoreDamaged
@@ -117,6 +118,17 @@ def test_an_altered_row_is_told_and_never_given(name: str, store: Store, tmp_pat
     assert [what.removeprefix("rows of ") in COLUMNS for what, faults in found.items() if faults == [told]] == [True]
 
 
+@pytest.mark.parametrize(("posting_id", "altered"), [("priced", '{"price":12.4}'), ("priced", None), ("0", '{"a":1}')])
+def test_altered_metadata_is_told(posting_id: str, altered: str | None, store: Store) -> None:
+    """Also where all of it is lost, and where there was none."""
+    store.postings.put([put("priced", metadata=Metadata({"price": 12.5}))])
+    with closing(sqlite3.connect(store.database.path)) as connection, connection:
+        connection.execute("UPDATE posting SET metadata = ? WHERE posting_id = ?", (altered, posting_id))
+    for read in (store.postings.get, lambda _: store.postings.page("", 9), lambda _: store.postings.changes(0)):
+        with pytest.raises(RowDamaged, match=f"the posting '{posting_id}' is damaged"):
+            read(posting_id)
+
+
 def test_an_altered_hash_or_embedding_is_computed_again(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     """Fault F14: they are left out and logged, also one that is a unit vector still."""
     alter(store, "UPDATE hash SET value = '0000000000000001'")
@@ -173,19 +185,24 @@ def test_a_damaged_verdict_may_be_decided_again_or_withdrawn(store: Store) -> No
     assert [it.decision for it in store.feedback.all_feedback()] == ["same"]
 
 
-@pytest.mark.parametrize("schema", [2, 3, 4])
-def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Fault F14: as that version wrote it, nothing is lost, and what is altered from now on is told."""
-    caplog.set_level("INFO")
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
-        connection.executescript((HERE / f"store_{schema}.sql").read_text(encoding="utf-8"))
+def written_by(schema: int, folder: Path, kind: str = "") -> None:
+    """Make the store that the last version with a schema wrote."""
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.executescript((HERE / f"store_{schema}{kind}.sql").read_text(encoding="utf-8"))
         connection.executescript(
             f"PRAGMA application_id = {0x50724D63}; PRAGMA user_version = {schema}; PRAGMA journal_mode=WAL"
         )
     for number in range(3):
-        path = tmp_path / "images" / name_of(image_bytes(number))[:2] / name_of(image_bytes(number))[2:]
+        path = folder / "images" / name_of(image_bytes(number))[:2] / name_of(image_bytes(number))[2:]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image_bytes(number))
+
+
+@pytest.mark.parametrize("schema", [2, 3, 4])
+def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Fault F14: as that version wrote it, nothing is lost, and what is altered from now on is told."""
+    caplog.set_level("INFO")
+    written_by(schema, tmp_path)
     for _ in range(2):
         with closing(open_store(tmp_path, serve=True)) as store:
             assert [(it.posting_id, it.title) for it in everything(store).values()] == [
@@ -221,3 +238,40 @@ def test_a_row_that_was_altered_before_an_update_is_told_afterwards(tmp_path: Pa
         )
     with closing(open_store(tmp_path)) as store, pytest.raises(RowDamaged, match="the verdict '000' and '001'"):
         store.feedback.all_feedback()
+
+
+def test_a_store_without_metadata_is_kept(tmp_path: Path) -> None:
+    """With its products, as the last version that knew none wrote it; its postings can have some now."""
+    written_by(4, tmp_path, "_with_products")
+    for _ in range(2):
+        with closing(open_store(tmp_path, serve=True)) as store:
+            found = everything(store)
+            assert [(it.posting_id, it.title, it.metadata) for it in found.values()] == [
+                (f"{number:03}", f"title {number} é", NO_METADATA) for number in range(5)
+            ]
+            assert [it.image_phash for it in found.values()] == [None, f"{1:016x}", None, f"{3:016x}", None]
+            assert [it.label_group for it in found.values()] == ["g0", "g0", "g1", "g1", None]
+            assert store.products.members() == {"000": 1, "001": 1, "002": 2, "003": 2, "004": 1}
+            assert [it.kind for it in store.products.events_of(1, None, 9)] == ["changed", "created"]
+            assert store.products.state().last_number == 3
+            assert [(it.first, it.second, it.decision) for it in store.feedback.all_feedback()] == [
+                ("000", "001", "same")
+            ]
+            assert len(store.computed.embeddings("cae", [DIGEST])) == 1
+            assert store.models.active() == {"cae": "3"}
+            [job] = store.jobs.unfinished("import")
+            assert (job.done, len(store.jobs.problems(job.job_id, 0, 9))) == (3, 1)
+            version = store.postings.version()
+    assert not any(checked.faults for checked in verify(Settings(data=tmp_path), lambda *_: None))
+    with closing(open_store(tmp_path)) as store:
+        [kept] = store.postings.put([put("004", title="title 4 é", metadata=Metadata({"a": 1}))])
+        assert (kept.outcome, kept.revision) == ("replaced", version + 1)
+
+
+def test_what_was_damaged_before_there_was_metadata_is_told(tmp_path: Path) -> None:
+    """It is not taken for right because checksums are made anew."""
+    written_by(4, tmp_path, "_with_products")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
+        connection.execute("UPDATE posting SET title = 'Title 1' WHERE posting_id = '001'")
+    with pytest.raises(StoreDamaged, match="the posting '001' is not as it was written"):
+        open_store(tmp_path, serve=True)

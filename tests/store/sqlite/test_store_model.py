@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from pricematch.catalogue.feedback_batches import FeedbackBatch, FeedbackFilter, FeedbackSort, PairDecision
-from pricematch.catalogue.records import ANYHOW, NO_REMARK, Changes, Condition, Decision, PairFeedback, Remark
-from pricematch.errors import ConditionFailed
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
+from pricematch.catalogue.records import ANYHOW, NO_REMARK, Changes, Condition, Decision, PairFeedback, Patch, Remark
+from pricematch.errors import ConditionFailed, PostingNotFound
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.memory_store import MemoryStore
-from tests.support.stores import check_whole, everything, image_bytes, put
+from tests.support.stores import check_whole, everything, image_bytes, name_of, put
 
 pytestmark = pytest.mark.slow
 
@@ -37,11 +38,11 @@ def told(changes: Changes) -> Changes:
 
 
 def answer(ask: Callable[..., Any], *asked: object) -> object:
-    """What is answered, or that a condition failed."""
+    """What is answered, or why nothing was done."""
     try:
         return ask(*asked)
-    except ConditionFailed:
-        return ConditionFailed
+    except (ConditionFailed, PostingNotFound) as error:
+        return type(error)
 
 
 def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
@@ -54,8 +55,16 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         puts = [put(posting_id, drawn_image(draw), drawn_title(draw)) for posting_id in draw.choices(IDS, k=4)]
         assert answer(store.postings.put, puts) == answer(oracle.put, puts)
     elif what < 0.5:
-        [single] = puts = [put(one, drawn_image(draw), drawn_title(draw), condition)]
+        [single] = puts = [put(one, drawn_image(draw), drawn_title(draw), condition, drawn_metadata(draw))]
         assert answer(store.postings.put, puts) == answer(oracle.put, [single])
+    elif what < 0.6:
+        image, title, metadata = drawn_image(draw), drawn_title(draw), drawn_metadata(draw)
+        name = None if image is None else name_of(image)
+        whole: dict[str, Any] = {"image": name, "title": title, "metadata": metadata}
+        some = {field: whole[field] for field in whole if draw.random() < 0.5}
+        given = image if "image" in some else None
+        patch = Patch(one, lambda posting: replace(posting, **some), given, condition)
+        assert answer(store.postings.patch, patch) == answer(oracle.patch, patch)
     elif what < 0.7:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
     elif what < 0.9:
@@ -108,6 +117,10 @@ def drawn_image(draw: random.Random) -> bytes | None:
 
 def drawn_title(draw: random.Random) -> str:
     return draw.choice(["", "red shoe", "nul\0 é 😀"])
+
+
+def drawn_metadata(draw: random.Random) -> Metadata:
+    return draw.choice([NO_METADATA, Metadata({"price": draw.randrange(3), "brand": {"name": "é"}})])
 
 
 def compare(store: Store, oracle: MemoryStore) -> None:

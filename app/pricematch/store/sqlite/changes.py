@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from pricematch.catalogue.metadata import stored_metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.errors import HistoryLost
@@ -9,7 +10,7 @@ from pricematch.store.sqlite.checksums import Row, opened, selected
 
 _POSTINGS = f"""
 SELECT {selected("posting")} FROM posting WHERE revision > ?1
-UNION ALL SELECT posting_id, NULL, NULL, NULL, NULL, revision, NULL FROM posting_gone WHERE revision > ?1
+UNION ALL SELECT posting_id, NULL, NULL, NULL, NULL, revision, NULL, NULL FROM posting_gone WHERE revision > ?1
 ORDER BY revision
 """
 _FEEDBACK = f"""
@@ -20,9 +21,10 @@ ORDER BY revision
 
 
 def posting_of(row: Row) -> Posting:
-    """A posting from its columns."""
-    posting_id, image, title, image_phash, label_group = row[:5]
-    return Posting(posting_id, None if image is None else image.hex(), title, image_phash, label_group)
+    """A posting from its columns, as `opened` gives them."""
+    posting_id, image, title, image_phash, label_group, _, metadata = row
+    name = None if image is None else image.hex()
+    return Posting(posting_id, name, title, image_phash, label_group, stored_metadata(metadata))
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -88,7 +90,7 @@ def changes_since(connection: sqlite3.Connection, since: int) -> Changes:
 
 
 def _posting_change(row: Row) -> PostingChange:
-    posting_id, _, title, _, _, revision, _ = row
+    posting_id, _, title, _, _, revision, _, _ = row
     gone = title is None
     return PostingChange(posting_id, revision, None if gone else posting_of(opened("posting", row)))
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Put, Stored
-from pricematch.errors import ConditionFailed, ImageUnavailable, RowDamaged
+from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Patch, Put, Stored
+from pricematch.errors import ConditionFailed, ImageUnavailable, PostingNotFound, RowDamaged
 from pricematch.store.folder import store_errors
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images
 from pricematch.store.sqlite.changes import changes_since, next_revision, posting_of, version
@@ -19,7 +19,7 @@ COLUMNS = selected("posting")
 _WRITE = (
     f"{insertion('posting')} ON CONFLICT (posting_id) DO UPDATE SET image = excluded.image, title = excluded.title, "
     "image_phash = excluded.image_phash, label_group = excluded.label_group, revision = excluded.revision, "
-    "checksum = excluded.checksum"
+    "metadata = excluded.metadata, checksum = excluded.checksum"
 )
 
 
@@ -46,7 +46,8 @@ def write(connection: sqlite3.Connection, posting: Posting) -> int:
     """Store a posting, in place of the one with its id if there is one; its revision."""
     revision = next_revision(connection)
     image = None if posting.image is None else image_digest(posting.image)
-    values = (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision)
+    metadata = posting.metadata.text if posting.metadata else None
+    values = (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision, metadata)
     connection.execute(_WRITE, sealed(*values))
     connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))
     return revision
@@ -99,7 +100,26 @@ class SqlitePostings:
 
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         """See the port; raises ValueError for an image that is not the one its posting names."""
-        images = _images(puts)
+        return self._written(_images(puts), lambda _: puts)[1]
+
+    def patch(self, patch: Patch) -> tuple[Posting, Kept]:
+        """See the port."""
+
+        def patched(connection: sqlite3.Connection) -> Sequence[Put]:
+            if (stored := find(connection, patch.posting_id)) is None:
+                raise PostingNotFound(patch.posting_id)
+            _check(patch.condition, patch.posting_id, stored)
+            return [Put(patch.change(stored.posting))]
+
+        images = {} if patch.image is None else {hashlib.sha256(patch.image).digest(): patch.image}
+        [put], [kept] = self._written(images, patched)
+        return put.posting, kept
+
+    def _written(
+        self, images: Mapping[bytes, bytes], puts_of: Callable[[sqlite3.Connection], Sequence[Put]]
+    ) -> tuple[Sequence[Put], Sequence[Kept]]:
+        """Make the puts that a transaction says, given the images by digest that they bring; these, and what became."""
+        puts: Sequence[Put] = ()
         with (
             store_errors(self._incoming),
             incoming_images(self._incoming, self._images, self._database.wait_seconds) as incoming,
@@ -108,6 +128,7 @@ class SqlitePostings:
                 incoming.write(digest, content)
             try:
                 with self._database.write() as connection:
+                    puts = puts_of(connection)
                     before = [_before(connection, put.posting.posting_id) for put in puts]
                     kept = [_put(connection, put) for put in puts]
                     incoming.place()
@@ -116,7 +137,7 @@ class SqlitePostings:
                 self._unused.doubt(images)
                 raise
         self._unused.release(_replaced(before, puts))
-        return kept
+        return puts, kept
 
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
         """See the port."""

@@ -188,7 +188,11 @@ CREATE TABLE verdict_batch_item (
 ALTER TABLE job ADD COLUMN result TEXT;  -- JSON
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+ALTER TABLE posting ADD COLUMN metadata TEXT;  -- an object as canonical JSON; NULL where there is no field
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""
@@ -200,7 +204,8 @@ _SEALED_BEFORE: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType(
                 *("job_id", "kind", "spec", "state", "done", "total", "cancelling", "reason", "created_at"),
                 *("changed_at", "created", "replaced", "unchanged", "failed"),
             ),
-        }
+        },
+        6: {"posting": ("posting_id", "image", "title", "image_phash", "label_group", "revision")},
     }
 )
 """By the version that adds columns to tables, those that checksums covered before."""

@@ -1,0 +1,133 @@
+BEGIN TRANSACTION;
+CREATE TABLE active_model (name TEXT PRIMARY KEY, version TEXT NOT NULL, checksum BLOB) STRICT;
+INSERT INTO "active_model" VALUES('cae','3',X'D2D0D17D581EA72B');
+CREATE TABLE catalogue (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    version INTEGER NOT NULL,  -- grows by one with every change of a posting or verdict
+    floor INTEGER NOT NULL     -- what is gone since an earlier version is no longer known
+, identity TEXT NOT NULL DEFAULT '', changes INTEGER NOT NULL DEFAULT 0, product_number INTEGER NOT NULL DEFAULT 0, product_revision INTEGER NOT NULL DEFAULT 0, products_by TEXT NOT NULL DEFAULT '', event_floor INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO "catalogue" VALUES(1,15,0,'6a68191101ca722d69d2cd589e36f94a',10,3,2,'one',0);
+CREATE TABLE computed_key (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    dimension INTEGER  -- of embeddings; NULL for hashes
+, checksum BLOB) STRICT;
+INSERT INTO "computed_key" VALUES(1,'cae',4,X'C10F2B049E77767F');
+INSERT INTO "computed_key" VALUES(2,'phash',NULL,X'36ECF05AA2B0C5AA');
+CREATE TABLE embedding (
+    number INTEGER NOT NULL REFERENCES computed_key ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    value BLOB NOT NULL, checksum BLOB,  -- float32, little-endian
+    UNIQUE (digest, number)
+) STRICT;
+INSERT INTO "embedding" VALUES(1,X'FE43A59C9B7273251ED29BE054E33774AAE15EE91B4D1B1E282E944386463120',X'0000803F000000000000000000000000',X'6798DC2A08E67C99');
+INSERT INTO "embedding" VALUES(1,X'A52E5CC49A20FD6F5625A2D1626CCBDC416FBC0B0248D876DB92EF09DB6A2125',X'000000000000803F0000000000000000',X'69CE48B1041A4FA4');
+INSERT INTO "embedding" VALUES(1,X'55C26680797866DCE6E9E9873543480A18D3AA7C0CCDAA897B39C25831971579',X'00000000000000000000803F00000000',X'6D0EAE6B9929213C');
+CREATE TABLE hash (
+    number INTEGER NOT NULL REFERENCES computed_key ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    value TEXT NOT NULL, checksum BLOB,
+    UNIQUE (digest, number)
+) STRICT;
+INSERT INTO "hash" VALUES(2,X'FE43A59C9B7273251ED29BE054E33774AAE15EE91B4D1B1E282E944386463120','00ff00ff00ff00ff',X'98254E6DF0CB21C1');
+INSERT INTO "hash" VALUES(2,X'A52E5CC49A20FD6F5625A2D1626CCBDC416FBC0B0248D876DB92EF09DB6A2125','00ff00ff00ff00ff',X'60E7F395EE024F4F');
+INSERT INTO "hash" VALUES(2,X'55C26680797866DCE6E9E9873543480A18D3AA7C0CCDAA897B39C25831971579','00ff00ff00ff00ff',X'CB253B6ADCDE7F26');
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    done INTEGER NOT NULL,
+    total INTEGER,
+    cancelling INTEGER NOT NULL,
+    reason TEXT,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL
+, created INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, checksum BLOB) STRICT;
+INSERT INTO "job" VALUES(1,'1985f653b899abddc2e22058f8f63600','import','{}','running',3,6,0,NULL,1.79608710994399952886e+09,1.79608710994732928274e+09,2,0,0,1,X'A671F13EF8086FCD');
+CREATE TABLE job_problem (
+    number INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+    row INTEGER NOT NULL,
+    column TEXT,
+    message TEXT NOT NULL
+, posting_id TEXT, checksum BLOB) STRICT;
+INSERT INTO "job_problem" VALUES(1,1,3,'title','too long','003',X'44F03634C70E4C79');
+CREATE TABLE posting (
+    posting_id TEXT PRIMARY KEY,
+    image BLOB CHECK (length(image) = 32),  -- SHA-256 of the picture
+    title TEXT NOT NULL,
+    image_phash TEXT,
+    label_group TEXT,
+    revision INTEGER NOT NULL UNIQUE
+, checksum BLOB) STRICT;
+INSERT INTO "posting" VALUES('000',X'FE43A59C9B7273251ED29BE054E33774AAE15EE91B4D1B1E282E944386463120','title 0 é',NULL,'g0',1,X'339479BBC8BBACEB');
+INSERT INTO "posting" VALUES('001',X'A52E5CC49A20FD6F5625A2D1626CCBDC416FBC0B0248D876DB92EF09DB6A2125','title 1 é','0000000000000001','g0',2,X'C36C6ED57EA0F8B0');
+INSERT INTO "posting" VALUES('002',X'55C26680797866DCE6E9E9873543480A18D3AA7C0CCDAA897B39C25831971579','title 2 é',NULL,'g1',3,X'9031FA5F50E16A94');
+INSERT INTO "posting" VALUES('003',X'FE43A59C9B7273251ED29BE054E33774AAE15EE91B4D1B1E282E944386463120','title 3 é','0000000000000003','g1',4,X'75A85B9D174B9AC9');
+INSERT INTO "posting" VALUES('004',NULL,'title 4 é',NULL,NULL,5,X'F22B1C46E91CC49B');
+CREATE TABLE posting_gone (posting_id TEXT PRIMARY KEY, revision INTEGER NOT NULL UNIQUE) STRICT;
+INSERT INTO "posting_gone" VALUES('005',10);
+CREATE TABLE product (
+    number INTEGER PRIMARY KEY CHECK (number > 0),
+    size INTEGER NOT NULL CHECK (size >= 0),  -- 0: it is no more
+    into_number INTEGER,                      -- of the product it merged into, which has not merged itself
+    doubt REAL NOT NULL,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    revision INTEGER NOT NULL,                -- of its last event
+    checksum BLOB NOT NULL
+) STRICT;
+INSERT INTO "product" VALUES(1,3,NULL,0.5,1.79608710993860507011e+09,1.79608710994312262537e+09,14,X'E31D2AC2876B4C73');
+INSERT INTO "product" VALUES(2,2,NULL,0.0,1.79608710993860507011e+09,1.79608710993860507011e+09,12,X'6B84746942B0D218');
+INSERT INTO "product" VALUES(3,0,1,0.0,1.79608710993860507011e+09,1.79608710994312262537e+09,15,X'8FEA2C6BC4124FC8');
+CREATE TABLE product_event (
+    revision INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('created', 'changed', 'split', 'merged', 'removed')),
+    cause TEXT NOT NULL,
+    joined TEXT NOT NULL,  -- posting_ids that came, as JSON
+    gone TEXT NOT NULL,    -- those that left
+    size INTEGER NOT NULL,
+    into_number INTEGER,
+    at REAL NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+INSERT INTO "product_event" VALUES(11,1,'created','change','["000", "001"]','[]',2,NULL,1.79608710993860507011e+09,X'4D2BB3C40C339859');
+INSERT INTO "product_event" VALUES(12,2,'created','change','["002", "003"]','[]',2,NULL,1.79608710993860507011e+09,X'9D872A92AB9150E7');
+INSERT INTO "product_event" VALUES(13,3,'created','change','["004"]','[]',1,NULL,1.79608710993860507011e+09,X'840BCE9E5A7C15E7');
+INSERT INTO "product_event" VALUES(14,1,'changed','change','["004"]','[]',3,NULL,1.79608710994312262537e+09,X'6F120E686C62FB35');
+INSERT INTO "product_event" VALUES(15,3,'merged','change','[]','["004"]',0,1,1.79608710994312262537e+09,X'046D85C9B6DB8AAA');
+CREATE TABLE product_member (
+    posting_id TEXT PRIMARY KEY,  -- of a posting that may be gone, until the product follows
+    number INTEGER NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+INSERT INTO "product_member" VALUES('000',1,X'5EC578D3E1138EBD');
+INSERT INTO "product_member" VALUES('001',1,X'38F3CFE5501A14B3');
+INSERT INTO "product_member" VALUES('002',2,X'7880BCB8B49F301F');
+INSERT INTO "product_member" VALUES('003',2,X'C7B7297FA745BFFA');
+INSERT INTO "product_member" VALUES('004',1,X'5EDF7EACEA05220B');
+CREATE TABLE verdict (
+    first TEXT NOT NULL,
+    second TEXT NOT NULL CHECK (first < second),
+    decision TEXT NOT NULL CHECK (decision IN ('same', 'different')),
+    revision INTEGER NOT NULL UNIQUE,
+    decided_at REAL NOT NULL, checksum BLOB,
+    PRIMARY KEY (first, second)
+) STRICT;
+INSERT INTO "verdict" VALUES('000','001','same',7,1.79608710993266654015e+09,X'DA0834BD95431854');
+CREATE TABLE verdict_gone (
+    first TEXT NOT NULL, second TEXT NOT NULL, revision INTEGER NOT NULL UNIQUE, PRIMARY KEY (first, second)
+) STRICT;
+INSERT INTO "verdict_gone" VALUES('001','002',9);
+CREATE INDEX posting_by_image ON posting (image) WHERE image IS NOT NULL;
+CREATE INDEX job_problem_by_job ON job_problem (job);
+CREATE INDEX product_by_size ON product (size DESC, number) WHERE size > 0;
+CREATE INDEX product_by_doubt ON product (doubt DESC, number) WHERE size > 0;
+CREATE INDEX product_by_revision ON product (revision DESC, number) WHERE size > 0;
+CREATE INDEX product_by_into ON product (into_number) WHERE into_number IS NOT NULL;
+CREATE INDEX product_member_by_number ON product_member (number, posting_id);
+CREATE INDEX product_event_by_number ON product_event (number, revision);
+COMMIT;
